@@ -1,0 +1,85 @@
+"""Opening a system database by URL, and the port every storage module is written against."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from workflows.engine.errors import DatabaseUrlError
+from workflows.storage.sql import Dialect, Session, Vendor
+
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+class Connection(Protocol):
+    """A connection its owner keeps: a journal lane or a listener."""
+
+    session: Session
+
+    def transaction(self) -> AbstractContextManager[Session]: ...
+    def close(self) -> None: ...
+
+
+class Database(Protocol):
+    """Sessions on one system database. Safe to use from any thread."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def vendor(self) -> Vendor: ...
+    def reading(self) -> AbstractContextManager[Session]:
+        """An autocommit session: each statement stands alone."""
+    def writing(self) -> AbstractContextManager[Session]:
+        """One transaction: committed at the end of the block, rolled back if it raises."""
+    def connect(self) -> Connection:
+        """A dedicated connection that the caller closes."""
+    def change_counter(self) -> Callable[[], int] | None:
+        """A cheap number that moves when another connection commits (SQLite), else None."""
+    def close(self) -> None: ...
+
+
+def open_database(url: str, *, schema: str = "dbos", pool_size: int = 8) -> Database:
+    """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
+
+    Raises DatabaseUrlError for anything else, saying what is accepted.
+    """
+    if not _SCHEMA_NAME.match(schema):
+        raise DatabaseUrlError(masked(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
+    scheme = url.split(":", 1)[0]
+    if scheme == "sqlite":
+        from workflows.storage.sqlite import SqliteDatabase
+
+        return SqliteDatabase(sqlite_path(url))
+    if scheme.split("+")[0] in ("postgresql", "postgres"):
+        from workflows.storage.postgres import PostgresDatabase
+
+        return PostgresDatabase(libpq_url(url), schema=schema, pool_size=pool_size)
+    raise DatabaseUrlError(
+        masked(url), "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)"
+    )
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of a ``sqlite:///relative`` or ``sqlite:////absolute`` URL."""
+    path = unquote(url.removeprefix("sqlite://").removeprefix("/").split("?", 1)[0])
+    if not path or path == ":memory:":
+        raise DatabaseUrlError(url, "workflows must outlive the process, so SQLite needs a file")
+    return Path(path)
+
+
+def libpq_url(url: str) -> str:
+    """The URL without SQLAlchemy's ``+driver``, as libpq reads it."""
+    _, rest = url.split(":", 1)
+    parts = urlsplit(f"postgresql:{rest}")
+    if not parts.path.strip("/"):
+        raise DatabaseUrlError(masked(url), "it names no database: add /name at its end")
+    return urlunsplit(parts)
+
+
+def masked(url: str) -> str:
+    """The URL with its password hidden: for every message a person may read."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)

@@ -1,0 +1,110 @@
+"""PostgreSQL: a pool for calls, dedicated connections for journal lanes and listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool
+
+from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+
+RawConnection = psycopg.Connection[tuple[Any, ...]]
+
+
+class PostgresConnection:
+    """One autocommit connection, kept by its owner."""
+
+    def __init__(self, dialect: Dialect, raw: RawConnection) -> None:
+        self.raw = raw
+        self.session = _session(dialect, raw)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with self.raw.transaction():
+            yield self.session
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+class PostgresDatabase:
+    """One system database on PostgreSQL 14 or later."""
+
+    vendor: Vendor = "postgresql"
+
+    def __init__(self, url: str, *, schema: str, pool_size: int) -> None:
+        self.url = url
+        self.dialect = Dialect("postgresql", schema, pyformat=True)
+        # The pool connects on first use, so that opening never fails or waits.
+        self._pool = ConnectionPool(
+            url,
+            kwargs={"autocommit": True, "application_name": "dboshub", "connect_timeout": 10},
+            min_size=0,
+            max_size=pool_size,
+            timeout=30,
+            open=False,
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        self._pool.open()
+        with self._pool.connection() as raw:
+            yield _session(self.dialect, raw)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        self._pool.open()
+        with self._pool.connection() as raw, raw.transaction():
+            yield _session(self.dialect, raw)
+
+    def connect(self) -> PostgresConnection:
+        return PostgresConnection(self.dialect, self.connect_raw())
+
+    def connect_raw(self) -> RawConnection:
+        return psycopg.connect(
+            self.url, autocommit=True, application_name="dboshub", connect_timeout=10
+        )
+
+    def change_counter(self) -> Callable[[], int] | None:
+        return None
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def create_if_missing(url: str) -> None:
+    """Create the database itself when the server has none of that name, as DBOS does."""
+    name = str(conninfo_to_dict(url).get("dbname") or "")
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        if f'database "{name}" does not exist' not in str(error):
+            raise
+        with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
+            try:
+                server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            except psycopg.errors.DuplicateDatabase:
+                pass  # another process was quicker
+
+
+def drop(url: str) -> None:
+    """Drop the database, closing whoever is connected."""
+    name = str(conninfo_to_dict(url).get("dbname") or "")
+    with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
+        command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        server.execute(command.format(sql.Identifier(name)))
+
+
+def _session(dialect: Dialect, raw: RawConnection) -> Session:
+    def execute(text: str, params: dict[str, Any]) -> Cursor:
+        return raw.execute(text.encode(), params)
+
+    def script(text: str) -> None:
+        raw.execute(text.encode())
+
+    return Session(dialect, execute, script)

@@ -1,0 +1,133 @@
+"""SQLite in WAL mode: one writer, a few readers, durable at every commit."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+
+# FULL: a commit that was acknowledged survives a power cut, not only a crash.
+_PRAGMAS = (
+    "PRAGMA busy_timeout=30000",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class SqliteConnection:
+    """One connection in autocommit mode, usable by one thread at a time."""
+
+    def __init__(self, dialect: Dialect, path: Path) -> None:
+        self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for pragma in _PRAGMAS:
+            self.raw.execute(pragma)
+        self.session = _session(dialect, self.raw)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        # IMMEDIATE: a deferred transaction that turns into a writer fails at once
+        # with "database is locked", however long the timeout.
+        self.raw.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.session
+        except BaseException:
+            self.raw.execute("ROLLBACK")
+            raise
+        self.raw.execute("COMMIT")
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+class SqliteDatabase:
+    """One system database in one file."""
+
+    vendor: Vendor = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.dialect = Dialect("sqlite", "main", pyformat=False)
+        self._lock = threading.Lock()
+        self._write_lock = threading.RLock()
+        self._writer: SqliteConnection | None = None
+        self._idle: list[SqliteConnection] = []
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self.connect()
+        try:
+            yield connection.session
+        finally:
+            with self._lock:
+                keep = not self._closed and len(self._idle) < 4
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with self._write_lock:
+            if self._writer is None:
+                self._writer = self.connect()
+            with self._writer.transaction() as session:
+                yield session
+
+    def connect(self) -> SqliteConnection:
+        connection = SqliteConnection(self.dialect, self.path)
+        # Persistent in the file, so this is a no-op after the first time.
+        connection.raw.execute("PRAGMA journal_mode=WAL")
+        return connection
+
+    def change_counter(self) -> Callable[[], int]:
+        """``data_version`` of a private connection: moves when any other one commits."""
+        connection = self.connect()
+
+        def counter() -> int:
+            return int(connection.raw.execute("PRAGMA data_version").fetchone()[0])
+
+        return counter
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        with self._write_lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+
+def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:
+    def execute(text: str, params: dict[str, Any]) -> Cursor:
+        return raw.execute(text, params)
+
+    def script(text: str) -> None:
+        # executescript() would commit the caller's transaction first.
+        for statement in _statements(text):
+            raw.execute(statement)
+
+    return Session(dialect, execute, script)
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Split a script where SQLite itself says that a statement is complete."""
+    pending = ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip():
+        yield pending
