@@ -1,0 +1,35 @@
+"""Sends the system tables to their own database when DBOSHUB_DATABASE_URL separates the two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model
+
+SYSTEM_APPS = {"workflows", "queues", "schedules"}
+HUB_MODELS = {("workflows", "auditevent")}
+
+
+class SystemTables:
+    """The three apps' tables live in `system`, except what only the hub knows."""
+
+    def db_for_read(self, model: type[Model], **_hints: Any) -> str:
+        return _alias(model._meta.app_label, model._meta.model_name)
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, first: Model, second: Model, **_hints: Any) -> bool:
+        return self.db_for_read(type(first)) == self.db_for_read(type(second))
+
+    def allow_migrate(
+        self, db: str, app_label: str, model_name: str | None = None, **hints: Any
+    ) -> bool:
+        # A data migration about users or groups says so with hints={"hub": True}.
+        wanted = "default" if hints.get("hub") else _alias(app_label, model_name)
+        return db == wanted
+
+
+def _alias(app_label: str, model_name: str | None) -> str:
+    if app_label not in SYSTEM_APPS or (app_label, model_name) in HUB_MODELS:
+        return "default"
+    return "system"

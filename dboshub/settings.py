@@ -1,0 +1,167 @@
+"""Settings of the whole project. Every read of the environment goes through env.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from dboshub import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DBOSHUB_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+
+DEBUG = env.flag("DBOSHUB_DEBUG")
+SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY", DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("DBOSHUB_TRUSTED_ORIGINS")
+BEHIND_HTTPS = env.flag("DBOSHUB_HTTPS")
+BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
+
+# The system database holds the workflows. Django's own and the hub's tables lie beside them,
+# unless DBOSHUB_DATABASE_URL puts them elsewhere so that a foreign database stays untouched.
+DBOS_SYSTEM_DATABASE_URL = env.database_url(
+    "DBOS_SYSTEM_DATABASE_URL", f"sqlite:///{DATA_DIR}/dboshub.sqlite3"
+)
+DBOS_SYSTEM_SCHEMA = env.identifier("DBOS_SYSTEM_SCHEMA", "dbos")
+DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")
+DBOS_SYSTEM_DATABASE_ALIAS = "system" if DBOSHUB_DATABASE_URL else "default"
+
+_pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
+_sync = env.text("DBOSHUB_SQLITE_SYNC", "FULL").upper()
+if _sync not in {"FULL", "NORMAL", "EXTRA"}:
+    raise env.EnvironmentValueError("DBOSHUB_SQLITE_SYNC", "is one of FULL, NORMAL, EXTRA")
+
+
+def _database(url: str) -> dict[str, Any]:
+    return env.django_database(url, pool_size=_pool, sqlite_sync=_sync)
+
+
+DATABASES = {"default": _database(DBOSHUB_DATABASE_URL or DBOS_SYSTEM_DATABASE_URL)}
+if DBOSHUB_DATABASE_URL:
+    DATABASES["system"] = _database(DBOS_SYSTEM_DATABASE_URL)
+DATABASE_ROUTERS = ["dboshub.routers.SystemTables"] if DBOSHUB_DATABASE_URL else []
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "daphne",
+    "dboshub",
+    "schedules",
+    "queues",
+    "workflows",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "csp",
+]
+
+MIDDLEWARE = [
+    *(["dboshub.middleware.ForwardedAddress"] if BEHIND_PROXY else []),
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "dboshub.middleware.AsgiWhiteNoise",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "dboshub.urls"
+ASGI_APPLICATION = "dboshub.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+LOGIN_ATTEMPTS_PER_NAME = env.number("DBOSHUB_LOGIN_ATTEMPTS", 5, least=1)
+LOGIN_ATTEMPTS_PER_ADDRESS = 4 * LOGIN_ATTEMPTS_PER_NAME
+LOGIN_WINDOW_SECONDS = 15 * 60
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+SESSION_COOKIE_NAME = "dboshub_session"
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+SESSION_COOKIE_SECURE = BEHIND_HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "dboshub_csrf"
+CSRF_COOKIE_SECURE = BEHIND_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "dboshub.views.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_HTTPS else 0
+# A client can write any X-Forwarded-* header: they count only behind a proxy that overwrites them.
+USE_X_FORWARDED_HOST = BEHIND_PROXY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("DBOSHUB_LOG_LEVEL", "INFO").upper()},
+    "loggers": {"django.request": {"level": "ERROR"}, "daphne": {"level": "WARNING"}},
+}

