@@ -1,0 +1,60 @@
+"""Why a system database cannot be opened, each with the way out in its message.
+
+    SchemaError (a DBOSInitializationError)
+    ├── SchemaMissingError      there are no system tables yet
+    ├── SchemaTooOldError       a DBOS library older than this engine made them
+    └── SchemaColumnsError      columns this engine uses are not there
+"""
+
+from __future__ import annotations
+
+from workflows.engine.errors import DBOSInitializationError
+
+
+class SchemaError(DBOSInitializationError):
+    """The system tables are not in a state the engine can work with."""
+
+
+class SchemaMissingError(SchemaError):
+    """The database holds no system tables."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"There are no system tables in {place}: run `manage.py migrate`, or launch with "
+            "run_migrations on (the default)"
+        )
+        self.args = (place,)
+        self.place = place
+
+
+class SchemaTooOldError(SchemaError):
+    """A DBOS library older than this engine made the tables; rows are never converted here."""
+
+    def __init__(self, version: int | None, oldest: int) -> None:
+        found = "a version before migrations were numbered" if version is None else f"{version}"
+        super().__init__(
+            f"The system tables have schema version {found}, and the oldest one that can be opened "
+            f"is {oldest}. Nothing was changed. Upgrade them with the library that made them "
+            "(`dbos migrate` of dbos 3.4.0 or newer), after stopping executors of the old release, "
+            "or name an empty database"
+        )
+        self.args = (version, oldest)
+        self.version = version
+        self.oldest = oldest
+
+
+class SchemaColumnsError(SchemaError):
+    """The version would do, but something this engine reads or writes is not there."""
+
+    def __init__(self, version: int, newest: int, missing: tuple[str, ...]) -> None:
+        cause = (
+            f"which is newer than {newest}, the newest this release knows: upgrade DBOSHub"
+            if version > newest
+            else "so they were changed by hand or a migration was cut short: restore them"
+        )
+        super().__init__(
+            f"The system tables have schema version {version} but lack {', '.join(missing)}, {cause}"
+        )
+        self.args = (version, newest, missing)
+        self.version = version
+        self.missing = missing

@@ -1,0 +1,35 @@
+"""Throwing a system database away: a test's helper, and nobody else's."""
+
+from __future__ import annotations
+
+from workflows.storage.database import libpq_url, open_database, sqlite_path
+from workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
+from workflows.storage.schema.state import COLUMNS
+from workflows.storage.sql import Statement
+
+_SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def reset(url: str, schema: str = "dbos", *, truncate: bool = False) -> None:
+    """Drop the whole system database (a SQLite file is deleted), or only empty its tables."""
+    if truncate:
+        _empty_tables(url, schema)
+    elif url.startswith("sqlite"):
+        path = sqlite_path(url)
+        for suffix in _SQLITE_SIDE_FILES:
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    else:
+        from workflows.storage.postgres import drop
+
+        drop(libpq_url(url))
+
+
+def _empty_tables(url: str, schema: str) -> None:
+    database = open_database(url, schema=schema)
+    try:
+        with database.writing() as session:
+            found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
+            for table in sorted(found & {*SYSTEM_COLUMNS, *HUB_TABLES}):
+                session.run(Statement(f"DELETE FROM {{{table}}}"))
+    finally:
+        database.close()
