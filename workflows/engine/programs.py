@@ -1,0 +1,158 @@
+"""One definition for both worlds: programs are generators, drivers run them.
+
+A *program* yields effects (a commit, a query, a wait, a call of user code) and returns a
+value. ``run`` performs each effect by blocking, ``drive`` by awaiting, so that a durable
+operation and its ``*_async`` twin can never drift apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Effect(Protocol):
+    """Something a program waits for; the driver chooses how."""
+
+    def block(self) -> Any: ...
+    async def wait(self) -> Any: ...
+
+
+Program = Generator[Effect, Any, R]
+
+
+def run(program: Program[R]) -> R:
+    """Run a program on this thread, blocking at each effect."""
+    try:
+        effect = next(program)
+        while True:
+            try:
+                value = effect.block()
+            except BaseException as error:
+                effect = program.throw(error)
+            else:
+                effect = program.send(value)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
+
+
+def drive(program: Program[R]) -> Coroutine[Any, Any, R]:
+    """Start a program now and return the coroutine that finishes it.
+
+    Everything up to the first effect happens at the call: that is where step ids are
+    drawn, so that ``gather`` numbers steps in the order they were written.
+    """
+    try:
+        effect = next(program)
+    except StopIteration as stop:
+        return _returned(stop.value)
+    except BaseException as error:
+        return _raised(error)
+    return _finish(program, effect)
+
+
+async def _finish(program: Program[R], effect: Effect) -> R:
+    try:
+        while True:
+            try:
+                value = await effect.wait()
+            except BaseException as error:
+                effect = program.throw(error)
+            else:
+                effect = program.send(value)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
+
+
+async def _returned(value: R) -> R:
+    return value
+
+
+async def _raised(error: BaseException) -> Any:
+    raise error
+
+
+def blocking(define: Callable[P, Program[R]]) -> Callable[P, R]:
+    """The sync form of a program. Refuses to block a running event loop."""
+
+    @functools.wraps(define)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError(
+                f"{define.__name__}() would block the running event loop: "
+                f"await {define.__name__}_async() instead"
+            )
+        return run(define(*args, **kwargs))
+
+    return call
+
+
+def awaitable(define: Callable[P, Program[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """The async form of a program: a plain function that returns a coroutine."""
+
+    @functools.wraps(define)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        return drive(define(*args, **kwargs))
+
+    call.__name__ = f"{define.__name__}_async"
+    return mark_coroutine(call)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def mark_coroutine(function: F) -> F:
+    """Let frameworks see a plain function that returns a coroutine as an async one."""
+    if hasattr(inspect, "markcoroutinefunction"):
+        inspect.markcoroutinefunction(function)
+    # Python 3.11 has only asyncio's private mark, which asyncio.iscoroutinefunction reads.
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
+
+
+class Call:
+    """The effect of calling user code: its outcome as a value, never a raised Exception."""
+
+    __slots__ = ("_args", "_function", "_kwargs")
+
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+
+    def block(self) -> Outcome:
+        try:
+            return Outcome(self._function(*self._args, **self._kwargs), None)
+        except Exception as error:
+            return Outcome(None, error)
+
+    async def wait(self) -> Outcome:
+        try:
+            value = self._function(*self._args, **self._kwargs)
+            return Outcome(await value if inspect.isawaitable(value) else value, None)
+        except Exception as error:
+            return Outcome(None, error)
+
+
+class Outcome:
+    """How user code ended: a value, or the exception it raised."""
+
+    __slots__ = ("error", "value")
+
+    def __init__(self, value: Any, error: Exception | None) -> None:
+        self.value = value
+        self.error = error
+
+    def unwrap(self) -> Any:
+        """The value; raises the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value

@@ -1,0 +1,143 @@
+"""The values that pass between the engine and storage. All times are epoch milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+INTERNAL_QUEUE = "_dbos_internal_queue"
+TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
+
+
+class Status(StrEnum):
+    """Every status a workflow can have; who moves it is drawn in docs/state-machine.md."""
+
+    PENDING = "PENDING"
+    ENQUEUED = "ENQUEUED"
+    DELAYED = "DELAYED"
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    CANCELLED = "CANCELLED"
+    MAX_RECOVERY_ATTEMPTS_EXCEEDED = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+
+
+TERMINAL = frozenset(
+    {Status.SUCCESS, Status.ERROR, Status.CANCELLED, Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED}
+)
+ACTIVE = frozenset(Status) - TERMINAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One recorded step."""
+
+    function_id: int
+    name: str
+    output: str | None
+    error: str | None
+    serialization: str | None
+    child_id: str | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewWorkflow:
+    """A row to insert; field names are the columns of ``workflow_status``."""
+
+    workflow_uuid: str
+    status: str
+    name: str
+    created_at: int
+    updated_at: int
+    class_name: str | None = None
+    config_name: str | None = None
+    authenticated_user: str | None = None
+    assumed_role: str | None = None
+    authenticated_roles: str | None = None
+    executor_id: str | None = None
+    application_version: str | None = None
+    application_id: str | None = None
+    recovery_attempts: int = 0
+    queue_name: str | None = None
+    workflow_timeout_ms: int | None = None
+    workflow_deadline_epoch_ms: int | None = None
+    deduplication_id: str | None = None
+    priority: int = 0
+    queue_partition_key: str | None = None
+    owner_xid: str | None = None
+    parent_workflow_id: str | None = None
+    serialization: str | None = None
+    delay_until_epoch_ms: int | None = None
+    attributes: str | None = None
+    schedule_name: str | None = None
+    debounce_deadline_epoch_ms: int | None = None
+    is_debounced: bool = False
+    application_name: str | None = None
+    creator_xid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What came of an insert: created by this call, or what was there already."""
+
+    created: bool
+    status: str = Status.PENDING
+    name: str | None = None
+    class_name: str | None = None
+    config_name: str | None = None
+    queue_name: str | None = None
+    serialization: str | None = None
+    deduplicated_by: str | None = None  # id of the workflow that holds the deduplication id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedWorkflow:
+    """A workflow that this process took from a queue and must now run."""
+
+    workflow_id: str
+    name: str
+    owner: str
+    inputs: str | None
+    serialization: str | None
+    recovery_attempts: int | None
+    has_history: bool
+    class_name: str | None = None
+    config_name: str | None = None
+    queue_name: str | None = None
+    partition_key: str | None = None
+    deadline_ms: int | None = None
+    parent_id: str | None = None
+    authenticated_user: str | None = None
+    authenticated_roles: str | None = None
+    assumed_role: str | None = None
+    application_version: str | None = None
+    application_name: str | None = None
+    priority: int = 0
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A workflow that reached a terminal status."""
+
+    workflow_id: str
+    status: str
+    output: str | None
+    error: str | None
+    serialization: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and when an enqueued workflow is to start."""
+
+    queue_name: str
+    deduplication_id: str | None = None
+    priority: int = 0
+    partition_key: str | None = None
+    delay_until: int | None = None
+    application_version: str | None = None
+    duplication_policy: str = "reject"
+    schedule_name: str | None = None
+    attributes: str | None = field(default=None)

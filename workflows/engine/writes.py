@@ -1,0 +1,157 @@
+"""What the journal makes durable. A write carries the fence it is recorded under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from workflows.engine.records import NewWorkflow
+
+# A payload above this size would hold up the group it travels in.
+ISOLATE_ABOVE = 256 * 1024
+
+
+class Verdict(Enum):
+    """What the database said to one write."""
+
+    DONE = "done"
+    REFUSED = "refused"  # the execution no longer owns the workflow
+    LOCKED = "locked"  # somebody else's transaction holds the row: try alone, waiting
+    CONFLICT = "conflict"  # another outcome is recorded for this step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWrite:
+    """One step's checkpoint."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    name: str
+    output: str | None = None
+    error: str | None = None
+    child_id: str | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+    serialization: str | None = None
+    application_name: str | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.output or "") + len(self.error or "")
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("step", self.workflow_id, self.function_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWrite:
+    """A new workflow with its input; for a child, with the parent's checkpoint."""
+
+    row: NewWorkflow
+    inputs: str
+    parent: StepWrite | None = None
+    chosen_id: bool = False  # a caller's id, or a deduplication id, may be contended
+
+    @property
+    def workflow_id(self) -> str:
+        """The execution whose lock this write takes: the parent's, if there is one."""
+        return self.parent.workflow_id if self.parent else self.row.workflow_uuid
+
+    @property
+    def owner(self) -> str | None:
+        return self.parent.owner if self.parent else self.row.owner_xid
+
+    @property
+    def size(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def isolated(self) -> bool:
+        return self.chosen_id or self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("start", self.row.workflow_uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeWrite:
+    """How a workflow ended."""
+
+    workflow_id: str
+    owner: str
+    status: str
+    output: str | None
+    error: str | None
+    now: int
+
+    @property
+    def size(self) -> int:
+        return len(self.output or "") + len(self.error or "")
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("outcome", self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventWrite:
+    """A new value of an event; with the step's checkpoint when the workflow set it."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    key: str
+    value: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def size(self) -> int:
+        return len(self.value)
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("event", self.workflow_id, self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamWrite:
+    """A value appended to a stream; with the step's checkpoint when the workflow wrote it."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    key: str
+    value: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def size(self) -> int:
+        return len(self.value)
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("stream", self.workflow_id, self.function_id, self.step is None, id(self))
+
+
+Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite
