@@ -1,0 +1,37 @@
+"""What a recorded exception says: its message and its traceback."""
+
+from __future__ import annotations
+
+from workflows.payloads.inline import cut, inline, listed
+from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+
+MAX_MESSAGE = 400
+MAX_TRACEBACK = 65_536
+MOST_NOTES = 100
+TRACEBACK_KEYS = frozenset({"__notes__", "traceback", "stack", "stackTrace", "stack_trace"})
+
+
+def message(name: str, args: tuple[Node, ...]) -> str:
+    """What ``str`` would say of the exception, had it no method of its own."""
+    if not args:
+        return ""
+    first = args[0]
+    if len(args) == 1 and name != "builtins.KeyError":
+        return first.text if isinstance(first, Scalar) else inline(first, MAX_MESSAGE)
+    second = args[1] if len(args) > 1 else None
+    if isinstance(first, Scalar) and first.kind == "int" and isinstance(second, Scalar):
+        if name.startswith("builtins."):
+            return f"[Errno {first.text}] {second.text[:MAX_MESSAGE]}"
+    return cut(listed(args), MAX_MESSAGE)
+
+
+def traceback(state: Node | None) -> str:
+    """The traceback kept beside an exception: in its notes, or as the other languages do."""
+    if not isinstance(state, Mapping):
+        return ""
+    found: list[str] = []
+    for key, value in state.items[:MOST_NOTES]:
+        if isinstance(key, Scalar) and key.text in TRACEBACK_KEYS:
+            lines = value.items[:MOST_NOTES] if isinstance(value, Sequence) else (value,)
+            found += [line.text[:MAX_TRACEBACK] for line in lines if isinstance(line, Scalar)]
+    return "\n".join(found)[:MAX_TRACEBACK]

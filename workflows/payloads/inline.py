@@ -1,0 +1,86 @@
+"""One line of text for a node, cut at a limit: table cells, exception messages, summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workflows.payloads.tree import (
+    Failure,
+    Instance,
+    Malformed,
+    Mapping,
+    Node,
+    Raw,
+    Recursion,
+    Scalar,
+    Sequence,
+    Truncated,
+)
+
+BRACKETS = {"tuple": "()", "set": "{}", "frozenset": "{}", "parts": "  "}
+
+
+def inline(node: Node, limit: int = 80) -> str:
+    """The node as one line of at most ``limit`` characters."""
+    return cut(pieces(node), limit)
+
+
+def cut(parts: Iterator[str], limit: int) -> str:
+    """The parts joined, as one line, ending in an ellipsis where the limit cut it."""
+    taken: list[str] = []
+    size = 0
+    # A shared subtree may be endless in print: stop asking as soon as the line is full.
+    for part in parts:
+        taken.append(part[: limit + 1])
+        size += len(part)
+        if size > limit:
+            break
+    line = "".join(taken)
+    line = "".join(char if char.isprintable() else " " for char in line[: limit + 1])
+    return line if len(line) <= limit else line[: max(limit - 1, 0)] + "…"
+
+
+def pieces(node: Node | None) -> Iterator[str]:
+    match node:
+        case Scalar(kind="str", text=text):
+            yield from quoted(text)
+        case Scalar(text=text) | Raw(text=text):
+            yield text
+        case Mapping(items=items):
+            yield "{"
+            for at, (key, value) in enumerate(items):
+                yield ", " if at else ""
+                yield from pieces(key)
+                yield ": "
+                yield from pieces(value)
+            yield "}"
+        case Sequence(kind=kind, items=items):
+            opening, closing = BRACKETS.get(kind, "[]")
+            yield opening
+            yield from listed(items)
+            yield closing
+        case Instance(class_name=name, args=args, state=state):
+            yield name.rpartition(".")[2] + "("
+            yield from listed(args if args or state is None else (state,))
+            yield ")"
+        case Failure(class_name=name, message=message):
+            yield f"{name.rpartition('.')[2]}: {message}" if message else name.rpartition(".")[2]
+        case Truncated(node=inner) | Malformed(node=inner):
+            yield from pieces(inner)
+            yield "…"
+        case Recursion():
+            yield "↺"
+        case None:
+            return
+
+
+def listed(items: tuple[Node, ...]) -> Iterator[str]:
+    for at, item in enumerate(items):
+        yield ", " if at else ""
+        yield from pieces(item)
+
+
+def quoted(text: str) -> Iterator[str]:
+    yield '"'
+    yield text
+    yield '"'

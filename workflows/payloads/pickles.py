@@ -1,0 +1,59 @@
+"""Reads a pickle as an inert tree: opcodes only, nothing imported, looked up or called.
+
+Every limit gives a labelled ``Truncated`` node around what was read so far, every defect a
+``Malformed`` one; nothing raises. Here and in ``machine`` must never come an Unpickler of any
+kind, restricted ones included.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+from workflows.payloads.freeze import freeze
+from workflows.payloads.machine import UNSET, Machine, UnreadableError
+from workflows.payloads.tree import Malformed, Node, Truncated, shown
+
+MAX_BYTES = 1 << 20
+MAX_OPS = 200_000
+EXCERPT = 2_000
+
+
+def read_pickle(text: str, *, max_bytes: int = MAX_BYTES, max_ops: int = MAX_OPS) -> Node:
+    """The tree of a base64 pickle as DBOS stores it."""
+    # Four characters carry three bytes; a database may have broken the text into lines.
+    wanted = (max_bytes + 2) // 3 * 4
+    head = "".join(text[: wanted + wanted // 32].split())
+    whole = len(head) <= wanted and len(text) <= wanted + wanted // 32
+    try:
+        data = b64decode(head[:wanted], validate=True)
+    except ValueError:
+        return Malformed("not base64 text", shown(text[:EXCERPT]))
+    return read_bytes(data, whole=whole, max_ops=max_ops)
+
+
+def read_bytes(data: bytes, *, whole: bool = True, max_ops: int = MAX_OPS) -> Node:
+    """The tree of a pickle; ``whole`` is False when ``data`` is only its beginning."""
+    machine = Machine()
+    try:
+        finished = machine.run(data, max_ops)
+    except Exception as error:  # noqa: BLE001  # whatever the stream broke is the outcome shown
+        if whole or isinstance(error, UnreadableError):
+            return Malformed(f"not a readable pickle: {reason(error)}", excerpt(data), left(machine))
+        return Truncated(f"only the first {len(data):,} bytes were read", left(machine))
+    if not finished:
+        return Truncated(f"only the first {max_ops:,} operations were read", left(machine))
+    return freeze(machine.result)
+
+
+def left(machine: Machine) -> Node | None:
+    built: Any = machine.partial()
+    return None if built is UNSET else freeze(built)
+
+
+def reason(error: Exception) -> str:
+    return shown(str(error))[:200] or type(error).__name__
+
+
+def excerpt(data: bytes) -> str:
+    return repr(data[:EXCERPT])[2:-1]
