@@ -1,0 +1,132 @@
+"""Process-local fan-out: topics, who shows them, and what each still has to be sent.
+
+The watcher's thread publishes, sockets on the event loop take. A frame's text is made once
+and shared; a frame not yet sent is replaced by a newer one of its topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workflows.live.source import Demand
+from workflows.topics import Topic
+
+
+class Subscriber:
+    """One socket's side of the hub."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.ready = asyncio.Event()
+        self.pending: dict[str, str] = {}
+        self.beat_ms: int | None = None
+
+    def wake(self) -> None:
+        """Tell the socket to look; from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self.ready.set)
+        except RuntimeError:
+            pass  # the loop has closed, and its sockets with it
+
+
+@dataclass(slots=True)
+class _Audience:
+    topic: Topic
+    unread: bool = True
+    since: dict[Subscriber, int] = field(default_factory=dict)
+    shown: dict[Subscriber, str] = field(default_factory=dict)
+
+
+class Hub:
+    """Topics and their viewers. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._audiences: dict[str, _Audience] = {}
+        self.on_demand: Callable[[], None] = lambda: None
+
+    def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
+        """Add a viewer who shows a digest; whatever differs from it will be sent."""
+        topic_id = topic.id
+        with self.lock:
+            audience = self._audiences.setdefault(topic_id, _Audience(topic))
+            audience.unread = True
+            audience.shown[subscriber] = shown
+            audience.since[subscriber] = since
+            subscriber.pending.pop(topic_id, None)
+        self.on_demand()
+
+    def unsubscribe(self, subscriber: Subscriber, topic_id: str) -> None:
+        with self.lock:
+            audience = self._audiences.get(topic_id)
+            if audience is None:
+                return
+            audience.shown.pop(subscriber, None)
+            audience.since.pop(subscriber, None)
+            subscriber.pending.pop(topic_id, None)
+            if not audience.shown:
+                del self._audiences[topic_id]
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Forget a viewer altogether."""
+        with self.lock:
+            for topic_id in [*self._audiences]:
+                self.unsubscribe(subscriber, topic_id)
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._audiences)
+
+    def demands(self) -> list[Demand]:
+        """What is shown now; marks all of it as being read."""
+        with self.lock:
+            demands = [
+                Demand(
+                    topic=each.topic,
+                    unread=each.unread,
+                    since=min(each.since.values()),
+                    shown=frozenset(each.shown.values()),
+                )
+                for each in self._audiences.values()
+            ]
+            for each in self._audiences.values():
+                each.unread = False
+            return demands
+
+    def forget_reads(self) -> None:
+        """A tick failed: everything has to be read again."""
+        with self.lock:
+            for each in self._audiences.values():
+                each.unread = True
+
+    def publish(self, topic_id: str, digest: str, frames: dict[str, str]) -> None:
+        """Queue a frame for every viewer of the topic; ``frames`` is by the digest they show."""
+        with self.lock:
+            audience = self._audiences.get(topic_id)
+            if audience is None:
+                return
+            for subscriber, shown in audience.shown.items():
+                if shown in frames:
+                    subscriber.pending[topic_id] = frames[shown]
+                    audience.shown[subscriber] = digest
+                    subscriber.wake()
+
+    def beat(self, now_ms: int) -> None:
+        """Tell every viewer the database's time."""
+        with self.lock:
+            everyone = {each for known in self._audiences.values() for each in known.shown}
+            for subscriber in everyone:
+                subscriber.beat_ms = now_ms
+                subscriber.wake()
+
+    def take(self, subscriber: Subscriber) -> tuple[list[str], int | None]:
+        """What a socket has to send now."""
+        with self.lock:
+            frames, beat_ms = [*subscriber.pending.values()], subscriber.beat_ms
+            subscriber.pending.clear()
+            subscriber.beat_ms = None
+            subscriber.ready.clear()
+            return frames, beat_ms

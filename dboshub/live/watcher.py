@@ -1,0 +1,163 @@
+"""One per web process: reads what is shown, publishes what differs. No sockets here.
+
+It has its own thread and its own autocommit connection, both only while somebody is subscribed.
+Truth is what a tick reads; notifications only bring a tick forward.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from itertools import groupby
+
+from django.conf import settings
+from django.db import connections
+from django.urls import set_script_prefix
+
+from dboshub.live.fanout import Hub
+from workflows.live.source import Demand, Facts, Moment, Source, Timings
+from workflows.storage import watch
+from workflows.storage.database import Connection, Database
+from workflows.topics import Topic
+
+logger = logging.getLogger(__name__)
+
+
+class Watcher:
+    """Starts its thread with the first viewer and ends it with the last."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        open_system_database: Callable[[], Database],
+        sources: Mapping[str, Callable[[], Source]],
+        timings: Timings | None = None,
+    ) -> None:
+        self.hub = hub
+        self.timings = timings or Timings()
+        self._open = open_system_database
+        self._sources = sources
+        self._nudged = threading.Event()
+        self._thread: threading.Thread | None = None
+        hub.on_demand = self._demanded
+
+    def nudge(self) -> None:
+        """Bring the next tick forward."""
+        self._nudged.set()
+
+    def _demanded(self) -> None:
+        with self.hub.lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="dboshub-live-watcher", daemon=True
+                )
+                self._thread.start()
+        self.nudge()
+
+    def _over(self) -> bool:
+        # Under the hub's lock, so that a viewer who comes now starts a new thread.
+        with self.hub.lock:
+            if not self.hub.watched:
+                self._thread = None
+            return self._thread is None
+
+    def _run(self) -> None:
+        set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
+        pause = self.timings.tick
+        while not self._over():
+            try:
+                self._watch()
+                pause = self.timings.tick
+            except Exception:
+                # The page notices by the missing beat and says "stale".
+                logger.exception("live.watch_failed")
+                self.hub.forget_reads()
+                self._nudged.wait(pause)
+                self._nudged.clear()
+                pause = min(pause * 2, self.timings.beat)
+            finally:
+                connections.close_all()
+
+    def _watch(self) -> None:
+        """Tick on one connection until nobody is there, or it fails."""
+        database = self._open()
+        try:
+            connection = database.connect()
+            try:
+                look = _Look(self.hub, self._sources, self.timings, connection)
+                changed = database.change_counter()
+                while self.hub.watched:
+                    took = look.tick()
+                    self._wait(took, changed)
+            finally:
+                connection.close()
+        finally:
+            database.close()
+
+    def _wait(self, took: float, changed: Callable[[], int] | None) -> None:
+        """Sleep out the tick; a nudge ends it early, but never ends the gap that spares others."""
+        gap = max(self.timings.nudge, 2 * took)
+        time.sleep(gap)
+        rest = max(self.timings.tick, self.timings.duty * took) - gap
+        deadline = time.monotonic() + rest
+        before = changed() if changed else 0
+        while (left := deadline - time.monotonic()) > 0:
+            # SQLite tells nobody: its change counter is looked at ten times a second.
+            if self._nudged.wait(min(left, self.timings.nudge) if changed else left):
+                break
+            if changed and changed() != before:
+                break
+        self._nudged.clear()
+
+
+class _Look:
+    """What one connection's worth of ticks remembers."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        sources: Mapping[str, Callable[[], Source]],
+        timings: Timings,
+        connection: Connection,
+    ) -> None:
+        self._hub = hub
+        self._timings = timings
+        self._session = connection.session
+        self._sources = {kind: make() for kind, make in sources.items()}
+        self._beat_at = float("-inf")
+        self._clock_offset = 0.0
+
+    def tick(self) -> float:
+        """Read everything that is due and publish what differs; how long it took."""
+        started = time.monotonic()
+        demands = sorted(self._hub.demands(), key=lambda demand: demand.topic.kind)
+        beat = started - self._beat_at >= self._timings.beat
+        if beat:
+            self._clock_offset = watch.now_ms(self._session) / 1000 - time.monotonic()
+        now_ms = int((time.monotonic() + self._clock_offset) * 1000)
+        moment = Moment(now_ms=now_ms, at=started, timings=self._timings)
+        for kind, group in groupby(demands, key=lambda demand: demand.topic.kind):
+            self._look(kind, [*group], moment)
+        if beat:
+            # After the reading: a beat says that everything before it has been seen.
+            self._beat_at = started
+            self._hub.beat(now_ms)
+        return time.monotonic() - started
+
+    def _look(self, kind: str, demands: list[Demand], moment: Moment) -> None:
+        shown = {demand.topic: demand.shown for demand in demands}
+        for topic, facts in self._sources[kind].look(self._session, demands, moment):
+            stale = shown[topic] - {facts.digest}
+            if stale:
+                self._publish(topic, facts, stale)
+
+    def _publish(self, topic: Topic, facts: Facts, stale: frozenset[str]) -> None:
+        name = topic.id
+        texts: dict[str, str] = {}
+        for digest in stale:
+            frame = {"topic": name, "digest": facts.digest, **facts.body(digest)}
+            texts[digest] = json.dumps(frame, separators=(",", ":"))
+        self._hub.publish(name, facts.digest, texts)

@@ -1,0 +1,81 @@
+"""What the watcher and the sources of an app agree on. No SQL, no rendering."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from workflows.storage.sql import Session
+from workflows.topics import Topic
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Every interval of live push, in seconds; tests pass shorter ones."""
+
+    tick: float = 0.5
+    duty: float = 10.0
+    nudge: float = 0.1
+    terminal: float = 10.0
+    window: float = 5.0
+    sweep: float = 30.0
+    sweep_window: float = 60.0
+    beat: float = 5.0
+    recheck: float = 30.0
+    ack: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a tick looks: ``now_ms`` by the database's clock, ``at`` by ours (monotonic seconds)."""
+
+    now_ms: int
+    at: float
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One topic somebody shows. ``shown`` are the digests its viewers have."""
+
+    topic: Topic
+    unread: bool
+    since: int
+    shown: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is true of a topic; ``body`` makes the frame for a viewer who shows a given digest."""
+
+    digest: str
+    body: Callable[[str], Body]
+
+
+class Source(Protocol):
+    """Reads the truth of every topic of one kind, in a number of statements that viewers
+    do not raise. One instance serves one watcher, on one thread."""
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterable[tuple[Topic, Facts]]: ...
+
+
+def digest(*facts: object) -> str:
+    """A short keyed digest: it tells equal from different and nothing else."""
+    # Keyed, because the digest of a secret with few possible values would reveal it.
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=9, key=_key(settings.SECRET_KEY)).hexdigest()
+
+
+@cache
+def _key(secret: str) -> bytes:
+    return hashlib.blake2b(secret.encode(), digest_size=32, person=b"dboshub.live").digest()

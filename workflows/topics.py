@@ -1,0 +1,114 @@
+"""What a page may listen to: topics, and the signed tokens a view hands to its page.
+
+A token says who may hear what; the socket believes nothing else. No database, no rendering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core import signing
+from django.http import HttpRequest
+
+MAX_AGE_S = 12 * 3600
+# A row made while the page was being rendered may be missing from it.
+SLACK_MS = 5_000
+VIEW = "workflows.view_workflow"
+VIEW_PAYLOAD = "workflows.view_payload"
+
+# Kinds whose fragments differ for those who may see payloads; the others never carry any.
+PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream"})
+
+_SALT = "dboshub.live"
+
+
+class TopicRefusedError(Exception):
+    """A token that is forged, expired, malformed, or made for somebody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One thing pages show: the same for every viewer with the same scope and payload class."""
+
+    kind: str
+    key: str = ""
+    filter: str = ""
+    scope: tuple[str, ...] | None = None
+    payload: bool = False
+
+    @property
+    def id(self) -> str:
+        """A short name for frames and for ``data-topic``."""
+        parts = json.dumps([self.kind, self.key, self.filter, self.scope, self.payload])
+        return urlsafe_b64encode(hashlib.blake2b(parts.encode(), digest_size=12).digest()).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A topic as one page was given it: ``since`` is when that page looked (epoch ms)."""
+
+    topic: Topic
+    token: str
+    since: int
+
+    @property
+    def id(self) -> str:
+        return self.topic.id
+
+
+def live_topic(
+    request: HttpRequest, kind: str, key: str = "", since: int | None = None, **filters: Any
+) -> Ticket:
+    """Let this request's user listen to a topic; ``filters`` are the list's query parameters."""
+    topic = Topic(
+        kind=kind,
+        key=key,
+        filter=canonical(filters),
+        scope=None,
+        payload=kind in PAYLOAD_KINDS and request.user.has_perm(VIEW_PAYLOAD),
+    )
+    since = since if since is not None else int(time.time() * 1000) - SLACK_MS
+    return Ticket(topic=topic, token=sign(topic, user=str(request.user.pk), since=since), since=since)
+
+
+def canonical(filters: dict[str, Any]) -> str:
+    """Query parameters as one string: sorted, without empty ones, so equal filters share."""
+    pairs = [
+        (key, str(each))
+        for key, value in sorted(filters.items())
+        for each in (sorted(map(str, value)) if isinstance(value, list | tuple) else [value])
+        if each not in (None, "")
+    ]
+    return urlencode(pairs)
+
+
+def sign(topic: Topic, *, user: str, since: int) -> str:
+    """The token that lets one user listen to a topic."""
+    scope = None if topic.scope is None else list(topic.scope)
+    body = [topic.kind, topic.key, topic.filter, scope, int(topic.payload), user, since]
+    return signing.TimestampSigner(salt=_SALT).sign_object(body)
+
+
+def read(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Ticket:
+    """The topic a token stands for. Raises TopicRefusedError."""
+    try:
+        body = signing.TimestampSigner(salt=_SALT).unsign_object(token, max_age=max_age_s)
+        kind, key, filters, scope, payload, owner, since = body
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise TopicRefusedError(str(error)) from error
+    if owner != user:
+        raise TopicRefusedError("made for another user")
+    topic = Topic(
+        kind=kind,
+        key=key,
+        filter=filters,
+        scope=None if scope is None else tuple(scope),
+        payload=bool(payload),
+    )
+    return Ticket(topic=topic, token=token, since=since)
