@@ -1,8 +1,14 @@
-"""HTTP middleware of the project: static files under ASGI, and the client's address behind a proxy."""
+"""HTTP middleware: static files under ASGI, the client's address behind a proxy, the login door."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils.deprecation import MiddlewareMixin
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
@@ -26,7 +32,7 @@ class AsgiWhiteNoise(WhiteNoiseMiddleware):
 
 
 class ForwardedAddress(MiddlewareMixin):
-    """Takes the client's address from the proxy in front, if DBOSHUB_BEHIND_PROXY says there is one.
+    """Takes the client's address from the proxy that DBOSHUB_BEHIND_PROXY says is in front.
 
     Only the last entry was written by that proxy; the others are what the client claims.
     """
@@ -35,3 +41,18 @@ class ForwardedAddress(MiddlewareMixin):
         addresses = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if addresses[-1].strip():
             request.META["REMOTE_ADDR"] = addresses[-1].strip()
+
+
+class LoginRequired(LoginRequiredMiddleware):
+    """Closes every view not marked otherwise, also to fragments asked for by an open page."""
+
+    def handle_no_permission(
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseBase:
+        if "HX-Request" not in request.headers:
+            return super().handle_no_permission(request, view_func)
+        # A redirect would put the login page inside the page: send the whole window there.
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{page.path}?{page.query}".rstrip("?") or "/"
+        query = urlencode({"next": back})
+        return HttpResponse(headers={"HX-Redirect": f"{resolve_url('login')}?{query}"})

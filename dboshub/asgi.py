@@ -1,0 +1,22 @@
+"""The web process's entry: HTTP to Django, sockets to the live pages."""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
+
+# Django must be set up before routing imports anything that imports models.
+django_application = get_asgi_application()
+
+from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": django_application,
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
+)

@@ -1,0 +1,32 @@
+"""Addresses: each app brings its own; here is only what spans them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView, PasswordChangeView
+from django.urls import include, path
+
+from dboshub import views
+
+admin.site.site_header = "DBOSHub administration"
+admin.site.site_title = "DBOSHub"
+admin.site.index_title = "Configuration"
+admin.site.site_url = "/"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("login/", views.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("password/", PasswordChangeView.as_view(success_url="/"), name="password_change"),
+    path("theme/", views.theme, name="theme"),
+    path("workflows/", include("workflows.urls")),
+    # One door: the admin's own login page would be a second one to guard.
+    path("admin/login/", views.admin_login),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "dboshub.views.bad_request"
+handler403 = "dboshub.views.forbidden"
+handler404 = "dboshub.views.not_found"
+handler500 = "dboshub.views.server_error"

@@ -1,0 +1,110 @@
+"""One workflow as lists show it: its facts, never a payload or an attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from workflows.filters import FAILED, IN_FLIGHT
+from workflows.selectors.scope import EVERYTHING, Viewer
+from workflows.storage.sql import Session, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRow:
+    """The columns of `workflow_status` that anyone who may see workflows may see."""
+
+    workflow_uuid: str
+    status: str
+    name: str | None
+    class_name: str | None
+    config_name: str | None
+    queue_name: str | None
+    queue_partition_key: str | None
+    priority: int
+    deduplication_id: str | None
+    created_at: int
+    updated_at: int
+    started_at_epoch_ms: int | None
+    completed_at: int | None
+    delay_until_epoch_ms: int | None
+    workflow_timeout_ms: int | None
+    workflow_deadline_epoch_ms: int | None
+    application_name: str | None
+    application_version: str | None
+    executor_id: str | None
+    authenticated_user: str | None
+    recovery_attempts: int | None
+    parent_workflow_id: str | None
+    forked_from: str | None
+    was_forked_from: bool
+    schedule_name: str | None
+    serialization: str | None
+
+    @property
+    def pk(self) -> str:
+        return self.workflow_uuid
+
+    @property
+    def is_final(self) -> bool:
+        return self.status not in IN_FLIGHT
+
+    @property
+    def is_failed(self) -> bool:
+        return self.status in FAILED
+
+    @property
+    def began_at(self) -> int | None:
+        """When a run of it began: dequeue time, or the start itself for a direct start."""
+        if self.started_at_epoch_ms is not None:
+            return self.started_at_epoch_ms
+        return self.created_at if self.queue_name is None and not self.is_waiting else None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in ("ENQUEUED", "DELAYED")
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long the finished run took; None while it is not finished or never ran."""
+        if self.completed_at is None or self.began_at is None:
+            return None
+        return max(0, self.completed_at - self.began_at)
+
+
+NAMES = tuple(field.name for field in fields(WorkflowRow))
+COLUMNS = ", ".join(NAMES)
+
+
+def from_record(record: Sequence[Any]) -> WorkflowRow:
+    return WorkflowRow(*record[: len(NAMES)])
+
+
+@lru_cache(maxsize=1_024)
+def statement(sql: str) -> Statement:
+    """One Statement per text: dialects remember each one they have compiled."""
+    return Statement(sql)
+
+
+BY_IDS = Statement(
+    postgres=f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)",  # noqa: S608
+    sqlite=(
+        f"SELECT {COLUMNS} FROM {{workflow_status}} "  # noqa: S608
+        "WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))"
+    ),
+)
+
+
+def rows_by_id(
+    session: Session, ids: Iterable[str], *, viewer: Viewer = EVERYTHING
+) -> dict[str, WorkflowRow]:
+    """The rows that exist and that the viewer may see, by id."""
+    found = (from_record(record) for record in session.all(BY_IDS, ids=session.ids(ids)))
+    return {row.workflow_uuid: row for row in found if viewer.may_see(row.application_name)}
+
+
+def row(session: Session, workflow_id: str, *, viewer: Viewer = EVERYTHING) -> WorkflowRow | None:
+    """One workflow, or None if there is none or the viewer may not know of it."""
+    return rows_by_id(session, [workflow_id], viewer=viewer).get(workflow_id)

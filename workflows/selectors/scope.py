@@ -1,0 +1,40 @@
+"""Whose eyes a selector reads with: applications outside a viewer's scope do not exist for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workflows.filters import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """`applications` None means all; rows without an application need `unclaimed`."""
+
+    applications: frozenset[str] | None = None
+    unclaimed: bool = True
+
+    def may_see(self, application: str | None) -> bool:
+        if self.applications is None:
+            return True
+        return self.unclaimed if application is None else application in self.applications
+
+    def condition(self) -> Condition | None:
+        """The scope as SQL and predicate; None where there is nothing to narrow."""
+        if self.applications is None:
+            return None
+        params = {f"scope_{at}": name for at, name in enumerate(sorted(self.applications))}
+        names = ", ".join(f":{name}" for name in params)
+        parts = [f"application_name IN ({names})"] if params else []
+        parts += ["application_name IS NULL"] if self.unclaimed else []
+        sql = f"({' OR '.join(parts)})" if parts else "1 = 0"
+        return Condition("scope", sql, params, lambda row: self.may_see(row.application_name))
+
+
+EVERYTHING = Viewer()
+
+
+def viewer_for(user: Any) -> Viewer:
+    """The viewer a user is. Every user sees every application until scopes are given out."""
+    return EVERYTHING
