@@ -19,9 +19,9 @@ def message(name: str, args: tuple[Node, ...]) -> str:
     if len(args) == 1 and name != "builtins.KeyError":
         return first.text if isinstance(first, Scalar) else inline(first, MAX_MESSAGE)
     second = args[1] if len(args) > 1 else None
-    if isinstance(first, Scalar) and first.kind == "int" and isinstance(second, Scalar):
-        if name.startswith("builtins."):
-            return f"[Errno {first.text}] {second.text[:MAX_MESSAGE]}"
+    match first, second:
+        case Scalar(kind="int", text=number), Scalar(text=text) if name.startswith("builtins."):
+            return f"[Errno {number[:MAX_MESSAGE]}] {text[:MAX_MESSAGE]}"
     return cut(listed(args), MAX_MESSAGE)
 
 

@@ -23,6 +23,7 @@ from workflows.payloads.tree import (
 )
 
 MAX_DEPTH = 60
+MOST_MESSAGES = 1_000
 COLLECTIONS = {
     "builtins.set": "set",
     "builtins.frozenset": "frozenset",
@@ -35,12 +36,12 @@ UNKNOWN = Scalar("unknown", "?")
 TOO_DEEP = Truncated(f"nested more than {MAX_DEPTH} levels deep")
 
 
-def freeze(value: Any) -> Node:
-    return Freezer().convert(value, 0)[0]
-
-
 TOO_DEEP_PAIR = ((TOO_DEEP, TOO_DEEP),)
 Pairs: TypeAlias = tuple[tuple[Node, Node], ...]
+
+
+def freeze(value: Any) -> Node:
+    return Freezer().convert(value, 0)[0]
 
 
 class Freezer:
@@ -49,6 +50,7 @@ class Freezer:
     def __init__(self) -> None:
         self.done: dict[Any, tuple[Any, int]] = {}
         self.open: set[int] = set()
+        self.messages = 0
 
     def convert(self, value: Any, depth: int) -> tuple[Node, int]:
         if not isinstance(value, Box):
@@ -131,8 +133,13 @@ class Freezer:
         contents, tallest = self.contents(box, depth + 1)
         height = 1 + max(height, tall, taller, tallest)
         if is_exception(box.name) and keywords is None and contents is None:
-            return Failure(box.name, message(box.name, args), args, state), height
+            return Failure(box.name, self.message(box, args), args, state), height
         return Instance(box.name, args, keywords, state, contents), height
+
+    def message(self, box: Box, args: tuple[Node, ...]) -> str:
+        # Spelling out a nested argument costs work; thousands of exceptions may share one.
+        self.messages += 1
+        return message(box.name, args) if self.messages <= MOST_MESSAGES else ""
 
     def special(self, box: Box, depth: int) -> tuple[Node, int] | None:
         scalar = recognise(box)
@@ -142,7 +149,8 @@ class Freezer:
             return self.octets("bytes", box, box.args[0] if box.args else None)
         if box.name == "builtins.bytearray" and box.args:
             return self.octets("bytearray", box.args[0], box.args[0])
-        if box.name == "collections.OrderedDict" and not box.args and not box.items:
+        ordered = box.name == "collections.OrderedDict" and box.state is UNSET
+        if ordered and not box.args and not box.items:
             items, height = self.pairs(box.pairs, depth + 1)
             return Mapping("OrderedDict", items), height + 1
         return self.collection(box, depth)
@@ -194,15 +202,17 @@ def fields(state: Any) -> Any:
         if isinstance(second, Box) and second.kind == "dict" and first is None:
             return second
     # The length first: one big state may be shared by thousands of objects.
-    if state.kind == "dict" and len(state.pairs) < 8 and any(key == "__pydantic_fields_set__" for key, _ in state.pairs):
-        values = next((value for key, value in state.pairs if key == "__dict__"), state)
-        hidden = [
-            value
-            for key, value in state.pairs
-            if key in ("__pydantic_extra__", "__pydantic_private__")
-        ]
-        return values if all(value is None for value in hidden) else state
+    if state.kind == "dict" and len(state.pairs) < 8:
+        return pydantic_fields(state)
     return state
+
+
+def pydantic_fields(state: Box) -> Any:
+    named = {key: value for key, value in state.pairs if isinstance(key, str)}
+    extras = (named.get("__pydantic_extra__"), named.get("__pydantic_private__"))
+    if "__pydantic_fields_set__" not in named or extras != (None, None):
+        return state
+    return named.get("__dict__", state)
 
 
 def is_ascii(value: Any) -> bool:

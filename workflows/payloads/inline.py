@@ -17,7 +17,7 @@ from workflows.payloads.tree import (
     Truncated,
 )
 
-BRACKETS = {"tuple": "()", "set": "{}", "frozenset": "{}", "parts": "  "}
+BRACKETS = {"tuple": ("(", ")"), "set": ("{", "}"), "frozenset": ("{", "}"), "parts": (" ", " ")}
 
 
 def inline(node: Node, limit: int = 80) -> str:
@@ -47,15 +47,9 @@ def pieces(node: Node | None) -> Iterator[str]:
         case Scalar(text=text) | Raw(text=text):
             yield text
         case Mapping(items=items):
-            yield "{"
-            for at, (key, value) in enumerate(items):
-                yield ", " if at else ""
-                yield from pieces(key)
-                yield ": "
-                yield from pieces(value)
-            yield "}"
+            yield from paired(items)
         case Sequence(kind=kind, items=items):
-            opening, closing = BRACKETS.get(kind, "[]")
+            opening, closing = BRACKETS.get(kind, ("[", "]"))
             yield opening
             yield from listed(items)
             yield closing
@@ -72,6 +66,16 @@ def pieces(node: Node | None) -> Iterator[str]:
             yield "↺"
         case None:
             return
+
+
+def paired(items: tuple[tuple[Node, Node], ...]) -> Iterator[str]:
+    yield "{"
+    for at, (key, value) in enumerate(items):
+        yield ", " if at else ""
+        yield from pieces(key)
+        yield ": "
+        yield from pieces(value)
+    yield "}"
 
 
 def listed(items: tuple[Node, ...]) -> Iterator[str]:

@@ -21,7 +21,9 @@ EXCEPTIONS = frozenset(
     if isinstance(value, type) and issubclass(value, BaseException)
 )
 MOST_BITS = 12_000
-LONGEST = 4_000
+# Thousands of objects may share one argument, so work and text per object are bounded.
+LONGEST = 400
+LONGEST_FOREIGN = 100
 UUID_LIMIT = 1 << 128
 
 
@@ -90,13 +92,23 @@ def recognise(box: Box) -> Scalar | None:
         text = reader(box)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    # A longer text is no honest date or number, and may be shared by thousands of objects.
-    return Scalar(box.name, shown(text)) if text is not None and len(text) <= LONGEST else None
+    if text is None or len(text) > (LONGEST if text.isascii() else LONGEST_FOREIGN):
+        return None
+    return Scalar(box.name, shown(text))
+
+
+def packed(value: Any, size: int) -> bytes | None:
+    """A date's or time's bytes; anything of another size is refused before it is copied."""
+    source = value.args[0] if isinstance(value, Box) and value.args else value
+    if not isinstance(source, str | bytes | bytearray) or len(source) != size:
+        return None
+    data = as_bytes(value)
+    return data if data is not None and len(data) == size else None
 
 
 def moment(box: Box) -> str | None:
-    data = as_bytes(box.args[0])
-    if data is None or len(data) != 10:
+    data = packed(box.args[0], 10)
+    if data is None:
         return None
     zone = "" if len(box.args) < 2 else offset(box.args[1])
     if zone is None:
@@ -119,20 +131,24 @@ def offset(zone: Any) -> str | None:
         delta = interval_value(span) if isinstance(span, Box) else dt.timedelta(0)
         return dt.datetime(2000, 1, 1, tzinfo=dt.timezone(delta)).isoformat()[19:]
     if zone.name in {"zoneinfo.ZoneInfo._unpickle", "zoneinfo.ZoneInfo", "pytz._UTC"}:
-        return f" {zone.args[0]}" if zone.args and isinstance(zone.args[0], str) else " UTC"
+        return zone_name(zone.args[0]) if zone.args else " UTC"
     return None
 
 
+def zone_name(name: Any) -> str | None:
+    return f" {name}" if isinstance(name, str) and len(name) <= LONGEST_FOREIGN else None
+
+
 def day(box: Box) -> str | None:
-    data = as_bytes(box.args[0])
-    if data is None or len(data) != 4:
+    data = packed(box.args[0], 4)
+    if data is None:
         return None
     return dt.date(data[0] << 8 | data[1], data[2], data[3]).isoformat()
 
 
 def time_of_day(box: Box) -> str | None:
-    data = as_bytes(box.args[0])
-    if data is None or len(data) != 6:
+    data = packed(box.args[0], 6)
+    if data is None:
         return None
     zone = "" if len(box.args) < 2 else offset(box.args[1])
     return None if zone is None else clock(data) + zone
@@ -182,7 +198,7 @@ def complex_(box: Box) -> str | None:
 def path(box: Box) -> str | None:
     if not 0 < len(box.args) < 64:
         return None
-    if not all(isinstance(part, str) and len(part) < 256 for part in box.args):
+    if not all(isinstance(part, str) and len(part) <= LONGEST for part in box.args):
         return None
     return "/".join(box.args).replace("//", "/", 1)
 

@@ -13,8 +13,8 @@ from typing import Any
 MARK: Any = object()
 UNSET: Any = object()
 HIGHEST_PROTOCOL = 5
-MOST_COPIED = 64
-LONGEST_NAME = 1_000
+MOST_COPIED = 8
+LONGEST_NAME = 300
 # Python 2 spelled these modules differently; protocols 0 to 2 still do.
 RENAMED = {
     "__builtin__": "builtins",
@@ -151,8 +151,8 @@ def named(module: object, name: object) -> Box:
     if not isinstance(module, str) or not isinstance(name, str):
         raise UnreadableError("it names a class with something that is not text")
     # Thousands of names may be made from one long text.
-    if len(module) + len(name) > LONGEST_NAME:
-        raise UnreadableError("it names a class with more text than any name has")
+    if len(module) + len(name) > LONGEST_NAME or not (module + name).isprintable():
+        raise UnreadableError("it names a class with text that no name has")
     return Box("class", f"{RENAMED.get(module, module)}.{name}")
 
 
@@ -243,11 +243,11 @@ def pushing(make: Callable[[Machine, Any], Any]) -> Action:
     return lambda machine, arg: machine.stack.append(make(machine, arg))
 
 
-PUSHES = frozenset(
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 STRING BINSTRING SHORT_BINSTRING BINBYTES"
-    " SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8"
-    " FLOAT BINFLOAT".split()
-)
+VALUES = """
+    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
+    BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8
+"""
+PUSHES = frozenset(VALUES.split())
 
 ACTIONS: dict[str, Action] = {
     "PROTO": check_protocol,

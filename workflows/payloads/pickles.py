@@ -37,9 +37,10 @@ def read_bytes(data: bytes, *, whole: bool = True, max_ops: int = MAX_OPS) -> No
     machine = Machine()
     try:
         finished = machine.run(data, max_ops)
-    except Exception as error:  # noqa: BLE001  # whatever the stream broke is the outcome shown
+    except Exception as error:
         if whole or isinstance(error, UnreadableError):
-            return Malformed(f"not a readable pickle: {reason(error)}", excerpt(data), left(machine))
+            why = f"not a readable pickle: {reason(error)}"
+            return Malformed(why, excerpt(data), left(machine))
         return Truncated(f"only the first {len(data):,} bytes were read", left(machine))
     if not finished:
         return Truncated(f"only the first {max_ops:,} operations were read", left(machine))
