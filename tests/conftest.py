@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from workflows.storage.database import Database
 
 
+DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what touches Django's database: it runs once on each, in processes of their own."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("django_db") or fixtures & DJANGO_FIXTURES:
+            item.add_marker("django")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
     """Start PostgreSQL once, before the worker processes inherit the environment."""

@@ -1,0 +1,51 @@
+# The commands of the project. `make` alone lists them.
+# Each prepares what it needs: Python 3.11 or newer is enough to start with.
+
+PYTHON := .venv/bin/python
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format crash interop bench bench-pages screenshots venv dev
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: venv ## Run the dashboard and a worker with the demo workflows, until Ctrl-C
+	@$(PYTHON) scripts/run.py --host $(HOST) --port $(PORT)
+
+test: ## Run every test, on SQLite and on PostgreSQL
+	@sh scripts/test.sh $(ARGS)
+
+check: dev ## Format, lint, types, import contracts and tests: what a change must pass
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) manage.py makemigrations --check --dry-run
+	@sh scripts/test.sh
+
+format: dev ## Format the code and mend what the linter can
+	$(PYTHON) -m ruff check --fix-only .
+	$(PYTHON) -m ruff format .
+
+crash: dev ## Kill the engine at every storage call, and real workers with kill -9
+	$(PYTHON) -m pytest tests/crash $(ARGS)
+
+interop: dev ## Share one database with the dbos library, in both directions
+	$(PYTHON) -m pytest tests/interop $(ARGS)
+
+bench: dev ## Compare steps per second and queue latency with the dbos library
+	$(PYTHON) bench/steps.py $(ARGS)
+
+bench-pages: dev ## Measure the workflow list over a million rows
+	$(PYTHON) bench/pages.py $(ARGS)
+
+screenshots: dev ## Photograph every page of a running demo into docs/img
+	$(PYTHON) scripts/screenshots.py $(ARGS)
+
+venv:
+	@sh scripts/bootstrap.sh requirements.txt
+
+dev:
+	@sh scripts/bootstrap.sh requirements-dev.txt
