@@ -1,0 +1,103 @@
+"""Stored values of one workflow, one at a time and cut at a size. Nothing is decoded here.
+
+Every function takes text as it was stored; who may see it is decided by the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.storage.sql import Session, Statement
+
+# What a page shows at once of one value; the rest is a download.
+SHOWN = 256 * 1_024
+
+
+def sized(sql: str) -> Statement:
+    """A statement with SIZE(…): on PostgreSQL the one length that does not unpack the value."""
+    return Statement(
+        postgres=sql.replace("SIZE(", "OCTET_LENGTH("), sqlite=sql.replace("SIZE(", "LENGTH(")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored value; `text` may be the beginning only, `size` is that of the whole."""
+
+    text: str
+    size: int
+    serialization: str | None
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.text) < self.size and self.text.isascii()
+
+
+def _value(column: str, source: str) -> Statement:
+    return sized(
+        f"SELECT SUBSTR({column}, 1, :most), SIZE({column}), found.serialization "  # noqa: S608
+        f"FROM {source} AND {column} IS NOT NULL"
+    )
+
+
+_INPUT = "{workflow_status} AS found LEFT JOIN {workflow_input} AS given"
+_OUTCOME = "{workflow_status} AS found LEFT JOIN {workflow_output} AS ended"
+_ONE = "USING (workflow_uuid) WHERE found.workflow_uuid = :id"
+_STEP = "{operation_outputs} AS found WHERE found.workflow_uuid = :id AND function_id = :step"
+
+STATEMENTS = {
+    "input": _value("COALESCE(given.inputs, found.inputs)", f"{_INPUT} {_ONE}"),
+    "output": _value("COALESCE(ended.output, found.output)", f"{_OUTCOME} {_ONE}"),
+    "error": _value("COALESCE(ended.error, found.error)", f"{_OUTCOME} {_ONE}"),
+    "step": _value("found.output", _STEP),
+    "step-error": _value("found.error", _STEP),
+    "event": _value(
+        "found.value",
+        "{workflow_events} AS found WHERE found.workflow_uuid = :id AND found.key = :key",
+    ),
+    "history": _value(
+        "found.value",
+        "{workflow_events_history} AS found"
+        " WHERE found.workflow_uuid = :id AND found.key = :key AND found.function_id = :step",
+    ),
+    "message": _value(
+        "found.message",
+        "{notifications} AS found WHERE found.destination_uuid = :id AND message_uuid = :key",
+    ),
+    "stream": _value(
+        "found.value",
+        "{streams} AS found"
+        ' WHERE found.workflow_uuid = :id AND found.key = :key AND found."offset" = :step',
+    ),
+}
+ATTRIBUTES = Statement(
+    postgres="SELECT attributes::text FROM {workflow_status} WHERE workflow_uuid = :id",
+    sqlite="SELECT attributes FROM {workflow_status} WHERE workflow_uuid = :id",
+)
+
+
+def value(
+    session: Session,
+    kind: str,
+    workflow_id: str,
+    *,
+    key: str = "",
+    step: int = 0,
+    most: int = SHOWN,
+) -> Stored | None:
+    """One value by its kind; None if it does not exist. `step` is a step id, or a stream offset."""
+    if kind == "attributes":
+        return attributes(session, workflow_id)
+    row = session.one(STATEMENTS[kind], id=workflow_id, key=key, step=step, most=most)
+    return None if row is None else Stored(*row)
+
+
+def attributes(session: Session, workflow_id: str) -> Stored | None:
+    """The custom attributes as JSON text; both databases keep them as JSON, not serialised."""
+    row = session.one(ATTRIBUTES, id=workflow_id)
+    if row is None or row[0] is None:
+        return None
+    return Stored(row[0], len(row[0]), "portable_json")
+
+
+KINDS = frozenset({*STATEMENTS, "attributes"})
