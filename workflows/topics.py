@@ -10,8 +10,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.core import signing
 from django.http import HttpRequest
@@ -63,29 +62,27 @@ class Ticket:
 
 
 def live_topic(
-    request: HttpRequest, kind: str, key: str = "", since: int | None = None, **filters: Any
+    request: HttpRequest, kind: str, key: str = "", *, filter: str = "", since: int | None = None
 ) -> Ticket:
-    """Let this request's user listen to a topic; ``filters`` are the list's query parameters."""
+    """Let this request's user listen to a topic.
+
+    ``filter`` is a list's query string (for kind "list", and "row" to learn what left the
+    list), or a stream's key (kind "stream"); ``since`` is when the page looked (epoch ms).
+    """
+    since = since if since is not None else int(time.time() * 1000) - SLACK_MS
     topic = Topic(
         kind=kind,
-        key=key,
-        filter=canonical(filters),
-        scope=None,
+        # What is new in a list is counted from when a page looked: no two pages share it.
+        key=key or (str(since) if kind == "list" else ""),
+        filter=filter if kind == "stream" else canonical(filter),
         payload=kind in PAYLOAD_KINDS and request.user.has_perm(VIEW_PAYLOAD),
     )
-    since = since if since is not None else int(time.time() * 1000) - SLACK_MS
     return Ticket(topic=topic, token=sign(topic, user=str(request.user.pk), since=since), since=since)
 
 
-def canonical(filters: dict[str, Any]) -> str:
-    """Query parameters as one string: sorted, without empty ones, so equal filters share."""
-    pairs = [
-        (key, str(each))
-        for key, value in sorted(filters.items())
-        for each in (sorted(map(str, value)) if isinstance(value, list | tuple) else [value])
-        if each not in (None, "")
-    ]
-    return urlencode(pairs)
+def canonical(query: str) -> str:
+    """A query string in one order, so that equal filters share a topic."""
+    return urlencode(sorted(parse_qsl(query)))
 
 
 def sign(topic: Topic, *, user: str, since: int) -> str:

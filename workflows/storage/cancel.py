@@ -92,8 +92,8 @@ def descendants(session: Session, ids: Iterable[str]) -> list[str]:
     return found
 
 
-def chunks(ids: list[str]) -> Iterator[list[str]]:
+def chunks(ids: list[str], size: int = CHUNK) -> Iterator[list[str]]:
     """Ids in statement-sized lists, sorted within the whole so that locks are taken in order."""
     ordered = sorted(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]

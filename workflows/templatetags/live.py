@@ -1,0 +1,31 @@
+"""`{% live ticket digest %}`: the attributes by which a region of a page follows a topic."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from workflows.topics import Ticket
+
+register = template.Library()
+
+
+@register.simple_tag
+def live(ticket: Ticket | None, digest: object = "") -> SafeString:
+    """Without a digest the region is sent once more as soon as the page listens.
+
+    Without a ticket the region stays as it was rendered: for fragments that are pushed.
+    """
+    if ticket is None:
+        return SafeString("")
+    return format_html(
+        'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-since="{}"'
+        ' data-digest="{}"',
+        ticket.id,
+        ticket.topic.kind,
+        ticket.topic.key,
+        ticket.token,
+        ticket.since,
+        digest,
+    )
