@@ -1,0 +1,57 @@
+"""Times and durations in words. Epoch milliseconds in, English out; the zone is always UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s"))
+FARTHEST = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(min(max(ms, 0), FARTHEST) / 1_000, UTC)
+
+
+def absolute(ms: int) -> str:
+    """`2026-01-31 13:00:05.120 UTC`."""
+    return moment(ms).isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
+
+
+def iso(ms: int) -> str:
+    """What `<time datetime>` and scripts read."""
+    return moment(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(ms: int, now: int) -> str:
+    """The time of day; with its date unless that is today."""
+    then = moment(ms)
+    if then.date() == moment(now).date():
+        return then.strftime("%H:%M:%S")
+    return then.strftime("%d %b %H:%M" if then.year == moment(now).year else "%d %b %Y %H:%M")
+
+
+def relative(ms: int, now: int) -> str:
+    """`just now`, `42 s ago`, `in 3 min`; the same steps as static/js/times.js."""
+    distance = abs(now - ms)
+    if distance < SECOND:
+        return "just now"
+    size, unit = next(
+        (size, unit)
+        for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
+        if distance >= size
+    )
+    words = f"{distance // size} {unit}"
+    return f"{words} ago" if ms <= now else f"in {words}"
+
+
+def duration(ms: int) -> str:
+    """Two units at most: `340 ms`, `4.21 s`, `3 min 20 s`, `2 d 4 h`."""
+    ms = max(0, ms)
+    if ms < SECOND:
+        return f"{ms} ms"
+    if ms < MINUTE:
+        return f"{ms / SECOND:.2f}".rstrip("0").rstrip(".") + " s"
+    large, name, small, rest = next(unit for unit in UNITS if ms >= unit[0])
+    left = ms % large // small
+    return f"{ms // large} {name} {left} {rest}" if left else f"{ms // large} {name}"
