@@ -115,13 +115,13 @@ def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:
 
     def script(text: str) -> None:
         # executescript() would commit the caller's transaction first.
-        for statement in _statements(text):
+        for statement in statements(text):
             raw.execute(statement)
 
     return Session(dialect, execute, script)
 
 
-def _statements(text: str) -> Iterator[str]:
+def statements(text: str) -> Iterator[str]:
     """Split a script where SQLite itself says that a statement is complete."""
     pending = ""
     for line in text.splitlines(keepends=True):

@@ -19,7 +19,7 @@ from workflows.storage.schema import (
 from workflows.storage.schema.state import VERSION, SchemaState, inspect, read_state
 from workflows.storage.sql import Dialect, Session, Statement
 
-__all__ = ["SchemaState", "inspect", "migrate"]
+__all__ = ["SchemaState", "inspect", "migrate", "migrate_in"]
 
 _TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
@@ -40,31 +40,32 @@ def migrate(database: Database, *, adopt: bool = True) -> SchemaState:
     SchemaTooOldError, one without the columns we use with SchemaColumnsError.
     """
     with database.writing() as session:
-        session.one(LOCK)
-        state = read_state(session)
-        if state.empty:
-            _create(session)
-        else:
-            state.verify()
-            if adopt:
-                _adopt(session, state)
-        return read_state(session)
+        return migrate_in(session, adopt=adopt)
+
+
+def migrate_in(session: Session, *, adopt: bool = True) -> SchemaState:
+    """Do the same in a transaction that the caller holds."""
+    session.one(LOCK)
+    state = read_state(session)
+    if state.empty:
+        _create(session)
+    else:
+        state.verify()
+        if adopt:
+            _adopt(session, state)
+    return read_state(session)
 
 
 def _create(session: Session) -> None:
     dialect = session.dialect
     if dialect.vendor == "postgresql":
         session.script(f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}"')
-        script = (
-            postgres_tables.TABLES,
-            indexes.SHARED + indexes.SINCE_124 + indexes.POSTGRES,
-            postgres_functions.FUNCTIONS,
-            postgres_tables.TUNING,
-        )
+        tables = postgres_tables.TABLES
+        extras = indexes.POSTGRES + postgres_functions.FUNCTIONS + postgres_tables.TUNING
     else:
-        script = (sqlite_tables.TABLES, indexes.SHARED + indexes.SINCE_124 + indexes.SQLITE)
-    session.script(_render("".join(script), dialect))
-    session.script(_render(hub_tables.TABLES, dialect))
+        tables, extras = sqlite_tables.TABLES, indexes.SQLITE
+    script = tables + indexes.SHARED + indexes.SINCE_124 + extras + hub_tables.TABLES
+    session.script(_render(script, dialect))
     session.run(RECORD_VERSION, version=VERSION)
 
 

@@ -1,0 +1,9 @@
+"""Queues as an installed app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class QueuesConfig(AppConfig):
+    name = "queues"

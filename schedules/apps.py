@@ -1,0 +1,9 @@
+"""Schedules as an installed app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class SchedulesConfig(AppConfig):
+    name = "schedules"

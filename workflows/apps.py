@@ -1,0 +1,15 @@
+"""Workflows as an installed app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.db.models.signals import pre_migrate
+
+
+class WorkflowsConfig(AppConfig):
+    name = "workflows"
+
+    def ready(self) -> None:
+        from workflows.system_tables import refuse_unusable_tables
+
+        pre_migrate.connect(refuse_unusable_tables, sender=self)

@@ -1,0 +1,64 @@
+"""The storage port on Django's own connection: pages and actions run the engine's statements.
+
+What is done here commits and rolls back with whatever else the caller does through Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, transaction
+
+from workflows.storage.sql import Cursor, Dialect, Session
+from workflows.storage.sqlite import statements
+
+
+def system_alias() -> str:
+    """The alias of the database that holds the system tables."""
+    return str(getattr(settings, "DBOS_SYSTEM_DATABASE_ALIAS", "default"))
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session for reads: each statement stands alone unless the caller is in a transaction."""
+    yield session_on(system_alias())
+
+
+@contextmanager
+def atomic() -> Iterator[Session]:
+    """One transaction, or a savepoint in the caller's: rolled back if the block raises."""
+    alias = system_alias()
+    with transaction.atomic(using=alias):
+        yield session_on(alias)
+
+
+def session_on(alias: str) -> Session:
+    """A session on this thread's connection of one alias; it connects with the first statement."""
+    connection = connections[alias]
+
+    def execute(text: str, params: dict[str, Any]) -> Cursor:
+        cursor = connection.cursor()
+        cursor.execute(text, params)
+        return cursor
+
+    def script(text: str) -> None:
+        # SQLite takes one statement at a time; executescript() would commit first.
+        parts = statements(text) if connection.vendor == "sqlite" else [text]
+        with connection.cursor() as cursor:
+            for part in parts:
+                cursor.execute(part)
+
+    return Session(system_dialect(connection.vendor), execute, script)
+
+
+@cache
+def system_dialect(vendor: str) -> Dialect:
+    """Django's cursors take ``%(name)s`` for both databases."""
+    if vendor == "postgresql":
+        schema = str(getattr(settings, "DBOS_SYSTEM_SCHEMA", "dbos"))
+        return Dialect("postgresql", schema, pyformat=True)
+    return Dialect("sqlite", "main", pyformat=True)

@@ -1,0 +1,28 @@
+"""The system tables and the hub's own, as Django sees them; field names are the column names.
+
+Their shape is made by `storage/schema` and their rows are written by statements in `storage`:
+the ORM only reads them. AuditEvent is the exception, an ordinary table of the hub.
+"""
+
+from __future__ import annotations
+
+from workflows.models.audit import AuditEvent
+from workflows.models.communication import Event, EventHistory, Message, StreamValue
+from workflows.models.executors import ApplicationVersion, Executor
+from workflows.models.steps import Attempt, Step
+from workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
+
+__all__ = [
+    "ApplicationVersion",
+    "Attempt",
+    "AuditEvent",
+    "Event",
+    "EventHistory",
+    "Executor",
+    "Message",
+    "Step",
+    "StreamValue",
+    "Workflow",
+    "WorkflowInput",
+    "WorkflowOutput",
+]

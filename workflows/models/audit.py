@@ -1,0 +1,42 @@
+"""Who did what through the hub, and what they were refused."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from workflows.system_tables import now_ms
+
+
+class AuditEvent(models.Model):
+    """One action by one person, written in the action's own transaction; never changed."""
+
+    class Outcome(models.TextChoices):
+        DONE = "done"
+        REFUSED = "refused"
+
+    at = models.BigIntegerField(default=now_ms)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    # Kept beside the reference, so that the record outlives the account.
+    username = models.CharField(max_length=150)
+    address = models.CharField(max_length=45, blank=True)
+    action = models.CharField(max_length=40)
+    target_kind = models.CharField(max_length=20)
+    target = models.TextField()
+    reason = models.TextField(blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "dboshub_audit_event"
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_event_newest"),
+            models.Index(fields=["target_kind", "target", "-at"], name="audit_event_of_target"),
+            models.Index(fields=["user", "-at"], name="audit_event_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username}: {self.action} {self.target} ({self.outcome})"

@@ -1,0 +1,81 @@
+"""What a run says to others and hears from them: events, streams, messages."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from workflows.system_tables import now_ms, system_table
+
+
+class Event(models.Model):
+    """The latest value of one key that a run has set."""
+
+    pk = models.CompositePrimaryKey("workflow_uuid", "key")
+    workflow_uuid = models.TextField("workflow id")
+    key = models.TextField()
+    value = models.TextField()
+    serialization = models.TextField(null=True)
+
+    class Meta:
+        db_table = system_table("workflow_events")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"event {self.key} of {self.workflow_uuid}"
+
+
+class EventHistory(models.Model):
+    """Every value a key has had, with the step that set it: what a fork starts from."""
+
+    pk = models.CompositePrimaryKey("workflow_uuid", "function_id", "key")
+    workflow_uuid = models.TextField("workflow id")
+    function_id = models.IntegerField("step")
+    key = models.TextField()
+    value = models.TextField()
+    serialization = models.TextField(null=True)
+
+    class Meta:
+        db_table = system_table("workflow_events_history")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"event {self.key} of {self.workflow_uuid} at step {self.function_id}"
+
+
+class StreamValue(models.Model):
+    """One value of a stream; offsets count from 0 without gaps."""
+
+    pk = models.CompositePrimaryKey("workflow_uuid", "key", "offset")
+    workflow_uuid = models.TextField("workflow id")
+    key = models.TextField()
+    value = models.TextField()
+    offset = models.IntegerField()
+    function_id = models.IntegerField("step", default=0)
+    serialization = models.TextField(null=True)
+
+    class Meta:
+        db_table = system_table("streams")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.key}[{self.offset}] of {self.workflow_uuid}"
+
+
+class Message(models.Model):
+    """A message to a run, kept after it was consumed."""
+
+    message_uuid = models.TextField("message id", primary_key=True)
+    destination_uuid = models.TextField("workflow id")
+    topic = models.TextField(null=True)
+    message = models.TextField()
+    created_at_epoch_ms = models.BigIntegerField(default=now_ms)
+    serialization = models.TextField(null=True)
+    consumed = models.BooleanField(default=False)
+    consumed_by_function_id = models.IntegerField(null=True)
+
+    class Meta:
+        db_table = system_table("notifications")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"message {self.message_uuid} to {self.destination_uuid}"

@@ -1,0 +1,58 @@
+"""Who runs workflows, and with which version of the code."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from workflows.system_tables import now_ms, system_table
+
+
+class ApplicationVersion(models.Model):
+    """A version that was launched; the one with the newest timestamp gets unversioned work."""
+
+    version_id = models.TextField(primary_key=True)
+    version_name = models.TextField(unique=True)
+    version_timestamp = models.BigIntegerField(default=now_ms)
+    created_at = models.BigIntegerField(default=now_ms)
+    application_name = models.TextField(null=True)
+
+    class Meta:
+        db_table = system_table("application_versions")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.version_name
+
+
+class Executor(models.Model):
+    """One incarnation of a process that runs workflows, with its heartbeat."""
+
+    incarnation = models.TextField(primary_key=True)
+    executor_id = models.TextField()
+    application_name = models.TextField(null=True)
+    application_version = models.TextField(null=True)
+    hostname = models.TextField(null=True)
+    pid = models.BigIntegerField(null=True)
+    boot_id = models.TextField(null=True)
+    pid_namespace = models.TextField(null=True)
+    process_started = models.TextField(null=True)
+    protocol = models.IntegerField(default=1)
+    beat = models.BigIntegerField(default=0)
+    lease_ms = models.BigIntegerField()
+    registered_at = models.BigIntegerField(default=now_ms)
+    last_beat_at = models.BigIntegerField(default=now_ms)
+    stopped_at = models.BigIntegerField(null=True)
+    declared_dead_at = models.BigIntegerField(null=True)
+    declared_dead_by = models.TextField(null=True)
+    queues = models.TextField(null=True)
+    slots = models.IntegerField(null=True)
+    busy = models.IntegerField(default=0)
+    functions = models.TextField(null=True)
+    activity = models.TextField(null=True)
+
+    class Meta:
+        db_table = system_table("dboshub_executor")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.executor_id} on {self.hostname or 'an unknown host'}"

@@ -1,0 +1,43 @@
+"""What models and migrations must agree on: where the system tables are, and how they are made."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import connections
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from workflows.connection import session_on, system_alias, system_dialect
+from workflows.storage.schema.errors import SchemaError
+from workflows.storage.schema.migrate import migrate_in
+from workflows.storage.schema.state import read_state
+
+
+def now_ms() -> int:
+    """The default of time columns, for rows made through the ORM; statements take ``:now``."""
+    return time.time_ns() // 1_000_000
+
+
+def system_table(name: str) -> str:
+    """``db_table`` of a system table: in its schema on PostgreSQL, a bare name on SQLite."""
+    vendor = connections[system_alias()].vendor
+    return system_dialect(vendor).table(name) if vendor == "postgresql" else name
+
+
+def make_system_tables(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+    """Create schema 125, or adopt the one that is there, in the migration's own transaction."""
+    migrate_in(session_on(editor.connection.alias))
+
+
+def refuse_unusable_tables(using: str, **_signal: Any) -> None:
+    """Before anything is migrated, so that a database that is refused was not touched at all."""
+    if using != system_alias():
+        return
+    state = read_state(session_on(using))
+    try:
+        if not state.empty:
+            state.verify()
+    except SchemaError as error:
+        raise CommandError(error.message) from error
