@@ -1,0 +1,50 @@
+"""The demo's own database: what the steps did to the world, so that nothing done twice can hide.
+
+Each write is idempotent by its order or item, as a step must be: it may run again if the process
+died before its checkpoint.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+TABLES = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS product (name TEXT PRIMARY KEY, cents INTEGER, stock INTEGER);
+CREATE TABLE IF NOT EXISTS reservation (order_id TEXT PRIMARY KEY, product TEXT, quantity INTEGER);
+CREATE TABLE IF NOT EXISTS charge (order_id TEXT PRIMARY KEY, payment_id TEXT, cents INTEGER);
+CREATE TABLE IF NOT EXISTS shipment (order_id TEXT PRIMARY KEY, parcel TEXT);
+CREATE TABLE IF NOT EXISTS item (number INTEGER PRIMARY KEY, checksum TEXT);
+CREATE TABLE IF NOT EXISTS summit (name TEXT PRIMARY KEY, feet INTEGER);
+CREATE TABLE IF NOT EXISTS message (publisher TEXT, workflow_id TEXT, body TEXT,
+                                    PRIMARY KEY (publisher, workflow_id));
+INSERT OR IGNORE INTO product VALUES ('mug', 1250, 40), ('lamp', 4900, 15), ('poster', 900, 60);
+COMMIT;
+"""
+
+
+def directory() -> Path:
+    """Where the demo keeps its files."""
+    path = Path(settings.DATA_DIR) / "demo"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@contextmanager
+def ledger() -> Iterator[sqlite3.Connection]:
+    """Open the demo's database for one transaction."""
+    connection = sqlite3.connect(directory() / "ledger.sqlite3", timeout=20, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            connection.executescript(TABLES)
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            yield connection
+    finally:
+        connection.close()
