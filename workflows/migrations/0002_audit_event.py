@@ -35,7 +35,13 @@ class Migration(migrations.Migration):
                 (
                     "outcome",
                     models.CharField(
-                        choices=[("done", "Done"), ("refused", "Refused")], max_length=10
+                        choices=[
+                            ("started", "Started"),
+                            ("done", "Done"),
+                            ("refused", "Refused"),
+                        ],
+                        default="started",
+                        max_length=10,
                     ),
                 ),
                 ("detail", models.JSONField(blank=True, default=dict)),

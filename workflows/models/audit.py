@@ -9,9 +9,10 @@ from workflows.system_tables import now_ms
 
 
 class AuditEvent(models.Model):
-    """One action by one person, written in the action's own transaction; never changed."""
+    """One action by one person. Once it has ended it is never changed."""
 
     class Outcome(models.TextChoices):
+        STARTED = "started"
         DONE = "done"
         REFUSED = "refused"
 
@@ -26,7 +27,7 @@ class AuditEvent(models.Model):
     target_kind = models.CharField(max_length=20)
     target = models.TextField()
     reason = models.TextField(blank=True)
-    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.STARTED)
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -40,3 +41,8 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username}: {self.action} {self.target} ({self.outcome})"
+
+    def end(self, outcome: AuditEvent.Outcome) -> None:
+        """Write down how it went."""
+        self.outcome = outcome
+        self.save()
