@@ -51,4 +51,7 @@ SYSTEM_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-HUB_TABLES = ("dboshub_executor", "dboshub_attempt", "dboshub_queue_pause")
+HUB_TABLES = (
+    *("dboshub_executor", "dboshub_attempt"),
+    *("dboshub_queue_pause", "dboshub_queue_declaration"),
+)

@@ -49,4 +49,10 @@ CREATE TABLE IF NOT EXISTS {dboshub_queue_pause} (
     paused_by text,
     reason text
 );
+
+CREATE TABLE IF NOT EXISTS {dboshub_queue_declaration} (
+    queue_name text NOT NULL PRIMARY KEY,
+    digest text NOT NULL,
+    declared_at bigint NOT NULL
+);
 """

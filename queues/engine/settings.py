@@ -1,0 +1,124 @@
+"""What a queue allows, as its row in ``queues`` says. Validated here, for page and code alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from workflows.engine.records import INTERNAL_QUEUE
+
+RESERVED_PREFIX = "_dbos_"
+
+
+class QueueRateLimit(TypedDict):
+    """At most `limit` starts in any `period` seconds."""
+
+    limit: int
+    period: float
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `limit` starts in any `period` seconds."""
+
+    limit: int
+    period: float
+
+    @classmethod
+    def of(cls, given: QueueRateLimit | RateLimit | None) -> RateLimit | None:
+        """Read the public form, a dict."""
+        if given is None or isinstance(given, cls):
+            return given
+        if not isinstance(given, dict) or {"limit", "period"} - given.keys():
+            raise ValueError("limiter must specify both 'limit' and 'period'")
+        return cls(int(given["limit"]), float(given["period"]))
+
+    @property
+    def period_ms(self) -> int:
+        return round(self.period * 1000)
+
+    def public(self) -> QueueRateLimit:
+        return {"limit": self.limit, "period": self.period}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """One queue's limits; None means no limit."""
+
+    name: str
+    concurrency: int | None = None
+    worker_concurrency: int | None = None
+    limiter: RateLimit | None = None
+    partition_concurrency: int | None = None
+    partition_worker_concurrency: int | None = None
+    partition_limiter: RateLimit | None = None
+    polling_interval_sec: float = 1.0
+    application_name: str | None = None
+
+    @property
+    def partitioned(self) -> bool:
+        """Whether only rows with a partition key are run."""
+        return (
+            self.partition_concurrency is not None
+            or self.partition_worker_concurrency is not None
+            or self.partition_limiter is not None
+        )
+
+    @property
+    def shared_budget(self) -> bool:
+        """Whether some limit depends on what others claim, so that claims must take turns."""
+        return self.concurrency is not None or self.limiter is not None or self.partitioned
+
+    @property
+    def rate_limited(self) -> bool:
+        return self.limiter is not None or self.partition_limiter is not None
+
+    def validate(self) -> QueueSettings:
+        """Raise ValueError for settings that no row may have; return self."""
+        if self.name.startswith(RESERVED_PREFIX):
+            raise ValueError(
+                f"Queue name {self.name} is reserved: names starting with "
+                f"{RESERVED_PREFIX!r} belong to internal queues"
+            )
+        for field in ("partition_concurrency", "partition_worker_concurrency"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"{field} must be at least 1")
+        for larger, smaller in _BOUNDS:
+            most, least = getattr(self, larger), getattr(self, smaller)
+            if most is not None and least is not None and least > most:
+                raise ValueError(f"{larger} must be greater than or equal to {smaller}")
+        if self.polling_interval_sec <= 0:
+            raise ValueError("polling_interval_sec must be positive")
+        return self
+
+    def columns(self) -> dict[str, Any]:
+        """The values of this queue's row, by column."""
+        limiter, partition_limiter = self.limiter, self.partition_limiter
+        return {
+            "name": self.name,
+            "concurrency": self.concurrency,
+            "worker_concurrency": self.worker_concurrency,
+            "rate_limit_max": limiter.limit if limiter else None,
+            "rate_limit_period_sec": limiter.period if limiter else None,
+            "partition_queue": self.partitioned,
+            "partition_concurrency": self.partition_concurrency,
+            "partition_worker_concurrency": self.partition_worker_concurrency,
+            "partition_rate_limit_max": partition_limiter.limit if partition_limiter else None,
+            "partition_rate_limit_period_sec": (
+                partition_limiter.period if partition_limiter else None
+            ),
+            "polling_interval_sec": self.polling_interval_sec,
+        }
+
+
+_BOUNDS = (
+    ("concurrency", "worker_concurrency"),
+    ("concurrency", "partition_concurrency"),
+    ("concurrency", "partition_worker_concurrency"),
+    ("worker_concurrency", "partition_worker_concurrency"),
+    ("partition_concurrency", "partition_worker_concurrency"),
+)
+
+# Resume, fork and recovery put work here; it has no row and no limits.
+INTERNAL = QueueSettings(name=INTERNAL_QUEUE)

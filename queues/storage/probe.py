@@ -1,0 +1,44 @@
+"""One look at all queues of an application: their settings, and whether anything waits there.
+
+The only statement of an idle process. It is how work is found that was enqueued by programs
+which announce nothing, and how an operator's edit of a limit takes effect.
+"""
+
+from __future__ import annotations
+
+from queues.engine.ports import Survey
+from queues.storage.fragments import OURS, RUNNABLE
+from queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from workflows.engine.records import INTERNAL_QUEUE
+from workflows.storage.sql import Session, Statement
+
+# A scalar subquery with LIMIT, because the planner may turn EXISTS into a hash of everything
+# that is enqueued.
+SURVEY = Statement(f"""
+    SELECT {QUEUE_COLUMNS},
+        (
+            SELECT 1
+            FROM {{workflow_status}}
+            WHERE queue_name = queue.name
+                AND status = 'ENQUEUED'
+                AND {RUNNABLE}
+            LIMIT 1
+        ) IS NOT NULL,
+        (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = queue.name) IS NOT NULL
+    FROM (
+        SELECT {QUEUE_COLUMNS}, 1 AS turn
+        FROM {{queues}}
+        WHERE {OURS}
+        UNION ALL
+        SELECT '{INTERNAL_QUEUE}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1.0, NULL, 0
+    ) AS queue
+    ORDER BY turn, name
+""")
+
+
+def survey(session: Session, application: str, version: str) -> list[Survey]:
+    """Every queue this application may claim from, the internal one first."""
+    return [
+        Survey(queue=queue_settings(tuple(row)), ready=bool(ready), paused=bool(paused))
+        for *row, ready, paused in session.all(SURVEY, application=application, version=version)
+    ]

@@ -1,0 +1,81 @@
+"""Rows of ``queues`` and of claimed workflows as the engine's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from queues.engine.settings import QueueSettings, RateLimit
+from workflows.engine.records import ClaimedWorkflow
+from workflows.storage.sql import Row
+
+QUEUE_COLUMNS = """
+    name, concurrency, worker_concurrency, rate_limit_max, rate_limit_period_sec,
+    partition_concurrency, partition_worker_concurrency,
+    partition_rate_limit_max, partition_rate_limit_period_sec,
+    polling_interval_sec, application_name
+"""
+
+_CLAIMED_FIELDS = (
+    *("workflow_id", "name", "owner", "inputs", "serialization", "recovery_attempts"),
+    *("has_history", "class_name", "config_name", "queue_name", "partition_key"),
+    *("deadline_ms", "parent_id", "authenticated_user", "authenticated_roles", "assumed_role"),
+    *("application_version", "application_name", "priority", "created_at"),
+)
+
+# In the order of the fields above; HISTORY is whether checkpoints may exist. The table goes by
+# its own name: RETURNING knows no alias on SQLite.
+CLAIMED_COLUMNS = """
+    workflow_status.workflow_uuid, name, owner_xid,
+    COALESCE(
+        (
+            SELECT given.inputs
+            FROM {workflow_input} AS given
+            WHERE given.workflow_uuid = workflow_status.workflow_uuid
+        ),
+        inputs
+    ),
+    serialization, recovery_attempts,
+    HISTORY,
+    class_name, config_name, queue_name, queue_partition_key,
+    workflow_deadline_epoch_ms, parent_workflow_id,
+    authenticated_user, authenticated_roles, assumed_role,
+    application_version, application_name, workflow_status.priority, workflow_status.created_at
+"""
+HAS_STEPS = """
+    EXISTS (
+        SELECT 1
+        FROM {operation_outputs} AS step
+        WHERE step.workflow_uuid = workflow_status.workflow_uuid
+    )
+"""
+
+
+def queue_settings(row: Row) -> QueueSettings:
+    """The settings in a row of QUEUE_COLUMNS."""
+    return QueueSettings(
+        name=row[0],
+        concurrency=row[1],
+        worker_concurrency=row[2],
+        limiter=_limit(row[3], row[4]),
+        partition_concurrency=row[5],
+        partition_worker_concurrency=row[6],
+        partition_limiter=_limit(row[7], row[8]),
+        polling_interval_sec=float(row[9]),
+        application_name=row[10],
+    )
+
+
+def claimed_workflows(rows: Iterable[Row]) -> list[ClaimedWorkflow]:
+    """Claimed rows, most urgent first: RETURNING promises no order."""
+    found = [
+        ClaimedWorkflow(**dict(zip(_CLAIMED_FIELDS, _typed(row), strict=True))) for row in rows
+    ]
+    return sorted(found, key=lambda each: (each.priority, each.created_at))
+
+
+def _typed(row: Row) -> Row:
+    return (*row[:6], bool(row[6]), *row[7:])
+
+
+def _limit(most: int | None, period: float | None) -> RateLimit | None:
+    return None if most is None or period is None else RateLimit(most, float(period))

@@ -1,0 +1,72 @@
+"""The dispatcher's and the duties' port on a system database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from queues.engine.ports import Claim, Survey
+from queues.engine.settings import QueueSettings
+from queues.storage import claim, delayed, notify, probe, turns
+from workflows.engine.records import ClaimedWorkflow
+from workflows.storage.database import Database
+from workflows.storage.sql import Session
+
+
+class QueueStore:
+    """The queues of one application, seen by one executor. Safe to use from any thread."""
+
+    def __init__(
+        self, database: Database, *, application: str, version: str, executor_id: str
+    ) -> None:
+        self._database = database
+        self._application = application
+        self._version = version
+        self._claimant = claim.Claimant(application, version, executor_id)
+
+    def survey(self) -> list[Survey]:
+        with self._database.reading() as session:
+            return probe.survey(session, self._application, self._version)
+
+    def claim(
+        self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
+    ) -> Claim:
+        if queue.shared_budget:
+            with self._database.writing() as session:
+                return turns.claim_in_turn(
+                    session, self._claimant, queue.name, tokens, running_here
+                )
+        with self._one_write() as session:
+            return Claim(workflows=claim.claim(session, self._claimant, queue.name, tokens))
+
+    def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
+        with self._database.reading() as session:
+            return claim.read_back(session, queue.name, tokens)
+
+    def release_due(self, now: int) -> list[str]:
+        def one_batch() -> list[str]:
+            with self._one_write() as session:
+                return delayed.release_due(session, self._application, now=now)
+
+        released = sorted(set(delayed.in_batches(one_batch)))
+        if released:
+            self.announce(released)
+        return released
+
+    def cancel_overdue(self, now: int) -> list[str]:
+        def one_batch() -> list[str]:
+            with self._one_write() as session:
+                return delayed.cancel_overdue(session, self._application, now=now)
+
+        return delayed.in_batches(one_batch)
+
+    def announce(self, queues: Sequence[str]) -> None:
+        """Tell other processes that these queues have work."""
+        with self._database.reading() as session:
+            notify.announce(session, queues)
+
+    def _one_write(self) -> AbstractContextManager[Session]:
+        """A session for a single statement: PostgreSQL needs no BEGIN and COMMIT around it."""
+        if self._database.vendor == "postgresql":
+            return self._database.reading()
+        return self._database.writing()

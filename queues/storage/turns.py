@@ -1,0 +1,151 @@
+"""Claiming from a queue whose limits are shared: one claimer at a time.
+
+The lock on the queue's row orders claimers; counting happens in a later statement, whose
+snapshot therefore sees every claim made before. A claimer that finds the lock taken leaves
+at once instead of waiting for somebody else's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from queues.engine.limits import Usage, allowance, shares
+from queues.engine.ports import Claim
+from queues.engine.settings import QueueSettings
+from queues.storage.claim import Claimant, claim, claim_partitions
+from queues.storage.fragments import OURS, statement
+from queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from workflows.storage.sql import Session
+
+LOCK_QUEUE = statement(f"""
+    SELECT {QUEUE_COLUMNS}
+    FROM {{queues}}
+    WHERE name = :queue
+    LOCKED
+""")
+
+_RUNNING = f"""
+    FROM {{workflow_status}}
+    WHERE queue_name = :queue
+        AND status = 'PENDING'
+        AND {OURS}
+"""
+# A window over starts: cancelled and resumed rows leave it, for they lose their start time.
+_RECENTLY_STARTED = f"""
+    FROM {{workflow_status}}
+    WHERE queue_name = :queue
+        AND rate_limited = TRUE
+        AND started_at_epoch_ms > NOW - CAST(:period AS bigint)
+        AND status NOT IN ('ENQUEUED', 'DELAYED')
+        AND {OURS}
+"""
+
+USAGE = statement(f"SELECT (SELECT count(*) {_RUNNING}), (SELECT count(*) {_RECENTLY_STARTED})")
+
+# Each step of the recursion is one look into the index for the next key. Full partitions are
+# left out here, so that many of them cannot hide the others.
+PARTITIONS = statement(f"""
+    WITH RECURSIVE lane (partition_key) AS (
+        SELECT (
+            SELECT queue_partition_key
+            FROM {{workflow_status}}
+            WHERE queue_name = :queue
+                AND status = 'ENQUEUED'
+                AND queue_partition_key IS NOT NULL
+            ORDER BY queue_partition_key
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT queue_partition_key
+            FROM {{workflow_status}}
+            WHERE queue_name = :queue
+                AND status = 'ENQUEUED'
+                AND queue_partition_key > lane.partition_key
+            ORDER BY queue_partition_key
+            LIMIT 1
+        )
+        FROM lane
+        WHERE lane.partition_key IS NOT NULL
+    ),
+    running AS MATERIALIZED (
+        SELECT queue_partition_key, count(*) AS used {_RUNNING}
+        GROUP BY queue_partition_key
+    ),
+    recent AS MATERIALIZED (
+        SELECT queue_partition_key, count(*) AS used {_RECENTLY_STARTED}
+        GROUP BY queue_partition_key
+    )
+    SELECT lane.partition_key, COALESCE(running.used, 0), COALESCE(recent.used, 0)
+    FROM lane
+    LEFT JOIN running ON running.queue_partition_key = lane.partition_key
+    LEFT JOIN recent ON recent.queue_partition_key = lane.partition_key
+    WHERE lane.partition_key IS NOT NULL
+        AND COALESCE(running.used < CAST(:running_limit AS bigint), TRUE)
+        AND COALESCE(recent.used < CAST(:recent_limit AS bigint), TRUE)
+    LIMIT 8192
+""")
+
+
+def claim_in_turn(
+    session: Session,
+    claimant: Claimant,
+    queue: str,
+    tokens: Sequence[str],
+    running_here: Callable[[str], int],
+    *,
+    now: int | None = None,
+) -> Claim:
+    """Take what all limits of the queue leave, by its settings of this moment.
+
+    Needs a transaction of its own, READ COMMITTED on PostgreSQL.
+    """
+    locked = session.one(LOCK_QUEUE, queue=queue)
+    if locked is None:
+        return Claim(contended=True)
+    settings = queue_settings(locked)
+    most = allowance(settings, len(tokens), _usage(session, claimant, settings, now))
+    tokens = tokens[:most]
+    if not tokens:
+        return Claim(limited=True)
+    limited = settings.rate_limited
+    if not settings.partitioned:
+        taken = claim(session, claimant, queue, tokens, rate_limited=limited, now=now)
+        return Claim(workflows=taken)
+    open_lanes = shares(settings, most, _partitions(session, claimant, settings, now), running_here)
+    if not open_lanes:
+        return Claim(limited=True)
+    taken = claim_partitions(
+        session, claimant, queue, tokens, open_lanes, rate_limited=limited, now=now
+    )
+    return Claim(workflows=taken)
+
+
+def _usage(session: Session, claimant: Claimant, settings: QueueSettings, now: int | None) -> Usage:
+    if settings.concurrency is None and settings.limiter is None:
+        return Usage()
+    row = session.one(
+        USAGE,
+        queue=settings.name,
+        period=settings.limiter.period_ms if settings.limiter else None,
+        now=now,
+        **claimant.parameters,
+    )
+    assert row is not None
+    return Usage(*row)
+
+
+def _partitions(
+    session: Session, claimant: Claimant, settings: QueueSettings, now: int | None
+) -> list[tuple[str, Usage]]:
+    limiter = settings.partition_limiter
+    rows = session.all(
+        PARTITIONS,
+        queue=settings.name,
+        period=limiter.period_ms if limiter else None,
+        running_limit=settings.partition_concurrency,
+        recent_limit=limiter.limit if limiter else None,
+        now=now,
+        **claimant.parameters,
+    )
+    return [(key, Usage(running, recent)) for key, running, recent in rows]
