@@ -10,10 +10,13 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.core import signing
 from django.http import HttpRequest
+
+from workflows.selectors.scope import EVERYTHING, Viewer, viewer_for
 
 MAX_AGE_S = 12 * 3600
 # A row made while the page was being rendered may be missing from it.
@@ -75,9 +78,27 @@ def live_topic(
         # What is new in a list is counted from when a page looked: no two pages share it.
         key=key or (str(since) if kind == "list" else ""),
         filter=filter if kind == "stream" else canonical(filter),
+        scope=scope_of(request.user),
         payload=kind in PAYLOAD_KINDS and request.user.has_perm(VIEW_PAYLOAD),
     )
-    return Ticket(topic=topic, token=sign(topic, user=str(request.user.pk), since=since), since=since)
+    token = sign(topic, user=str(request.user.pk), since=since)
+    return Ticket(topic=topic, token=token, since=since)
+
+
+def scope_of(user: Any) -> tuple[str, ...] | None:
+    """The applications a user sees, as topics carry it: "" stands for rows without any."""
+    viewer = viewer_for(user)
+    if viewer.applications is None:
+        return None
+    return (*([""] if viewer.unclaimed else []), *sorted(viewer.applications))
+
+
+def viewer_of(topic: Topic) -> Viewer:
+    """Whose eyes a topic is read with."""
+    if topic.scope is None:
+        return EVERYTHING
+    named = frozenset(topic.scope)
+    return Viewer(applications=named - {""}, unclaimed="" in named)
 
 
 def canonical(query: str) -> str:

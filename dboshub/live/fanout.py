@@ -23,6 +23,7 @@ class Subscriber:
         self.ready = asyncio.Event()
         self.pending: dict[str, str] = {}
         self.beat_ms: int | None = None
+        self.topics: set[str] = set()
 
     def wake(self) -> None:
         """Tell the socket to look; from any thread."""
@@ -57,13 +58,15 @@ class Hub:
             audience.shown[subscriber] = shown
             audience.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
+            subscriber.topics.add(topic_id)
         self.on_demand()
 
     def unsubscribe(self, subscriber: Subscriber, topic_id: str) -> None:
         with self.lock:
             audience = self._audiences.get(topic_id)
-            if audience is None:
+            if audience is None or topic_id not in subscriber.topics:
                 return
+            subscriber.topics.discard(topic_id)
             audience.shown.pop(subscriber, None)
             audience.since.pop(subscriber, None)
             subscriber.pending.pop(topic_id, None)
@@ -73,7 +76,7 @@ class Hub:
     def leave(self, subscriber: Subscriber) -> None:
         """Forget a viewer altogether."""
         with self.lock:
-            for topic_id in [*self._audiences]:
+            for topic_id in [*subscriber.topics]:
                 self.unsubscribe(subscriber, topic_id)
 
     @property

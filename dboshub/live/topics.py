@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from dboshub.live.access import Account
 from workflows import live as workflows_live
 from workflows.live.source import Source
-from workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, TopicRefusedError, read
+from workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, Topic, TopicRefusedError, read
 
 MOST_TOPICS = 64
 
 SOURCES: Mapping[str, Callable[[], Source]] = {**workflows_live.SOURCES}
 
 
-def admit(token: str, *, user: str, permissions: frozenset[str]) -> Ticket:
+def admit(token: str, account: Account) -> Ticket:
     """The topic of a token, if this user may listen to it now. Raises TopicRefusedError."""
-    ticket = read(token, user=user)
+    ticket = read(token, user=account.user)
     if ticket.topic.kind not in SOURCES:
         raise TopicRefusedError(f"no such kind of topic: {ticket.topic.kind}")
-    if not allowed(ticket, permissions):
+    if not is_allowed(ticket.topic, account):
         raise TopicRefusedError("not permitted")
     return ticket
 
 
-def allowed(ticket: Ticket, permissions: frozenset[str]) -> bool:
-    """Whether someone with these permissions may hear this topic: rechecked while they listen."""
-    wanted = {VIEW, VIEW_PAYLOAD} if ticket.topic.payload else {VIEW}
-    return wanted <= permissions
+def is_allowed(topic: Topic, account: Account) -> bool:
+    """Whether someone may hear this topic: asked again while they listen."""
+    wanted = {VIEW, VIEW_PAYLOAD} if topic.payload else {VIEW}
+    return wanted <= account.permissions and topic.scope == account.scope

@@ -18,9 +18,11 @@ from django.db import connections
 from django.urls import set_script_prefix
 
 from dboshub.live.fanout import Hub
-from workflows.live.source import Demand, Facts, Moment, Source, Timings
+from dboshub.live.listener import Listener
+from workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
 from workflows.storage import watch
 from workflows.storage.database import Connection, Database
+from workflows.storage.failures import is_passing
 from workflows.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -35,9 +37,11 @@ class Watcher:
         open_system_database: Callable[[], Database],
         sources: Mapping[str, Callable[[], Source]],
         timings: Timings | None = None,
+        listener: Listener | None = None,
     ) -> None:
         self.hub = hub
         self.timings = timings or Timings()
+        self._listener = listener
         self._open = open_system_database
         self._sources = sources
         self._nudged = threading.Event()
@@ -66,6 +70,14 @@ class Watcher:
 
     def _run(self) -> None:
         set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
+        stop_listening = self._listener.start(self.nudge) if self._listener else None
+        try:
+            self._keep_watching()
+        finally:
+            if stop_listening:
+                stop_listening()
+
+    def _keep_watching(self) -> None:
         pause = self.timings.tick
         while not self._over():
             try:
@@ -158,6 +170,17 @@ class _Look:
         name = topic.id
         texts: dict[str, str] = {}
         for digest in stale:
-            frame = {"topic": name, "digest": facts.digest, **facts.body(digest)}
+            frame = {"topic": name, "digest": facts.digest, **_body(facts, digest)}
             texts[digest] = json.dumps(frame, separators=(",", ":"))
         self._hub.publish(name, facts.digest, texts)
+
+
+def _body(facts: Facts, shown: str) -> Body:
+    """What a frame says; one region that cannot be rendered must not stop all the others."""
+    try:
+        return facts.body(shown)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        logger.exception("live.render_failed")
+        return {"failed": True}

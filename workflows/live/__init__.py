@@ -1,0 +1,22 @@
+"""The topics of workflows that pages can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from workflows.live.details import SectionSource
+from workflows.live.lists import ListSource
+from workflows.live.rows import RowSource
+from workflows.live.source import Source
+from workflows.live.streams import StreamSource
+
+SOURCES: Mapping[str, Callable[[], Source]] = {
+    "row": RowSource,
+    "list": ListSource,
+    "workflow": partial(SectionSource, "workflow"),
+    "steps": partial(SectionSource, "steps"),
+    "events": partial(SectionSource, "events"),
+    "messages": partial(SectionSource, "messages"),
+    "stream": StreamSource,
+}

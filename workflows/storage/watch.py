@@ -7,60 +7,26 @@ those of streams leave this module, and those up to a size.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from workflows.storage.cancel import chunks
 from workflows.storage.sql import Row, Session, Statement
 
-# All of a workflow's row but payloads (attributes, the legacy inputs, output and error) and
-# the ownership tokens, which say nothing to people.
-COLUMNS = (
-    "workflow_uuid",
-    "status",
-    "name",
-    "class_name",
-    "config_name",
-    "queue_name",
-    "created_at",
-    "updated_at",
-    "started_at_epoch_ms",
-    "completed_at",
-    "delay_until_epoch_ms",
-    "workflow_timeout_ms",
-    "workflow_deadline_epoch_ms",
-    "recovery_attempts",
-    "priority",
-    "deduplication_id",
-    "queue_partition_key",
-    "executor_id",
-    "application_name",
-    "application_version",
-    "authenticated_user",
-    "assumed_role",
-    "parent_workflow_id",
-    "forked_from",
-    "was_forked_from",
-    "schedule_name",
-    "serialization",
-)
-_COLUMNS = ", ".join(COLUMNS)
+# Ids in one statement.
+MOST_IDS = 2_000
+
+Stream = tuple[str, str]
 
 
 def _by_ids(select: str, column: str = "workflow_uuid", rest: str = "") -> Statement:
     return Statement(
         postgres=f"{select} WHERE {column} = ANY(:ids) {rest}",
-        sqlite=f"{select} WHERE {column} IN (SELECT value FROM json_each(:ids)) {rest}",
+        sqlite=f"{select} WHERE {column} IN (SELECT value FROM json_each(:ids)) {rest}",  # noqa: S608
     )
 
 
 NOW = Statement(
     postgres="SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
     sqlite="SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-)
-ROWS = _by_ids(f"SELECT {_COLUMNS} FROM {{workflow_status}}")
-NEWEST = Statement(
-    f"SELECT {_COLUMNS} FROM {{workflow_status}}"
-    " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
 )
 # What a person sees of attributes changes without any other column changing.
 ATTRIBUTES = _by_ids("SELECT workflow_uuid, attributes FROM {workflow_status}")
@@ -106,14 +72,32 @@ STREAM_KEYS = _by_ids(
     'SELECT workflow_uuid, key, max("offset") FROM {streams}',
     rest="GROUP BY workflow_uuid, key ORDER BY key",
 )
-STREAM_END = Statement(
-    'SELECT max("offset") FROM {streams} WHERE workflow_uuid = :id AND key = :key'
+# One backward look into the primary key for each stream, however long it is.
+STREAM_ENDS = Statement(
+    postgres="""
+        SELECT shown.id, shown.key, (
+            SELECT max("offset") FROM {streams}
+            WHERE workflow_uuid = shown.id AND key = shown.key
+        )
+        FROM unnest(:ids::text[], :keys::text[]) AS shown(id, key)
+    """,
+    sqlite="""
+        SELECT ids.value, keys.value, (
+            SELECT max("offset") FROM {streams}
+            WHERE workflow_uuid = ids.value AND key = keys.value
+        )
+        FROM json_each(:ids) AS ids JOIN json_each(:keys) AS keys ON keys.key = ids.key
+    """,
 )
+_VALUES = (
+    'SELECT "offset", CASE WHEN {size} <= :most THEN value END, {size}, serialization, function_id'
+    " FROM {{streams}}"
+    ' WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start AND "offset" < :stop'
+    ' ORDER BY "offset"'
+)
+# On PostgreSQL the one length that does not unpack the value.
 STREAM_VALUES = Statement(
-    'SELECT "offset", CASE WHEN length(value) <= :size THEN value END, length(value),'
-    ' serialization, function_id FROM {streams}'
-    ' WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start'
-    ' ORDER BY "offset" LIMIT :most'
+    postgres=_VALUES.format(size="octet_length(value)"), sqlite=_VALUES.format(size="length(value)")
 )
 
 
@@ -124,48 +108,25 @@ def now_ms(session: Session) -> int:
     return int(row[0])
 
 
-def rows(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The rows that exist, by id."""
-    return {found["workflow_uuid"]: found for found in map(_named, _all(session, ROWS, ids))}
-
-
-def newest(session: Session, *, since: int, most: int) -> list[dict[str, Any]]:
-    """Rows created at or after a time, newest first."""
-    return [_named(row) for row in session.all(NEWEST, since=since, most=most)]
-
-
 def grouped(session: Session, statement: Statement, ids: Iterable[str]) -> dict[str, list[Row]]:
     """A statement's rows without their first column, which is the id they belong to."""
     found: dict[str, list[Row]] = {}
-    for owner, *rest in _all(session, statement, ids):
-        found.setdefault(owner, []).append(tuple(rest))
+    for chunk in chunks([*dict.fromkeys(ids)], MOST_IDS):
+        for owner, *rest in session.all(statement, ids=session.ids(chunk)):
+            found.setdefault(owner, []).append(tuple(rest))
     return found
 
 
-def stream_end(session: Session, workflow_id: str, key: str) -> int:
-    """The offset the next value of a stream will have."""
-    row = session.one(STREAM_END, id=workflow_id, key=key)
-    return 0 if row is None or row[0] is None else int(row[0]) + 1
+def stream_ends(session: Session, streams: set[Stream]) -> dict[Stream, int]:
+    """The offset the next value of each stream will have, by ``(workflow id, key)``."""
+    asked = sorted(streams)
+    ids, keys = [id for id, _ in asked], [key for _, key in asked]
+    found = session.all(STREAM_ENDS, ids=session.ids(ids), keys=session.ids(keys))
+    return {(id, key): 0 if last is None else int(last) + 1 for id, key, last in found}
 
 
 def stream_values(
-    session: Session, workflow_id: str, key: str, *, start: int, most: int, size: int
+    session: Session, workflow_id: str, key: str, *, start: int, stop: int, most: int
 ) -> list[Row]:
-    """``(offset, value or None if larger than size, length, serialization, step)`` in order."""
-    return session.all(
-        STREAM_VALUES, id=workflow_id, key=key, start=start, most=most, size=size
-    )
-
-
-def _all(session: Session, statement: Statement, ids: Iterable[str]) -> list[Row]:
-    return [
-        row
-        for chunk in chunks([*dict.fromkeys(ids)], 2_000)
-        for row in session.all(statement, ids=session.ids(chunk))
-    ]
-
-
-def _named(row: Row) -> dict[str, Any]:
-    found = dict(zip(COLUMNS, row, strict=True))
-    found["was_forked_from"] = bool(found["was_forked_from"])
-    return found
+    """``(offset, value or None if larger than most, size, serialization, step)`` in order."""
+    return session.all(STREAM_VALUES, id=workflow_id, key=key, start=start, stop=stop, most=most)

@@ -20,12 +20,10 @@ def live(ticket: Ticket | None, digest: object = "") -> SafeString:
     if ticket is None:
         return SafeString("")
     return format_html(
-        'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-since="{}"'
-        ' data-digest="{}"',
+        'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-digest="{}"',
         ticket.id,
         ticket.topic.kind,
         ticket.topic.key,
         ticket.token,
-        ticket.since,
         digest,
     )

@@ -1,0 +1,83 @@
+"""Who is behind a socket's handshake, now: origin, session, account, permissions.
+
+Asked again while the socket is open, so that logging out ends it. Nothing here writes a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
+
+from workflows.topics import scope_of
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user as they are now: who they are, what they may do, which applications they see."""
+
+    user: str
+    permissions: frozenset[str]
+    scope: tuple[str, ...] | None
+
+
+def handshake(scope: Mapping[str, Any]) -> ASGIRequest:
+    """The handshake as an HTTP request, so that hosts and proxies count as they do for pages."""
+    return ASGIRequest({**scope, "method": "GET"}, BytesIO())
+
+
+def is_same_origin(request: ASGIRequest) -> bool:
+    """Whether a page of this very scheme, host and port opened the socket."""
+    try:
+        origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
+        here = urlsplit(f"{_scheme(request)}://{request.get_host()}")
+        return _place(origin) == _place(here)
+    except (ValueError, KeyError, DisallowedHost):
+        return False
+
+
+async def account(request: ASGIRequest) -> Account | None:
+    """The active user of the handshake's session as it is now, or None."""
+    found: Account | None = await database_sync_to_async(_account)(request)
+    return found
+
+
+def _account(request: ASGIRequest) -> Account | None:
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return None
+    store = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    request.session = cast(SessionBase, _Reading(store.load()))
+    user = get_user(request)
+    if not user.is_authenticated or not user.is_active:
+        return None
+    return Account(
+        user=str(user.pk), permissions=frozenset(user.get_all_permissions()), scope=scope_of(user)
+    )
+
+
+class _Reading(dict[str, Any]):
+    """A session's content. A socket cannot set a cookie, so it must not renew or end a session."""
+
+    def flush(self) -> None: ...
+    def cycle_key(self) -> None: ...
+
+
+def _scheme(request: ASGIRequest) -> str:
+    return {"ws": "http", "wss": "https"}.get(str(request.scheme), str(request.scheme))
+
+
+def _place(url: Any) -> tuple[str, str, int]:
+    return url.scheme, url.hostname, url.port or DEFAULT_PORTS[url.scheme]

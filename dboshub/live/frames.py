@@ -1,0 +1,94 @@
+"""What may come in on a socket: sub, unsub, ack; and what a reader owes. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+LARGEST_FRAME = 16 * 1024
+MOST_UNACKED = 64
+
+
+class FrameRefusedError(Exception):
+    """A frame that no page of ours sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One region of a page: the topic it says it follows, its token, the digest it shows."""
+
+    topic_id: str
+    token: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A frame that is well formed; whether it is allowed is for others to say."""
+
+    sub: tuple[Wanted, ...] = ()
+    unsub: tuple[str, ...] = ()
+    ack: int | None = None
+
+
+def parse(text: str | None) -> Incoming:
+    """Read ``{"sub": {topic: [token, digest]}}``, ``{"unsub": [topic]}`` or ``{"ack": seq}``.
+
+    Raises FrameRefusedError.
+    """
+    if text is None or len(text.encode()) > LARGEST_FRAME:
+        raise FrameRefusedError("not a text of at most 16 KiB")
+    try:
+        frame = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FrameRefusedError("not JSON") from error
+    match frame:
+        case {"sub": dict(topics), **rest} if not rest:
+            return Incoming(sub=tuple(_wanted(name, given) for name, given in topics.items()))
+        case {"unsub": list(names), **rest} if not rest:
+            return Incoming(unsub=tuple(_text(name) for name in names))
+        case {"ack": int(seq), **rest} if not rest:
+            return Incoming(ack=seq)
+    raise FrameRefusedError("neither sub nor unsub nor ack")
+
+
+def _wanted(name: str, given: Any) -> Wanted:
+    match given:
+        case [str(token), str(digest)]:
+            return Wanted(name, token, digest)
+    raise FrameRefusedError("a topic is [token, digest]")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise FrameRefusedError("a topic's name is text")
+    return value
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Frames sent and not acknowledged: daphne buffers without end for who does not read."""
+
+    seq: int = 0
+    unacked: deque[tuple[int, float]] = field(default_factory=deque)
+
+    def sent(self, at: float) -> int:
+        self.seq += 1
+        self.unacked.append((self.seq, at))
+        return self.seq
+
+    def acknowledge(self, seq: int) -> None:
+        """Everything up to a number has been read."""
+        if seq > self.seq:
+            raise FrameRefusedError("acknowledges what was not sent")
+        while self.unacked and self.unacked[0][0] <= seq:
+            self.unacked.popleft()
+
+    def is_full(self) -> bool:
+        return len(self.unacked) >= MOST_UNACKED
+
+    def waits_until(self, patience: float) -> float | None:
+        """When the oldest frame has waited too long, on the clock of ``sent``."""
+        return self.unacked[0][1] + patience if self.unacked else None

@@ -1,0 +1,49 @@
+"""Brings ticks forward when PostgreSQL is notified of something. Ticks come without it, too."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from workflows.storage.hints import listen
+
+logger = logging.getLogger(__name__)
+
+# The three every DBOS library notifies on, and ours, on which hub processes tell of statuses.
+CHANNELS = (
+    "dbos_notifications_channel",
+    "dbos_workflow_events_channel",
+    "dbos_streams_channel",
+    "dboshub_status",
+)
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+
+
+class Listener:
+    """Each ``start`` is a thread with a connection of its own, until what it returned is called."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def start(self, on_hint: Callable[[], None]) -> Callable[[], None]:
+        over = threading.Event()
+        threading.Thread(
+            target=self._run, args=(on_hint, over), name="dboshub-live-listener", daemon=True
+        ).start()
+        return over.set
+
+    def _run(self, on_hint: Callable[[], None], over: threading.Event) -> None:
+        pause = FIRST_PAUSE
+        while not over.is_set():
+            began = time.monotonic()
+            try:
+                listen(self._url, CHANNELS, on_hint, over.is_set)
+            except psycopg.Error as error:
+                logger.info("live.listener_lost: %s", error)
+                lasted = time.monotonic() - began > LONGEST_PAUSE
+                pause = FIRST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
+                over.wait(pause)

@@ -1,0 +1,126 @@
+"""Lists: how many workflows a page could not have shown yet. The page waits for a click.
+
+Every filter on every page is evaluated in Python over the same newest rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.http import QueryDict
+
+from workflows.filters import IN_FLIGHT, Criteria, parse
+from workflows.live.source import Body, Demand, Facts, Moment, digest
+from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from workflows.selectors.scope import Viewer
+from workflows.storage.sql import Session, Statement
+from workflows.topics import SLACK_MS, Topic, viewer_of
+
+# Rows read at once, and workflows counted for one page: beyond, it says "more than".
+MOST = 1_000
+# Rows created about when a page looked: it may show some of them, and then does not count them.
+MOST_DOUBTFUL = 200
+
+NEWEST = Statement(
+    f"SELECT {COLUMNS} FROM {{workflow_status}}"  # noqa: S608
+    " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
+)
+ENDED = Statement(
+    f"SELECT {COLUMNS} FROM {{workflow_status}}"  # noqa: S608
+    " WHERE completed_at >= :since ORDER BY completed_at DESC LIMIT :most"
+)
+
+
+@dataclass(slots=True)
+class News:
+    """What one page's list has missed so far."""
+
+    criteria: Criteria
+    viewer: Viewer
+    since: int
+    created: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
+    is_capped: bool = False
+
+    @property
+    def counts_ended(self) -> bool:
+        """A list without unfinished workflows is entered by ending."""
+        wanted = self.criteria.statuses
+        return bool(wanted) and not {*wanted} & {*IN_FLIGHT}
+
+    def see(self, row: WorkflowRow) -> None:
+        """Count a row if this list would show it and the page could not."""
+        if not self.criteria.matches(row) or not self.viewer.may_see(row.application_name):
+            return
+        if row.created_at >= self.since:
+            self._add(self.created, row.workflow_uuid)
+            if row.created_at < self.since + 2 * SLACK_MS and len(self.doubtful) < MOST_DOUBTFUL:
+                self.doubtful.add(row.workflow_uuid)
+        elif self.counts_ended and (row.completed_at or 0) >= self.since:
+            self._add(self.ended, row.workflow_uuid)
+
+    def _add(self, counted: set[str], workflow_id: str) -> None:
+        if len(counted) < MOST:
+            counted.add(workflow_id)
+        else:
+            self.is_capped = True
+
+    def facts(self) -> Facts:
+        sizes = len(self.created), len(self.ended), self.is_capped
+        body: Body = {
+            "new": len(self.created),
+            "changed": len(self.ended),
+            "capped": self.is_capped,
+            "doubtful": sorted(self.doubtful),
+        }
+        # Nothing new is what a page shows that was just rendered: its digest is empty.
+        name = digest(sizes, body["doubtful"]) if any(sizes) else ""
+        return Facts(digest=name, body=lambda shown: body)
+
+
+class ListSource:
+    """Two statements for all lists on all pages."""
+
+    def __init__(self) -> None:
+        self._news: dict[Topic, News] = {}
+        self._swept_at = float("-inf")
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterator[tuple[Topic, Facts]]:
+        known = self._news
+        self._news = {
+            demand.topic: known.get(demand.topic) or _news(demand, moment) for demand in demands
+        }
+        rows = self._rows(session, self._since(demands, moment))
+        for topic, news in self._news.items():
+            for row in rows:
+                news.see(row)
+            news.is_capped = news.is_capped or len(rows) >= 2 * MOST
+            yield topic, news.facts()
+
+    def _since(self, demands: Sequence[Demand], moment: Moment) -> int:
+        """How far back to read. Commits come late, so each tick looks back a little, some more."""
+        window = moment.timings.window
+        if moment.at - self._swept_at >= moment.timings.sweep:
+            self._swept_at = moment.at
+            window = moment.timings.sweep_window
+        since = moment.now_ms - int(window * 1000)
+        return min([since, *(demand.since for demand in demands if demand.unread)])
+
+    def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
+        statements = [NEWEST]
+        if any(news.counts_ended for news in self._news.values()):
+            statements.append(ENDED)
+        return [
+            from_record(record)
+            for statement in statements
+            for record in session.all(statement, since=since, most=MOST)
+        ]
+
+
+def _news(demand: Demand, moment: Moment) -> News:
+    criteria = parse(QueryDict(demand.topic.filter), now=moment.now_ms)
+    return News(criteria, viewer_of(demand.topic), demand.since)

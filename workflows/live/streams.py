@@ -1,0 +1,122 @@
+"""Streams: values are appended as they are written, one by one; nothing shown is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from workflows.live.details import SectionSource
+from workflows.live.pace import Pace
+from workflows.live.rows import GONE
+from workflows.live.source import Body, Demand, Facts, Moment
+from workflows.payloads import read
+from workflows.selectors.streams import CLOSED, StreamValue
+from workflows.storage import watch
+from workflows.storage.sql import Row, Session
+from workflows.topics import Topic, viewer_of
+
+# As many values as a page keeps, as much text as a frame carries, as large as one is shown.
+MOST = 500
+MOST_TEXT = 256 * 1024
+LARGEST = 4 * 1024
+
+
+class StreamSource:
+    """A topic with a stream's key follows its values; one without is the section on all of them."""
+
+    def __init__(self) -> None:
+        self._section = SectionSource("stream")
+        self._follow = FollowSource()
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterator[tuple[Topic, Facts]]:
+        followed = [demand for demand in demands if demand.topic.filter]
+        sections = [demand for demand in demands if not demand.topic.filter]
+        if sections:
+            yield from self._section.look(session, sections, moment)
+        if followed:
+            yield from self._follow.look(session, followed, moment)
+
+
+class FollowSource:
+    """Two statements find what has grown; one more reads it, per stream and place in it."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterator[tuple[Topic, Facts]]:
+        due = self._pace.due(demands, moment)
+        rows = self._pace.rows(session, due, moment)
+        topics = [demand.topic for demand in due]
+        ends = watch.stream_ends(session, {(topic.key, topic.filter) for topic in topics})
+        for topic in topics:
+            row = rows.get(topic.key)
+            if row is None or not viewer_of(topic).may_see(row.application_name):
+                yield topic, GONE
+            else:
+                end = ends[topic.key, topic.filter]
+                # The digest is the place reached: a page shows everything before it.
+                yield topic, Facts(digest=str(end), body=cache(_Growth(session, topic, end)))
+
+
+class _Growth:
+    """What a page that shows a stream up to some offset lacks."""
+
+    def __init__(self, session: Session, topic: Topic, end: int) -> None:
+        self._session = session
+        self._topic = topic
+        self._end = end
+
+    def __call__(self, shown: str) -> Body:
+        reached = int(shown) if shown.isdecimal() else 0
+        # A stream that ends earlier than what is shown was deleted and written anew.
+        is_new = reached > self._end
+        start = max(0 if is_new else reached, self._end - MOST)
+        values, gap_end = self._values(start)
+        return {
+            "reset": is_new,
+            "gap": [0 if is_new else reached, gap_end],
+            "next": self._end,
+            "values": values,
+        }
+
+    def _values(self, start: int) -> tuple[list[dict[str, Any]], int]:
+        """The newest values that fit into a frame, in order, and where they begin."""
+        found = watch.stream_values(
+            self._session,
+            self._topic.key,
+            self._topic.filter,
+            start=start,
+            stop=self._end,
+            most=LARGEST if self._topic.payload else -1,
+        )
+        values: list[dict[str, Any]] = []
+        room = MOST_TEXT
+        for value in reversed(found):
+            html = render_value(_value(value))
+            room -= len(html)
+            if room < 0:
+                break
+            values.insert(0, {"offset": value[0], "html": html})
+        return values, values[0]["offset"] if values else self._end
+
+
+def render_value(value: StreamValue) -> str:
+    """One value of a stream as an item of a list; a large or withheld one by its size."""
+    context = {
+        "value": value,
+        "node": None if value.text is None else read(value.text, value.serialization),
+        "is_end": value.text == CLOSED,
+    }
+    return render_to_string("workflows/stream/value.html", context)
+
+
+def _value(row: Row) -> StreamValue:
+    offset, text, size, serialization, function_id = row
+    return StreamValue(offset, function_id, size, serialization, text)
