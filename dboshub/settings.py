@@ -26,6 +26,7 @@ DBOS_SYSTEM_DATABASE_URL = env.database_url(
 )
 DBOS_SYSTEM_SCHEMA = env.identifier("DBOS_SYSTEM_SCHEMA", "dbos")
 DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")
+DBOSHUB_LISTEN_DSN = env.database_url("DBOSHUB_LISTEN_DSN")
 DBOS_SYSTEM_DATABASE_ALIAS = "system" if DBOSHUB_DATABASE_URL else "default"
 
 _pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
