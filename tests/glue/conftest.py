@@ -1,0 +1,92 @@
+"""A database that the real `dbos` made, and this project's commands run on any database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Server
+
+ROOT = Path(__file__).resolve().parents[2]
+Manage = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# Registered names, a queue, an event, a stream and a message: a row in nearly every table.
+DBOS_PROGRAM = """
+import sys
+from dbos import DBOS, DBOSConfig
+
+DBOS(config={"name": "shop", "system_database_url": sys.argv[1]})
+
+@DBOS.step()
+def price(item):
+    return {"item": item, "cents": 1250}
+
+@DBOS.workflow()
+def order(item):
+    found = price(item)
+    DBOS.set_event("progress", "priced")
+    DBOS.write_stream("log", found)
+    return DBOS.recv("paid", timeout_seconds=5)
+
+DBOS.launch()
+DBOS.register_queue("orders", worker_concurrency=2)
+run = DBOS.start_workflow(order, "tea")
+DBOS.send(run.workflow_id, "yes", topic="paid")
+assert run.get_result() == "yes"
+assert DBOS.enqueue_workflow("orders", order, "cup").workflow_id
+DBOS.destroy()
+"""
+
+
+@pytest.fixture
+def manage(tmp_path: Path) -> Manage:
+    """Run a command of this project on a database: manage(url, "migrate")."""
+
+    def run(url: str, *command: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "dboshub.settings",
+            "DBOS_SYSTEM_DATABASE_URL": url,
+            "DBOSHUB_DATA_DIR": str(tmp_path),
+            "DBOSHUB_DATABASE_POOL": "0",
+        }
+        return subprocess.run(
+            [sys.executable, "manage.py", *command, "--skip-checks"],
+            cwd=ROOT,
+            env=environment | extra,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+    return run
+
+
+@pytest.fixture
+def another_url(database_url: str, tmp_path: Path, postgres_server: Server) -> Iterator[str]:
+    """A second empty database of the same kind as `database_url`."""
+    with ExitStack() as stack:
+        if database_url.startswith("sqlite"):
+            yield f"sqlite:///{tmp_path / 'theirs.sqlite3'}"
+        else:
+            yield stack.enter_context(postgres_server.fresh_database())
+
+
+@pytest.fixture
+def run_dbos(tmp_path: Path) -> Callable[[str], None]:
+    """Make the system tables with the real `dbos` and leave some rows in them."""
+    program = tmp_path / "program.py"
+    program.write_text(DBOS_PROGRAM)
+
+    def run(url: str) -> None:
+        done = subprocess.run(
+            [sys.executable, str(program), url], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    return run
