@@ -12,8 +12,7 @@ from workflows.live.details import SectionSource
 from workflows.live.pace import Pace
 from workflows.live.rows import GONE
 from workflows.live.source import Body, Demand, Facts, Moment
-from workflows.payloads import read
-from workflows.selectors.streams import CLOSED, StreamValue
+from workflows.rendering.values import Place, listed
 from workflows.storage import watch
 from workflows.storage.sql import Row, Session
 from workflows.topics import Topic, viewer_of
@@ -99,24 +98,17 @@ class _Growth:
         values: list[dict[str, Any]] = []
         room = MOST_TEXT
         for value in reversed(found):
-            html = render_value(_value(value))
+            html = self._html(value)
             room -= len(html)
             if room < 0:
                 break
             values.insert(0, {"offset": value[0], "html": html})
         return values, values[0]["offset"] if values else self._end
 
-
-def render_value(value: StreamValue) -> str:
-    """One value of a stream as an item of a list; a large or withheld one by its size."""
-    context = {
-        "value": value,
-        "node": None if value.text is None else read(value.text, value.serialization),
-        "is_end": value.text == CLOSED,
-    }
-    return render_to_string("workflows/stream/value.html", context)
-
-
-def _value(row: Row) -> StreamValue:
-    offset, text, size, serialization, function_id = row
-    return StreamValue(offset, function_id, size, serialization, text)
+    def _html(self, value: Row) -> str:
+        """One value as an item of a list; a large or withheld one by its size."""
+        offset, text, size, serialization = value
+        place = Place(self._topic.key, "stream", self._topic.filter, offset)
+        seen = listed(place, size, text, serialization, payload=self._topic.payload)
+        context = {"offset": offset, "value": seen}
+        return render_to_string("workflows/_stream_value.html", context)

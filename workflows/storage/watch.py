@@ -90,7 +90,7 @@ STREAM_ENDS = Statement(
     """,
 )
 _VALUES = (
-    'SELECT "offset", CASE WHEN {size} <= :most THEN value END, {size}, serialization, function_id'
+    'SELECT "offset", CASE WHEN {size} <= :most THEN value END, {size}, serialization'
     " FROM {{streams}}"
     ' WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start AND "offset" < :stop'
     ' ORDER BY "offset"'
@@ -128,5 +128,5 @@ def stream_ends(session: Session, streams: set[Stream]) -> dict[Stream, int]:
 def stream_values(
     session: Session, workflow_id: str, key: str, *, start: int, stop: int, most: int
 ) -> list[Row]:
-    """``(offset, value or None if larger than most, size, serialization, step)`` in order."""
+    """``(offset, value or None if larger than most, size, serialization)`` in order."""
     return session.all(STREAM_VALUES, id=workflow_id, key=key, start=start, stop=stop, most=most)
