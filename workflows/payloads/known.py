@@ -198,7 +198,9 @@ def complex_(box: Box) -> str | None:
 def path(box: Box) -> str | None:
     if not 0 < len(box.args) < 64:
         return None
-    if not all(isinstance(part, str) and len(part) <= LONGEST for part in box.args):
+    if not all(isinstance(part, str) for part in box.args):
+        return None
+    if sum(map(len, box.args)) > LONGEST:
         return None
     return "/".join(box.args).replace("//", "/", 1)
 
