@@ -36,10 +36,10 @@ interop: dev ## Share one database with the dbos library, in both directions
 	$(PYTHON) -m pytest tests/interop $(ARGS)
 
 bench: dev ## Compare steps per second and queue latency with the dbos library
-	$(PYTHON) bench/steps.py $(ARGS)
+	$(PYTHON) -m bench.steps $(ARGS)
 
 bench-pages: dev ## Measure the workflow list over a million rows
-	$(PYTHON) bench/pages.py $(ARGS)
+	$(PYTHON) -m bench.pages $(ARGS)
 
 screenshots: dev ## Photograph every page of a running demo into docs/img
 	$(PYTHON) scripts/screenshots.py $(ARGS)

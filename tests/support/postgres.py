@@ -30,6 +30,8 @@ HOW_TO = (
     "The tests need PostgreSQL and found none. Install it (apt-get install postgresql), or "
     "`pip install -r requirements-dev.txt`, or point DBOSHUB_TEST_PG_URL at a server."
 )
+# What makes a server fast that need not survive a power cut.
+HASTY = ("-F", "-c", "full_page_writes=off")
 # The shell outlives a killed test process just long enough to end the server and its files.
 KEEPER = '"$@" >"$DATA/log" 2>&1 & pid=$!; read _; kill -QUIT $pid; wait $pid; rm -rf "$DATA"'
 
@@ -63,9 +65,14 @@ def shared_server() -> Server:
     given = os.environ.get("DBOSHUB_TEST_PG_URL")
     if given:
         return Server(given)
-    server = _start(_binaries())
+    server = _start(_binaries(), HASTY)
     os.environ["DBOSHUB_TEST_PG_URL"] = server.base_url
     return server
+
+
+def durable_server() -> Server:
+    """A server of this process's own that flushes every commit to disk: for measuring."""
+    return _start(_binaries(), ())
 
 
 def _binaries() -> Path:
@@ -82,7 +89,7 @@ def _binaries() -> Path:
     raise RuntimeError(HOW_TO)
 
 
-def _start(binaries: Path) -> Server:
+def _start(binaries: Path, speed: tuple[str, ...]) -> Server:
     data = Path(tempfile.mkdtemp(prefix="dboshub-pg-"))
     rights = _rights(data)
     binaries = _reachable(binaries, data, rights)
@@ -96,8 +103,8 @@ def _start(binaries: Path) -> Server:
         **rights,
     )
     port = _free_port()
-    options = ["-D", cluster, "-h", "127.0.0.1", "-p", str(port), "-k", data, "-F"]
-    for setting in ("full_page_writes=off", "max_connections=300", "timezone=UTC"):
+    options = ["-D", cluster, "-h", "127.0.0.1", "-p", str(port), "-k", data, *speed]
+    for setting in ("max_connections=300", "timezone=UTC"):
         options += ["-c", setting]
     keeper = subprocess.Popen(
         ["/bin/sh", "-c", KEEPER, "keeper", binaries / "postgres", *options],
