@@ -6,13 +6,14 @@ or after a reboot. Only with boot id, pid namespace and start time does it name 
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-TOKEN_PREFIX = "hub:"
+TOKEN_PREFIX = "hub:"  # noqa: S105  # of ownership tokens, which are no secrets
 PROTOCOL = 1  # of the hub's own tables: two releases can run side by side
 
 _STATE, _THREADS, _STARTED = 0, 17, 19  # fields of /proc/<pid>/stat after the name
@@ -64,7 +65,10 @@ def is_proven_dead(
         and mine.boot_id == other.boot_id
         and mine.pid_namespace == other.pid_namespace
     )
-    return comparable and process_started(other.pid, proc) != other.process_started
+    if not comparable or process_started(other.pid, proc) == other.process_started:
+        return False
+    # /proc may hide other users' processes (hidepid): no answer there is no evidence.
+    return bool(_text(proc / str(other.pid) / "stat")) or not _answers(other.pid)
 
 
 def new_incarnation() -> str:
@@ -75,6 +79,29 @@ def new_incarnation() -> str:
 def token_prefix(incarnation: str) -> str:
     """What every ownership token of an incarnation begins with."""
     return f"{TOKEN_PREFIX}{incarnation}:"
+
+
+class Tokens:
+    """Draws ownership tokens of one incarnation; safe from any thread, never the same twice."""
+
+    def __init__(self, incarnation: str) -> None:
+        self.incarnation = incarnation
+        self._prefix = token_prefix(incarnation)
+        self._numbers = itertools.count(1)
+
+    def draw(self) -> str:
+        return f"{self._prefix}{next(self._numbers)}"
+
+
+def _answers(pid: int) -> bool:
+    """Whether there is a process by that pid, also one of another user."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _text(path: Path) -> str:

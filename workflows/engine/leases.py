@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workflows.engine.errors import DBOSInitializationError
+from workflows.engine.incarnations import ProcessIdentity
 
 LEASE_KEY = "executor_lease_sec"
 HEARTBEAT_KEY = "executor_heartbeat_sec"
@@ -45,6 +46,7 @@ class Sighting:
     incarnation: str
     beat: int
     lease_ms: int
+    process: ProcessIdentity
 
 
 @dataclass(frozen=True, slots=True)

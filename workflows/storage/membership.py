@@ -1,0 +1,84 @@
+"""One process's membership among the executors: the heart's port, bound to a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from workflows.engine.heart import Heartbeat
+from workflows.engine.leases import Sighting
+from workflows.storage import executors, recover
+from workflows.storage.database import Database
+from workflows.storage.executors import Executor
+from workflows.storage.sql import Session
+
+KEPT_MS = 24 * 3600 * 1000  # ended incarnations, for people to see who was there
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMembership:
+    """Every call is one statement, or two, in a transaction of its own."""
+
+    database: Database
+    executor: Executor
+
+    def register(self, incarnation: str, functions: str) -> None:
+        with self._statement() as session:
+            executors.register(session, incarnation, self.executor, functions=functions)
+
+    def beat(
+        self, incarnation: str, *, busy: int, activity: str | None, functions: str | None
+    ) -> Heartbeat | None:
+        with self._statement() as session:
+            return executors.beat(
+                session, incarnation, busy=busy, activity=activity, functions=functions
+            )
+
+    def declare_dead(self, other: Sighting, by: str) -> bool:
+        with self._statement() as session:
+            return executors.declare_dead(session, other.incarnation, beat=other.beat, by=by)
+
+    def sweep(self, now_ms: int) -> int:
+        application = self.executor.application_name
+        with self.database.reading() as session:
+            orphans = recover.orphans(session, application=application)
+        return self._reenqueue(orphans, now_ms)
+
+    def recover_namesakes(self, now_ms: int) -> int:
+        with self.database.reading() as session:
+            left = recover.namesakes(
+                session,
+                executor_id=self.executor.executor_id,
+                version=self.executor.application_version,
+                application=self.executor.application_name,
+            )
+        return self._reenqueue(left, now_ms)
+
+    def reconcile(self, incarnation: str, running: Callable[[], set[str]], now_ms: int) -> int:
+        # Asked before and after: a workflow that ends or begins meanwhile is in one of the two.
+        known = running()
+        with self.database.reading() as session:
+            held = recover.held_by(session, incarnation, now=now_ms)
+        known |= running()
+        return self._reenqueue([each for each in held if each[0] not in known], now_ms)
+
+    def forget(self) -> int:
+        with self._statement() as session:
+            return executors.forget(session, kept_ms=KEPT_MS)
+
+    def stop(self, incarnation: str) -> None:
+        with self._statement() as session:
+            executors.stop(session, incarnation)
+
+    def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
+        if not owned:
+            return 0
+        with self._statement() as session:
+            return recover.reenqueue(session, owned, now=now_ms)
+
+    def _statement(self) -> AbstractContextManager[Session]:
+        """PostgreSQL needs no BEGIN and COMMIT around one statement; SQLite has one writer."""
+        if self.database.vendor == "postgresql":
+            return self.database.reading()
+        return self.database.writing()

@@ -1,0 +1,189 @@
+"""Enqueue again what nobody runs any more, by compare-and-set on the ownership token.
+
+A row that was finished, taken over or handed back in the meantime has another token, so
+running any of these twice, or from two processes at once, changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from workflows.engine.incarnations import token_prefix
+from workflows.storage.executors import LIVE
+from workflows.storage.sql import Row, Session, Statement
+
+BATCH = 1_000
+# A row younger than this may be one whose claim has not reached its executor yet.
+SETTLED_MS = 10_000
+
+Owned = tuple[str, str | None]  # workflow id, ownership token
+
+# What conditions here write as IN_SCOPE and OWNER_LIVES. A token is `hub:<incarnation>:<n>`,
+# with 32 characters in the middle.
+_WORDS = {
+    "IN_SCOPE": """(
+            CAST(:application AS text) IS NULL
+            OR application_name = :application
+            OR application_name IS NULL
+        )""",
+    "OWNER_LIVES": """EXISTS (
+            SELECT 1
+            FROM {dboshub_executor}
+            WHERE incarnation = substr(owner_xid, 5, 32) AND LIVE
+        )""",
+    "LIVE": LIVE,
+}
+# Oldest first, which is the order of the index on PENDING rows.
+_PENDING = """
+    SELECT workflow_uuid, owner_xid
+    FROM {workflow_status}
+    WHERE status = 'PENDING'
+        AND CONDITION
+    ORDER BY created_at
+    LIMIT :most
+"""
+_AGAIN = """
+        status = 'ENQUEUED',
+        queue_name = COALESCE(queue_name, '_dbos_internal_queue'),
+        recovery_attempts = ATTEMPTS,
+        owner_xid = NULL,
+        started_at_epoch_ms = NULL,
+        updated_at = :now
+"""
+# Rows that somebody else has locked right now are left for the next time.
+_POSTGRES_AGAIN = """
+    UPDATE {workflow_status}
+    SET ASSIGNMENTS
+    WHERE workflow_uuid IN (
+        SELECT held.workflow_uuid
+        FROM {workflow_status} AS held
+        JOIN json_array_elements(CAST(:owned AS json)) AS pair
+            ON held.workflow_uuid = pair ->> 0
+                AND held.owner_xid IS NOT DISTINCT FROM pair ->> 1
+        WHERE held.status = 'PENDING'
+        ORDER BY held.workflow_uuid
+        FOR NO KEY UPDATE OF held SKIP LOCKED
+    )
+"""
+_SQLITE_AGAIN = """
+    UPDATE {workflow_status}
+    SET ASSIGNMENTS
+    FROM json_each(:owned) AS pair
+    WHERE workflow_uuid = json_extract(pair.value, '$[0]')
+        AND owner_xid IS json_extract(pair.value, '$[1]')
+        AND status = 'PENDING'
+"""
+
+
+def _pending(*conditions: str) -> Statement:
+    sql = _PENDING.replace("CONDITION", "\n        AND ".join(conditions))
+    for word, meaning in _WORDS.items():
+        sql = sql.replace(word, meaning)
+    return Statement(sql)
+
+
+def _again(attempts: str) -> Statement:
+    assignments = _AGAIN.replace("ATTEMPTS", attempts)
+    return Statement(
+        postgres=_POSTGRES_AGAIN.replace("ASSIGNMENTS", assignments),
+        sqlite=_SQLITE_AGAIN.replace("ASSIGNMENTS", assignments),
+    )
+
+
+ORPHANS = _pending("owner_xid LIKE 'hub:%'", "IN_SCOPE", "NOT OWNER_LIVES")
+NAMESAKES = _pending(
+    "executor_id = :executor_id",
+    "application_version = :version",
+    "IN_SCOPE",
+    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%')",
+)
+ADOPTABLE = _pending(
+    "executor_id = :executor_id",
+    "IN_SCOPE",
+    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%' OR NOT OWNER_LIVES)",
+)
+MINE = Statement(
+    """
+    SELECT workflow_uuid, owner_xid
+    FROM {workflow_status}
+    WHERE status = 'PENDING'
+        AND substr(owner_xid, 1, 37) = :prefix
+        AND updated_at <= :before
+    """
+)
+REENQUEUE = _again("recovery_attempts")
+HAND_BACK = _again(
+    "CASE WHEN recovery_attempts > 0 THEN recovery_attempts - 1 ELSE recovery_attempts END"
+)
+
+
+def orphans(session: Session, *, application: str | None, most: int = BATCH) -> list[Owned]:
+    """Rows whose incarnation is not live. Those of other programs have other tokens."""
+    return _owned(session.all(ORPHANS, application=application, most=most))
+
+
+def namesakes(
+    session: Session,
+    *,
+    executor_id: str,
+    version: str | None,
+    application: str | None,
+    most: int = BATCH,
+) -> list[Owned]:
+    """What another program left under this executor's id and version, as DBOS recovers it.
+
+    Rows of the hub's own processes are never among them: the sweep knows who of those lives.
+    """
+    return _owned(
+        session.all(
+            NAMESAKES, executor_id=executor_id, version=version, application=application, most=most
+        )
+    )
+
+
+def adoptable(
+    session: Session, executor_id: str, *, application: str | None, most: int = BATCH
+) -> list[Owned]:
+    """What an executor of any program holds, live processes of the hub excepted."""
+    return _owned(
+        session.all(ADOPTABLE, executor_id=executor_id, application=application, most=most)
+    )
+
+
+def held_by(session: Session, incarnation: str, *, now: int) -> list[Owned]:
+    """The rows an incarnation owns and has had time to start."""
+    return _owned(session.all(MINE, prefix=token_prefix(incarnation), before=now - SETTLED_MS))
+
+
+def adopt_executor(session: Session, executor_id: str, *, application: str | None, now: int) -> int:
+    """Re-enqueue, on purpose, all that an executor of any program holds; how many rows."""
+    total = 0
+    while moved := reenqueue(
+        session, adoptable(session, executor_id, application=application), now=now
+    ):
+        total += moved
+    return total
+
+
+def reenqueue(session: Session, owned: Iterable[Owned], *, now: int) -> int:
+    """Enqueue rows again that still have the given tokens; the next claim counts an attempt."""
+    return _move(session, REENQUEUE, owned, now)
+
+
+def hand_back(session: Session, owned: Iterable[Owned], *, now: int) -> int:
+    """Give up rows without counting an attempt: being stopped is not failing."""
+    return _move(session, HAND_BACK, owned, now)
+
+
+def _move(session: Session, statement: Statement, owned: Iterable[Owned], now: int) -> int:
+    # In id order, as every writer of several rows takes its locks.
+    pairs = sorted(owned, key=lambda pair: pair[0])
+    return sum(
+        session.run(statement, owned=json.dumps(pairs[start : start + BATCH]), now=now)
+        for start in range(0, len(pairs), BATCH)
+    )
+
+
+def _owned(rows: list[Row]) -> list[Owned]:
+    return [(workflow_id, owner) for workflow_id, owner in rows]
