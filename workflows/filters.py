@@ -181,7 +181,9 @@ def _until(until: int) -> Condition:
 
 def _text(query: Query, key: str) -> str:
     # NUL cannot be stored in PostgreSQL, so no row can match it.
-    return str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")[:LONGEST]
+    return (
+        str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")[:LONGEST]
+    )
 
 
 def _statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:

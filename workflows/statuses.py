@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`css` sets the hue (tokens.css), `icon` is a symbol of the sprite, `word` is what people read."""
+    """`css` sets the hue (tokens.css), `icon` names a symbol, `word` is what people read."""
 
     token: str
     css: str

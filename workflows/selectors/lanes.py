@@ -1,142 +1,240 @@
-"""Index-ordered ways through `workflow_status`, newest or oldest first, in bounded reads.
+"""Ways through `workflow_status` in the order of `(created_at, workflow_uuid)`, in bounded reads.
 
-A lane covers part of the table by `(created_at, workflow_uuid)` and reads it chunk by chunk; no
-statement examines more rows than a small multiple of its chunk, however many rows share one
-`created_at` (one bulk enqueue gives hundreds of thousands the same).
+A lane covers part of the table by an index and reads it chunk by chunk. No statement examines
+more rows than its chunk and TIES, however many rows share one `created_at`: one bulk enqueue
+gives hundreds of thousands the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from workflows.filters import Condition
 from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
 from workflows.storage.sql import Session
 
-# Up to this many rows with one created_at are sorted; more are walked along the primary key.
-TIES = 400
+# Up to this many rows with one created_at are sorted; more are walked along the primary key,
+# which is their order but holds the rest of the table as well.
+TIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A direction through the lists: newest first, or back towards the newest."""
+    """A direction: towards older rows, or back towards the newest."""
 
     order: str
-    beyond: str
-    up_to: str
+    past: str
+    last: str
+    step: int
 
     @property
     def order_by(self) -> str:
         return f"ORDER BY created_at {self.order}, workflow_uuid {self.order}"
 
 
-OLDER = Way("DESC", "<", "<=")
-NEWER = Way("ASC", ">", ">=")
+OLDER = Way("DESC", "<", "MIN", -1)
+NEWER = Way("ASC", ">", "MAX", 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the order. Without an id: beyond every row of that `created_at`."""
+    """Just past one row of a lane; without an id, just before the rows of that `created_at`."""
 
     created_at: int
-    workflow_uuid: str | None = None
-    lane: int = 0
+    lane: str = ""
+    workflow_uuid: str = ""
+
+
+class Lane(Protocol):
+    """Part of the table, in order. `position` is how far it has been read."""
+
+    key: str
+    position: Position | None
+    is_done: bool
+
+    def advance(self, session: Session, way: Way, *, want: int, chunk: int) -> list[WorkflowRow]:
+        """Read on by about `chunk` rows and give those that match, at most `want`."""
 
 
 @dataclass(slots=True)
-class Lane:
-    """`where` is what the index serves; `conditions` are checked on every row it gives."""
+class IndexLane:
+    """`where` is what an index on `created_at` serves; `conditions` are checked on its rows."""
 
-    number: int
-    session: Session
-    way: Way
-    where: list[Condition]
-    conditions: list[Condition]
+    key: str
+    where: Sequence[Condition]
+    conditions: Sequence[Condition]
     position: Position | None = None
-    rows: list[WorkflowRow] = field(default_factory=list)
-    examined: int = 0
     is_done: bool = False
 
-    def advance(self, size: int) -> None:
-        """Read on by about `size` rows of the index."""
-        if self.position is not None and self.position.workflow_uuid is not None:
-            self._finish_ties(size)
-        else:
-            self._whole_groups(size)
-
-    def _whole_groups(self, size: int) -> None:
-        """Take all rows down to the last `created_at` within reach, then begin that one."""
-        way, after = self.way, self.position
-        beyond = [] if after is None else [f"created_at {way.beyond} :after"]
-        low, count = self._bound(size, beyond, after)
-        if not count:
+    def advance(self, session: Session, way: Way, *, want: int, chunk: int) -> list[WorkflowRow]:
+        at = self.position
+        if at is not None and at.workflow_uuid and self._ties(session, at.created_at) > TIES:
+            return self._along_the_key(session, way, at, want, chunk)
+        last, size, ties = self._reach(session, way, chunk)
+        if not size:
             self.is_done = True
-            return
-        between = [*beyond, f"created_at {'>' if way is OLDER else '<'} :low"]
-        params = {"low": low, "after": after.created_at if after else None}
-        if count > 1:
-            self._take(between, params, count)
-        self.position = Position(low, "", self.number)
-        self._ties(low, None, size)
+            return []
+        if ties <= TIES:
+            return self._take(session, way, want, until=last)
+        if at is None or last != at.created_at:
+            before = self._take(session, way, want, until=last - way.step)
+            if len(before) == want:
+                return before
+            self.position = Position(last, self.key)
+            return before
+        return self._along_the_key(session, way, at, want, chunk)
 
-    def _bound(self, size: int, beyond: list[str], after: Position | None) -> tuple[int, int]:
-        where, params = self._where(beyond)
-        found = self.session.one(
+    def _reach(self, session: Session, way: Way, chunk: int) -> tuple[int, int, int]:
+        """Where `chunk` more rows of the index lead, how many there are, and how many tie there."""
+        start = f"created_at {way.past}= :at" if self.position else ""
+        found = session.one(
             statement(
-                f"SELECT {'MIN' if self.way is OLDER else 'MAX'}(created_at), COUNT(*) FROM ("  # noqa: S608
-                f"SELECT created_at FROM {{workflow_status}} {where} "
-                f"ORDER BY created_at {self.way.order} LIMIT :size) AS reach"
+                f"SELECT last, size, (SELECT COUNT(*) FROM (SELECT 1 FROM {{workflow_status}} "  # noqa: S608
+                f"{_where(self.where, 'created_at = last')} LIMIT :most) AS same) "
+                f"FROM (SELECT {way.last}(created_at) AS last, COUNT(*) AS size FROM ("
+                f"SELECT created_at FROM {{workflow_status}} {_where(self.where, start)} "
+                f"ORDER BY created_at {way.order} LIMIT :chunk) AS reach) AS ends"
             ),
-            **params,
-            after=after.created_at if after else None,
-            size=size,
+            **_params(self.where),
+            **({"at": self.position.created_at} if self.position else {}),
+            chunk=chunk,
+            most=TIES + 1,
         )
         assert found is not None
-        self.examined += found[1]
-        return found[0], found[1]
+        return found[0], found[1], found[2]
 
-    def _finish_ties(self, size: int) -> None:
-        assert self.position is not None
-        self._ties(self.position.created_at, self.position.workflow_uuid or None, size)
-
-    def _ties(self, created_at: int, after: str | None, size: int) -> None:
-        """Read the rows of one `created_at`, or some more of them if they are too many."""
-        where, params = self._where(["created_at >= :same", "created_at <= :same"])
-        found = self.session.one(
+    def _ties(self, session: Session, created_at: int) -> int:
+        found = session.one(
             statement(
-                "SELECT COUNT(*) FROM (SELECT created_at FROM {workflow_status} "  # noqa: S608
-                f"{where} ORDER BY created_at LIMIT :ties) AS same"
+                "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "  # noqa: S608
+                f"{_where(self.where, 'created_at = :at')} LIMIT :most) AS same"
             ),
-            **params,
-            same=created_at,
-            ties=TIES + 1,
+            **_params(self.where),
+            at=created_at,
+            most=TIES + 1,
         )
-        if found is not None and found[0] > TIES:
-            self._along_the_key(created_at, after, size)
-            return
-        only = ["created_at >= :same", "created_at <= :same"]
-        only += [f"workflow_uuid {self.way.beyond} :id"] if after else []
-        self._take(only, {"same": created_at, "id": after}, TIES + 1)
-        self.position = Position(created_at, None, self.number)
+        return 0 if found is None else int(found[0])
 
-    def _along_the_key(self, created_at: int, after: str | None, size: int) -> None:
-        """Walk the primary key: its order is the order within one `created_at`."""
-        chunk = max(size, 2_000)
-        start = f"WHERE workflow_uuid {self.way.beyond} :id" if after else ""
-        where, params = self._where(["created_at = :same"], rest=True)
-        records = self.session.all(
+    def _take(self, session: Session, way: Way, want: int, *, until: int) -> list[WorkflowRow]:
+        """The matching rows up to and with `until`."""
+        bounds = [f"created_at {'>=' if way is OLDER else '<='} :edge"]
+        params: dict[str, Any] = {"edge": until}
+        if self.position:
+            bounds += [f"created_at {way.past}= :at"]
+            params["at"] = self.position.created_at
+            if self.position.workflow_uuid:
+                bounds += [f"(created_at {way.past} :at OR workflow_uuid {way.past} :after)"]
+                params["after"] = self.position.workflow_uuid
+        rows = self._rows(session, way, want, _where(self.where, *bounds), params)
+        self.position = (
+            _past(rows[-1], self.key) if len(rows) == want else Position(until + way.step, self.key)
+        )
+        return rows
+
+    def _along_the_key(
+        self, session: Session, way: Way, at: Position, want: int, chunk: int
+    ) -> list[WorkflowRow]:
+        """Walk the primary key through the rows of one `created_at` with too many to sort."""
+        start = f"workflow_uuid {way.past} :after" if at.workflow_uuid else ""
+        params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
+        end = session.one(
             statement(
-                f"WITH chunk AS MATERIALIZED (SELECT {COLUMNS} FROM {{workflow_status}} {start} "  # noqa: S608
-                f"ORDER BY workflow_uuid {self.way.order} LIMIT :chunk), "
-                "reach AS (SELECT COUNT(*) AS size, "
-                f"{'MIN' if self.way is OLDER else 'MAX'}(workflow_uuid) AS last FROM chunk) "
-                f"SELECT {COLUMNS}, NULL AS size, NULL AS last FROM chunk {where} UNION ALL "
-                f"SELECT {', '.join(['NULL'] * COLUMNS.count(','))}, NULL, size, last FROM reach"
+                f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "  # noqa: S608
+                f"FROM {{workflow_status}} {_where((), start)} "
+                f"ORDER BY workflow_uuid {way.order} LIMIT :chunk) AS reach"
             ),
             **params,
-            same=created_at,
-            id=after,
             chunk=chunk,
         )
-        raise NotImplementedError(records)
+        if end is None or not end[1]:
+            self.position = Position(at.created_at + way.step, self.key)
+            return []
+        until = f"workflow_uuid {'>=' if way is OLDER else '<='} :edge"
+        params |= {"edge": end[0], "at": at.created_at}
+        rows = self._rows(session, way, want, _where((), start, until), params, "created_at = :at")
+        self.position = (
+            _past(rows[-1], self.key)
+            if len(rows) == want
+            else Position(at.created_at, self.key, end[0])
+        )
+        return rows
+
+    def _rows(
+        self,
+        session: Session,
+        way: Way,
+        want: int,
+        where: str,
+        params: dict[str, Any],
+        tie: str = "",
+    ) -> list[WorkflowRow]:
+        # MATERIALIZED fences the chunk: the planner must not look for a better index by the
+        # conditions, since what it calls better may be a million rows of one parent.
+        checked = [*self.conditions, *self.where] if tie else self.conditions
+        found = session.all(
+            statement(
+                f"WITH chunk AS MATERIALIZED (SELECT {COLUMNS} FROM {{workflow_status}} {where}) "  # noqa: S608
+                f"SELECT {COLUMNS} FROM chunk {_where(checked, tie)} {way.order_by} LIMIT :want"
+            ),
+            **_params(self.where),
+            **_params(self.conditions),
+            **params,
+            want=want,
+        )
+        return [from_record(record) for record in found]
+
+
+@dataclass(slots=True)
+class SetLane:
+    """A small set of ids that some other index gave, sorted whenever it is read."""
+
+    key: str
+    ids: Sequence[str]
+    conditions: Sequence[Condition]
+    position: Position | None = None
+    is_done: bool = False
+
+    def advance(self, session: Session, way: Way, *, want: int, chunk: int) -> list[WorkflowRow]:
+        among = (
+            "workflow_uuid = ANY(:ids)"
+            if session.vendor == "postgresql"
+            else "workflow_uuid IN (SELECT value FROM json_each(:ids))"
+        )
+        params: dict[str, Any] = {}
+        after = ""
+        if self.position:
+            params["at"] = self.position.created_at
+            after = f"created_at {way.past}= :at"
+            if self.position.workflow_uuid:
+                params["after"] = self.position.workflow_uuid
+                after += f" AND (created_at {way.past} :at OR workflow_uuid {way.past} :after)"
+        found = session.all(
+            statement(
+                f"SELECT {COLUMNS} FROM {{workflow_status}} "  # noqa: S608
+                f"{_where(self.conditions, among, after)} {way.order_by} LIMIT :want"
+            ),
+            **_params(self.conditions),
+            **params,
+            ids=session.ids(self.ids),
+            want=want,
+        )
+        rows = [from_record(record) for record in found]
+        self.is_done = len(rows) < want
+        if rows:
+            self.position = _past(rows[-1], self.key)
+        return rows
+
+
+def _past(row: WorkflowRow, lane: str) -> Position:
+    return Position(row.created_at, lane, row.workflow_uuid)
+
+
+def _where(conditions: Sequence[Condition], *more: str) -> str:
+    parts = [condition.sql for condition in conditions] + [each for each in more if each]
+    return f"WHERE {' AND '.join(parts)}" if parts else ""
+
+
+def _params(conditions: Sequence[Condition]) -> dict[str, Any]:
+    return {name: value for each in conditions for name, value in each.params.items()}

@@ -1,4 +1,4 @@
-"""Tags every page shares: statuses, icons, times, durations, numbers. They take values, no database."""
+"""Tags every page shares: statuses, icons, times, durations, numbers. They read no database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workflows import moments, statuses
 
 register = template.Library()
 
-NOTHING = format_html('<span class="none">{}</span>', "–")
+NOTHING = format_html('<span class="none">{}</span>', "\N{EN DASH}")
 
 
 @cache

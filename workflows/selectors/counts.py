@@ -1,0 +1,60 @@
+"""How many workflows have each status: exact where an index holds them, capped where none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.filters import FAILED
+from workflows.selectors.routes import FAILED_INDEX, QUEUED
+from workflows.selectors.rows import statement
+from workflows.selectors.scope import EVERYTHING, Viewer
+from workflows.storage.sql import Session
+
+# SUCCESS has no index: it is counted among this many of the newest rows.
+NEWEST = 20_000
+CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of rows; `at_least` if there may be more."""
+
+    number: int
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{'+' if self.at_least else ''}"
+
+
+def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
+    """By status. In flight and failed are exact; SUCCESS is a capped walk."""
+    scope = viewer.condition()
+    narrowed = f" AND {scope.sql}" if scope else ""
+    served = {
+        "PENDING": "status = 'PENDING'",
+        "ENQUEUED": QUEUED,
+        "DELAYED": "status = 'DELAYED'",
+    } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
+    parts = [
+        f"SELECT '{status}', COUNT(*), 0 FROM {{workflow_status}} WHERE {where}{narrowed}"  # noqa: S608
+        for status, where in served.items()
+    ]
+    parts.append(
+        "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "  # noqa: S608
+        f"COUNT(*) FROM (SELECT status FROM {{workflow_status}} WHERE 1 = 1{narrowed} "
+        "ORDER BY created_at DESC LIMIT :newest) AS newest"
+    )
+    found = session.all(
+        statement(" UNION ALL ".join(parts)), **(scope.params if scope else {}), newest=NEWEST
+    )
+    return {status: _count(number, seen) for status, number, seen in found}
+
+
+def total(parts: list[Count]) -> Count:
+    return Count(sum(part.number for part in parts), any(part.at_least for part in parts))
+
+
+def _count(number: int, seen: int) -> Count:
+    if seen < NEWEST:
+        return Count(number)
+    return Count(min(number, CAP), at_least=True)

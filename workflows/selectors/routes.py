@@ -1,0 +1,167 @@
+"""Which lanes lead through the rows of a filter: an index where there is one, a walk elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2s
+from typing import Any
+
+from workflows.filters import FAILED, STATUSES, Condition, Criteria, status_condition
+from workflows.selectors.lanes import IndexLane, Lane, SetLane
+from workflows.selectors.rows import statement
+from workflows.selectors.scope import Viewer
+from workflows.storage.sql import Session
+
+# A set up to this size is read whole and sorted; the budget of a page of 50.
+SMALL = 1_000
+# More groups than this would cost more than walking.
+MOST_GROUPS = 8
+KINSHIP = {
+    "parent": "parent_workflow_id",
+    "forked_from": "forked_from",
+    "schedule": "schedule_name",
+}
+
+# Literals, and the index's own predicate beside them: a generic plan cannot know that a parameter
+# satisfies a partial index, and SQLite proves nothing that is not written the same way.
+FAILED_INDEX = "status IN ('ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
+QUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
+
+
+def routes(session: Session, criteria: Criteria, viewer: Viewer) -> list[Lane]:
+    """The lanes that together hold every row of the filter, each once."""
+    scope = viewer.condition()
+    conditions = criteria.conditions() + ([scope] if scope else [])
+    kin = _kin(session, criteria)
+    if kin is not None:
+        return [SetLane("set", kin, conditions)]
+    times = [each for each in conditions if each.key in ("since", "until")]
+    others = [each for each in conditions if each.key not in ("since", "until", "status")]
+    statuses = criteria.statuses
+    if not statuses or "SUCCESS" in statuses:
+        checked = [each for each in conditions if each.key not in ("since", "until")]
+        return [IndexLane("all", times, [] if set(statuses) == set(STATUSES) else checked)]
+    lanes: list[Lane] = []
+    unserved: list[str] = []
+    for status in statuses:
+        found = _lanes(session, status, criteria, [times, others])
+        lanes += found or []
+        unserved += [] if found is not None else [status]
+    if unserved:
+        lanes.append(IndexLane("rest", times, [*others, status_condition(unserved)]))
+    return lanes
+
+
+def _lanes(
+    session: Session, status: str, criteria: Criteria, split: Sequence[Sequence[Condition]]
+) -> list[Lane] | None:
+    """The lanes of one status, or None if no index leads through it in order."""
+    times, others = split
+    if status == "PENDING":
+        return [IndexLane(status, [_literal("status = 'PENDING'"), *times], others)]
+    if status in FAILED:
+        served = _literal(f"status = '{status}' AND {FAILED_INDEX}")
+        return [IndexLane(status, [served, *times], others)]
+    queue = criteria.plain("queue")
+    served = QUEUED if status == "ENQUEUED" else "status = 'DELAYED'"
+    order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
+    narrowed, params = _narrowed(served, queue)
+    ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
+    if ids is not None:
+        return [SetLane(status, ids, [*times, *others])]
+    if status == "DELAYED":
+        return None
+    groups = _groups(session, narrowed, params)
+    if len(groups) > MOST_GROUPS:
+        return None
+    return [IndexLane(f"q{_short(*group)}", [_group(*group), *times], others) for group in groups]
+
+
+def _kin(session: Session, criteria: Criteria) -> list[str] | None:
+    """The ids that an index of few rows gives; None if there is none, or it gives too many."""
+    if criteria.id:
+        return _ids_with_prefix(session, criteria.id)
+    for key, column in KINSHIP.items():
+        value = criteria.plain(key)
+        if value is not None:
+            # Not `=`: an equality makes the ORDER BY void, and the planner free to scan the table.
+            where = f"WHERE {column} >= :kin AND {column} <= :kin ORDER BY {column}"
+            found = _ids(session, where, kin=value)
+            if found is not None:
+                return found
+    return None
+
+
+def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
+    found = session.all(
+        statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),  # noqa: S608
+        **params,
+        most=SMALL + 1,
+    )
+    return None if len(found) > SMALL else [row[0] for row in found]
+
+
+def _ids_with_prefix(session: Session, prefix: str) -> list[str] | None:
+    # A walk along the key from the prefix on, because LIKE needs an index of another collation.
+    keys = [
+        row[0]
+        for row in session.all(
+            statement(
+                "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid >= :prefix "
+                "ORDER BY workflow_uuid LIMIT :most"
+            ),
+            prefix=prefix,
+            most=SMALL + 1,
+        )
+    ]
+    if len(keys) > SMALL and keys[-1].startswith(prefix):
+        return None
+    return [key for key in keys if key.startswith(prefix)]
+
+
+def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tuple[str, int]]:
+    """The (queue, priority) pairs of waiting rows, by skipping through the in-flight index."""
+    table = "FROM {workflow_status} WHERE"
+    priority = (
+        f"(SELECT MIN(priority) {table} {narrowed} AND queue_name = steps.queue"
+        " AND priority > COALESCE(steps.priority, -2147483649))"
+    )
+    found = session.all(
+        statement(
+            "WITH RECURSIVE steps(queue, priority) AS ("  # noqa: S608
+            f"SELECT (SELECT MIN(queue_name) {table} {narrowed}), CAST(NULL AS bigint) UNION ALL "
+            f"SELECT CASE WHEN {priority} IS NOT NULL THEN steps.queue ELSE "
+            f"(SELECT MIN(queue_name) {table} {narrowed} AND queue_name > steps.queue) END, "
+            f"CAST({priority} AS bigint) FROM steps WHERE steps.queue IS NOT NULL) "
+            "SELECT queue, priority FROM steps WHERE priority IS NOT NULL LIMIT :most"
+        ),
+        **params,
+        most=MOST_GROUPS + 1,
+    )
+    return [(queue, priority) for queue, priority in found]
+
+
+def _narrowed(served: str, queue: str | None) -> tuple[str, dict[str, Any]]:
+    if queue is None:
+        return served, {}
+    return f"{served} AND queue_name = :of_queue", {"of_queue": queue}
+
+
+def _group(queue: str, priority: int) -> Condition:
+    key = _short(queue, priority)
+    return Condition(
+        f"group_{key}",
+        f"queue_name = :queue_{key} AND {QUEUED} AND priority = :priority_{key}",
+        {f"queue_{key}": queue, f"priority_{key}": priority},
+        lambda row: bool(
+            row.status == "ENQUEUED" and row.queue_name == queue and row.priority == priority
+        ),
+    )
+
+
+def _literal(sql: str) -> Condition:
+    return Condition("status", sql, {}, lambda row: f"'{row.status}'" in sql)
+
+
+def _short(queue: str, priority: int) -> str:
+    return blake2s(f"{priority} {queue}".encode(), digest_size=4).hexdigest()

@@ -1,0 +1,125 @@
+"""The list of workflows: the query string is its state, with scripts and without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect, push_url
+
+from workflows.connection import reading
+from workflows.filters import Criteria, parse
+from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.live.rows import row_digest
+from workflows.rendering.filterbar import FilterBar, filter_bar
+from workflows.rendering.rows import row_cells
+from workflows.selectors.counts import Count, counts
+from workflows.selectors.facets import facets
+from workflows.selectors.listing import Lister, Page, read_cursor
+from workflows.selectors.rows import row
+from workflows.selectors.scope import Viewer, viewer_for
+from workflows.storage.sql import Session
+from workflows.topics import live_topic
+
+COUNTS_S = 2
+FACETS_S = 60
+
+
+@require_safe
+@permission_required("workflows.view_workflow", raise_exception=True)
+@vary_on_headers("HX-Request")
+def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
+    """One page of the workflows a filter leaves."""
+    now = int(time.time() * 1_000)
+    criteria = parse(request.GET, now=now)
+    viewer = viewer_for(request.user)
+    address = reverse("workflows:list")
+    if "q" in request.GET:
+        with reading() as session:
+            return _go(request, jump(session, request.GET["q"].strip(), viewer))
+    if not request.htmx and "" in request.GET.dict().values():
+        # A plain form also sends its empty fields: the address people share has none.
+        return redirect(f"{address}?{criteria.query()}".rstrip("?"))
+    context = {"section": "workflows", "criteria": criteria, "query": criteria.query()}
+    try:
+        with reading() as session:
+            if criteria.id and row(session, criteria.id, viewer=viewer):
+                return _go(request, reverse("workflows:detail", args=[criteria.id]))
+            page = _page(session, criteria, viewer, request.GET)
+            bar = _bar(session, criteria, viewer)
+    except DatabaseError as error:
+        context |= {"failure": str(error).split("\n", 1)[0], "bar": filter_bar(criteria, {}, {})}
+        return render(request, _template(request), context, status=503)
+    context |= {"page": page, "bar": bar, "rows": _rows(request, page, criteria, now)}
+    context["live_list"] = live_topic(request, "list", filter=criteria.query(), since=now)
+    context["older"] = criteria.query(after=page.older) if page.older else ""
+    context["newer"] = criteria.query(before=page.newer) if page.newer else ""
+    response = render(request, _template(request), context)
+    return push_url(response, _address(criteria, request.GET)) if request.htmx else response
+
+
+def jump(session: Session, wanted: str, viewer: Viewer) -> str:
+    """Where a pasted id or a typed word leads: the workflow, its step's workflow, or a list."""
+    for candidate in (wanted, wanted.rpartition("-")[0]):
+        if candidate and row(session, candidate, viewer=viewer):
+            return reverse("workflows:detail", args=[candidate])
+    begins = Lister(session, Criteria(id=wanted), viewer, size=1).first() if wanted else None
+    query = {"id": wanted} if begins is None or begins.rows else {"name": f"{wanted}*"}
+    return (
+        f"{reverse('workflows:list')}?{urlencode(query)}" if wanted else reverse("workflows:list")
+    )
+
+
+def _go(request: HtmxHttpRequest, address: str) -> HttpResponse:
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+
+
+def _template(request: HtmxHttpRequest) -> str:
+    return page_or_partial(request, "workflows/list.html", "listing")
+
+
+def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[str, str]) -> Page:
+    lister = Lister(session, criteria, viewer)
+    before = read_cursor(query.get("before", ""))
+    return lister.before(before) if before else lister.after(read_cursor(query.get("after", "")))
+
+
+def _bar(session: Session, criteria: Criteria, viewer: Viewer) -> FilterBar:
+    """Counts and suggestions are the same for all viewers of one scope, so they share them."""
+    scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
+    scope = f"{scope} {viewer.unclaimed}".encode().hex()
+    counted: dict[str, Count] = cache.get_or_set(
+        f"counts-{scope}", lambda: counts(session, viewer=viewer), COUNTS_S
+    )
+    suggested: dict[str, list[str]] = cache.get_or_set(
+        f"facets-{scope}", lambda: facets(session, viewer=viewer), FACETS_S
+    )
+    return filter_bar(criteria, counted, suggested)
+
+
+def _rows(
+    request: HtmxHttpRequest, page: Page, criteria: Criteria, now: int
+) -> list[dict[str, object]]:
+    query = criteria.query()
+    return [
+        {
+            "cells": row_cells(each),
+            "ticket": live_topic(request, "row", each.workflow_uuid, filter=query, since=now),
+            "digest": row_digest(each),
+        }
+        for each in page.rows
+    ]
+
+
+def _address(criteria: Criteria, query: Mapping[str, str]) -> str:
+    places = {key: query[key] for key in ("after", "before") if query.get(key)}
+    return f"{reverse('workflows:list')}?{criteria.query(**places)}".rstrip("?")
