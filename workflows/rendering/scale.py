@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from workflows.moments import duration
+
 # A gap is cut when it would take this share of the axis, and is then drawn this wide.
 CUT_FROM = 0.15
 CUT_WIDTH = 5.0
@@ -32,8 +34,8 @@ class Stretch:
     is_cut: bool = False
 
     @property
-    def skipped_ms(self) -> int:
-        return self.end - self.start
+    def label(self) -> str:
+        return duration((self.end - self.start) // 1_000 * 1_000)
 
     @property
     def width(self) -> str:
@@ -54,6 +56,10 @@ class Tick:
 
     x: str
     after_ms: int
+
+    @property
+    def label(self) -> str:
+        return duration(self.after_ms) if self.after_ms else "0"
 
 
 @dataclass(frozen=True, slots=True)

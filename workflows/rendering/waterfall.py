@@ -30,6 +30,15 @@ ICONS = {
     "DBOS.readStream": "waves",
     "DBOS.forkWorkflow": "git-fork",
 }
+# The hue of a state is that of the status it resembles.
+HUES = {
+    "done": "s-success",
+    "failed": "s-error",
+    "running": "s-running",
+    "waiting": "s-running",
+    "queued": "s-queued",
+    "cancelled": "s-cancelled",
+}
 WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.readStream"})
 
 
@@ -64,6 +73,10 @@ class Line:
     failed: int = 0
     note: str = ""
     bars: tuple[Bar, ...] = ()
+
+    @property
+    def css(self) -> str:
+        return HUES[self.state]
 
     @property
     def duration_ms(self) -> int | None:

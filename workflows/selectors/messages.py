@@ -51,13 +51,13 @@ MESSAGES = sized(
 
 def inbox(session: Session, workflow_id: str, *, payload: bool) -> Inbox:
     """The newest messages, newest first. Their values only with `payload`."""
-    found = session.all(
-        MESSAGES, id=workflow_id, payload=int(payload), short=SHORT, most=MOST + 1
-    )
+    found = session.all(MESSAGES, id=workflow_id, payload=int(payload), short=SHORT, most=MOST + 1)
     return Inbox(tuple(_message(*row) for row in found[:MOST]), is_cut=len(found) > MOST)
 
 
-def _message(uuid: str, topic: str | None, created_at: int, consumed: object, *rest: object) -> Message:
+def _message(
+    uuid: str, topic: str | None, created_at: int, consumed: object, *rest: object
+) -> Message:
     return Message(
         uuid,
         None if topic in (None, NULL_TOPIC) else topic,

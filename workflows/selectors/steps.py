@@ -153,9 +153,7 @@ def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
     return found[0] if found and found[0].function_id == function_id else None
 
 
-def family(
-    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
-) -> Family:
+def family(session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING) -> Family:
     """What the children started by these steps are and did: two statements for each generation."""
     rows: dict[str, WorkflowRow] = {}
     recorded: dict[str, tuple[StepRow, ...]] = {}
@@ -170,6 +168,14 @@ def family(
         for step in generation:
             recorded[step.workflow_uuid] = (*recorded.get(step.workflow_uuid, ()), step)
     return Family(rows, recorded)
+
+
+def children(
+    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
+) -> dict[str, WorkflowRow]:
+    """The children that these steps started or awaited, by id."""
+    wanted = child_ids(steps)
+    return rows_by_id(session, wanted, viewer=viewer) if wanted else {}
 
 
 def child_ids(steps: Iterable[StepRow]) -> list[str]:

@@ -86,6 +86,15 @@ STREAMS = Statement(
     ORDER BY ends.key
     """
 )
+LAST = Statement(
+    """
+    SELECT "offset", CASE WHEN LENGTH(value) < 64 THEN value END
+    FROM {streams}
+    WHERE workflow_uuid = :id AND key = :key
+    ORDER BY "offset" DESC
+    LIMIT 1
+    """
+)
 VALUES = sized(
     """
     SELECT "offset", function_id, SIZE(value), serialization,
@@ -104,6 +113,15 @@ def streams(session: Session, workflow_id: str) -> list[Stream]:
         is_closed = final == CLOSED
         found.append(Stream(key, end - is_closed, is_closed))
     return found
+
+
+def stream(session: Session, workflow_id: str, key: str) -> Stream | None:
+    """One stream by its key."""
+    found = None if "\x00" in key else session.one(LAST, id=workflow_id, key=key)
+    if found is None:
+        return None
+    is_closed = found[1] == CLOSED
+    return Stream(key, found[0] + 1 - is_closed, is_closed)
 
 
 def window(

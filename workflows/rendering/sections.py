@@ -1,0 +1,205 @@
+"""The sections of a workflow's page: one rendering for the first view and for live push.
+
+A section holds no user, token, zone or permission: what a viewer may do is decided by the page
+around it and by the server. `payload` is the one thing that differs between viewers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from workflows.payloads import read
+from workflows.payloads.inline import inline
+from workflows.rendering.facts import facts
+from workflows.rendering.values import INLINE, Place, Value, brief, listed
+from workflows.rendering.waterfall import Edge, chart
+from workflows.selectors import events, messages, steps, streams
+from workflows.selectors.reasons import Reason, reason
+from workflows.selectors.rows import WorkflowRow, row
+from workflows.selectors.scope import EVERYTHING, Viewer
+from workflows.selectors.values import value
+from workflows.storage.sql import Session
+from workflows.storage.watch import now_ms
+
+# Streams whose newest values are shown at once; the others are links.
+STREAMS_SHOWN = 4
+NOTE = 90
+
+Context = dict[str, Any]
+
+
+def section(kind: str, session: Session, workflow_id: str, *, payload: bool) -> str:
+    """The inner HTML of one section; of a workflow that is gone, a sentence that says so."""
+    found = row(session, workflow_id)
+    if found is None:
+        return render_to_string("workflows/_gone.html", {"workflow_id": workflow_id})
+    return render_section(kind, session, found, payload=payload)
+
+
+def render_section(
+    kind: str,
+    session: Session,
+    found: WorkflowRow,
+    *,
+    payload: bool,
+    viewer: Viewer = EVERYTHING,
+    start: int | None = None,
+) -> str:
+    """The same for a workflow at hand; `start` begins the steps at that one."""
+    options = {"viewer": viewer, "start": start} if kind == "steps" else {}
+    context = SECTIONS[kind](session, found, payload=payload, **options)
+    return render_to_string(f"workflows/_{kind}.html", context | {"row": found, "payload": payload})
+
+
+def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
+    """Status, reason, facts, input and outcome."""
+    now = now_ms(session)
+    last = steps.latest(session, found.pk)
+    return {
+        "now": now,
+        "reason": reason(session, found, last, now=now),
+        "facts": facts(found),
+        "input": _value(session, found, "input", payload=payload),
+        "output": _value(session, found, "output", payload=payload),
+        "error": _value(session, found, "error", payload=payload),
+        "attributes": _value(session, found, "attributes", payload=payload),
+    }
+
+
+def steps_section(
+    session: Session,
+    found: WorkflowRow,
+    *,
+    payload: bool,
+    viewer: Viewer = EVERYTHING,
+    start: int | None = None,
+) -> Context:
+    """The waterfall: all steps, or those a reader looks for first where there are too many."""
+    now = now_ms(session)
+    page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
+    edge = None
+    if found.status == "PENDING" and not page.has_later:
+        edge = _edge(session, found, page.steps, now)
+    drawn = chart(
+        found,
+        page.steps,
+        steps.family(session, page.steps, viewer=viewer),
+        now=now,
+        edge=edge,
+        notes=_notes(session, found, page.steps) if payload else {},
+    )
+    return {"now": now, "page": page, "chart": drawn}
+
+
+def events_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
+    """Each key with its present value and what it was before."""
+    known = events.events(session, found.pk, payload=payload)
+    shown = [
+        {
+            "key": event.key,
+            "value": _listed(found, "event", event, event.key, 0, payload=payload),
+            "history": [
+                {
+                    "step": written.function_id,
+                    "value": _listed(
+                        found, "history", written, event.key, written.function_id, payload=payload
+                    ),
+                }
+                for written in event.history
+            ],
+        }
+        for event in known.events
+    ]
+    return {"events": shown, "is_cut": known.is_cut, "is_history_cut": known.is_history_cut}
+
+
+def messages_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
+    """The inbox, newest first."""
+    inbox = messages.inbox(session, found.pk, payload=payload)
+    shown = [
+        {
+            "message": each,
+            "value": _listed(found, "message", each, each.message_uuid, 0, payload=payload),
+        }
+        for each in inbox.messages
+    ]
+    return {"messages": shown, "inbox": inbox, "now": now_ms(session)}
+
+
+def stream_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
+    """The newest values of each stream."""
+    known = streams.streams(session, found.pk)
+    windows = [
+        stream_window(found, streams.window(session, found.pk, each, payload=payload), payload)
+        for each in known[:STREAMS_SHOWN]
+    ]
+    others = [(each.key, stream_url(found, each.key)) for each in known[STREAMS_SHOWN:]]
+    return {"windows": windows, "others": others}
+
+
+def stream_window(found: WorkflowRow, window: streams.Window, payload: bool) -> Context:
+    """One stream's window with its values ready to be shown."""
+    key = window.stream.key
+    values = [
+        {
+            "offset": each.offset,
+            "value": _listed(found, "stream", each, key, each.offset, payload=payload),
+        }
+        for each in window.values
+    ]
+    url = stream_url(found, key)
+    return {"window": window, "stream": window.stream, "values": values, "url": url}
+
+
+def stream_url(found: WorkflowRow, key: str) -> str:
+    return f"{reverse('workflows:stream', args=[found.pk])}?{urlencode({'key': key})}"
+
+
+SECTIONS: dict[str, Callable[..., Context]] = {
+    "workflow": workflow_section,
+    "steps": steps_section,
+    "events": events_section,
+    "messages": messages_section,
+    "stream": stream_section,
+}
+
+
+def _value(session: Session, found: WorkflowRow, kind: str, *, payload: bool) -> Value | None:
+    place = Place(found.pk, kind)
+    if not payload:
+        return Value(place, 0, is_hidden=True)
+    return brief(place, value(session, kind, found.pk, most=INLINE + 1))
+
+
+def _listed(
+    found: WorkflowRow, kind: str, each: Any, key: str, step: int, *, payload: bool
+) -> Value:
+    place = Place(found.pk, kind, key, step)
+    return listed(place, each.size, each.text, each.serialization, payload=payload)
+
+
+def _edge(
+    session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
+) -> Edge | None:
+    """What a running workflow does now, unless the last line of the chart shows it already."""
+    why: Reason = reason(session, found, known[: -3 : -1], now=now)
+    if why.is_trouble or (why.is_wait and why.until is not None):
+        return None
+    since = why.since or found.began_at or found.created_at
+    return Edge(why.text, min(since, now), why.is_wait)
+
+
+def _notes(
+    session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...]
+) -> dict[int, str]:
+    failed = {step.function_id: step for step in known if step.is_failed}
+    texts = steps.error_texts(session, found.pk, list(failed))
+    return {
+        number: inline(read(text, failed[number].serialization), NOTE)
+        for number, text in texts.items()
+    }

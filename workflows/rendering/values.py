@@ -1,0 +1,90 @@
+"""A stored value as a page shows it: read if it is small, behind a link if not, never unpickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from workflows.payloads import read
+from workflows.payloads.failures import traceback
+from workflows.payloads.tree import Failure, Node
+from workflows.selectors.values import SHOWN, Stored
+
+INLINE = 16 * 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which value of which workflow, as a URL names it."""
+
+    workflow_id: str
+    kind: str
+    key: str = ""
+    step: int = 0
+
+    @property
+    def url(self) -> str:
+        query = {"of": self.kind, "key": self.key, "step": self.step or ""}
+        given = urlencode({name: value for name, value in query.items() if value != ""})
+        return f"{reverse('workflows:value', args=[self.workflow_id])}?{given}"
+
+    @property
+    def download_url(self) -> str:
+        return f"{self.url}&download=1"
+
+    @property
+    def name(self) -> str:
+        if self.kind in ("step", "step-error"):
+            return f"{'error' if self.kind == 'step-error' else 'output'} of step {self.step}"
+        if self.kind == "stream":
+            return f"value {self.step} of stream {self.key}"
+        if self.kind == "history":
+            return f"event {self.key} as of step {self.step}"
+        return f"event {self.key}" if self.kind == "event" else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """`node` is None while it is not loaded: too large to be shown at once, or not permitted."""
+
+    place: Place
+    size: int
+    node: Node | None = None
+    is_hidden: bool = False
+    is_cut: bool = False
+
+    @property
+    def url(self) -> str:
+        return self.place.url
+
+    @property
+    def download_url(self) -> str:
+        return self.place.download_url
+
+    @property
+    def traceback(self) -> str:
+        return traceback(self.node.state) if isinstance(self.node, Failure) else ""
+
+
+def whole(place: Place, stored: Stored) -> Value:
+    """The value itself, as much of it as a page can bear."""
+    node = read(stored.text, stored.serialization, limit=SHOWN)
+    return Value(place, stored.size, node, is_cut=stored.is_cut)
+
+
+def brief(place: Place, stored: Stored | None) -> Value | None:
+    """The value if it is short, else a link to it."""
+    if stored is None:
+        return None
+    return Value(place, stored.size) if stored.size > INLINE else whole(place, stored)
+
+
+def listed(
+    place: Place, size: int, text: str | None, serialization: str | None, *, payload: bool
+) -> Value:
+    """A value of a list, whose text was read only if it is short and may be seen."""
+    if not payload:
+        return Value(place, size, is_hidden=True)
+    return Value(place, size) if text is None else whole(place, Stored(text, size, serialization))

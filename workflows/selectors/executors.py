@@ -1,0 +1,141 @@
+"""Which processes could run a workflow, and what they say they are doing.
+
+Only where our workers run is there a table of executors; without it nothing is claimed about them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from workflows.selectors.rows import WorkflowRow
+from workflows.storage.sql import Session, Statement
+
+MOST = 200
+
+EXISTS = Statement(
+    postgres="SELECT to_regclass('{dboshub_executor}') IS NOT NULL",
+    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_executor'",
+)
+LIVE = Statement(
+    """
+    SELECT incarnation, executor_id, application_name, application_version, hostname, pid,
+        last_beat_at, lease_ms, queues, functions, activity
+    FROM {dboshub_executor}
+    WHERE stopped_at IS NULL AND declared_dead_at IS NULL
+    ORDER BY last_beat_at DESC
+    LIMIT :most
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What one executor says a workflow does now. `kind` is step, sleep, recv, event or result."""
+
+    kind: str
+    step: int | None = None
+    name: str = ""
+    detail: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """A process that has not said goodbye; `is_beating` is judged by the database's clock."""
+
+    incarnation: str
+    executor_id: str
+    application: str | None
+    version: str | None
+    host: str
+    last_beat_at: int
+    is_beating: bool
+    queues: frozenset[str] | None
+    functions: frozenset[str] | None
+    activity: Any
+
+    def serves(self, queue: str | None) -> bool:
+        # Every executor serves the internal queue.
+        return (
+            self.queues is None or queue is None or queue in self.queues | {"_dbos_internal_queue"}
+        )
+
+    def knows(self, name: str | None) -> bool:
+        return self.functions is None or name is None or name in self.functions
+
+    def activity_of(self, workflow_id: str) -> Activity | None:
+        """What it says of one workflow; None for what it does not say or says in another way."""
+        said = self.activity
+        if isinstance(said, list):
+            said = {each.get("workflow_id"): each for each in said if isinstance(each, dict)}
+        found = said.get(workflow_id) if isinstance(said, dict) else None
+        if not isinstance(found, dict):
+            return None
+        return Activity(
+            kind=str(found.get("kind", "step")),
+            step=_number(found.get("step")),
+            name=str(found.get("name") or ""),
+            detail=str(found.get("detail") or found.get("topic") or ""),
+            since=_number(found.get("since")),
+            until=_number(found.get("until")),
+        )
+
+
+def executors(session: Session, now: int) -> list[Executor] | None:
+    """Every process that has not ended, newest beat first; None where no table tells."""
+    known = session.one(EXISTS)
+    if known is None or not known[0]:
+        return None
+    return [_executor(row, now) for row in session.all(LIVE, most=MOST)]
+
+
+def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
+    """The beating executors of the workflow's application and version."""
+    return [
+        each
+        for each in found
+        if each.is_beating
+        and row.application_name in (None, each.application)
+        and row.application_version in (None, each.version)
+    ]
+
+
+def _executor(row: tuple[Any, ...], now: int) -> Executor:
+    incarnation, name, application, version, host, pid, beat, lease, *published = row
+    queues, functions, activity = map(_json, published)
+    return Executor(
+        incarnation=incarnation,
+        executor_id=name,
+        application=application,
+        version=version,
+        host=f"{host or 'unknown host'}, pid {pid}",
+        last_beat_at=beat,
+        is_beating=now - beat <= lease,
+        queues=_names(queues),
+        functions=_names(functions),
+        activity=activity,
+    )
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
+
+
+def _names(value: Any) -> frozenset[str] | None:
+    """Names published as a list of names or of objects that have one, or as keys."""
+    if not isinstance(value, list | dict):
+        return None
+    return frozenset(
+        str(each.get("name")) if isinstance(each, dict) else str(each) for each in value
+    )
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None

@@ -1,0 +1,23 @@
+"""Addresses of the workflow pages. Ids come last, because they may hold anything, slashes included."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from workflows.converters import WorkflowId
+from workflows.views import actions, detail
+from workflows.views.list import workflow_list
+
+register_converter(WorkflowId, "id")
+
+app_name = "workflows"
+
+urlpatterns = [
+    path("", workflow_list, name="list"),
+    path("run/<id:workflow_id>", detail.workflow_detail, name="detail"),
+    path("steps/<id:workflow_id>", detail.step_table, name="steps"),
+    path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),
+    path("value/<id:workflow_id>", detail.value_detail, name="value"),
+    path("stream/<id:workflow_id>", detail.stream_detail, name="stream"),
+    path("do/<slug:verb>/<id:workflow_id>", actions.act, name="do"),
+]

@@ -1,0 +1,196 @@
+"""Pages about one workflow. Every page also works alone: fragments are the same parts, asked for
+by htmx."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.http import content_disposition_header
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from workflows.actions import actor_of
+from workflows.audit import acting
+from workflows.forms import FORMS, SendForm
+from workflows.live.details import section_digest
+from workflows.rendering.sections import render_section, stream_window
+from workflows.rendering.values import Place, Value, brief, whole
+from workflows.selectors import lineage, steps, streams, values
+from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.scope import viewer_for
+from workflows.storage.sql import Session
+from workflows.topics import VIEW_PAYLOAD, live_topic
+from workflows.views.one import may_see_payloads, number, of_workflow, wants_fragment
+
+LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
+
+
+@require_safe
+@of_workflow
+def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
+    """Everything about one workflow; `?steps=` begins the waterfall at that step."""
+    start = number(request, "steps")
+    context = {
+        "section": "workflows",
+        "row": found,
+        "header": _section(request, session, found, "workflow"),
+        "steps": _section(request, session, found, "steps", start=start),
+        "others": [
+            _section(request, session, found, kind) for kind in ("events", "messages", "stream")
+        ],
+        "lineage": lineage.lineage(session, found, viewer=viewer_for(request.user)),
+        "send_form": SendForm(found, prefix=""),
+        "may_send": request.user.has_perm(SendForm.permission),
+        **_permissions(request),
+    }
+    return render(request, "workflows/detail.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@of_workflow
+def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
+    """The steps as a table, a page at a time: what the waterfall draws, in numbers."""
+    start = number(request, "from")
+    page = steps.page(session, found.pk, start=start)
+    context = {
+        "section": "workflows",
+        "row": found,
+        "page": page,
+        "children": steps.children(session, page.steps, viewer=viewer_for(request.user)),
+        **_permissions(request),
+    }
+    return render(request, "workflows/steps.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@of_workflow
+def step_detail(
+    request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
+) -> HttpResponse:
+    """One step: its times, its output or error, and forking from it."""
+    step = steps.one(session, found.pk, function_id)
+    if step is None:
+        raise Http404(f"no step {function_id}")
+    kind = "step-error" if step.is_failed else "step"
+    context = {
+        "section": "workflows",
+        "row": found,
+        "step": step,
+        "value": _value(request, session, Place(found.pk, kind, step=function_id)),
+        **_permissions(request),
+    }
+    name = "_step.html" if wants_fragment(request) else "step.html"
+    return render(request, f"workflows/{name}", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@of_workflow
+def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponseBase:
+    """One stored value: shown as far as a page can bear it, or downloaded as it is stored."""
+    if not may_see_payloads(request):
+        raise PermissionDenied("Seeing this needs the permission “view payload”.")
+    place = _place(request, found)
+    is_download = "download" in request.GET
+    most = LARGEST_DOWNLOAD if is_download else values.SHOWN
+    stored = _stored(session, place, most)
+    if stored is None:
+        raise Http404("no such value")
+    if is_download:
+        return _download(request, place, stored)
+    context = {"section": "workflows", "row": found, "value": whole(place, stored)}
+    name = "_value.html" if wants_fragment(request) else "value.html"
+    return render(request, f"workflows/{name}", context)
+
+
+@require_safe
+@of_workflow
+def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
+    """One stream: its newest values, followed as they are written, or those from an offset on."""
+    key = request.GET.get("key", "")
+    stream = streams.stream(session, found.pk, key)
+    if stream is None:
+        raise Http404("no such stream")
+    start = number(request, "from")
+    payload = may_see_payloads(request)
+    window = streams.window(session, found.pk, stream, payload=payload, start=start)
+    follows = not (stream.is_closed or window.has_later)
+    context = {
+        "section": "workflows",
+        "row": found,
+        "ticket": live_topic(request, "stream", found.pk, filter=key) if follows else None,
+        "earlier": max(0, window.start - streams.WINDOW),
+        **stream_window(found, window, payload),
+    }
+    return render(request, "workflows/stream.html", context)
+
+
+def _section(
+    request: HttpRequest, session: Session, found: WorkflowRow, kind: str, **options: Any
+) -> dict[str, Any]:
+    """A section's HTML with what its region follows; a page amid the steps follows nothing."""
+    is_fixed = options.get("start") is not None
+    # Read before the section: what changes in between is then sent once more, never lost.
+    digest = "" if is_fixed else section_digest(session, kind, found.pk)
+    html = render_section(
+        kind,
+        session,
+        found,
+        payload=may_see_payloads(request),
+        viewer=viewer_for(request.user),
+        **options,
+    )
+    return {
+        "kind": kind,
+        "ticket": None if is_fixed else live_topic(request, kind, found.pk),
+        "digest": digest,
+        "html": mark_safe(html),  # noqa: S308  # rendered by our own templates, which escape
+    }
+
+
+def _permissions(request: HttpRequest) -> dict[str, Any]:
+    verbs = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    return {"may": " ".join(verbs), "may_not": [verb for verb in FORMS if verb not in verbs]}
+
+
+def _place(request: HttpRequest, found: WorkflowRow) -> Place:
+    kind = request.GET.get("of", "")
+    if kind not in values.KINDS:
+        raise Http404("no such kind of value")
+    return Place(found.pk, kind, request.GET.get("key", ""), number(request, "step") or 0)
+
+
+def _stored(session: Session, place: Place, most: int) -> values.Stored | None:
+    if "\x00" in place.key:
+        return None
+    return values.value(
+        session, place.kind, place.workflow_id, key=place.key, step=place.step, most=most
+    )
+
+
+def _value(request: HttpRequest, session: Session, place: Place) -> Value | None:
+    if not may_see_payloads(request):
+        return Value(place, 0, is_hidden=True)
+    return brief(place, _stored(session, place, values.SHOWN))
+
+
+def _download(request: HttpRequest, place: Place, stored: values.Stored) -> HttpResponse:
+    detail = {"of": place.kind, "key": place.key, "step": place.step}
+    with acting(
+        actor_of(request), "download", "workflow", place.workflow_id, permission=VIEW_PAYLOAD
+    ) as act:
+        act.detail.update(detail)
+    response = HttpResponse(stored.text, content_type="text/plain; charset=utf-8")
+    name = f"{place.kind}-{place.workflow_id[:60]}.txt"
+    response["Content-Disposition"] = str(content_disposition_header(True, _file_name(name)))
+    return response
+
+
+def _file_name(text: str) -> str:
+    return "".join(char if char.isalnum() or char in "-._" else "_" for char in text)

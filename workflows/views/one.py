@@ -1,0 +1,69 @@
+"""What every page about one workflow does first: check, find, or say that there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from workflows.connection import reading
+from workflows.selectors.rows import WorkflowRow, row
+from workflows.selectors.scope import viewer_for
+from workflows.storage.sql import Session
+from workflows.topics import VIEW, VIEW_PAYLOAD
+
+Rest = ParamSpec("Rest")
+
+
+def of_workflow(
+    view: Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Call the view with a session and the workflow of the URL, if the person may see it."""
+
+    @permission_required(VIEW, raise_exception=True)
+    @wraps(view)
+    def found_or_missing(
+        request: HttpRequest, workflow_id: str, *args: Rest.args, **kwargs: Rest.kwargs
+    ) -> HttpResponseBase:
+        with reading() as session:
+            found = find(session, request, workflow_id)
+            if found is None:
+                return missing(request, workflow_id)
+            response = view(request, session, found, *args, **kwargs)
+        if may_see_payloads(request):
+            # What was seen by one person must not be served to the next from a shared disk.
+            response["Cache-Control"] = "no-store"
+        return response
+
+    return found_or_missing
+
+
+def find(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
+    # No stored text holds a NUL, and PostgreSQL would fail on the question.
+    if "\x00" in workflow_id:
+        return None
+    return row(session, workflow_id, viewer=viewer_for(request.user))
+
+
+def missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
+    return render(request, "workflows/missing.html", {"workflow_id": workflow_id}, status=404)
+
+
+def may_see_payloads(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(VIEW_PAYLOAD))
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part. Boosted links and restored history need the whole page."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def number(request: HttpRequest, name: str) -> int | None:
+    """A non-negative number of the query string; None if it is not there or is none."""
+    given = request.GET.get(name, "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None
