@@ -1,0 +1,67 @@
+"""A hub of this test's own, quick; a foreign writer; and tabs that speak to the real consumer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from dboshub.live.fanout import Hub
+    from tests.live.foreign import ForeignWriter
+    from tests.live.tab import Tab
+
+
+@pytest.fixture
+def writer(transactional_db: None) -> Iterator[ForeignWriter]:
+    """Somebody else's process, as far as Django and the hub can tell."""
+    from dboshub.live.process import open_system_database
+    from tests.live.foreign import ForeignWriter
+
+    database = open_system_database()
+    try:
+        yield ForeignWriter(database)
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def hub(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """This process's hub, whose watcher thread has ended when the test has."""
+    from dboshub.live import process
+    from tests.support.eventually import eventually
+
+    process.hub.cache_clear()
+    hub = process.hub()
+    try:
+        yield hub
+    finally:
+        eventually(lambda: not hub.watched and not hub.on_demand.__self__._thread)
+        process.hub.cache_clear()
+
+
+@pytest.fixture
+def viewer(transactional_db: None, make_user: Callable[..., User]) -> User:
+    """A user who may see workflows and their payloads."""
+    return make_user("ada", "workflows.view_workflow", "workflows.view_payload")
+
+
+@pytest_asyncio.fixture
+async def open_tab(hub: Hub) -> AsyncIterator[Callable[..., Tab]]:
+    """Open a page's socket for a user: `await open_tab(user)`."""
+    from tests.live.tab import Tab
+
+    tabs: list[Tab] = []
+
+    async def open_one(user: User | None, **headers: str) -> Tab:
+        tab = await Tab.opened(user, **headers)
+        tabs.append(tab)
+        return tab
+
+    yield open_one
+    for tab in tabs:
+        await tab.leave()
