@@ -11,6 +11,7 @@ from django.http import QueryDict
 from workflows.filters import parse
 from workflows.live.pace import Pace
 from workflows.live.source import Body, Demand, Facts, Moment, digest
+from workflows.rendering.rows import row_cells
 from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
@@ -35,8 +36,6 @@ class RowSource:
         due = self._pace.due(demands, moment)
         rows = self._pace.rows(session, due, moment)
         # Topics differ by filter, but a row's cells do not.
-        from workflows.rendering.rows import row_cells
-
         cells = cache(lambda key: row_cells(rows[key]))
         for topic in (demand.topic for demand in due):
             row = rows.get(topic.key)
