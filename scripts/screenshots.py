@@ -1,0 +1,133 @@
+"""Photograph every page of a demo into docs/img: light and dark, wide and 390 pixels.
+
+Starts the project as `make run` does, in a data directory of its own, lets the demo workflows run
+for a while, and walks through the pages in Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "ada"
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = {"": 1280, "-390": 390}
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+LINK = "a[href*='/workflows/run/']"
+# What to photograph: its name, where it is, and the row to open there, if any.
+PAGES: tuple[tuple[str, str, str], ...] = (
+    ("workflows", "/workflows/", ""),
+    ("failed", "/workflows/?status=ERROR", ""),
+    ("checkout", "/workflows/?name=checkout", LINK),
+    ("pipeline", "/workflows/?name=measure_summits", LINK),
+    ("queue", "/workflows/?name=process_items", LINK),
+    ("error", "/workflows/?status=ERROR", LINK),
+    ("admin", "/admin/", ""),
+    ("admin-queues", "/admin/queues/queue/", ""),
+    ("not-found", "/nowhere/", ""),
+)
+
+
+@contextmanager
+def demo(seconds: float) -> Iterator[tuple[str, str]]:
+    """Run a demo for so long; gives its address and the administrator's password."""
+    password = secrets.token_urlsafe(16)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = tempfile.mkdtemp(prefix="dboshub-demo-")
+    environment = {
+        **os.environ,
+        "DBOSHUB_DATA_DIR": data,
+        "DJANGO_SUPERUSER_PASSWORD": password,
+    }
+    environment.pop("DBOS_SYSTEM_DATABASE_URL", None)
+    command = [sys.executable, "scripts/run.py", "--port", str(port)]
+    running = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/healthz", running)
+        make_admin = ["createsuperuser", "--no-input", "--username", NAME, "--email", "a@b.test"]
+        subprocess.run(
+            [sys.executable, "manage.py", *make_admin], cwd=ROOT, env=environment, check=True
+        )
+        time.sleep(seconds)
+        yield address, password
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(60)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _wait_for(address: str, running: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while running.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    sys.exit("The demo did not start.")
+
+
+def log_in(page: Page, address: str, password: str) -> None:
+    page.goto(f"{address}/login/")
+    page.fill("input[name=username]", NAME)
+    page.fill("input[name=password]", password)
+    page.click("form button[type=submit], form .button--main")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def photograph(page: Page, address: str, target: Path, suffix: str) -> None:
+    """Take each page from top to bottom; a phone's are as long as they need to be."""
+    for name, path, link in PAGES:
+        page.goto(address + path)
+        if link:
+            href = page.locator(link).first.get_attribute("href", timeout=5_000)
+            page.goto(f"{address}{href}")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=target / f"{name}{suffix}.png", full_page=True)
+        print(f"  {name}{suffix}.png", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=200, help="let the demo run so long")
+    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "img")
+    options = parser.parse_args()
+    options.into.mkdir(parents=True, exist_ok=True)
+
+    chromium = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    with demo(options.seconds) as (address, password), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for theme in THEMES:
+            for suffix, width in WIDTHS.items():
+                page = browser.new_page(
+                    viewport={"width": width, "height": 900}, color_scheme=theme
+                )
+                page.goto(f"{address}/login/")
+                page.screenshot(path=options.into / f"login-{theme}{suffix}.png")
+                log_in(page, address, password)
+                photograph(page, address, options.into, f"-{theme}{suffix}")
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

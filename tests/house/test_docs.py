@@ -1,0 +1,55 @@
+"""The documentation keeps up: settings, statuses, commands; and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def test_every_environment_variable_is_documented_and_no_other() -> None:
+    read = set(re.findall(r'"(DBOS(?:HUB)?_[A-Z_]+)"', _read("dboshub/settings.py")))
+    read -= {"DBOS_SYSTEM_DATABASE_ALIAS"}
+    rows = re.compile(r"^\| `(DBOS(?:HUB)?_[A-Z_]+)`", re.MULTILINE)
+    told = set(rows.findall(_read("docs/operating.md")))
+    assert read == told
+
+
+def test_every_status_is_in_the_state_machine() -> None:
+    from workflows.engine.records import Status
+
+    page = _read("docs/state-machine.md")
+    missing = [status for status in Status if f"| `{status}` |" not in page]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        path = page.parent / file if file else page
+        assert path.exists(), f"{page.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in map(_anchor, headings), f"{page.name}: {target}"
+
+
+def test_every_command_of_the_makefile_says_what_it_does() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
+    helped = set(re.findall(r"^([a-z-]+):.*## ", _read("Makefile"), re.MULTILINE))
+    assert targets - helped == {"venv", "dev"}
