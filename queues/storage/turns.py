@@ -105,20 +105,39 @@ def claim_in_turn(
         return Claim(contended=True)
     settings = queue_settings(locked)
     most = allowance(settings, len(tokens), _usage(session, claimant, settings, now))
-    tokens = tokens[:most]
-    if not tokens:
+    if not most:
         return Claim(limited=True)
-    limited = settings.rate_limited
-    if not settings.partitioned:
-        taken = claim(session, claimant, queue, tokens, rate_limited=limited, now=now)
-        return Claim(workflows=taken)
-    open_lanes = shares(settings, most, _partitions(session, claimant, settings, now), running_here)
+    if settings.partitioned:
+        return _claim_partitions(session, claimant, settings, tokens[:most], running_here, now)
+    taken = claim(
+        session, claimant, queue, tokens[:most], rate_limited=settings.rate_limited, now=now
+    )
+    return Claim(workflows=taken, limited=len(taken) == most < len(tokens))
+
+
+def _claim_partitions(
+    session: Session,
+    claimant: Claimant,
+    settings: QueueSettings,
+    tokens: Sequence[str],
+    running_here: Callable[[str], int],
+    now: int | None,
+) -> Claim:
+    used = _partitions(session, claimant, settings, now)
+    open_lanes = shares(settings, len(tokens), used, running_here)
     if not open_lanes:
         return Claim(limited=True)
     taken = claim_partitions(
-        session, claimant, queue, tokens, open_lanes, rate_limited=limited, now=now
+        session,
+        claimant,
+        settings.name,
+        tokens,
+        open_lanes,
+        rate_limited=settings.rate_limited,
+        now=now,
     )
-    return Claim(workflows=taken)
+    # More may wait in partitions that are full now: only a limit can have kept it back.
+    return Claim(workflows=taken, limited=len(taken) < len(tokens))
 
 
 def _usage(session: Session, claimant: Claimant, settings: QueueSettings, now: int | None) -> Usage:

@@ -1,0 +1,238 @@
+"""The dispatcher: one thread that takes enqueued workflows when this process can run them.
+
+It asks the database when it has reason to: something was enqueued (`wake`), something ended
+here (`released`), or the polling interval passed, when one look covers all queues. Claims are
+sized to free slots; the internal queue goes first and the others share in rotating order.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from queues.engine.lanes import Lane
+from queues.engine.ports import ClaimStore, Host
+from queues.engine.settings import QueueSettings
+from workflows.engine.clock import Clock
+from workflows.engine.records import INTERNAL_QUEUE, ClaimedWorkflow
+
+logger = logging.getLogger("dboshub.queues")
+
+LOOK_APART = 0.01  # between looks that wakes ask for
+JITTER = 0.004  # spreads the processes that one notification wakes
+RETRY_FIRST, RETRY_LAST = 0.1, 5.0
+
+Draw = Callable[[int], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatcherConfig:
+    """What to serve. `listen` None means every queue of the application."""
+
+    listen: Collection[str] | None = None
+    polling_interval: float = 1.0
+
+    def serves(self, queue: str) -> bool:
+        return queue == INTERNAL_QUEUE or self.listen is None or queue in self.listen
+
+
+class Dispatcher:
+    """Claims and hands over to the host; outlives outages of the database.
+
+    `draw` makes that many fresh owner tokens. Everything but `start` may be called from any
+    thread, and none of it waits for the database.
+    """
+
+    def __init__(
+        self,
+        store: ClaimStore,
+        host: Host,
+        *,
+        clock: Clock,
+        draw: Draw,
+        config: DispatcherConfig | None = None,
+    ) -> None:
+        self._store = store
+        self._host = host
+        self._clock = clock
+        self._draw = draw
+        self._config = config or DispatcherConfig()
+        self._lanes: dict[str, Lane] = {}
+        self._lost: list[tuple[QueueSettings, Sequence[str]]] = []
+        self._strangers: set[str] = set()
+        self._capacity = 1
+        self._turn = 0
+        self._failures = 0
+        self._looked_at = self._look_at = float("-inf")
+        self._hungry = False
+        self._closed = False
+        self._changed = threading.Condition()
+        self._woken: dict[str | None, float] = {}
+        self._released: set[str | None] = set()
+        self._thread = threading.Thread(target=self._loop, name="dboshub-dispatcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self, queue_name: str | None = None, *, jitter: bool = False) -> None:
+        """Something was enqueued there; None: somewhere. `jitter` when others were told too."""
+        at = self._clock.monotonic() + (random.uniform(0, JITTER) if jitter else 0)  # noqa: S311
+        with self._changed:
+            if at < self._woken.get(queue_name, float("inf")):
+                self._woken[queue_name] = at
+                self._changed.notify()
+
+    def released(self, queue_name: str | None) -> None:
+        """A workflow ended or parked here, so a slot or a queue's limit may have room."""
+        with self._changed:
+            self._released.add(queue_name)
+            if self._hungry:
+                self._changed.notify()
+
+    def stop_claiming(self) -> None:
+        """Begin no claim from now on; one under way still reaches the host."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def stop(self, timeout: float | None = 10) -> bool:
+        """Stop claiming and wait; True when nothing will reach the host any more."""
+        self.stop_claiming()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    # From here on everything runs on the dispatcher's own thread.
+
+    def _loop(self) -> None:
+        while not self._closed:
+            try:
+                progress = self._once()
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._recovered()
+                if not progress:
+                    self._rest()
+
+    def _once(self) -> bool:
+        """Look if it is time, then one round of claims; whether there may be more to do."""
+        self._take_news()
+        for lost in [*self._lost]:
+            self._run(self._store.read_back(*lost))
+            self._lost.remove(lost)
+        if self._clock.monotonic() >= self._look_at:
+            self._look()
+        return self._round()
+
+    def _take_news(self) -> None:
+        with self._changed:
+            woken, self._woken = self._woken, {}
+            released, self._released = self._released, set()
+        for name, at in woken.items():
+            lane = None if name is None else self._lanes.get(name)
+            if lane is not None:
+                lane.woken(at)
+            elif name is None or (self._config.serves(name) and name not in self._strangers):
+                self._look_at = min(self._look_at, self._looked_at + LOOK_APART)
+                if name is not None:
+                    self._strangers.add(name)
+        for name in released:
+            lane = None if name is None else self._lanes.get(name)
+            if lane is not None:
+                lane.released()
+
+    def _look(self) -> None:
+        asked_at = self._clock.monotonic()
+        if asked_at >= self._looked_at + self._interval():
+            self._strangers.clear()
+        lanes: dict[str, Lane] = {}
+        for survey in self._store.survey():
+            name = survey.queue.name
+            if self._config.serves(name):
+                lane = lanes[name] = self._lanes.get(name) or Lane(survey.queue)
+                lane.seen(survey)
+        self._lanes = lanes
+        self._looked_at = asked_at
+        self._look_at = asked_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
+
+    def _interval(self) -> float:
+        asked = (lane.queue.polling_interval_sec for lane in self._lanes.values())
+        return max(LOOK_APART, min(self._config.polling_interval, *asked, 60.0))
+
+    def _round(self) -> bool:
+        """Give every queue that wants them an equal share of the free slots."""
+        wanting = [lane for lane in self._in_turn() if lane.wants(self._clock.monotonic())]
+        attempted = False
+        for place, lane in enumerate(wanting):
+            free = self._host.free_slots()
+            self._capacity = max(self._capacity, free)
+            if free <= 0 or self._closed:
+                return False
+            internal = lane.queue.name == INTERNAL_QUEUE
+            share = free if internal else -(-free // (len(wanting) - place))
+            running = self._host.running_on(lane.queue.name)
+            most = lane.size(share, free, self._capacity, running, self._clock.monotonic())
+            if most:
+                self._claim(lane, most)
+                attempted = True
+        return attempted
+
+    def _in_turn(self) -> Iterator[Lane]:
+        names = [name for name in self._lanes if name != INTERNAL_QUEUE]
+        if INTERNAL_QUEUE in self._lanes:
+            yield self._lanes[INTERNAL_QUEUE]
+        if names:
+            self._turn = (self._turn + 1) % len(names)
+            for name in names[self._turn :] + names[: self._turn]:
+                yield self._lanes[name]
+
+    def _claim(self, lane: Lane, most: int) -> None:
+        tokens = self._draw(most)
+        here = partial(self._host.running_on, lane.queue.name)
+        try:
+            claim = self._store.claim(lane.queue, tokens, here)
+        except Exception:
+            # It may have been committed all the same.
+            self._lost.append((lane.queue, tokens))
+            raise
+        lane.claimed(claim, most, self._clock.monotonic())
+        self._run(claim.workflows)
+
+    def _run(self, workflows: Sequence[ClaimedWorkflow]) -> None:
+        for workflow in workflows:
+            try:
+                self._host.run_claimed(workflow)
+            except Exception:
+                logger.exception("Workflow %s was claimed but did not start", workflow.workflow_id)
+
+    def _rest(self) -> None:
+        """Sleep until something happens or time alone makes a look or a claim worth while."""
+        looks = [self._look_at]
+        if self._host.free_slots() > 0:
+            looks += [at for lane in self._lanes.values() if (at := lane.next_look()) is not None]
+        now = self._clock.monotonic()
+        with self._changed:
+            self._hungry = any(lane.waiting for lane in self._lanes.values())
+            if not (self._closed or self._woken or self._released):
+                self._changed.wait(max(0.0, min(looks) - now))
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            logger.warning("Claiming from queues is failing, and is tried again: %s", error)
+        pause = min(RETRY_LAST, RETRY_FIRST * 2 ** min(self._failures - 1, 10))
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed,
+                pause * random.uniform(0.5, 1.5),  # noqa: S311
+            )
+
+    def _recovered(self) -> None:
+        if self._failures:
+            logger.warning("Claiming from queues works again after %d failures", self._failures)
+            self._failures = 0

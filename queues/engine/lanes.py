@@ -1,0 +1,83 @@
+"""What the dispatcher knows of each queue, and when it is worth asking the database."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from queues.engine.ports import Claim, Survey
+from queues.engine.settings import QueueSettings
+
+MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
+DAMPED = 0.05  # after a wake that found nothing, others were quicker; leave the rest to them
+CONTENDED = 0.01
+GATHER = 0.05  # how long a few free slots wait for a quarter of all to be free
+
+
+@dataclass(slots=True)
+class Lane:
+    """One queue. Belongs to the dispatcher's thread alone."""
+
+    queue: QueueSettings
+    paused: bool = False
+    waiting: bool = False  # something is enqueued, as far as is known
+    blocked: bool = False  # by a limit, until something ends or the next look
+    not_before: float = 0.0
+    gathering_since: float | None = None
+
+    def seen(self, survey: Survey) -> None:
+        self.queue, self.paused = survey.queue, survey.paused
+        if survey.ready:
+            self.waiting, self.blocked = True, False
+
+    def woken(self, at: float) -> None:
+        """Something was enqueued; ask no earlier than `at`."""
+        self.waiting, self.blocked = True, False
+        self.not_before = max(self.not_before, at)
+
+    def released(self) -> None:
+        """A workflow of this queue ended here."""
+        self.blocked = False
+
+    def wants(self, now: float) -> bool:
+        return self.open and now >= self.not_before
+
+    @property
+    def open(self) -> bool:
+        return self.waiting and not self.paused and not self.blocked
+
+    def next_look(self) -> float | None:
+        """When time alone makes this lane worth a claim; None if it does not."""
+        if not self.open:
+            return None
+        if self.gathering_since is not None:
+            return max(self.not_before, self.gathering_since + GATHER)
+        return self.not_before
+
+    def size(self, share: int, free: int, capacity: int, running_here: int, now: float) -> int:
+        """How many to claim for its share of the free slots; 0 when it is not worth it yet."""
+        room, scarce = min(share, MOST), free * 4 < min(capacity, MOST)
+        limit = self.queue.worker_concurrency
+        if limit is not None:
+            left = limit - running_here
+            room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
+            self.blocked = left <= 0
+        if room <= 0:
+            return 0
+        if scarce:
+            if self.gathering_since is None:
+                self.gathering_since = now
+            if now < self.gathering_since + GATHER:
+                return 0
+        self.gathering_since = None
+        return room
+
+    def claimed(self, claim: Claim, asked: int, now: float) -> None:
+        """Learn from what a claim came back with."""
+        full = len(claim.workflows) >= asked
+        self.waiting = full or claim.limited or claim.contended
+        self.blocked = claim.limited
+        if claim.contended:
+            self.not_before = now + random.uniform(0.2, 1) * CONTENDED  # noqa: S311
+        elif not self.waiting and not claim.workflows:
+            self.not_before = now + DAMPED

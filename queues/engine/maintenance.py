@@ -1,0 +1,75 @@
+"""The duties of time: each second delays end and deadlines pass, whoever enqueued the work."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from queues.engine.ports import DutyStore
+from workflows.engine.clock import Clock
+
+logger = logging.getLogger("dboshub.queues")
+
+INTERVAL = 1.0
+LONGEST_PAUSE = 30.0
+
+
+class Maintenance:
+    """One thread. Any number of processes may do this at once: rows in other hands are skipped.
+
+    `enqueued` is told the queue of released work, `cancelled` the ids whose deadline passed.
+    """
+
+    def __init__(
+        self,
+        store: DutyStore,
+        *,
+        clock: Clock,
+        enqueued: Callable[[str], None],
+        cancelled: Callable[[str], None],
+        interval: float = INTERVAL,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._enqueued = enqueued
+        self._cancelled = cancelled
+        self._interval = interval
+        self._failures = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="dboshub-maintenance", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float | None = 10) -> bool:
+        """Stop; True when the thread has ended."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def run_once(self) -> None:
+        """Everything that is due now."""
+        for queue in self._store.release_due(self._clock.now_ms()):
+            self._enqueued(queue)
+        for workflow_id in self._store.cancel_overdue(self._clock.now_ms()):
+            self._cancelled(workflow_id)
+
+    def _loop(self) -> None:
+        # Unequal pauses, so that many processes do not come in step.
+        while not self._stopping.wait(self._pause() * random.uniform(0.9, 1.1)):  # noqa: S311
+            try:
+                self.run_once()
+            except Exception as error:
+                if not self._failures:
+                    logger.warning("Delays and deadlines wait for the database: %s", error)
+                self._failures += 1
+            else:
+                if self._failures:
+                    logger.warning("Delays and deadlines are attended to again")
+                self._failures = 0
+
+    def _pause(self) -> float:
+        return min(LONGEST_PAUSE, self._interval * float(2 ** min(self._failures, 10)))

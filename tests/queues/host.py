@@ -1,0 +1,96 @@
+"""A small real host: runs claimed workflows on threads and finishes their rows."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from queues.engine.dispatcher import Dispatcher, DispatcherConfig
+from queues.engine.ports import ClaimStore
+from queues.storage.store import QueueStore
+from tests.queues.rows import APP, FINISH, VERSION, run
+from workflows.engine.clock import DatabaseClock
+from workflows.engine.records import ClaimedWorkflow
+from workflows.storage.database import Database
+
+Body = Callable[[ClaimedWorkflow], None]
+
+
+class ThreadHost:
+    """One thread per workflow, at most `slots` at a time; notes what it saw."""
+
+    def __init__(self, database: Database, slots: int = 10, body: Body | None = None) -> None:
+        self.started: list[str] = []
+        self.most: Counter[str] = Counter()  # most at once, by queue and by "queue/partition"
+        self.dispatcher: Dispatcher | None = None
+        self._database = database
+        self._slots = slots
+        self._body = body or (lambda workflow: None)
+        self._lock = threading.Lock()
+        self._running: Counter[str] = Counter()
+        self._used = 0
+        self._threads: list[threading.Thread] = []
+
+    def free_slots(self) -> int:
+        return self._slots - self._used
+
+    def running_on(self, queue: str, partition: str | None = None) -> int:
+        with self._lock:
+            return self._running[queue if partition is None else f"{queue}/{partition}"]
+
+    def run_claimed(self, workflow: ClaimedWorkflow) -> None:
+        with self._lock:
+            self._used += 1
+            self.started.append(workflow.workflow_id)
+            for key in _keys(workflow):
+                self._running[key] += 1
+                self.most[key] = max(self.most[key], self._running[key])
+        thread = threading.Thread(target=self._work, args=(workflow,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(10)
+
+    def _work(self, workflow: ClaimedWorkflow) -> None:
+        self._body(workflow)
+        run(self._database, FINISH, id=workflow.workflow_id)
+        with self._lock:
+            self._used -= 1
+            self._running.subtract(_keys(workflow))
+        if self.dispatcher is not None:
+            self.dispatcher.released(workflow.queue_name)
+
+
+def _keys(workflow: ClaimedWorkflow) -> list[str]:
+    return [f"{workflow.queue_name}", f"{workflow.queue_name}/{workflow.partition_key}"]
+
+
+_processes = itertools.count(1)
+
+
+@contextmanager
+def dispatching(
+    database: Database, host: ThreadHost, store: ClaimStore | None = None, **config: Any
+) -> Iterator[Dispatcher]:
+    """A dispatcher at work for this host, as in a process of its own."""
+    process, numbers = next(_processes), itertools.count(1)
+    dispatcher = Dispatcher(
+        store or QueueStore(database, application=APP, version=VERSION, executor_id="local"),
+        host,
+        clock=DatabaseClock(),
+        draw=lambda count: [f"hub:p{process}:{next(numbers)}" for _ in range(count)],
+        config=DispatcherConfig(**config),
+    )
+    host.dispatcher = dispatcher
+    dispatcher.start()
+    try:
+        yield dispatcher
+    finally:
+        assert dispatcher.stop()
+        host.join()
