@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from workflows.engine.heart import Heart
-from workflows.engine.incarnations import ProcessIdentity, this_process
+from workflows.engine.incarnations import (
+    ProcessIdentity,
+    new_incarnation,
+    this_process,
+    token_prefix,
+)
 from workflows.engine.leases import Lease
 from workflows.engine.records import NewWorkflow
 from workflows.storage.database import Database
@@ -63,6 +69,11 @@ class QuietHost:
         self.knows = '["checkout"]'
         self.tombstoned = 0
         self.woken = 0
+        self.incarnation = new_incarnation()
+        self._numbers = itertools.count()
+
+    def token(self) -> str:
+        return f"{token_prefix(self.incarnation)}{next(self._numbers)}"
 
     def running_ids(self) -> set[str]:
         return set(self.running)
@@ -75,6 +86,9 @@ class QuietHost:
 
     def on_tombstoned(self) -> None:
         self.tombstoned += 1
+
+    def on_reborn(self, incarnation: str) -> None:
+        self.incarnation = incarnation
 
     def wake_queues(self) -> None:
         self.woken += 1
@@ -140,6 +154,7 @@ class Node:
             lease=LEASE,
             clock=self.clock,
             proven_dead=proven_dead,
+            incarnation=self.host.incarnation,
         )
         self.heart.enter()
 
@@ -191,7 +206,7 @@ def run_on(
 ) -> list[str]:
     """Workflows that this node owns and runs."""
     with database.writing() as session:
-        ids = [pending(session, node.heart.tokens.draw(), queue=queue) for _ in range(count)]
+        ids = [pending(session, node.host.token(), queue=queue) for _ in range(count)]
     node.host.running.update(ids)
     return ids
 

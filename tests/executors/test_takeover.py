@@ -126,7 +126,7 @@ def test_a_beat_at_the_last_moment_saves_a_process(database: Database) -> None:
 def test_a_process_that_was_declared_dead_comes_back_as_another(database: Database) -> None:
     frozen, observer = Node(database), Node(database)
     (workflow_id,) = run_on(database, frozen)
-    before, token = frozen.incarnation, frozen.heart.tokens.draw()
+    before, token = frozen.incarnation, frozen.host.token()
     pass_time(10, frozen, observer)
     frozen.is_up = False
     pass_time(WITHIN + 1, frozen, observer)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from workflows.engine.clock import Clock
-from workflows.engine.incarnations import ProcessIdentity, Tokens, new_incarnation
+from workflows.engine.incarnations import ProcessIdentity, new_incarnation
 from workflows.engine.leases import Lease, LeaseJudge, Sighting
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,10 @@ class Host(Protocol):
         """What it can run, as JSON."""
 
     def on_tombstoned(self) -> None:
-        """Others own its work now: start no step and claim nothing with the old tokens."""
+        """Its work is others' now: revoke every execution, claim and start nothing more."""
+
+    def on_reborn(self, incarnation: str) -> None:
+        """Draw tokens of this incarnation from now on; it is registered, so go on working."""
 
     def wake_queues(self) -> None:
         """Rows were enqueued: look for work now."""
@@ -89,9 +92,10 @@ class Heart:
         lease: Lease,
         clock: HeartClock,
         proven_dead: Callable[[ProcessIdentity], bool],
+        incarnation: str | None = None,
         on_failure: Callable[[Exception], None] | None = None,
     ) -> None:
-        self.tokens = Tokens(new_incarnation())
+        self.incarnation = incarnation or new_incarnation()
         self._membership = membership
         self._host = host
         self._lease = lease
@@ -104,10 +108,6 @@ class Heart:
         self._due_beat = self._due_sweep = self._due_reconcile = self._due_forget = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dboshub-heart", daemon=True)
-
-    @property
-    def incarnation(self) -> str:
-        return self.tokens.incarnation
 
     def start(self) -> None:
         """Register, recover what is provably nobody's, and go on beating in a thread.
@@ -231,10 +231,12 @@ class Heart:
         log.warning("incarnation %s was declared dead by others", self.incarnation)
         self._host.on_tombstoned()
         self._judge.forget()
-        tokens = Tokens(new_incarnation())
-        self._membership.register(tokens.incarnation, self._host.functions())
-        self.tokens = tokens
-        self._published = (None, None)
+        incarnation = new_incarnation()
+        functions = self._host.functions()
+        # Registered before the first token names it: others free what no live one owns.
+        self._membership.register(incarnation, functions)
+        self.incarnation, self._published = incarnation, (None, functions)
+        self._host.on_reborn(incarnation)
         self._due_sweep = self._clock.monotonic()
 
     def _rounds(self, batch: Callable[[], int]) -> list[int]:

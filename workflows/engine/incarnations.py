@@ -6,7 +6,6 @@ or after a reboot. Only with boot id, pid namespace and start time does it name 
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import uuid
@@ -79,18 +78,6 @@ def new_incarnation() -> str:
 def token_prefix(incarnation: str) -> str:
     """What every ownership token of an incarnation begins with."""
     return f"{TOKEN_PREFIX}{incarnation}:"
-
-
-class Tokens:
-    """Draws ownership tokens of one incarnation; safe from any thread, never the same twice."""
-
-    def __init__(self, incarnation: str) -> None:
-        self.incarnation = incarnation
-        self._prefix = token_prefix(incarnation)
-        self._numbers = itertools.count(1)
-
-    def draw(self) -> str:
-        return f"{self._prefix}{next(self._numbers)}"
 
 
 def _answers(pid: int) -> bool:
