@@ -41,6 +41,7 @@ class Watcher:
     ) -> None:
         self.hub = hub
         self.timings = timings or Timings()
+        self.ticks = 0
         self._listener = listener
         self._open = open_system_database
         self._sources = sources
@@ -103,6 +104,7 @@ class Watcher:
                 changed = database.change_counter()
                 while self.hub.watched:
                     took = look.tick()
+                    self.ticks += 1
                     self._wait(took, changed)
             finally:
                 connection.close()
