@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from workflows.engine.records import NewWorkflow
+from workflows.engine.records import NewWorkflow, Started
 
 # A payload above this size would hold up the group it travels in.
 ISOLATE_ABOVE = 256 * 1024
@@ -18,6 +18,23 @@ class Verdict(Enum):
     REFUSED = "refused"  # the execution no longer owns the workflow
     LOCKED = "locked"  # somebody else's transaction holds the row: try alone, waiting
     CONFLICT = "conflict"  # another outcome is recorded for this step
+    NOTHING = "nothing"  # no message to consume; no such destination
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict, with what came of a start or what was received."""
+
+    verdict: Verdict
+    started: Started | None = None
+    received: tuple[str, str | None] | None = None  # a message and its serialization
+
+
+DONE = Answer(Verdict.DONE)
+REFUSED = Answer(Verdict.REFUSED)
+LOCKED = Answer(Verdict.LOCKED)
+CONFLICT = Answer(Verdict.CONFLICT)
+NOTHING = Answer(Verdict.NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +74,7 @@ class StartWrite:
     inputs: str
     parent: StepWrite | None = None
     chosen_id: bool = False  # a caller's id, or a deduplication id, may be contended
+    reject_existing: bool = False  # the caller's reuse policy: an id in use is an error
 
     @property
     def workflow_id(self) -> str:
@@ -122,7 +140,7 @@ class EventWrite:
 
     @property
     def isolated(self) -> bool:
-        return self.size > ISOLATE_ABOVE
+        return True  # it reads what the fence guards, so it takes several statements
 
     @property
     def conflict_key(self) -> object:
@@ -147,11 +165,64 @@ class StreamWrite:
 
     @property
     def isolated(self) -> bool:
-        return self.size > ISOLATE_ABOVE
+        return True  # it reads what the fence guards, so it takes several statements
 
     @property
     def conflict_key(self) -> object:
         return ("stream", self.workflow_id, self.function_id, self.step is None, id(self))
 
 
-Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendWrite:
+    """A message to another workflow; with the step's checkpoint when a workflow sent it."""
+
+    destination: str
+    message_uuid: str  # drawn before the hand-in, so that a repetition is recognised
+    topic: str | None
+    message: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id if self.step else self.destination
+
+    @property
+    def size(self) -> int:
+        return len(self.message)
+
+    @property
+    def isolated(self) -> bool:
+        return True  # the insert fires a trigger that notifies: commits of those take turns
+
+    @property
+    def conflict_key(self) -> object:
+        return ("send", self.message_uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumeWrite:
+    """Take the oldest message of a topic and record it as the result of a step."""
+
+    step: StepWrite  # what to record if there is no message, and `give_up` says so
+    topic: str | None
+    give_up: bool = False
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id
+
+    @property
+    def size(self) -> int:
+        return 0
+
+    @property
+    def isolated(self) -> bool:
+        return True
+
+    @property
+    def conflict_key(self) -> object:
+        return ("consume", self.workflow_id, self.topic)
+
+
+Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite | SendWrite | ConsumeWrite

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -27,6 +27,17 @@ class PostgresConnection:
     def transaction(self) -> Iterator[Session]:
         with self.raw.transaction():
             yield self.session
+
+    def batch(
+        self, statements: Sequence[tuple[Statement, dict[str, Any]]]
+    ) -> list[Sequence[tuple[Any, ...]]]:
+        """Run statements that do not need each other's answers: one round trip, one commit."""
+        if len(statements) == 1:
+            # Alone it commits by itself, which saves the BEGIN.
+            return [self.session.cursor(*statements[0]).fetchall()]
+        with self.raw.pipeline(), self.raw.transaction():
+            cursors = [self.session.cursor(*each) for each in statements]
+        return [cursor.fetchall() for cursor in cursors]
 
     def close(self) -> None:
         self.raw.close()

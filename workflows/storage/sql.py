@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 Vendor = Literal["postgresql", "sqlite"]
@@ -30,6 +31,12 @@ class Statement:
             raise ValueError("a statement needs either one text, or postgres= and sqlite=")
         self.postgres = both or postgres or ""
         self.sqlite = both or sqlite or ""
+
+
+@lru_cache(maxsize=1_024)
+def statement(sql: str) -> Statement:
+    """One Statement per text built at run time: dialects remember each one they compiled."""
+    return Statement(sql)
 
 
 class Dialect:

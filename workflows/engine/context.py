@@ -1,0 +1,112 @@
+"""Where the current code runs: in which workflow, in which step, with which options set."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workflows.engine.errors import DBOSException
+from workflows.engine.options import NO_OPTIONS, OPTIONS
+from workflows.engine.programs import Outcome
+
+if TYPE_CHECKING:
+    from workflows.engine.execution import Execution
+
+
+@dataclass(slots=True)
+class StepStatus:
+    """The step being executed; attempts count from zero and are None without retries."""
+
+    step_id: int
+    current_attempt: int | None = None
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A workflow body, or a step inside one."""
+
+    execution: Execution
+    step: StepStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """On whose behalf workflows are started."""
+
+    user: str | None = None
+    roles: tuple[str, ...] = ()
+    assumed_role: str | None = None
+
+
+NOBODY = Identity()
+FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
+IDENTITY: ContextVar[Identity] = ContextVar("dboshub_identity", default=NOBODY)
+
+
+def frame() -> Frame | None:
+    return FRAME.get()
+
+
+def workflow_frame(call: str) -> Frame:
+    """The frame of a workflow body; DBOSException names what was called elsewhere."""
+    current = FRAME.get()
+    if current is None:
+        raise DBOSException(f"{call} must be called from within a workflow")
+    if current.step is not None:
+        raise AssertionError(f"{call} cannot be called from within a step")
+    return current
+
+
+class FramedCall:
+    """The effect of calling user code in a frame: its outcome as a value, unless a BaseException."""
+
+    __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs")
+
+    def __init__(
+        self,
+        frame: Frame,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        identity: Identity | None = None,
+    ) -> None:
+        self._frame = frame
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._identity = identity
+
+    def block(self) -> Outcome:
+        tokens = self._enter()
+        try:
+            return Outcome(self._function(*self._args, **self._kwargs), None)
+        except Exception as error:
+            return Outcome(None, error)
+        finally:
+            _leave(tokens)
+
+    async def wait(self) -> Outcome:
+        tokens = self._enter()
+        try:
+            value = self._function(*self._args, **self._kwargs)
+            return Outcome(await value if inspect.isawaitable(value) else value, None)
+        except Exception as error:
+            return Outcome(None, error)
+        finally:
+            _leave(tokens)
+
+    def _enter(self) -> list[tuple[ContextVar[Any], Token[Any]]]:
+        # Options set around the call are not for what the called code starts.
+        tokens = [(FRAME, FRAME.set(self._frame)), (OPTIONS, OPTIONS.set(NO_OPTIONS))]
+        if self._identity is not None:
+            tokens.append((IDENTITY, IDENTITY.set(self._identity)))  # type: ignore[arg-type]
+        return tokens  # type: ignore[return-value]
+
+
+def _leave(tokens: list[tuple[ContextVar[Any], Token[Any]]]) -> None:
+    for variable, token in tokens:
+        variable.reset(token)

@@ -1,0 +1,136 @@
+"""What ``@DBOS.workflow()``, ``@DBOS.step()`` and ``@DBOS.dbos_class()`` make of functions."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from workflows.engine.context import FRAME
+from workflows.engine.current import engine
+from workflows.engine.errors import DBOSException
+from workflows.engine.programs import drive, mark_coroutine, run
+from workflows.engine.registry import (
+    STEP_MARK,
+    WORKFLOW_MARK,
+    Binding,
+    Registry,
+    Target,
+    Workflow,
+    registry,
+)
+from workflows.engine.running import call
+from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.steps import ShouldRetry, StepPolicy, step
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+_BOUND = (Binding.CLASS, Binding.INSTANCE)
+
+
+def workflow(
+    *,
+    name: str | None = None,
+    max_recovery_attempts: int | None = 100,
+    serialization_type: WorkflowSerializationFormat | None = None,
+    into: Registry = registry,
+) -> Callable[[F], F]:
+    """Register a function as a workflow; calling it runs it durably and returns its result."""
+
+    def decorate(function: F) -> F:
+        registered = Workflow(
+            name=name or function.__qualname__,
+            function=function,
+            is_async=inspect.iscoroutinefunction(function),
+            max_recovery_attempts=max_recovery_attempts,
+            serialization=serialization_type,
+        )
+        into.add(registered)
+
+        @functools.wraps(function)
+        def begin(*args: Any, **kwargs: Any) -> Any:
+            receiver = None
+            if registered.binding in _BOUND:
+                receiver, *rest = args
+                args = tuple(rest)
+            program = call(engine(), Target(registered, receiver), args, kwargs)
+            return drive(program) if registered.is_async else run(program)
+
+        return _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async)
+
+    return decorate
+
+
+def durable_step(
+    *,
+    name: str | None = None,
+    retries_allowed: bool = False,
+    interval_seconds: float = 1.0,
+    max_attempts: int = 3,
+    backoff_rate: float = 2.0,
+    should_retry: ShouldRetry | None = None,
+    timeout_seconds: float | None = None,
+    into: Registry = registry,
+) -> Callable[[F], F]:
+    """Register a function as a step: inside a workflow it runs once, recorded; elsewhere plainly."""
+
+    def decorate(function: F) -> F:
+        is_async = inspect.iscoroutinefunction(function)
+        policy = StepPolicy(
+            name=name or function.__qualname__,
+            retries_allowed=retries_allowed,
+            interval_seconds=interval_seconds,
+            max_attempts=max_attempts,
+            backoff_rate=backoff_rate,
+            should_retry=should_retry,
+            timeout_seconds=_timeout(timeout_seconds, is_async),
+        )
+
+        @functools.wraps(function)
+        def begin(*args: Any, **kwargs: Any) -> Any:
+            current = FRAME.get()
+            if current is None or current.step is not None:
+                return function(*args, **kwargs)
+            program = step(current.execution, policy, function, args, kwargs)
+            return drive(program) if is_async else run(program)
+
+        into.add_step(policy.name, begin, is_async=is_async)
+        return _marked(begin, STEP_MARK, policy.name, is_async=is_async)
+
+    return decorate
+
+
+def dbos_class(class_name: str | None = None, into: Registry = registry) -> Callable[[C], C]:
+    """Register a class, so that recovery finds the class and instances its workflows ran on."""
+
+    def decorate(cls: C) -> C:
+        into.add_class(cls, class_name or cls.__qualname__)
+        return cls
+
+    return decorate
+
+
+class DBOSConfiguredInstance:
+    """Base of classes whose instances run workflows; recovery finds them by ``config_name``."""
+
+    def __init__(self, config_name: str) -> None:
+        self.config_name = config_name
+        registry.add_instance(self, config_name)
+
+
+def _marked(function: Callable[..., Any], mark: str, value: Any, *, is_async: bool) -> Any:
+    setattr(function, mark, value)
+    return mark_coroutine(function) if is_async else function
+
+
+def _timeout(seconds: float | None, is_async: bool) -> float | None:
+    if seconds is None:
+        return None
+    if not is_async:
+        raise DBOSException("timeout_seconds needs an async step: a thread cannot be interrupted")
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise DBOSException(f"timeout_seconds must be finite and positive, not {seconds}")
+    return seconds

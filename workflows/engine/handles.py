@@ -1,0 +1,78 @@
+"""Handles: an id, and how to wait for the workflow that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+
+from workflows.engine import managing
+from workflows.engine.awaiting import get_result
+from workflows.engine.context import frame
+from workflows.engine.current import engine
+from workflows.engine.errors import DBOSNonExistentWorkflowError
+from workflows.engine.programs import Program, blocking, drive, run
+from workflows.engine.status import WorkflowStatus
+
+R = TypeVar("R")
+
+
+def result_of(workflow_id: str, *, is_handle: bool = True) -> Program[Any]:
+    """Await the outcome of a workflow; a step if a workflow body asks."""
+    current = frame()
+    execution = current.execution if current is not None and current.step is None else None
+    return get_result(engine(), workflow_id, execution, is_handle=is_handle)
+
+
+def status_of(workflow_id: str) -> Program[WorkflowStatus]:
+    """The status of a workflow. Raises DBOSNonExistentWorkflowError."""
+    return _expect(workflow_id, managing.get_status(engine(), workflow_id))
+
+
+def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[WorkflowStatus]:
+    status = yield from asked
+    if status is None:
+        raise DBOSNonExistentWorkflowError("retrieve", workflow_id)
+    return status
+
+
+class WorkflowHandle(Generic[R]):
+    """A workflow that runs, waits or has ended, anywhere."""
+
+    def __init__(self, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+
+    def get_workflow_id(self) -> str:
+        return self.workflow_id
+
+    def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
+        """Wait for the result; raises what the workflow raised. Nothing is polled meanwhile."""
+        result: R = blocking(result_of)(self.workflow_id)
+        return result
+
+    def get_status(self) -> WorkflowStatus:
+        """The status now. Raises DBOSNonExistentWorkflowError."""
+        return run(status_of(self.workflow_id))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.workflow_id!r})"
+
+
+class WorkflowHandleAsync(Generic[R]):
+    """The same for coroutines."""
+
+    def __init__(self, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+
+    def get_workflow_id(self) -> str:
+        return self.workflow_id
+
+    def get_result(self, *, polling_interval_sec: float = 1.0) -> Coroutine[Any, Any, R]:
+        """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
+        return drive(result_of(self.workflow_id))
+
+    def get_status(self) -> Coroutine[Any, Any, WorkflowStatus]:
+        """The status now. Raises DBOSNonExistentWorkflowError."""
+        return drive(status_of(self.workflow_id))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.workflow_id!r})"

@@ -1,0 +1,318 @@
+"""The journal: every durable write of a process, committed in groups.
+
+A caller hands in its write and waits until it is durable. What gathers while one commit is under
+way becomes the next group. A lone caller commits its own write on its own thread; everything
+shared, and every coroutine's write, belongs to the committer threads, so no caller's
+interruption can fail a neighbour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workflows.engine.clock import Clock
+from workflows.engine.ports import Lane, StorageUnavailableError
+from workflows.engine.tickets import JournalClosedError, Ticket
+from workflows.engine.writes import Answer, Verdict, Write
+
+logger = logging.getLogger("dboshub.journal")
+
+MOST_IN_GROUP = 256
+MOST_PENDING = 20_000
+SIDE_LANES = 4
+RETRY_FIRST_S, RETRY_MOST_S = 0.05, 5.0
+
+
+class Journal:
+    """Groups writes and makes them durable. Safe from any thread and any event loop."""
+
+    def __init__(
+        self,
+        open_lane: Callable[[], Lane],
+        clock: Clock,
+        *,
+        side_lanes: int = SIDE_LANES,
+        on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
+    ) -> None:
+        self._open_lane = open_lane
+        self._clock = clock
+        self._on_durable = on_durable
+        self._main = open_lane()
+        self._main_lock = threading.Lock()
+        self._mutex = threading.Lock()
+        self._arrived = threading.Condition(self._mutex)
+        self._side_arrived = threading.Condition(self._mutex)
+        self._room = threading.Condition(self._mutex)
+        self._pending: deque[Ticket] = deque()
+        self._side: deque[Ticket] = deque()
+        self._side_lanes = side_lanes
+        self._side_idle = 0
+        self._threads: list[threading.Thread] = []
+        self._working: dict[threading.Thread, float] = {}
+        self._closing = False
+        self._abandoned = False
+        self.degraded_since: float | None = None
+        self._spawn(self._commit_groups, "committer")
+
+    # -- callers ---------------------------------------------------------------------------
+
+    def write(self, write: Write) -> Answer:
+        """Make one write durable, blocking this thread."""
+        if not self._goes_aside(write) and not self._pending:
+            answer = self._inline(write)
+            if answer is not None:
+                return answer
+        ticket = Ticket(write, None)
+        with self._mutex:
+            while len(self._pending) + len(self._side) >= MOST_PENDING and not self._closing:
+                self._room.wait()
+            self._hand_in(ticket)
+        return ticket.block()
+
+    async def write_async(self, write: Write) -> Answer:
+        """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
+        future = asyncio.get_running_loop().create_future()
+        ticket = Ticket(write, future)
+        with self._mutex:
+            full = len(self._pending) + len(self._side) >= MOST_PENDING
+            if not full:
+                self._hand_in(ticket)
+        if full:
+            return await asyncio.to_thread(self.write, write)
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await _despite_cancelling(future)
+            raise
+        return ticket.result()
+
+    def close(self, timeout: float) -> None:
+        """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
+        deadline = time.monotonic() + timeout
+        with self._mutex:
+            self._closing = True
+            self._arrived.notify_all()
+            self._side_arrived.notify_all()
+            self._room.notify_all()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._mutex:
+            self._abandoned = True
+            left = [*self._pending, *self._side]
+            self._pending.clear()
+            self._side.clear()
+        for ticket in left:
+            ticket.settle(None, JournalClosedError())
+        with self._main_lock:
+            self._main.close()
+
+    def oldest_group_age(self) -> float:
+        """Seconds that the group under way longest has been under way; 0 if there is none."""
+        with self._mutex:
+            begun = min(self._working.values(), default=None)
+        return 0.0 if begun is None else time.monotonic() - begun
+
+    def _hand_in(self, ticket: Ticket) -> None:
+        """Queue a write; the mutex is held."""
+        if self._closing:
+            raise JournalClosedError()
+        if self._goes_aside(ticket.write):
+            self._hand_aside(ticket)
+        else:
+            self._pending.append(ticket)
+            self._arrived.notify()
+
+    def _goes_aside(self, write: Write) -> bool:
+        return write.isolated and self._side_lanes > 0
+
+    def _inline(self, write: Write) -> Answer | None:
+        """Commit one's own write if the lane is idle; None sends it the shared way."""
+        if not self._main_lock.acquire(blocking=False):
+            return None
+        try:
+            if self._pending or self._closing:
+                return None
+            answer = self._main.apply((write,), now=self._clock.now_ms())[0]
+        except StorageUnavailableError:
+            return None
+        finally:
+            self._main_lock.release()
+        if answer.verdict is Verdict.LOCKED:
+            return self._settle_aside(write)
+        self._on_durable((write,))
+        return answer
+
+    def _settle_aside(self, write: Write) -> Answer:
+        ticket = Ticket(write, None)
+        with self._mutex:
+            self._hand_aside(ticket)
+        return ticket.block()
+
+    # -- committers ------------------------------------------------------------------------
+
+    def _spawn(self, target: Callable[[], None], role: str) -> None:
+        thread = threading.Thread(
+            target=self._guarded, args=(target,), name=f"dboshub-journal-{role}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        """Begin again whatever happens: a dead committer would hang every caller."""
+        while True:
+            try:
+                return target()
+            except BaseException:
+                logger.exception("journal.committer_failed")
+
+    def _commit_groups(self) -> None:
+        while True:
+            with self._mutex:
+                while not self._pending:
+                    if self._closing:
+                        return
+                    self._arrived.wait()
+            # The lane first: what arrives while somebody holds it joins this group.
+            with self._main_lock:
+                group = self._take_group()
+                if group:
+                    self._commit(group, self._main)
+
+    def _take_group(self) -> list[Ticket]:
+        """The next writes, no two of them in conflict, in the order they came."""
+        with self._mutex:
+            group: list[Ticket] = []
+            keys: set[object] = set()
+            left: list[Ticket] = []
+            while self._pending and len(group) < MOST_IN_GROUP:
+                ticket = self._pending.popleft()
+                key = ticket.write.conflict_key
+                if key in keys:
+                    left.append(ticket)
+                else:
+                    keys.add(key)
+                    group.append(ticket)
+            self._pending.extendleft(reversed(left))
+            self._room.notify_all()
+            return group
+
+    def _commit(self, group: list[Ticket], lane: Lane) -> None:
+        writes = [ticket.write for ticket in group]
+        try:
+            answers = self._persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
+        except BaseException as error:
+            self._one_by_one(group, lane, error)
+            return
+        self._settle(group, answers)
+
+    def _one_by_one(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
+        """One write poisoned the group: none of its neighbours may fail with it."""
+        if len(group) == 1 or isinstance(error, JournalClosedError):
+            for ticket in group:
+                ticket.settle(None, error)
+            return
+        for ticket in group:
+            self._commit([ticket], lane)
+
+    def _settle(self, group: list[Ticket], answers: list[Answer]) -> None:
+        durable = []
+        for ticket, answer in zip(group, answers, strict=True):
+            if answer.verdict is Verdict.LOCKED:
+                with self._mutex:
+                    self._hand_aside(ticket)
+            else:
+                durable.append(ticket.write)
+                ticket.settle(answer)
+        if durable:
+            self._on_durable(durable)
+
+    def _hand_aside(self, ticket: Ticket) -> None:
+        """Queue a write for a lane that may wait for its row; the mutex is held."""
+        self._side.append(ticket)
+        if len(self._side) > self._side_idle and len(self._threads) <= self._side_lanes:
+            self._spawn(self._commit_aside, "side")
+        else:
+            self._side_arrived.notify()
+
+    def _commit_aside(self) -> None:
+        lane = self._open_lane()
+        try:
+            while (ticket := self._next_aside()) is not None:
+                try:
+                    answer = self._persist(lambda: self._alone(lane, ticket))
+                except BaseException as error:
+                    ticket.settle(None, error)
+                else:
+                    self._settle([ticket], [answer])
+        finally:
+            lane.close()
+
+    def _alone(self, lane: Lane, ticket: Ticket) -> Answer:
+        return lane.apply_alone(ticket.write, now=self._clock.now_ms())
+
+    def _next_aside(self) -> Ticket | None:
+        with self._mutex:
+            while not self._side:
+                if self._closing:
+                    return None
+                self._side_idle += 1
+                self._side_arrived.wait()
+                self._side_idle -= 1
+            return self._side.popleft()
+
+    def _persist(self, attempt: Callable[[], Any]) -> Any:
+        """Try until the database answers, or the journal is given up."""
+        thread = threading.current_thread()
+        pause = RETRY_FIRST_S
+        self._working[thread] = time.monotonic()
+        try:
+            while True:
+                try:
+                    result = attempt()
+                except StorageUnavailableError as error:
+                    self._degraded(error)
+                    if self._abandoned:
+                        raise JournalClosedError() from error
+                else:
+                    self.degraded_since = None
+                    return result
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+                pause = min(pause * 2, RETRY_MOST_S)
+        finally:
+            del self._working[thread]
+
+    def _degraded(self, error: StorageUnavailableError) -> None:
+        if self.degraded_since is None:
+            self.degraded_since = time.time()
+            logger.warning("journal.degraded: %s", error)
+
+
+class Commit:
+    """The effect of making a write durable."""
+
+    __slots__ = ("_journal", "_write")
+
+    def __init__(self, journal: Journal, write: Write) -> None:
+        self._journal = journal
+        self._write = write
+
+    def block(self) -> Answer:
+        return self._journal.write(self._write)
+
+    async def wait(self) -> Answer:
+        return await self._journal.write_async(self._write)
+
+
+async def _despite_cancelling(future: asyncio.Future[None]) -> None:
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            continue

@@ -1,0 +1,177 @@
+"""What operators and programs do to workflows: cancel, resume, fork, delete, list.
+
+Inside a workflow body each of these is a step, so a replay does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from workflows.engine.context import frame
+from workflows.engine.engine import Engine
+from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from workflows.engine.notices import QUEUE, STATUS
+from workflows.engine.options import OPTIONS
+from workflows.engine.programs import Program
+from workflows.engine.records import INTERNAL_QUEUE, Status
+from workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
+
+_TIMES = (
+    *("start_time", "end_time", "completed_after", "completed_before"),
+    *("dequeued_after", "dequeued_before"),
+)
+
+
+def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
+    """Cancel all that are not SUCCESS or ERROR; unknown ids are ignored."""
+
+    def act() -> None:
+        cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
+        engine.revoke(cancelled, Status.CANCELLED)
+        engine.notices.publish((STATUS, each) for each in cancelled)
+
+    return _as_step(engine, "DBOS.cancelWorkflow", act)
+
+
+def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None) -> Program[None]:
+    """Run again from the first unrecorded step; SUCCESS and ERROR stay as they are."""
+
+    def act() -> None:
+        try:
+            resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
+        except KeyError as missing:
+            raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
+        engine.revoke(resumed, Status.ENQUEUED)
+        _announce(engine, resumed, queue_name)
+
+    return _as_step(engine, "DBOS.resumeWorkflow", act)
+
+
+def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
+    """Delete workflows in any status, and all that hangs on them; unknown ids are ignored."""
+
+    def act() -> None:
+        deleted = engine.store.delete(ids, children=children)
+        engine.revoke(deleted, None)
+        engine.notices.publish((STATUS, each) for each in deleted)
+
+    return _as_step(engine, "DBOS.deleteWorkflow", act)
+
+
+def fork(
+    engine: Engine,
+    workflow_id: str,
+    start_step: int,
+    *,
+    application_version: str | None = None,
+    queue_name: str | None = None,
+    queue_partition_key: str | None = None,
+    replacement_children: dict[str, str] | None = None,
+    timeout_seconds: float | None = None,
+) -> Program[str]:
+    """A new workflow that replays this one up to a step and goes on from there; its id."""
+    if timeout_seconds is not None and timeout_seconds <= 0:
+        raise DBOSException(f"timeout_seconds must be positive, not {timeout_seconds}")
+    chosen = OPTIONS.get().take_id()
+    new_id = chosen.value if chosen is not None else engine.new_workflow_id()
+
+    def act() -> str:
+        try:
+            engine.store.fork(
+                workflow_id,
+                new_id=new_id,
+                start_step=start_step,
+                application_version=application_version,
+                queue=queue_name,
+                partition_key=queue_partition_key,
+                replacement_children=replacement_children,
+                timeout_ms=None if timeout_seconds is None else int(timeout_seconds * 1000),
+                now=engine.clock.now_ms(),
+                fallback_application=engine.settings.application_name,
+            )
+        except LookupError:
+            raise DBOSNonExistentWorkflowError("fork", workflow_id) from None
+        _announce(engine, [workflow_id, new_id], queue_name)
+        return new_id
+
+    return _as_step(engine, "DBOS.forkWorkflow", act)
+
+
+def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | None]:
+    """The status of a workflow, or None if there is none by that id."""
+
+    def act() -> WorkflowStatus | None:
+        rows = engine.store.workflows(workflow_ids=[workflow_id])
+        return workflow_status(rows[0], engine.codec) if rows else None
+
+    return _as_step(engine, "DBOS.getStatus", act)
+
+
+def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
+    """Workflows by the filters of the public API, oldest first unless ``sort_desc``."""
+    return _as_step(engine, "DBOS.listWorkflows", lambda: _list(engine, filters))
+
+
+def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
+    """Workflows on queues: those in flight, unless a status is asked for."""
+    filters = filters | {"queues_only": True}
+    if filters.get("status") is None:
+        filters["status"] = [Status.DELAYED, Status.ENQUEUED, Status.PENDING]
+    return _as_step(engine, "DBOS.listQueuedWorkflows", lambda: _list(engine, filters))
+
+
+def list_steps(
+    engine: Engine,
+    workflow_id: str,
+    *,
+    load_output: bool = True,
+    limit: int | None = None,
+    offset: int | None = None,
+) -> Program[list[StepInfo]]:
+    """The recorded steps of a workflow, in order; none for an unknown one."""
+
+    def act() -> list[StepInfo]:
+        found = engine.store.steps(
+            workflow_id, load_output=load_output, limit=limit, offset=offset
+        )
+        return [step_info(each, engine.codec) for each in found]
+
+    return _as_step(engine, "DBOS.listWorkflowSteps", act)
+
+
+def _list(engine: Engine, filters: dict[str, Any]) -> list[WorkflowStatus]:
+    given = {key: value for key, value in filters.items() if value is not None}
+    for key in _TIMES:
+        if key in given:
+            given[key] = _epoch_ms(key, given[key])
+    rows = engine.store.workflows(own_application=engine.settings.application_name, **given)
+    return [workflow_status(row, engine.codec) for row in rows]
+
+
+def _epoch_ms(name: str, value: str) -> int:
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except ValueError:
+        raise DBOSException(
+            f"{name} {value!r} is not an ISO 8601 time such as 2026-01-31T13:00:00+00:00"
+        ) from None
+
+
+def _announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:
+    notices = [(STATUS, each) for each in ids]
+    engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
+
+
+def _as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
+    """Act as a step if a workflow body calls, else just act."""
+    current = frame()
+    if current is None or current.step is not None:
+        return _ask(engine, act)
+    execution = current.execution
+    return execution.run_inner(execution.next_id(), name, _ask(engine, act))
+
+
+def _ask(engine: Engine, act: Callable[[], Any]) -> Program[Any]:
+    return (yield engine.query(act))

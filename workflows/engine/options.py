@@ -1,0 +1,138 @@
+"""Options for the starts within a block: id, timeout, place on the queue."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from workflows.engine.errors import DBOSException
+
+MOST_PRIORITY = 2**31 - 1
+
+
+@dataclass(slots=True)
+class ChosenId:
+    """An id for the next start in a block: used once."""
+
+    value: str
+    reuse_policy: str = "return-existing"
+    is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """What the ``Set…`` blocks around a start ask for."""
+
+    chosen_id: ChosenId | None = None
+    timeout_s: float | None = None
+    has_timeout: bool = False
+    deduplication_id: str | None = None
+    duplication_policy: str = "reject"
+    priority: int = 0
+    partition_key: str | None = None
+    delay_s: float | None = None
+    application_version: str | None = None
+    attributes: dict[str, Any] | None = None
+
+    def take_id(self) -> ChosenId | None:
+        """The chosen id, the first time it is asked for."""
+        if self.chosen_id is None or self.chosen_id.is_used:
+            return None
+        self.chosen_id.is_used = True
+        return self.chosen_id
+
+
+NO_OPTIONS = StartOptions()
+OPTIONS: ContextVar[StartOptions] = ContextVar("dboshub_options", default=NO_OPTIONS)
+
+
+class OptionsBlock(ABC):
+    """Base of the ``Set…`` blocks: changes the options of starts within it."""
+
+    def __init__(self) -> None:
+        self._token: Token[StartOptions] | None = None
+
+    @abstractmethod
+    def changes(self) -> dict[str, Any]: ...
+
+    def __enter__(self) -> OptionsBlock:
+        if self._token is not None:
+            raise DBOSException(f"a {type(self).__name__} block cannot be entered twice at once")
+        self._token = OPTIONS.set(replace(OPTIONS.get(), **self.changes()))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            OPTIONS.reset(token)
+
+
+class SetWorkflowID(OptionsBlock):
+    """The next workflow started, enqueued or forked in the block gets this id."""
+
+    def __init__(self, wfid: str, *, workflow_id_reuse_policy: str | None = None) -> None:
+        super().__init__()
+        if not isinstance(wfid, str) or not wfid.strip() or "\x00" in wfid:
+            raise DBOSException(
+                f"{wfid!r} cannot be a workflow id: give text that is not blank and has no NUL"
+            )
+        self._chosen = (wfid, workflow_id_reuse_policy or "return-existing")
+
+    def changes(self) -> dict[str, Any]:
+        return {"chosen_id": ChosenId(*self._chosen)}
+
+
+class SetWorkflowTimeout(OptionsBlock):
+    """Workflows started in the block are cancelled this many seconds after their start."""
+
+    def __init__(self, workflow_timeout_sec: float | None) -> None:
+        super().__init__()
+        if workflow_timeout_sec is not None and workflow_timeout_sec < 0:
+            raise ValueError(f"a workflow timeout cannot be negative: {workflow_timeout_sec} s")
+        self._seconds = workflow_timeout_sec or None
+
+    def changes(self) -> dict[str, Any]:
+        return {"timeout_s": self._seconds, "has_timeout": True}
+
+
+class SetEnqueueOptions(OptionsBlock):
+    """How workflows enqueued in the block are placed on their queue."""
+
+    def __init__(
+        self,
+        *,
+        deduplication_id: str | None = None,
+        priority: int | None = None,
+        app_version: str | None = None,
+        queue_partition_key: str | None = None,
+        delay_seconds: float | None = None,
+        duplication_policy: str | None = None,
+    ) -> None:
+        super().__init__()
+        if priority is not None and not 1 <= priority <= MOST_PRIORITY:
+            raise DBOSException(f"priority {priority} is not between 1 and {MOST_PRIORITY}")
+        if delay_seconds is not None and delay_seconds < 0:
+            raise DBOSException(f"delay_seconds cannot be negative: {delay_seconds}")
+        if deduplication_id is not None and queue_partition_key is not None:
+            raise DBOSException("a deduplication id and a partition key exclude each other")
+        if duplication_policy == "return-existing" and deduplication_id is None:
+            raise DBOSException("duplication_policy='return-existing' needs a deduplication_id")
+        self._changes = {
+            "deduplication_id": deduplication_id,
+            "priority": priority or 0,
+            "application_version": app_version,
+            "partition_key": queue_partition_key,
+            "delay_s": delay_seconds,
+            "duplication_policy": duplication_policy or "reject",
+        }
+
+    def changes(self) -> dict[str, Any]:
+        return self._changes

@@ -1,0 +1,76 @@
+"""What the engine asks of storage. Implemented in ``workflows.storage``, wrapped by crash tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from workflows.engine.records import Checkpoint, Ended
+from workflows.engine.writes import Answer, Write
+
+
+class StorageUnavailableError(Exception):
+    """The database did not answer; the same call may succeed a moment later."""
+
+
+class Lane(Protocol):
+    """One connection of the journal's, used by one thread at a time.
+
+    Raises StorageUnavailableError when it is worth trying again; a repetition of a group whose
+    commit was not confirmed is recognised.
+    """
+
+    def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
+        """Make a group durable, never waiting for a lock; LOCKED asks for ``apply_alone``."""
+
+    def apply_alone(self, write: Write, *, now: int) -> Answer:
+        """Make one write durable, waiting for whoever holds its row."""
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Reads, and the writes that operators make. Each call is one transaction."""
+
+    def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
+        """Recorded steps beyond a step id, in order."""
+
+    def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        """Status and owner token of each workflow that exists."""
+
+    def ended(self, ids: Iterable[str]) -> dict[str, Ended]:
+        """Those that reached a terminal status, with their outcome."""
+
+    def terminal_among(self, ids: Iterable[str]) -> list[str]: ...
+    def messages_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Which of these (workflow, topic) have a message waiting."""
+
+    def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None: ...
+    def events(self, workflow_id: str) -> list[tuple[str, str, str | None]]:
+        """Key, value and serialization of each event of a workflow."""
+
+    def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]: ...
+    def stream(
+        self, workflow_id: str, key: str, *, offset: int, limit: int
+    ) -> list[tuple[int, str, str | None]]:
+        """Offset, value and serialization from an offset on."""
+
+    def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+        """Which of these (workflow, key, offset) have been written."""
+
+    def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
+        """End a run without an outcome, if `owner` still owns it."""
+
+    def note_attempt(self, **attempt: Any) -> None:
+        """Remember a failed attempt of a step."""
+
+    def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]: ...
+    def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]: ...
+    def delete(self, ids: Sequence[str], *, children: bool) -> list[str]: ...
+    def fork(self, source: str, **how: Any) -> None: ...
+    def workflows(self, **filters: Any) -> list[dict[str, Any]]:
+        """Rows by the filters of the public API."""
+
+    def steps(
+        self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
+    ) -> list[Checkpoint]: ...

@@ -1,0 +1,224 @@
+"""Running workflow bodies: called directly, started in the background, or claimed from a queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
+from workflows.engine.context import Frame, FramedCall, Identity
+from workflows.engine.engine import Engine
+from workflows.engine.errors import (
+    DBOSWorkflowCancelledError,
+    DBOSWorkflowConflictIDError,
+    DBOSWorkflowFunctionNotFoundError,
+)
+from workflows.engine.execution import Execution
+from workflows.engine.journal import Commit
+from workflows.engine.programs import Outcome, Program, drive, run
+from workflows.engine.records import ClaimedWorkflow, Status
+from workflows.engine.registry import Target
+from workflows.engine.starting import Launched, Naming, Request, launch, request
+from workflows.engine.tickets import JournalClosedError
+from workflows.engine.writes import OutcomeWrite, Verdict
+
+
+def execute(
+    execution: Execution, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[Any]:
+    """Run a body to its end and record the outcome; share another's if ownership is lost.
+
+    A BaseException other than lost ownership records nothing: the workflow stays PENDING.
+    """
+    engine = execution.engine
+    engine.admit(execution)
+    try:
+        outcome: Outcome = yield FramedCall(
+            Frame(execution), function, args, kwargs, execution.identity
+        )
+        write, value = _outcome_write(execution, outcome)
+        answer = yield Commit(engine.journal, write)
+        if answer.verdict is not Verdict.DONE:
+            raise DBOSWorkflowConflictIDError(execution.workflow_id)
+    except DBOSWorkflowConflictIDError:
+        is_lost = True
+    else:
+        is_lost = False
+    finally:
+        engine.dismiss(execution)
+    if is_lost:
+        return (yield from parked(engine, execution.workflow_id))
+    return value.unwrap()
+
+
+def _outcome_write(execution: Execution, outcome: Outcome) -> tuple[OutcomeWrite, Outcome]:
+    codec, name = execution.engine.codec, execution.serialization
+    output = error_text = None
+    if outcome.error is None:
+        try:
+            output = codec.encode(outcome.value, name)
+            if not codec.is_faithful:
+                outcome = Outcome(codec.decode(output, name), None)
+        except Exception as unserializable:
+            outcome = Outcome(None, unserializable)
+    if outcome.error is not None:
+        error_text = codec.encode_error(outcome.error, name)
+    write = OutcomeWrite(
+        workflow_id=execution.workflow_id,
+        owner=execution.owner,
+        status=Status.SUCCESS if outcome.error is None else Status.ERROR,
+        output=output,
+        error=error_text,
+        now=execution.engine.clock.now_ms(),
+    )
+    return write, outcome
+
+
+def call(
+    engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[Any]:
+    """Call a workflow directly: here, now, and as a child if a workflow calls it."""
+    asked = request(engine, Naming.of(target), args, kwargs)
+    result_id = asked.parent.next_id() if asked.parent is not None else 0
+    return _call(engine, target, asked, result_id)
+
+
+def _call(engine: Engine, target: Target, asked: Request, result_id: int) -> Program[Any]:
+    launched = yield from launch(engine, asked)
+    if launched.execution is None:
+        return (yield from _result(engine, asked, launched, result_id))
+    arguments = target.arguments(asked.args)
+    body = execute(launched.execution, target.workflow.function, arguments, asked.kwargs)
+    parent = asked.parent
+    if parent is None:
+        return (yield from body)
+    with engine.slots.given_back(parent):
+        try:
+            yield from body
+        except (Exception, DBOSWorkflowCancelledError):  # noqa: S110
+            pass  # the child's outcome is in its row, from where it is read just below
+    return (yield from recorded_result(parent, result_id, launched.workflow_id))
+
+
+def _result(engine: Engine, asked: Request, launched: Launched, result_id: int) -> Program[Any]:
+    if asked.parent is not None:
+        return (yield from recorded_result(asked.parent, result_id, launched.workflow_id))
+    ended = yield from outcome_of(engine, launched.workflow_id)
+    return unwrap(engine, ended)
+
+
+def start(
+    engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[str]:
+    """Start a workflow in the background; returns its id once its row is durable."""
+    asked = request(engine, Naming.of(target), args, kwargs)
+    return _start(engine, target, asked)
+
+
+def _start(engine: Engine, target: Target, asked: Request) -> Program[str]:
+    launched = yield from launch(engine, asked)
+    if launched.execution is not None:
+        run_in_background(
+            launched.execution, target, target.arguments(asked.args), asked.kwargs
+        )
+    return launched.workflow_id
+
+
+def enqueue(
+    engine: Engine,
+    naming: Naming,
+    queue_name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[str]:
+    """Put a workflow on a queue; returns its id once its row is durable."""
+    asked = request(engine, naming, args, kwargs, queue_name=queue_name)
+    return _enqueue(engine, asked)
+
+
+def _enqueue(engine: Engine, asked: Request) -> Program[str]:
+    launched = yield from launch(engine, asked)
+    return launched.workflow_id
+
+
+def run_in_background(
+    execution: Execution, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Hand a body to a thread, or to the loop if it is a coroutine function."""
+    engine = execution.engine
+    engine.admit(execution)
+    body = execute(execution, target.workflow.function, args, kwargs)
+    if target.workflow.is_async:
+        engine.on_loop(_quietly_async(engine, body))
+    else:
+        engine.in_background(lambda: _quietly(engine, body))
+
+
+def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
+    """Run what the dispatcher claimed. What cannot be run is recorded as the row's ERROR."""
+    execution = Execution(
+        engine,
+        claimed.workflow_id,
+        claimed.owner,
+        name=claimed.name,
+        identity=Identity(
+            claimed.authenticated_user,
+            tuple(json.loads(claimed.authenticated_roles or "[]")),
+            claimed.assumed_role,
+        ),
+        serialization=claimed.serialization,
+        deadline_ms=claimed.deadline_ms,
+        has_history=claimed.has_history,
+        queue_name=claimed.queue_name,
+        partition_key=claimed.partition_key,
+    )
+    try:
+        target = engine.registry.find(
+            claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
+        )
+    except DBOSWorkflowFunctionNotFoundError as error:
+        # The row stays PENDING and ours: another deployment may know the function.
+        engine.logger.error("%s", error)
+        return
+    limit = target.workflow.max_recovery_attempts
+    if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
+        engine.in_background(lambda: _dead_letter(execution))
+        return
+    try:
+        args, kwargs = engine.codec.decode_args(claimed.inputs or "", claimed.serialization)
+    except Exception as error:
+        unreadable = error
+        engine.in_background(lambda: _fail(execution, unreadable))
+        return
+    run_in_background(execution, target, target.arguments(args), kwargs)
+
+
+def _dead_letter(execution: Execution) -> None:
+    engine = execution.engine
+    status, now = Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED, engine.clock.now_ms()
+    engine.store.retire(execution.workflow_id, execution.owner, status=status, now=now)
+    engine.waits.wake("result", execution.workflow_id)
+
+
+def _fail(execution: Execution, error: Exception) -> None:
+    write, _ = _outcome_write(execution, Outcome(None, error))
+    execution.engine.journal.write(write)
+
+
+def _quietly(engine: Engine, body: Program[Any]) -> None:
+    try:
+        run(body)
+    except Exception:  # noqa: S110
+        pass  # recorded as the workflow's outcome: whoever wants it awaits it
+    except (JournalClosedError, BaseException) as stopped:
+        engine.logger.debug("workflow left PENDING: %r", stopped)
+
+
+async def _quietly_async(engine: Engine, body: Program[Any]) -> None:
+    try:
+        await drive(body)
+    except Exception:  # noqa: S110
+        pass  # recorded as the workflow's outcome: whoever wants it awaits it
+    except (JournalClosedError, BaseException) as stopped:
+        engine.logger.debug("workflow left PENDING: %r", stopped)

@@ -1,0 +1,201 @@
+"""Values to text and back, in the formats that DBOS libraries share.
+
+``py_pickle`` (the default) is base64 of a pickle; ``portable_json`` is read by every language; a
+custom Serializer is known by its name. Only executors decode: web pages never call this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from abc import ABC, abstractmethod
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from workflows.engine.errors import PortableWorkflowError
+
+PICKLE = "py_pickle"
+PORTABLE = "portable_json"
+_CODES = ("code", "error_code", "errno", "status", "status_code")
+_DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
+
+
+class WorkflowSerializationFormat(Enum):
+    """Which format a workflow or a call writes: the portable one, or this language's own."""
+
+    PORTABLE = "portable"
+    NATIVE = "native"
+    DEFAULT = None
+
+
+class Serializer(ABC):
+    """Turns values into text and back; give it to ``DBOSConfig`` to replace pickle."""
+
+    @abstractmethod
+    def serialize(self, data: Any) -> str: ...
+
+    @abstractmethod
+    def deserialize(self, serialized_data: str) -> Any: ...
+
+    def name(self) -> str:
+        """What the ``serialization`` column says of rows this serializer wrote."""
+        return "custom_serializer"
+
+
+class DefaultSerializer(Serializer):
+    """Pickle, as base64 text: every picklable value comes back as it was."""
+
+    def serialize(self, data: Any) -> str:
+        return base64.b64encode(pickle.dumps(data)).decode("ascii")
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return pickle.loads(base64.b64decode(serialized_data))  # noqa: S301
+
+    def name(self) -> str:
+        return PICKLE
+
+
+class DBOSPortableJSONSerializer(Serializer):
+    """Compact JSON that every DBOS language reads."""
+
+    def serialize(self, data: Any) -> str:
+        return json.dumps(portable(data), separators=(",", ":"), ensure_ascii=False)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        return PORTABLE
+
+
+class Codec:
+    """The configured serializer beside the two that are always there."""
+
+    def __init__(self, configured: Serializer | None = None) -> None:
+        self.configured = configured or DefaultSerializer()
+        self.name = self.configured.name()
+        # What replay returns must be what the live call returned; only pickle is faithful.
+        self.is_faithful = isinstance(self.configured, DefaultSerializer)
+        self._known = {
+            PICKLE: DefaultSerializer(),
+            PORTABLE: DBOSPortableJSONSerializer(),
+            self.name: self.configured,
+        }
+
+    def format_name(self, wanted: WorkflowSerializationFormat | None, inherited: str | None) -> str:
+        """The ``serialization`` to write for a call's choice, inside a workflow of some format."""
+        if wanted is WorkflowSerializationFormat.PORTABLE:
+            return PORTABLE
+        if wanted is WorkflowSerializationFormat.NATIVE:
+            return self.name
+        return PORTABLE if inherited == PORTABLE else self.name
+
+    def encode(self, value: Any, name: str | None = None) -> str:
+        text = self._serializer(name).serialize(value)
+        if "\x00" in text:
+            raise ValueError("the serialized value contains a NUL character; no database keeps it")
+        return text
+
+    def decode(self, text: str | None, name: str | None) -> Any:
+        return None if text is None else self._serializer(name).deserialize(text)
+
+    def encode_args(self, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> str:
+        if name == PORTABLE:
+            return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name)
+        return self.encode({"args": args, "kwargs": kwargs}, name)
+
+    def decode_args(
+        self, text: str, name: str | None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        value = self.decode(text, name)
+        if name == PORTABLE:
+            return tuple(value.get("positionalArgs") or ()), dict(value.get("namedArgs") or {})
+        return tuple(value["args"]), dict(value["kwargs"])
+
+    def encode_error(self, error: BaseException, name: str | None = None) -> str:
+        if name == PORTABLE:
+            return self.encode(_envelope(error), name)
+        serializer = self._serializer(name)
+        try:
+            text = serializer.serialize(error)
+            serializer.deserialize(text)  # an exception that cannot come back helps nobody
+        except Exception:
+            text = serializer.serialize(Exception(f"{type(error).__name__}: {error}"))
+        return text
+
+    def decode_error(self, text: str, name: str | None) -> BaseException:
+        value = self.decode(text, name)
+        if isinstance(value, BaseException):
+            return value
+        if isinstance(value, dict) and "message" in value:
+            return PortableWorkflowError(
+                str(value["message"]),
+                str(value.get("name") or "Error"),
+                value.get("code"),
+                value.get("data"),
+            )
+        return PortableWorkflowError(str(value), "Error")
+
+    def _serializer(self, name: str | None) -> Serializer:
+        if name is None:
+            return self.configured
+        try:
+            return self._known[name]
+        except KeyError:
+            known = ", ".join(sorted(self._known))
+            raise ValueError(
+                f"the payload is in format {name!r}, which this process cannot read (it reads "
+                f"{known}): was it written by another language, or with a custom serializer?"
+            ) from None
+
+
+def portable(value: Any) -> Any:
+    """A value made of JSON's own types; TypeError names what has no portable form."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case dict():
+            return {_portable_key(key): portable(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [portable(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no portable JSON form: {value!r:.100}")
+
+
+def _portable_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"portable JSON needs text keys, not {type(key).__name__}: {key!r:.100}")
+    return key
+
+
+def _envelope(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, PortableWorkflowError):
+        name, message = error.name, error.message
+    else:
+        name, message = type(error).__name__, str(error)
+    return {
+        "name": name,
+        "message": message,
+        "code": _attribute(error, _CODES),
+        "data": _attribute(error, _DETAILS),
+    }
+
+
+def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:
+    for name in names:
+        value = getattr(error, name, None)
+        if value is not None:
+            try:
+                return portable(value)
+            except TypeError:
+                continue
+    return None

@@ -1,0 +1,54 @@
+"""Durable sleep: the wake-up time is recorded once, and a replay sleeps only what is left."""
+
+from __future__ import annotations
+
+import json
+
+from workflows.engine.context import workflow_frame
+from workflows.engine.execution import Execution
+from workflows.engine.programs import Program
+from workflows.engine.serialization import PORTABLE
+
+SLEEP = "DBOS.sleep"
+
+
+def sleep(seconds: float) -> Program[None]:
+    """Sleep as a step of the workflow; nothing at all for zero seconds or less."""
+    if seconds <= 0:
+        return _nothing()
+    execution = workflow_frame("DBOS.sleep").execution
+    return _sleep(execution, execution.next_id(), seconds)
+
+
+def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
+    wake_ms = yield from deadline(execution, step_id, seconds)
+    with execution.engine.waits.register(execution.wake_key) as waiter:
+        while execution.engine.clock.now_ms() < wake_ms:
+            yield from execution.wait(waiter, wake_ms, "sleep")
+
+
+def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:
+    """The recorded end of a wait (epoch ms): drawn at its first execution, kept ever after."""
+    checkpoint = yield from execution.recorded(step_id, SLEEP)
+    if checkpoint is not None:
+        execution.check()
+        return int(json.loads(checkpoint.output or "0") * 1000)
+    yield from execution.proceed()
+    now = execution.engine.clock.now_ms()
+    wake_ms = now + int(seconds * 1000)
+    yield from execution.commit(
+        execution.step_write(
+            step_id,
+            SLEEP,
+            output=json.dumps(wake_ms / 1000),
+            serialization=PORTABLE,
+            started_at=now,
+            completed_at=wake_ms,
+        )
+    )
+    return wake_ms
+
+
+def _nothing() -> Program[None]:
+    return
+    yield

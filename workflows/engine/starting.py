@@ -1,0 +1,287 @@
+"""Starting workflows: the row and its input, the parent's checkpoint, who runs the body."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from workflows.engine.context import IDENTITY, Identity, frame
+from workflows.engine.engine import Engine
+from workflows.engine.errors import (
+    DBOSConflictingWorkflowError,
+    DBOSException,
+    DBOSQueueDeduplicatedError,
+    DBOSWorkflowIDInUseError,
+)
+from workflows.engine.execution import Execution
+from workflows.engine.journal import Commit
+from workflows.engine.options import OPTIONS, StartOptions
+from workflows.engine.programs import Program
+from workflows.engine.records import NewWorkflow, Started, Status
+from workflows.engine.registry import Target
+from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.writes import StartWrite, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What a row says of the function to run; it need not exist in this process."""
+
+    name: str
+    class_name: str | None = None
+    config_name: str | None = None
+    serialization: WorkflowSerializationFormat | None = None
+
+    @classmethod
+    def of(cls, target: Target) -> Naming:
+        return cls(
+            name=target.workflow.name,
+            class_name=target.class_name,
+            config_name=target.config_name,
+            serialization=target.workflow.serialization,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One start as the caller asked for it, its ids already drawn."""
+
+    naming: Naming
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    options: StartOptions
+    identity: Identity
+    parent: Execution | None
+    step_id: int
+    workflow_id: str
+    is_chosen: bool
+    reuse_policy: str
+    queue_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A start that was made durable: with an execution if this process is to run it now."""
+
+    workflow_id: str
+    execution: Execution | None
+
+
+def request(
+    engine: Engine,
+    naming: Naming,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    queue_name: str | None = None,
+) -> Request:
+    """Draw the ids of a start, now: before anything is awaited."""
+    current = frame()
+    if current is not None and current.step is not None:
+        raise AssertionError(
+            f"workflow {naming.name} cannot be started from within a step: start it from the "
+            "workflow itself"
+        )
+    if engine.is_draining:
+        raise DBOSException(f"DBOS is stopping: workflow {naming.name} was not started")
+    options = OPTIONS.get()
+    parent = current.execution if current is not None else None
+    step_id = parent.next_id() if parent is not None else 0
+    chosen = options.take_id()
+    if chosen is not None:
+        workflow_id = chosen.value
+    elif parent is not None:
+        workflow_id = f"{parent.workflow_id}-{step_id}"
+    else:
+        workflow_id = engine.new_workflow_id()
+    if queue_name is None:
+        _refuse_queue_options(options)
+    return Request(
+        naming=naming,
+        args=args,
+        kwargs=kwargs,
+        options=options,
+        identity=IDENTITY.get(),
+        parent=parent,
+        step_id=step_id,
+        workflow_id=workflow_id,
+        is_chosen=chosen is not None,
+        reuse_policy=chosen.reuse_policy if chosen is not None else "return-existing",
+        queue_name=queue_name,
+    )
+
+
+def launch(engine: Engine, asked: Request) -> Program[Launched]:
+    """Make a start durable, once; later starts with its id find the first one."""
+    parent = asked.parent
+    if parent is None:
+        return (yield from _insert(engine, asked))
+    checkpoint = yield from parent.recorded(asked.step_id, asked.naming.name)
+    if checkpoint is not None:
+        parent.check()
+        if checkpoint.error is not None:
+            parent.replay(checkpoint)
+        return Launched(checkpoint.child_id or asked.workflow_id, None)
+    yield from parent.proceed()
+    try:
+        return (yield from _insert(engine, asked))
+    except (
+        DBOSConflictingWorkflowError,
+        DBOSQueueDeduplicatedError,
+        DBOSWorkflowIDInUseError,
+    ) as error:
+        now = engine.clock.now_ms()
+        yield from parent.commit(
+            parent.error_write(asked.step_id, asked.naming.name, error, started_at=now)
+        )
+        raise
+
+
+def _insert(engine: Engine, asked: Request) -> Program[Launched]:
+    token = engine.new_token()
+    write = _start_write(engine, asked, token)
+    if asked.parent is not None:
+        answer = yield from asked.parent.commit(write)
+    else:
+        answer = yield Commit(engine.journal, write)
+        assert answer.verdict is Verdict.DONE
+    started = answer.started
+    assert started is not None
+    if started.deduplicated_by is not None:
+        return _deduplicated(asked, started.deduplicated_by)
+    if not started.created:
+        _expect_same(asked, started)
+        return Launched(asked.workflow_id, None)
+    if asked.queue_name is not None:
+        return Launched(asked.workflow_id, None)
+    execution = Execution(
+        engine,
+        asked.workflow_id,
+        token,
+        name=asked.naming.name,
+        identity=asked.identity,
+        serialization=write.row.serialization,
+        deadline_ms=write.row.workflow_deadline_epoch_ms,
+    )
+    return Launched(asked.workflow_id, execution)
+
+
+def _start_write(engine: Engine, asked: Request, token: str) -> StartWrite:
+    row = _row(engine, asked, token)
+    parent_step = None
+    if asked.parent is not None:
+        parent_step = asked.parent.step_write(
+            asked.step_id,
+            asked.naming.name,
+            child_id=asked.workflow_id,
+            started_at=row.created_at,
+            completed_at=row.created_at,
+        )
+    assert row.serialization is not None
+    return StartWrite(
+        row=row,
+        inputs=engine.codec.encode_args(asked.args, asked.kwargs, row.serialization),
+        parent=parent_step,
+        chosen_id=asked.is_chosen or row.deduplication_id is not None,
+        reject_existing=asked.reuse_policy == "reject",
+    )
+
+
+def _row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
+    settings, options, parent = engine.settings, asked.options, asked.parent
+    now = engine.clock.now_ms()
+    is_queued = asked.queue_name is not None
+    delay_until = None
+    if options.delay_s is not None:
+        delay_until = now + int(options.delay_s * 1000)
+    timeout_ms, deadline = _time_limits(asked, now)
+    inherited = parent.serialization if parent is not None else None
+    identity = asked.identity
+    return NewWorkflow(
+        workflow_uuid=asked.workflow_id,
+        status=_initial_status(is_queued, delay_until),
+        name=asked.naming.name,
+        class_name=asked.naming.class_name,
+        config_name=asked.naming.config_name,
+        created_at=now,
+        updated_at=now,
+        authenticated_user=identity.user,
+        assumed_role=identity.assumed_role,
+        authenticated_roles=json.dumps([*identity.roles]) if identity.roles else None,
+        executor_id=settings.executor_id,
+        application_version=options.application_version or settings.application_version,
+        application_id=settings.application_id,
+        application_name=settings.application_name,
+        recovery_attempts=0 if is_queued else 1,
+        queue_name=asked.queue_name,
+        workflow_timeout_ms=timeout_ms,
+        workflow_deadline_epoch_ms=deadline,
+        deduplication_id=options.deduplication_id,
+        priority=options.priority,
+        queue_partition_key=options.partition_key,
+        owner_xid=None if is_queued else token,
+        creator_xid=token,
+        parent_workflow_id=parent.workflow_id if parent is not None else None,
+        serialization=engine.codec.format_name(asked.naming.serialization, inherited),
+        delay_until_epoch_ms=delay_until,
+        attributes=None if options.attributes is None else json.dumps(options.attributes),
+    )
+
+
+def _initial_status(is_queued: bool, delay_until: int | None) -> str:
+    if not is_queued:
+        return Status.PENDING
+    return Status.ENQUEUED if delay_until is None else Status.DELAYED
+
+
+def _time_limits(asked: Request, now: int) -> tuple[int | None, int | None]:
+    """Timeout and deadline: a queued run's own clock starts when it is dequeued."""
+    options, parent = asked.options, asked.parent
+    if options.has_timeout:
+        if options.timeout_s is None:
+            return None, None
+        timeout_ms = int(options.timeout_s * 1000)
+        return timeout_ms, None if asked.queue_name is not None else now + timeout_ms
+    return None, parent.deadline_ms if parent is not None else None
+
+
+def _deduplicated(asked: Request, holder: str) -> Launched:
+    if asked.options.duplication_policy == "return-existing":
+        return Launched(holder, None)
+    raise DBOSQueueDeduplicatedError(
+        asked.workflow_id, asked.queue_name or "", asked.options.deduplication_id or ""
+    )
+
+
+def _expect_same(asked: Request, found: Started) -> None:
+    if asked.reuse_policy == "reject":
+        raise DBOSWorkflowIDInUseError(asked.workflow_id)
+    naming = asked.naming
+    wanted = (naming.name, naming.class_name, naming.config_name)
+    existing = (found.name, found.class_name, found.config_name)
+    if wanted != existing:
+        raise DBOSConflictingWorkflowError(
+            asked.workflow_id, f"it is a run of {_spelled(existing)}, not of {_spelled(wanted)}"
+        )
+
+
+def _spelled(names: tuple[str | None, ...]) -> str:
+    name, class_name, config_name = names
+    instance = f" on instance {config_name!r} of {class_name}" if config_name else ""
+    return f"{name}{instance}"
+
+
+def _refuse_queue_options(options: StartOptions) -> None:
+    given = {
+        "deduplication_id": options.deduplication_id,
+        "priority": options.priority or None,
+        "queue_partition_key": options.partition_key,
+        "delay_seconds": options.delay_s,
+    }
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise DBOSException(
+            f"{', '.join(named)} only make sense on a queue: enqueue the workflow instead of "
+            "starting it"
+        )

@@ -1,0 +1,103 @@
+"""What the public API says of workflows and steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from workflows.engine.records import Checkpoint
+from workflows.engine.serialization import Codec
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkflowStatus:
+    """One workflow as it was when it was asked for; times are epoch milliseconds."""
+
+    workflow_id: str
+    status: str
+    name: str | None
+    class_name: str | None = None
+    config_name: str | None = None
+    authenticated_user: str | None = None
+    assumed_role: str | None = None
+    authenticated_roles: list[str] | None = None
+    input: dict[str, Any] | str | None = None
+    output: Any = None
+    error: Any = None
+    created_at: int | None = None
+    updated_at: int | None = None
+    queue_name: str | None = None
+    executor_id: str | None = None
+    app_version: str | None = None
+    app_id: str | None = None
+    application_name: str | None = None
+    workflow_timeout_ms: int | None = None
+    workflow_deadline_epoch_ms: int | None = None
+    deduplication_id: str | None = None
+    priority: int | None = None
+    queue_partition_key: str | None = None
+    forked_from: str | None = None
+    was_forked_from: bool = False
+    parent_workflow_id: str | None = None
+    dequeued_at: int | None = None
+    delay_until_epoch_ms: int | None = None
+    completed_at: int | None = None
+    attributes: dict[str, Any] | None = None
+    schedule_name: str | None = None
+    recovery_attempts: int | None = None
+
+
+class StepInfo(TypedDict):
+    """One recorded step."""
+
+    function_id: int
+    function_name: str
+    output: Any
+    error: Exception | None
+    child_workflow_id: str | None
+    started_at_epoch_ms: int | None
+    completed_at_epoch_ms: int | None
+
+
+def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
+    """A row with its payloads decoded; those that cannot be read stay text."""
+    given = dict(row)
+    name = given.pop("serialization")
+    given["was_forked_from"] = bool(given["was_forked_from"])
+    given["authenticated_roles"] = json.loads(given["authenticated_roles"] or "[]")
+    attributes = given["attributes"]
+    given["attributes"] = json.loads(attributes) if isinstance(attributes, str) else attributes
+    given["input"] = _readable(given["input"], lambda text: _arguments(codec, text, name))
+    given["output"] = _readable(given["output"], lambda text: codec.decode(text, name))
+    given["error"] = _readable(given["error"], lambda text: codec.decode_error(text, name))
+    return WorkflowStatus(**given)
+
+
+def step_info(step: Checkpoint, codec: Codec) -> StepInfo:
+    name = step.serialization
+    return StepInfo(
+        function_id=step.function_id,
+        function_name=step.name,
+        output=_readable(step.output, lambda text: codec.decode(text, name)),
+        error=_readable(step.error, lambda text: codec.decode_error(text, name)),
+        child_workflow_id=step.child_id,
+        started_at_epoch_ms=step.started_at,
+        completed_at_epoch_ms=step.completed_at,
+    )
+
+
+def _arguments(codec: Codec, text: str, name: str | None) -> dict[str, Any]:
+    args, kwargs = codec.decode_args(text, name)
+    return {"args": args, "kwargs": kwargs}
+
+
+def _readable(text: str | None, decode: Callable[[str], Any]) -> Any:
+    """Decoded, or the text itself: one payload of a foreign language must not spoil a list."""
+    if text is None:
+        return None
+    try:
+        return decode(text)
+    except Exception:
+        return text

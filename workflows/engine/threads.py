@@ -1,0 +1,117 @@
+"""Where workflows run: daemon threads for sync ones, one event loop for async ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any
+
+logger = logging.getLogger("dboshub")
+
+Task = Callable[[], None]
+
+
+class Threads:
+    """As many threads as there is work, reused when idle. They never keep a process alive."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name = name
+        self._most = most
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._threads: set[threading.Thread] = set()
+
+    def submit(self, task: Task) -> None:
+        """Run `task` soon: on an idle thread, a new one, or when one of the most is free."""
+        with self._lock:
+            if self._idle:
+                self._idle -= 1
+            elif len(self._threads) < self._most:
+                thread = threading.Thread(
+                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+                )
+                self._threads.add(thread)
+                thread.start()
+        self._tasks.put(task)
+
+    def stop(self) -> None:
+        """Let every thread end after the task it is at."""
+        with self._lock:
+            threads = [*self._threads]
+        for _ in threads:
+            self._tasks.put(None)
+
+    def join(self, timeout: float) -> bool:
+        """Wait until all threads have ended; False if some have not."""
+        threads = [each for each in self._threads if each is not threading.current_thread()]
+        for thread in threads:
+            thread.join(timeout / max(1, len(threads)))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _work(self) -> None:
+        try:
+            while (task := self._tasks.get()) is not None:
+                try:
+                    # A context of its own: nothing a task sets is seen by the next one.
+                    copy_context().run(task)
+                except BaseException:
+                    logger.exception("engine.task_failed")
+                with self._lock:
+                    self._idle += 1
+        finally:
+            self._threads.discard(threading.current_thread())
+
+
+class Loop:
+    """A background event loop; it starts with its first coroutine."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine as a task; its errors are its own business."""
+        asyncio.run_coroutine_threadsafe(coroutine, self.running())
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine and block until its result is there."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.running()).result()
+
+    def running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name=self._name, daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def stop(self, timeout: float) -> None:
+        """Cancel what still runs and close the loop."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
+        thread.join(timeout)
+        if not thread.is_alive():
+            loop.close()
+
+
+async def _cancel_all() -> None:
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    loop.stop()

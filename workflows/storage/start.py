@@ -1,0 +1,91 @@
+"""Insert a workflow with its input, or say what stands in its place.
+
+The insert never waits for an answer to "does it exist?": it tries, and reads only when refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+from workflows.engine.records import NewWorkflow, Started
+from workflows.storage.sql import Session, Statement
+
+COLUMNS = tuple(field.name for field in fields(NewWorkflow))
+_NAMES = ", ".join(COLUMNS)
+_GIVEN = ", ".join(f":{name}" for name in COLUMNS)
+
+INSERT = Statement(
+    postgres=f"""
+        INSERT INTO {{workflow_status}} ({_NAMES})
+        VALUES ({_GIVEN.replace(":attributes", "CAST(:attributes AS jsonb)")})
+        ON CONFLICT DO NOTHING
+    """,  # noqa: S608
+    sqlite=f"""
+        INSERT INTO {{workflow_status}} ({_NAMES})
+        VALUES ({_GIVEN})
+        ON CONFLICT DO NOTHING
+    """,  # noqa: S608
+)
+
+INSERT_INPUT = Statement(
+    """
+    INSERT INTO {workflow_input} (workflow_uuid, inputs, retention_timestamp)
+    VALUES (:workflow_uuid, :inputs, :now)
+    ON CONFLICT (workflow_uuid) DO NOTHING
+    """
+)
+
+EXISTING = Statement(
+    """
+    SELECT status, name, class_name, config_name, queue_name, serialization, creator_xid
+    FROM {workflow_status}
+    WHERE workflow_uuid = :workflow_uuid
+    """
+)
+
+DEDUPLICATED_BY = Statement(
+    """
+    SELECT workflow_uuid
+    FROM {workflow_status}
+    WHERE queue_name = :queue_name AND deduplication_id = :deduplication_id
+    """
+)
+
+
+def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
+    """Insert one workflow; a repetition with the same ``creator_xid`` counts as created."""
+    while True:
+        if session.run(INSERT, **asdict(row)):
+            session.run(
+                INSERT_INPUT, workflow_uuid=row.workflow_uuid, inputs=inputs, now=row.created_at
+            )
+            return Started(created=True, status=row.status, serialization=row.serialization)
+        found = _existing(session, row)
+        if found is not None:
+            return found
+        # Whoever stood in the way has gone between the two statements: try again.
+
+
+def _existing(session: Session, row: NewWorkflow) -> Started | None:
+    found = session.one(EXISTING, workflow_uuid=row.workflow_uuid)
+    if found is None:
+        return _deduplicated(session, row)
+    status, name, class_name, config_name, queue_name, serialization, creator = found
+    return Started(
+        created=creator is not None and creator == row.creator_xid,
+        status=status,
+        name=name,
+        class_name=class_name,
+        config_name=config_name,
+        queue_name=queue_name,
+        serialization=serialization,
+    )
+
+
+def _deduplicated(session: Session, row: NewWorkflow) -> Started | None:
+    if row.deduplication_id is None:
+        return None
+    holder = session.one(
+        DEDUPLICATED_BY, queue_name=row.queue_name, deduplication_id=row.deduplication_id
+    )
+    return None if holder is None else Started(created=False, deduplicated_by=holder[0])

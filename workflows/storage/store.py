@@ -1,0 +1,158 @@
+"""The engine's port on a system database: each call is one statement, or one transaction."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from workflows.engine.ports import StorageUnavailableError
+from workflows.engine.records import Checkpoint, Ended
+from workflows.storage import cancel, delete, fork, history, listing, outcomes, resume, waited
+from workflows.storage.database import Database
+from workflows.storage.failures import translated
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ATTEMPTS = 8
+FIRST_PAUSE_S = 0.05
+
+
+def _retried(call: Callable[P, R]) -> Callable[P, R]:
+    """Try again, with growing pauses, while the database does not answer; some six seconds."""
+
+    @functools.wraps(call)
+    def retried(*args: P.args, **kwargs: P.kwargs) -> R:
+        for attempt in range(ATTEMPTS):
+            try:
+                with translated():
+                    return call(*args, **kwargs)
+            except StorageUnavailableError:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                time.sleep(FIRST_PAUSE_S * 2**attempt)
+        raise AssertionError("unreachable")
+
+    return retried
+
+
+class SqlStore:
+    """Safe to use from any thread; nothing is held between calls."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- reads -----------------------------------------------------------------------------
+
+    @_retried
+    def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
+        with self._database.reading() as session:
+            return history.history(session, workflow_id, after=after, limit=limit)
+
+    @_retried
+    def steps(
+        self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
+    ) -> list[Checkpoint]:
+        with self._database.reading() as session:
+            found = history.history(
+                session,
+                workflow_id,
+                after=history.BEFORE_THE_FIRST,
+                limit=(limit or 2**31 - 1) + (offset or 0),
+                load_output=load_output,
+            )
+        return found[offset or 0 :]
+
+    @_retried
+    def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        with self._database.reading() as session:
+            return outcomes.owners(session, ids)
+
+    @_retried
+    def ended(self, ids: Iterable[str]) -> dict[str, Ended]:
+        with self._database.reading() as session:
+            return outcomes.ended(session, ids)
+
+    @_retried
+    def terminal_among(self, ids: Iterable[str]) -> list[str]:
+        with self._database.reading() as session:
+            return outcomes.terminal_among(session, ids)
+
+    @_retried
+    def messages_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        with self._database.reading() as session:
+            return waited.among(session, waited.MESSAGES, keys)
+
+    @_retried
+    def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        with self._database.reading() as session:
+            return waited.among(session, waited.EVENTS, keys)
+
+    @_retried
+    def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+        with self._database.reading() as session:
+            return waited.among(session, waited.STREAMS, keys)
+
+    @_retried
+    def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
+        with self._database.reading() as session:
+            return waited.event(session, workflow_id, key)
+
+    @_retried
+    def events(self, workflow_id: str) -> list[Any]:
+        with self._database.reading() as session:
+            return session.all(waited.ALL_EVENTS, workflow_id=workflow_id)
+
+    @_retried
+    def stream(self, workflow_id: str, key: str, *, offset: int, limit: int) -> list[Any]:
+        with self._database.reading() as session:
+            return session.all(
+                waited.STREAM, workflow_id=workflow_id, key=key, offset=offset, limit=limit
+            )
+
+    @_retried
+    def workflows(self, **filters: Any) -> list[dict[str, Any]]:
+        with self._database.reading() as session:
+            return listing.workflows(session, filters)
+
+    # -- what operators, deadlines and limits do -------------------------------------------
+
+    @_retried
+    def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
+        with self._database.writing() as session:
+            return outcomes.retire(session, workflow_id, owner, status=status, now=now)
+
+    @_retried
+    def note_attempt(self, **attempt: Any) -> None:
+        with self._database.writing() as session:
+            history.note_attempt(session, **attempt)
+
+    @_retried
+    def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]:
+        with self._database.writing() as session:
+            wanted = [*ids, *(cancel.descendants(session, ids) if children else ())]
+            return cancel.cancel(session, wanted, now=now)
+
+    @_retried
+    def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]:
+        """Resume all or none. Raises KeyError with the first id that does not exist."""
+        with self._database.writing() as session:
+            known = resume.statuses(session, ids)
+            for workflow_id in ids:
+                if workflow_id not in known:
+                    raise KeyError(workflow_id)
+            return resume.resume(session, ids, queue=queue, now=now)
+
+    @_retried
+    def delete(self, ids: Sequence[str], *, children: bool) -> list[str]:
+        with self._database.writing() as session:
+            wanted = [*ids, *(cancel.descendants(session, ids) if children else ())]
+            delete.delete(session, wanted)
+            return wanted
+
+    @_retried
+    def fork(self, source: str, **how: Any) -> None:
+        with self._database.writing() as session:
+            fork.fork(session, source, **how)
