@@ -115,10 +115,27 @@ def announce(address: str, stopping: threading.Event) -> None:
             stopping.wait(0.2)
 
 
-def stop(running: list[Child], stopping: threading.Event) -> None:
+def listen_for_signals() -> threading.Event:
+    """Give an event that Ctrl-C and its kin set, from now on."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def supervise(running: list[Child], stopping: threading.Event) -> None:
+    """Keep the children running until told to stop, then end them all."""
+    while not stopping.is_set():
+        for child in running:
+            child.tend(time.monotonic())
+        stopping.wait(0.2)
+    _stop(running, stopping)
+
+
+def _stop(running: list[Child], stopping: threading.Event) -> None:
     """End the children; they have the grace period, or until the second Ctrl-C."""
-    say("Stopping: workers finish the step they are in. Ctrl-C again stops at once.")
     stopping.clear()
+    say("Stopping: workers finish the step they are in. Ctrl-C again stops at once.")
     deadline = time.monotonic() + GRACE_S
     for child in running:
         child.signal(signal.SIGTERM)
@@ -145,19 +162,12 @@ def main() -> None:
     options = parser.parse_args()
 
     os.environ["PYTHONUNBUFFERED"] = "1"
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = listen_for_signals()
     _require_free(options.host, options.port)
     prepare()
-    running = children(options)
     address = f"http://{options.host}:{options.port}"
     threading.Thread(target=announce, args=(address, stopping), daemon=True).start()
-    while not stopping.is_set():
-        for child in running:
-            child.tend(time.monotonic())
-        stopping.wait(0.2)
-    stop(running, stopping)
+    supervise(children(options), stopping)
 
 
 if __name__ == "__main__":
