@@ -175,8 +175,8 @@ class Dispatcher:
                 return False
             internal = lane.queue.name == INTERNAL_QUEUE
             share = free if internal else -(-free // (len(wanting) - place))
-            running = self._host.running_on(lane.queue.name)
-            most = lane.size(share, free, self._capacity, running, self._clock.monotonic())
+            here = partial(self._host.running_on, lane.queue.name)
+            most = lane.size(share, free, self._capacity, here, self._clock.monotonic())
             if most:
                 self._claim(lane, most)
                 attempted = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from queues.engine.ports import Claim, Survey
@@ -54,12 +55,14 @@ class Lane:
             return max(self.not_before, self.gathering_since + GATHER)
         return self.not_before
 
-    def size(self, share: int, free: int, capacity: int, running_here: int, now: float) -> int:
+    def size(
+        self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float
+    ) -> int:
         """How many to claim for its share of the free slots; 0 when it is not worth it yet."""
         room, scarce = min(share, MOST), free * 4 < min(capacity, MOST)
         limit = self.queue.worker_concurrency
         if limit is not None:
-            left = limit - running_here
+            left = limit - running_here()
             room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
             self.blocked = left <= 0
         if room <= 0:

@@ -46,9 +46,12 @@ def shares(
     running_here: Callable[[str], int],
 ) -> dict[str, int]:
     """What each partition with room may take, in random order so that none comes always last."""
-    allowed = {
-        key: partition_allowance(queue, most, used, running_here(key)) for key, used in partitions
-    }
+    here = running_here if queue.partition_worker_concurrency is not None else _unasked
+    allowed = {key: partition_allowance(queue, most, used, here(key)) for key, used in partitions}
     open_keys = [key for key, count in allowed.items() if count]
     random.shuffle(open_keys)
     return {key: allowed[key] for key in open_keys}
+
+
+def _unasked(partition: str) -> int:
+    return 0

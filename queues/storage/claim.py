@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from queues.storage.fragments import RUNNABLE, statement
+from queues.storage.fragments import ENQUEUED, PENDING, RUNNABLE, statement
 from queues.storage.rows import CLAIMED_COLUMNS, HAS_STEPS, claimed_workflows
 from workflows.engine.records import ClaimedWorkflow
 from workflows.storage.sql import Session, Statement
@@ -17,7 +17,7 @@ _ENQUEUED = f"""
     SELECT workflow_uuid, priority, created_at, updated_at
     FROM {{workflow_status}}
     WHERE queue_name = :queue
-        AND status = 'ENQUEUED'
+        AND {ENQUEUED}
         AND {RUNNABLE}
         AND NOT EXISTS (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = :queue)
 """
@@ -109,14 +109,14 @@ READ_BACK = Statement(
         SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
         FROM {{workflow_status}}
         WHERE queue_name = :queue
-            AND status = 'PENDING'
+            AND {PENDING}
             AND owner_xid = ANY(:tokens)
     """,
     sqlite=f"""
         SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
         FROM {{workflow_status}}
         WHERE queue_name = :queue
-            AND status = 'PENDING'
+            AND {PENDING}
             AND owner_xid IN (SELECT value FROM json_each(:tokens))
     """,
 )

@@ -11,6 +11,10 @@ from workflows.storage.sql import Statement
 # Rows of this application, and those that nobody owns yet.
 OURS = "(application_name = :application OR application_name IS NULL)"
 
+# SQLite uses a partial index only where its condition is repeated word for word.
+ENQUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
+PENDING = "status = 'PENDING' AND status IN ('ENQUEUED', 'PENDING')"
+
 # A row without a version belongs to the latest one registered, or to any while none is.
 RUNNABLE = f"""
     {OURS}

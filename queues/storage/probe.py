@@ -7,7 +7,7 @@ which announce nothing, and how an operator's edit of a limit takes effect.
 from __future__ import annotations
 
 from queues.engine.ports import Survey
-from queues.storage.fragments import OURS, RUNNABLE
+from queues.storage.fragments import ENQUEUED, OURS, RUNNABLE
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.storage.sql import Session, Statement
@@ -20,7 +20,7 @@ SURVEY = Statement(f"""
             SELECT 1
             FROM {{workflow_status}}
             WHERE queue_name = queue.name
-                AND status = 'ENQUEUED'
+                AND {ENQUEUED}
                 AND {RUNNABLE}
             LIMIT 1
         ) IS NOT NULL,

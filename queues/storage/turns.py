@@ -13,7 +13,7 @@ from queues.engine.limits import Usage, allowance, shares
 from queues.engine.ports import Claim
 from queues.engine.settings import QueueSettings
 from queues.storage.claim import Claimant, claim, claim_partitions
-from queues.storage.fragments import OURS, statement
+from queues.storage.fragments import ENQUEUED, OURS, PENDING, statement
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from workflows.storage.sql import Session
 
@@ -27,7 +27,7 @@ LOCK_QUEUE = statement(f"""
 _RUNNING = f"""
     FROM {{workflow_status}}
     WHERE queue_name = :queue
-        AND status = 'PENDING'
+        AND {PENDING}
         AND {OURS}
 """
 # A window over starts: cancelled and resumed rows leave it, for they lose their start time.
@@ -50,7 +50,7 @@ PARTITIONS = statement(f"""
             SELECT queue_partition_key
             FROM {{workflow_status}}
             WHERE queue_name = :queue
-                AND status = 'ENQUEUED'
+                AND {ENQUEUED}
                 AND queue_partition_key IS NOT NULL
             ORDER BY queue_partition_key
             LIMIT 1
@@ -60,7 +60,7 @@ PARTITIONS = statement(f"""
             SELECT queue_partition_key
             FROM {{workflow_status}}
             WHERE queue_name = :queue
-                AND status = 'ENQUEUED'
+                AND {ENQUEUED}
                 AND queue_partition_key > lane.partition_key
             ORDER BY queue_partition_key
             LIMIT 1
