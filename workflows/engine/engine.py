@@ -54,6 +54,7 @@ class Engine:
         side_lanes: int = SIDE_LANES,
         codec: Codec | None = None,
         incarnation: str | None = None,
+        after_task: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.registry = registry
@@ -67,13 +68,15 @@ class Engine:
             open_lane, clock, side_lanes=side_lanes, on_durable=self.notices.durable
         )
         self.slots = Slots(settings.slots)
-        self.threads = Threads("dboshub-workflow", MOST_THREADS)
+        self.threads = Threads("dboshub-workflow", MOST_THREADS, after_task)
         self.queries = Threads("dboshub-query", QUERY_THREADS)
         self.loop = Loop("dboshub-loop")
         self.incarnation = incarnation or new_incarnation()
         self.is_draining = False
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
+        # Told the queue of each execution that ended here, once its slot is free.
+        self.on_dismissed: Callable[[str | None], None] = lambda queue_name: None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._executions: dict[str, Execution] = {}
@@ -112,6 +115,7 @@ class Engine:
                 del self._executions[execution.workflow_id]
         self.slots.give_back(execution)
         self.waits.wake("result", execution.workflow_id)
+        self.on_dismissed(execution.queue_name)
 
     def running_on(self, queue_name: str, partition_key: str | None = None) -> int:
         """How many claimed workflows of a queue, or of one partition, run here; parked too."""

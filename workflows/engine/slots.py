@@ -9,7 +9,10 @@ from typing import Protocol
 
 
 class Holder(Protocol):
+    """What occupies a slot."""
+
     holds_slot: bool
+    queue_name: str | None
 
 
 class Slots:
@@ -19,7 +22,7 @@ class Slots:
     the limit for a moment: otherwise parents waiting for children could hold all the slots.
     """
 
-    def __init__(self, limit: int, on_free: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, limit: int, on_free: Callable[[Holder], None] = lambda holder: None) -> None:
         self.limit = limit
         self.on_free = on_free
         self._lock = threading.Lock()
@@ -44,7 +47,7 @@ class Slots:
                 return
             holder.holds_slot = False
             self._used -= 1
-        self.on_free()
+        self.on_free(holder)
 
     @contextmanager
     def given_back(self, holder: Holder) -> Iterator[None]:

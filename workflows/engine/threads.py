@@ -18,9 +18,12 @@ Task = Callable[[], None]
 class Threads:
     """As many threads as there is work, reused when idle. They never keep a process alive."""
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(
+        self, name: str, most: int, after_task: Callable[[], None] = lambda: None
+    ) -> None:
         self._name = name
         self._most = most
+        self._after_task = after_task
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
@@ -59,6 +62,7 @@ class Threads:
                 try:
                     # A context of its own: nothing a task sets is seen by the next one.
                     copy_context().run(task)
+                    self._after_task()
                 except BaseException:
                     logger.exception("engine.task_failed")
                 with self._lock:

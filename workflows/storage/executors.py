@@ -14,8 +14,14 @@ from workflows.engine.incarnations import PROTOCOL, ProcessIdentity
 from workflows.engine.leases import Sighting
 from workflows.storage.sql import Session, Statement
 
-# What statements here write as NOW and LIVE.
+# What statements here write as LIVE, OF_PROCESS and NOW.
 LIVE = "stopped_at IS NULL AND declared_dead_at IS NULL"
+_OF_PROCESS = """hostname = :hostname
+        AND pid = :pid
+        AND boot_id = :boot_id
+        AND pid_namespace = :pid_namespace
+        AND process_started = :process_started
+        AND LIVE"""
 _PG_NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
 _SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
@@ -34,7 +40,7 @@ class Executor:
 
 
 def _statement(sql: str) -> Statement:
-    sql = sql.replace("LIVE", LIVE)
+    sql = sql.replace("OF_PROCESS", _OF_PROCESS).replace("LIVE", LIVE)
     return Statement(
         postgres=sql.replace("NOW", _PG_NOW)
         .replace("JSON_LIST", "json_build_array")
@@ -99,15 +105,9 @@ BURY = _statement(
     """
     UPDATE {dboshub_executor}
     SET declared_dead_at = NOW, declared_dead_by = :by
-    WHERE hostname = :hostname
-        AND pid = :pid
-        AND boot_id = :boot_id
-        AND pid_namespace = :pid_namespace
-        AND process_started = :process_started
-        AND LIVE
+    WHERE OF_PROCESS
     """
 )
-
 STOP = _statement(
     """
     UPDATE {dboshub_executor}
@@ -115,6 +115,14 @@ STOP = _statement(
     WHERE incarnation = :incarnation AND LIVE
     """
 )
+STOP_PROCESS = _statement(
+    """
+    UPDATE {dboshub_executor}
+    SET stopped_at = NOW, busy = 0, activity = NULL
+    WHERE OF_PROCESS
+    """
+)
+LIVE_OF_PROCESS = _statement("SELECT incarnation FROM {dboshub_executor} WHERE OF_PROCESS")
 
 FORGET = _statement(
     """
@@ -181,6 +189,16 @@ def bury(session: Session, process: ProcessIdentity, *, by: str) -> int:
 def stop(session: Session, incarnation: str) -> None:
     """Record a clean end."""
     session.run(STOP, incarnation=incarnation)
+
+
+def live_of(session: Session, process: ProcessIdentity) -> list[str]:
+    """The live incarnations of a process."""
+    return [row[0] for row in session.all(LIVE_OF_PROCESS, **_process_params(process))]
+
+
+def stop_process(session: Session, process: ProcessIdentity) -> None:
+    """Record a clean end of all incarnations of a process."""
+    session.run(STOP_PROCESS, **_process_params(process))
 
 
 def forget(session: Session, *, kept_ms: int) -> int:

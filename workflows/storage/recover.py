@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from workflows.engine.incarnations import token_prefix
-from workflows.storage.executors import LIVE
+from workflows.engine.incarnations import ProcessIdentity, token_prefix
+from workflows.storage import executors
 from workflows.storage.sql import Row, Session, Statement
 
 BATCH = 1_000
@@ -32,7 +32,7 @@ _WORDS = {
             FROM {dboshub_executor}
             WHERE incarnation = substr(owner_xid, 5, 32) AND LIVE
         )""",
-    "LIVE": LIVE,
+    "LIVE": executors.LIVE,
 }
 # Oldest first, which is the order of the index on PENDING rows.
 _PENDING = """
@@ -152,7 +152,7 @@ def adoptable(
 
 
 def held_by(session: Session, incarnation: str, *, now: int) -> list[Owned]:
-    """The rows an incarnation owns and has had time to start."""
+    """The rows that an incarnation owns, and has had time to start."""
     return _owned(session.all(MINE, prefix=token_prefix(incarnation), before=now - SETTLED_MS))
 
 
@@ -174,6 +174,18 @@ def reenqueue(session: Session, owned: Iterable[Owned], *, now: int) -> int:
 def hand_back(session: Session, owned: Iterable[Owned], *, now: int) -> int:
     """Give up rows without counting an attempt: being stopped is not failing."""
     return _move(session, HAND_BACK, owned, now)
+
+
+def give_up(session: Session, process: ProcessIdentity, *, now: int) -> int:
+    """Hand back all that a process holds, and record its end: it will not do so itself."""
+    owned = [
+        each
+        for incarnation in executors.live_of(session, process)
+        for each in held_by(session, incarnation, now=now + SETTLED_MS)
+    ]
+    handed = hand_back(session, owned, now=now)
+    executors.stop_process(session, process)
+    return handed
 
 
 def _move(session: Session, statement: Statement, owned: Iterable[Owned], now: int) -> int:

@@ -1,0 +1,87 @@
+"""What ``DBOS(config=…)`` accepts, checked before anything is opened."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Required, TypedDict
+
+from workflows.engine.errors import DBOSInitializationError
+from workflows.engine.leases import Lease
+from workflows.engine.serialization import Serializer
+
+NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
+DEFAULT_POOL = 20
+
+
+class DBOSConfig(TypedDict, total=False):
+    """Only ``name`` is required; times are seconds.
+
+    ``executor_lease_sec`` and ``executor_heartbeat_sec`` say how soon others take over the work
+    of a process that died; ``max_executor_threads`` how many workflows run here at once.
+    """
+
+    name: Required[str]
+    system_database_url: str | None
+    dbos_system_schema: str | None
+    sys_db_pool_size: int | None
+    run_migrations: bool
+    use_listen_notify: bool | None
+    notification_listener_polling_interval_sec: float
+    scheduler_polling_interval_sec: float
+    max_executor_threads: int | None
+    application_version: str | None
+    executor_id: str | None
+    executor_lease_sec: float | None
+    executor_heartbeat_sec: float | None
+    enable_patching: bool | None
+    serializer: Serializer | None
+    log_level: str | None
+    console_log_level: str | None
+    run_admin_server: bool | None
+    admin_port: int | None
+
+
+REMOVED = {
+    "database_url": "name the system database: system_database_url",
+    "application_database_url": "transactions run on Django's own connection",
+    "conductor_key": "the dashboard and runworkers of this project replace Conductor",
+    "conductor_url": "the dashboard and runworkers of this project replace Conductor",
+    "system_database_engine": "give its URL: system_database_url",
+}
+
+
+def checked(config: DBOSConfig) -> dict[str, Any]:
+    """The configuration with its defaults filled in. Raises DBOSInitializationError."""
+    given = {key: value for key, value in dict(config).items() if value is not None}
+    _refuse_unknown(given)
+    name = given.get("name")
+    if not isinstance(name, str) or not NAME.match(name):
+        raise DBOSInitializationError(
+            f"the application name {name!r} must be 3 to 256 characters of a-z, 0-9, - and _"
+        )
+    lease = Lease.of_seconds(given.get("executor_lease_sec"), given.get("executor_heartbeat_sec"))
+    default_url = f"sqlite:///{name.replace('-', '_')}.sqlite"
+    return {
+        "system_database_url": default_url,
+        "dbos_system_schema": "dbos",
+        "sys_db_pool_size": DEFAULT_POOL,
+        "run_migrations": True,
+        "use_listen_notify": True,
+        "notification_listener_polling_interval_sec": 1.0,
+        "application_version": os.environ.get("DBOS__APPVERSION") or None,
+        "executor_id": os.environ.get("DBOS__VMID") or "local",
+        "max_executor_threads": 1_000,
+        "lease": lease,
+        **given,
+    }
+
+
+def _refuse_unknown(given: dict[str, Any]) -> None:
+    for key, advice in REMOVED.items():
+        if key in given:
+            raise DBOSInitializationError(f"{key} is not supported: {advice}")
+    unknown = sorted(set(given) - set(DBOSConfig.__annotations__))
+    if unknown:
+        known = ", ".join(sorted(DBOSConfig.__annotations__))
+        raise DBOSInitializationError(f"unknown configuration {', '.join(unknown)}; known: {known}")

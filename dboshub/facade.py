@@ -1,0 +1,106 @@
+"""The public class ``DBOS``: its parts come from the apps, its life cycle from here."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from dboshub.config import DBOSConfig, checked
+from queues.api import QueuesAPI
+from schedules.api import SchedulesAPI
+from workflows.api import WorkflowsAPI
+from workflows.engine.errors import DBOSException
+from workflows.engine.registry import registry
+
+logger = logging.getLogger("dboshub")
+
+GRACE_S = 5.0
+
+
+class DBOS(WorkflowsAPI, QueuesAPI, SchedulesAPI):
+    """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
+
+    There is one per process; constructing it again returns the first until ``destroy()``.
+    """
+
+    _instance: ClassVar[DBOS | None] = None
+    _runtime: ClassVar[Any] = None
+    config: dict[str, Any]
+
+    def __new__(cls, *, config: DBOSConfig) -> DBOS:
+        if DBOS._instance is None:
+            instance = super().__new__(cls)
+            instance.config = checked(config)
+            level = instance.config.get("log_level") or instance.config.get("console_log_level")
+            if level:
+                logging.getLogger("dboshub").setLevel(level.upper())
+            DBOS._instance = instance
+        return DBOS._instance
+
+    @classmethod
+    def launch(cls) -> None:
+        """Create or check the system database, recover, and start to work.
+
+        Raises DBOSInitializationError for a bad configuration and SchemaError for a database
+        that cannot be used. A second call only warns.
+        """
+        if cls._instance is None:
+            raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
+        if DBOS._runtime is not None:
+            logger.warning("DBOS is launched already")
+            return
+        from dboshub.lifecycle import Runtime
+
+        runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        try:
+            runtime.start()
+        except BaseException:
+            runtime.stop(completion_timeout=0, grace=0)
+            raise
+        DBOS._runtime = runtime
+
+    @classmethod
+    def destroy(
+        cls,
+        *,
+        destroy_registry: bool = False,
+        workflow_completion_timeout_sec: float = 0,
+        grace_period_sec: float = GRACE_S,
+    ) -> None:
+        """Stop everything; what is not finished is handed back, for others or the next launch.
+
+        Waits for running workflows up to `workflow_completion_timeout_sec`, then for running
+        steps up to `grace_period_sec`. Tolerates never having launched.
+        """
+        runtime, DBOS._runtime = DBOS._runtime, None
+        DBOS._instance = None
+        if runtime is not None:
+            runtime.stop(
+                completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec
+            )
+        cls.forget_queues()
+        if destroy_registry:
+            registry.clear()
+
+    @classmethod
+    def reset_system_database(
+        cls,
+        *,
+        system_database_url: str | None = None,
+        schema: str | None = None,
+        truncate: bool = False,
+    ) -> None:
+        """Drop the system database, or empty its tables: for tests, before ``launch()``.
+
+        Raises AssertionError after launch. Without a URL it needs a configured DBOS.
+        """
+        assert DBOS._runtime is None, "reset the system database before DBOS.launch()"
+        config = cls._instance.config if cls._instance is not None else {}
+        url = system_database_url or config.get("system_database_url")
+        if url is None:
+            logger.warning("nothing to reset: DBOS is not configured and no URL was given")
+            return
+        from workflows.storage.schema.reset import reset
+
+        reset(url, schema=schema or config.get("dbos_system_schema", "dbos"), truncate=truncate)
+
