@@ -93,7 +93,7 @@ def ties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     return int(request.param)
 
 
-@pytest.fixture(params=[1_000, 5], ids=["sets", "index lanes"])
+@pytest.fixture(params=[500, 5], ids=["sets", "index lanes"])
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a low limit no filter counts as a small set."""
     monkeypatch.setattr(routes, "SMALL", request.param)

@@ -13,9 +13,9 @@ SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", 
 MAIN = {
     "id": ("Id", "Id or its beginning"),
     "name": ("Name", "Exact, begins*, !not"),
-    "queue": ("Queue", ""),
-    "app": ("Application", ""),
-    "version": ("Version", ""),
+    "queue": ("Queue", "Any, or - for none"),
+    "app": ("Application", "Any"),
+    "version": ("Version", "Any"),
 }
 MORE = {
     "executor": ("Executor", ""),
@@ -49,6 +49,11 @@ class Field:
     value: str
     hint: str
     options: Sequence[str] = ()
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether a narrow page folds it away."""
+        return self.key not in ("id", "name")
 
 
 @dataclass(frozen=True, slots=True)

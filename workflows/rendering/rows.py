@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
 from workflows.selectors.rows import WorkflowRow
-from workflows.templatetags.hub import NOTHING, duration, icon, since, status, when
+from workflows.templatetags.hub import NOTHING, distance, duration, icon, since, status, when
 
 INTERNAL = ("_dbos_", "DBOS.")
 SHORT_VERSION = 12
@@ -90,7 +90,8 @@ def _duration(row: WorkflowRow) -> SafeString:
     if row.is_final:
         return duration(row.duration_ms)
     if row.status == "DELAYED":
-        return format_html('<span class="muted">{}</span>', when(row.delay_until_epoch_ms))
+        until = distance(row.delay_until_epoch_ms)
+        return format_html('<span class="muted">starts {}</span>', until)
     if row.is_waiting:
         return format_html('<span class="muted">waits {}</span>', since(row.created_at))
     return since(row.began_at)

@@ -58,6 +58,16 @@ class Lane(Protocol):
         """Read on by about `chunk` rows and give those that match, at most `want`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The ends of a chunk of an index, its size, and how many rows share its last `created_at`."""
+
+    first: int
+    last: int
+    size: int
+    ties: int
+
+
 @dataclass(slots=True)
 class IndexLane:
     """`where` is what an index on `created_at` serves; `conditions` are checked on its rows."""
@@ -67,35 +77,41 @@ class IndexLane:
     conditions: Sequence[Condition]
     position: Position | None = None
     is_done: bool = False
+    crowded_at: int | None = None
 
     def advance(self, session: Session, way: Way, *, want: int, chunk: int) -> list[WorkflowRow]:
         at = self.position
-        if at is not None and at.workflow_uuid and self._ties(session, at.created_at) > TIES:
+        beside = self._ties(session, at.created_at) if at is not None and at.workflow_uuid else 0
+        if at is not None and beside > TIES:
             return self._along_the_key(session, way, at, want, chunk)
-        last, size, ties = self._reach(session, way, chunk)
-        if not size:
-            self.is_done = True
-            return []
-        if ties <= TIES:
-            return self._take(session, way, want, until=last)
-        if at is None or last != at.created_at:
-            before = self._take(session, way, want, until=last - way.step)
-            if len(before) == want:
-                return before
-            self.position = Position(last, self.key)
-            return before
-        return self._along_the_key(session, way, at, want, chunk)
+        # The reach begins with the rows beside the position, of which some have been read.
+        reach = self._reach(session, way, chunk + beside)
+        if reach.ties <= TIES:
+            rows = self._take(session, way, want, until=reach.last) if reach.size else []
+            self.is_done = reach.size < chunk + beside and len(rows) < want
+            return rows
+        self.crowded_at = reach.last
+        rows = []
+        if reach.first != reach.last:
+            rows = self._take(session, way, want, until=reach.last - way.step)
+        if len(rows) < want:
+            start = Position(reach.last, self.key)
+            rows += self._along_the_key(session, way, start, want - len(rows), chunk)
+        return rows
 
-    def _reach(self, session: Session, way: Way, chunk: int) -> tuple[int, int, int]:
-        """Where `chunk` more rows of the index lead, how many there are, and how many tie there."""
+    def _reach(self, session: Session, way: Way, chunk: int) -> Reach:
+        """Where `chunk` more rows of the index lead, and how many tie there."""
         start = f"created_at {way.past}= :at" if self.position else ""
+        first = "MAX" if way is OLDER else "MIN"
         found = session.one(
             statement(
-                f"SELECT last, size, (SELECT COUNT(*) FROM (SELECT 1 FROM {{workflow_status}} "  # noqa: S608
+                "SELECT first, last, size, "
+                "(SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, 'created_at = last')} LIMIT :most) AS same) "
-                f"FROM (SELECT {way.last}(created_at) AS last, COUNT(*) AS size FROM ("
-                f"SELECT created_at FROM {{workflow_status}} {_where(self.where, start)} "
-                f"ORDER BY created_at {way.order} LIMIT :chunk) AS reach) AS ends"
+                f"FROM (SELECT {first}(created_at) AS first, {way.last}(created_at) AS last, "
+                "COUNT(*) AS size FROM (SELECT created_at FROM {workflow_status} "
+                f"{_where(self.where, start)} ORDER BY created_at {way.order} LIMIT :chunk"
+                ") AS reach) AS ends"
             ),
             **_params(self.where),
             **({"at": self.position.created_at} if self.position else {}),
@@ -103,19 +119,25 @@ class IndexLane:
             most=TIES + 1,
         )
         assert found is not None
-        return found[0], found[1], found[2]
+        return Reach(*found)
 
     def _ties(self, session: Session, created_at: int) -> int:
+        """How many rows share a `created_at`, up to one too many to sort."""
+        if self.crowded_at == created_at:
+            return TIES + 1
         found = session.one(
             statement(
-                "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "  # noqa: S608
+                "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, 'created_at = :at')} LIMIT :most) AS same"
             ),
             **_params(self.where),
             at=created_at,
             most=TIES + 1,
         )
-        return 0 if found is None else int(found[0])
+        assert found is not None
+        if found[0] > TIES:
+            self.crowded_at = created_at
+        return int(found[0])
 
     def _take(self, session: Session, way: Way, want: int, *, until: int) -> list[WorkflowRow]:
         """The matching rows up to and with `until`."""
@@ -141,7 +163,7 @@ class IndexLane:
         params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
         end = session.one(
             statement(
-                f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "  # noqa: S608
+                f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
                 f"FROM {{workflow_status}} {_where((), start)} "
                 f"ORDER BY workflow_uuid {way.order} LIMIT :chunk) AS reach"
             ),
@@ -175,7 +197,7 @@ class IndexLane:
         checked = [*self.conditions, *self.where] if tie else self.conditions
         found = session.all(
             statement(
-                f"WITH chunk AS MATERIALIZED (SELECT {COLUMNS} FROM {{workflow_status}} {where}) "  # noqa: S608
+                f"WITH chunk AS MATERIALIZED (SELECT {COLUMNS} FROM {{workflow_status}} {where}) "
                 f"SELECT {COLUMNS} FROM chunk {_where(checked, tie)} {way.order_by} LIMIT :want"
             ),
             **_params(self.where),
@@ -212,7 +234,7 @@ class SetLane:
                 after += f" AND (created_at {way.past} :at OR workflow_uuid {way.past} :after)"
         found = session.all(
             statement(
-                f"SELECT {COLUMNS} FROM {{workflow_status}} "  # noqa: S608
+                f"SELECT {COLUMNS} FROM {{workflow_status}} "
                 f"{_where(self.conditions, among, after)} {way.order_by} LIMIT :want"
             ),
             **_params(self.conditions),

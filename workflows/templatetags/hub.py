@@ -53,18 +53,17 @@ def status(token: str | None, note: str = "") -> SafeString:
 
 @register.simple_tag
 def when(ms: int | None, now: int | None = None) -> SafeString:
-    """A time: how long ago, and for whoever points at it or needs the log line, exactly when."""
+    """A time: how long ago and the time of day; in full for whoever points at it."""
     if ms is None:
         return NOTHING
-    now = now or now_ms()
-    return format_html(
-        '<time class="when" datetime="{}" title="{}"><span data-relative>{}</span>'
-        ' <span class="clock">{}</span></time>',
-        moments.iso(ms),
-        moments.absolute(ms),
-        moments.relative(ms, now),
-        moments.clock(ms, now),
-    )
+    clock = format_html(' <span class="clock">{}</span>', moments.clock(ms, now or now_ms()))
+    return _time(ms, now or now_ms(), clock)
+
+
+@register.simple_tag
+def distance(ms: int | None, now: int | None = None) -> SafeString:
+    """A time as its distance from now alone: `42 s ago`, `in 3 min`."""
+    return NOTHING if ms is None else _time(ms, now or now_ms(), SafeString())
 
 
 @register.simple_tag
@@ -104,6 +103,16 @@ def since(ms: int | None, now: int | None = None) -> SafeString:
 def thousands(number: int | None) -> str:
     """`12,345`."""
     return "" if number is None else f"{number:,}"
+
+
+def _time(ms: int, now: int, clock: SafeString) -> SafeString:
+    return format_html(
+        '<time class="when" datetime="{}" title="{}"><span data-relative>{}</span>{}</time>',
+        moments.iso(ms),
+        moments.absolute(ms),
+        moments.relative(ms, now),
+        clock,
+    )
 
 
 def now_ms() -> int:

@@ -1,0 +1,148 @@
+"""Each criterion means the same to the database and to Python, for any value and any row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.http import QueryDict
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.rows import insert
+from workflows.filters import IN_FLIGHT, STATUSES, TEXT_KEYS, Criteria, parse, text_condition
+from workflows.selectors.rows import COLUMNS, from_record, statement
+from workflows.storage.database import Database, open_database
+from workflows.storage.schema.migrate import migrate
+
+T0 = 1_700_000_000_000
+VALUES = ("", "a", "A", "ab", "a*", "!a", "-", "!-", "é", "a%b", "a_b", "\N{ROCKET}x", "x:y", "{t}")
+# What people type: a value from the table, a beginning of one, or anything at all.
+TYPED = st.one_of(
+    st.sampled_from(VALUES),
+    st.sampled_from(VALUES).map(lambda value: value[:1] + "*"),
+    st.sampled_from(VALUES).map(lambda value: f"!{value}"),
+    st.text(max_size=5),
+)
+QUERIES = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(TEXT_KEYS, TYPED),
+        "id": TYPED,
+        "status": st.lists(st.sampled_from([*STATUSES, "in_flight", "failed"]), max_size=3),
+        "since": st.integers(T0 - 2, T0 + 12).map(str),
+        "until": st.integers(T0 - 2, T0 + 12).map(str),
+        "top": st.sampled_from(["1", ""]),
+    },
+)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def varied(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A database whose rows hold every value in every text column, NULL among them."""
+    if request.param == "sqlite":
+        yield from filled(f"sqlite:///{tmp_path_factory.mktemp('filters') / 'rows.sqlite3'}")
+    else:
+        with request.getfixturevalue("postgres_server").fresh_database() as url:
+            yield from filled(url)
+
+
+def filled(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    migrate(database)
+    held = [None, *VALUES]
+    with database.writing() as session:
+        for number in range(60):
+            texts = {
+                column: held[(number * (at + 2) + at) % len(held)]
+                for at, column in enumerate(TEXT_KEYS.values())
+            }
+            insert(
+                session,
+                workflow_uuid=f"{VALUES[number % len(VALUES)]}{number}",
+                status=STATUSES[number % len(STATUSES)],
+                created_at=T0 + number % 10,
+                **texts,
+            )
+    yield database
+    database.close()
+
+
+def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str]]:
+    conditions = criteria.conditions()
+    params: dict[str, Any] = {}
+    for condition in conditions:
+        params |= condition.params
+    where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
+    with database.reading() as session:
+        everything = session.all(statement(f"SELECT {COLUMNS} FROM {{workflow_status}}"))
+        found = session.all(
+            statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"), **params
+        )
+    rows = map(from_record, everything)
+    return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(query=QUERIES)
+def test_sql_and_predicate_choose_the_same_rows(varied: Database, query: dict[str, Any]) -> None:
+    criteria = parse(QueryDict(urlencode(query, doseq=True)), now=T0)
+    by_database, by_python = both_ways(varied, criteria)
+    assert by_database == by_python
+
+
+@settings(max_examples=60, deadline=None)
+@given(key=st.sampled_from(sorted(TEXT_KEYS)), typed=TYPED.filter(lambda text: "\x00" not in text))
+def test_a_condition_and_its_negation_share_every_row_between_them(
+    varied: Database, key: str, typed: str
+) -> None:
+    def rows(value: str) -> set[str]:
+        return both_ways(varied, Criteria(texts=((key, value),)))[0]
+
+    everything = both_ways(varied, Criteria())[0]
+    plain = typed.lstrip("!") or "a"
+    assert rows(plain) | rows(f"!{plain}") == everything
+    assert not rows(plain) & rows(f"!{plain}")
+
+
+@given(query=QUERIES)
+def test_a_filter_survives_its_own_query_string(query: dict[str, Any]) -> None:
+    criteria = parse(QueryDict(urlencode(query, doseq=True)), now=T0)
+    again = parse(QueryDict(criteria.query()), now=T0)
+    assert again == criteria
+
+
+def test_a_beginning_tells_capitals_apart_as_python_does() -> None:
+    condition = text_condition("name", "Ab*")
+    row = type("Row", (), {"name": "abc"})
+    assert not condition.holds(row)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("15m", T0 - 900_000),
+        ("2 h", T0 - 7_200_000),
+        ("7d", T0 - 604_800_000),
+        ("2023-11-14T22:13:20", T0),
+        ("2023-11-14T23:13:20+01:00", T0),
+        (str(T0), T0),
+    ],
+)
+def test_times_are_read_as_people_write_them(written: str, meant: int) -> None:
+    assert parse(QueryDict(urlencode({"since": written})), now=T0).since == meant
+
+
+def test_what_makes_no_sense_is_named_and_left_out() -> None:
+    criteria = parse(QueryDict("since=yesterday&status=BOILING&status=ERROR"), now=T0)
+    assert criteria.since is None
+    assert criteria.statuses == ("ERROR",)
+    assert len(criteria.problems) == 2
+
+
+def test_a_group_stands_for_its_statuses() -> None:
+    assert parse(QueryDict("status=in_flight"), now=T0).statuses == IN_FLIGHT
