@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-GRACE_S = 30.0
+GRACE_S = 40.0
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
 PR_SET_PDEATHSIG = 1

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+APPS = ("dboshub", "workflows", "queues", "schedules")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -21,8 +22,9 @@ def _anchor(heading: str) -> str:
 
 
 def test_every_environment_variable_is_documented_and_no_other() -> None:
-    read = set(re.findall(r'"(DBOS(?:HUB)?_[A-Z_]+)"', _read("dboshub/settings.py")))
-    read -= {"DBOS_SYSTEM_DATABASE_ALIAS"}
+    reading = re.compile(r'env\.\w+\(\s*"(\w+)"')
+    files = [path for app in APPS for path in (ROOT / app).rglob("*.py")]
+    read = {name for path in files for name in reading.findall(path.read_text(encoding="utf-8"))}
     rows = re.compile(r"^\| `(DBOS(?:HUB)?_[A-Z_]+)`", re.MULTILINE)
     told = set(rows.findall(_read("docs/operating.md")))
     assert read == told
