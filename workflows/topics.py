@@ -72,7 +72,7 @@ def live_topic(
     ``filter`` is a list's query string (for kind "list", and "row" to learn what left the
     list), or a stream's key (kind "stream"); ``since`` is when the page looked (epoch ms).
     """
-    since = since if since is not None else int(time.time() * 1000) - SLACK_MS
+    since = (int(time.time() * 1000) if since is None else since) - SLACK_MS
     topic = Topic(
         kind=kind,
         # What is new in a list is counted from when a page looked: no two pages share it.

@@ -123,7 +123,7 @@ def test_statements_do_not_rise_with_viewers(
         writer.add(name)
     topics = [row("a"), Topic(kind="list", key="1"), Topic(kind="steps", key="a")]
     pages = [Page(watcher.hub, loop).show(*topics)]
-    eventually(lambda: len(pages[0].read()) == 2)
+    eventually(lambda: len(pages[0].read()) == 3)
     alone = per_tick(counting, watcher)
     for number in range(500):
         mine = Topic(kind="list", key=str(number), filter=f"name=n{number}")

@@ -19,15 +19,15 @@ from workflows.topics import SLACK_MS, Topic, viewer_of
 
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
 MOST = 1_000
-# Rows created about when a page looked: it may show some of them, and then does not count them.
+# Rows created or ended about when a page looked: it may show them, and then does not count them.
 MOST_DOUBTFUL = 200
 
 NEWEST = Statement(
-    f"SELECT {COLUMNS} FROM {{workflow_status}}"  # noqa: S608
+    f"SELECT {COLUMNS} FROM {{workflow_status}}"
     " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
 )
 ENDED = Statement(
-    f"SELECT {COLUMNS} FROM {{workflow_status}}"  # noqa: S608
+    f"SELECT {COLUMNS} FROM {{workflow_status}}"
     " WHERE completed_at >= :since ORDER BY completed_at DESC LIMIT :most"
 )
 
@@ -55,17 +55,17 @@ class News:
         if not self.criteria.matches(row) or not self.viewer.may_see(row.application_name):
             return
         if row.created_at >= self.since:
-            self._add(self.created, row.workflow_uuid)
-            if row.created_at < self.since + 2 * SLACK_MS and len(self.doubtful) < MOST_DOUBTFUL:
-                self.doubtful.add(row.workflow_uuid)
+            self._add(self.created, row.workflow_uuid, row.created_at)
         elif self.counts_ended and (row.completed_at or 0) >= self.since:
-            self._add(self.ended, row.workflow_uuid)
+            self._add(self.ended, row.workflow_uuid, row.completed_at or 0)
 
-    def _add(self, counted: set[str], workflow_id: str) -> None:
-        if len(counted) < MOST:
-            counted.add(workflow_id)
-        else:
+    def _add(self, counted: set[str], workflow_id: str, at: int) -> None:
+        if len(counted) >= MOST:
             self.is_capped = True
+            return
+        counted.add(workflow_id)
+        if at < self.since + 2 * SLACK_MS and len(self.doubtful) < MOST_DOUBTFUL:
+            self.doubtful.add(workflow_id)
 
     def facts(self) -> Facts:
         sizes = len(self.created), len(self.ended), self.is_capped
@@ -73,10 +73,11 @@ class News:
             "new": len(self.created),
             "changed": len(self.ended),
             "capped": self.is_capped,
-            "doubtful": sorted(self.doubtful),
+            "doubtful": sorted(self.doubtful & self.created),
+            "doubtful_changed": sorted(self.doubtful & self.ended),
         }
         # Nothing new is what a page shows that was just rendered: its digest is empty.
-        name = digest(sizes, body["doubtful"]) if any(sizes) else ""
+        name = digest(sizes, sorted(self.doubtful)) if any(sizes) else ""
         return Facts(digest=name, body=lambda shown: body)
 
 
