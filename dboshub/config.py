@@ -53,7 +53,7 @@ REMOVED = {
 
 def checked(config: DBOSConfig) -> dict[str, Any]:
     """The configuration with its defaults filled in. Raises DBOSInitializationError."""
-    given = {key: value for key, value in dict(config).items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in dict(config).items() if value is not None}
     _refuse_unknown(given)
     name = given.get("name")
     if not isinstance(name, str) or not NAME.match(name):

@@ -75,9 +75,7 @@ class DBOS(WorkflowsAPI, QueuesAPI, SchedulesAPI):
         runtime, DBOS._runtime = DBOS._runtime, None
         DBOS._instance = None
         if runtime is not None:
-            runtime.stop(
-                completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec
-            )
+            runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)
         cls.forget_queues()
         if destroy_registry:
             registry.clear()
@@ -103,4 +101,3 @@ class DBOS(WorkflowsAPI, QueuesAPI, SchedulesAPI):
         from workflows.storage.schema.reset import reset
 
         reset(url, schema=schema or config.get("dbos_system_schema", "dbos"), truncate=truncate)
-

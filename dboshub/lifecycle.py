@@ -19,6 +19,7 @@ from workflows.engine.engine import Engine, EngineSettings
 from workflows.engine.heart import Heart
 from workflows.engine.incarnations import ProcessIdentity, is_proven_dead, this_process
 from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
+from workflows.engine.ports import Storage
 from workflows.engine.records import TEMP_WORKFLOW, ClaimedWorkflow
 from workflows.engine.registry import Registry
 from workflows.engine.running import run_claimed
@@ -38,6 +39,7 @@ logger = logging.getLogger("dboshub")
 
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
 MOST_ACTIVITIES = 500
+SIDE_LANES = 4
 
 
 class Runtime:
@@ -192,9 +194,7 @@ class Runtime:
                 held = recover.held_by(
                     session, self.heart.incarnation, now=self.engine.clock.now_ms()
                 )
-                recover.hand_back(
-                    session, {*held, *owned}, now=self.engine.clock.now_ms()
-                )
+                recover.hand_back(session, {*held, *owned}, now=self.engine.clock.now_ms())
         except Exception as error:
             logger.warning("work was not handed back, others will take it over: %s", error)
 
@@ -252,15 +252,11 @@ def _engine(config: dict[str, Any], registry: Registry, database: Database) -> E
         executor_id=config["executor_id"],
         slots=config["max_executor_threads"],
     )
-    is_sqlite = isinstance(database, SqliteDatabase)
     return Engine(
         settings,
         registry=registry,
         clock=DatabaseClock(),
-        store=SqlStore(database),
-        open_lane=lambda: _lane(database),
-        # SQLite has one writer: a second lane would only wait for the first.
-        **({"side_lanes": 0} if is_sqlite else {}),
+        storage=_storage(database),
         codec=Codec(config.get("serializer")),
         after_task=_close_old_connections,
     )
@@ -272,11 +268,13 @@ def _version(config: dict[str, Any], registry: Registry) -> str:
     return registry.version(config["name"], library_version())
 
 
-def _lane(database: Database) -> PostgresLane | SqliteLane:
+def _storage(database: Database) -> Storage:
+    store = SqlStore(database)
     if isinstance(database, SqliteDatabase):
-        return SqliteLane(database)
+        # One writer: a second lane would only wait for the first.
+        return Storage(store, lambda: SqliteLane(database), side_lanes=0)
     assert isinstance(database, PostgresDatabase)
-    return PostgresLane(database)
+    return Storage(store, lambda: PostgresLane(database), side_lanes=SIDE_LANES)
 
 
 def _close_old_connections() -> None:

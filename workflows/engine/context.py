@@ -62,7 +62,7 @@ def workflow_frame(call: str) -> Frame:
 
 
 class FramedCall:
-    """The effect of calling user code in a frame: its outcome as a value, unless a BaseException."""
+    """The effect of calling user code in a frame: its outcome, unless it is a BaseException."""
 
     __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs")
 
@@ -103,7 +103,7 @@ class FramedCall:
         # Options set around the call are not for what the called code starts.
         tokens = [(FRAME, FRAME.set(self._frame)), (OPTIONS, OPTIONS.set(NO_OPTIONS))]
         if self._identity is not None:
-            tokens.append((IDENTITY, IDENTITY.set(self._identity)))  # type: ignore[arg-type]
+            tokens.append((IDENTITY, IDENTITY.set(self._identity)))
         return tokens  # type: ignore[return-value]
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
@@ -59,7 +59,7 @@ def workflow(
             program = call(engine(), Target(registered, receiver), args, kwargs)
             return drive(program) if registered.is_async else run(program)
 
-        return _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async)
+        return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))
 
     return decorate
 
@@ -75,7 +75,7 @@ def durable_step(
     timeout_seconds: float | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
-    """Register a function as a step: inside a workflow it runs once, recorded; elsewhere plainly."""
+    """Register a function as a step: recorded once inside a workflow, plain elsewhere."""
 
     def decorate(function: F) -> F:
         is_async = inspect.iscoroutinefunction(function)
@@ -98,7 +98,7 @@ def durable_step(
             return drive(program) if is_async else run(program)
 
         into.add_step(policy.name, begin, is_async=is_async)
-        return _marked(begin, STEP_MARK, policy.name, is_async=is_async)
+        return cast(F, _marked(begin, STEP_MARK, policy.name, is_async=is_async))
 
     return decorate
 

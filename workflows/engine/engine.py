@@ -15,9 +15,9 @@ from workflows.engine.clock import Clock
 from workflows.engine.errors import DBOSException
 from workflows.engine.execution import Execution
 from workflows.engine.incarnations import new_incarnation, token_prefix
-from workflows.engine.journal import SIDE_LANES, Journal
+from workflows.engine.journal import Journal
 from workflows.engine.notices import Notices
-from workflows.engine.ports import Lane, Store
+from workflows.engine.ports import Storage
 from workflows.engine.registry import Registry
 from workflows.engine.serialization import Codec
 from workflows.engine.slots import Slots
@@ -49,9 +49,7 @@ class Engine:
         *,
         registry: Registry,
         clock: Clock,
-        store: Store,
-        open_lane: Callable[[], Lane],
-        side_lanes: int = SIDE_LANES,
+        storage: Storage,
         codec: Codec | None = None,
         incarnation: str | None = None,
         after_task: Callable[[], None] = lambda: None,
@@ -59,13 +57,16 @@ class Engine:
         self.settings = settings
         self.registry = registry
         self.clock = clock
-        self.store = store
+        self.store = storage.store
         self.codec = codec or Codec()
         self.waits = Waits()
         self.notices = Notices(self.waits)
         self.notices.on_status = self._status_changed
         self.journal = Journal(
-            open_lane, clock, side_lanes=side_lanes, on_durable=self.notices.durable
+            storage.open_lane,
+            clock,
+            side_lanes=storage.side_lanes,
+            on_durable=self.notices.durable,
         )
         self.slots = Slots(settings.slots)
         self.threads = Threads("dboshub-workflow", MOST_THREADS, after_task)
@@ -123,7 +124,7 @@ class Engine:
             1
             for each in self.executions
             if each.queue_name == queue_name
-            and (partition_key is None or each.partition_key == partition_key)
+            and (partition_key is None or each.run.partition_key == partition_key)
         )
 
     def revoke(self, ids: Sequence[str], status: str | None) -> None:

@@ -59,9 +59,7 @@ def _set(
     )
 
 
-def get_event(
-    engine: Engine, workflow_id: str, key: str, timeout_seconds: float
-) -> Program[Any]:
+def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
     """Wait for an event, of a workflow that need not exist yet; None when it came not in time."""
     current = frame()
     if current is None or current.step is not None:
@@ -152,8 +150,7 @@ def _read_events(engine: Engine, workflow_id: str) -> Program[dict[str, Any]]:
 def _events_as_step(
     execution: Execution, step_id: int, workflow_id: str
 ) -> Program[dict[str, Any]]:
-    return (
-        yield from execution.run_inner(
-            step_id, GET_EVENTS, _read_events(execution.engine, workflow_id)
-        )
+    found: dict[str, Any] = yield from execution.run_inner(
+        step_id, GET_EVENTS, _read_events(execution.engine, workflow_id)
     )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,21 @@ HISTORY_CHUNK = 1_000
 PROOF_LASTS_S = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the row says of a run when it begins here."""
+
+    workflow_id: str
+    owner: str
+    name: str
+    identity: Identity
+    serialization: str | None = None
+    deadline_ms: int | None = None
+    has_history: bool = False
+    queue_name: str | None = None
+    partition_key: str | None = None
+
+
 class Execution:
     """Draws step ids and guards every durable call of one run."""
 
@@ -40,41 +56,24 @@ class Execution:
         "engine",
         "has_history",
         "holds_slot",
-        "identity",
-        "name",
         "owner",
-        "partition_key",
         "proved_at",
         "queue_name",
+        "run",
         "serialization",
         "waiting_for",
         "workflow_id",
     )
 
-    def __init__(
-        self,
-        engine: Engine,
-        workflow_id: str,
-        owner: str,
-        *,
-        name: str,
-        identity: Identity,
-        serialization: str | None = None,
-        deadline_ms: int | None = None,
-        has_history: bool = False,
-        queue_name: str | None = None,
-        partition_key: str | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, run: Run) -> None:
         self.engine = engine
-        self.workflow_id = workflow_id
-        self.owner = owner
-        self.name = name
-        self.identity = identity
-        self.serialization = serialization
-        self.deadline_ms = deadline_ms
-        self.has_history = has_history
-        self.queue_name = queue_name
-        self.partition_key = partition_key
+        self.run = run
+        self.workflow_id = run.workflow_id
+        self.owner = run.owner
+        self.serialization = run.serialization
+        self.deadline_ms = run.deadline_ms
+        self.has_history = run.has_history
+        self.queue_name = run.queue_name
         self.counter = 0
         self.proved_at = engine.clock.monotonic()
         self.holds_slot = False
@@ -132,7 +131,9 @@ class Execution:
 
     def _row(self) -> Program[tuple[str | None, str | None]]:
         store = self.engine.store
-        rows = yield self.engine.query(lambda: store.owners([self.workflow_id]))
+        rows: dict[str, tuple[str, str | None]] = yield self.engine.query(
+            lambda: store.owners([self.workflow_id])
+        )
         return rows.get(self.workflow_id, (None, None))
 
     def _refusal(self, status: str | None) -> BaseException:

@@ -26,7 +26,6 @@ logger = logging.getLogger("dboshub.journal")
 
 MOST_IN_GROUP = 256
 MOST_PENDING = 20_000
-SIDE_LANES = 4
 RETRY_FIRST_S, RETRY_MOST_S = 0.05, 5.0
 
 
@@ -38,7 +37,7 @@ class Journal:
         open_lane: Callable[[], Lane],
         clock: Clock,
         *,
-        side_lanes: int = SIDE_LANES,
+        side_lanes: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
     ) -> None:
         self._open_lane = open_lane

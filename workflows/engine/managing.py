@@ -133,9 +133,7 @@ def list_steps(
     """The recorded steps of a workflow, in order; none for an unknown one."""
 
     def act() -> list[StepInfo]:
-        found = engine.store.steps(
-            workflow_id, load_output=load_output, limit=limit, offset=offset
-        )
+        found = engine.store.steps(workflow_id, load_output=load_output, limit=limit, offset=offset)
         return [step_info(each, engine.codec) for each in found]
 
     return _as_step(engine, "DBOS.listWorkflowSteps", act)

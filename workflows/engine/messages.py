@@ -76,9 +76,7 @@ def _send_as_step(execution: Execution, step_id: int, write: SendWrite) -> Progr
     )
     if answer.verdict is Verdict.NOTHING:
         error = DBOSNonExistentWorkflowError("destination", write.destination)
-        yield from execution.commit(
-            execution.error_write(step_id, SEND, error, started_at=now)
-        )
+        yield from execution.commit(execution.error_write(step_id, SEND, error, started_at=now))
         raise error
 
 

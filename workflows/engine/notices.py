@@ -85,8 +85,6 @@ class Notices:
         self._there.set()
 
 
-
-
 def _notice(write: Write) -> Notice | None:
     match write:
         case SendWrite():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workflows.engine.records import Checkpoint, Ended
@@ -74,3 +75,12 @@ class Store(Protocol):
     def steps(
         self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
     ) -> list[Checkpoint]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """One system database as the engine uses it."""
+
+    store: Store
+    open_lane: Callable[[], Lane]
+    side_lanes: int  # how many writes may wait for locked rows at once

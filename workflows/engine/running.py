@@ -14,9 +14,10 @@ from workflows.engine.errors import (
     DBOSWorkflowConflictIDError,
     DBOSWorkflowFunctionNotFoundError,
 )
-from workflows.engine.execution import Execution
+from workflows.engine.execution import Execution, Run
 from workflows.engine.journal import Commit
-from workflows.engine.programs import Outcome, Program, drive, run
+from workflows.engine.programs import Outcome, Program, drive
+from workflows.engine.programs import run as block
 from workflows.engine.records import ClaimedWorkflow, Status
 from workflows.engine.registry import Target
 from workflows.engine.starting import Launched, Naming, Request, launch, request
@@ -25,7 +26,10 @@ from workflows.engine.writes import OutcomeWrite, Verdict
 
 
 def execute(
-    execution: Execution, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    execution: Execution,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Program[Any]:
     """Run a body to its end and record the outcome; share another's if ownership is lost.
 
@@ -35,7 +39,7 @@ def execute(
     engine.admit(execution)
     try:
         outcome: Outcome = yield FramedCall(
-            Frame(execution), function, args, kwargs, execution.identity
+            Frame(execution), function, args, kwargs, execution.run.identity
         )
         write, value = _outcome_write(execution, outcome)
         answer = yield Commit(engine.journal, write)
@@ -119,9 +123,7 @@ def start(
 def _start(engine: Engine, target: Target, asked: Request) -> Program[str]:
     launched = yield from launch(engine, asked)
     if launched.execution is not None:
-        run_in_background(
-            launched.execution, target, target.arguments(asked.args), asked.kwargs
-        )
+        run_in_background(launched.execution, target, target.arguments(asked.args), asked.kwargs)
     return launched.workflow_id
 
 
@@ -157,10 +159,9 @@ def run_in_background(
 
 def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
     """Run what the dispatcher claimed. What cannot be run is recorded as the row's ERROR."""
-    execution = Execution(
-        engine,
-        claimed.workflow_id,
-        claimed.owner,
+    run = Run(
+        workflow_id=claimed.workflow_id,
+        owner=claimed.owner,
         name=claimed.name,
         identity=Identity(
             claimed.authenticated_user,
@@ -173,6 +174,7 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         queue_name=claimed.queue_name,
         partition_key=claimed.partition_key,
     )
+    execution = Execution(engine, run)
     try:
         target = engine.registry.find(
             claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
@@ -208,7 +210,7 @@ def _fail(execution: Execution, error: Exception) -> None:
 
 def _quietly(engine: Engine, body: Program[Any]) -> None:
     try:
-        run(body)
+        block(body)
     except Exception:  # noqa: S110
         pass  # recorded as the workflow's outcome: whoever wants it awaits it
     except (JournalClosedError, BaseException) as stopped:

@@ -107,9 +107,7 @@ class Codec:
             return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name)
         return self.encode({"args": args, "kwargs": kwargs}, name)
 
-    def decode_args(
-        self, text: str, name: str | None
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def decode_args(self, text: str, name: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         value = self.decode(text, name)
         if name == PORTABLE:
             return tuple(value.get("positionalArgs") or ()), dict(value.get("namedArgs") or {})

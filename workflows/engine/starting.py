@@ -14,7 +14,7 @@ from workflows.engine.errors import (
     DBOSQueueDeduplicatedError,
     DBOSWorkflowIDInUseError,
 )
-from workflows.engine.execution import Execution
+from workflows.engine.execution import Execution, Run
 from workflows.engine.journal import Commit
 from workflows.engine.options import OPTIONS, StartOptions
 from workflows.engine.programs import Program
@@ -155,16 +155,15 @@ def _insert(engine: Engine, asked: Request) -> Program[Launched]:
         return Launched(asked.workflow_id, None)
     if asked.queue_name is not None:
         return Launched(asked.workflow_id, None)
-    execution = Execution(
-        engine,
-        asked.workflow_id,
-        token,
+    run = Run(
+        workflow_id=asked.workflow_id,
+        owner=token,
         name=asked.naming.name,
         identity=asked.identity,
         serialization=write.row.serialization,
         deadline_ms=write.row.workflow_deadline_epoch_ms,
     )
-    return Launched(asked.workflow_id, execution)
+    return Launched(asked.workflow_id, Execution(engine, run))
 
 
 def _start_write(engine: Engine, asked: Request, token: str) -> StartWrite:

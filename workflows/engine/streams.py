@@ -184,9 +184,7 @@ class Reader:
         status = yield from self._status()
         store = self._engine.store
         rows = yield self._engine.query(
-            lambda: store.stream(
-                self._workflow_id, self._key, offset=self._offset, limit=PREFETCH
-            )
+            lambda: store.stream(self._workflow_id, self._key, offset=self._offset, limit=PREFETCH)
         )
         self._ahead.extend((text, serialization) for _, text, serialization in rows)
         if not rows and status in TERMINAL:

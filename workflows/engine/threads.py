@@ -18,9 +18,7 @@ Task = Callable[[], None]
 class Threads:
     """As many threads as there is work, reused when idle. They never keep a process alive."""
 
-    def __init__(
-        self, name: str, most: int, after_task: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, name: str, most: int, after_task: Callable[[], None] = lambda: None) -> None:
         self._name = name
         self._most = most
         self._after_task = after_task

@@ -127,9 +127,7 @@ class Wakeups:
         assert self._line is not None
         while not self._over.is_set():
             try:
-                self._line.hear(
-                    self._connected, self._engine.notices.receive, self._over.is_set
-                )
+                self._line.hear(self._connected, self._engine.notices.receive, self._over.is_set)
             except Exception as error:
                 logger.info("the listener lost its connection and tries again: %s", error)
                 self._over.wait(1.0)

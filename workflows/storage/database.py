@@ -33,12 +33,16 @@ class Database(Protocol):
     def vendor(self) -> Vendor: ...
     def reading(self) -> AbstractContextManager[Session]:
         """An autocommit session: each statement stands alone."""
+
     def writing(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
+
     def connect(self) -> Connection:
         """A dedicated connection that the caller closes."""
+
     def change_counter(self) -> Callable[[], int] | None:
         """A cheap number that moves when another connection commits (SQLite), else None."""
+
     def close(self) -> None: ...
 
 

@@ -128,7 +128,7 @@ class ForkIdTaken(ValueError):
     """A workflow that is no fork of this source already has the new id."""
 
 
-def fork(
+def fork(  # noqa: PLR0913  # the public call has as many
     session: Session,
     source: str,
     *,

@@ -111,7 +111,7 @@ def _statement(
     if filters.get("offset"):
         page, params["offset"] = page + " OFFSET :offset", filters["offset"]
     return statement(
-        f"SELECT {columns}, {', '.join(payloads)} FROM {{workflow_status}} AS s{joins} {where}"  # noqa: S608
+        f"SELECT {columns}, {', '.join(payloads)} FROM {{workflow_status}} AS s{joins} {where}"
         f" ORDER BY s.created_at {order}, s.workflow_uuid {order}{page}"
     )
 

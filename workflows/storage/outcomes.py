@@ -28,12 +28,12 @@ TERMINAL = Statement(
         SELECT workflow_uuid
         FROM {{workflow_status}}
         WHERE workflow_uuid = ANY(:ids) AND {_IS_OVER}
-    """,  # noqa: S608
+    """,
     sqlite=f"""
         SELECT workflow_uuid
         FROM {{workflow_status}}
         WHERE workflow_uuid IN (SELECT value FROM json_each(:ids)) AND {_IS_OVER}
-    """,  # noqa: S608
+    """,
 )
 
 # Outcomes lie in workflow_output; older libraries wrote them into the row itself.
@@ -44,14 +44,14 @@ ENDED = Statement(
         FROM {{workflow_status}} AS s
         LEFT JOIN {{workflow_output}} AS o ON o.workflow_uuid = s.workflow_uuid
         WHERE s.workflow_uuid = ANY(:ids) AND {_IS_OVER}
-    """,  # noqa: S608
+    """,
     sqlite=f"""
         SELECT s.workflow_uuid, s.status, COALESCE(o.output, s.output),
             COALESCE(o.error, s.error), s.serialization
         FROM {{workflow_status}} AS s
         LEFT JOIN {{workflow_output}} AS o ON o.workflow_uuid = s.workflow_uuid
         WHERE s.workflow_uuid IN (SELECT value FROM json_each(:ids)) AND {_IS_OVER}
-    """,  # noqa: S608
+    """,
 )
 
 # Only its present owner's run is closed, never one that was resumed since.

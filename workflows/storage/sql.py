@@ -93,9 +93,7 @@ class Session:
 
     __slots__ = ("_execute", "_script", "dialect")
 
-    def __init__(
-        self, dialect: Dialect, execute: Execute, script: Callable[[str], object]
-    ) -> None:
+    def __init__(self, dialect: Dialect, execute: Execute, script: Callable[[str], object]) -> None:
         self.dialect = dialect
         self._execute = execute
         self._script = script

@@ -19,12 +19,12 @@ INSERT = Statement(
         INSERT INTO {{workflow_status}} ({_NAMES})
         VALUES ({_GIVEN.replace(":attributes", "CAST(:attributes AS jsonb)")})
         ON CONFLICT DO NOTHING
-    """,  # noqa: S608
+    """,
     sqlite=f"""
         INSERT INTO {{workflow_status}} ({_NAMES})
         VALUES ({_GIVEN})
         ON CONFLICT DO NOTHING
-    """,  # noqa: S608
+    """,
 )
 
 INSERT_INPUT = Statement(

@@ -20,7 +20,7 @@ Stream = tuple[str, str]
 def _by_ids(select: str, column: str = "workflow_uuid", rest: str = "") -> Statement:
     return Statement(
         postgres=f"{select} WHERE {column} = ANY(:ids) {rest}",
-        sqlite=f"{select} WHERE {column} IN (SELECT value FROM json_each(:ids)) {rest}",  # noqa: S608
+        sqlite=f"{select} WHERE {column} IN (SELECT value FROM json_each(:ids)) {rest}",
     )
 
 

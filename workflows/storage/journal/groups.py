@@ -63,7 +63,7 @@ STEPS = Statement(
     JOIN fence ON fence.workflow_uuid = given.id AND fence.owner_xid = given.owner
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
     RETURNING workflow_uuid, function_id
-    """  # noqa: S608
+    """
 )
 
 _NAMES = ", ".join(COLUMNS)
@@ -82,14 +82,14 @@ _INSERT_ROWS = f"""
             ON input.id = created.workflow_uuid
         ON CONFLICT (workflow_uuid) DO NOTHING
     )
-"""  # noqa: S608
+"""
 _GIVEN_ROWS = "SELECT * FROM json_populate_recordset(NULL::{workflow_status}, :rows)"
 
 STARTS = Statement(
     f"""
     WITH admitted AS MATERIALIZED ({_GIVEN_ROWS}), {_INSERT_ROWS}
     SELECT workflow_uuid FROM created
-    """  # noqa: S608
+    """
 )
 
 CHILDREN = Statement(
@@ -111,7 +111,7 @@ CHILDREN = Statement(
     JOIN created ON created.workflow_uuid = given.child_id
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
     RETURNING child_workflow_id
-    """  # noqa: S608
+    """
 )
 
 OUTCOMES = Statement(
@@ -145,7 +145,7 @@ OUTCOMES = Statement(
         error = excluded.error,
         retention_timestamp = excluded.retention_timestamp
     RETURNING workflow_uuid
-    """  # noqa: S608
+    """
 )
 
 Parameters = dict[str, Any]

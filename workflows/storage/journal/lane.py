@@ -63,4 +63,3 @@ class PostgresLane:
         if self._connection is None:
             self._connection = self._database.connect()
         return self._connection
-

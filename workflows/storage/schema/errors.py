@@ -1,9 +1,9 @@
 """Why a system database cannot be opened, each with the way out in its message.
 
-    SchemaError (a DBOSInitializationError)
-    ├── SchemaMissingError      there are no system tables yet
-    ├── SchemaTooOldError       a DBOS library older than this engine made them
-    └── SchemaColumnsError      columns this engine uses are not there
+SchemaError (a DBOSInitializationError)
+├── SchemaMissingError      there are no system tables yet
+├── SchemaTooOldError       a DBOS library older than this engine made them
+└── SchemaColumnsError      columns this engine uses are not there
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class SchemaColumnsError(SchemaError):
             else "so they were changed by hand or a migration was cut short: restore them"
         )
         super().__init__(
-            f"The system tables have schema version {version} but lack {', '.join(missing)}, {cause}"
+            f"The system tables have schema version {version} but lack "
+            f"{', '.join(missing)}, {cause}"
         )
         self.args = (version, newest, missing)
         self.version = version
