@@ -131,8 +131,11 @@ def parse(query: Query, *, now: int) -> Criteria:
 def text_condition(text_key: str, value: str, *, key: str = "") -> Condition:
     """A criterion on one text column, in the little language of TEXT_KEYS."""
     column, key = TEXT_KEYS[text_key], key or text_key
-    if value.startswith("!") and len(value) > 1:
-        return _negated(text_condition(text_key, value[1:], key=key), column)
+    said = value.lstrip("!")
+    if value.startswith("!") and said:
+        condition = text_condition(text_key, said, key=key)
+        # Two negations are none.
+        return _negated(condition) if (len(value) - len(said)) % 2 else condition
     if value == "-":
         return Condition(key, f"{column} IS NULL", {}, lambda row: getattr(row, column) is None)
     if value.endswith("*") and len(value) > 1:
@@ -159,11 +162,9 @@ def status_condition(statuses: Iterable[str]) -> Condition:
     return Condition("status", f"status IN ({names})", params, lambda row: row.status in wanted)
 
 
-def _negated(condition: Condition, column: str) -> Condition:
-    if condition.sql == f"{column} IS NULL":
-        sql = f"{column} IS NOT NULL"
-    else:
-        sql = f"({column} IS NULL OR NOT {condition.sql})"
+def _negated(condition: Condition) -> Condition:
+    # IS NOT TRUE, because NULL is not what was asked for either.
+    sql = f"({condition.sql}) IS NOT TRUE"
     return Condition(condition.key, sql, condition.params, lambda row: not condition.holds(row))
 
 

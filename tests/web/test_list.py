@@ -1,0 +1,256 @@
+"""The list of workflows over HTTP, as a browser without scripts sees it, and as htmx does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.support.rows import insert
+from workflows.connection import atomic, system_alias
+
+pytestmark = pytest.mark.django_db
+
+T0 = 1_700_000_000_000
+LIST = "/workflows/"
+
+
+@pytest.fixture(autouse=True)
+def fresh_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
+    client.force_login(make_user("ada", "workflows.view_workflow"))
+    return client
+
+
+def add(**values: Any) -> str:
+    with atomic() as session:
+        return insert(session, **values)
+
+
+def body(client: Client, address: str, **options: Any) -> str:
+    response = client.get(address, **options)
+    assert response.status_code == 200, response
+    return response.content.decode()
+
+
+def test_a_stranger_is_sent_to_the_door_and_back(client: Client) -> None:
+    response = client.get(LIST + "?status=ERROR")
+    assert response.status_code == 302
+    assert response["Location"] == "/login/?next=/workflows/%3Fstatus%3DERROR"
+
+
+def test_someone_without_the_permission_is_told_whom_to_ask(
+    client: Client, make_user: Callable[..., Any]
+) -> None:
+    add(workflow_uuid="secret-id", name="secret_name")
+    client.force_login(make_user("eve"))
+    response = client.get(LIST)
+    assert response.status_code == 403
+    said = response.content.decode()
+    assert "DBOSHub viewer" in said
+    assert "eve" in said
+    assert "secret" not in said
+
+
+def test_an_empty_database_says_what_will_appear(viewer: Client) -> None:
+    assert "No workflows yet" in body(viewer, LIST)
+
+
+def test_a_row_shows_its_facts_and_leads_to_its_page(viewer: Client) -> None:
+    workflow_id = "shop/order 1 \N{SPARKLES} <b>"
+    add(
+        workflow_uuid=workflow_id,
+        status="ERROR",
+        name="check<out>",
+        queue_name="mail",
+        application_name="shop",
+        application_version="v7",
+        created_at=T0,
+        started_at_epoch_ms=T0 + 1_000,
+        completed_at=T0 + 4_500,
+    )
+    page = body(viewer, LIST)
+    assert f'href="{reverse("workflows:detail", args=[workflow_id])}"' in page
+    for shown in (
+        "Failed",
+        "check&lt;out&gt;",
+        "mail",
+        "shop",
+        "v7",
+        "3.5 s",
+        "2023-11-14 22:13:20",
+    ):
+        assert shown in page, shown
+    assert "<b>" not in page.split("<tbody>")[1]
+
+
+def test_steps_and_internal_workflows_say_what_they_are(viewer: Client) -> None:
+    add(workflow_uuid="a", name="<temp>.charge_card", queue_name="_dbos_internal_queue")
+    add(workflow_uuid="b", name="_dbos_debouncer_workflow")
+    add(workflow_uuid="c", name=None)
+    page = body(viewer, LIST)
+    assert ">charge_card</a>" in page
+    assert ">step</span>" in page
+    assert page.count(">internal</span>") == 2
+    assert ">unnamed</a>" in page
+
+
+def test_pills_count_by_status_and_lead_to_it(viewer: Client) -> None:
+    for number, status in enumerate(("PENDING", "ENQUEUED", "ENQUEUED", "ERROR", "SUCCESS")):
+        add(workflow_uuid=str(number), status=status, queue_name="q")
+    page = " ".join(body(viewer, LIST).split())
+    assert "In flight <b>3</b>" in page
+    assert "Queued <b>2</b>" in page
+    assert "Failed <b>1</b>" in page
+    assert 'href="?status=ENQUEUED"' in page
+
+
+def test_a_filter_keeps_what_matches_and_says_so(viewer: Client) -> None:
+    add(workflow_uuid="kept", name="alpha", status="ERROR")
+    add(workflow_uuid="left", name="beta", status="ERROR")
+    page = body(viewer, LIST + "?status=ERROR&name=al*")
+    assert "kept" in page
+    assert "left" not in page.split("<tbody>")[1].split("</tbody>")[0]
+    assert 'value="al*"' in page
+    assert "Name: al*" in page
+
+
+def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
+    add(workflow_uuid="one", name="alpha")
+    page = body(viewer, LIST + "?name=absent")
+    assert "No workflow matches" in page
+    assert "Every row was looked at" in page
+
+
+def test_a_filter_that_makes_no_sense_is_named(viewer: Client) -> None:
+    page = body(viewer, LIST + "?status=BOILING&since=yesterday")
+    assert "There is no status &#x27;BOILING&#x27;" in page
+    assert "&#x27;yesterday&#x27; is no time" in page
+
+
+def test_a_plain_form_leads_to_the_address_without_its_empty_fields(viewer: Client) -> None:
+    response = viewer.get(LIST + "?id=&name=alpha&queue=&status=ERROR")
+    assert response["Location"] == LIST + "?status=ERROR&name=alpha"
+
+
+def test_older_and_newer_lead_through_every_row(viewer: Client) -> None:
+    for number in range(120):
+        add(workflow_uuid=f"w-{number:03}", created_at=T0 + number // 10)
+    seen: list[str] = []
+    address: str | None = LIST
+    while address:
+        response = viewer.get(address)
+        seen += [row.workflow_uuid for row in response.context["page"].rows]
+        address = f"{LIST}?{response.context['older']}" if response.context["older"] else None
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 120
+    assert "Newer" in response.content.decode()
+    back = viewer.get(f"{LIST}?{response.context['newer']}")
+    assert [row.workflow_uuid for row in back.context["page"].rows] == seen[50:100]
+
+
+def test_an_exact_id_goes_to_its_page(viewer: Client) -> None:
+    add(workflow_uuid="shop/order 1")
+    detail = reverse("workflows:detail", args=["shop/order 1"])
+    for key in ("id", "q"):
+        assert viewer.get(LIST, {key: " shop/order 1 "})["Location"] == detail
+    asked_by_htmx = viewer.get(LIST, {"id": "shop/order 1"}, headers={"HX-Request": "true"})
+    assert asked_by_htmx["HX-Redirect"] == detail
+
+
+def test_a_step_of_a_workflow_in_the_search_box_leads_to_the_workflow(viewer: Client) -> None:
+    add(workflow_uuid="order-1")
+    found = viewer.get(LIST, {"q": "order-1-3"})
+    assert found["Location"] == reverse("workflows:detail", args=["order-1"])
+
+
+def test_the_search_box_falls_back_on_ids_that_begin_so_and_then_on_names(viewer: Client) -> None:
+    add(workflow_uuid="order-1", name="checkout")
+    assert viewer.get(LIST, {"q": "ord"})["Location"] == LIST + "?id=ord"
+    assert viewer.get(LIST, {"q": "check"})["Location"] == LIST + f"?name={quote('check*')}"
+    assert viewer.get(LIST, {"q": ""})["Location"] == LIST
+
+
+def test_htmx_gets_the_listing_alone_and_the_clean_address(viewer: Client) -> None:
+    add(workflow_uuid="one")
+    address = LIST + "?name=&queue=&status=SUCCESS"
+    response = viewer.get(address, headers={"HX-Request": "true"})
+    said = response.content.decode()
+    assert said.strip().startswith('<div id="listing"')
+    assert "<html" not in said
+    assert response["HX-Push-Url"] == LIST + "?status=SUCCESS"
+    assert "HX-Request" in response["Vary"]
+
+
+def test_history_restored_by_htmx_gets_the_whole_page(viewer: Client) -> None:
+    headers = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+    assert "<html" in body(viewer, LIST, headers=headers)
+
+
+def test_every_row_carries_a_topic_to_follow(viewer: Client) -> None:
+    add(workflow_uuid="one")
+    table = body(viewer, LIST).split("<tbody>")[1]
+    assert 'data-kind="row" data-key="one"' in table
+    assert 'data-cell="status"' in table
+
+
+def test_a_page_takes_as_many_statements_with_fifty_rows_as_with_one(viewer: Client) -> None:
+    def statements(address: str) -> int:
+        cache.clear()
+        with CaptureQueriesContext(connections[system_alias()]) as queries:
+            body(viewer, address)
+        return len(queries)
+
+    add(workflow_uuid="first", status="ERROR")
+    few = statements(LIST), statements(LIST + "?status=ERROR")
+    for number in range(60):
+        add(workflow_uuid=f"w-{number}", status="ERROR", created_at=T0 + number)
+    assert (statements(LIST), statements(LIST + "?status=ERROR")) == few
+    # Session, user, two for permissions; two for the rows; one each for counts and suggestions.
+    assert max(few) <= 8
+
+
+def test_counts_and_suggestions_are_shared_for_a_moment(viewer: Client) -> None:
+    add(workflow_uuid="one")
+    body(viewer, LIST)
+    with CaptureQueriesContext(connections[system_alias()]) as queries:
+        body(viewer, LIST)
+    assert not [query for query in queries if "UNION ALL" in query["sql"]]
+
+
+def test_a_database_that_does_not_answer_leaves_a_page_that_says_so(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        raise OperationalError("canceling statement due to statement timeout\nCONTEXT: secret")
+
+    monkeypatch.setattr("workflows.selectors.listing.Lister.after", refuse)
+    response = viewer.get(LIST + "?name=alpha")
+    said = response.content.decode()
+    assert response.status_code == 503
+    assert "The database did not answer" in said
+    assert "statement timeout" in said
+    assert "secret" not in said
+    assert 'value="alpha"' in said
+
+
+def test_no_page_carries_inline_code_or_style(viewer: Client) -> None:
+    add(workflow_uuid="one")
+    for address in (LIST, LIST + "?name=zzz", "/nowhere"):
+        said = viewer.get(address).content.decode()
+        assert " style=" not in said
+        assert "<style" not in said
+        assert not re.search(r"<[^>]*\son\w+=", said)
+        assert "<script>" not in said
