@@ -1,0 +1,124 @@
+"""Run workflows in this process, or in several, until told to stop."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dboshub import env
+from dboshub.stopping import StopRequests
+from dboshub.supervisor import supervise
+from dboshub.workers import configuration, import_workflows
+from workflows.connection import atomic
+from workflows.engine.incarnations import ProcessIdentity, this_process
+from workflows.storage import executors, recover
+from workflows.system_tables import now_ms
+
+# Beyond the grace period: for what destroy() does after the last workflow has stopped.
+FLUSH_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Run workflows: those of every installed app's workflows.py, and of --import modules."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queues", help="serve only these queues: a,b")
+        parser.add_argument("--threads", type=_positive, help="workflows to run at once")
+        parser.add_argument("--processes", type=_positive, default=1, help="processes to run")
+        parser.add_argument(
+            "--import", dest="modules", action="append", default=[], metavar="MODULE",
+            help="import this module, too; repeatable, also by DBOSHUB_IMPORT=a,b",
+        )  # fmt: skip
+        parser.add_argument(
+            "--grace", type=float, default=25.0, metavar="SECONDS",
+            help="time to finish running workflows in when stopped",
+        )  # fmt: skip
+        parser.add_argument(
+            "--adopt-executor", action="append", default=[], metavar="ID",
+            help="take over the running workflows of this executor, which must be dead",
+        )  # fmt: skip
+        parser.add_argument("--child", action="store_true", help="stop when standard input ends")
+
+    def handle(self, **options: Any) -> None:
+        stop = StopRequests()
+        stop.on_signals()
+        if options["processes"] > 1:
+            self._supervise(options, stop)
+            return
+        if options["child"]:
+            stop.on_end_of_input()
+        self._work(options, stop)
+
+    def _supervise(self, options: dict[str, Any], stop: StopRequests) -> None:
+        self._adopt(options["adopt_executor"])
+        command = [sys.executable, sys.argv[0], "runworkers", "--child"]
+        command += [f"--grace={options['grace']}"]
+        command += [f"--queues={options['queues']}"] if options["queues"] is not None else []
+        command += [f"--threads={options['threads']}"] if options["threads"] else []
+        command += [f"--import={module}" for module in options["modules"]]
+        self.stdout.write(f"Running {options['processes']} worker processes.")
+        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_bury)
+
+    def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
+        from dboshub import DBOS
+
+        DBOS(config=configuration(threads=options["threads"]))
+        if options["queues"] is not None:
+            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
+        try:
+            import_workflows([*env.words("DBOSHUB_IMPORT"), *options["modules"]])
+        except ImportError as error:
+            raise CommandError(f"cannot import {error.name}: {error}") from error
+        DBOS.launch()
+        self._adopt(options["adopt_executor"])
+        self.stdout.write(f"Worker {os.getpid()} runs workflows.")
+        stop.wait()
+        self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
+        self._end(DBOS, options["grace"], stop)
+
+    def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
+        """Destroy within the grace period; after it, or a second signal, hand back at once."""
+        ended = threading.Event()
+
+        def destroy() -> None:
+            try:
+                dbos.destroy(grace_period_sec=grace)
+                ended.set()
+            finally:
+                stop.ask()
+
+        threading.Thread(target=destroy, name="dboshub-destroy", daemon=True).start()
+        stop.wait(grace + FLUSH_SECONDS)
+        if ended.is_set():
+            return
+        with atomic() as session:
+            given = recover.give_up(session, this_process(), now=now_ms())
+        self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
+        self.stdout.flush()
+        # User code may block its thread for ever, and nothing that it does is recorded now.
+        os._exit(0)
+
+    def _adopt(self, executor_ids: list[str]) -> None:
+        for executor_id in executor_ids:
+            with atomic() as session:
+                adopted = recover.adopt_executor(
+                    session, executor_id, application=configuration()["name"], now=now_ms()
+                )
+            self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
+
+
+def _bury(process: ProcessIdentity) -> None:
+    with atomic() as session:
+        executors.bury(session, process, by=f"supervisor {os.getpid()}")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number

@@ -1,0 +1,32 @@
+"""What a worker process needs to know: its configuration, and the code that it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
+
+from dboshub import env
+
+
+def configuration(*, threads: int | None = None) -> dict[str, Any]:
+    """The config of the engine as this Django project has it; DBOS_CONFIG has the last word."""
+    config: dict[str, Any] = {
+        "name": env.text("DBOS_APP_NAME", "dboshub"),
+        "system_database_url": settings.DBOS_SYSTEM_DATABASE_URL,
+        "dbos_system_schema": settings.DBOS_SYSTEM_SCHEMA,
+    }
+    config |= getattr(settings, "DBOS_CONFIG", {})
+    if threads is not None:
+        config["max_executor_threads"] = threads
+    return config
+
+
+def import_workflows(modules: Iterable[str]) -> None:
+    """Import the `workflows` module of every installed app that has one, then those named."""
+    autodiscover_modules("workflows")
+    for module in modules:
+        import_module(module)
