@@ -37,6 +37,7 @@ interop: dev ## Share one database with the dbos library, in both directions
 
 bench: dev ## Compare steps per second and queue latency with the dbos library
 	$(PYTHON) -m bench.steps $(ARGS)
+	$(PYTHON) -m bench.latency
 
 bench-pages: dev ## Measure the workflow list over a million rows
 	$(PYTHON) -m bench.pages $(ARGS)
