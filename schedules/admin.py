@@ -1,0 +1,21 @@
+"""Schedules in the admin: to look at, without the payload that each run is given."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from schedules.models import Schedule
+from workflows.admin_base import ReadOnlyAdmin
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    permission = "schedules.view_schedule"
+    payloads = ("context",)
+    list_display = (
+        *("schedule_name", "workflow_name", "schedule", "cron_timezone", "status"),
+        *("last_fired_at", "queue_name", "application_name"),
+    )
+    search_fields = ("schedule_name__exact",)
+    search_help_text = "A whole schedule name"
+    ordering = ("schedule_name",)

@@ -1,0 +1,62 @@
+"""Workflows, executors, versions and the audit log in the admin: to look at, never to edit."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import reverse
+
+from workflows.admin_base import ReadOnlyAdmin, when
+from workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ReadOnlyAdmin):
+    """The raw row; the page that "View on site" leads to says what it means."""
+
+    payloads = ("inputs", "output", "error", "request", "attributes")
+    list_display = (
+        *("workflow_uuid", "name", "status", "queue_name", "application_name"),
+        when("created_at", "created"),
+    )
+    list_filter = ("status",)
+    search_fields = ("workflow_uuid__exact",)
+    search_help_text = "A whole workflow id"
+    ordering = ("-created_at", "-workflow_uuid")
+
+    def view_on_site(self, obj: Workflow) -> str:
+        return reverse("workflows:detail", args=[obj.workflow_uuid])
+
+
+@admin.register(Executor)
+class ExecutorAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("executor_id", "application_name", "application_version", "hostname", "pid", "busy"),
+        when("last_beat_at", "last beat"),
+        when("stopped_at", "stopped"),
+        when("declared_dead_at", "declared dead"),
+    )
+    payloads = ("functions", "activity")
+    ordering = ("-registered_at", "-incarnation")
+
+
+@admin.register(ApplicationVersion)
+class ApplicationVersionAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("version_name", "application_name"),
+        when("version_timestamp", "latest since"),
+        when("created_at", "first launched"),
+    )
+    ordering = ("-version_timestamp", "-version_id")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    permission = "workflows.view_auditevent"
+    list_display = (
+        when("at", "at"),
+        *("username", "action", "target_kind", "target", "outcome", "reason"),
+    )
+    list_filter = ("outcome",)
+    search_fields = ("target__exact", "username__exact")
+    search_help_text = "A whole target or user name"
+    ordering = ("-at", "-id")

@@ -1,0 +1,75 @@
+"""What the admin's pages over the system tables share: read-only, bounded, times in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from workflows.moments import absolute
+
+MOST_ROWS = 1_000
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages through the first rows of a table that may hold millions: none is counted beyond."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_ROWS].count())
+
+
+class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list whose cost does not grow with its table: no totals, no free sorting."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    sortable_by = ()
+    list_per_page = 50
+    list_max_show_all = MOST_ROWS
+
+
+class ReadOnlyAdmin(BoundedAdmin):
+    """A table that only the engine writes. `payloads` are not even read from the database."""
+
+    permission = "workflows.view_workflow"
+    payloads: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*self.payloads)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        names = [field.name for field in self.model._meta.concrete_fields]
+        return [name for name in names if name not in self.payloads]
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm(self.permission)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def when(field: str, title: str) -> Callable[[Any], str]:
+    """A column that shows epoch milliseconds as a time."""
+
+    @admin.display(description=title)
+    def shown(row: Model) -> str:
+        value = getattr(row, field)
+        return "-" if value is None else absolute(value)
+
+    return shown
