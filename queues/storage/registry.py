@@ -6,15 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from queues.engine.directory import OnConflict
 from queues.engine.settings import QueueSettings
 from queues.storage.fragments import OURS
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from workflows.engine.errors import DBOSException
 from workflows.storage.sql import Session, Statement
-
-OnConflict = Literal["update_if_latest_version", "always_update", "never_update"]
 
 _VALUES = """
     concurrency = :concurrency,

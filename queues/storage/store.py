@@ -1,13 +1,15 @@
-"""The dispatcher's and the duties' port on a system database."""
+"""The ports of the dispatcher, the duties and the public API on a system database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from queues.engine.directory import OnConflict
 from queues.engine.ports import Claim, Survey
 from queues.engine.settings import QueueSettings
-from queues.storage import claim, delayed, notify, probe, turns
+from queues.storage import claim, delayed, notify, probe, registry, turns
+from workflows.engine.clock import Clock
 from workflows.engine.records import ClaimedWorkflow
 from workflows.storage.database import Database
 from workflows.storage.sql import Session
@@ -70,3 +72,44 @@ class QueueStore:
         if self._database.vendor == "postgresql":
             return self._database.reading()
         return self._database.writing()
+
+
+class RegistryStore:
+    """The table of queues, written in the name of one version of one application."""
+
+    def __init__(self, database: Database, clock: Clock, *, application: str, version: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._registrar = registry.Registrar(application, version)
+
+    def register(self, settings: QueueSettings, on_conflict: OnConflict) -> None:
+        with self._database.writing() as session:
+            registry.register(
+                session,
+                self._registrar,
+                settings,
+                on_conflict=on_conflict,
+                now=self._clock.now_ms(),
+            )
+
+    def declare(self, settings: QueueSettings) -> None:
+        with self._database.writing() as session:
+            registry.declare(session, self._registrar, settings, now=self._clock.now_ms())
+
+    def retrieve(self, name: str) -> QueueSettings | None:
+        with self._database.reading() as session:
+            return registry.retrieve(session, name)
+
+    def list_queues(self, applications: Sequence[str] | None) -> list[QueueSettings]:
+        with self._database.reading() as session:
+            return registry.list_queues(
+                session, application=self._registrar.application, applications=applications
+            )
+
+    def update(self, settings: QueueSettings) -> bool:
+        with self._database.writing() as session:
+            return registry.update(session, settings, now=self._clock.now_ms())
+
+    def delete(self, name: str) -> None:
+        with self._database.writing() as session:
+            registry.delete(session, name)
