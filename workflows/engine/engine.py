@@ -76,8 +76,6 @@ class Engine:
         self.is_draining = False
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
-        # Told the queue of each execution that ended here, once its slot is free.
-        self.on_dismissed: Callable[[str | None], None] = lambda queue_name: None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._executions: dict[str, Execution] = {}
@@ -116,7 +114,6 @@ class Engine:
                 del self._executions[execution.workflow_id]
         self.slots.give_back(execution)
         self.waits.wake("result", execution.workflow_id)
-        self.on_dismissed(execution.queue_name)
 
     def running_on(self, queue_name: str, partition_key: str | None = None) -> int:
         """How many claimed workflows of a queue, or of one partition, run here; parked too."""
