@@ -62,10 +62,9 @@ def _lanes(
     if status in FAILED:
         served = _literal(f"status = '{status}' AND {FAILED_INDEX}")
         return [IndexLane(status, [served, *times], others)]
-    queue = criteria.plain("queue")
-    served = QUEUED if status == "ENQUEUED" else "status = 'DELAYED'"
+    waiting = QUEUED if status == "ENQUEUED" else "status = 'DELAYED'"
     order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
-    narrowed, params = _narrowed(served, queue)
+    narrowed, params = _narrowed(waiting, criteria.plain("queue"))
     ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
     if ids is not None:
         return [SetLane(status, ids, [*times, *others])]

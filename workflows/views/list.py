@@ -16,19 +16,19 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
-from workflows.connection import reading
 from workflows.filters import Criteria, parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
 from workflows.live.rows import row_digest
 from workflows.rendering.filterbar import FilterBar, filter_bar
 from workflows.rendering.rows import row_cells
-from workflows.selectors.counts import Count, counts
+from workflows.selectors.counts import counts
 from workflows.selectors.facets import facets
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.rows import row
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.storage.sql import Session
 from workflows.topics import live_topic
+from workflows.views.reads import bounded_reading
 
 COUNTS_S = 2
 FACETS_S = 60
@@ -42,29 +42,42 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     now = int(time.time() * 1_000)
     criteria = parse(request.GET, now=now)
     viewer = viewer_for(request.user)
-    address = reverse("workflows:list")
-    if "q" in request.GET:
-        with reading() as session:
-            return _go(request, jump(session, request.GET["q"].strip(), viewer))
-    if not request.htmx and "" in request.GET.dict().values():
+    if not request.htmx and "q" not in request.GET and "" in request.GET.dict().values():
         # A plain form also sends its empty fields: the address people share has none.
-        return redirect(f"{address}?{criteria.query()}".rstrip("?"))
-    context = {"section": "workflows", "criteria": criteria, "query": criteria.query()}
+        return redirect(_address(criteria, {}))
+    context: dict[str, object] = {"section": "workflows", "criteria": criteria}
+    context["query"] = criteria.query()
     try:
-        with reading() as session:
-            if criteria.id and row(session, criteria.id, viewer=viewer):
-                return _go(request, reverse("workflows:detail", args=[criteria.id]))
+        with bounded_reading() as session:
+            goal = _goal(session, request, criteria, viewer)
+            if goal:
+                return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
             page = _page(session, criteria, viewer, request.GET)
-            bar = _bar(session, criteria, viewer)
+            context["bar"] = _bar(session, criteria, viewer)
     except DatabaseError as error:
-        context |= {"failure": str(error).split("\n", 1)[0], "bar": filter_bar(criteria, {}, {})}
+        context["bar"] = filter_bar(criteria, {}, {})
+        context["failure"] = str(error).split("\n", 1)[0]
         return render(request, _template(request), context, status=503)
-    context |= {"page": page, "bar": bar, "rows": _rows(request, page, criteria, now)}
-    context["live_list"] = live_topic(request, "list", filter=criteria.query(), since=now)
-    context["older"] = criteria.query(after=page.older) if page.older else ""
-    context["newer"] = criteria.query(before=page.newer) if page.newer else ""
+    context |= {
+        "page": page,
+        "rows": _rows(request, page, criteria, now),
+        "live_list": live_topic(request, "list", filter=criteria.query(), since=now),
+        "older": criteria.query(after=page.older) if page.older else "",
+        "newer": criteria.query(before=page.newer) if page.newer else "",
+    }
     response = render(request, _template(request), context)
     return push_url(response, _address(criteria, request.GET)) if request.htmx else response
+
+
+def _goal(
+    session: Session, request: HtmxHttpRequest, criteria: Criteria, viewer: Viewer
+) -> str | None:
+    """The page that a search or a whole id asks for instead of the list."""
+    if "q" in request.GET:
+        return jump(session, request.GET["q"].strip(), viewer)
+    if criteria.id and row(session, criteria.id, viewer=viewer):
+        return reverse("workflows:detail", args=[criteria.id])
+    return None
 
 
 def jump(session: Session, wanted: str, viewer: Viewer) -> str:
@@ -72,15 +85,11 @@ def jump(session: Session, wanted: str, viewer: Viewer) -> str:
     for candidate in (wanted, wanted.rpartition("-")[0]):
         if candidate and row(session, candidate, viewer=viewer):
             return reverse("workflows:detail", args=[candidate])
-    begins = Lister(session, Criteria(id=wanted), viewer, size=1).first() if wanted else None
-    query = {"id": wanted} if begins is None or begins.rows else {"name": f"{wanted}*"}
-    return (
-        f"{reverse('workflows:list')}?{urlencode(query)}" if wanted else reverse("workflows:list")
-    )
-
-
-def _go(request: HtmxHttpRequest, address: str) -> HttpResponse:
-    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+    if not wanted:
+        return reverse("workflows:list")
+    by_id = Lister(session, Criteria(id=wanted), viewer, size=1).first()
+    query = {"id": wanted} if by_id.rows else {"name": f"{wanted}*"}
+    return f"{reverse('workflows:list')}?{urlencode(query)}"
 
 
 def _template(request: HtmxHttpRequest) -> str:
@@ -97,13 +106,11 @@ def _bar(session: Session, criteria: Criteria, viewer: Viewer) -> FilterBar:
     """Counts and suggestions are the same for all viewers of one scope, so they share them."""
     scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
     scope = f"{scope} {viewer.unclaimed}".encode().hex()
-    counted: dict[str, Count] = cache.get_or_set(
-        f"counts-{scope}", lambda: counts(session, viewer=viewer), COUNTS_S
-    )
-    suggested: dict[str, list[str]] = cache.get_or_set(
+    counted = cache.get_or_set(f"counts-{scope}", lambda: counts(session, viewer=viewer), COUNTS_S)
+    suggested = cache.get_or_set(
         f"facets-{scope}", lambda: facets(session, viewer=viewer), FACETS_S
     )
-    return filter_bar(criteria, counted, suggested)
+    return filter_bar(criteria, counted or {}, suggested or {})
 
 
 def _rows(
