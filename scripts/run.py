@@ -97,7 +97,7 @@ def children(options: argparse.Namespace) -> list[Child]:
     web += ["--websocket_timeout", "-1", "dboshub.asgi:application"]
     worker = [*MANAGE, "runworkers"]
     if not options.no_demo:
-        worker += ["--import", "dboshub.demo"]
+        worker += ["--import", "dboshub.demo.pace"]
     return [Child("web server", web), Child("worker", worker)]
 
 

@@ -1,4 +1,7 @@
-"""The gentle pace: every twenty seconds one of the stories begins, each in its turn."""
+"""The gentle pace: every twenty seconds one of the stories begins, each in its turn.
+
+Importing this brings all of the demo, the heartbeat's own schedule included.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ from collections.abc import Callable
 from datetime import datetime
 
 from dboshub import DBOS
+from dboshub.demo import heartbeat
 from dboshub.demo.carrier import track_parcel
 from dboshub.demo.checkout import checkout, pay
 from dboshub.demo.items import process_items
 from dboshub.demo.ledger import ledger
 from dboshub.demo.pipeline import measure_summits
 from dboshub.demo.publisher import publish_gazette
+
+__all__ = ["heartbeat", "storefront"]
 
 PRODUCTS = ("mug", "lamp", "poster")
 PERIOD_S = 20
