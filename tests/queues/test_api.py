@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from dboshub.config import checked
@@ -13,6 +14,7 @@ from dboshub.lifecycle import Runtime
 from queues.api import QueuesAPI
 from queues.engine.directory import directory
 from queues.engine.queue import Queue
+from tests.support.eventually import eventually
 from workflows.api import WorkflowsAPI
 from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from workflows.engine.options import SetEnqueueOptions
@@ -245,3 +247,19 @@ def test_nothing_works_before_launch() -> None:
         DBOS.register_queue("early")
     with pytest.raises(DBOSException, match="not launched"):
         DBOS.enqueue_workflow("early", queue_quadruple, 1)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_lost_connection_is_replaced_and_work_goes_on(
+    launch: Callable[..., Runtime], database_url: str
+) -> None:
+    launch()
+    queue = DBOS.register_queue("cut")
+    assert queue.enqueue(queue_quadruple, 1).get_result() == 4
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    handle = eventually(lambda: queue.enqueue(queue_quadruple, 2))
+    assert handle.get_result() == 8
