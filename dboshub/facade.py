@@ -76,7 +76,7 @@ class DBOS(WorkflowsAPI, QueuesAPI, SchedulesAPI):
         DBOS._instance = None
         if runtime is not None:
             runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)
-        cls.forget_queues()
+        cls.forget_queues(declared=destroy_registry)
         if destroy_registry:
             registry.clear()
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from queues.engine.directory import directory
 from queues.engine.dispatcher import Dispatcher, DispatcherConfig
 from queues.engine.maintenance import Maintenance
-from queues.storage.store import QueueStore
+from queues.storage.store import QueueStore, RegistryStore
 from workflows.engine import current
 from workflows.engine.clock import DatabaseClock
 from workflows.engine.engine import Engine, EngineSettings
@@ -98,6 +99,14 @@ class Runtime:
                 application=settings.application_name,
                 now=self.engine.clock.now_ms(),
             )
+        directory.open(
+            RegistryStore(
+                self.database,
+                self.engine.clock,
+                application=settings.application_name,
+                version=settings.application_version,
+            )
+        )
         self.heart.start()
         current.install(self.engine)
         self.wakeups.start()
@@ -119,6 +128,7 @@ class Runtime:
             self.heart.stop()
         except Exception as error:
             logger.warning("could not say goodbye, others will notice by the lease: %s", error)
+        directory.close()
         current.install(None)
         self.database.close()
 
@@ -191,10 +201,9 @@ class Runtime:
         """Let others go on at once with what this process did not finish."""
         try:
             with self.database.writing() as session:
-                held = recover.held_by(
-                    session, self.heart.incarnation, now=self.engine.clock.now_ms()
-                )
-                recover.hand_back(session, {*held, *owned}, now=self.engine.clock.now_ms())
+                now = self.engine.clock.now_ms()
+                recover.hand_back(session, owned, now=now)
+                recover.release(session, self.heart.incarnation, now=now)
         except Exception as error:
             logger.warning("work was not handed back, others will take it over: %s", error)
 

@@ -1,0 +1,45 @@
+"""DBOSHub: durable workflows in Python.
+
+    from dboshub import DBOS
+
+    @DBOS.step()
+    def charge(order: str) -> str: ...
+
+    @DBOS.workflow()
+    def checkout(order: str) -> str:
+        return charge(order)
+
+Importing this imports no Django.
+"""
+
+from __future__ import annotations
+
+from dboshub.config import DBOSConfig
+from dboshub.facade import DBOS
+from queues.engine.queue import Queue
+from workflows.engine.decorators import DBOSConfiguredInstance
+from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from workflows.engine.options import SetEnqueueOptions, SetWorkflowID, SetWorkflowTimeout
+from workflows.engine.serialization import (
+    DBOSPortableJSONSerializer,
+    Serializer,
+    WorkflowSerializationFormat,
+)
+from workflows.engine.status import StepInfo, WorkflowStatus
+
+__all__ = [
+    "DBOS",
+    "DBOSConfig",
+    "DBOSConfiguredInstance",
+    "DBOSPortableJSONSerializer",
+    "Queue",
+    "Serializer",
+    "SetEnqueueOptions",
+    "SetWorkflowID",
+    "SetWorkflowTimeout",
+    "StepInfo",
+    "WorkflowHandle",
+    "WorkflowHandleAsync",
+    "WorkflowSerializationFormat",
+    "WorkflowStatus",
+]
