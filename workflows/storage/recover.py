@@ -16,6 +16,7 @@ from workflows.storage.sql import Row, Session, Statement
 BATCH = 1_000
 # A row younger than this may be one whose claim has not reached its executor yet.
 SETTLED_MS = 10_000
+_FOR_EVER = 2**63 - 1
 
 Owned = tuple[str, str | None]  # workflow id, ownership token
 
@@ -176,14 +177,16 @@ def hand_back(session: Session, owned: Iterable[Owned], *, now: int) -> int:
     return _move(session, HAND_BACK, owned, now)
 
 
+def release(session: Session, incarnation: str, *, now: int) -> int:
+    """Hand back all that an incarnation holds, however short a time it has held it."""
+    held = session.all(MINE, prefix=token_prefix(incarnation), before=_FOR_EVER)
+    return hand_back(session, _owned(held), now=now)
+
+
 def give_up(session: Session, process: ProcessIdentity, *, now: int) -> int:
     """Hand back all that a process holds, and record its end: it will not do so itself."""
-    owned = [
-        each
-        for incarnation in executors.live_of(session, process)
-        for each in held_by(session, incarnation, now=now + SETTLED_MS)
-    ]
-    handed = hand_back(session, owned, now=now)
+    held = executors.live_of(session, process)
+    handed = sum(release(session, incarnation, now=now) for incarnation in held)
     executors.stop_process(session, process)
     return handed
 
