@@ -47,6 +47,8 @@ class Hub:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._audiences: dict[str, _Audience] = {}
+        self._newcomers: set[Subscriber] = set()
+        self._welcome: set[Subscriber] = set()
         self.on_demand: Callable[[], None] = lambda: None
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
@@ -58,6 +60,8 @@ class Hub:
             audience.shown[subscriber] = shown
             audience.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
+            if not subscriber.topics:
+                self._newcomers.add(subscriber)
             subscriber.topics.add(topic_id)
         self.on_demand()
 
@@ -76,6 +80,8 @@ class Hub:
     def leave(self, subscriber: Subscriber) -> None:
         """Forget a viewer altogether."""
         with self.lock:
+            self._newcomers.discard(subscriber)
+            self._welcome.discard(subscriber)
             for topic_id in [*subscriber.topics]:
                 self.unsubscribe(subscriber, topic_id)
 
@@ -86,6 +92,7 @@ class Hub:
     def demands(self) -> list[Demand]:
         """What is shown now; marks all of it as being read."""
         with self.lock:
+            self._welcome, self._newcomers = self._newcomers, set()
             demands = [
                 Demand(
                     topic=each.topic,
@@ -117,11 +124,13 @@ class Hub:
                     audience.shown[subscriber] = digest
                     subscriber.wake()
 
-    def beat(self, now_ms: int) -> None:
-        """Tell every viewer the database's time."""
+    def beat(self, now_ms: int, *, everyone: bool) -> None:
+        """Tell viewers the database's time: all, or those whose topics were read just now first."""
         with self.lock:
-            everyone = {each for known in self._audiences.values() for each in known.shown}
-            for subscriber in everyone:
+            told, self._welcome = self._welcome, set()
+            if everyone:
+                told = {each for known in self._audiences.values() for each in known.shown}
+            for subscriber in told:
                 subscriber.beat_ms = now_ms
                 subscriber.wake()
 

@@ -155,10 +155,10 @@ class _Look:
         moment = Moment(now_ms=now_ms, at=started, timings=self._timings)
         for kind, group in groupby(demands, key=lambda demand: demand.topic.kind):
             self._look(kind, [*group], moment)
+        # After the reading: a beat says that everything before it has been seen.
+        self._hub.beat(now_ms, everyone=beat)
         if beat:
-            # After the reading: a beat says that everything before it has been seen.
             self._beat_at = started
-            self._hub.beat(now_ms)
         return time.monotonic() - started
 
     def _look(self, kind: str, demands: list[Demand], moment: Moment) -> None:

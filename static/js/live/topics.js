@@ -5,7 +5,7 @@ const LONGEST_MESSAGE = 12_000;
 // By topic: [token, digest]. What is nearest to the window comes first, if there are too many.
 export function regions(root = document) {
   const found = new Map();
-  for (const element of root.querySelectorAll("[data-topic]:not([data-live="refused"])")) {
+  for (const element of root.querySelectorAll('[data-topic]:not([data-live="refused"])')) {
     const { topic, token, digest } = element.dataset;
     if (!found.has(topic)) found.set(topic, { token, digest, element });
     // Two regions that show different things: ask for the truth.

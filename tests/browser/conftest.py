@@ -1,0 +1,59 @@
+"""A real Chromium against a real server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.hub import PASSWORD, HubProcess
+from tests.support.postgres import Server
+
+CHROMIUM = os.environ.get("DBOSHUB_TEST_CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = CHROMIUM if Path(CHROMIUM).exists() else None
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HubProcess]:
+    """The hub on an empty database; tests run once on each of the two, with ids of their own."""
+    data = tmp_path_factory.mktemp("hub")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{data / 'system.sqlite3'}"
+        else:
+            server: Server = request.getfixturevalue("postgres_server")
+            url = stack.enter_context(server.fresh_database())
+        hub = HubProcess(url, data)
+        hub.prepare("ada")
+        hub.start()
+        stack.callback(hub.kill)
+        yield hub
+
+
+@pytest.fixture
+def page(browser: Browser, served: HubProcess) -> Iterator[Page]:
+    """A page of somebody who has signed in."""
+    context = browser.new_context(base_url=served.url, viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto("/login/")
+    page.locator("[name=username]").fill("ada")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/login" not in url)
+    yield page
+    context.close()
