@@ -11,7 +11,7 @@ import pytest
 from django.http import QueryDict
 
 from workflows.filters import parse
-from workflows.selectors.counts import counts
+from workflows.selectors.counts import counts, older_in_flight
 from workflows.selectors.facets import facets
 from workflows.selectors.lanes import TIES
 from workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
@@ -177,6 +177,13 @@ def test_one_bulk_enqueue_is_paged_without_sorting_it(tied: Database) -> None:
         assert shown == 4 * PAGE_SIZE
         assert max(map(sum, costs)) <= MOST, costs
         assert max(map(len, costs)) <= 8, costs
+
+
+def test_what_a_span_hides_is_counted_from_the_oldest(skewed: Database) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        assert str(older_in_flight(spy.spied(), T0)) == "506+"
+    assert sum(spy.examined) <= INDEXED
 
 
 def test_what_all_viewers_share_is_a_statement_each(skewed: Database) -> None:

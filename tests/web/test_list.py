@@ -127,6 +127,15 @@ def test_a_filter_keeps_what_matches_and_says_so(viewer: Client) -> None:
     assert "Name: al*" in page
 
 
+def test_a_span_of_time_says_what_in_flight_it_hides(viewer: Client) -> None:
+    add(workflow_uuid="stuck", status="PENDING", created_at=T0)
+    add(workflow_uuid="waiting", status="ENQUEUED", queue_name="q", created_at=T0)
+    add(workflow_uuid="done", status="SUCCESS", created_at=T0)
+    assert "2 in flight began before this span" in body(viewer, LIST + "?since=24h")
+    for elsewhere in ("", "?since=24h&status=ERROR", "?since=24h&name=x", f"?since={T0}"):
+        assert "before this span" not in body(viewer, LIST + elsewhere)
+
+
 def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
     add(workflow_uuid="one", name="alpha")
     page = body(viewer, LIST + "?name=absent")

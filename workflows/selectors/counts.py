@@ -13,6 +13,7 @@ from workflows.storage.sql import Session
 # SUCCESS has no index: it is counted among this many of the newest rows.
 NEWEST = 20_000
 CAP = 10_000
+OLDEST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "DELAYED": "status = 'DELAYED'",
     } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
     parts = [
-        f"SELECT '{status}', COUNT(*), 0 FROM {{workflow_status}} WHERE {where}{narrowed}"  # noqa: S608
+        f"SELECT '{status}', COUNT(*), 0 FROM {{workflow_status}} WHERE {where}{narrowed}"
         for status, where in served.items()
     ]
     parts.append(
-        "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "  # noqa: S608
+        "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "
         f"COUNT(*) FROM (SELECT status FROM {{workflow_status}} WHERE 1 = 1{narrowed} "
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
@@ -48,6 +49,39 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         statement(" UNION ALL ".join(parts)), **(scope.params if scope else {}), newest=NEWEST
     )
     return {status: _count(number, seen) for status, number, seen in found}
+
+
+def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHING) -> Count:
+    """Running and queued workflows from before a time: what a list of recent ones would hide.
+
+    At most OLDEST rows of each are looked at, in every queue the oldest first.
+    """
+    scope = viewer.condition()
+    narrowed = f" AND {scope.sql}" if scope else ""
+    waiting = (
+        f"SELECT created_at FROM {{workflow_status}} WHERE {QUEUED}{narrowed}"
+        " ORDER BY queue_name, priority, created_at LIMIT :most"
+    )
+    running = (
+        f"SELECT created_at FROM {{workflow_status}} WHERE status = 'PENDING'{narrowed}"
+        " AND created_at < :before ORDER BY created_at LIMIT :most"
+    )
+    found = session.all(
+        statement(
+            " UNION ALL ".join(
+                "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0),"
+                " COUNT(*)"
+                f" FROM ({part}) AS looked"
+                for part in (running, waiting)
+            )
+        ),
+        **(scope.params if scope else {}),
+        before=before,
+        most=OLDEST,
+    )
+    return Count(
+        sum(number for number, _ in found), at_least=any(seen >= OLDEST for _, seen in found)
+    )
 
 
 def total(parts: list[Count]) -> Count:

@@ -24,7 +24,7 @@ def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[s
     columns = ", ".join(COLUMNS.values())
     found = session.all(
         statement(
-            f"SELECT DISTINCT {columns} FROM (SELECT {columns} FROM {{workflow_status}} "  # noqa: S608
+            f"SELECT DISTINCT {columns} FROM (SELECT {columns} FROM {{workflow_status}} "
             f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest"
             ") AS newest LIMIT :most"
         ),

@@ -89,9 +89,9 @@ def statement(sql: str) -> Statement:
 
 
 BY_IDS = Statement(
-    postgres=f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)",  # noqa: S608
+    postgres=f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)",
     sqlite=(
-        f"SELECT {COLUMNS} FROM {{workflow_status}} "  # noqa: S608
+        f"SELECT {COLUMNS} FROM {{workflow_status}} "
         "WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))"
     ),
 )

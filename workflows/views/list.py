@@ -16,12 +16,12 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
-from workflows.filters import Criteria, parse
+from workflows.filters import IN_FLIGHT, Criteria, parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
 from workflows.live.rows import row_digest
 from workflows.rendering.filterbar import FilterBar, filter_bar
 from workflows.rendering.rows import row_cells
-from workflows.selectors.counts import counts
+from workflows.selectors.counts import Count, counts, older_in_flight
 from workflows.selectors.facets import facets
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.rows import row
@@ -54,6 +54,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
                 return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
             page = _page(session, criteria, viewer, request.GET)
             context["bar"] = _bar(session, criteria, viewer)
+            context["hidden"] = _hidden(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
         context["failure"] = str(error).split("\n", 1)[0]
@@ -111,6 +112,16 @@ def _bar(session: Session, criteria: Criteria, viewer: Viewer) -> FilterBar:
         f"facets-{scope}", lambda: facets(session, viewer=viewer), FACETS_S
     )
     return filter_bar(criteria, counted or {}, suggested or {})
+
+
+def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | None:
+    """How many in flight began before the span of time shown: last week's stuck run is news."""
+    wanted = criteria.statuses or IN_FLIGHT
+    if criteria.since is None or not set(wanted) & set(IN_FLIGHT):
+        return None
+    if any(key not in ("since", "status") for key, _ in criteria.given):
+        return None
+    return older_in_flight(session, criteria.since, viewer=viewer)
 
 
 def _rows(
