@@ -48,7 +48,8 @@ class Publisher(DBOSConfiguredInstance):
     def publish_all(self, count: int = 5) -> dict[str, int]:
         """Publish through the queue, two at a time; returns the counters after the last."""
         handles = [queue.enqueue(self.publish, f"message {n}") for n in range(1, count + 1)]
-        return [handle.get_result() for handle in handles][-1]
+        counters: list[dict[str, int]] = [handle.get_result() for handle in handles]
+        return counters[-1]
 
 
 gazette = Publisher("gazette")
