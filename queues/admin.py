@@ -42,8 +42,8 @@ class QueueAdmin(BoundedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         pauses = QueuePause.objects.filter(queue_name=OuterRef("name"))
-        queues: QuerySet[Any] = super().get_queryset(request)
-        return queues.annotate(paused=Exists(pauses))
+        queues: QuerySet[Any] = super().get_queryset(request).annotate(paused=Exists(pauses))
+        return queues
 
     def get_readonly_fields(self, request: HttpRequest, obj: Queue | None = None) -> Any:
         return ("name", "application_name") if obj else ()

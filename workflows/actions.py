@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting, actor_of
+from workflows.engine.notices import QUEUE, STATUS
 from workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
 from workflows.payloads import PICKLE, PORTABLE
 from workflows.payloads.encode import NotPlainError, encode
@@ -54,6 +55,7 @@ def cancel(actor: Actor, workflow_id: str, *, reason: str = "", children: bool =
         done = cancelling.cancel(act.session, [workflow_id, *below], now=now_ms())
         if workflow_id not in done:
             raise _finished("cancel")
+        act.hint(*((STATUS, each) for each in done))
         act.detail.update(was=row.status, children=done[1:])
 
 
@@ -70,6 +72,7 @@ def resume(actor: Actor, workflow_id: str, *, reason: str = "", queue: str | Non
         _expect_queue(act, queue, row.queue_partition_key)
         if not resuming.resume(act.session, [workflow_id], queue=queue or None, now=now_ms()):
             raise _finished("resume")
+        act.hint((STATUS, workflow_id), (QUEUE, queue or INTERNAL_QUEUE))
         act.detail.update(was=row.status, queue=queue or INTERNAL_QUEUE)
 
 
@@ -106,6 +109,7 @@ def fork(
             queue=queue or None,
             now=now_ms(),
         )
+        act.hint((QUEUE, queue or INTERNAL_QUEUE))
         act.detail.update(
             was=row.status, fork=new_id, start_step=start_step, queue=queue or INTERNAL_QUEUE
         )
@@ -160,6 +164,7 @@ def delete(actor: Actor, workflow_id: str, *, reason: str = "", children: bool =
                 f"{_named(running)} still active.", "Cancel what is active, then delete."
             )
         deleting.delete(act.session, ids)
+        act.hint(*((STATUS, each) for each in ids))
         row = rows[workflow_id]
         act.detail.update(
             was=row.status, name=row.name, application=row.application_name, children=ids[1:]

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 
 from workflows.connection import atomic, system_alias
 from workflows.models import AuditEvent
+from workflows.storage.notify import notify
 from workflows.storage.sql import Session
 
 
@@ -61,6 +62,11 @@ class Act:
     actor: Actor
     session: Session
     detail: dict[str, Any]
+
+    def hint(self, *notices: tuple[str, str]) -> None:
+        """Tell the processes that wait for this, as it commits; SQLite's look by themselves."""
+        if self.session.vendor == "postgresql":
+            notify(self.session, notices)
 
 
 @contextmanager
