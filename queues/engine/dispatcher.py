@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from queues.engine.lanes import Lane
 from queues.engine.ports import ClaimStore, Host
@@ -27,6 +28,7 @@ JITTER = 0.004  # spreads the processes that one notification wakes
 RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 
 Draw = Callable[[int], Sequence[str]]
+_Wake = tuple[float, bool]  # not before this time; whether it came from this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +69,25 @@ class Dispatcher:
         self._capacity = 1
         self._turn = 0
         self._failures = 0
-        self._looked_at = self._look_at = float("-inf")
+        self._looked_at = self._look_at = -inf
         self._hungry = False
         self._closed = False
         self._changed = threading.Condition()
-        self._woken: dict[str | None, float] = {}
+        self._woken: dict[str | None, _Wake] = {}
         self._released: set[str | None] = set()
         self._thread = threading.Thread(target=self._loop, name="dboshub-dispatcher", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wake(self, queue_name: str | None = None, *, jitter: bool = False) -> None:
-        """Something was enqueued there; None: somewhere. `jitter` when others were told too."""
-        at = self._clock.monotonic() + (random.uniform(0, JITTER) if jitter else 0)  # noqa: S311
+    def wake(self, queue_name: str | None = None, *, is_local: bool = True) -> None:
+        """Something was enqueued there; None: somewhere. Not local when others were told, too."""
+        now = self._clock.monotonic()
         with self._changed:
-            if at < self._woken.get(queue_name, float("inf")):
-                self._woken[queue_name] = at
+            known_at, known_local = self._woken.get(queue_name, (inf, False))
+            if is_local > known_local or known_at == inf:
+                at = now if is_local else now + random.uniform(0, JITTER)  # noqa: S311
+                self._woken[queue_name] = (min(at, known_at), is_local)
                 self._changed.notify()
 
     def released(self, queue_name: str | None) -> None:
@@ -133,10 +137,10 @@ class Dispatcher:
         with self._changed:
             woken, self._woken = self._woken, {}
             released, self._released = self._released, set()
-        for name, at in woken.items():
+        for name, (at, is_local) in woken.items():
             lane = None if name is None else self._lanes.get(name)
             if lane is not None:
-                lane.woken(at)
+                lane.woken(at, is_local=is_local)
             elif name is None or (self._config.serves(name) and name not in self._strangers):
                 self._look_at = min(self._look_at, self._looked_at + LOOK_APART)
                 if name is not None:

@@ -10,7 +10,7 @@ from queues.engine.ports import Claim, Survey
 from queues.engine.settings import QueueSettings
 
 MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
-DAMPED = 0.05  # after a wake that found nothing, others were quicker; leave the rest to them
+DAMPED = 0.05  # after a wake that found nothing, others were quicker: leave more to them
 CONTENDED = 0.01
 GATHER = 0.05  # how long a few free slots wait for a quarter of all to be free
 
@@ -31,10 +31,10 @@ class Lane:
         if survey.ready:
             self.waiting, self.blocked = True, False
 
-    def woken(self, at: float) -> None:
-        """Something was enqueued; ask no earlier than `at`."""
+    def woken(self, at: float, *, is_local: bool) -> None:
+        """Something was enqueued: here, so that it is surely there, or elsewhere."""
         self.waiting, self.blocked = True, False
-        self.not_before = max(self.not_before, at)
+        self.not_before = at if is_local else max(self.not_before, at)
 
     def released(self) -> None:
         """A workflow of this queue ended here."""
