@@ -1,0 +1,185 @@
+"""The list in a real browser: swapped by htmx, whole without scripts, by keyboard, on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.hub import HubProcess
+from tests.support.rows import insert
+from workflows.storage.database import open_database
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+T0 = 1_700_000_000_000
+# Ink on surface, as tokens.css pairs them.
+INKS = ("--ink", "--ink-2", "--ink-3", "--accent", "--accent-strong")
+SURFACES = ("--paper", "--surface", "--raised", "--sunken", "--hover", "--accent-fill")
+STATUSES = ("running", "queued", "delayed", "success", "error", "cancelled", "gave-up", "unknown")
+# Colours are read as the screen gets them, one painted pixel each.
+CONTRAST = """
+([inks, surfaces, statuses]) => {
+  const brush = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (colour) => {
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...brush.getImageData(0, 0, 1, 1).data].map((value) => {
+      const part = value / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (one, other) => {
+    const [low, high] = [light(one), light(other)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const probe = document.body.appendChild(document.createElement("i"));
+  const value = (token) => {
+    probe.style.color = `var(${token})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = {};
+  for (const ink of inks)
+    for (const surface of surfaces)
+      found[`${ink} on ${surface}`] = ratio(value(ink), value(surface));
+  found["--on-accent on --accent"] = ratio(value("--on-accent"), value("--accent"));
+  for (const status of statuses) {
+    probe.className = `s-${status}`;
+    found[`${status} pill`] = ratio(value("--status-ink"), value("--status-fill"));
+  }
+  return found;
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def rows(served: HubProcess) -> Iterator[None]:
+    """Sixty finished rows and three failed ones."""
+    database = open_database(served.database_url)
+    with database.writing() as session:
+        session.script("DELETE FROM " + session.dialect.table("workflow_status"))
+        for number in range(60):
+            insert(session, workflow_uuid=f"done-{number:02}", created_at=T0 + number)
+        for number in range(3):
+            insert(
+                session,
+                workflow_uuid=f"failed/{number}",
+                status="ERROR",
+                name="checkout",
+                created_at=T0 + 1_000 + number,
+            )
+    yield
+    database.close()
+
+
+def same_as(page: Page, browser: Browser, served: HubProcess, **options: Any) -> BrowserContext:
+    """Another browser window of whoever is signed in, set up differently."""
+    return browser.new_context(
+        base_url=served.url, storage_state=page.context.storage_state(), **options
+    )
+
+
+def body_rows(page: Page) -> Any:
+    return page.locator("tbody tr")
+
+
+def test_pills_fields_and_pages_swap_the_list_and_back_undoes_them(page: Page) -> None:
+    page.goto("/workflows/")
+    page.evaluate("window.isTheSamePage = true")
+    page.get_by_role("link", name="Older").click()
+    expect(body_rows(page)).to_have_count(13)
+    assert page.evaluate("document.querySelector('#listing').getBoundingClientRect().top") >= 0
+    page.go_back()
+    expect(body_rows(page)).to_have_count(50)
+    page.locator(".pill", has_text="Failed").click()
+    expect(body_rows(page)).to_have_count(3)
+    page.get_by_label("Name", exact=True).fill("!checkout")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="No workflow matches")).to_be_visible()
+    assert page.url.endswith("/workflows/?status=ERROR&name=%21checkout")
+    expect(page.locator("#filter-name")).to_be_focused()
+    page.get_by_title("Remove this filter").click()
+    expect(body_rows(page)).to_have_count(3)
+    expect(page.locator("#filter-name")).to_have_value("")
+    assert page.evaluate("window.isTheSamePage") is True
+
+
+def test_everything_works_without_scripts(page: Page, browser: Browser, served: HubProcess) -> None:
+    context = same_as(page, browser, served, java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto("/workflows/")
+    plain.locator(".pill", has_text="Failed").click()
+    expect(body_rows(plain)).to_have_count(3)
+    plain.locator("#filter-name").fill("check*")
+    plain.get_by_role("button", name="Filter").click()
+    assert plain.url.endswith("/workflows/?status=ERROR&name=check%2A")
+    plain.get_by_role("link", name="Clear").click()
+    plain.get_by_role("link", name="Older").click()
+    expect(body_rows(plain)).to_have_count(13)
+    plain.locator("summary", has_text="ada").click()
+    plain.get_by_role("button", name="Dark").click()
+    expect(plain.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(body_rows(plain)).to_have_count(13)
+    context.close()
+
+
+def test_the_keyboard_searches_walks_and_opens(page: Page) -> None:
+    page.goto("/workflows/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#jump")).to_be_focused()
+    page.keyboard.press("Escape")
+    for key in "jjk":
+        page.keyboard.press(key)
+    expect(page.locator("[data-row-link]").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/workflows/run/failed/2")
+
+
+def test_the_search_box_goes_to_a_pasted_id(page: Page) -> None:
+    page.goto("/workflows/")
+    page.locator("#jump").fill("failed/1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/workflows/run/failed/1")
+
+
+def test_no_width_makes_the_page_scroll_sideways(page: Page) -> None:
+    for address in ("/workflows/", "/workflows/?name=absent&queue=mail&since=7d", "/nowhere"):
+        page.goto(address)
+        for width in (320, 390, 800, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+
+
+def test_every_ink_can_be_read_on_every_surface(page: Page) -> None:
+    page.goto("/workflows/")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        found = page.evaluate(CONTRAST, [INKS, SURFACES, STATUSES])
+        weak = {pair: round(ratio, 2) for pair, ratio in found.items() if ratio < 4.5}
+        assert not weak, theme
+
+
+def test_the_chosen_colours_are_there_before_the_page_is_drawn(page: Page) -> None:
+    page.goto("/workflows/")
+    page.locator("summary", has_text="ada").click()
+    with page.expect_response("**/theme/"):
+        page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_no_page_asks_for_anything_the_policy_forbids(page: Page) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    for address in ("/workflows/", "/workflows/?name=absent"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+    assert complaints == []
