@@ -47,16 +47,24 @@ class Runtime:
     """One launched engine with all its threads."""
 
     def __init__(
-        self, config: dict[str, Any], registry: Registry, listen: Sequence[str] | None
+        self,
+        config: dict[str, Any],
+        registry: Registry,
+        listen: Sequence[str] | None,
+        *,
+        around: Callable[[Any], Any] = lambda port: port,
     ) -> None:
+        """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
         self.database = open_system_database(config)
-        self.engine = _engine(config, registry, self.database)
-        store = QueueStore(
-            self.database,
-            application=self.engine.settings.application_name,
-            version=self.engine.settings.application_version,
-            executor_id=self.engine.settings.executor_id,
+        self.engine = _engine(config, registry, around(_storage(self.database)))
+        store = around(
+            QueueStore(
+                self.database,
+                application=self.engine.settings.application_name,
+                version=self.engine.settings.application_version,
+                executor_id=self.engine.settings.executor_id,
+            )
         )
         self.dispatcher = Dispatcher(
             store,
@@ -172,8 +180,8 @@ class Runtime:
 
     # -- parts -----------------------------------------------------------------------------
 
-    def _enqueued(self, queue_name: str) -> None:
-        self.dispatcher.wake(queue_name or None)
+    def _enqueued(self, queue_name: str, is_local: bool) -> None:
+        self.dispatcher.wake(queue_name or None, is_local=is_local)
 
     def _executor(self, listen: Sequence[str] | None) -> Executor:
         settings = self.engine.settings
@@ -253,7 +261,7 @@ def library_version() -> str:
         return "development"
 
 
-def _engine(config: dict[str, Any], registry: Registry, database: Database) -> Engine:
+def _engine(config: dict[str, Any], registry: Registry, storage: Storage) -> Engine:
     name = config["name"]
     settings = EngineSettings(
         application_name=name,
@@ -265,7 +273,7 @@ def _engine(config: dict[str, Any], registry: Registry, database: Database) -> E
         settings,
         registry=registry,
         clock=DatabaseClock(),
-        storage=_storage(database),
+        storage=storage,
         codec=Codec(config.get("serializer")),
         after_task=_close_old_connections,
     )
