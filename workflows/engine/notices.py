@@ -44,7 +44,7 @@ class Notices:
         self._lock = threading.Lock()
         self._pending: dict[Notice, None] = {}
         self._there = threading.Event()
-        self.on_enqueued: Callable[[str], None] = lambda queue_name: None
+        self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
     def durable(self, writes: Sequence[Write]) -> None:
@@ -57,15 +57,18 @@ class Notices:
         """Wake local waiters now; tell other processes within COALESCE_S."""
         notices = list(notices)
         for channel, payload in notices:
-            self.receive(channel, payload)
+            self._tell(channel, payload, is_local=True)
         with self._lock:
             self._pending.update(dict.fromkeys(notices))
         self._there.set()
 
     def receive(self, channel: str, payload: str) -> None:
-        """Hear a notice, from here or from another process."""
+        """Hear a notice from another process, or one's own come back."""
+        self._tell(channel, payload, is_local=False)
+
+    def _tell(self, channel: str, payload: str, *, is_local: bool) -> None:
         if channel == QUEUE:
-            self.on_enqueued(payload)
+            self.on_enqueued(payload, is_local)
         elif channel == STATUS:
             self._waits.wake("result", payload)
             self.on_status(payload)

@@ -9,10 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from workflows.engine.engine import Engine
-from workflows.engine.notices import Notice
+from workflows.engine.notices import STATUS, Notice
 
 logger = logging.getLogger("dboshub")
 
@@ -70,6 +71,9 @@ class Wakeups:
     def stop(self, timeout: float = 5) -> None:
         self._over.set()
         self._engine.notices.wake_sender()
+        if self._line is not None:
+            with suppress(Exception):
+                self._line.send([(STATUS, "")])  # so that the listener hears of it at once
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout)
