@@ -21,8 +21,3 @@ def announce(session: Session, names: Iterable[str]) -> None:
     told = {name if len(name.encode()) <= PAYLOAD_BYTES else "" for name in names}
     if told:
         session.all(ANNOUNCE, names=session.ids(sorted(told)))
-
-
-def queue_of(payload: str) -> str | None:
-    """The queue a received payload names; None for all of them."""
-    return payload or None

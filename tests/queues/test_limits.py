@@ -100,6 +100,21 @@ def test_global_concurrency_holds_under_contention(
     assert len(taken) + len(take(database).workflows) == 7
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_limits_hold_whatever_isolation_the_server_defaults_to(
+    database: Database, another: Callable[[], Database]
+) -> None:
+    register(database, concurrency=7)
+    enqueue(database, count=60)
+    with database.reading() as session:
+        [name] = session.one(Statement("SELECT current_database()")) or [None]
+        session.script(
+            f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'serializable'"
+        )
+    taken = contend(another, QueueSettings(name="q", concurrency=7), rounds=10)
+    assert 0 < len(taken) <= 7
+
+
 def test_partition_concurrency_holds_under_contention(
     database: Database, another: Callable[[], Database]
 ) -> None:

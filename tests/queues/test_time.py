@@ -1,4 +1,4 @@
-"""What time does: delays end, deadlines pass, and too many attempts end a workflow."""
+"""What time does: delays end, and deadlines pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from queues.engine.maintenance import Maintenance
 from queues.storage import delayed
-from queues.storage.dead_letter import dead_letter
 from queues.storage.store import QueueStore
 from tests.queues.rows import APP, VERSION, columns_of, enqueue
 from tests.support.eventually import eventually
@@ -112,18 +111,3 @@ def test_the_duties_are_done_unasked_and_told(database: Database) -> None:
     finally:
         assert duties.stop()
     assert (enqueued, cancelled) == (["q"], [overdue])
-
-
-def test_only_the_owner_gives_up_on_a_workflow(database: Database) -> None:
-    [workflow_id] = enqueue(
-        database, status="PENDING", owner_xid="hub:me:1", deduplication_id="only-one"
-    )
-    with database.writing() as session:
-        assert not dead_letter(session, workflow_id, "hub:me:2", now=9)
-        assert dead_letter(session, workflow_id, "hub:me:1", now=9)
-        assert not dead_letter(session, workflow_id, "hub:me:1", now=10)
-    assert columns_of(
-        database,
-        workflow_id,
-        *("status", "queue_name", "deduplication_id", "owner_xid", "completed_at"),
-    ) == ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", None, None, None, 9)

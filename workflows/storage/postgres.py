@@ -59,6 +59,7 @@ class PostgresDatabase:
             max_size=pool_size,
             timeout=30,
             open=False,
+            configure=_configure,
         )
 
     @contextmanager
@@ -77,9 +78,11 @@ class PostgresDatabase:
         return PostgresConnection(self.dialect, self.connect_raw())
 
     def connect_raw(self) -> RawConnection:
-        return psycopg.connect(
+        raw = psycopg.connect(
             self.url, autocommit=True, application_name="dboshub", connect_timeout=10
         )
+        _configure(raw)
+        return raw
 
     def change_counter(self) -> Callable[[], int] | None:
         return None
@@ -109,6 +112,11 @@ def drop(url: str) -> None:
     with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
         command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         server.execute(command.format(sql.Identifier(name)))
+
+
+def _configure(raw: RawConnection) -> None:
+    """What is counted under a lock includes what was committed, whatever the server's default."""
+    raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
 
 
 def _session(dialect: Dialect, raw: RawConnection) -> Session:
