@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from random import Random
 
 import pytest
 from django.http import QueryDict
 
+from tests.support.postgres import Server
 from tests.support.rows import insert, insert_all
 from workflows.filters import Criteria, parse
 from workflows.selectors import lanes, routes
@@ -14,7 +16,8 @@ from workflows.selectors.lanes import Position
 from workflows.selectors.listing import Lister, Page, read_cursor, write_cursor
 from workflows.selectors.rows import COLUMNS, from_record
 from workflows.selectors.scope import Viewer
-from workflows.storage.database import Database
+from workflows.storage.database import Database, open_database
+from workflows.storage.schema.migrate import migrate
 from workflows.storage.sql import Session, Statement
 
 T0 = 1_700_000_000_000
@@ -114,6 +117,33 @@ def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
             times = [row.created_at for page in pages for row in page.rows]
             assert times == sorted(times, reverse=True), query
             assert all(len(page.rows) == 7 for page in pages[:-1]), query
+
+
+def test_pages_are_complete_under_a_collation_that_mixes_cases_and_skips_dashes(
+    postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"t_icu_{uuid.uuid4().hex}"
+    options = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+    postgres_server.run(f'CREATE DATABASE "{name}" {options}')
+    monkeypatch.setattr(lanes, "TIES", 3)
+    monkeypatch.setattr(routes, "SMALL", 20)
+    database = open_database(postgres_server.url(name))
+    try:
+        migrate(database)
+        with database.writing() as session:
+            for number in range(120):
+                written = f"{'wWé-'[number % 4]}{'-' * (number % 3)}{number % 30}-{number}"
+                insert(session, workflow_uuid=written, created_at=T0 + number % 5)
+        with database.reading() as session:
+            for query in ("", "id=w", "id=W", "id=-", "id=w-1", "id=é", "name=work"):
+                criteria = parse(QueryDict(query), now=T0)
+                shown = ids(all_pages(Lister(session, criteria, size=7)))
+                assert len(shown) == len(set(shown)), query
+                assert set(shown) == expected(session, criteria), query
+                assert shown, query
+    finally:
+        database.close()
+        postgres_server.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def test_rows_of_one_lane_with_equal_times_are_ordered_by_id(database: Database, ties: int) -> None:

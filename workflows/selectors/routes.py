@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Any
@@ -113,9 +114,15 @@ def _ids_with_prefix(session: Session, prefix: str) -> list[str] | None:
             most=SMALL + 1,
         )
     ]
-    if len(keys) > SMALL and keys[-1].startswith(prefix):
+    if len(keys) > SMALL and _letters(keys[-1]).startswith(_letters(prefix)):
         return None
     return [key for key in keys if key.startswith(prefix)]
+
+
+def _letters(text: str) -> str:
+    """What collations compare first: keys that begin alike in it may lie among each other."""
+    bare = unicodedata.normalize("NFKD", text)
+    return "".join(each for each in bare if each.isalnum()).casefold()
 
 
 def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tuple[str, int]]:
