@@ -39,20 +39,10 @@ _NEXT_OF_PARTITIONS = f"""
     ) AS next
     LIMIT :most
 """
-# Without LATERAL each partition is ranked as a whole; SQLite's backlogs are small.
-_NEXT_OF_PARTITIONS_SQLITE = f"""
-    SELECT next.workflow_uuid, next.priority, next.created_at, next.updated_at
-    FROM (
-        SELECT queued.*, queue_partition_key, row_number() OVER (
-            PARTITION BY queue_partition_key ORDER BY queued.priority, queued.created_at
-        ) AS turn
-        FROM ({_ENQUEUED}) AS queued
-        JOIN {{workflow_status}} USING (workflow_uuid)
-    ) AS next
-    JOIN json_each(:keys) AS share ON share.value = next.queue_partition_key
-    JOIN json_each(:allowed) AS allowed ON allowed.key = share.key
-    WHERE next.turn <= allowed.value
-    ORDER BY share.key
+_NEXT_OF_PARTITION = f"""
+    {_ENQUEUED}
+        AND queue_partition_key = :key
+    ORDER BY priority, created_at
     LIMIT :most
 """
 
@@ -98,9 +88,10 @@ CLAIM = Statement(
     postgres=statement(_claim(_NEXT, _TOKEN, _HISTORY)).postgres,
     sqlite=statement(_claim(_NEXT, _SQLITE_TOKEN, HAS_STEPS)).sqlite,
 )
+# SQLite has no LATERAL, and no round trips either: it is asked for each partition by itself.
 CLAIM_PARTITIONS = Statement(
     postgres=statement(_claim(_NEXT_OF_PARTITIONS, _TOKEN, _HISTORY)).postgres,
-    sqlite=statement(_claim(_NEXT_OF_PARTITIONS_SQLITE, _SQLITE_TOKEN, HAS_STEPS)).sqlite,
+    sqlite=statement(_claim(_NEXT_OF_PARTITION, _SQLITE_TOKEN, HAS_STEPS)).sqlite,
 )
 
 # Tokens have no index: the queue's running rows are few.
@@ -165,19 +156,27 @@ def claim_partitions(
     now: int | None = None,
 ) -> list[ClaimedWorkflow]:
     """Take from each partition at most its share, at most one workflow per token in all."""
-    return claimed_workflows(
-        session.all(
+    given = {"queue": queue, "rate_limited": rate_limited, "now": now, **claimant.parameters}
+    if session.vendor == "postgresql":
+        rows = session.all(
             CLAIM_PARTITIONS,
-            queue=queue,
             most=len(tokens),
             tokens=session.ids(tokens),
             keys=session.ids(shares.keys()),
             allowed=session.ids(shares.values()),
-            rate_limited=rate_limited,
-            now=now,
-            **claimant.parameters,
+            **given,
         )
-    )
+        return claimed_workflows(rows)
+    rows = []
+    for key, share in shares.items():
+        left = tokens[len(rows) :]
+        if not left:
+            break
+        most = min(share, len(left))
+        rows += session.all(
+            CLAIM_PARTITIONS, key=key, most=most, tokens=session.ids(left[:most]), **given
+        )
+    return claimed_workflows(rows)
 
 
 def read_back(session: Session, queue: str, tokens: Sequence[str]) -> list[ClaimedWorkflow]:

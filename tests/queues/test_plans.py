@@ -115,6 +115,7 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
                 "tokens": ["t"] * 10,
                 "keys": ["k1", "k2"],
                 "allowed": [1, 1],
+                "key": "k1",
             },
             ANY_OF_FEW,
         ),
