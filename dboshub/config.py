@@ -69,6 +69,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "run_migrations": True,
         "use_listen_notify": True,
         "notification_listener_polling_interval_sec": 1.0,
+        "scheduler_polling_interval_sec": 30.0,
         "application_version": os.environ.get("DBOS__APPVERSION") or None,
         "executor_id": os.environ.get("DBOS__VMID") or "local",
         "max_executor_threads": 1_000,

@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dboshub.wiring import (
+    PostgresLine,
+    database_clock,
+    new_engine,
+    open_system_database,
+    proven_dead,
+    storage_of,
+)
 from queues.engine.directory import directory
 from queues.engine.dispatcher import Dispatcher, DispatcherConfig
 from queues.engine.maintenance import Maintenance
 from queues.storage.store import QueueStore, RegistryStore
+from schedules.engine.plan import Opened, plan
+from schedules.engine.runs import Runs
+from schedules.engine.ticker import Ticker
+from schedules.storage.store import ScheduleStore
 from workflows.engine import current
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.engine import Engine, EngineSettings
 from workflows.engine.heart import Heart
-from workflows.engine.incarnations import ProcessIdentity, is_proven_dead, this_process
-from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
-from workflows.engine.ports import Storage
+from workflows.engine.incarnations import this_process
+from workflows.engine.notices import QUEUE, STATUS
 from workflows.engine.records import TEMP_WORKFLOW, ClaimedWorkflow
 from workflows.engine.registry import Registry
 from workflows.engine.running import run_claimed
-from workflows.engine.serialization import Codec
 from workflows.engine.wakeups import Wakeups
-from workflows.storage import notify, recover, versions
-from workflows.storage.database import Database, open_database
+from workflows.storage import recover, versions
 from workflows.storage.executors import Executor
-from workflows.storage.journal.lane import PostgresLane, SqliteLane
 from workflows.storage.membership import DatabaseMembership
-from workflows.storage.postgres import PostgresDatabase, create_if_missing
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sqlite import SqliteDatabase
-from workflows.storage.store import SqlStore
+from workflows.storage.postgres import PostgresDatabase
 
 logger = logging.getLogger("dboshub")
 
-CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
 MOST_ACTIVITIES = 500
-SIDE_LANES = 4
 
 
 class Runtime:
@@ -57,15 +56,8 @@ class Runtime:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
         self.database = open_system_database(config)
-        self.engine = _engine(config, registry, around(_storage(self.database)))
-        store = around(
-            QueueStore(
-                self.database,
-                application=self.engine.settings.application_name,
-                version=self.engine.settings.application_version,
-                executor_id=self.engine.settings.executor_id,
-            )
-        )
+        self.engine = new_engine(config, registry, around(storage_of(self.database)))
+        store = around(self._queue_store())
         self.dispatcher = Dispatcher(
             store,
             self,
@@ -79,14 +71,7 @@ class Runtime:
             enqueued=self.dispatcher.wake,
             cancelled=lambda workflow_id: self.engine.notices.publish([(STATUS, workflow_id)]),
         )
-        self.heart = Heart(
-            DatabaseMembership(self.database, self._executor(listen)),
-            self,
-            lease=config["lease"],
-            clock=_database_clock(self.engine),
-            proven_dead=_proven_dead(this_process()),
-            incarnation=self.engine.incarnation,
-        )
+        self.heart = self._new_heart(listen)
         self.wakeups = Wakeups(
             self.engine,
             wake_queues=self.wake_queues,
@@ -94,6 +79,7 @@ class Runtime:
             change_counter=self.database.change_counter(),
             poll_interval=config["notification_listener_polling_interval_sec"],
         )
+        self.plan = self._new_plan()
         self.engine.notices.on_enqueued = self._enqueued
         self.engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
 
@@ -120,9 +106,15 @@ class Runtime:
         self.wakeups.start()
         self.dispatcher.start()
         self.maintenance.start()
+        plan.open(self.plan)
+        no_context = self.engine.codec.encode(None)
+        declared = plan.rows(self.engine.registry, settings.application_name, no_context)
+        self.plan.table.apply(declared)
+        self.plan.ticker.start()
 
     def stop(self, *, completion_timeout: float, grace: float) -> None:
         """Stop claiming, let steps end, hand back what is left, and close everything."""
+        self.plan.ticker.stop()
         self.dispatcher.stop()
         self.maintenance.stop()
         self._await_idle(completion_timeout)
@@ -137,6 +129,7 @@ class Runtime:
         except Exception as error:
             logger.warning("could not say goodbye, others will notice by the lease: %s", error)
         directory.close()
+        plan.close()
         current.install(None)
         self.database.close()
 
@@ -180,6 +173,38 @@ class Runtime:
 
     # -- parts -----------------------------------------------------------------------------
 
+    def _queue_store(self) -> QueueStore:
+        settings = self.engine.settings
+        return QueueStore(
+            self.database,
+            application=settings.application_name,
+            version=settings.application_version,
+            executor_id=settings.executor_id,
+        )
+
+    def _new_heart(self, listen: Sequence[str] | None) -> Heart:
+        return Heart(
+            DatabaseMembership(self.database, self._executor(listen)),
+            self,
+            lease=self.config["lease"],
+            clock=database_clock(self.engine),
+            proven_dead=proven_dead(this_process()),
+            incarnation=self.engine.incarnation,
+        )
+
+    def _new_plan(self) -> Opened:
+        application = self.engine.settings.application_name
+        store = ScheduleStore(self.database, application=application)
+        clock, codec = self.engine.clock, self.engine.codec
+        runs = Runs(store, clock, codec, application=application, decorated=plan.declared)
+        ticker = Ticker(
+            store,
+            runs,
+            enqueued=lambda queue: self.engine.notices.publish([(QUEUE, queue)]),
+            interval=self.config["scheduler_polling_interval_sec"],
+        )
+        return Opened(store, runs, ticker)
+
     def _enqueued(self, queue_name: str, is_local: bool) -> None:
         self.dispatcher.wake(queue_name or None, is_local=is_local)
 
@@ -214,97 +239,3 @@ class Runtime:
                 recover.release(session, self.heart.incarnation, now=now)
         except Exception as error:
             logger.warning("work was not handed back, others will take it over: %s", error)
-
-
-class PostgresLine:
-    """Notices travel by NOTIFY."""
-
-    def __init__(self, database: PostgresDatabase) -> None:
-        self._database = database
-
-    def send(self, notices: Sequence[Notice]) -> None:
-        with self._database.reading() as session:
-            notify.notify(session, notices)
-
-    def hear(
-        self,
-        on_connected: Callable[[], None],
-        on_notice: Callable[[str, str], None],
-        is_over: Callable[[], bool],
-    ) -> None:
-        notify.listen(
-            self._database.url,
-            CHANNELS,
-            on_connected=on_connected,
-            on_notice=on_notice,
-            is_over=is_over,
-        )
-
-
-def open_system_database(config: dict[str, Any]) -> Database:
-    """Open, and create or adopt, the system database of a configuration."""
-    database = open_database(
-        config["system_database_url"],
-        schema=config["dbos_system_schema"],
-        pool_size=config["sys_db_pool_size"],
-    )
-    if isinstance(database, PostgresDatabase) and config["run_migrations"]:
-        create_if_missing(database.url)
-    migrate(database, adopt=config["run_migrations"])
-    return database
-
-
-def library_version() -> str:
-    try:
-        return version("dboshub")
-    except PackageNotFoundError:
-        return "development"
-
-
-def _engine(config: dict[str, Any], registry: Registry, storage: Storage) -> Engine:
-    name = config["name"]
-    settings = EngineSettings(
-        application_name=name,
-        application_version=config["application_version"] or _version(config, registry),
-        executor_id=config["executor_id"],
-        slots=config["max_executor_threads"],
-    )
-    return Engine(
-        settings,
-        registry=registry,
-        clock=DatabaseClock(),
-        storage=storage,
-        codec=Codec(config.get("serializer")),
-        after_task=_close_old_connections,
-    )
-
-
-def _version(config: dict[str, Any], registry: Registry) -> str:
-    if config.get("enable_patching"):
-        return "PATCHING_ENABLED"
-    return registry.version(config["name"], library_version())
-
-
-def _storage(database: Database) -> Storage:
-    store = SqlStore(database)
-    if isinstance(database, SqliteDatabase):
-        # One writer: a second lane would only wait for the first.
-        return Storage(store, lambda: SqliteLane(database), side_lanes=0)
-    assert isinstance(database, PostgresDatabase)
-    return Storage(store, lambda: PostgresLane(database), side_lanes=SIDE_LANES)
-
-
-def _close_old_connections() -> None:
-    """Django's connections of an engine thread must not outlive what broke or aged them."""
-    database = sys.modules.get("django.db")
-    if database is not None:
-        database.close_old_connections()
-
-
-def _database_clock(engine: Engine) -> DatabaseClock:
-    assert isinstance(engine.clock, DatabaseClock)
-    return engine.clock
-
-
-def _proven_dead(mine: ProcessIdentity) -> Callable[[ProcessIdentity], bool]:
-    return lambda other: is_proven_dead(other, mine)

@@ -10,7 +10,7 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowID
 from tests.engine.calls import Calls
-from tests.engine.conftest import engine_threads
+from tests.support.launched import engine_threads
 from tests.support.eventually import eventually
 from workflows.storage.database import open_database
 from workflows.storage.sql import Statement

@@ -32,7 +32,7 @@ def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
         engine.revoke(cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
-    return _as_step(engine, "DBOS.cancelWorkflow", act)
+    return as_step(engine, "DBOS.cancelWorkflow", act)
 
 
 def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None) -> Program[None]:
@@ -46,7 +46,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
         engine.revoke(resumed, Status.ENQUEUED)
         _announce(engine, resumed, queue_name)
 
-    return _as_step(engine, "DBOS.resumeWorkflow", act)
+    return as_step(engine, "DBOS.resumeWorkflow", act)
 
 
 def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
@@ -57,7 +57,7 @@ def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
         engine.revoke(deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 
-    return _as_step(engine, "DBOS.deleteWorkflow", act)
+    return as_step(engine, "DBOS.deleteWorkflow", act)
 
 
 def fork(
@@ -96,7 +96,7 @@ def fork(
         _announce(engine, [workflow_id, new_id], queue_name)
         return new_id
 
-    return _as_step(engine, "DBOS.forkWorkflow", act)
+    return as_step(engine, "DBOS.forkWorkflow", act)
 
 
 def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | None]:
@@ -106,12 +106,12 @@ def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | Non
         rows = engine.store.workflows(workflow_ids=[workflow_id])
         return workflow_status(rows[0], engine.codec) if rows else None
 
-    return _as_step(engine, "DBOS.getStatus", act)
+    return as_step(engine, "DBOS.getStatus", act)
 
 
 def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
     """Workflows by the filters of the public API, oldest first unless ``sort_desc``."""
-    return _as_step(engine, "DBOS.listWorkflows", lambda: _list(engine, filters))
+    return as_step(engine, "DBOS.listWorkflows", lambda: _list(engine, filters))
 
 
 def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
@@ -119,7 +119,7 @@ def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[Workflo
     filters = filters | {"queues_only": True}
     if filters.get("status") is None:
         filters["status"] = [Status.DELAYED, Status.ENQUEUED, Status.PENDING]
-    return _as_step(engine, "DBOS.listQueuedWorkflows", lambda: _list(engine, filters))
+    return as_step(engine, "DBOS.listQueuedWorkflows", lambda: _list(engine, filters))
 
 
 def list_steps(
@@ -136,7 +136,7 @@ def list_steps(
         found = engine.store.steps(workflow_id, load_output=load_output, limit=limit, offset=offset)
         return [step_info(each, engine.codec) for each in found]
 
-    return _as_step(engine, "DBOS.listWorkflowSteps", act)
+    return as_step(engine, "DBOS.listWorkflowSteps", act)
 
 
 def _list(engine: Engine, filters: dict[str, Any]) -> list[WorkflowStatus]:
@@ -162,7 +162,7 @@ def _announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> Non
     engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
 
 
-def _as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
+def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
     """Act as a step if a workflow body calls, else just act."""
     current = frame()
     if current is None or current.step is not None:

@@ -1,0 +1,120 @@
+"""The parts of a launched engine, made from a configuration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from workflows.engine.clock import DatabaseClock
+from workflows.engine.engine import Engine, EngineSettings
+from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
+from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
+from workflows.engine.ports import Storage
+from workflows.engine.registry import Registry
+from workflows.engine.serialization import Codec
+from workflows.storage import notify
+from workflows.storage.database import Database, open_database
+from workflows.storage.journal.lane import PostgresLane, SqliteLane
+from workflows.storage.postgres import PostgresDatabase, create_if_missing
+from workflows.storage.schema.migrate import migrate
+from workflows.storage.sqlite import SqliteDatabase
+from workflows.storage.store import SqlStore
+
+CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
+SIDE_LANES = 4
+
+
+class PostgresLine:
+    """Notices travel by NOTIFY."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def send(self, notices: Sequence[Notice]) -> None:
+        with self._database.reading() as session:
+            notify.notify(session, notices)
+
+    def hear(
+        self,
+        on_connected: Callable[[], None],
+        on_notice: Callable[[str, str], None],
+        is_over: Callable[[], bool],
+    ) -> None:
+        notify.listen(
+            self._database.url,
+            CHANNELS,
+            on_connected=on_connected,
+            on_notice=on_notice,
+            is_over=is_over,
+        )
+
+
+def open_system_database(config: dict[str, Any]) -> Database:
+    """Open, and create or adopt, the system database of a configuration."""
+    database = open_database(
+        config["system_database_url"],
+        schema=config["dbos_system_schema"],
+        pool_size=config["sys_db_pool_size"],
+    )
+    if isinstance(database, PostgresDatabase) and config["run_migrations"]:
+        create_if_missing(database.url)
+    migrate(database, adopt=config["run_migrations"])
+    return database
+
+
+def library_version() -> str:
+    try:
+        return version("dboshub")
+    except PackageNotFoundError:
+        return "development"
+
+
+def new_engine(config: dict[str, Any], registry: Registry, storage: Storage) -> Engine:
+    name = config["name"]
+    settings = EngineSettings(
+        application_name=name,
+        application_version=config["application_version"] or _version(config, registry),
+        executor_id=config["executor_id"],
+        slots=config["max_executor_threads"],
+    )
+    return Engine(
+        settings,
+        registry=registry,
+        clock=DatabaseClock(),
+        storage=storage,
+        codec=Codec(config.get("serializer")),
+        after_task=_close_old_connections,
+    )
+
+
+def _version(config: dict[str, Any], registry: Registry) -> str:
+    if config.get("enable_patching"):
+        return "PATCHING_ENABLED"
+    return registry.version(config["name"], library_version())
+
+
+def storage_of(database: Database) -> Storage:
+    store = SqlStore(database)
+    if isinstance(database, SqliteDatabase):
+        # One writer: a second lane would only wait for the first.
+        return Storage(store, lambda: SqliteLane(database), side_lanes=0)
+    assert isinstance(database, PostgresDatabase)
+    return Storage(store, lambda: PostgresLane(database), side_lanes=SIDE_LANES)
+
+
+def _close_old_connections() -> None:
+    """Django's connections of an engine thread must not outlive what broke or aged them."""
+    database = sys.modules.get("django.db")
+    if database is not None:
+        database.close_old_connections()
+
+
+def database_clock(engine: Engine) -> DatabaseClock:
+    assert isinstance(engine.clock, DatabaseClock)
+    return engine.clock
+
+
+def proven_dead(mine: ProcessIdentity) -> Callable[[ProcessIdentity], bool]:
+    return lambda other: is_proven_dead(other, mine)

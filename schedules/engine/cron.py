@@ -1,0 +1,79 @@
+"""When a cron expression ticks: calculation only, in the schedule's own time zone.
+
+Across a change of the clocks every tick is a distinct instant: an hour that comes twice ticks
+twice, and what falls into a skipped hour ticks at its end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from workflows.engine.errors import DBOSException
+
+LONGEST = 200
+SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+# Random and hashed fields would tick at other times in every process.
+_UNSHARED = re.compile(r"(?:^|[\s,])[rh]", re.IGNORECASE)
+
+
+class Cron:
+    """Five fields, or six with seconds first. Raises DBOSException for what never ticks."""
+
+    def __init__(self, expression: str, timezone: str | None = None) -> None:
+        self.expression = expression
+        self.zone = zone(timezone)
+        if not _is_cron(expression):
+            raise DBOSException(
+                f"{expression!r} is not a cron schedule: give five fields (minute hour day month "
+                "weekday), or six with seconds first"
+            )
+        try:
+            self.after(SOME_DAY)
+        except ValueError:
+            raise DBOSException(f"cron schedule {expression!r} matches no date") from None
+
+    def after(self, moment: datetime) -> datetime:
+        """The first tick strictly after an aware moment, in the schedule's zone."""
+        return next(self.ticks(moment))
+
+    def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Ticks strictly after ``start`` and strictly before ``end``; naive moments are UTC."""
+        last = aware(end)
+        for tick in self.ticks(aware(start)):
+            if tick >= last:
+                return
+            yield tick
+
+    def ticks(self, moment: datetime) -> Iterator[datetime]:
+        found = croniter(self.expression, moment.astimezone(self.zone), second_at_beginning=True)
+        while True:
+            yield found.get_next(datetime)
+
+
+def zone(name: str | None) -> tzinfo:
+    """The zone of an IANA name, UTC without one. Raises DBOSException for an unknown name."""
+    if name is None:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (LookupError, OSError, ValueError, TypeError):
+        raise DBOSException(f"{name!r} is not an IANA time zone, such as 'Europe/Berlin'") from None
+
+
+def aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _is_cron(expression: object) -> bool:
+    if not isinstance(expression, str) or len(expression) > LONGEST:
+        return False
+    fields = len(expression.split())
+    is_alias = fields == 1 and expression.startswith("@")
+    if not (is_alias or fields in (5, 6)) or _UNSHARED.search(expression):
+        return False
+    return bool(croniter.is_valid(expression, second_at_beginning=True))

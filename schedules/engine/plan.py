@@ -1,0 +1,85 @@
+"""The schedules that code of this process declared, and after launch the table and the ticker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schedules.engine.cron import Cron
+from schedules.engine.records import Schedule
+from schedules.engine.runs import Runs
+from schedules.engine.ticker import Ticker
+from workflows.engine.errors import DBOSException
+from workflows.engine.registry import Registry, Target
+
+
+class ScheduleTable(Protocol):
+    """The rows of ``workflow_schedules`` that this application sees."""
+
+    application: str
+
+    def create(self, schedule: Schedule) -> None: ...
+    def apply(self, wanted: Sequence[Schedule]) -> None: ...
+    def find(self, **filters: Any) -> list[Schedule]: ...
+    def set_status(self, name: str, status: str) -> bool: ...
+    def delete(self, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a launched process schedules with."""
+
+    table: ScheduleTable
+    runs: Runs
+    ticker: Ticker
+
+
+class Plan:
+    """One per process. Declaring needs no engine: it happens at import."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, str] = {}
+        self._opened: Opened | None = None
+
+    def declare(self, workflow_name: str, cron: str) -> None:
+        """Remember ``@DBOS.scheduled``; launch makes a row of it, named like its workflow."""
+        Cron(cron)
+        self.declared[workflow_name] = cron
+
+    def rows(self, registry: Registry, application: str, context: str) -> list[Schedule]:
+        """The declared schedules whose workflows are registered."""
+        return [
+            Schedule(
+                schedule_id=str(uuid.uuid4()),
+                schedule_name=name,
+                workflow_name=name,
+                workflow_class_name=Target(registry.workflows[name]).class_name,
+                schedule=cron,
+                context=context,
+                application_name=application,
+            )
+            for name, cron in self.declared.items()
+            if name in registry.workflows
+        ]
+
+    def open(self, opened: Opened) -> None:
+        self._opened = opened
+
+    def close(self) -> None:
+        """At the end: declarations stay for the next launch."""
+        self._opened = None
+
+    def clear(self) -> None:
+        self.declared.clear()
+
+    @property
+    def opened(self) -> Opened:
+        """Raises DBOSException before launch."""
+        if self._opened is None:
+            raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
+        return self._opened
+
+
+plan = Plan()

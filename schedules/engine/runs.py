@@ -1,0 +1,103 @@
+"""The workflow that a tick starts: one per schedule and tick, because its id says so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from schedules.engine.cron import aware
+from schedules.engine.records import Schedule
+from workflows.engine.clock import Clock
+from workflows.engine.errors import DBOSException
+from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
+from workflows.engine.serialization import Codec
+
+
+class FiringStore(Protocol):
+    def latest_version(self, application: str | None) -> str | None:
+        """The version that scheduled runs of an application are for."""
+
+    def fire(self, row: NewWorkflow, inputs: str, *, fired_at: str | None) -> bool:
+        """Enqueue one run; False if there was one by its id."""
+
+
+class Runs:
+    """Starts runs of schedules. `decorated` names those that take two times, as 2.x had it."""
+
+    def __init__(
+        self,
+        store: FiringStore,
+        clock: Clock,
+        codec: Codec,
+        *,
+        application: str,
+        decorated: Collection[str],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._codec = codec
+        self._application = application
+        self._decorated = decorated
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+
+    def tick(self, schedule: Schedule, at: datetime) -> str | None:
+        """Start the run of a tick; its queue, or None if somebody did so before."""
+        return self._start(schedule, f"sched-{schedule.schedule_name}-{at.isoformat()}", at, True)
+
+    def trigger(self, schedule: Schedule) -> str:
+        """Start a run of no tick, now; its id. A paused schedule may be triggered, too."""
+        now = self.now()
+        workflow_id = f"sched-{schedule.schedule_name}-trigger-{now.isoformat()}"
+        self._start(schedule, workflow_id, now, False)
+        return workflow_id
+
+    def backfill(self, schedule: Schedule, start: datetime, end: datetime) -> list[str]:
+        """Start what was missed strictly between two moments; the ids of all those ticks."""
+        ids = []
+        for at in schedule.cron.between(aware(start), aware(end)):
+            ids.append(f"sched-{schedule.schedule_name}-{at.isoformat()}")
+            self._start(schedule, ids[-1], at, False)
+        return ids
+
+    def _start(
+        self, schedule: Schedule, workflow_id: str, at: datetime, is_tick: bool
+    ) -> str | None:
+        owner = schedule.application_name or self._application
+        version = self._store.latest_version(owner)
+        if version is None:
+            raise DBOSException(
+                f"schedule {schedule.schedule_name!r} cannot fire: application {owner!r} has no "
+                "registered version, so nobody could run it"
+            )
+        now = self._clock.now_ms()
+        queue = schedule.queue_name or INTERNAL_QUEUE
+        row = NewWorkflow(
+            workflow_uuid=workflow_id,
+            status=Status.ENQUEUED,
+            name=schedule.workflow_name,
+            class_name=schedule.workflow_class_name,
+            created_at=now,
+            updated_at=now,
+            application_version=version,
+            application_name=owner,
+            queue_name=queue,
+            schedule_name=schedule.schedule_name,
+        )
+        inputs = self._codec.encode_args(self._arguments(schedule, at), {}, self._codec.name)
+        created = self._store.fire(row, inputs, fired_at=at.isoformat() if is_tick else None)
+        return queue if created else None
+
+    def _arguments(self, schedule: Schedule, at: datetime) -> tuple[Any, Any]:
+        if schedule.schedule_name in self._decorated:
+            return at, self.now()
+        return at, self._codec.decode(schedule.context, None)
+
+
+def missed(schedule: Schedule, now: datetime) -> Iterable[datetime]:
+    """Ticks since the last firing, for a schedule that makes up for them."""
+    if not schedule.automatic_backfill or schedule.last_fired_at is None:
+        return ()
+    return schedule.cron.between(datetime.fromisoformat(schedule.last_fired_at), now)

@@ -1,0 +1,174 @@
+"""The rows of ``workflow_schedules``, and the workflows that their ticks start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from schedules.engine.records import Schedule
+from workflows.engine.errors import DBOSException
+from workflows.storage.sql import Session, Statement, statement
+
+COLUMNS = tuple(field.name for field in fields(Schedule))
+_NAMES = ", ".join(COLUMNS)
+_GIVEN = ", ".join(f":{name}" for name in COLUMNS)
+
+INSERT = Statement(
+    f"""
+    INSERT INTO {{workflow_schedules}} ({_NAMES})
+    VALUES ({_GIVEN})
+    ON CONFLICT (schedule_name) DO NOTHING
+    """
+)
+
+# What a declaration changes; identity, status and the last firing stay.
+UPDATE = Statement(
+    """
+    UPDATE {workflow_schedules}
+    SET workflow_name = :workflow_name,
+        workflow_class_name = :workflow_class_name,
+        schedule = :schedule,
+        context = :context,
+        automatic_backfill = :automatic_backfill,
+        cron_timezone = :cron_timezone,
+        queue_name = :queue_name,
+        application_name = COALESCE(application_name, :application_name)
+    WHERE schedule_name = :schedule_name
+        AND (application_name = :application_name OR application_name IS NULL)
+    """
+)
+
+OWNER = Statement(
+    "SELECT application_name FROM {workflow_schedules} WHERE schedule_name = :schedule_name"
+)
+SET_STATUS = Statement(
+    "UPDATE {workflow_schedules} SET status = :status WHERE schedule_name = :schedule_name"
+)
+DELETE = Statement("DELETE FROM {workflow_schedules} WHERE schedule_name = :schedule_name")
+
+# Every process that reaches a tick says so; the latest one stays.
+FIRED = Statement(
+    """
+    UPDATE {workflow_schedules}
+    SET last_fired_at = :fired_at
+    WHERE schedule_name = :schedule_name
+    """
+)
+
+LATEST_VERSION = Statement(
+    """
+    SELECT version_name
+    FROM {application_versions}
+    WHERE application_name = :application_name OR application_name IS NULL
+    ORDER BY version_timestamp DESC, created_at DESC
+    LIMIT 1
+    """
+)
+
+
+def create(session: Session, schedule: Schedule) -> None:
+    """Insert a schedule. Raises DBOSException if the name is taken, and says by whom."""
+    if not session.run(INSERT, **asdict(schedule)):
+        raise DBOSException(_taken(session, schedule))
+
+
+def apply(session: Session, schedule: Schedule) -> None:
+    """Insert or update by name; id, status and last firing of an existing one stay.
+
+    Raises DBOSException if another application owns the name.
+    """
+    if session.run(INSERT, **asdict(schedule)):
+        return
+    given = asdict(schedule)
+    for kept in ("schedule_id", "status", "last_fired_at"):
+        del given[kept]
+    if not session.run(UPDATE, **given):
+        raise DBOSException(_taken(session, schedule))
+
+
+def schedules(
+    session: Session,
+    *,
+    application: str | None,
+    names: Sequence[str] | None = None,
+    statuses: Sequence[str] | None = None,
+    workflow_names: Sequence[str] | None = None,
+    prefixes: Sequence[str] | None = None,
+    applications: Sequence[str] | None = None,
+) -> list[Schedule]:
+    """Schedules of the application and those that nobody owns, or of `applications`, by name."""
+    conditions: list[str] = []
+    params: dict[str, Any] = {}
+    for column, values in (
+        ("schedule_name", names),
+        ("status", statuses),
+        ("workflow_name", workflow_names),
+        ("application_name", applications),
+    ):
+        if values is not None:
+            conditions.append(_any_of(session, column))
+            params[column] = session.ids(values)
+    if applications is None and application is not None:
+        conditions.append("(application_name = :own OR application_name IS NULL)")
+        params["own"] = application
+    if prefixes is not None:
+        conditions.append(_prefixed(prefixes, params))
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    text = f"SELECT {_NAMES} FROM {{workflow_schedules}} {where} ORDER BY schedule_name"
+    return [_schedule(row) for row in session.all(statement(text), **params)]
+
+
+def set_status(session: Session, name: str, status: str) -> bool:
+    """Pause or resume; False if there is no schedule by that name."""
+    return bool(session.run(SET_STATUS, schedule_name=name, status=status))
+
+
+def delete(session: Session, name: str) -> bool:
+    return bool(session.run(DELETE, schedule_name=name))
+
+
+def fired(session: Session, name: str, fired_at: str) -> None:
+    """Remember the last tick that was reached."""
+    session.run(FIRED, schedule_name=name, fired_at=fired_at)
+
+
+def latest_version(session: Session, application: str | None) -> str | None:
+    """The version that an application's scheduled runs are for."""
+    row = session.one(LATEST_VERSION, application_name=application)
+    return None if row is None else row[0]
+
+
+def _schedule(row: Sequence[Any]) -> Schedule:
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["automatic_backfill"] = bool(values["automatic_backfill"])
+    return Schedule(**values)
+
+
+def _taken(session: Session, schedule: Schedule) -> str:
+    row = session.one(OWNER, schedule_name=schedule.schedule_name)
+    owner = None if row is None else row[0]
+    if owner is not None and owner != schedule.application_name:
+        return (
+            f"schedule {schedule.schedule_name!r} belongs to application {owner!r}: names are "
+            "shared by all applications of a database, so choose another"
+        )
+    return (
+        f"there is a schedule {schedule.schedule_name!r} already: apply_schedules changes it, "
+        "delete_schedule removes it"
+    )
+
+
+def _any_of(session: Session, column: str) -> str:
+    if session.vendor == "postgresql":
+        return f"{column} = ANY(:{column})"
+    return f"{column} IN (SELECT value FROM json_each(:{column}))"
+
+
+def _prefixed(prefixes: Sequence[str], params: dict[str, Any]) -> str:
+    parts = []
+    for number, prefix in enumerate(prefixes):
+        name = f"prefix_{number}"
+        params[name] = prefix
+        parts.append(f"SUBSTR(schedule_name, 1, LENGTH(:{name})) = :{name}")
+    return f"({' OR '.join(parts) or 'FALSE'})"

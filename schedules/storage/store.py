@@ -1,0 +1,54 @@
+"""The ticker's and the API's port on a system database: each call is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from schedules.engine.records import Schedule
+from schedules.storage import schedules
+from workflows.engine.records import NewWorkflow
+from workflows.storage.database import Database
+from workflows.storage.start import start
+
+
+class ScheduleStore:
+    """The schedules that one application sees. Safe to use from any thread."""
+
+    def __init__(self, database: Database, *, application: str) -> None:
+        self._database = database
+        self.application = application
+
+    def create(self, schedule: Schedule) -> None:
+        with self._database.writing() as session:
+            schedules.create(session, schedule)
+
+    def apply(self, wanted: Sequence[Schedule]) -> None:
+        """All of them, or none."""
+        with self._database.writing() as session:
+            for schedule in wanted:
+                schedules.apply(session, schedule)
+
+    def find(self, **filters: Any) -> list[Schedule]:
+        with self._database.reading() as session:
+            return schedules.schedules(session, application=self.application, **filters)
+
+    def set_status(self, name: str, status: str) -> bool:
+        with self._database.writing() as session:
+            return schedules.set_status(session, name, status)
+
+    def delete(self, name: str) -> bool:
+        with self._database.writing() as session:
+            return schedules.delete(session, name)
+
+    def latest_version(self, application: str | None) -> str | None:
+        with self._database.reading() as session:
+            return schedules.latest_version(session, application)
+
+    def fire(self, row: NewWorkflow, inputs: str, *, fired_at: str | None) -> bool:
+        """Enqueue one run; False if its tick was fired before, here or elsewhere."""
+        with self._database.writing() as session:
+            created = start(session, row, inputs).created
+            if fired_at is not None and row.schedule_name is not None:
+                schedules.fired(session, row.schedule_name, fired_at)
+            return created
