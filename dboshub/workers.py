@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import cast
 
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
 from dboshub import env
+from dboshub.config import DBOSConfig
 
 
-def configuration(*, threads: int | None = None) -> dict[str, Any]:
+def configuration(*, threads: int | None = None) -> DBOSConfig:
     """The config of the engine as this Django project has it; DBOS_CONFIG has the last word."""
-    config: dict[str, Any] = {
+    given = cast(DBOSConfig, getattr(settings, "DBOS_CONFIG", {}))
+    config: DBOSConfig = {
         "name": env.text("DBOS_APP_NAME", "dboshub"),
         "system_database_url": settings.DBOS_SYSTEM_DATABASE_URL,
         "dbos_system_schema": settings.DBOS_SYSTEM_SCHEMA,
+        **given,
     }
-    config |= getattr(settings, "DBOS_CONFIG", {})
     if threads is not None:
         config["max_executor_threads"] = threads
     return config

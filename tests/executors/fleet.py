@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from workflows.engine.heart import Heart
 from workflows.engine.incarnations import (
@@ -95,31 +96,22 @@ class QuietHost:
 
 
 class Line:
-    """A database that can be out of this node's reach."""
+    """A way to the database that can be cut."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, membership: DatabaseMembership) -> None:
+        self._membership = membership
         self.cut = False
 
-    @property
-    def vendor(self) -> str:
-        return self._database.vendor
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._membership, name)
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        self._fail_if_cut()
-        with self._database.reading() as session:
-            yield session
+        @wraps(call)
+        def through(*args: Any, **kwargs: Any) -> Any:
+            if self.cut:
+                raise ConnectionError("the database is out of reach")
+            return call(*args, **kwargs)
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        self._fail_if_cut()
-        with self._database.writing() as session:
-            yield session
-
-    def _fail_if_cut(self) -> None:
-        if self.cut:
-            raise ConnectionError("the database is out of reach")
+        return through
 
 
 class Node:
@@ -139,7 +131,6 @@ class Node:
     ) -> None:
         self.clock = HandClock(started, skew_ms)
         self.host = QuietHost()
-        self.line = Line(database)
         self.is_up = True
         executor = Executor(
             executor_id=executor_id,
@@ -148,8 +139,9 @@ class Node:
             process=process or this_process(),
             lease_ms=LEASE.lease_ms,
         )
+        self.line = Line(DatabaseMembership(database, executor))
         self.heart = Heart(
-            DatabaseMembership(self.line, executor),  # type: ignore[arg-type]
+            self.line,
             self.host,
             lease=LEASE,
             clock=self.clock,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.fleet import EXECUTOR, ROW, count, pending, status_of
+from tests.executors.fleet import EXECUTOR, ROW, pending, status_of
 from tests.support.eventually import eventually
 from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from workflows.payloads import PICKLE
@@ -193,13 +193,17 @@ def test_children_end_with_their_parent(database: Database, run: Run) -> None:
 
 
 def test_an_executor_of_another_program_is_adopted_on_purpose(database: Database, run: Run) -> None:
+    foreign = "5b1e6a1e-8d0f-4f7c-9f0d-0a5a3c9b7f11"
     with database.writing() as session:
-        workflow_id = pending(
-            session, "5b1e6a1e-8d0f-4f7c-9f0d-0a5a3c9b7f11", executor_id="vm-7", application=None
-        )
+        workflow_id = pending(session, foreign, executor_id="vm-7", application=None)
+        untouched = pending(session, foreign, executor_id="vm-8", application=None)
     worker = run("--adopt-executor", "vm-7")
     eventually(lambda: "Took over 1 workflows" in worker.log.read_text(), timeout=20)
-    assert status_of(database, workflow_id) != "PENDING" or count(database, "PENDING") == 1
+    with database.reading() as session:
+        adopted, left = (session.one(ROW, id=each) for each in (workflow_id, untouched))
+    assert adopted is not None
+    assert adopted[2] != foreign
+    assert left == ("PENDING", None, foreign, 1, None)
 
 
 def test_what_cannot_be_imported_is_said_and_nothing_runs(run: Run) -> None:

@@ -93,7 +93,6 @@ class Heart:
         clock: HeartClock,
         proven_dead: Callable[[ProcessIdentity], bool],
         incarnation: str | None = None,
-        on_failure: Callable[[Exception], None] | None = None,
     ) -> None:
         self.incarnation = incarnation or new_incarnation()
         self._membership = membership
@@ -101,7 +100,6 @@ class Heart:
         self._lease = lease
         self._clock = clock
         self._proven_dead = proven_dead
-        self._on_failure = on_failure or (lambda error: None)
         self._judge = LeaseJudge(lease)
         self._seen: frozenset[str] = frozenset()
         self._published: tuple[str | None, str | None] = (None, None)
@@ -163,8 +161,8 @@ class Heart:
         try:
             chore()
         except Exception as error:
-            log.warning("%s of executor %s failed: %s", chore.__name__, self.incarnation, error)
-            self._on_failure(error)
+            what = chore.__name__.strip("_")
+            log.warning("%s of executor %s failed: %s", what, self.incarnation, error)
             return False
         return True
 

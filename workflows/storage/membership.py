@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from workflows.engine.heart import Heartbeat
 from workflows.engine.leases import Sighting
 from workflows.storage import executors, recover
-from workflows.storage.database import Database
+from workflows.storage.database import Connection, Database
 from workflows.storage.executors import Executor
 from workflows.storage.sql import Session
 
 KEPT_MS = 24 * 3600 * 1000  # ended incarnations, for people to see who was there
 
 
-@dataclass(frozen=True, slots=True)
 class DatabaseMembership:
-    """Every call is one statement, or two, in a transaction of its own."""
+    """Every call is one statement, or two that do not need to be one."""
 
-    database: Database
-    executor: Executor
+    def __init__(self, database: Database, executor: Executor) -> None:
+        self._database = database
+        self._executor = executor
+        self._connection: Connection | None = None
 
     def register(self, incarnation: str, functions: str) -> None:
         with self._statement() as session:
-            executors.register(session, incarnation, self.executor, functions=functions)
+            executors.register(session, incarnation, self._executor, functions=functions)
 
     def beat(
         self, incarnation: str, *, busy: int, activity: str | None, functions: str | None
@@ -40,25 +40,25 @@ class DatabaseMembership:
             return executors.declare_dead(session, other.incarnation, beat=other.beat, by=by)
 
     def sweep(self, now_ms: int) -> int:
-        application = self.executor.application_name
-        with self.database.reading() as session:
+        application = self._executor.application_name
+        with self._statement() as session:
             orphans = recover.orphans(session, application=application)
         return self._reenqueue(orphans, now_ms)
 
     def recover_namesakes(self, now_ms: int) -> int:
-        with self.database.reading() as session:
+        with self._statement() as session:
             left = recover.namesakes(
                 session,
-                executor_id=self.executor.executor_id,
-                version=self.executor.application_version,
-                application=self.executor.application_name,
+                executor_id=self._executor.executor_id,
+                version=self._executor.application_version,
+                application=self._executor.application_name,
             )
         return self._reenqueue(left, now_ms)
 
     def reconcile(self, incarnation: str, running: Callable[[], set[str]], now_ms: int) -> int:
         # Asked before and after: a workflow that ends or begins meanwhile is in one of the two.
         known = running()
-        with self.database.reading() as session:
+        with self._statement() as session:
             held = recover.held_by(session, incarnation, now=now_ms)
         known |= running()
         return self._reenqueue([each for each in held if each[0] not in known], now_ms)
@@ -70,6 +70,9 @@ class DatabaseMembership:
     def stop(self, incarnation: str) -> None:
         with self._statement() as session:
             executors.stop(session, incarnation)
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
         if not owned:
@@ -77,8 +80,17 @@ class DatabaseMembership:
         with self._statement() as session:
             return recover.reenqueue(session, owned, now=now_ms)
 
-    def _statement(self) -> AbstractContextManager[Session]:
-        """PostgreSQL needs no BEGIN and COMMIT around one statement; SQLite has one writer."""
-        if self.database.vendor == "postgresql":
-            return self.database.reading()
-        return self.database.writing()
+    @contextmanager
+    def _statement(self) -> Iterator[Session]:
+        """A connection of its own: no beat may wait until a busy pool has one to spare."""
+        if self._database.vendor == "sqlite":
+            with self._database.writing() as session:
+                yield session
+            return
+        connection, self._connection = self._connection or self._database.connect(), None
+        try:
+            yield connection.session
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
