@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from django.urls import reverse
 
 from tests.support.rows import insert
 from workflows.connection import atomic, system_alias
+from workflows.selectors.listing import Lister
 
 pytestmark = pytest.mark.django_db
 
@@ -131,9 +133,9 @@ def test_a_span_of_time_says_what_in_flight_it_hides(viewer: Client) -> None:
     add(workflow_uuid="stuck", status="PENDING", created_at=T0)
     add(workflow_uuid="waiting", status="ENQUEUED", queue_name="q", created_at=T0)
     add(workflow_uuid="done", status="SUCCESS", created_at=T0)
-    assert "2 in flight began before this span" in body(viewer, LIST + "?since=24h")
+    assert "2 from before this span still in flight" in body(viewer, LIST + "?since=24h")
     for elsewhere in ("", "?since=24h&status=ERROR", "?since=24h&name=x", f"?since={T0}"):
-        assert "before this span" not in body(viewer, LIST + elsewhere)
+        assert "from before this span" not in body(viewer, LIST + elsewhere)
 
 
 def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
@@ -168,6 +170,25 @@ def test_older_and_newer_lead_through_every_row(viewer: Client) -> None:
     assert "Newer" in response.content.decode()
     back = viewer.get(f"{LIST}?{response.context['newer']}")
     assert [row.workflow_uuid for row in back.context["page"].rows] == seen[50:100]
+
+
+def test_a_walk_out_of_time_says_how_far_it_came_and_can_be_continued(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.views.list.Lister", partial(Lister, budget_s=-1))
+    for number in range(300):
+        add(
+            workflow_uuid=f"w-{number:03}",
+            created_at=T0 + number * 1_000,
+            name="rare" if number == 1 else "common",
+        )
+    first = viewer.get(LIST + "?name=rare")
+    said = " ".join(first.content.decode().split())
+    assert "Nothing found yet" in said
+    assert "Searched back to" in said
+    assert "Continue" in said
+    found = viewer.get(f"{LIST}?{first.context['older']}")
+    assert [row.workflow_uuid for row in found.context["page"].rows] == ["w-001"]
 
 
 def test_an_exact_id_goes_to_its_page(viewer: Client) -> None:

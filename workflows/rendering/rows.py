@@ -91,7 +91,7 @@ def _duration(row: WorkflowRow) -> SafeString:
         return duration(row.duration_ms)
     if row.status == "DELAYED":
         until = distance(row.delay_until_epoch_ms)
-        return format_html('<span class="muted">starts {}</span>', until)
+        return format_html('<span class="muted">due {}</span>', until)
     if row.is_waiting:
         return format_html('<span class="muted">waits {}</span>', since(row.created_at))
     return since(row.began_at)
