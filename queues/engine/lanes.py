@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from queues.engine.ports import Claim, Survey
 from queues.engine.settings import QueueSettings
@@ -22,38 +23,34 @@ class Lane:
     queue: QueueSettings
     paused: bool = False
     waiting: bool = False  # something is enqueued, as far as is known
-    blocked: bool = False  # by a limit, until something ends or the next look
-    not_before: float = 0.0
+    not_before: float = -inf
+    blocked_until: float = -inf  # by a limit; inf: until something ends or the next look
     gathering_since: float | None = None
 
     def seen(self, survey: Survey) -> None:
         self.queue, self.paused = survey.queue, survey.paused
         if survey.ready:
-            self.waiting, self.blocked = True, False
+            self.waiting, self.blocked_until = True, -inf
 
     def woken(self, at: float, *, is_local: bool) -> None:
         """Something was enqueued: here, so that it is surely there, or elsewhere."""
-        self.waiting, self.blocked = True, False
+        self.waiting, self.blocked_until = True, -inf
         self.not_before = at if is_local else max(self.not_before, at)
 
     def released(self) -> None:
         """A workflow of this queue ended here."""
-        self.blocked = False
+        self.blocked_until = -inf
 
     def wants(self, now: float) -> bool:
-        return self.open and now >= self.not_before
-
-    @property
-    def open(self) -> bool:
-        return self.waiting and not self.paused and not self.blocked
+        is_open = self.waiting and not self.paused
+        return is_open and now >= max(self.not_before, self.blocked_until)
 
     def next_look(self) -> float | None:
         """When time alone makes this lane worth a claim; None if it does not."""
-        if not self.open:
+        if not self.waiting or self.paused or self.blocked_until == inf:
             return None
-        if self.gathering_since is not None:
-            return max(self.not_before, self.gathering_since + GATHER)
-        return self.not_before
+        gathered = -inf if self.gathering_since is None else self.gathering_since + GATHER
+        return max(self.not_before, self.blocked_until, gathered)
 
     def size(
         self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float
@@ -64,7 +61,8 @@ class Lane:
         if limit is not None:
             left = limit - running_here()
             room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
-            self.blocked = left <= 0
+            if left <= 0:
+                self.blocked_until = inf
         if room <= 0:
             return 0
         if scarce:
@@ -79,8 +77,15 @@ class Lane:
         """Learn from what a claim came back with."""
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended
-        self.blocked = claim.limited
+        if claim.limited:
+            self.blocked_until = now + self._patience()
         if claim.contended:
             self.not_before = now + random.uniform(0.2, 1) * CONTENDED  # noqa: S311
         elif not self.waiting and not claim.workflows:
             self.not_before = now + DAMPED
+
+    def _patience(self) -> float:
+        """How long a limit can last that nothing ends but time."""
+        limiters = (self.queue.limiter, self.queue.partition_limiter)
+        periods = [each.period for each in limiters if each is not None]
+        return max(GATHER, min(periods) / 10) if periods else inf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -96,6 +97,32 @@ def test_an_idle_process_asks_one_question_per_interval_for_all_queues(
     assert len(counted.statements) <= elapsed / 0.095 + 2
 
 
+def test_no_wake_is_lost_however_they_come(database: Database) -> None:
+    limits: dict[str, dict[str, int]] = {
+        "free": {},
+        "shared": {"concurrency": 2},
+        "worker": {"worker_concurrency": 2},
+        "lanes": {"partition_concurrency": 1},
+    }
+    for name, settings in limits.items():
+        register(database, name, **settings)
+    host = ThreadHost(database, slots=5)
+    with dispatching(database, host, polling_interval=60) as dispatcher:
+        eventually(lambda: dispatcher._lanes)
+
+        def enqueuer(name: str) -> list[str]:
+            ids = []
+            for number in range(40):
+                ids += enqueue(database, name, queue_partition_key=f"{number % 3}")
+                dispatcher.wake(name, is_local=number % 2 == 0)
+            return ids
+
+        with ThreadPoolExecutor(4) as enqueuers:
+            waiting = [each for ids in enqueuers.map(enqueuer, limits) for each in ids]
+        eventually(lambda: len(host.started) == 160, timeout=30)
+    assert sorted(host.started) == sorted(waiting)
+
+
 def test_free_slots_bound_what_is_claimed(database: Database) -> None:
     register(database)
     waiting = enqueue(database, count=20)
@@ -121,6 +148,16 @@ def test_an_ended_workflow_makes_room_at_once(database: Database) -> None:
     assert host.started == waiting
     assert host.most["q"] == 1
     assert time.monotonic() - began < 10
+
+
+def test_a_rate_limit_lets_the_next_wave_go_when_its_period_is_over(database: Database) -> None:
+    register(database, limiter=RateLimit(3, 0.4))
+    enqueue(database, count=9)
+    host = ThreadHost(database)
+    began = time.monotonic()
+    with dispatching(database, host, polling_interval=60):
+        eventually(lambda: len(host.started) == 9)
+    assert time.monotonic() - began >= 0.8
 
 
 def test_worker_concurrency_bounds_this_process(database: Database) -> None:
