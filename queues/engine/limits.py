@@ -45,12 +45,21 @@ def shares(
     partitions: Iterable[tuple[str, Usage]],
     running_here: Callable[[str], int],
 ) -> dict[str, int]:
-    """What each partition with room may take, in random order so that none comes always last."""
+    """What partitions with room may take, in random order so that none comes always last.
+
+    More of them than `most`, since what waits in some may be for other versions.
+    """
     here = running_here if queue.partition_worker_concurrency is not None else _unasked
-    allowed = {key: partition_allowance(queue, most, used, here(key)) for key, used in partitions}
-    open_keys = [key for key, count in allowed.items() if count]
-    random.shuffle(open_keys)
-    return {key: allowed[key] for key in open_keys}
+    candidates = [*partitions]
+    random.shuffle(candidates)
+    allowed: dict[str, int] = {}
+    for key, used in candidates:
+        if len(allowed) >= 4 * most:
+            break
+        share = partition_allowance(queue, most, used, here(key))
+        if share:
+            allowed[key] = share
+    return allowed
 
 
 def _unasked(partition: str) -> int:
