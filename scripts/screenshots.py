@@ -1,7 +1,7 @@
 """Photograph every page of a demo into docs/img: light and dark, wide and 390 pixels.
 
-Starts the project as `make run` does, in a data directory of its own, lets the demo workflows run
-for a while, and walks through the pages in Chromium.
+Starts the project as `make run` does, in a data directory of its own, begins the demo's stories
+one by one instead of at their pace, and walks through the pages in Chromium.
 """
 
 from __future__ import annotations
@@ -30,11 +30,19 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"": 1280, "-390": 390}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 LINK = "a[href*='/workflows/run/']"
+MODULES = ("carrier", "checkout", "items", "pipeline", "publisher")
+STORIES = (
+    *(("checkout", '["lamp", 2]', "order-1041"), ("pay", '["order-1041"]', "")),
+    *(("track_parcel", f'["parcel-{number}"]', "") for number in range(100, 106)),
+    *(("measure_summits", "[]", ""), ("process_items", "[10]", ""), ("publish_gazette", "[5]", "")),
+    *(("checkout", '["yacht"]', "order-1042"), ("checkout", '["mug", 1]', "order-1043")),
+)
 # What to photograph: its name, where it is, and the row to open there, if any.
 PAGES: tuple[tuple[str, str, str], ...] = (
     ("workflows", "/workflows/", ""),
     ("failed", "/workflows/?status=ERROR", ""),
-    ("checkout", "/workflows/?name=checkout", LINK),
+    ("checkout", "/workflows/run/order-1041", ""),
+    ("waiting", "/workflows/run/order-1043", ""),
     ("pipeline", "/workflows/?name=measure_summits", LINK),
     ("queue", "/workflows/?name=process_items", LINK),
     ("error", "/workflows/?status=ERROR", LINK),
@@ -55,18 +63,20 @@ def demo(seconds: float) -> Iterator[tuple[str, str]]:
     environment = {
         **os.environ,
         "DBOSHUB_DATA_DIR": data,
-        "DJANGO_SUPERUSER_PASSWORD": password,
+        "DBOSHUB_ADMIN_NAME": NAME,
+        "DBOSHUB_ADMIN_PASSWORD": password,
+        "DBOSHUB_IMPORT": ",".join(f"dboshub.demo.{module}" for module in MODULES),
     }
     environment.pop("DBOS_SYSTEM_DATABASE_URL", None)
-    command = [sys.executable, "scripts/run.py", "--port", str(port)]
+    command = [sys.executable, "scripts/run.py", "--no-demo", "--port", str(port)]
     running = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/healthz", running)
-        make_admin = ["createsuperuser", "--no-input", "--username", NAME, "--email", "a@b.test"]
-        subprocess.run(
-            [sys.executable, "manage.py", *make_admin], cwd=ROOT, env=environment, check=True
-        )
+        for name, arguments, workflow_id in STORIES:
+            start = [sys.executable, "manage.py", "workflow", "start", name, "--args", arguments]
+            start += ["--id", workflow_id] if workflow_id else []
+            subprocess.run(start, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
         time.sleep(seconds)
         yield address, password
     finally:
@@ -108,7 +118,7 @@ def photograph(page: Page, address: str, target: Path, suffix: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=200, help="let the demo run so long")
+    parser.add_argument("--seconds", type=float, default=10, help="let the stories run so long")
     parser.add_argument("--into", type=Path, default=ROOT / "docs" / "img")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
