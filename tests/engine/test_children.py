@@ -209,3 +209,12 @@ def test_calls_before_launch_say_what_to_do() -> None:
         sum_of(1)
     with pytest.raises(DBOSException, match="launch"):
         DBOS.list_workflows()
+
+
+def test_a_recorded_error_remembers_where_it_was_raised(dbos: type[DBOS]) -> None:
+    with SetWorkflowID("w"), pytest.raises(RuntimeError) as raised:
+        failing("broken")
+    assert not hasattr(raised.value, "__notes__")
+    notes = DBOS.get_workflow_status("w").error.__notes__
+    assert len(notes) == 1
+    assert "in failing" in notes[0] and "workflows/engine" not in notes[0]

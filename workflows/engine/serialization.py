@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
+import traceback
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -19,6 +23,8 @@ from workflows.engine.errors import PortableWorkflowError
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
+MOST_FRAMES = 50
+_ENGINE = os.path.dirname(__file__)
 _CODES = ("code", "error_code", "errno", "status", "status_code")
 _DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
 
@@ -118,7 +124,8 @@ class Codec:
             return self.encode(_envelope(error), name)
         serializer = self._serializer(name)
         try:
-            text = serializer.serialize(error)
+            with _annotated(error):
+                text = serializer.serialize(error)
             serializer.deserialize(text)  # an exception that cannot come back helps nobody
         except Exception:
             text = serializer.serialize(Exception(f"{type(error).__name__}: {error}"))
@@ -148,6 +155,33 @@ class Codec:
                 f"the payload is in format {name!r}, which this process cannot read (it reads "
                 f"{known}): was it written by another language, or with a custom serializer?"
             ) from None
+
+
+@contextmanager
+def _annotated(error: BaseException) -> Iterator[None]:
+    """Note the traceback on the exception while it is serialized: pickles carry none.
+
+    Whoever raises it again, in another process, shows where it came from.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_ENGINE)
+    ]
+    notes = getattr(error, "__notes__", None)
+    if not frames:
+        yield
+        return
+    kept = None if notes is None else [*notes]
+    text = "".join(traceback.format_list(frames[-MOST_FRAMES:]))
+    error.add_note(f"Traceback (most recent call last):\n{text}".rstrip())
+    try:
+        yield
+    finally:
+        if kept is None:
+            del error.__notes__
+        else:
+            error.__notes__ = kept
 
 
 def portable(value: Any) -> Any:
