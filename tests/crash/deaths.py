@@ -33,7 +33,9 @@ class Death:
     def around(self, port: Any) -> Any:
         if isinstance(port, Storage):
             return replace(
-                port, store=Mortal(port.store, self), open_lane=lambda: Mortal(port.open_lane(), self)
+                port,
+                store=Mortal(port.store, self),
+                open_lane=lambda: Mortal(port.open_lane(), self),
             )
         return Mortal(port, self)
 

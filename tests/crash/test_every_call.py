@@ -28,7 +28,9 @@ from workflows.storage.sql import Session, Statement
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 WORKFLOW = "order-1"
-BURY = Statement("UPDATE {dboshub_executor} SET declared_dead_at = 1 WHERE declared_dead_at IS NULL")
+BURY = Statement(
+    "UPDATE {dboshub_executor} SET declared_dead_at = 1 WHERE declared_dead_at IS NULL"
+)
 RECORDED = Statement("SELECT workflow_uuid, function_id FROM {operation_outputs}")
 EXISTS = Statement("SELECT 1 FROM {workflow_status} WHERE workflow_uuid = :id")
 
@@ -98,7 +100,7 @@ def bury(session: Session) -> None:
 def _quietly(handle: Any) -> None:
     try:
         handle.get_result()
-    except BaseException:  # noqa: S110
+    except BaseException:
         pass
 
 

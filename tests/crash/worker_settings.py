@@ -1,0 +1,7 @@
+"""The project's settings, with a lease short enough to watch takeovers."""
+
+from __future__ import annotations
+
+from dboshub.settings import *  # noqa: F403
+
+DBOS_CONFIG = {"executor_lease_sec": 3, "application_version": "crash"}
