@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from workflows.engine.clock import Clock
+from workflows.engine.persistence import Persistence
 from workflows.engine.ports import Lane, StorageUnavailableError
 from workflows.engine.tickets import JournalClosedError, Ticket
 from workflows.engine.writes import Answer, Verdict, Write
@@ -26,7 +25,6 @@ logger = logging.getLogger("dboshub.journal")
 
 MOST_IN_GROUP = 256
 MOST_PENDING = 20_000
-RETRY_FIRST_S, RETRY_MOST_S = 0.05, 5.0
 
 
 class Journal:
@@ -54,10 +52,8 @@ class Journal:
         self._side_lanes = side_lanes
         self._side_idle = 0
         self._threads: list[threading.Thread] = []
-        self._working: dict[threading.Thread, float] = {}
+        self.persistence = Persistence()
         self._closing = False
-        self._abandoned = False
-        self.degraded_since: float | None = None
         self._spawn(self._commit_groups, "committer")
 
     # -- callers ---------------------------------------------------------------------------
@@ -103,7 +99,7 @@ class Journal:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._mutex:
-            self._abandoned = True
+            self.persistence.give_up()
             left = [*self._pending, *self._side]
             self._pending.clear()
             self._side.clear()
@@ -111,12 +107,6 @@ class Journal:
             ticket.settle(None, JournalClosedError())
         with self._main_lock:
             self._main.close()
-
-    def oldest_group_age(self) -> float:
-        """Seconds that the group under way longest has been under way; 0 if there is none."""
-        with self._mutex:
-            begun = min(self._working.values(), default=None)
-        return 0.0 if begun is None else time.monotonic() - begun
 
     def _hand_in(self, ticket: Ticket) -> None:
         """Queue a write; the mutex is held."""
@@ -205,7 +195,7 @@ class Journal:
     def _commit(self, group: list[Ticket], lane: Lane) -> None:
         writes = [ticket.write for ticket in group]
         try:
-            answers = self._persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
+            answers = self.persistence.persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
         except BaseException as error:
             self._one_by_one(group, lane, error)
             return
@@ -245,7 +235,7 @@ class Journal:
         try:
             while (ticket := self._next_aside()) is not None:
                 try:
-                    answer = self._persist(lambda: self._alone(lane, ticket))
+                    answer = self.persistence.persist(lambda: self._alone(lane, ticket))
                 except BaseException as error:
                     ticket.settle(None, error)
                 else:
@@ -265,32 +255,6 @@ class Journal:
                 self._side_arrived.wait()
                 self._side_idle -= 1
             return self._side.popleft()
-
-    def _persist(self, attempt: Callable[[], Any]) -> Any:
-        """Try until the database answers, or the journal is given up."""
-        thread = threading.current_thread()
-        pause = RETRY_FIRST_S
-        self._working[thread] = time.monotonic()
-        try:
-            while True:
-                try:
-                    result = attempt()
-                except StorageUnavailableError as error:
-                    self._degraded(error)
-                    if self._abandoned:
-                        raise JournalClosedError() from error
-                else:
-                    self.degraded_since = None
-                    return result
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
-                pause = min(pause * 2, RETRY_MOST_S)
-        finally:
-            del self._working[thread]
-
-    def _degraded(self, error: StorageUnavailableError) -> None:
-        if self.degraded_since is None:
-            self.degraded_since = time.time()
-            logger.warning("journal.degraded: %s", error)
 
 
 class Commit:

@@ -112,7 +112,7 @@ class Wakeups:
                 self._engine.verify_ownership()
             except Exception as error:
                 logger.warning("ownership is verified again later: %s", error)
-            age = self._engine.journal.oldest_group_age()
+            age = self._engine.journal.persistence.oldest_age()
             if age > STALLED_S:
                 logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
 

@@ -1,0 +1,121 @@
+"""The management part of the public class ``DBOS``: list, cancel, resume, fork, delete.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workflows.engine import handles, managing
+from workflows.engine.current import engine
+from workflows.engine.programs import Program
+from workflows.engine.status import StepInfo, WorkflowStatus
+from workflows.engine.twins import durable, durable_handle, durable_handles, with_twins
+
+
+@with_twins
+class ManagementAPI:
+    """What operators and programs do to workflows; a step inside a workflow body."""
+
+    @durable
+    def get_workflow_status(workflow_id: str) -> Program[WorkflowStatus | None]:
+        """The status of a workflow, or None if there is none by that id."""
+        return managing.get_status(engine(), workflow_id)
+
+    @durable
+    def list_workflows(**filters: Any) -> Program[list[WorkflowStatus]]:
+        """Workflows that match all filters, oldest first; see the reference for their names."""
+        return managing.list_workflows(engine(), filters)
+
+    @durable
+    def list_queued_workflows(**filters: Any) -> Program[list[WorkflowStatus]]:
+        """Workflows on queues, by the same filters."""
+        return managing.list_queued(engine(), filters)
+
+    @durable
+    def list_workflow_steps(
+        workflow_id: str,
+        *,
+        load_output: bool = True,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Program[list[StepInfo]]:
+        """The recorded steps of a workflow, in order."""
+        return managing.list_steps(
+            engine(), workflow_id, load_output=load_output, limit=limit, offset=offset
+        )
+
+    @durable
+    def cancel_workflow(workflow_id: str, *, cancel_children: bool = False) -> Program[None]:
+        """Cancel: running code stops at its next durable call. Unknown ids are ignored."""
+        return managing.cancel(engine(), [workflow_id], children=cancel_children)
+
+    @durable
+    def cancel_workflows(
+        workflow_ids: list[str], *, cancel_children: bool = False
+    ) -> Program[None]:
+        """Cancel many at once."""
+        return managing.cancel(engine(), workflow_ids, children=cancel_children)
+
+    @durable_handle
+    def resume_workflow(workflow_id: str, *, queue_name: str | None = None) -> Program[str]:
+        """Run again from the first unrecorded step; no effect on SUCCESS and ERROR."""
+        return then(managing.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id)
+
+    @durable_handles
+    def resume_workflows(
+        workflow_ids: list[str], *, queue_name: str | None = None
+    ) -> Program[list[str]]:
+        """Resume all, or none if one is missing."""
+        return then(managing.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids)
+
+    @durable_handle
+    def fork_workflow(
+        workflow_id: str,
+        start_step: int,
+        *,
+        application_version: str | None = None,
+        queue_name: str | None = None,
+        queue_partition_key: str | None = None,
+        replacement_children: dict[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Program[str]:
+        """A new workflow with the steps before `start_step` copied; it goes on from there."""
+        forked = managing.fork(
+            engine(),
+            workflow_id,
+            start_step,
+            application_version=application_version,
+            queue_name=queue_name,
+            queue_partition_key=queue_partition_key,
+            replacement_children=replacement_children,
+            timeout_seconds=timeout_seconds,
+        )
+        return _retrieved(forked)
+
+    @durable
+    def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:
+        """Delete a workflow in any status with all its data. Unknown ids are ignored."""
+        return managing.delete(engine(), [workflow_id], children=delete_children)
+
+    @durable
+    def delete_workflows(
+        workflow_ids: list[str], *, delete_children: bool = False
+    ) -> Program[None]:
+        """Delete many at once."""
+        return managing.delete(engine(), workflow_ids, children=delete_children)
+
+
+def _retrieved(forked: Program[str]) -> Program[str]:
+    """As the peer does: the new workflow is looked up, which is a step of its own."""
+    new_id = yield from forked
+    yield from handles.status_of(new_id)
+    return new_id
+
+
+def then(first: Program[Any] | None, value: Any) -> Program[Any]:
+    """A program that does `first`, if there is any, and returns `value`."""
+    if first is not None:
+        yield from first
+    return value
