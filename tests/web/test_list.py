@@ -113,9 +113,9 @@ def test_pills_count_by_status_and_lead_to_it(viewer: Client) -> None:
     for number, status in enumerate(("PENDING", "ENQUEUED", "ENQUEUED", "ERROR", "SUCCESS")):
         add(workflow_uuid=str(number), status=status, queue_name="q")
     page = " ".join(body(viewer, LIST).split())
-    assert "In flight <b>3</b>" in page
-    assert "Queued <b>2</b>" in page
-    assert "Failed <b>1</b>" in page
+    assert 'In flight <b data-cell="in_flight">3</b>' in page
+    assert 'Queued <b data-cell="ENQUEUED">2</b>' in page
+    assert 'Failed <b data-cell="ERROR">1</b>' in page
     assert 'href="?status=ENQUEUED"' in page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from workflows.live.counts import CountSource
 from workflows.live.details import SectionSource
 from workflows.live.lists import ListSource
 from workflows.live.rows import RowSource
@@ -14,6 +15,7 @@ from workflows.live.streams import StreamSource
 SOURCES: Mapping[str, Callable[[], Source]] = {
     "row": RowSource,
     "list": ListSource,
+    "counts": CountSource,
     "workflow": partial(SectionSource, "workflow"),
     "steps": partial(SectionSource, "steps"),
     "events": partial(SectionSource, "events"),

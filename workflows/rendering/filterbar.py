@@ -33,6 +33,7 @@ LABELS = {key: label for key, (label, _) in (MAIN | MORE).items()} | {"top": "To
 class Pill:
     """One status, or a group of them: how many there are, and a link that toggles it."""
 
+    key: str
     word: str
     query: str
     is_on: bool
@@ -107,8 +108,9 @@ def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
     chosen = criteria.statuses
     flying = [counts[status] for status in IN_FLIGHT if status in counts]
     pills = [
-        Pill("All", criteria.query(status=None), not chosen),
+        Pill("", "All", criteria.query(status=None), not chosen),
         Pill(
+            "in_flight",
             "In flight",
             criteria.query(status=None if chosen == IN_FLIGHT else "in_flight"),
             chosen == IN_FLIGHT,
@@ -126,7 +128,7 @@ def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
         shown = look(status)
         query = criteria.query(status=rest)
         meaning = f"{status}: {shown.meaning}"
-        pills.append(Pill(shown.word, query, is_on, shown.css, shown.icon, count, meaning))
+        pills.append(Pill(status, shown.word, query, is_on, shown.css, shown.icon, count, meaning))
     return pills
 
 

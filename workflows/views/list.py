@@ -18,8 +18,9 @@ from django_htmx.http import HttpResponseClientRedirect, push_url
 
 from workflows.filters import IN_FLIGHT, Criteria, parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.live.counts import counts_digest
 from workflows.live.rows import row_digest
-from workflows.rendering.filterbar import FilterBar, filter_bar
+from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
 from workflows.selectors.counts import Count, counts, older_in_flight
 from workflows.selectors.facets import facets
@@ -46,15 +47,14 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         # A plain form also sends its empty fields: the address people share has none.
         return redirect(_address(criteria, {}))
     context: dict[str, object] = {"section": "workflows", "criteria": criteria}
-    context["query"] = criteria.query()
+    context |= {"query": criteria.query(), "live_counts": None}
     try:
         with bounded_reading() as session:
             goal = _goal(session, request, criteria, viewer)
             if goal:
                 return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
             page = _page(session, criteria, viewer, request.GET)
-            context["bar"] = _bar(session, criteria, viewer)
-            context["hidden"] = _hidden(session, criteria, viewer)
+            context |= _above(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
         context["failure"] = str(error).split("\n", 1)[0]
@@ -62,6 +62,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     context |= {
         "page": page,
         "rows": _rows(request, page, criteria, now),
+        "live_counts": live_topic(request, "counts", since=now),
         "live_list": live_topic(request, "list", filter=criteria.query(), since=now),
         "older": criteria.query(after=page.older) if page.older else "",
         "newer": criteria.query(before=page.newer) if page.newer else "",
@@ -103,15 +104,22 @@ def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[s
     return lister.before(before) if before else lister.after(read_cursor(query.get("after", "")))
 
 
-def _bar(session: Session, criteria: Criteria, viewer: Viewer) -> FilterBar:
-    """Counts and suggestions are the same for all viewers of one scope, so they share them."""
+def _above(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
+    """What stands above the rows.
+
+    Counts and suggestions are the same for all viewers of one scope, so they share them.
+    """
     scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
     scope = f"{scope} {viewer.unclaimed}".encode().hex()
     counted = cache.get_or_set(f"counts-{scope}", lambda: counts(session, viewer=viewer), COUNTS_S)
     suggested = cache.get_or_set(
         f"facets-{scope}", lambda: facets(session, viewer=viewer), FACETS_S
     )
-    return filter_bar(criteria, counted or {}, suggested or {})
+    return {
+        "bar": filter_bar(criteria, counted or {}, suggested or {}),
+        "counts_digest": counts_digest(counted or {}),
+        "hidden": _hidden(session, criteria, viewer),
+    }
 
 
 def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | None:
