@@ -42,7 +42,7 @@ bench: dev ## Compare steps per second and queue latency with the dbos library
 bench-pages: dev ## Measure the workflow list over a million rows
 	$(PYTHON) -m bench.pages $(ARGS)
 
-screenshots: dev ## Photograph every page of a running demo into docs/img
+screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow
 	$(PYTHON) scripts/screenshots.py $(ARGS)
 
 venv:

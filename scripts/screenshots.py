@@ -1,7 +1,8 @@
-"""Photograph every page of a demo into docs/img: light and dark, wide and 390 pixels.
+"""Photograph every page of a demo into var/screenshots: light and dark, wide and 390 pixels.
 
 Starts the project as `make run` does, in a data directory of its own, begins the demo's stories
-one by one instead of at their pace, and walks through the pages in Chromium.
+one by one instead of at their pace, and walks through the pages in Chromium. The README's pictures
+go to docs/img.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"": 1280, "-390": 390}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 LINK = "a[href*='/workflows/run/']"
+README = ("workflows-light", "workflows-dark", "checkout-light")
 MODULES = ("carrier", "checkout", "items", "pipeline", "publisher")
 STORIES = (
     *(("checkout", '["lamp", 2]', "order-1041"), ("pay", '["order-1041"]', "")),
@@ -119,7 +121,7 @@ def photograph(page: Page, address: str, target: Path, suffix: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="let the stories run so long")
-    parser.add_argument("--into", type=Path, default=ROOT / "docs" / "img")
+    parser.add_argument("--into", type=Path, default=ROOT / "var" / "screenshots")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
 
@@ -137,6 +139,8 @@ def main() -> None:
                 photograph(page, address, options.into, f"-{theme}{suffix}")
                 page.close()
         browser.close()
+    for name in README:
+        shutil.copy(options.into / f"{name}.png", ROOT / "docs" / "img")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dboshub import DBOS
-from dboshub.demo.ledger import directory, ledger
+from dboshub.demo.ledger import file_of, ledger
 
 PAYMENT_TOPIC = "payment"
 PAYMENT_TIMEOUT_S = 15 * 60
@@ -73,7 +73,7 @@ def charge(order_id: str, payment_id: str, cents: int) -> str:
 
 @DBOS.step(retries_allowed=True, max_attempts=3)
 def ship(order_id: str) -> str:
-    parcel = f"parcel-{order_id[:8]}"
+    parcel = f"parcel-{order_id}"
     with ledger() as db:
         db.execute("INSERT OR IGNORE INTO shipment VALUES (?, ?)", [order_id, parcel])
     return parcel
@@ -82,8 +82,7 @@ def ship(order_id: str) -> str:
 @DBOS.step()
 def notify(order_id: str, sentence: str) -> None:
     """Leave the customer a letter."""
-    name = "".join(c if c.isalnum() else "-" for c in order_id)
-    (directory() / f"letter-{name}.txt").write_text(f"{sentence}\n", encoding="utf-8")
+    file_of("letter", order_id, "txt").write_text(f"{sentence}\n", encoding="utf-8")
 
 
 @DBOS.workflow()

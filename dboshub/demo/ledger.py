@@ -35,6 +35,12 @@ def directory() -> Path:
     return path
 
 
+def file_of(kind: str, workflow_id: str, suffix: str) -> Path:
+    """A file of one workflow; its id may hold what a file name may not."""
+    plain = "".join(c if c.isalnum() else "-" for c in workflow_id)
+    return directory() / f"{kind}-{plain}.{suffix}"
+
+
 @contextmanager
 def ledger() -> Iterator[sqlite3.Connection]:
     """Open the demo's database for one transaction."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from dboshub import DBOS
-from dboshub.demo.ledger import directory, ledger
+from dboshub.demo.ledger import file_of, ledger
 
 SUMMITS = Path(__file__).parent / "data" / "summits.csv"
 FEET_PER_METRE = 3.28084
@@ -31,9 +31,9 @@ def store(name: str, feet: int) -> None:
 
 
 @DBOS.step()
-def write_report(name: str, heights: dict[str, int]) -> str:
+def write_report(workflow_id: str, heights: dict[str, int]) -> str:
     """Write the heights, highest first; returns where."""
-    path = directory() / f"summits-{name}.json"
+    path = file_of("summits", workflow_id, "json")
     ordered = dict(sorted(heights.items(), key=lambda entry: -entry[1]))
     path.write_text(json.dumps(ordered, indent=2), encoding="utf-8")
     return str(path)
@@ -59,4 +59,4 @@ def measure_summits(path: str = str(SUMMITS)) -> str:
         done = {"done": len(heights), "of": len(lines), "last": line["name"]}
         DBOS.write_stream("progress", done)
     DBOS.close_stream("progress")
-    return write_report(str(DBOS.workflow_id)[:8], heights)
+    return write_report(str(DBOS.workflow_id), heights)
