@@ -1,0 +1,46 @@
+"""The three groups that migrate makes: each may do what its name says, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+
+pytestmark = pytest.mark.django_db
+
+WATCH = {"workflows.view_workflow", "queues.view_queue", "schedules.view_schedule"}
+OPERATE = WATCH | {
+    "workflows.view_payload",
+    "workflows.cancel_workflow",
+    "workflows.resume_workflow",
+    "workflows.fork_workflow",
+    "workflows.start_workflow",
+    "workflows.send_message",
+    "queues.change_queue",
+}
+ADMINISTER = OPERATE | {
+    "workflows.delete_workflow",
+    "workflows.view_auditevent",
+    "queues.add_queue",
+    "queues.delete_queue",
+    "schedules.change_schedule",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "permissions"),
+    [
+        ("DBOSHub viewer", WATCH),
+        ("DBOSHub operator", OPERATE),
+        ("DBOSHub admin", ADMINISTER),
+    ],
+)
+def test_a_group_gives_its_members_exactly_these_permissions(
+    make_user: Callable[..., Any], name: str, permissions: set[str]
+) -> None:
+    user = make_user("ada")
+    user.groups.add(Group.objects.get(name=name))
+
+    assert user.get_all_permissions() == permissions
