@@ -56,7 +56,7 @@ def manage(tmp_path: Path) -> Manage:
             "DBOSHUB_DATABASE_POOL": "0",
         }
         return subprocess.run(
-            [sys.executable, "manage.py", *command, "--skip-checks"],
+            [sys.executable, "manage.py", *command],
             cwd=ROOT,
             env=environment | extra,
             capture_output=True,

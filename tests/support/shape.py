@@ -111,3 +111,19 @@ def rows_of(url: str) -> dict[str, list[tuple[Any, ...]]]:
             each: sorted(connection.execute(f"SELECT * FROM dbos.{each}".encode()), key=repr)
             for each in tables
         }
+
+
+def tables_of(url: str) -> set[str]:
+    """The name of every table, in whatever schema and whoever made it."""
+    if url.startswith("sqlite"):
+        lite = sqlite3.connect(sqlite_path(url))
+        try:
+            return {name for (name,) in lite.execute("SELECT name FROM sqlite_master")}
+        finally:
+            lite.close()
+    with psycopg.connect(libpq_url(url)) as connection:
+        found = connection.execute(
+            "SELECT tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        return {name for (name,) in found}

@@ -1,0 +1,38 @@
+"""With DBOSHUB_DATABASE_URL the hub keeps its tables elsewhere: a foreign database gets none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.glue.conftest import Manage
+from tests.support.shape import rows_of, tables_of
+
+AUDITED = """
+from django.db import connections
+from workflows import actions
+from workflows.actions import Actor
+from workflows.models import AuditEvent, Workflow
+from django.contrib.auth.models import User
+
+ada = User.objects.create_superuser("ada", password="correct horse battery")
+one = Workflow.objects.filter(status="ENQUEUED").get()
+actions.cancel(Actor(ada), one.pk)
+one.refresh_from_db()
+event = AuditEvent.objects.get()
+print(one.status, event.outcome, one._state.db, event._state.db)
+"""
+
+
+def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it(
+    database_url: str, another_url: str, run_dbos: Callable[[str], None], manage: Manage
+) -> None:
+    run_dbos(database_url)
+    tables, rows = tables_of(database_url), rows_of(database_url)
+
+    migrated = manage(database_url, "migrate", DBOSHUB_DATABASE_URL=another_url)
+
+    assert migrated.returncode == 0, migrated.stderr
+    assert rows_of(database_url) == rows
+    acted = manage(database_url, "shell", "-c", AUDITED, DBOSHUB_DATABASE_URL=another_url)
+    assert acted.stdout.split()[-4:] == ["CANCELLED", "done", "system", "default"], acted.stderr
+    assert tables_of(database_url) == tables
