@@ -9,17 +9,13 @@ from collections.abc import Callable
 
 import psycopg
 
-from workflows.storage.hints import listen
+from workflows.engine.notices import EVENTS, MESSAGES, STATUS, STREAMS
+from workflows.storage.notify import listen
 
 logger = logging.getLogger(__name__)
 
 # The three every DBOS library notifies on, and ours, on which hub processes tell of statuses.
-CHANNELS = (
-    "dbos_notifications_channel",
-    "dbos_workflow_events_channel",
-    "dbos_streams_channel",
-    "dboshub_status",
-)
+CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 
 
@@ -41,7 +37,13 @@ class Listener:
         while not over.is_set():
             began = time.monotonic()
             try:
-                listen(self._url, CHANNELS, on_hint, over.is_set)
+                listen(
+                    self._url,
+                    CHANNELS,
+                    on_connected=on_hint,
+                    on_notice=lambda channel, payload: on_hint(),
+                    is_over=over.is_set,
+                )
             except psycopg.Error as error:
                 logger.info("live.listener_lost: %s", error)
                 lasted = time.monotonic() - began > LONGEST_PAUSE

@@ -8,7 +8,8 @@ export function applyFrame(frame) {
     element.dataset.digest = frame.digest;
     delete element.dataset.live;
     if (frame.failed) element.dataset.live = "failed";
-    else if (frame.cells || element.dataset.kind === "row") showRow(element, frame);
+    else if (element.dataset.kind === "row") showRow(element, frame);
+    else if (frame.cells) showCells(element, frame.cells);
     else if (element.dataset.kind === "list") takeNews(element, frame);
     else if (frame.values) append(element, frame);
     else if (frame.gone) element.classList.add("is-gone");
@@ -32,11 +33,15 @@ function showSection(element, html) {
   element.dispatchEvent(new CustomEvent("live:shown", { bubbles: true }));
 }
 
-function showRow(element, frame) {
-  for (const [name, html] of Object.entries(frame.cells ?? {})) {
+function showCells(element, cells) {
+  for (const [name, html] of Object.entries(cells)) {
     const cell = element.querySelector(`[data-cell="${CSS.escape(name)}"]`);
     if (cell) morph(cell, html);
   }
+}
+
+function showRow(element, frame) {
+  showCells(element, frame.cells ?? {});
   element.classList.toggle("is-gone", Boolean(frame.gone));
   element.classList.toggle("has-left", frame.matches === false);
   note(element, frame.gone ? "deleted" : frame.matches === false ? "no longer matches" : "");
