@@ -17,8 +17,10 @@ run() {
     shift 2
     echo "== Django on $database =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
-        -q -n "${TEST_PROCESSES:-2}" --dist worksteal -m "$marks" "$@"
+        -q -n "${TEST_PROCESSES:-2}" --dist worksteal --durations 10 -m "$marks" "$@"
     code=$?
+    # 2: interrupted.
+    [ $code != 2 ] || exit 2
     # 5: no test was selected, which a path or -k among the arguments may mean to do.
     [ $code = 0 ] || { [ $code = 5 ] && [ $# -gt 0 ]; } || failed=1
 }
