@@ -5,7 +5,7 @@ The insert never waits for an answer to "does it exist?": it tries, and reads on
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from workflows.engine.records import NewWorkflow, Started
 from workflows.storage.sql import Session, Statement
@@ -55,7 +55,7 @@ DEDUPLICATED_BY = Statement(
 def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
     """Insert one workflow; a repetition with the same ``creator_xid`` counts as created."""
     while True:
-        if session.run(INSERT, **asdict(row)):
+        if session.run(INSERT, **{name: getattr(row, name) for name in COLUMNS}):
             session.run(
                 INSERT_INPUT, workflow_uuid=row.workflow_uuid, inputs=inputs, now=row.created_at
             )

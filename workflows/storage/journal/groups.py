@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from workflows.engine.records import NewWorkflow, Started
@@ -31,22 +30,18 @@ _STEP_COLUMNS = (
     " started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,"
     " retention_timestamp"
 )
+# One JSON parameter for all rows: eleven arrays cost psycopg more than the rest of a commit.
 _GIVEN_STEPS = """
     SELECT *
-    FROM unnest(
-        CAST(:ids AS text[]), CAST(:owners AS text[]), CAST(:functions AS int[]),
-        CAST(:names AS text[]), CAST(:outputs AS text[]), CAST(:errors AS text[]),
-        CAST(:children AS text[]), CAST(:started AS bigint[]), CAST(:completed AS bigint[]),
-        CAST(:formats AS text[]), CAST(:applications AS text[])
-    ) AS g (
-        id, owner, function_id, name, output, error, child_id, started_at, completed_at,
-        serialization, application_name
+    FROM json_to_recordset(CAST(:steps AS json)) AS g (
+        id text, owner text, function_id int, name text, output text, error text, child_id text,
+        started_at bigint, completed_at bigint, serialization text, application_name text
     )
 """
 _FENCE = """
     SELECT workflow_uuid, owner_xid, status
     FROM {workflow_status}
-    WHERE workflow_uuid = ANY(:ids)
+    WHERE workflow_uuid = ANY(ARRAY(SELECT id FROM given))
     ORDER BY workflow_uuid
     FOR NO KEY UPDATE SKIP LOCKED
 """
@@ -78,12 +73,12 @@ _INSERT_ROWS = f"""
         INSERT INTO {{workflow_input}} (workflow_uuid, inputs, retention_timestamp)
         SELECT created.workflow_uuid, input.inputs, :now
         FROM created
-        JOIN unnest(CAST(:new_ids AS text[]), CAST(:inputs AS text[])) AS input (id, inputs)
+        JOIN json_to_recordset(CAST(:inputs AS json)) AS input (id text, inputs text)
             ON input.id = created.workflow_uuid
         ON CONFLICT (workflow_uuid) DO NOTHING
     )
 """
-_GIVEN_ROWS = "SELECT * FROM json_populate_recordset(NULL::{workflow_status}, :rows)"
+_GIVEN_ROWS = "SELECT * FROM json_populate_recordset(NULL::{workflow_status}, CAST(:rows AS json))"
 
 STARTS = Statement(
     f"""
@@ -118,10 +113,9 @@ OUTCOMES = Statement(
     f"""
     WITH given AS MATERIALIZED (
         SELECT *
-        FROM unnest(
-            CAST(:ids AS text[]), CAST(:owners AS text[]), CAST(:statuses AS text[]),
-            CAST(:outputs AS text[]), CAST(:errors AS text[]), CAST(:times AS bigint[])
-        ) AS g (id, owner, status, output, error, ended_at)
+        FROM json_to_recordset(CAST(:outcomes AS json)) AS g (
+            id text, owner text, status text, output text, error text, ended_at bigint
+        )
     ),
     fence AS MATERIALIZED ({_FENCE}),
     ended AS (
@@ -211,42 +205,51 @@ def _created(write: StartWrite) -> Answer:
 
 
 def _step_parameters(steps: Sequence[StepWrite]) -> Parameters:
+    return {"steps": json.dumps([_step(step) for step in steps])}
+
+
+def _step(step: StepWrite) -> dict[str, object]:
     return {
-        "ids": [step.workflow_id for step in steps],
-        "owners": [step.owner for step in steps],
-        "functions": [step.function_id for step in steps],
-        "names": [step.name for step in steps],
-        "outputs": [step.output for step in steps],
-        "errors": [step.error for step in steps],
-        "children": [step.child_id for step in steps],
-        "started": [step.started_at for step in steps],
-        "completed": [step.completed_at for step in steps],
-        "formats": [step.serialization for step in steps],
-        "applications": [step.application_name for step in steps],
+        "id": step.workflow_id,
+        "owner": step.owner,
+        "function_id": step.function_id,
+        "name": step.name,
+        "output": step.output,
+        "error": step.error,
+        "child_id": step.child_id,
+        "started_at": step.started_at,
+        "completed_at": step.completed_at,
+        "serialization": step.serialization,
+        "application_name": step.application_name,
     }
 
 
 def _row_parameters(starts: Sequence[StartWrite]) -> Parameters:
     return {
-        "rows": json.dumps([_record(write.row) for write in starts]),
-        "new_ids": [write.row.workflow_uuid for write in starts],
-        "inputs": [write.inputs for write in starts],
+        "rows": json.dumps([_row(write.row) for write in starts]),
+        "inputs": json.dumps(
+            [{"id": write.row.workflow_uuid, "inputs": write.inputs} for write in starts]
+        ),
     }
 
 
-def _record(row: NewWorkflow) -> dict[str, object]:
-    record = asdict(row)
+def _row(row: NewWorkflow) -> dict[str, object]:
+    record = {name: getattr(row, name) for name in COLUMNS}
     if row.attributes is not None:
         record["attributes"] = json.loads(row.attributes)
     return record
 
 
 def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
+    return {"outcomes": json.dumps([_outcome(write) for write in outcomes])}
+
+
+def _outcome(write: OutcomeWrite) -> dict[str, object]:
     return {
-        "ids": [write.workflow_id for write in outcomes],
-        "owners": [write.owner for write in outcomes],
-        "statuses": [write.status for write in outcomes],
-        "outputs": [write.output for write in outcomes],
-        "errors": [write.error for write in outcomes],
-        "times": [write.now for write in outcomes],
+        "id": write.workflow_id,
+        "owner": write.owner,
+        "status": write.status,
+        "output": write.output,
+        "error": write.error,
+        "ended_at": write.now,
     }
