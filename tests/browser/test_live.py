@@ -134,9 +134,13 @@ def test_a_workflow_page_grows_and_keeps_what_its_reader_opened(
     first = page.locator("#steps details").first
     first.locator("summary").click()
     expect(first).to_have_attribute("open", "")
+    fetched = first.locator(".line-detail")
+    expect(fetched).to_contain_text("Output")
+    before = fetched.inner_html()
     step(writer, workflow_id, 2, "send_mail")
     expect(page.locator("#steps")).to_contain_text("send_mail", timeout=2_000)
     expect(first).to_have_attribute("open", "")
+    assert fetched.inner_html() == before
     event = {"workflow_uuid": workflow_id, "key": "progress", "value": '"halfway"'}
     writer.insert("workflow_events", **event, serialization="portable_json")
     expect(page.locator("#events")).to_contain_text("halfway", timeout=2_000)

@@ -112,7 +112,7 @@ def row(key: str, **parts: Any) -> Topic:
 def per_tick(counting: Counting, watcher: Watcher) -> float:
     """Statements a tick takes, on average of a dozen ticks."""
     before, ticks = len(counting.statements), watcher.ticks
-    eventually(lambda: watcher.ticks >= ticks + 12)
+    eventually(lambda: watcher.ticks >= ticks + 12, timeout=60)
     return (len(counting.statements) - before) / (watcher.ticks - ticks)
 
 
@@ -123,7 +123,7 @@ def test_statements_do_not_rise_with_viewers(
         writer.add(name)
     topics = [row("a"), Topic(kind="list", key="1"), Topic(kind="steps", key="a")]
     pages = [Page(watcher.hub, loop).show(*topics)]
-    eventually(lambda: len(pages[0].read()) == 3)
+    eventually(lambda: len(pages[0].read()) == 3, timeout=30)
     alone = per_tick(counting, watcher)
     for number in range(500):
         mine = Topic(kind="list", key=str(number), filter=f"name=n{number}")
@@ -133,7 +133,8 @@ def test_statements_do_not_rise_with_viewers(
     assert per_tick(counting, watcher) <= alone + 1
     writer.change("a", status="ERROR")
     eventually(
-        lambda: all("ERROR" in page.read()[row("a").id]["cells"]["status"] for page in pages)
+        lambda: all("ERROR" in page.read()[row("a").id]["cells"]["status"] for page in pages),
+        timeout=30,
     )
 
 
