@@ -46,7 +46,7 @@ class ForwardedAddress(MiddlewareMixin):
 class LoginRequired(LoginRequiredMiddleware):
     """Closes every view not marked otherwise, also to fragments asked for by an open page."""
 
-    def handle_no_permission(
+    def handle_no_permission(  # type: ignore[override]  # not always by a redirect
         self, request: HttpRequest, view_func: Callable[..., Any]
     ) -> HttpResponseBase:
         if "HX-Request" not in request.headers:

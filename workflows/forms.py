@@ -42,7 +42,7 @@ class ActionForm(forms.Form):
         help_text="Kept in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-    field_order: ClassVar[list[str]] = []
+    field_order = []
 
     def __init__(
         self, row: WorkflowRow, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any

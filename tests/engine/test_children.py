@@ -217,4 +217,5 @@ def test_a_recorded_error_remembers_where_it_was_raised(dbos: type[DBOS]) -> Non
     assert not hasattr(raised.value, "__notes__")
     notes = DBOS.get_workflow_status("w").error.__notes__
     assert len(notes) == 1
-    assert "in failing" in notes[0] and "workflows/engine" not in notes[0]
+    assert "in failing" in notes[0]
+    assert "workflows/engine" not in notes[0]

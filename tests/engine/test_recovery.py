@@ -10,8 +10,8 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowID
 from tests.engine.calls import Calls
-from tests.support.launched import engine_threads
 from tests.support.eventually import eventually
+from tests.support.launched import engine_threads
 from workflows.storage.database import open_database
 from workflows.storage.sql import Statement
 

@@ -43,7 +43,8 @@ def test_a_decorated_workflow_runs_at_each_tick(dbos: type[DBOS]) -> None:
     assert all(0 <= each.output < 5 for each in runs)
     assert len({each.workflow_id for each in runs}) == len(runs)
     row = DBOS.get_schedule("schedules.every_second")
-    assert row is not None and row["last_fired_at"] is not None
+    assert row is not None
+    assert row["last_fired_at"] is not None
 
 
 def test_a_schedule_made_at_run_time_fires_with_its_context(dbos: type[DBOS]) -> None:
@@ -51,7 +52,8 @@ def test_a_schedule_made_at_run_time_fires_with_its_context(dbos: type[DBOS]) ->
     create(schedule="* * * * * *", context={"shop": 7}, queue_name="schedule-queue")
     eventually(lambda: ran)
     at, context = ran[0]
-    assert at.tzinfo is not None and at.microsecond == 0
+    assert at.tzinfo is not None
+    assert at.microsecond == 0
     assert context == {"shop": 7}
     run = DBOS.list_workflows(name="schedules.note")[0]
     assert (run.queue_name, run.schedule_name) == ("schedule-queue", "s")
@@ -66,7 +68,8 @@ def test_pausing_stops_the_ticks_and_triggering_does_not_mind(dbos: type[DBOS]) 
     assert handle.get_result() == "c"
     DBOS.resume_schedule("s")
     schedule = DBOS.get_schedule("s")
-    assert schedule is not None and schedule["status"] == "ACTIVE"
+    assert schedule is not None
+    assert schedule["status"] == "ACTIVE"
     DBOS.delete_schedule("s")
     assert DBOS.get_schedule("s") is None
 
@@ -95,7 +98,8 @@ def test_applying_changes_what_is_declared_and_keeps_the_rest(dbos: type[DBOS]) 
         ]
     )
     after = DBOS.get_schedule("s")
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert (after["schedule_id"], after["status"]) == (before["schedule_id"], "PAUSED")
     assert (after["schedule"], after["workflow_name"]) == ("5 5 * * *", "schedules.note_async")
     assert DBOS.get_schedule("t") is not None

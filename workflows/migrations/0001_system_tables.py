@@ -13,7 +13,7 @@ from workflows.system_tables import make_system_tables, now_ms, system_table
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies: list[tuple[str, str]] = []
+    dependencies = []
 
     operations = [
         migrations.SeparateDatabaseAndState(

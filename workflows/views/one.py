@@ -60,7 +60,9 @@ def may_see_payloads(request: HttpRequest) -> bool:
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part. Boosted links and restored history need the whole page."""
     htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    if htmx is None or not htmx:
+        return False
+    return not htmx.boosted and not htmx.history_restore_request
 
 
 def number(request: HttpRequest, name: str) -> int | None:
