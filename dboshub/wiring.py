@@ -85,7 +85,7 @@ def new_engine(config: dict[str, Any], registry: Registry, storage: Storage) -> 
         clock=DatabaseClock(),
         storage=storage,
         codec=Codec(config.get("serializer")),
-        after_task=_close_old_connections,
+        tidy=_close_old_connections,
     )
 
 

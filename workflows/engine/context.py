@@ -88,6 +88,8 @@ class FramedCall:
             return Outcome(None, error)
         finally:
             _leave(tokens)
+            if self._frame.step is not None:
+                self._frame.execution.engine.tidy()
 
     async def wait(self) -> Outcome:
         tokens = self._enter()

@@ -52,7 +52,7 @@ class Engine:
         storage: Storage,
         codec: Codec | None = None,
         incarnation: str | None = None,
-        after_task: Callable[[], None] = lambda: None,
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.registry = registry
@@ -69,9 +69,11 @@ class Engine:
             on_durable=self.notices.durable,
         )
         self.slots = Slots(settings.slots)
-        self.threads = Threads("dboshub-workflow", MOST_THREADS, after_task)
+        self.threads = Threads("dboshub-workflow", MOST_THREADS, tidy)
         self.queries = Threads("dboshub-query", QUERY_THREADS)
         self.loop = Loop("dboshub-loop")
+        # Run after each sync step: what user code left open is not kept while a workflow waits.
+        self.tidy = tidy
         self.incarnation = incarnation or new_incarnation()
         self.is_draining = False
         self.is_closed = False
