@@ -11,13 +11,14 @@ from schedules.api import SchedulesAPI
 from workflows.api import WorkflowsAPI
 from workflows.engine.errors import DBOSException
 from workflows.engine.registry import registry
+from workflows.transaction_api import TransactionsAPI
 
 logger = logging.getLogger("dboshub")
 
 GRACE_S = 5.0
 
 
-class DBOS(WorkflowsAPI, QueuesAPI, SchedulesAPI):
+class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 
     There is one per process; constructing it again returns the first until ``destroy()``.

@@ -15,6 +15,7 @@ from dboshub.wiring import (
     open_system_database,
     proven_dead,
     storage_of,
+    surroundings_of,
 )
 from queues.engine.directory import directory
 from queues.engine.dispatcher import Dispatcher, DispatcherConfig
@@ -56,7 +57,9 @@ class Runtime:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
         self.database = open_system_database(config)
-        self.engine = new_engine(config, registry, around(storage_of(self.database)))
+        self.engine = new_engine(
+            config, registry, around(storage_of(self.database)), surroundings_of(self.database)
+        )
         store = around(self._queue_store())
         self.dispatcher = Dispatcher(
             store,

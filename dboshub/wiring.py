@@ -11,7 +11,7 @@ from workflows.engine.clock import DatabaseClock
 from workflows.engine.engine import Engine, EngineSettings
 from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
 from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
-from workflows.engine.ports import Storage
+from workflows.engine.ports import Storage, Surroundings
 from workflows.engine.registry import Registry
 from workflows.engine.serialization import Codec
 from workflows.storage import notify
@@ -71,7 +71,9 @@ def library_version() -> str:
         return "development"
 
 
-def new_engine(config: dict[str, Any], registry: Registry, storage: Storage) -> Engine:
+def new_engine(
+    config: dict[str, Any], registry: Registry, storage: Storage, around: Surroundings
+) -> Engine:
     name = config["name"]
     settings = EngineSettings(
         application_name=name,
@@ -85,7 +87,7 @@ def new_engine(config: dict[str, Any], registry: Registry, storage: Storage) -> 
         clock=DatabaseClock(),
         storage=storage,
         codec=Codec(config.get("serializer")),
-        tidy=_close_old_connections,
+        around=around,
     )
 
 
@@ -104,11 +106,25 @@ def storage_of(database: Database) -> Storage:
     return Storage(store, lambda: PostgresLane(database), side_lanes=SIDE_LANES)
 
 
-def _close_old_connections() -> None:
-    """Django's connections of an engine thread must not outlive what broke or aged them."""
-    database = sys.modules.get("django.db")
-    if database is not None:
-        database.close_old_connections()
+def surroundings_of(database: Database) -> Surroundings:
+    """A Django project's wishes; a script that never imported Django has none."""
+    if "django.conf" not in sys.modules:
+        return Surroundings()
+    from django.conf import settings
+    from django.db import close_old_connections
+
+    from workflows.ambient import DjangoTransactor, alias_of, ambient_on
+
+    if not settings.configured:
+        return Surroundings()
+    alias = alias_of(database)
+    if alias is None:
+        return Surroundings(tidy=close_old_connections)
+    return Surroundings(
+        tidy=close_old_connections,
+        ambient=ambient_on(alias),
+        transactor=DjangoTransactor(alias),
+    )
 
 
 def database_clock(engine: Engine) -> DatabaseClock:

@@ -64,7 +64,7 @@ def workflow_frame(call: str) -> Frame:
 class FramedCall:
     """The effect of calling user code in a frame: its outcome, unless it is a BaseException."""
 
-    __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs")
+    __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs", "_tidies")
 
     def __init__(
         self,
@@ -73,7 +73,10 @@ class FramedCall:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         identity: Identity | None = None,
+        *,
+        is_tidy: bool = True,
     ) -> None:
+        self._tidies = is_tidy and frame.step is not None
         self._frame = frame
         self._function = function
         self._args = args
@@ -88,7 +91,7 @@ class FramedCall:
             return Outcome(None, error)
         finally:
             _leave(tokens)
-            if self._frame.step is not None:
+            if self._tidies:
                 self._frame.execution.engine.tidy()
 
     async def wait(self) -> Outcome:

@@ -17,7 +17,7 @@ from workflows.engine.execution import Execution
 from workflows.engine.incarnations import new_incarnation, token_prefix
 from workflows.engine.journal import Journal
 from workflows.engine.notices import Notices
-from workflows.engine.ports import Storage
+from workflows.engine.ports import Storage, Surroundings
 from workflows.engine.registry import Registry
 from workflows.engine.serialization import Codec
 from workflows.engine.slots import Slots
@@ -52,7 +52,7 @@ class Engine:
         storage: Storage,
         codec: Codec | None = None,
         incarnation: str | None = None,
-        tidy: Callable[[], None] = lambda: None,
+        around: Surroundings = Surroundings(),  # noqa: B008  # frozen
     ) -> None:
         self.settings = settings
         self.registry = registry
@@ -67,13 +67,16 @@ class Engine:
             clock,
             side_lanes=storage.side_lanes,
             on_durable=self.notices.durable,
+            ambient=around.ambient,
         )
         self.slots = Slots(settings.slots)
-        self.threads = Threads("dboshub-workflow", MOST_THREADS, tidy)
+        self.threads = Threads("dboshub-workflow", MOST_THREADS, around.tidy)
         self.queries = Threads("dboshub-query", QUERY_THREADS)
         self.loop = Loop("dboshub-loop")
         # Run after each sync step: what user code left open is not kept while a workflow waits.
-        self.tidy = tidy
+        self.tidy = around.tidy
+        self.ambient = around.ambient
+        self.transactor = around.transactor
         self.incarnation = incarnation or new_incarnation()
         self.is_draining = False
         self.is_closed = False

@@ -183,6 +183,11 @@ class Execution:
         self._history.update((each.function_id, each) for each in chunk)
         self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
 
+    def look_again(self, step_id: int) -> None:
+        """Read the history from a step on once more: its fate is not known."""
+        self.has_history = True
+        self._loaded_to = min(self._loaded_to, step_id - 1)
+
     def replay(self, checkpoint: Checkpoint) -> Any:
         """What a recorded step returned; raises what it raised."""
         codec = self.engine.codec
@@ -276,6 +281,13 @@ class Execution:
         return answer
 
     # -- waiting ---------------------------------------------------------------------------
+
+    def pause(self, milliseconds: int) -> Program[None]:
+        """Wait for a while; ends at once, by raising, if the run must stop."""
+        until = self.engine.clock.now_ms() + milliseconds
+        with self.engine.waits.register(self.wake_key) as waiter:
+            while (yield from self.wait(waiter, until, "retry")):
+                continue
 
     def wait(self, waiter: Waiter, until_ms: int | None, what: str) -> Program[bool]:
         """Wait without holding anything; False when `until_ms` (engine time) has passed."""

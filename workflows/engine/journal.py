@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from workflows.engine.clock import Clock
 from workflows.engine.persistence import Persistence
-from workflows.engine.ports import Lane, StorageUnavailableError
+from workflows.engine.ports import Joined, Lane, StorageUnavailableError
 from workflows.engine.tickets import JournalClosedError, Ticket
 from workflows.engine.writes import Answer, Verdict, Write
 
@@ -37,10 +37,12 @@ class Journal:
         *,
         side_lanes: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
+        ambient: Callable[[], Joined | None] = lambda: None,
     ) -> None:
         self._open_lane = open_lane
         self._clock = clock
         self._on_durable = on_durable
+        self._ambient = ambient
         self._main = open_lane()
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
@@ -59,7 +61,12 @@ class Journal:
     # -- callers ---------------------------------------------------------------------------
 
     def write(self, write: Write) -> Answer:
-        """Make one write durable, blocking this thread."""
+        """Make one write durable, blocking this thread; or part of the caller's transaction."""
+        joined = self._ambient()
+        if joined is not None:
+            told = joined.apply(write, now=self._clock.now_ms())
+            joined.on_commit(lambda: self._on_durable((write,)))
+            return told
         if not self._goes_aside(write) and not self._pending:
             answer = self._inline(write)
             if answer is not None:

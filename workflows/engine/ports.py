@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workflows.engine.records import Checkpoint, Ended
-from workflows.engine.writes import Answer, Write
+from workflows.engine.writes import Answer, StepWrite, Write
 
 
 class StorageUnavailableError(Exception):
@@ -84,3 +84,32 @@ class Storage:
     store: Store
     open_lane: Callable[[], Lane]
     side_lanes: int  # how many writes may wait for locked rows at once
+
+
+class Joined(Protocol):
+    """The caller's transaction, as far as the engine uses it."""
+
+    def apply(self, write: Write, *, now: int) -> Answer:
+        """Write in the transaction: durable when it commits, gone if it rolls back."""
+
+    def on_commit(self, callback: Callable[[], None]) -> None: ...
+
+
+class Transactor(Protocol):
+    """Runs a body and the checkpoint it returns in one transaction.
+
+    ``run`` raises what the body raises, after rolling back; ``is_passing`` tells failures of the
+    database that may not happen again.
+    """
+
+    def run(self, body: Callable[[], tuple[StepWrite, Any]], *, now: int) -> tuple[Answer, Any]: ...
+    def is_passing(self, error: Exception) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the process around the engine wants of it; a plain script wants nothing."""
+
+    tidy: Callable[[], None] = lambda: None  # after each sync step and task
+    ambient: Callable[[], Joined | None] = lambda: None
+    transactor: Transactor | None = None

@@ -85,6 +85,11 @@ def request(
         )
     if engine.is_draining:
         raise DBOSException(f"DBOS is stopping: workflow {naming.name} was not started")
+    if queue_name is None and engine.ambient() is not None:
+        raise DBOSException(
+            f"workflow {naming.name} cannot be started within an open transaction on the system "
+            "database: start it when that commits, by transaction.on_commit(…), or enqueue it"
+        )
     options = OPTIONS.get()
     parent = current.execution if current is not None else None
     step_id = parent.next_id() if parent is not None else 0

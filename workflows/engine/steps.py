@@ -96,7 +96,7 @@ def _attempts(
         pause = 0.0 if is_last else policy.pause_after(attempt)
         yield from _note_failure(execution, step_id, attempt, outcome.error, pause, is_last)
         if not is_last:
-            yield from _pause(execution, pause)
+            yield from execution.pause(int(pause * 1000))
     return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, errors))
 
 
@@ -134,14 +134,6 @@ def _note_failure(
             next_at=None if is_last else now + int(pause * 1000),
         )
     )
-
-
-def _pause(execution: Execution, seconds: float) -> Program[None]:
-    """Wait before the next attempt; ends at once, by raising, if the run must stop."""
-    until = execution.engine.clock.now_ms() + int(seconds * 1000)
-    with execution.engine.waits.register(execution.wake_key) as waiter:
-        while (yield from execution.wait(waiter, until, "retry")):
-            continue
 
 
 def _limited(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., Any]:

@@ -1,0 +1,90 @@
+"""An open transaction of the caller's on the system database: writes join it, never the journal.
+
+The journal would wait for the lock that the caller's transaction holds, and the caller for the
+journal: on SQLite always, on PostgreSQL where no deadlock detector sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workflows.engine.context import Frame, FramedCall, StepStatus
+from workflows.engine.errors import DBOSWorkflowConflictIDError
+from workflows.engine.execution import Execution
+from workflows.engine.ports import Transactor
+from workflows.engine.programs import Outcome, Program
+from workflows.engine.writes import StepWrite, Verdict
+
+FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1, 2_000
+
+
+class InTransaction:
+    """The effect of running a step's body and recording it in one transaction."""
+
+    __slots__ = ("_body", "_execution", "_transactor")
+
+    def __init__(
+        self,
+        execution: Execution,
+        transactor: Transactor,
+        body: Callable[[], tuple[StepWrite, Any]],
+    ) -> None:
+        self._execution = execution
+        self._transactor = transactor
+        self._body = body
+
+    def block(self) -> Outcome:
+        try:
+            now = self._execution.engine.clock.now_ms()
+            return Outcome(self._transactor.run(self._body, now=now), None)
+        except Exception as error:
+            return Outcome(None, error)
+        finally:
+            self._execution.engine.tidy()
+
+    async def wait(self) -> Outcome:
+        raise RuntimeError("a transaction blocks: call it from a sync workflow, or by to_thread")
+
+
+def transaction(
+    execution: Execution,
+    transactor: Transactor,
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[Any]:
+    """Run a step whose effects on the database and whose checkpoint commit together."""
+    step_id = execution.next_id()
+    started_at = execution.engine.clock.now_ms()
+
+    def body() -> tuple[StepWrite, Any]:
+        frame = Frame(execution, StepStatus(step_id))
+        value = FramedCall(frame, function, args, kwargs, is_tidy=False).block().unwrap()
+        return execution.value_write(step_id, name, value, started_at=started_at)
+
+    pause_ms = FIRST_PAUSE_MS
+    while True:
+        # Also after a lost reply to COMMIT: what was recorded has happened.
+        checkpoint = yield from execution.recorded(step_id, name)
+        if checkpoint is not None:
+            execution.check()
+            return execution.replay(checkpoint)
+        yield from execution.proceed()
+        outcome: Outcome = yield InTransaction(execution, transactor, body)
+        if outcome.error is None:
+            answer, value = outcome.value
+            if answer.verdict is not Verdict.DONE:
+                execution.doubt()
+                yield from execution.proceed()
+                raise DBOSWorkflowConflictIDError(execution.workflow_id)
+            return value
+        if not transactor.is_passing(outcome.error):
+            break
+        yield from execution.pause(pause_ms)
+        execution.look_again(step_id)
+        pause_ms = min(int(pause_ms * 1.5) + 1, LONGEST_PAUSE_MS)
+    error = outcome.error
+    yield from execution.commit(execution.error_write(step_id, name, error, started_at=started_at))
+    raise error
