@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from workflows.moments import duration
 
 # A gap is cut when it would take this share of the axis, and is then drawn this wide.
-CUT_FROM = 0.15
+CUT_FROM = 0.2
 CUT_WIDTH = 5.0
 SHORTEST_CUT_MS = 1_000
 MOST_CUTS = 6
@@ -52,7 +52,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A grid line; `after_ms` is its distance from the start of the axis."""
+    """A grid line; `after_ms` is its distance from the origin of the axis."""
 
     x: str
     after_ms: int
@@ -64,9 +64,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a time lies on the axis, from 0 to 100."""
+    """Where a time lies on the axis, from 0 to 100. Ticks count from `origin`."""
 
     stretches: tuple[Stretch, ...]
+    origin: int
 
     @property
     def start(self) -> int:
@@ -90,17 +91,17 @@ class Scale:
         return 100.0
 
     def ticks(self) -> list[Tick]:
-        """Round distances from the start; none inside a cut, none so near the end as to be cropped."""
+        """Round distances from the origin; none inside a cut, none so near the end as to be cropped."""
         drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
         step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
         found: list[Tick] = []
         for stretch in self.stretches:
             if stretch.is_cut:
                 continue
-            first = -(-(stretch.start - self.start) // step)
-            last = (stretch.end - self.start) // step
+            first = -(-(stretch.start - self.origin) // step)
+            last = (stretch.end - self.origin) // step
             for number in range(first, min(last, first + 2 * TICKS) + 1):
-                at = self.position(self.start + number * step)
+                at = self.position(self.origin + number * step)
                 if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
                     found.append(Tick(percent(at), number * step))
         return found
@@ -110,7 +111,7 @@ def percent(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
 
 
-def scale(start: int, end: int, active: Iterable[Interval]) -> Scale:
+def scale(start: int, end: int, active: Iterable[Interval], *, origin: int | None = None) -> Scale:
     """An axis from start to end; stretches in which nothing was `active` may be cut."""
     end = max(end, start + 1)
     cuts = _cuts(_gaps(start, end, active), end - start)
@@ -126,7 +127,7 @@ def scale(start: int, end: int, active: Iterable[Interval]) -> Scale:
             found.append(Stretch(begin, stop, right, right + CUT_WIDTH, is_cut=True))
             right += CUT_WIDTH
         time, left = stop, right
-    return Scale(tuple(found))
+    return Scale(tuple(found), start if origin is None else origin)
 
 
 def _gaps(start: int, end: int, active: Iterable[Interval]) -> list[Interval]:

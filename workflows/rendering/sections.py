@@ -16,7 +16,7 @@ from django.urls import reverse
 from workflows.payloads import read
 from workflows.payloads.inline import inline
 from workflows.rendering.facts import facts
-from workflows.rendering.values import INLINE, Place, Value, brief, listed
+from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from workflows.rendering.waterfall import Edge, chart
 from workflows.selectors import events, messages, steps, streams
 from workflows.selectors.reasons import Reason, reason
@@ -64,7 +64,7 @@ def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> 
         "now": now,
         "reason": reason(session, found, last, now=now),
         "facts": facts(found),
-        "input": _value(session, found, "input", payload=payload),
+        "input": arguments(_value(session, found, "input", payload=payload)),
         "output": _value(session, found, "output", payload=payload),
         "error": _value(session, found, "error", payload=payload),
         "attributes": _value(session, found, "attributes", payload=payload),
@@ -187,11 +187,12 @@ def _edge(
     session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
 ) -> Edge | None:
     """What a running workflow does now, unless the last line of the chart shows it already."""
-    why: Reason = reason(session, found, known[: -3 : -1], now=now)
+    why: Reason = reason(session, found, known[:-3:-1], now=now)
     if why.is_trouble or (why.is_wait and why.until is not None):
         return None
     since = why.since or found.began_at or found.created_at
-    return Edge(why.text, min(since, now), why.is_wait)
+    label = why.text if why.is_said else "nothing recorded since"
+    return Edge(label, min(since, now), why.is_wait or not why.is_said)
 
 
 def _notes(

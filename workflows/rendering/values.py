@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from workflows.payloads import read
 from workflows.payloads.failures import traceback
-from workflows.payloads.tree import Failure, Node
+from workflows.payloads.inline import inline
+from workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
 from workflows.selectors.values import SHOWN, Stored
 
 INLINE = 16 * 1_024
+# Values that fit on a line are shown as one.
+LINE = 90
+
+
+ENVELOPE = frozenset({"args", "kwargs", "positionalArgs", "namedArgs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,16 @@ class Value:
         return self.place.download_url
 
     @property
+    def is_line(self) -> bool:
+        """Whether it is plain data that one line holds."""
+        match self.node:
+            case Scalar(text=text) | Raw(text=text):
+                return len(text) <= LINE and "\n" not in text
+            case Mapping() | Sequence():
+                return len(inline(self.node, LINE + 1)) <= LINE
+        return False
+
+    @property
     def traceback(self) -> str:
         return traceback(self.node.state) if isinstance(self.node, Failure) else ""
 
@@ -79,6 +95,24 @@ def brief(place: Place, stored: Stored | None) -> Value | None:
     if stored is None:
         return None
     return Value(place, stored.size) if stored.size > INLINE else whole(place, stored)
+
+
+def arguments(value: Value | None) -> Value | None:
+    """A workflow's input as its function was called, without the envelope around it."""
+    if value is None or not isinstance(value.node, Mapping):
+        return value
+    parts = {key.text: part for key, part in value.node.items if isinstance(key, Scalar)}
+    if not parts or not parts.keys() <= ENVELOPE:
+        return value
+    positional = parts.get("args") or parts.get("positionalArgs")
+    named = parts.get("kwargs") or parts.get("namedArgs")
+    items: list[tuple[Node, Node]] = []
+    if isinstance(positional, Sequence):
+        items += [(Scalar("int", str(at)), part) for at, part in enumerate(positional.items)]
+    if isinstance(named, Mapping):
+        items += named.items
+    node = Mapping("arguments", tuple(items)) if items else Raw("no arguments")
+    return replace(value, node=node)
 
 
 def listed(

@@ -93,17 +93,23 @@ class Line:
         return 0 < len(self.lines) <= OPEN_UP_TO and self.step is not None
 
     @property
-    def note_x(self) -> str:
-        """Where a remark beside the last bar begins; past the middle it ends there instead."""
+    def note_side(self) -> str:
+        """Where the remark goes: before the last bar or after it, or on it if neither has room."""
         if not self.bars:
-            return "0%"
-        bar = self.bars[-1]
-        left = float(bar.x[:-1])
-        return bar.x if left > 50 else percent(left + float(bar.width[:-1]))
+            return "on"
+        if float(self.bars[-1].x[:-1]) > 50:
+            return "before"
+        return "after" if self._end < 60 else "on"
 
     @property
-    def note_side(self) -> str:
-        return "end" if self.bars and float(self.bars[-1].x[:-1]) > 50 else "start"
+    def note_x(self) -> str:
+        if not self.bars:
+            return "0%"
+        return percent(self._end) if self.note_side == "after" else self.bars[-1].x
+
+    @property
+    def _end(self) -> float:
+        return float(self.bars[-1].x[:-1]) + float(self.bars[-1].width[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +151,18 @@ def chart(
         min(span.start for span in extent),
         max(span.end for span in extent),
         [(span.start, span.end) for span in _working(lines[1:])],
+        origin=min(span.start for span in own),
     )
     return Chart(tuple(_placed(line, axis) for line in lines), axis)
 
 
 def _own(row: WorkflowRow, until: int) -> Line:
     return Line(
-        row.name or "(no name)", "workflow", state(row.status), _workflow_spans(row, until), child=row
+        row.name or "(no name)",
+        "workflow",
+        state(row.status),
+        _workflow_spans(row, until),
+        child=row,
     )
 
 
@@ -196,9 +207,7 @@ def _line(
         )
     icon = "workflow" if step.child_id and step.starts_child else ICONS.get(step.name, "box")
     outcome = "failed" if step.is_failed else "done"
-    return Line(
-        step.name, icon, outcome, _step_spans(step, until), depth=depth, step=step
-    )
+    return Line(step.name, icon, outcome, _step_spans(step, until), depth=depth, step=step)
 
 
 def _child_line(step: StepRow, child: WorkflowRow, family: Family, *, now: int, depth: int) -> Line:

@@ -41,11 +41,11 @@ class Events:
 
 _TEXT = "CASE WHEN :payload = 1 AND SIZE(value) <= :short THEN value END"
 EVENTS = sized(
-    f"SELECT key, SIZE(value), serialization, {_TEXT} FROM {{workflow_events}} "  # noqa: S608
+    f"SELECT key, SIZE(value), serialization, {_TEXT} FROM {{workflow_events}} "
     "WHERE workflow_uuid = :id ORDER BY key LIMIT :most"
 )
 WRITTEN = sized(
-    f"SELECT function_id, key, SIZE(value), serialization, {_TEXT} "  # noqa: S608
+    f"SELECT function_id, key, SIZE(value), serialization, {_TEXT} "
     "FROM {workflow_events_history} WHERE workflow_uuid = :id "
     "ORDER BY function_id DESC LIMIT :most"
 )

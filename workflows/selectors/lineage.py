@@ -45,9 +45,7 @@ ANCESTORS = Statement(
 
 def _related(column: str) -> Statement:
     # No ORDER BY: sorting would read every child, and a parent may have a million.
-    return Statement(
-        f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = :id LIMIT :most"  # noqa: S608
-    )
+    return Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = :id LIMIT :most")
 
 
 CHILDREN = _related("parent_workflow_id")

@@ -13,13 +13,16 @@ from workflows.moments import duration
 from workflows.selectors.executors import Activity, Executor, executors, fitting
 from workflows.selectors.queue_state import QueueState, queue_state
 from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.rows import row as find
 from workflows.selectors.steps import GET_EVENT, RECV, SLEEP, StepRow
+from workflows.statuses import look
 from workflows.storage.sql import Session, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`until` is when the state ends by itself; `advice` what a person can do about it."""
+    """`until` is when the state ends by itself; `advice` what a person can do about it;
+    `is_said` that an executor says so."""
 
     text: str
     until: int | None = None
@@ -27,6 +30,7 @@ class Reason:
     is_trouble: bool = False
     is_wait: bool = False
     since: int | None = None
+    is_said: bool = False
 
 
 OWNER = Statement(
@@ -155,7 +159,7 @@ def _running(session: Session, row: WorkflowRow, last: Sequence[StepRow], now: i
             is_trouble=True,
         )
     said = holder.activity_of(row.pk) if holder is not None else None
-    return _said(said, last) if said is not None else inferred(last, now)
+    return _said(said, last) if said is not None else _inferred(session, last, now)
 
 
 def _holder(found: list[Executor], owner: str | None) -> Executor | None:
@@ -176,24 +180,29 @@ def _said(said: Activity, last: Sequence[StepRow]) -> Reason:
         "stream": (f"Waiting for a stream value{_on(said, 'of')}", True),
     }.get(said.kind, (f"Running {step}{said.name or 'a step'}", False))
     since = said.since or (last[0].completed_at if last else None)
-    return Reason(text, until=said.until, is_wait=is_wait, since=since)
+    return Reason(text, until=said.until, is_wait=is_wait, since=since, is_said=True)
 
 
 def _on(said: Activity, word: str) -> str:
     return f" {word} {said.detail}" if said.detail else ""
 
 
-def inferred(last: Sequence[StepRow], now: int) -> Reason:
+def _inferred(session: Session, last: Sequence[StepRow], now: int) -> Reason:
     """What the last recorded steps of a running workflow suggest it does."""
     if not last:
-        return Reason("Running; no step recorded yet.")
+        return Reason("Running; no step is recorded yet.")
     step = last[0]
     wakes = step.completed_at or 0
-    if step.name == SLEEP and wakes > now:
-        before = last[1] if len(last) > 1 else None
-        is_gap = step.function_id - (before.function_id if before else 0) > 1
+    before = last[1].function_id if len(last) > 1 else 0
+    if step.name == SLEEP and (step.function_id - before > 1 or wakes > now):
+        is_gap = step.function_id - before > 1
         text = "Waiting for a message or event" if is_gap else "Sleeping"
         return Reason(text, until=wakes, is_wait=True, since=step.started_at)
+    child = find(session, step.child_id) if step.starts_child and step.child_id else None
+    if child is not None and not child.is_final:
+        state = look(child.status).word.lower()
+        text = f"Running, {after_step(last)}, a child that is {state}."
+        return Reason(text, since=step.completed_at)
     return Reason(f"Running, {after_step(last)}.", since=step.completed_at)
 
 

@@ -35,7 +35,7 @@ class Stored:
 
 def _value(column: str, source: str) -> Statement:
     return sized(
-        f"SELECT SUBSTR({column}, 1, :most), SIZE({column}), found.serialization "  # noqa: S608
+        f"SELECT SUBSTR({column}, 1, :most), SIZE({column}), found.serialization "
         f"FROM {source} AND {column} IS NOT NULL"
     )
 

@@ -23,9 +23,7 @@ NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_workflow
-def act(
-    request: HttpRequest, session: Session, found: WorkflowRow, verb: str
-) -> HttpResponseBase:
+def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -> HttpResponseBase:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
