@@ -130,6 +130,12 @@ def test_an_uninterrupted_run_comes_to_the_expected_result(database_url: str) ->
     assert len(death.calls) > 25
 
 
+@pytest.mark.parametrize("at", [3, 12, 21, 30])
+def test_dying_here_and_there_changes_nothing(database_url: str, at: int) -> None:
+    live_and_let_die(database_url, at, after=True)
+
+
+@pytest.mark.crash
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, 46))
 def test_dying_at_a_storage_call_changes_nothing(database_url: str, at: int, after: bool) -> None:

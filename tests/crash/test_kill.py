@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.eventually import eventually
 from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from workflows.engine.serialization import DefaultSerializer
@@ -113,6 +115,7 @@ def enqueue(database: Database) -> None:
             start(session, row, inputs)
 
 
+@pytest.mark.crash
 def test_two_hundred_workflows_survive_killed_workers(database_url: str, tmp_path: Path) -> None:
     workers = Workers(database_url, tmp_path)
     workers.migrate()
