@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run every test but the long crash tests (make crash): with Django on SQLite, where the engine's
 # run on both databases, then those that touch Django's database once more on PostgreSQL. Browser
-# tests have processes of their own: the driver leaves an event loop running in the main thread.
+# tests come last, each on both databases, in processes of their own: the driver leaves an event
+# loop running in the main thread.
 # Arguments go to pytest.
 set -u
 cd "$(dirname "$0")/.."
@@ -15,7 +16,7 @@ failed=0
 run() {
     database=$1 marks=$2
     shift 2
-    echo "== Django on $database: $marks =="
+    echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
         -q -n "${TEST_PROCESSES:-2}" --dist worksteal --durations 10 -m "$marks" "$@"
     code=$?
@@ -30,7 +31,6 @@ run postgres "django and not browser and not crash" "$@"
 
 if [ $has_browser = 1 ]; then
     run sqlite "browser and not crash" "$@"
-    run postgres "browser and django and not crash" "$@"
 else
     cat >&2 <<'MESSAGE'
 
