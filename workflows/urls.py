@@ -1,4 +1,4 @@
-"""Addresses of the workflow pages. Ids come last, because they may hold anything, slashes included."""
+"""Addresses of the workflow pages. Ids come last: they may hold anything, slashes included."""
 
 from __future__ import annotations
 

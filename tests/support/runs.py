@@ -1,4 +1,4 @@
-"""Workflows and what they record, written as rows: what pages read, without an engine to run them."""
+"""Workflows and what they record, written as rows: what pages read, without an engine."""
 
 from __future__ import annotations
 

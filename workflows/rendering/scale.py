@@ -91,7 +91,7 @@ class Scale:
         return 100.0
 
     def ticks(self) -> list[Tick]:
-        """Round distances from the origin; none inside a cut, none so near the end as to be cropped."""
+        """Round distances from the origin, none inside a cut or cropped by the end."""
         drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
         step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
         found: list[Tick] = []

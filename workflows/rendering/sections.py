@@ -16,8 +16,9 @@ from django.urls import reverse
 from workflows.payloads import read
 from workflows.payloads.inline import inline
 from workflows.rendering.facts import facts
+from workflows.rendering.lines import Edge
 from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
-from workflows.rendering.waterfall import Edge, chart
+from workflows.rendering.waterfall import chart
 from workflows.selectors import events, messages, steps, streams
 from workflows.selectors.reasons import Reason, reason
 from workflows.selectors.rows import WorkflowRow, row

@@ -6,16 +6,16 @@ Everything shown is recorded; what is inferred (a wait that has no row yet) says
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
+from workflows.rendering.lines import Bar, Chart, Edge, Line, Span
 from workflows.rendering.scale import Scale, percent, scale
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.steps import GET_EVENT, GET_RESULT, RECV, SLEEP, Family, StepRow
 
-# More siblings of one name than this are folded into one line.
+# As many siblings of one name are folded into one line.
 FOLD_FROM = 6
-OPEN_UP_TO = 12
 
 ICONS = {
     SLEEP: "timer",
@@ -30,101 +30,7 @@ ICONS = {
     "DBOS.readStream": "waves",
     "DBOS.forkWorkflow": "git-fork",
 }
-# The hue of a state is that of the status it resembles.
-HUES = {
-    "done": "s-success",
-    "failed": "s-error",
-    "running": "s-running",
-    "waiting": "s-running",
-    "queued": "s-queued",
-    "cancelled": "s-cancelled",
-}
 WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.readStream"})
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """`kind` is its texture: run, wait, queued or extent; colour is the line's state."""
-
-    kind: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    kind: str
-    x: str
-    width: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row of the chart with the rows folded into it."""
-
-    label: str
-    icon: str
-    state: str
-    spans: tuple[Span, ...] = ()
-    depth: int = 0
-    step: StepRow | None = None
-    child: WorkflowRow | None = None
-    lines: tuple[Line, ...] = ()
-    failed: int = 0
-    note: str = ""
-    bars: tuple[Bar, ...] = ()
-
-    @property
-    def css(self) -> str:
-        return HUES[self.state]
-
-    @property
-    def duration_ms(self) -> int | None:
-        """How long the last of its spans took: of a child its run, not its time in the queue."""
-        return self.spans[-1].end - self.spans[-1].start if self.spans else None
-
-    @property
-    def queued_ms(self) -> int | None:
-        first = self.spans[0] if self.spans else None
-        return first.end - first.start if first and first.kind == "queued" else None
-
-    @property
-    def is_open(self) -> bool:
-        return 0 < len(self.lines) <= OPEN_UP_TO and self.step is not None
-
-    @property
-    def note_side(self) -> str:
-        """Where the remark goes: before the last bar or after it, or on it if neither has room."""
-        if not self.bars:
-            return "on"
-        if float(self.bars[-1].x[:-1]) > 50:
-            return "before"
-        return "after" if self._end < 60 else "on"
-
-    @property
-    def note_x(self) -> str:
-        if not self.bars:
-            return "0%"
-        return percent(self._end) if self.note_side == "after" else self.bars[-1].x
-
-    @property
-    def _end(self) -> float:
-        return float(self.bars[-1].x[:-1]) + float(self.bars[-1].width[:-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    lines: tuple[Line, ...]
-    scale: Scale
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """What a workflow does now, for the line at the live edge; recorded nowhere among the steps."""
-
-    label: str
-    since: int
-    is_wait: bool
 
 
 def chart(
@@ -138,7 +44,7 @@ def chart(
 ) -> Chart:
     """The waterfall of a page of steps. `notes` are remarks by step id, such as error messages."""
     until = row.completed_at or now
-    lines = [_own(row, until)] + _lines(row, steps, family, now=now, depth=0, notes=notes or {})
+    lines = [_own(row, until), *_lines(row, steps, family, now=now, depth=0, notes=notes or {})]
     if edge is not None:
         kind = "wait" if edge.is_wait else "run"
         span = Span(kind, edge.since, max(edge.since, now))
@@ -279,13 +185,13 @@ def _folded(same: list[Line]) -> list[Line]:
     states = {line.state for line in same}
     whole = next((each for each in ("failed", "running", "queued") if each in states), "done")
     spans = [span for line in same for span in line.spans]
-    extent = ()
+    extent: tuple[Span, ...] = ()
     if spans:
         extent = (Span("extent", min(s.start for s in spans), max(s.end for s in spans)),)
     inner = tuple(_deeper(line) for line in [*failed, *(x for x in same if x not in failed)])
     return [
         Line(
-            f"{same[0].label} × {len(same)}",
+            f"{len(same)} of {same[0].label}",
             same[0].icon,
             whole,
             extent,

@@ -33,14 +33,10 @@ LIVE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What one executor says a workflow does now. `kind` is step, sleep, recv, event or result."""
+    """What one executor said at its last beat: the step reached, and what it waits for there."""
 
-    kind: str
-    step: int | None = None
-    name: str = ""
-    detail: str = ""
-    since: int | None = None
-    until: int | None = None
+    step: int
+    waiting: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +64,13 @@ class Executor:
         return self.functions is None or name is None or name in self.functions
 
     def activity_of(self, workflow_id: str) -> Activity | None:
-        """What it says of one workflow; None for what it does not say or says in another way."""
-        said = self.activity
-        if isinstance(said, list):
-            said = {each.get("workflow_id"): each for each in said if isinstance(each, dict)}
-        found = said.get(workflow_id) if isinstance(said, dict) else None
-        if not isinstance(found, dict):
-            return None
-        return Activity(
-            kind=str(found.get("kind", "step")),
-            step=_number(found.get("step")),
-            name=str(found.get("name") or ""),
-            detail=str(found.get("detail") or found.get("topic") or ""),
-            since=_number(found.get("since")),
-            until=_number(found.get("until")),
-        )
+        """What it says of one workflow; None if nothing, or in words of another release."""
+        for each in self.activity if isinstance(self.activity, list) else ():
+            if isinstance(each, dict) and each.get("workflow") == workflow_id:
+                step, waiting = each.get("step"), each.get("waiting")
+                if isinstance(step, int) and (waiting is None or isinstance(waiting, str)):
+                    return Activity(step, waiting)
+        return None
 
 
 def executors(session: Session, now: int) -> list[Executor] | None:
@@ -129,13 +117,4 @@ def _json(text: str | None) -> Any:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    """Names published as a list of names or of objects that have one, or as keys."""
-    if not isinstance(value, list | dict):
-        return None
-    return frozenset(
-        str(each.get("name")) if isinstance(each, dict) else str(each) for each in value
-    )
-
-
-def _number(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
+    return frozenset(map(str, value)) if isinstance(value, list) else None

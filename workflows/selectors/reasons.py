@@ -18,6 +18,13 @@ from workflows.selectors.steps import GET_EVENT, RECV, SLEEP, StepRow
 from workflows.statuses import look
 from workflows.storage.sql import Session, Statement
 
+# What an executor waits for in one word; the rest is said as it is ("event paid of order-7").
+WAITS = {
+    "sleep": "Sleeping",
+    "message": "Waiting for a message",
+    "retry": "Waiting to try a failed step again",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -76,8 +83,8 @@ def _ended(row: WorkflowRow, last: Sequence[StepRow]) -> Reason:
             )
         case "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
             return Reason(
-                f"Given up {after}: its executors ended {row.recovery_attempts or 0} times "
-                "before it could finish.",
+                f"Given up {after}: started {row.recovery_attempts or 0} times, each time its "
+                "executor ended before it could finish.",
                 advice="Find out what ends them, then resume: that counts from zero again.",
                 is_trouble=True,
             )
@@ -159,7 +166,7 @@ def _running(session: Session, row: WorkflowRow, last: Sequence[StepRow], now: i
             is_trouble=True,
         )
     said = holder.activity_of(row.pk) if holder is not None else None
-    return _said(said, last) if said is not None else _inferred(session, last, now)
+    return _said(said, last) or _inferred(session, last, now)
 
 
 def _holder(found: list[Executor], owner: str | None) -> Executor | None:
@@ -170,21 +177,22 @@ def _holder(found: list[Executor], owner: str | None) -> Executor | None:
     return next((each for each in found if each.incarnation == parts[1]), None)
 
 
-def _said(said: Activity, last: Sequence[StepRow]) -> Reason:
-    step = f"step {said.step}, " if said.step is not None else ""
-    text, is_wait = {
-        "sleep": ("Sleeping", True),
-        "recv": (f"Waiting for a message{_on(said, 'topic')}", True),
-        "event": (f"Waiting for an event{_on(said, 'key')}", True),
-        "result": (f"Waiting for the result{_on(said, 'of')}", True),
-        "stream": (f"Waiting for a stream value{_on(said, 'of')}", True),
-    }.get(said.kind, (f"Running {step}{said.name or 'a step'}", False))
-    since = said.since or (last[0].completed_at if last else None)
-    return Reason(text, until=said.until, is_wait=is_wait, since=since, is_said=True)
-
-
-def _on(said: Activity, word: str) -> str:
-    return f" {word} {said.detail}" if said.detail else ""
+def _said(said: Activity | None, last: Sequence[StepRow]) -> Reason | None:
+    """What its executor says, unless more was recorded since it said so."""
+    recorded = last[0].function_id if last else 0
+    # The timeout of a wait is recorded ahead of the wait's own step.
+    is_timed = bool(last) and last[0].name == SLEEP
+    if said is None or said.step < recorded:
+        return None
+    since = last[0].completed_at if last and not is_timed else None
+    if said.waiting is None:
+        if said.step == recorded:
+            return None
+        return Reason(f"Running step {said.step}.", since=since, is_said=True)
+    until = last[0].completed_at if is_timed else None
+    since = last[0].started_at if is_timed else since
+    text = WAITS.get(said.waiting, f"Waiting for {said.waiting}")
+    return Reason(text, until=until, is_wait=True, since=since, is_said=True)
 
 
 def _inferred(session: Session, last: Sequence[StepRow], now: int) -> Reason:

@@ -187,7 +187,7 @@ def error_texts(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[
     if not ids:
         return {}
     found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=EXCERPT)
-    return {function_id: text for function_id, text in found}
+    return dict(found)
 
 
 def _of_children(session: Session, ids: Sequence[str]) -> list[StepRow]:

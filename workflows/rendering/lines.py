@@ -1,0 +1,106 @@
+"""The lines of a waterfall: what each says, and where on the axis its bars lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.rendering.scale import Scale, percent
+from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.steps import StepRow
+
+# A child with at most so many lines is unfolded at first.
+OPEN_UP_TO = 12
+# The hue of a state is that of the status it resembles.
+HUES = {
+    "done": "s-success",
+    "failed": "s-error",
+    "running": "s-running",
+    "waiting": "s-running",
+    "queued": "s-queued",
+    "cancelled": "s-cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`kind` is its texture: run, wait, queued or extent; colour is the line's state."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    kind: str
+    x: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the chart with the rows folded into it."""
+
+    label: str
+    icon: str
+    state: str
+    spans: tuple[Span, ...] = ()
+    depth: int = 0
+    step: StepRow | None = None
+    child: WorkflowRow | None = None
+    lines: tuple[Line, ...] = ()
+    failed: int = 0
+    note: str = ""
+    bars: tuple[Bar, ...] = ()
+
+    @property
+    def css(self) -> str:
+        return HUES[self.state]
+
+    @property
+    def duration_ms(self) -> int | None:
+        """How long the last of its spans took: of a child its run, not its time in the queue."""
+        return self.spans[-1].end - self.spans[-1].start if self.spans else None
+
+    @property
+    def queued_ms(self) -> int | None:
+        first = self.spans[0] if self.spans else None
+        return first.end - first.start if first and first.kind == "queued" else None
+
+    @property
+    def is_open(self) -> bool:
+        return 0 < len(self.lines) <= OPEN_UP_TO and self.step is not None
+
+    @property
+    def note_side(self) -> str:
+        """Where the remark goes: before the last bar or after it, or on it if neither has room."""
+        if not self.bars:
+            return "on"
+        if float(self.bars[-1].x[:-1]) > 50:
+            return "before"
+        return "after" if self._end < 60 else "on"
+
+    @property
+    def note_x(self) -> str:
+        if not self.bars:
+            return "0%"
+        return percent(self._end) if self.note_side == "after" else self.bars[-1].x
+
+    @property
+    def _end(self) -> float:
+        return float(self.bars[-1].x[:-1]) + float(self.bars[-1].width[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    lines: tuple[Line, ...]
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What a workflow does now, for the line at the live edge; recorded nowhere among the steps."""
+
+    label: str
+    since: int
+    is_wait: bool
