@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from workflows.engine.clock import Clock
 from workflows.engine.persistence import Persistence
 from workflows.engine.ports import Joined, Lane, StorageUnavailableError
-from workflows.engine.tickets import JournalClosedError, Ticket
+from workflows.engine.tickets import JournalClosedError, Ticket, deliver
 from workflows.engine.writes import Answer, Verdict, Write
 
 logger = logging.getLogger("dboshub.journal")
@@ -71,7 +71,7 @@ class Journal:
             answer = self._inline(write)
             if answer is not None:
                 return answer
-        ticket = Ticket(write, None)
+        ticket = Ticket(write)
         with self._mutex:
             while len(self._pending) + len(self._side) >= MOST_PENDING and not self._closing:
                 self._room.wait()
@@ -80,20 +80,14 @@ class Journal:
 
     async def write_async(self, write: Write) -> Answer:
         """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
-        future = asyncio.get_running_loop().create_future()
-        ticket = Ticket(write, future)
+        ticket = Ticket(write, asyncio.get_running_loop())
         with self._mutex:
             full = len(self._pending) + len(self._side) >= MOST_PENDING
             if not full:
                 self._hand_in(ticket)
         if full:
             return await asyncio.to_thread(self.write, write)
-        try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await _despite_cancelling(future)
-            raise
-        return ticket.result()
+        return await ticket.wait()
 
     def close(self, timeout: float) -> None:
         """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
@@ -110,8 +104,7 @@ class Journal:
             left = [*self._pending, *self._side]
             self._pending.clear()
             self._side.clear()
-        for ticket in left:
-            ticket.settle(None, JournalClosedError())
+        deliver(ticket.settle(None, JournalClosedError()) for ticket in left)
         with self._main_lock:
             self._main.close()
 
@@ -146,7 +139,7 @@ class Journal:
         return answer
 
     def _settle_aside(self, write: Write) -> Answer:
-        ticket = Ticket(write, None)
+        ticket = Ticket(write)
         with self._mutex:
             self._hand_aside(ticket)
         return ticket.block()
@@ -211,23 +204,22 @@ class Journal:
     def _one_by_one(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
         """One write poisoned the group: none of its neighbours may fail with it."""
         if len(group) == 1 or isinstance(error, JournalClosedError):
-            for ticket in group:
-                ticket.settle(None, error)
+            deliver(ticket.settle(None, error) for ticket in group)
             return
         for ticket in group:
             self._commit([ticket], lane)
 
     def _settle(self, group: list[Ticket], answers: list[Answer]) -> None:
-        durable = []
+        done: list[Ticket] = []
         for ticket, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.LOCKED:
                 with self._mutex:
                     self._hand_aside(ticket)
             else:
-                durable.append(ticket.write)
-                ticket.settle(answer)
-        if durable:
-            self._on_durable(durable)
+                done.append(ticket.settle(answer))
+        deliver(done)
+        if done:
+            self._on_durable([ticket.write for ticket in done])
 
     def _hand_aside(self, ticket: Ticket) -> None:
         """Queue a write for a lane that may wait for its row; the mutex is held."""
@@ -244,7 +236,7 @@ class Journal:
                 try:
                     answer = self.persistence.persist(lambda: self._alone(lane, ticket))
                 except BaseException as error:
-                    ticket.settle(None, error)
+                    deliver([ticket.settle(None, error)])
                 else:
                     self._settle([ticket], [answer])
         finally:
@@ -278,11 +270,3 @@ class Commit:
 
     async def wait(self) -> Answer:
         return await self._journal.write_async(self._write)
-
-
-async def _despite_cancelling(future: asyncio.Future[None]) -> None:
-    while not future.done():
-        try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError:
-            continue
