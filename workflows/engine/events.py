@@ -26,13 +26,13 @@ def set_event(
     current = frame()
     if current is None:
         raise DBOSException("DBOS.set_event must be called from within a workflow or step")
-    execution = current.execution
+    execution, is_step = current.execution, current.step is None
+    # The number is drawn whether or not the value can be kept, as for every durable call.
+    step_id = execution.next_id() if current.step is None else current.step.step_id
     codec = execution.engine.codec
     name = codec.format_name(serialization, execution.serialization)
     text = codec.encode(value, name)
-    if current.step is not None:
-        return _set(execution, current.step.step_id, key, text, name, is_step=False)
-    return _set(execution, execution.next_id(), key, text, name, is_step=True)
+    return _set(execution, step_id, key, text, name, is_step=is_step)
 
 
 def _set(

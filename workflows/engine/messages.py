@@ -33,6 +33,8 @@ def send(
     """Send from anywhere; from a workflow body it is a step."""
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
+    # The number is drawn whether or not the message can be sent, as for every durable call.
+    step_id = execution.next_id() if execution is not None else 0
     inherited = current.execution.serialization if current is not None else None
     name = engine.codec.format_name(serialization, inherited)
     key = str(uuid.uuid4()) if idempotency_key is None else f"{idempotency_key}::{destination}"
@@ -46,7 +48,7 @@ def send(
     )
     if execution is None:
         return _send(engine, write)
-    return _send_as_step(execution, execution.next_id(), write)
+    return _send_as_step(execution, step_id, write)
 
 
 def _send(engine: Engine, write: SendWrite) -> Program[None]:

@@ -29,6 +29,7 @@ CLOSED = "__DBOS_STREAM_CLOSED__"
 PREFETCH = 100
 
 Value = tuple[str, str | None]  # text and serialization
+END: Value = (json.dumps(CLOSED), PORTABLE)  # whatever the serializer: every language reads it
 
 
 def write_stream(
@@ -44,9 +45,7 @@ def write_stream(
 def close_stream(key: str) -> Program[None]:
     """Append the mark at which readers stop."""
     execution, step_id, is_step = _place("DBOS.close_stream")
-    return _append(
-        execution, step_id, key, (json.dumps(CLOSED), PORTABLE), CLOSE if is_step else None
-    )
+    return _append(execution, step_id, key, END, CLOSE if is_step else None)
 
 
 def _place(call: str) -> tuple[Execution, int, bool]:
@@ -144,9 +143,11 @@ class Reader:
         return checkpoint.output or json.dumps(CLOSED), checkpoint.serialization
 
     def _record(self, step_id: int, value: Value) -> Program[None]:
-        execution = self._execution
+        execution, codec = self._execution, self._engine.codec
         if execution is not None:
             now = self._engine.clock.now_ms()
+            if value == END:
+                value = (codec.encode(CLOSED), codec.name)
             yield from execution.commit(
                 execution.step_write(
                     step_id,
@@ -188,7 +189,7 @@ class Reader:
         )
         self._ahead.extend((text, serialization) for _, text, serialization in rows)
         if not rows and status in TERMINAL:
-            self._ahead.append((json.dumps(CLOSED), PORTABLE))
+            self._ahead.append(END)
         return bool(self._ahead)
 
     def _status(self) -> Program[str]:

@@ -1,0 +1,73 @@
+"""The same program, run by both libraries, leaves the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.interop.conftest import Run
+from tests.interop.executors import OURS, THEIRS
+
+STEPS = """
+    SELECT function_id, function_name, error IS NOT NULL, child_workflow_id, serialization
+    FROM {operation_outputs}
+    WHERE workflow_uuid = :id
+    ORDER BY function_id
+"""
+STATUS = """
+    SELECT status, name, class_name, config_name, queue_name, recovery_attempts, priority,
+        serialization, application_version, application_name, owner_xid, deduplication_id,
+        parent_workflow_id, authenticated_user, authenticated_roles, workflow_timeout_ms,
+        output, error, inputs, application_id, forked_from
+    FROM {workflow_status}
+    WHERE workflow_uuid = :id
+"""
+FAMILY = """
+    SELECT workflow_uuid, status, name, queue_name, recovery_attempts, forked_from,
+        parent_workflow_id, deduplication_id IS NULL
+    FROM {workflow_status}
+    WHERE workflow_uuid LIKE :id || '-%'
+    ORDER BY workflow_uuid
+"""
+COMMUNICATION = (
+    "SELECT key, serialization FROM {workflow_events} WHERE workflow_uuid = :id ORDER BY key",
+    "SELECT function_id, key, serialization FROM {workflow_events_history}"
+    " WHERE workflow_uuid = :id ORDER BY function_id",
+    'SELECT key, "offset", function_id, serialization FROM {streams}'
+    ' WHERE workflow_uuid = :id ORDER BY key, "offset"',
+    "SELECT topic, consumed, consumed_by_function_id, serialization FROM {notifications}"
+    " WHERE destination_uuid = :id ORDER BY created_at_epoch_ms",
+)
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+def record(ask: Ask, question: str, workflow_id: str) -> list[tuple[Any, ...]]:
+    """Rows with the workflow's own id left out of them."""
+    return [
+        tuple(each.replace(workflow_id, "ID") if isinstance(each, str) else each for each in row)
+        for row in ask(question, id=workflow_id)
+    ]
+
+
+def test_every_call_takes_the_same_numbers_and_names(run: Run, ask: Ask) -> None:
+    for library in (THEIRS, OURS):
+        executor = run(library, name="story", executor_id="local")
+        executor.do("start", "every_call", f"by-{library}")
+        assert executor.do("result", f"by-{library}") == "done"
+        executor.stop()
+    for question in (STEPS, STATUS, FAMILY, *COMMUNICATION):
+        assert record(ask, question, f"by-{OURS}") == record(ask, question, f"by-{THEIRS}")
+    names = {name for _, name, *_ in record(ask, STEPS, f"by-{OURS}")}
+    assert len(names) > 30
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_every_awaited_call_takes_the_same_numbers_and_names(run: Run, ask: Ask) -> None:
+    for library in (THEIRS, OURS):
+        executor = run(library, name="story", executor_id="local")
+        assert executor.do("call", "every_async_call", f"by-{library}") == "done"
+        executor.stop()
+    for question in (STEPS, STATUS, *COMMUNICATION):
+        assert record(ask, question, f"by-{OURS}") == record(ask, question, f"by-{THEIRS}")
