@@ -187,7 +187,7 @@ def test_those_ahead_in_line_are_counted(session: Session) -> None:
 def test_a_delayed_workflow_says_until_when(session: Session) -> None:
     add_workflow(session, "w", "DELAYED", queue_name="mail", delay_until_epoch_ms=NOW + 5)
     assert (why(session).text, why(session).until) == (
-        "Delayed; then it is enqueued on the queue mail",
+        "Delayed; it is enqueued on the queue mail",
         NOW + 5,
     )
 
