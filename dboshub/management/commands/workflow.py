@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from queues.storage.notify import announce
 from workflows import actions
 from workflows.audit import ActionRefusedError, Actor
 from workflows.connection import atomic, reading
@@ -96,6 +97,7 @@ class Command(BaseCommand):
         with atomic() as session:
             _expect_queue(session, options["queue"])
             started = start(session, row, encode_arguments(positional, named, PICKLE))
+            announce(session, [row.queue_name or INTERNAL_QUEUE])
         if not started.created:
             raise CommandError(f"There is a workflow {row.workflow_uuid!r} already.")
         return {"workflow_id": row.workflow_uuid, "status": row.status}
