@@ -51,10 +51,24 @@ REMOVED = {
 }
 
 
+TEXTS = ("system_database_url", "dbos_system_schema", "application_version", "executor_id")
+LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+# What may not be smaller; whole numbers are counts.
+LEAST: dict[str, float] = {
+    "sys_db_pool_size": 1,
+    "max_executor_threads": 1,
+    "notification_listener_polling_interval_sec": 0.001,
+    "scheduler_polling_interval_sec": 0.001,
+}
+
+
 def checked(config: DBOSConfig) -> dict[str, Any]:
     """The configuration with its defaults filled in. Raises DBOSInitializationError."""
-    given: dict[str, Any] = {key: value for key, value in dict(config).items() if value is not None}
+    if not isinstance(config, dict):
+        raise DBOSInitializationError("the configuration must be a dict: {'name': …}")
+    given: dict[str, Any] = {key: value for key, value in config.items() if value is not None}
     _refuse_unknown(given)
+    _refuse_bad_values(given)
     name = given.get("name")
     if not isinstance(name, str) or not NAME.match(name):
         raise DBOSInitializationError(
@@ -86,3 +100,30 @@ def _refuse_unknown(given: dict[str, Any]) -> None:
     if unknown:
         known = ", ".join(sorted(DBOSConfig.__annotations__))
         raise DBOSInitializationError(f"unknown configuration {', '.join(unknown)}; known: {known}")
+
+
+def _refuse_bad_values(given: dict[str, Any]) -> None:
+    for key, value in given.items():
+        if (problem := _problem(key, value)) is not None:
+            raise DBOSInitializationError(f"{key} is {value!r:.100}: {problem}")
+
+
+def _problem(key: str, value: Any) -> str | None:
+    if key in TEXTS and not (isinstance(value, str) and value and "\x00" not in value):
+        return "give text, or leave it out"
+    if key in LEAST:
+        least = LEAST[key]
+        is_kind = isinstance(value, int) if isinstance(least, int) else True
+        if not (_is_number(value) and is_kind and value >= least):
+            return f"give a number of at least {least}"
+    if key in ("executor_lease_sec", "executor_heartbeat_sec") and not _is_number(value):
+        return "give a number of seconds"
+    if key in ("log_level", "console_log_level") and str(value).upper() not in LEVELS:
+        return f"give one of {', '.join(LEVELS)}"
+    if key == "serializer" and not isinstance(value, Serializer):
+        return "give an instance of a subclass of dboshub.Serializer"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

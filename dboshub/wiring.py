@@ -17,7 +17,7 @@ from workflows.engine.serialization import Codec
 from workflows.storage import notify
 from workflows.storage.database import Database, open_database
 from workflows.storage.journal.lane import PostgresLane, SqliteLane
-from workflows.storage.postgres import PostgresDatabase, create_if_missing
+from workflows.storage.postgres import PostgresDatabase
 from workflows.storage.schema.migrate import migrate
 from workflows.storage.sqlite import SqliteDatabase
 from workflows.storage.store import SqlStore
@@ -58,9 +58,12 @@ def open_system_database(config: dict[str, Any]) -> Database:
         schema=config["dbos_system_schema"],
         pool_size=config["sys_db_pool_size"],
     )
-    if isinstance(database, PostgresDatabase) and config["run_migrations"]:
-        create_if_missing(database.url)
-    migrate(database, adopt=config["run_migrations"])
+    try:
+        database.reach(create=config["run_migrations"])
+        migrate(database, adopt=config["run_migrations"])
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -75,15 +75,12 @@ class QueueSettings:
 
     def validate(self) -> QueueSettings:
         """Raise ValueError for settings that no row may have; return self."""
-        if self.name.startswith(RESERVED_PREFIX):
-            raise ValueError(
-                f"Queue name {self.name} is reserved: names starting with "
-                f"{RESERVED_PREFIX!r} belong to internal queues"
-            )
-        for field in ("partition_concurrency", "partition_worker_concurrency"):
-            value = getattr(self, field)
-            if value is not None and value < 1:
-                raise ValueError(f"{field} must be at least 1")
+        self._validate_name()
+        for field in _LEAST:
+            self._validate_count(field)
+        for limiter in (self.limiter, self.partition_limiter):
+            if limiter is not None and (limiter.limit < 0 or not limiter.period > 0):
+                raise ValueError("a limiter needs a limit of 0 or more and a positive period")
         for larger, smaller in _BOUNDS:
             most, least = getattr(self, larger), getattr(self, smaller)
             if most is not None and least is not None and least > most:
@@ -91,6 +88,21 @@ class QueueSettings:
         if self.polling_interval_sec <= 0:
             raise ValueError("polling_interval_sec must be positive")
         return self
+
+    def _validate_name(self) -> None:
+        name = self.name
+        if not isinstance(name, str) or not name.strip() or "\x00" in name:
+            raise ValueError(f"{name!r} cannot be the name of a queue: give text, not blank")
+        if name.startswith(RESERVED_PREFIX):
+            raise ValueError(
+                f"Queue name {name} is reserved: names starting with "
+                f"{RESERVED_PREFIX!r} belong to internal queues"
+            )
+
+    def _validate_count(self, field: str) -> None:
+        value, least = getattr(self, field), _LEAST[field]
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ValueError(f"{field} must be at least {least}")
 
     def columns(self) -> dict[str, Any]:
         """The values of this queue's row, by column."""
@@ -112,6 +124,13 @@ class QueueSettings:
         }
 
 
+# 0 is a way to hold a queue; a partition that runs nothing would only hide its work.
+_LEAST = {
+    "concurrency": 0,
+    "worker_concurrency": 0,
+    "partition_concurrency": 1,
+    "partition_worker_concurrency": 1,
+}
 _BOUNDS = (
     ("concurrency", "worker_concurrency"),
     ("concurrency", "partition_concurrency"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.context import frame
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException
@@ -29,6 +30,7 @@ def set_event(
     execution, is_step = current.execution, current.step is None
     # The number is drawn whether or not the value can be kept, as for every durable call.
     step_id = execution.next_id() if current.step is None else current.step.step_id
+    checks.text("the key of an event", key)
     codec = execution.engine.codec
     name = codec.format_name(serialization, execution.serialization)
     text = codec.encode(value, name)
@@ -62,13 +64,16 @@ def _set(
 def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
     """Wait for an event, of a workflow that need not exist yet; None when it came not in time."""
     current = frame()
-    if current is None or current.step is not None:
+    execution = current.execution if current is not None and current.step is None else None
+    step_id = execution.next_id() if execution is not None else 0
+    timer_id = execution.next_id() if execution is not None else 0
+    checks.text("a workflow id", workflow_id)
+    checks.text("the key of an event", key)
+    checks.seconds("timeout_seconds", timeout_seconds)
+    if execution is None:
         until = engine.clock.now_ms() + int(timeout_seconds * 1000)
         return _await_event(engine, workflow_id, key, until, None)
-    execution = current.execution
-    return _get_event_as_step(
-        execution, execution.next_id(), execution.next_id(), workflow_id, key, timeout_seconds
-    )
+    return _get_event_as_step(execution, step_id, timer_id, workflow_id, key, timeout_seconds)
 
 
 def _get_event_as_step(

@@ -144,8 +144,21 @@ def _list(engine: Engine, filters: dict[str, Any]) -> list[WorkflowStatus]:
     for key in _TIMES:
         if key in given:
             given[key] = _epoch_ms(key, given[key])
+    for key in ("limit", "offset"):
+        if given.get(key, 0) < 0:
+            raise DBOSException(f"{key} cannot be negative: {given[key]}")
+    _refuse_unknown_status(given.get("status", ()))
     rows = engine.store.workflows(own_application=engine.settings.application_name, **given)
     return [workflow_status(row, engine.codec) for row in rows]
+
+
+def _refuse_unknown_status(status: str | Sequence[str]) -> None:
+    unknown = {status} if isinstance(status, str) else {*status}
+    unknown -= {*Status}
+    if unknown:
+        raise DBOSException(
+            f"unknown status {', '.join(sorted(unknown))}; known are {', '.join(Status)}"
+        )
 
 
 def _epoch_ms(name: str, value: str) -> int:

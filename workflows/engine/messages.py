@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.context import frame, workflow_frame
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSNonExistentWorkflowError
@@ -35,6 +36,9 @@ def send(
     execution = current.execution if current is not None and current.step is None else None
     # The number is drawn whether or not the message can be sent, as for every durable call.
     step_id = execution.next_id() if execution is not None else 0
+    checks.text("the destination of a message", destination)
+    checks.optional_text("a topic", topic)
+    checks.optional_text("an idempotency key", idempotency_key)
     inherited = current.execution.serialization if current is not None else None
     name = engine.codec.format_name(serialization, inherited)
     key = str(uuid.uuid4()) if idempotency_key is None else f"{idempotency_key}::{destination}"
@@ -85,7 +89,10 @@ def _send_as_step(execution: Execution, step_id: int, write: SendWrite) -> Progr
 def recv(topic: str | None, timeout_seconds: float) -> Program[Any]:
     """Consume the oldest message of a topic; None when none came in time. Two step ids."""
     execution = workflow_frame("DBOS.recv").execution
-    return _recv(execution, execution.next_id(), execution.next_id(), topic, timeout_seconds)
+    step_id, timer_id = execution.next_id(), execution.next_id()
+    checks.optional_text("a topic", topic)
+    checks.seconds("timeout_seconds", timeout_seconds)
+    return _recv(execution, step_id, timer_id, topic, timeout_seconds)
 
 
 def _recv(

@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.errors import DBOSException
 
 MOST_PRIORITY = 2**31 - 1
+# The first of each is the default.
+REUSE_POLICIES = ("return-existing", "reject")
+DUPLICATION_POLICIES = ("reject", "return-existing")
 
 
 @dataclass(slots=True)
@@ -80,11 +84,8 @@ class SetWorkflowID(OptionsBlock):
 
     def __init__(self, wfid: str, *, workflow_id_reuse_policy: str | None = None) -> None:
         super().__init__()
-        if not isinstance(wfid, str) or not wfid.strip() or "\x00" in wfid:
-            raise DBOSException(
-                f"{wfid!r} cannot be a workflow id: give text that is not blank and has no NUL"
-            )
-        self._chosen = (wfid, workflow_id_reuse_policy or "return-existing")
+        policy = _one_of("workflow_id_reuse_policy", workflow_id_reuse_policy, REUSE_POLICIES)
+        self._chosen = (checks.name("a workflow id", wfid), policy)
 
     def changes(self) -> dict[str, Any]:
         return {"chosen_id": ChosenId(*self._chosen)}
@@ -95,8 +96,10 @@ class SetWorkflowTimeout(OptionsBlock):
 
     def __init__(self, workflow_timeout_sec: float | None) -> None:
         super().__init__()
-        if workflow_timeout_sec is not None and workflow_timeout_sec < 0:
-            raise ValueError(f"a workflow timeout cannot be negative: {workflow_timeout_sec} s")
+        if workflow_timeout_sec is not None:
+            checks.seconds("a workflow timeout", workflow_timeout_sec)
+            if workflow_timeout_sec < 0:
+                raise ValueError(f"a workflow timeout cannot be negative: {workflow_timeout_sec} s")
         self._seconds = workflow_timeout_sec or None
 
     def changes(self) -> dict[str, Any]:
@@ -117,10 +120,16 @@ class SetEnqueueOptions(OptionsBlock):
         duplication_policy: str | None = None,
     ) -> None:
         super().__init__()
-        if priority is not None and not 1 <= priority <= MOST_PRIORITY:
-            raise DBOSException(f"priority {priority} is not between 1 and {MOST_PRIORITY}")
-        if delay_seconds is not None and delay_seconds < 0:
+        if priority is not None and not _is_priority(priority):
+            raise DBOSException(
+                f"priority {priority!r} is not a whole number between 1 and {MOST_PRIORITY}"
+            )
+        if delay_seconds is not None and checks.seconds("delay_seconds", delay_seconds) < 0:
             raise DBOSException(f"delay_seconds cannot be negative: {delay_seconds}")
+        checks.optional_text("a deduplication id", deduplication_id)
+        checks.optional_text("a partition key", queue_partition_key)
+        checks.optional_text("an application version", app_version)
+        policy = _one_of("duplication_policy", duplication_policy, DUPLICATION_POLICIES)
         if deduplication_id is not None and queue_partition_key is not None:
             raise DBOSException("a deduplication id and a partition key exclude each other")
         if duplication_policy == "return-existing" and deduplication_id is None:
@@ -131,8 +140,20 @@ class SetEnqueueOptions(OptionsBlock):
             "application_version": app_version,
             "partition_key": queue_partition_key,
             "delay_s": delay_seconds,
-            "duplication_policy": duplication_policy or "reject",
+            "duplication_policy": policy,
         }
 
     def changes(self) -> dict[str, Any]:
         return self._changes
+
+
+def _is_priority(value: Any) -> bool:
+    return isinstance(value, int) and 1 <= value <= MOST_PRIORITY
+
+
+def _one_of(what: str, value: str | None, known: tuple[str, ...]) -> str:
+    if value is None:
+        return known[0]
+    if value not in known:
+        raise DBOSException(f"{what} {value!r} is unknown; known are {', '.join(known)}")
+    return value

@@ -62,6 +62,9 @@ class Store(Protocol):
     def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
         """End a run without an outcome, if `owner` still owns it."""
 
+    def uncount(self, workflow_id: str, owner: str) -> None:
+        """Take back the attempt of a claim that ran nothing, if `owner` still owns the row."""
+
     def note_attempt(self, **attempt: Any) -> None:
         """Remember a failed attempt of a step."""
 

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
 from workflows.engine.context import Frame, FramedCall, Identity
 from workflows.engine.engine import Engine
 from workflows.engine.errors import (
+    DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     DBOSWorkflowFunctionNotFoundError,
@@ -20,6 +22,7 @@ from workflows.engine.programs import Outcome, Program, drive
 from workflows.engine.programs import run as block
 from workflows.engine.records import ClaimedWorkflow, Status
 from workflows.engine.registry import Target
+from workflows.engine.serialization import UnknownFormatError
 from workflows.engine.starting import Launched, Naming, Request, launch, request
 from workflows.engine.tickets import JournalClosedError
 from workflows.engine.writes import OutcomeWrite, Verdict
@@ -135,6 +138,7 @@ def enqueue(
     kwargs: dict[str, Any],
 ) -> Program[str]:
     """Put a workflow on a queue; returns its id once its row is durable."""
+    checks.name("the name of a queue", queue_name)
     asked = request(engine, naming, args, kwargs, queue_name=queue_name)
     return _enqueue(engine, asked)
 
@@ -158,7 +162,11 @@ def run_in_background(
 
 
 def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
-    """Run what the dispatcher claimed. What cannot be run is recorded as the row's ERROR."""
+    """Run what the dispatcher claimed.
+
+    What nobody can run is recorded as the row's ERROR. What another process may be able to run
+    stays PENDING, and reconciliation offers it again; that counts as no attempt.
+    """
     run = Run(
         workflow_id=claimed.workflow_id,
         owner=claimed.owner,
@@ -179,21 +187,35 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         target = engine.registry.find(
             claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
         )
-    except DBOSWorkflowFunctionNotFoundError as error:
-        # The row stays PENDING and ours: another deployment may know the function.
-        engine.logger.error("%s", error)
+        args, kwargs = _arguments(engine, claimed)
+    except (DBOSWorkflowFunctionNotFoundError, UnknownFormatError) as error:
+        engine.logger.error(
+            "Workflow %s waits for a process that can run it: %s", claimed.workflow_id, error
+        )
+        engine.in_background(lambda: engine.store.uncount(claimed.workflow_id, claimed.owner))
+        return
+    except DBOSRecoveryError as error:
+        unreadable = error
+        engine.in_background(lambda: _fail(execution, unreadable))
         return
     limit = target.workflow.max_recovery_attempts
     if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
         engine.in_background(lambda: _dead_letter(execution))
         return
-    try:
-        args, kwargs = engine.codec.decode_args(claimed.inputs or "", claimed.serialization)
-    except Exception as error:
-        unreadable = error
-        engine.in_background(lambda: _fail(execution, unreadable))
-        return
     run_in_background(execution, target, target.arguments(args), kwargs)
+
+
+def _arguments(engine: Engine, claimed: ClaimedWorkflow) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if claimed.inputs is None:
+        raise DBOSRecoveryError(claimed.workflow_id, "it has no row in workflow_input")
+    try:
+        return engine.codec.decode_args(claimed.inputs, claimed.serialization)
+    except UnknownFormatError:
+        raise
+    except Exception as error:
+        name = claimed.serialization or engine.codec.name
+        reason = f"its arguments cannot be read as {name}: {type(error).__name__}: {error}"
+        raise DBOSRecoveryError(claimed.workflow_id, reason) from error
 
 
 def _dead_letter(execution: Execution) -> None:

@@ -25,6 +25,11 @@ PICKLE = "py_pickle"
 PORTABLE = "portable_json"
 MOST_FRAMES = 50
 _ENGINE = os.path.dirname(__file__)
+_ARGS = "Arguments"
+_ADVICE = (
+    "Pass plain data, or instances of classes defined at the top of a module; open files, "
+    "connections, locks and lambdas stay in the process: make them where they are used."
+)
 _CODES = ("code", "error_code", "errno", "status", "status_code")
 _DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
 
@@ -35,6 +40,10 @@ class WorkflowSerializationFormat(Enum):
     PORTABLE = "portable"
     NATIVE = "native"
     DEFAULT = None
+
+
+class UnknownFormatError(ValueError):
+    """A payload is in a format that this process has no serializer for."""
 
 
 class Serializer(ABC):
@@ -99,8 +108,14 @@ class Codec:
             return self.name
         return PORTABLE if inherited == PORTABLE else self.name
 
-    def encode(self, value: Any, name: str | None = None) -> str:
-        text = self._serializer(name).serialize(value)
+    def encode(self, value: Any, name: str | None = None, what: str = "") -> str:
+        serializer = self._serializer(name)
+        try:
+            text = serializer.serialize(value)
+        except Exception as error:
+            what = what or f"A value of type {type(value).__qualname__}"
+            error.add_note(f"{what} cannot be recorded as {serializer.name()}. {_ADVICE}")
+            raise
         if "\x00" in text:
             raise ValueError("the serialized value contains a NUL character; no database keeps it")
         return text
@@ -110,8 +125,8 @@ class Codec:
 
     def encode_args(self, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> str:
         if name == PORTABLE:
-            return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name)
-        return self.encode({"args": args, "kwargs": kwargs}, name)
+            return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name, _ARGS)
+        return self.encode({"args": args, "kwargs": kwargs}, name, _ARGS)
 
     def decode_args(self, text: str, name: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         value = self.decode(text, name)
@@ -151,7 +166,7 @@ class Codec:
             return self._known[name]
         except KeyError:
             known = ", ".join(sorted(self._known))
-            raise ValueError(
+            raise UnknownFormatError(
                 f"the payload is in format {name!r}, which this process cannot read (it reads "
                 f"{known}): was it written by another language, or with a custom serializer?"
             ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from workflows.engine import checks
 from workflows.engine.context import workflow_frame
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Program
@@ -14,6 +15,7 @@ SLEEP = "DBOS.sleep"
 
 def sleep(seconds: float) -> Program[None]:
     """Sleep as a step of the workflow; nothing at all for zero seconds or less."""
+    checks.seconds("the time to sleep", seconds)
     if seconds <= 0:
         return _nothing()
     execution = workflow_frame("DBOS.sleep").execution

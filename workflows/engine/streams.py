@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.context import frame
 from workflows.engine.engine import Engine
 from workflows.engine.errors import (
@@ -37,6 +38,7 @@ def write_stream(
 ) -> Program[None]:
     """Append a value: exactly once from a workflow body, at least once from a step."""
     execution, step_id, is_step = _place("DBOS.write_stream")
+    checks.text("the key of a stream", key)
     name = execution.engine.codec.format_name(serialization, execution.serialization)
     text = execution.engine.codec.encode(value, name)
     return _append(execution, step_id, key, (text, name), WRITE if is_step else None)
@@ -45,6 +47,7 @@ def write_stream(
 def close_stream(key: str) -> Program[None]:
     """Append the mark at which readers stop."""
     execution, step_id, is_step = _place("DBOS.close_stream")
+    checks.text("the key of a stream", key)
     return _append(execution, step_id, key, END, CLOSE if is_step else None)
 
 
@@ -95,8 +98,8 @@ class Reader:
     ) -> None:
         current = frame()
         self._engine = engine
-        self._workflow_id = workflow_id
-        self._key = key
+        self._workflow_id = checks.text("a workflow id", workflow_id)
+        self._key = checks.text("the key of a stream", key)
         self._offset = offset
         self._timeout_s = timeout_seconds
         self._execution = (

@@ -37,6 +37,12 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
 
+    def reach(self, *, create: bool) -> None:
+        """Connect once; create the database if it is not there and `create` says so.
+
+        Raises DatabaseUrlError with the reason and what to look at.
+        """
+
     def connect(self) -> Connection:
         """A dedicated connection that the caller closes."""
 
@@ -86,4 +92,5 @@ def libpq_url(url: str) -> str:
 
 def masked(url: str) -> str:
     """The URL with its password hidden: for every message a person may read."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
+    url = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
+    return re.sub(r"(password=)[^&\s]*", r"\1***", url)

@@ -66,10 +66,22 @@ _YES_NO = {
     "is_fork": ("s.forked_from IS NOT NULL", "s.forked_from IS NULL"),
     "has_parent": ("s.parent_workflow_id IS NOT NULL", "s.parent_workflow_id IS NULL"),
 }
+_OTHERS = (
+    *("workflow_id_prefix", "application_name", "own_application"),
+    *("load_input", "load_output", "sort_desc", "limit", "offset"),
+)
+FILTERS = frozenset((*_ANY_OF, *_BETWEEN, *_YES_NO, *_OTHERS))
 
 
 def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows as dicts of FIELDS with `input`, `output` and `error` as text, by creation time."""
+    """Rows as dicts of FIELDS with `input`, `output` and `error` as text, by creation time.
+
+    Raises TypeError for an unknown filter: ignoring it would list too much.
+    """
+    unknown = filters.keys() - FILTERS
+    if unknown:
+        known = ", ".join(sorted(FILTERS - {"own_application"}))
+        raise TypeError(f"unknown filter {', '.join(sorted(unknown))}; known are {known}")
     conditions: list[str] = []
     params: dict[str, Any] = {}
     for key, column in _ANY_OF.items():

@@ -68,6 +68,16 @@ RETIRE = Statement(
     WHERE workflow_uuid = :id AND status = 'PENDING' AND owner_xid = :owner
     """
 )
+UNCOUNT = Statement(
+    """
+    UPDATE {workflow_status}
+    SET recovery_attempts = recovery_attempts - 1
+    WHERE workflow_uuid = :workflow_id
+        AND owner_xid = :owner
+        AND status = 'PENDING'
+        AND recovery_attempts > 0
+    """
+)
 
 
 def owners(session: Session, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
@@ -99,3 +109,8 @@ def _all(session: Session, statement: Statement, ids: Iterable[str]) -> list[Row
         for chunk in chunks([*dict.fromkeys(ids)])
         for row in session.all(statement, ids=session.ids(chunk))
     ]
+
+
+def uncount(session: Session, workflow_id: str, owner: str) -> None:
+    """Take back the attempt of a claim that ran nothing; the row stays with its owner."""
+    session.run(UNCOUNT, workflow_id=workflow_id, owner=owner)

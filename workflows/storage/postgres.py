@@ -11,8 +11,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
+from workflows.engine.errors import DatabaseUrlError
+from workflows.storage.database import masked
 from workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
+_ADVICE = "Check that the server runs, and its host, port, user, password and database name"
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -73,6 +76,16 @@ class PostgresDatabase:
         self._pool.open()
         with self._pool.connection() as raw, raw.transaction():
             yield _session(self.dialect, raw)
+
+    def reach(self, *, create: bool) -> None:
+        try:
+            if create:
+                create_if_missing(self.url)
+            else:
+                psycopg.connect(self.url, connect_timeout=10).close()
+        except psycopg.OperationalError as error:
+            reason = " ".join(str(error).split())
+            raise DatabaseUrlError(masked(self.url), f"{reason}. {_ADVICE}") from error
 
     def connect(self) -> PostgresConnection:
         return PostgresConnection(self.dialect, self.connect_raw())

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from workflows.engine.errors import DatabaseUrlError
 from workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
@@ -81,6 +82,15 @@ class SqliteDatabase:
                 self._writer = self.connect()
             with self._writer.transaction() as session:
                 yield session
+
+    def reach(self, *, create: bool) -> None:
+        if not create and not self.path.exists():
+            raise DatabaseUrlError(f"sqlite:///{self.path}", "there is no such file")
+        try:
+            self.connect().close()
+        except sqlite3.Error as error:
+            reason = f"{error}. Check that its directory exists and may be written to"
+            raise DatabaseUrlError(f"sqlite:///{self.path}", reason) from error
 
     def connect(self) -> SqliteConnection:
         connection = SqliteConnection(self.dialect, self.path)

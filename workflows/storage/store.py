@@ -125,6 +125,11 @@ class SqlStore:
             return outcomes.retire(session, workflow_id, owner, status=status, now=now)
 
     @_retried
+    def uncount(self, workflow_id: str, owner: str) -> None:
+        with self._database.writing() as session:
+            outcomes.uncount(session, workflow_id, owner)
+
+    @_retried
     def note_attempt(self, **attempt: Any) -> None:
         with self._database.writing() as session:
             history.note_attempt(session, **attempt)

@@ -35,9 +35,9 @@ RECORD_VERSION = Statement("INSERT INTO {dbos_migrations} (version) VALUES (:ver
 def migrate(database: Database, *, adopt: bool = True) -> SchemaState:
     """Bring a database to schema 125 and return its state.
 
-    An existing database is only checked when ``adopt`` is false; otherwise it gets the
-    indexes it lacks and the hub's tables. One that is too old is refused with
-    SchemaTooOldError, one without the columns we use with SchemaColumnsError.
+    A database is only checked when ``adopt`` is false, and an empty one refused with
+    SchemaMissingError; otherwise it gets the tables and indexes it lacks. One that is too old
+    is refused with SchemaTooOldError, one without the columns we use with SchemaColumnsError.
     """
     with database.writing() as session:
         return migrate_in(session, adopt=adopt)
@@ -47,7 +47,7 @@ def migrate_in(session: Session, *, adopt: bool = True) -> SchemaState:
     """Do the same in a transaction that the caller holds."""
     session.one(LOCK)
     state = read_state(session)
-    if state.empty:
+    if state.empty and adopt:
         _create(session)
     else:
         state.verify()

@@ -1,0 +1,49 @@
+"""What callers may give as names and times. Each refusal says what to give instead."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from workflows.engine.errors import DBOSException
+
+# About three centuries: beyond it, epoch milliseconds soon leave what databases can hold.
+LONGEST_S = 1e10
+
+
+def text(what: str, value: Any) -> str:
+    """A name, key or id that every database keeps as it is. Raises DBOSException."""
+    if isinstance(value, str) and "\x00" not in value and _is_whole(value):
+        return value
+    raise DBOSException(
+        f"{value!r:.100} cannot be {what}: give text without NUL and halves of characters"
+    )
+
+
+def optional_text(what: str, value: Any) -> str | None:
+    return None if value is None else text(what, value)
+
+
+def name(what: str, value: Any) -> str:
+    """Text that is not blank, either. Raises DBOSException."""
+    if isinstance(value, str) and not value.strip():
+        raise DBOSException(f"{value!r:.100} cannot be {what}: give text that is not blank")
+    return text(what, value)
+
+
+def seconds(what: str, value: Any) -> float:
+    """A time that can be counted. Raises DBOSException."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and value <= LONGEST_S:
+        return float(value)
+    raise DBOSException(
+        f"{what} is {value!r:.100}: give a number of seconds, at most {LONGEST_S:.0f}"
+    )
+
+
+def _is_whole(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
