@@ -17,8 +17,10 @@ DEFAULT_POOL = 20
 class DBOSConfig(TypedDict, total=False):
     """Only ``name`` is required; times are seconds.
 
-    ``executor_lease_sec`` and ``executor_heartbeat_sec`` say how soon others take over the work
-    of a process that died; ``max_executor_threads`` how many workflows run here at once.
+    ``behind_pooler`` says that the URL leads to a pooler in transaction mode; ``listen_url`` is a
+    direct connection beside it, for LISTEN alone. ``executor_lease_sec`` and
+    ``executor_heartbeat_sec`` say how soon others take over the work of a process that died;
+    ``max_executor_threads`` how many workflows run here at once.
     """
 
     name: Required[str]
@@ -27,6 +29,8 @@ class DBOSConfig(TypedDict, total=False):
     sys_db_pool_size: int | None
     run_migrations: bool
     use_listen_notify: bool | None
+    behind_pooler: bool
+    listen_url: str | None
     notification_listener_polling_interval_sec: float
     scheduler_polling_interval_sec: float
     max_executor_threads: int | None
@@ -82,6 +86,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "sys_db_pool_size": DEFAULT_POOL,
         "run_migrations": True,
         "use_listen_notify": True,
+        "behind_pooler": False,
         "notification_listener_polling_interval_sec": 1.0,
         "scheduler_polling_interval_sec": 30.0,
         "application_version": os.environ.get("DBOS__APPVERSION") or None,

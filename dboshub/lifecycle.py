@@ -14,6 +14,7 @@ from dboshub.wiring import (
     new_engine,
     open_system_database,
     proven_dead,
+    settings_of,
     storage_of,
     surroundings_of,
 )
@@ -34,6 +35,7 @@ from workflows.engine.registry import Registry
 from workflows.engine.running import run_claimed
 from workflows.engine.wakeups import Wakeups
 from workflows.storage import recover, versions
+from workflows.storage.database import libpq_url
 from workflows.storage.executors import Executor
 from workflows.storage.membership import DatabaseMembership
 from workflows.storage.postgres import PostgresDatabase
@@ -57,8 +59,13 @@ class Runtime:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
         self.database = open_system_database(config)
+        self.settings = settings_of(config, registry)
         self.engine = new_engine(
-            config, registry, around(storage_of(self.database)), surroundings_of(self.database)
+            self.settings,
+            config,
+            registry,
+            around(storage_of(self.database)),
+            surroundings_of(self.database),
         )
         store = around(self._queue_store())
         self.dispatcher = Dispatcher(
@@ -88,7 +95,7 @@ class Runtime:
 
     def start(self) -> None:
         """Register, recover, and begin to claim. Raises what the database raises."""
-        settings = self.engine.settings
+        settings = self.settings
         with self.database.writing() as session:
             versions.register(
                 session,
@@ -177,7 +184,7 @@ class Runtime:
     # -- parts -----------------------------------------------------------------------------
 
     def _queue_store(self) -> QueueStore:
-        settings = self.engine.settings
+        settings = self.settings
         return QueueStore(
             self.database,
             application=settings.application_name,
@@ -196,7 +203,7 @@ class Runtime:
         )
 
     def _new_plan(self) -> Opened:
-        application = self.engine.settings.application_name
+        application = self.settings.application_name
         store = ScheduleStore(self.database, application=application)
         clock, codec = self.engine.clock, self.engine.codec
         runs = Runs(store, clock, codec, application=application, decorated=plan.declared)
@@ -212,7 +219,7 @@ class Runtime:
         self.dispatcher.wake(queue_name or None, is_local=is_local)
 
     def _executor(self, listen: Sequence[str] | None) -> Executor:
-        settings = self.engine.settings
+        settings = self.settings
         return Executor(
             executor_id=settings.executor_id,
             application_name=settings.application_name,
@@ -226,7 +233,11 @@ class Runtime:
     def _line(self) -> PostgresLine | None:
         if not isinstance(self.database, PostgresDatabase) or not self.config["use_listen_notify"]:
             return None
-        return PostgresLine(self.database)
+        # A pooler in transaction mode cannot LISTEN: without a way around it everything polls.
+        around = self.config.get("listen_url")
+        if around is None and self.config["behind_pooler"]:
+            return None
+        return PostgresLine(self.database, libpq_url(around) if around else self.database.url)
 
     def _await_idle(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from workflows.engine.clock import DatabaseClock
-from workflows.engine.engine import Engine, EngineSettings
+from workflows.engine.engine import Engine, ExecutorSettings
 from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
 from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
 from workflows.engine.ports import Storage, Surroundings
@@ -29,8 +29,9 @@ SIDE_LANES = 4
 class PostgresLine:
     """Notices travel by NOTIFY."""
 
-    def __init__(self, database: PostgresDatabase) -> None:
+    def __init__(self, database: PostgresDatabase, listen_url: str) -> None:
         self._database = database
+        self._listen_url = listen_url
 
     def send(self, notices: Sequence[Notice]) -> None:
         with self._database.reading() as session:
@@ -43,7 +44,7 @@ class PostgresLine:
         is_over: Callable[[], bool],
     ) -> None:
         notify.listen(
-            self._database.url,
+            self._listen_url,
             CHANNELS,
             on_connected=on_connected,
             on_notice=on_notice,
@@ -57,6 +58,7 @@ def open_system_database(config: dict[str, Any]) -> Database:
         config["system_database_url"],
         schema=config["dbos_system_schema"],
         pool_size=config["sys_db_pool_size"],
+        behind_pooler=config["behind_pooler"],
     )
     try:
         database.reach(create=config["run_migrations"])
@@ -74,16 +76,22 @@ def library_version() -> str:
         return "development"
 
 
-def new_engine(
-    config: dict[str, Any], registry: Registry, storage: Storage, around: Surroundings
-) -> Engine:
-    name = config["name"]
-    settings = EngineSettings(
-        application_name=name,
+def settings_of(config: dict[str, Any], registry: Registry) -> ExecutorSettings:
+    return ExecutorSettings(
+        application_name=config["name"],
         application_version=config["application_version"] or _version(config, registry),
         executor_id=config["executor_id"],
         slots=config["max_executor_threads"],
     )
+
+
+def new_engine(
+    settings: ExecutorSettings,
+    config: dict[str, Any],
+    registry: Registry,
+    storage: Storage,
+    around: Surroundings,
+) -> Engine:
     return Engine(
         settings,
         registry=registry,

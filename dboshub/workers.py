@@ -20,6 +20,8 @@ def configuration(*, threads: int | None = None) -> DBOSConfig:
         "name": env.text("DBOS_APP_NAME", "dboshub"),
         "system_database_url": settings.DBOS_SYSTEM_DATABASE_URL,
         "dbos_system_schema": settings.DBOS_SYSTEM_SCHEMA,
+        "behind_pooler": env.flag("DBOSHUB_BEHIND_POOLER"),
+        "listen_url": settings.DBOSHUB_LISTEN_DSN or None,
         **given,
     }
     if threads is not None:

@@ -52,7 +52,9 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-def open_database(url: str, *, schema: str = "dbos", pool_size: int = 8) -> Database:
+def open_database(
+    url: str, *, schema: str = "dbos", pool_size: int = 8, behind_pooler: bool = False
+) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
 
     Raises DatabaseUrlError for anything else, saying what is accepted.
@@ -67,7 +69,9 @@ def open_database(url: str, *, schema: str = "dbos", pool_size: int = 8) -> Data
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         from workflows.storage.postgres import PostgresDatabase
 
-        return PostgresDatabase(libpq_url(url), schema=schema, pool_size=pool_size)
+        return PostgresDatabase(
+            libpq_url(url), schema=schema, pool_size=pool_size, behind_pooler=behind_pooler
+        )
     raise DatabaseUrlError(
         masked(url), "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)"
     )

@@ -16,6 +16,15 @@ from workflows.storage.database import masked
 from workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 _ADVICE = "Check that the server runs, and its host, port, user, password and database name"
+# A peer that vanished without a word is noticed within a minute, not after two hours.
+_PARAMETERS: dict[str, Any] = {
+    "application_name": "dboshub",
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 40_000,
+}
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -51,13 +60,19 @@ class PostgresDatabase:
 
     vendor: Vendor = "postgresql"
 
-    def __init__(self, url: str, *, schema: str, pool_size: int) -> None:
+    def __init__(
+        self, url: str, *, schema: str, pool_size: int, behind_pooler: bool = False
+    ) -> None:
         self.url = url
+        self._parameters = {**_PARAMETERS, "autocommit": True}
+        if behind_pooler:
+            # In transaction mode the next statement may meet a server that prepared nothing.
+            self._parameters["prepare_threshold"] = None
         self.dialect = Dialect("postgresql", schema, pyformat=True)
         # The pool connects on first use, so that opening never fails or waits.
         self._pool = ConnectionPool(
             url,
-            kwargs={"autocommit": True, "application_name": "dboshub", "connect_timeout": 10},
+            kwargs=self._parameters,
             min_size=0,
             max_size=pool_size,
             timeout=30,
@@ -91,9 +106,7 @@ class PostgresDatabase:
         return PostgresConnection(self.dialect, self.connect_raw())
 
     def connect_raw(self) -> RawConnection:
-        raw = psycopg.connect(
-            self.url, autocommit=True, application_name="dboshub", connect_timeout=10
-        )
+        raw: RawConnection = psycopg.connect(self.url, **self._parameters)
         _configure(raw)
         return raw
 
