@@ -31,6 +31,17 @@ QUERY_THREADS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
+    """Who speaks to the database: a client may belong to no application, and executes nothing."""
+
+    application_name: str | None = None
+    application_version: str | None = None
+    executor_id: str | None = None
+    application_id: str | None = None
+    slots: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings(EngineSettings):
     """Who this process is, and how much it runs at once."""
 
     application_name: str

@@ -40,6 +40,9 @@ class StartOptions:
     delay_s: float | None = None
     application_version: str | None = None
     attributes: dict[str, Any] | None = None
+    application_name: str | None = None
+    is_debounced: bool = False
+    debounce_timeout_s: float | None = None
 
     def take_id(self) -> ChosenId | None:
         """The chosen id, the first time it is asked for."""
@@ -104,6 +107,17 @@ class SetWorkflowTimeout(OptionsBlock):
 
     def changes(self) -> dict[str, Any]:
         return {"timeout_s": self._seconds, "has_timeout": True}
+
+
+class SetWorkflowAttributes(OptionsBlock):
+    """Workflows started in the block carry these attributes; their children do not inherit them."""
+
+    def __init__(self, attributes: dict[str, Any] | None) -> None:
+        super().__init__()
+        self._attributes = None if attributes is None else checks.attributes(attributes)
+
+    def changes(self) -> dict[str, Any]:
+        return {"attributes": self._attributes}
 
 
 class SetEnqueueOptions(OptionsBlock):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +13,17 @@ from workflows.engine.errors import (
     DBOSQueueDeduplicatedError,
     DBOSWorkflowIDInUseError,
 )
-from workflows.engine.execution import Execution, Run
+from workflows.engine.execution import Execution
 from workflows.engine.journal import Commit
+from workflows.engine.newrows import new_row
 from workflows.engine.options import OPTIONS, StartOptions
 from workflows.engine.programs import Program
-from workflows.engine.records import NewWorkflow, Started, Status
+from workflows.engine.records import Started
 from workflows.engine.registry import Target
+from workflows.engine.roles import authorized
+from workflows.engine.runs import Run
 from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.writes import StartWrite, Verdict
+from workflows.engine.writes import StartWrite, StepWrite, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Naming:
     class_name: str | None = None
     config_name: str | None = None
     serialization: WorkflowSerializationFormat | None = None
+    required_roles: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, target: Target) -> Naming:
@@ -40,6 +43,7 @@ class Naming:
             class_name=target.class_name,
             config_name=target.config_name,
             serialization=target.workflow.serialization,
+            required_roles=target.workflow.required_roles,
         )
 
 
@@ -90,6 +94,7 @@ def request(
             f"workflow {naming.name} cannot be started within an open transaction on the system "
             "database: start it when that commits, by transaction.on_commit(…), or enqueue it"
         )
+    identity = authorized(naming.name, naming.required_roles, IDENTITY.get())
     options = OPTIONS.get()
     parent = current.execution if current is not None else None
     step_id = parent.next_id() if parent is not None else 0
@@ -107,7 +112,7 @@ def request(
         args=args,
         kwargs=kwargs,
         options=options,
-        identity=IDENTITY.get(),
+        identity=identity,
         parent=parent,
         step_id=step_id,
         workflow_id=workflow_id,
@@ -154,7 +159,7 @@ def _insert(engine: Engine, asked: Request) -> Program[Launched]:
     started = answer.started
     assert started is not None
     if started.deduplicated_by is not None:
-        return _deduplicated(asked, started.deduplicated_by)
+        return (yield from _deduplicated(asked, started.deduplicated_by))
     if not started.created:
         _expect_same(asked, started)
         return Launched(asked.workflow_id, None)
@@ -172,16 +177,10 @@ def _insert(engine: Engine, asked: Request) -> Program[Launched]:
 
 
 def _start_write(engine: Engine, asked: Request, token: str) -> StartWrite:
-    row = _row(engine, asked, token)
+    row = new_row(engine, asked, token)
     parent_step = None
     if asked.parent is not None:
-        parent_step = asked.parent.step_write(
-            asked.step_id,
-            asked.naming.name,
-            child_id=asked.workflow_id,
-            started_at=row.created_at,
-            completed_at=row.created_at,
-        )
+        parent_step = _child_step(asked, asked.parent, asked.workflow_id, row.created_at)
     assert row.serialization is not None
     return StartWrite(
         row=row,
@@ -192,66 +191,17 @@ def _start_write(engine: Engine, asked: Request, token: str) -> StartWrite:
     )
 
 
-def _row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
-    settings, options, parent = engine.settings, asked.options, asked.parent
-    now = engine.clock.now_ms()
-    is_queued = asked.queue_name is not None
-    delay_until = None
-    if options.delay_s is not None:
-        delay_until = now + int(options.delay_s * 1000)
-    timeout_ms, deadline = _time_limits(asked, now)
-    inherited = parent.serialization if parent is not None else None
-    identity = asked.identity
-    return NewWorkflow(
-        workflow_uuid=asked.workflow_id,
-        status=_initial_status(is_queued, delay_until),
-        name=asked.naming.name,
-        class_name=asked.naming.class_name,
-        config_name=asked.naming.config_name,
-        created_at=now,
-        updated_at=now,
-        authenticated_user=identity.user,
-        assumed_role=identity.assumed_role,
-        authenticated_roles=json.dumps([*identity.roles]) if identity.roles else None,
-        executor_id=settings.executor_id,
-        application_version=options.application_version or settings.application_version,
-        application_id=settings.application_id,
-        application_name=settings.application_name,
-        recovery_attempts=0 if is_queued else 1,
-        queue_name=asked.queue_name,
-        workflow_timeout_ms=timeout_ms,
-        workflow_deadline_epoch_ms=deadline,
-        deduplication_id=options.deduplication_id,
-        priority=options.priority,
-        queue_partition_key=options.partition_key,
-        owner_xid=None if is_queued else token,
-        creator_xid=token,
-        parent_workflow_id=parent.workflow_id if parent is not None else None,
-        serialization=engine.codec.format_name(asked.naming.serialization, inherited),
-        delay_until_epoch_ms=delay_until,
-        attributes=None if options.attributes is None else json.dumps(options.attributes),
+def _child_step(asked: Request, parent: Execution, child_id: str, now: int) -> StepWrite:
+    return parent.step_write(
+        asked.step_id, asked.naming.name, child_id=child_id, started_at=now, completed_at=now
     )
 
 
-def _initial_status(is_queued: bool, delay_until: int | None) -> str:
-    if not is_queued:
-        return Status.PENDING
-    return Status.ENQUEUED if delay_until is None else Status.DELAYED
-
-
-def _time_limits(asked: Request, now: int) -> tuple[int | None, int | None]:
-    """Timeout and deadline: a queued run's own clock starts when it is dequeued."""
-    options, parent = asked.options, asked.parent
-    if options.has_timeout:
-        if options.timeout_s is None:
-            return None, None
-        timeout_ms = int(options.timeout_s * 1000)
-        return timeout_ms, None if asked.queue_name is not None else now + timeout_ms
-    return None, parent.deadline_ms if parent is not None else None
-
-
-def _deduplicated(asked: Request, holder: str) -> Launched:
+def _deduplicated(asked: Request, holder: str) -> Program[Launched]:
     if asked.options.duplication_policy == "return-existing":
+        if asked.parent is not None:
+            now = asked.parent.engine.clock.now_ms()
+            yield from asked.parent.commit(_child_step(asked, asked.parent, holder, now))
         return Launched(holder, None)
     raise DBOSQueueDeduplicatedError(
         asked.workflow_id, asked.queue_name or "", asked.options.deduplication_id or ""

@@ -45,9 +45,11 @@ class Wakeups:
         *,
         wake_queues: Callable[[], None],
         line: Line | None = None,
+        hears: bool = True,
         change_counter: Callable[[], int] | None = None,
         poll_interval: float = POLL_S,
     ) -> None:
+        """A process may tell others by its line without hearing of them: then it polls."""
         self._engine = engine
         self._wake_queues = wake_queues
         self._line = line
@@ -57,7 +59,8 @@ class Wakeups:
         self._threads = [self._thread(self._poll, "poll"), self._thread(self._prove, "proof")]
         if line is not None:
             self._threads.append(self._thread(self._send, "notify"))
-            self._threads.append(self._thread(self._hear, "listen"))
+            if hears:
+                self._threads.append(self._thread(self._hear, "listen"))
 
     def start(self) -> None:
         store, waits = self._engine.store, self._engine.waits
