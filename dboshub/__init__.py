@@ -19,7 +19,16 @@ from dboshub.facade import DBOS
 from queues.engine.queue import Queue
 from workflows.engine.decorators import DBOSConfiguredInstance
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.options import SetEnqueueOptions, SetWorkflowID, SetWorkflowTimeout
+from workflows.engine.options import (
+    SetEnqueueOptions,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    SetWorkflowTimeout,
+)
+from workflows.engine.records import Status as WorkflowStatusString
+from workflows.engine.records import VersionInfo
+from workflows.engine.reserving import StepReservation
+from workflows.engine.roles import DBOSContextSetAuth
 from workflows.engine.serialization import (
     DBOSPortableJSONSerializer,
     Serializer,
@@ -31,15 +40,20 @@ __all__ = [
     "DBOS",
     "DBOSConfig",
     "DBOSConfiguredInstance",
+    "DBOSContextSetAuth",
     "DBOSPortableJSONSerializer",
     "Queue",
     "Serializer",
     "SetEnqueueOptions",
+    "SetWorkflowAttributes",
     "SetWorkflowID",
     "SetWorkflowTimeout",
     "StepInfo",
+    "StepReservation",
+    "VersionInfo",
     "WorkflowHandle",
     "WorkflowHandleAsync",
     "WorkflowSerializationFormat",
     "WorkflowStatus",
+    "WorkflowStatusString",
 ]

@@ -5,76 +5,23 @@ What returns a program here is offered twice: ``name`` blocks, ``name_async`` is
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from workflows.engine import (
-    decorators,
-    events,
-    handles,
-    messages,
-    running,
-    sleeping,
-    steps,
-    streams,
-)
-from workflows.engine.context import FRAME, IDENTITY, StepStatus
+from workflows.engine import events, handles, messages, running, sleeping, streams
 from workflows.engine.current import engine
-from workflows.engine.programs import Call, Program
+from workflows.engine.programs import Program
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.twins import durable, durable_handle, with_twins
+from workflows.functions_api import FunctionsAPI
 from workflows.management_api import ManagementAPI, then
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
-class Current:
-    """A property of the class itself: ``DBOS.workflow_id``."""
-
-    def __init__(self, read: Callable[[], Any]) -> None:
-        self._read = read
-        self.__doc__ = read.__doc__
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        return self._read()
-
-
-def _workflow_id() -> str | None:
-    """Id of the workflow that the current code belongs to, or None."""
-    current = FRAME.get()
-    return current.execution.workflow_id if current is not None else None
-
-
-def _step_status() -> StepStatus | None:
-    """The step being executed, with its attempt counted from zero, or None."""
-    current = FRAME.get()
-    return current.step if current is not None else None
-
-
-def _step_id() -> int | None:
-    """Id of the step being executed, or None outside of one."""
-    status = _step_status()
-    return status.step_id if status is not None else None
-
-
 @with_twins
-class WorkflowsAPI(ManagementAPI):
-    """Workflows, steps and communication; management comes with it."""
-
-    logger = logging.getLogger("dboshub.app")
-    workflow_id = Current(_workflow_id)
-    step_id = Current(_step_id)
-    step_status = Current(_step_status)
-    application_version = Current(lambda: engine().settings.application_version)
-    executor_id = Current(lambda: engine().settings.executor_id)
-    authenticated_user = Current(lambda: IDENTITY.get().user)
-    authenticated_roles = Current(lambda: [*IDENTITY.get().roles])
-    assumed_role = Current(lambda: IDENTITY.get().assumed_role)
-
-    workflow = staticmethod(decorators.workflow)
-    step = staticmethod(decorators.durable_step)
-    dbos_class = staticmethod(decorators.dbos_class)
+class WorkflowsAPI(FunctionsAPI, ManagementAPI):
+    """Starting and communication; what makes workflows, and manages them, comes with it."""
 
     # -- starting and awaiting -------------------------------------------------------------
 
@@ -92,16 +39,6 @@ class WorkflowsAPI(ManagementAPI):
     def get_result(workflow_id: str) -> Program[Any]:
         """Wait for any workflow by id; an unknown id is waited for, as its row may yet come."""
         return handles.result_of(workflow_id, is_handle=False)
-
-    @durable
-    def run_step(
-        dbos_step_options: dict[str, Any] | None,
-        func: Callable[..., Any],
-        *args: Any,
-        **kwargs: Any,
-    ) -> Program[Any]:
-        """Run any callable as a step, without decorating it; options as for ``step``."""
-        return _run_step(dbos_step_options or {}, func, args, kwargs)
 
     # -- communication ---------------------------------------------------------------------
 
@@ -201,20 +138,3 @@ def _retrieve(workflow_id: str, existing: bool) -> Program[str]:
     if existing:
         return then(handles.status_of(workflow_id), workflow_id)
     return then(None, workflow_id)
-
-
-def _run_step(
-    options: dict[str, Any], func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Program[Any]:
-    current = FRAME.get()
-    if current is None or current.step is not None:
-        return _plainly(func, args, kwargs)
-    policy = steps.StepPolicy(**{"name": func.__qualname__, **options})
-    return steps.step(current.execution, policy, func, args, kwargs)
-
-
-def _plainly(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Program[Any]:
-    outcome = yield Call(func, args, kwargs)
-    return outcome.unwrap()

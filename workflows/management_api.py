@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine import handles, managing
+from workflows.engine import adjusting, handles, managing, versioning
 from workflows.engine.current import engine
 from workflows.engine.programs import Program
+from workflows.engine.records import VersionInfo
 from workflows.engine.status import StepInfo, WorkflowStatus
 from workflows.engine.twins import durable, durable_handle, durable_handles, with_twins
 
@@ -93,6 +94,67 @@ class ManagementAPI:
             timeout_seconds=timeout_seconds,
         )
         return _retrieved(forked)
+
+    @durable_handle
+    def rewind_workflow(
+        workflow_id: str,
+        *,
+        start_step: int | None = None,
+        application_version: str | None = None,
+        queue_name: str | None = None,
+        queue_partition_key: str | None = None,
+    ) -> Program[str]:
+        """Run a workflow that has ended again, under its own id, from `start_step` (default 1).
+
+        Its children are found as they are. Raises DBOSException for one that has not ended,
+        ValueError for a step below 1, DBOSNonExistentWorkflowError for an unknown id.
+        """
+        rewound = adjusting.rewind(
+            engine(),
+            workflow_id,
+            1 if start_step is None else start_step,
+            application_version=application_version,
+            queue_name=queue_name,
+            queue_partition_key=queue_partition_key,
+        )
+        return then(rewound, workflow_id)
+
+    @durable
+    def set_workflow_delay(
+        workflow_id: str,
+        *,
+        delay_seconds: float | None = None,
+        delay_until_epoch_ms: int | None = None,
+    ) -> Program[None]:
+        """Change when a DELAYED workflow is due, by one of the two; any other stays as it is."""
+        return adjusting.set_delay(engine(), workflow_id, delay_seconds, delay_until_epoch_ms)
+
+    @durable
+    def update_workflow_attributes(
+        workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool = False
+    ) -> Program[None]:
+        """Replace the attributes, None clears them; or `merge` the given top-level keys."""
+        return adjusting.update_attributes(engine(), workflow_id, attributes, merge=merge)
+
+    @durable
+    def get_latest_application_version() -> Program[VersionInfo]:
+        """The version that work without one goes to. Raises DBOSException if there is none."""
+        return versioning.latest(engine())
+
+    @durable
+    def list_application_versions() -> Program[list[VersionInfo]]:
+        """This application's versions and those nobody claimed, latest first."""
+        return versioning.versions(engine())
+
+    @durable
+    def set_latest_application_version(
+        version_name: str, *, application_name: str | None = None
+    ) -> Program[None]:
+        """Promote a version, or roll back to one; nothing happens for an unknown name.
+
+        Raises DBOSException if another application owns it.
+        """
+        return versioning.set_latest(engine(), version_name, application_name)
 
     @durable
     def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -39,6 +40,17 @@ def seconds(what: str, value: Any) -> float:
     raise DBOSException(
         f"{what} is {value!r:.100}: give a number of seconds, at most {LONGEST_S:.0f}"
     )
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """Attributes of a workflow: a JSON object. Raises DBOSException."""
+    try:
+        is_json = isinstance(value, dict) and "\\u0000" not in json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        is_json = False
+    if is_json and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise DBOSException(f"{value!r:.100} cannot be attributes: give a dict of plain JSON values")
 
 
 def _is_whole(value: str) -> bool:

@@ -38,7 +38,7 @@ class Identity:
     """On whose behalf workflows are started."""
 
     user: str | None = None
-    roles: tuple[str, ...] = ()
+    roles: tuple[str, ...] | None = None
     assumed_role: str | None = None
 
 
@@ -86,7 +86,10 @@ class FramedCall:
     def block(self) -> Outcome:
         tokens = self._enter()
         try:
-            return Outcome(self._function(*self._args, **self._kwargs), None)
+            value = self._function(*self._args, **self._kwargs)
+            if inspect.iscoroutine(value):
+                value = self._frame.execution.engine.loop.run(value)
+            return Outcome(value, None)
         except Exception as error:
             return Outcome(None, error)
         finally:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
-from workflows.engine.errors import DBOSException
 from workflows.engine.programs import drive, mark_coroutine, run
 from workflows.engine.registry import (
     STEP_MARK,
@@ -21,9 +20,10 @@ from workflows.engine.registry import (
     Workflow,
     registry,
 )
+from workflows.engine.roles import unguarded
 from workflows.engine.running import call
 from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.steps import ShouldRetry, StepPolicy, step
+from workflows.engine.steps import ShouldRetry, checked_policy, step
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -41,12 +41,14 @@ def workflow(
     """Register a function as a workflow; calling it runs it durably and returns its result."""
 
     def decorate(function: F) -> F:
+        function, roles = unguarded(function)
         registered = Workflow(
             name=name or function.__qualname__,
             function=function,
             is_async=inspect.iscoroutinefunction(function),
             max_recovery_attempts=max_recovery_attempts,
             serialization=serialization_type,
+            required_roles=roles,
         )
         into.add(registered)
 
@@ -64,7 +66,7 @@ def workflow(
     return decorate
 
 
-def durable_step(
+def durable_step(  # noqa: PLR0913  # the public signature
     *,
     name: str | None = None,
     retries_allowed: bool = False,
@@ -72,21 +74,26 @@ def durable_step(
     max_attempts: int = 3,
     backoff_rate: float = 2.0,
     should_retry: ShouldRetry | None = None,
+    preemptible: bool = False,
     timeout_seconds: float | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
     """Register a function as a step: recorded once inside a workflow, plain elsewhere."""
 
     def decorate(function: F) -> F:
-        is_async = inspect.iscoroutinefunction(function)
-        policy = StepPolicy(
-            name=name or function.__qualname__,
-            retries_allowed=retries_allowed,
-            interval_seconds=interval_seconds,
-            max_attempts=max_attempts,
-            backoff_rate=backoff_rate,
-            should_retry=should_retry,
-            timeout_seconds=_timeout(timeout_seconds, is_async),
+        is_async = asyncio.iscoroutinefunction(function)
+        policy = checked_policy(
+            {
+                "name": name or function.__qualname__,
+                "retries_allowed": retries_allowed,
+                "interval_seconds": interval_seconds,
+                "max_attempts": max_attempts,
+                "backoff_rate": backoff_rate,
+                "should_retry": should_retry,
+                "preemptible": preemptible,
+                "timeout_seconds": timeout_seconds,
+            },
+            function,
         )
 
         @functools.wraps(function)
@@ -124,13 +131,3 @@ class DBOSConfiguredInstance:
 def _marked(function: Callable[..., Any], mark: str, value: Any, *, is_async: bool) -> Any:
     setattr(function, mark, value)
     return mark_coroutine(function) if is_async else function
-
-
-def _timeout(seconds: float | None, is_async: bool) -> float | None:
-    if seconds is None:
-        return None
-    if not is_async:
-        raise DBOSException("timeout_seconds needs an async step: a thread cannot be interrupted")
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise DBOSException(f"timeout_seconds must be finite and positive, not {seconds}")
-    return seconds

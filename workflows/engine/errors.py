@@ -216,6 +216,19 @@ class DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(FieldsError):
         self.workflow_id = workflow_id
 
 
+class DBOSPatchNondeterminismError(FieldsError):
+    """Another durable call drew a step id while a patch looked for its own."""
+
+    code = 15
+    template = (
+        "Workflow {0}: {1} ran beside other durable calls, so its step id is not the same in "
+        "every run: await it by itself"
+    )
+
+    def __init__(self, workflow_id: str, marker: str) -> None:
+        super().__init__(workflow_id, marker)
+
+
 class DBOSStreamTimeoutError(DBOSException):
     """No stream value came within the timeout."""
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.context import Identity
 from workflows.engine.errors import (
     DBOSStepNondeterminismError,
     DBOSUnexpectedStepError,
@@ -18,6 +16,7 @@ from workflows.engine.errors import (
 from workflows.engine.journal import Commit
 from workflows.engine.programs import Program
 from workflows.engine.records import Checkpoint, Status
+from workflows.engine.runs import Run
 from workflows.engine.waits import Key, Waiter
 from workflows.engine.writes import Answer, StepWrite, Verdict, Write
 
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
 HISTORY_CHUNK = 1_000
 # A step body starts only on a proof of ownership younger than this.
 PROOF_LASTS_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What the row says of a run when it begins here."""
-
-    workflow_id: str
-    owner: str
-    name: str
-    identity: Identity
-    serialization: str | None = None
-    deadline_ms: int | None = None
-    has_history: bool = False
-    queue_name: str | None = None
-    partition_key: str | None = None
 
 
 class Execution:
@@ -164,16 +148,25 @@ class Execution:
 
     def recorded(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         """The checkpoint of a step, if it was taken before; a fresh run looks nothing up."""
+        found = yield from self.peek(step_id)
+        if found is None:
+            return None
+        if found.name != name:
+            raise DBOSUnexpectedStepError(self.workflow_id, step_id, name, found.name)
+        del self._history[step_id]
+        if not self._history and self._loaded_to == inf:
+            self.has_history = False
+        return found
+
+    def peek(self, step_id: int) -> Program[Checkpoint | None]:
+        """The checkpoint at a step id, whatever its name, left where it is."""
         if not self.has_history:
             return None
         while step_id > self._loaded_to:
             yield from self._load()
-        found = self._history.pop(step_id, None)
         if not self._history and self._loaded_to == inf:
             self.has_history = False
-        if found is not None and found.name != name:
-            raise DBOSUnexpectedStepError(self.workflow_id, step_id, name, found.name)
-        return found
+        return self._history.get(step_id)
 
     def _load(self) -> Program[None]:
         store, after = self.engine.store, int(self._loaded_to)

@@ -44,7 +44,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
         engine.revoke(resumed, Status.ENQUEUED)
-        _announce(engine, resumed, queue_name)
+        announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
 
@@ -93,7 +93,7 @@ def fork(
             )
         except LookupError:
             raise DBOSNonExistentWorkflowError("fork", workflow_id) from None
-        _announce(engine, [workflow_id, new_id], queue_name)
+        announce(engine, [workflow_id, new_id], queue_name)
         return new_id
 
     return as_step(engine, "DBOS.forkWorkflow", act)
@@ -170,7 +170,8 @@ def _epoch_ms(name: str, value: str) -> int:
         ) from None
 
 
-def _announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:
+def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:
+    """Wake who waits for these workflows, and who serves the queue they are now on."""
     notices = [(STATUS, each) for each in ids]
     engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
 

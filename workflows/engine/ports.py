@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from workflows.engine.records import Checkpoint, Ended
+from workflows.engine.records import Checkpoint, Ended, VersionInfo
 from workflows.engine.writes import Answer, StepWrite, Write
 
 
@@ -56,6 +56,9 @@ class Store(Protocol):
     ) -> list[tuple[int, str, str | None]]:
         """Offset, value and serialization from an offset on."""
 
+    def stream_end(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
+        """Value and serialization of the last entry of a stream."""
+
     def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
         """Which of these (workflow, key, offset) have been written."""
 
@@ -72,6 +75,20 @@ class Store(Protocol):
     def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]: ...
     def delete(self, ids: Sequence[str], *, children: bool) -> list[str]: ...
     def fork(self, source: str, **how: Any) -> None: ...
+    def rewind(self, workflow_id: str, **how: Any) -> None: ...
+    def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
+        """Change when a DELAYED workflow is due; any other stays as it is."""
+
+    def update_attributes(
+        self, workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool, now: int
+    ) -> None: ...
+    def versions(self, application: str | None, *, most: int) -> list[VersionInfo]:
+        """Own and unclaimed application versions, latest first."""
+
+    def set_latest_version(self, name: str, *, application: str | None, now: int) -> None: ...
+    def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
+        """Each of these workflows with each of its forks, and forks of forks."""
+
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
         """Rows by the filters of the public API."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypedDict
 
 INTERNAL_QUEUE = "_dbos_internal_queue"
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
@@ -141,3 +142,13 @@ class Placement:
     duplication_policy: str = "reject"
     schedule_name: str | None = None
     attributes: str | None = field(default=None)
+
+
+class VersionInfo(TypedDict):
+    """One row of ``application_versions``; both times are epoch milliseconds."""
+
+    version_id: str
+    version_name: str
+    version_timestamp: int
+    created_at: int
+    application_name: str | None

@@ -42,6 +42,7 @@ class Workflow:
     is_async: bool
     max_recovery_attempts: int | None = 100
     serialization: WorkflowSerializationFormat | None = None
+    required_roles: tuple[str, ...] | None = None
     binding: Binding = Binding.FUNCTION
     class_name: str | None = None
 

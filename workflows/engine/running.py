@@ -16,12 +16,13 @@ from workflows.engine.errors import (
     DBOSWorkflowConflictIDError,
     DBOSWorkflowFunctionNotFoundError,
 )
-from workflows.engine.execution import Execution, Run
+from workflows.engine.execution import Execution
 from workflows.engine.journal import Commit
 from workflows.engine.programs import Outcome, Program, drive
 from workflows.engine.programs import run as block
 from workflows.engine.records import ClaimedWorkflow, Status
 from workflows.engine.registry import Target
+from workflows.engine.runs import Run
 from workflows.engine.serialization import UnknownFormatError
 from workflows.engine.starting import Launched, Naming, Request, launch, request
 from workflows.engine.tickets import JournalClosedError
@@ -173,7 +174,7 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         name=claimed.name,
         identity=Identity(
             claimed.authenticated_user,
-            tuple(json.loads(claimed.authenticated_roles or "[]")),
+            tuple(json.loads(roles)) if (roles := claimed.authenticated_roles) else None,
             claimed.assumed_role,
         ),
         serialization=claimed.serialization,

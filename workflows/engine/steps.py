@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
+import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from workflows.engine.context import Frame, FramedCall, StepStatus
-from workflows.engine.errors import DBOSMaxStepRetriesExceeded, DBOSStepTimeoutError
+from workflows.engine.errors import (
+    DBOSException,
+    DBOSMaxStepRetriesExceeded,
+    DBOSStepTimeoutError,
+)
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Outcome, Program
 
@@ -28,6 +32,7 @@ class StepPolicy:
     max_attempts: int = 3
     backoff_rate: float = 2.0
     should_retry: ShouldRetry | None = None
+    preemptible: bool = False
     timeout_seconds: float | None = None
 
     @property
@@ -37,6 +42,24 @@ class StepPolicy:
     def pause_after(self, attempt: int) -> float:
         """Seconds to wait after the attempt with this number, counted from zero."""
         return min(self.interval_seconds * self.backoff_rate**attempt, LONGEST_PAUSE_S)
+
+
+def checked_policy(options: dict[str, Any], function: Callable[..., Any]) -> StepPolicy:
+    """The policy of these options. Raises DBOSException for what the function cannot do."""
+    unknown = options.keys() - {each.name for each in fields(StepPolicy)}
+    if unknown:
+        raise DBOSException(f"unknown step options: {', '.join(sorted(unknown))}")
+    policy = StepPolicy(**options)
+    seconds = policy.timeout_seconds
+    is_async = asyncio.iscoroutinefunction(function)
+    if not is_async and (seconds is not None or policy.preemptible):
+        raise DBOSException(
+            f"{policy.name}: timeout_seconds and preemptible need an async step, because a thread "
+            "cannot be interrupted"
+        )
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise DBOSException(f"timeout_seconds must be finite and positive, not {seconds}")
+    return policy
 
 
 def step(
@@ -82,6 +105,8 @@ def _attempts(
 ) -> Program[Outcome]:
     errors: list[Exception] = []
     call = function if policy.timeout_seconds is None else _limited(function, policy)
+    if policy.preemptible:
+        call = _preemptible(execution, call)
     for attempt in range(policy.attempts):
         status = StepStatus(step_id)
         if policy.retries_allowed:
@@ -104,10 +129,7 @@ def _wants_retry(execution: Execution, policy: StepPolicy, error: Exception) -> 
     if policy.should_retry is None:
         return True
     outcome: Outcome = yield FramedCall(Frame(execution), policy.should_retry, (error,), {})
-    answer = outcome.unwrap()
-    if inspect.isawaitable(answer):
-        raise TypeError("an async should_retry needs an async step")
-    return bool(answer)
+    return bool(outcome.unwrap())
 
 
 def _note_failure(
@@ -144,5 +166,28 @@ def _limited(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., 
             raise DBOSStepTimeoutError(
                 f"step {policy.name} took longer than its {policy.timeout_seconds} s"
             ) from error
+
+    return call
+
+
+def _preemptible(execution: Execution, function: Callable[..., Any]) -> Callable[..., Any]:
+    """End the body as soon as the workflow is stopped; it records nothing and runs again."""
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        body = asyncio.ensure_future(function(*args, **kwargs))
+        try:
+            with execution.engine.waits.register(execution.wake_key) as waiter:
+                while not body.done():
+                    execution.check()
+                    woken = asyncio.ensure_future(waiter.wait())
+                    try:
+                        await asyncio.wait({body, woken}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        woken.cancel()
+        finally:
+            if not body.done():
+                body.cancel()
+                await asyncio.wait({body})
+        return body.result()
 
     return call

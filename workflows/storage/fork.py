@@ -7,7 +7,7 @@ unless replaced.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from workflows.storage.resume import INTERNAL_QUEUE
 from workflows.storage.sql import Session, Statement
@@ -119,6 +119,24 @@ COPY_STREAMS = Statement(
 
 FORKED_FROM = Statement("SELECT forked_from FROM {workflow_status} WHERE workflow_uuid = :new_id")
 
+_FORKS = """
+    WITH RECURSIVE given AS (GIVEN),
+    tree (root, workflow_uuid) AS (
+        SELECT given.workflow_uuid, fork.workflow_uuid
+        FROM given
+        JOIN {workflow_status} AS fork ON fork.forked_from = given.workflow_uuid
+        UNION
+        SELECT tree.root, fork.workflow_uuid
+        FROM tree
+        JOIN {workflow_status} AS fork ON fork.forked_from = tree.workflow_uuid
+    )
+    SELECT root, workflow_uuid FROM tree
+"""
+FORKS = Statement(
+    postgres=_FORKS.replace("GIVEN", "SELECT unnest(CAST(:ids AS text[])) AS workflow_uuid"),
+    sqlite=_FORKS.replace("GIVEN", "SELECT value AS workflow_uuid FROM json_each(:ids)"),
+)
+
 
 class ForkSourceMissing(LookupError):
     """The workflow to fork from does not exist."""
@@ -162,6 +180,12 @@ def fork(  # noqa: PLR0913  # the public call has as many
     session.run(COPY_INPUT, source=source, new_id=new_id, now=now)
     if start_step > 1:
         _copy_history(session, source, new_id, start_step, replacement_children or {}, now)
+
+
+def forks(session: Session, ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Each of these workflows with each of its forks, and forks of forks."""
+    wanted = session.ids(dict.fromkeys(ids))
+    return [(root, found) for root, found in session.all(FORKS, ids=wanted)]
 
 
 def _copy_history(

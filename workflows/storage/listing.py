@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from workflows.engine.errors import DBOSException
 from workflows.storage.sql import Session, Statement, statement
 
 # Field of the public WorkflowStatus, and the expression it is read from.
@@ -67,7 +69,7 @@ _YES_NO = {
     "has_parent": ("s.parent_workflow_id IS NOT NULL", "s.parent_workflow_id IS NULL"),
 }
 _OTHERS = (
-    *("workflow_id_prefix", "application_name", "own_application"),
+    *("attributes", "workflow_id_prefix", "application_name", "own_application"),
     *("load_input", "load_output", "sort_desc", "limit", "offset"),
 )
 FILTERS = frozenset((*_ANY_OF, *_BETWEEN, *_YES_NO, *_OTHERS))
@@ -76,7 +78,8 @@ FILTERS = frozenset((*_ANY_OF, *_BETWEEN, *_YES_NO, *_OTHERS))
 def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows as dicts of FIELDS with `input`, `output` and `error` as text, by creation time.
 
-    Raises TypeError for an unknown filter: ignoring it would list too much.
+    Raises TypeError for an unknown filter: ignoring it would list too much. Raises DBOSException
+    for `attributes` on SQLite.
     """
     unknown = filters.keys() - FILTERS
     if unknown:
@@ -95,6 +98,7 @@ def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, An
     for key, (yes, no) in _YES_NO.items():
         if filters.get(key) is not None:
             conditions.append(yes if filters[key] else no)
+    _attributes(session, filters, conditions, params)
     _prefixes(filters, conditions, params)
     _application(session, filters, conditions, params)
     names = [*FIELDS, "input", "output", "error"]
@@ -132,6 +136,20 @@ def _any_of(session: Session, column: str, key: str) -> str:
     if session.vendor == "postgresql":
         return f"{column} = ANY(:{key})"
     return f"{column} IN (SELECT value FROM json_each(:{key}))"
+
+
+def _attributes(
+    session: Session, filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]
+) -> None:
+    if filters.get("attributes") is None:
+        return
+    if session.vendor != "postgresql":
+        raise DBOSException(
+            "workflows can be listed by attributes on PostgreSQL only: SQLite cannot search them; "
+            "list without this filter and look at the attributes of each"
+        )
+    conditions.append("s.attributes @> CAST(:attributes AS jsonb)")
+    params["attributes"] = json.dumps(filters["attributes"])
 
 
 def _prefixes(filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]) -> None:

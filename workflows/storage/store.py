@@ -8,8 +8,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from workflows.engine.ports import StorageUnavailableError
-from workflows.engine.records import Checkpoint, Ended
-from workflows.storage import cancel, delete, fork, history, listing, outcomes, resume, waited
+from workflows.engine.records import Checkpoint, Ended, VersionInfo
+from workflows.storage import (
+    adjust,
+    cancel,
+    delete,
+    fork,
+    history,
+    listing,
+    outcomes,
+    resume,
+    rewind,
+    versions,
+    waited,
+)
 from workflows.storage.database import Database
 from workflows.storage.failures import translated
 
@@ -113,6 +125,21 @@ class SqlStore:
             )
 
     @_retried
+    def stream_end(self, workflow_id: str, key: str) -> Any:
+        with self._database.reading() as session:
+            return session.one(waited.STREAM_END, workflow_id=workflow_id, key=key)
+
+    @_retried
+    def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
+        with self._database.reading() as session:
+            return fork.forks(session, ids)
+
+    @_retried
+    def versions(self, application: str | None, *, most: int) -> list[VersionInfo]:
+        with self._database.reading() as session:
+            return versions.versions(session, application=application, most=most)
+
+    @_retried
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
         with self._database.reading() as session:
             return listing.workflows(session, filters)
@@ -161,3 +188,25 @@ class SqlStore:
     def fork(self, source: str, **how: Any) -> None:
         with self._database.writing() as session:
             fork.fork(session, source, **how)
+
+    @_retried
+    def rewind(self, workflow_id: str, **how: Any) -> None:
+        with self._database.writing() as session:
+            rewind.rewind(session, workflow_id, **how)
+
+    @_retried
+    def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
+        with self._database.writing() as session:
+            adjust.set_delay(session, workflow_id, until=until, now=now)
+
+    @_retried
+    def update_attributes(
+        self, workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool, now: int
+    ) -> None:
+        with self._database.writing() as session:
+            adjust.update_attributes(session, workflow_id, attributes, merge=merge, now=now)
+
+    @_retried
+    def set_latest_version(self, name: str, *, application: str | None, now: int) -> None:
+        with self._database.writing() as session:
+            versions.set_latest(session, name, application=application, now=now)

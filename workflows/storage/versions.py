@@ -7,21 +7,10 @@ those that no application has claimed. Registering an old version again changes 
 from __future__ import annotations
 
 import uuid
-from typing import TypedDict
 
 from workflows.engine.errors import DBOSException
+from workflows.engine.records import VersionInfo
 from workflows.storage.sql import Session, Statement
-
-
-class VersionInfo(TypedDict):
-    """One row of ``application_versions``; both times are epoch milliseconds."""
-
-    version_id: str
-    version_name: str
-    version_timestamp: int
-    created_at: int
-    application_name: str | None
-
 
 INSERT = Statement(
     """

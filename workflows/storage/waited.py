@@ -80,6 +80,15 @@ STREAM = Statement(
     LIMIT :limit
     """
 )
+STREAM_END = Statement(
+    """
+    SELECT value, serialization
+    FROM {streams}
+    WHERE workflow_uuid = :workflow_id AND key = :key
+    ORDER BY "offset" DESC
+    LIMIT 1
+    """
+)
 
 
 def among(session: Session, statement: Statement, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
