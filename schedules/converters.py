@@ -1,0 +1,22 @@
+"""Schedule names in URLs: any text, told apart from the page's other addresses."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+
+from django.urls import reverse
+
+from workflows.converters import WorkflowId
+
+
+class ScheduleName(WorkflowId):
+    """The path converter `<schedule:…>`."""
+
+    def to_url(self, value: str) -> str:
+        if value == "do" or value.startswith("do/"):
+            return "~" + urlsafe_b64encode(value.encode()).decode()
+        return super().to_url(value)
+
+
+def detail_url(name: str) -> str:
+    return reverse("schedules:detail", args=[name])

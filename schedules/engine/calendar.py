@@ -1,0 +1,129 @@
+"""A schedule's past and coming ticks, and what a change of the clocks does to them.
+
+The past is found backwards only roughly and then walked forwards, because ids of runs are made of
+what ticks forwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+
+from croniter import croniter
+from croniter.croniter import CroniterError
+
+from schedules.engine.cron import Cron
+
+MOST_BACK = timedelta(days=2 * 366)
+MOST_AHEAD = timedelta(days=400)
+DAY, SECOND, INSTANT = timedelta(days=1), timedelta(seconds=1), timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """The clocks change where the schedule has ticks; `wall` is the first time concerned.
+
+    Forward, `runs` says that a run at the end of the gap stands for what the gap swallowed; back,
+    that what comes twice also runs twice.
+    """
+
+    at: datetime
+    is_forward: bool
+    low: datetime
+    high: datetime
+    wall: datetime
+    runs: bool
+
+
+def upcoming(cron: Cron, now: datetime, count: int) -> list[datetime]:
+    """The next ticks; fewer where the calendar ends."""
+    try:
+        return list(islice(cron.ticks(now), count))
+    except (CroniterError, OverflowError):
+        return []
+
+
+def newest(cron: Cron, now: datetime, count: int) -> list[datetime]:
+    """The latest ticks up to now, oldest first; fewer where they lie years back."""
+    latest: deque[datetime] = deque(maxlen=count)
+    for tick in islice(cron.ticks(_before(cron, now, count)), 4 * count):
+        if tick.astimezone(UTC) > now:
+            break
+        latest.append(tick)
+    return [*latest]
+
+
+def between(cron: Cron, start: datetime, end: datetime, most: int) -> list[datetime]:
+    """The ticks from one moment to another, both included, and at most so many."""
+    return list(islice(cron.between(start - INSTANT, end + INSTANT), most))
+
+
+def clock_changes(cron: Cron, start: datetime, end: datetime) -> list[ClockChange]:
+    """The changes between two moments that move, drop or repeat a tick."""
+    found = (
+        _change(cron, at) for at in _transitions(cron.zone, start, min(end, start + MOST_AHEAD))
+    )
+    return [change for change in found if change is not None]
+
+
+def _before(cron: Cron, now: datetime, count: int) -> datetime:
+    """A moment just before about `count` ticks ago."""
+    found = croniter(cron.expression, now.astimezone(cron.zone), second_at_beginning=True)
+    moment = now
+    try:
+        for _ in range(count):
+            tick = found.get_prev(datetime).astimezone(UTC)
+            if tick < now - MOST_BACK:
+                break
+            moment = tick
+    except (CroniterError, OverflowError):
+        pass
+    return moment - INSTANT
+
+
+def _transitions(zone: tzinfo, start: datetime, end: datetime) -> Iterator[datetime]:
+    moment = start.astimezone(UTC).replace(microsecond=0)
+    while moment < end:
+        later = moment + DAY
+        if _offset(zone, moment) != _offset(zone, later):
+            yield _first_after_change(zone, moment, later)
+        moment = later
+
+
+def _first_after_change(zone: tzinfo, low: datetime, high: datetime) -> datetime:
+    while high - low > SECOND:
+        middle = low + timedelta(seconds=(high - low) // SECOND // 2)
+        if _offset(zone, middle) == _offset(zone, low):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _change(cron: Cron, at: datetime) -> ClockChange | None:
+    walls = [_wall(at, _offset(cron.zone, at - SECOND)), _wall(at, _offset(cron.zone, at))]
+    low, high = min(walls), max(walls)
+    # On a wall without time zones nothing is skipped and nothing comes twice.
+    wall_only = Cron(cron.expression)
+    affected = next(wall_only.between(low - INSTANT, high), None)
+    if affected is None:
+        return None
+    wall = affected.replace(tzinfo=None)
+    if walls[1] == high:
+        ends_gap = cron.after(at - INSTANT).astimezone(UTC) == at
+        is_own = wall_only.after(high.replace(tzinfo=UTC) - INSTANT).replace(tzinfo=None) == high
+        return ClockChange(at, True, low, high, wall, runs=ends_gap and not is_own)
+    first, second = (wall.replace(tzinfo=cron.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    twice = all(cron.after(each - INSTANT).astimezone(UTC) == each for each in (first, second))
+    return ClockChange(at, False, low, high, wall, runs=twice)
+
+
+def _offset(zone: tzinfo, moment: datetime) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
+
+
+def _wall(moment: datetime, offset: timedelta) -> datetime:
+    return (moment + offset).replace(tzinfo=None)

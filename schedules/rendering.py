@@ -1,0 +1,211 @@
+"""Schedules in words: what a cron expression means, when it runs next, and how its ticks went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from urllib.parse import urlencode
+
+from cron_descriptor import Options, get_description
+from django.urls import reverse
+
+from schedules.engine.calendar import (
+    ClockChange,
+    clock_changes,
+    newest,
+    upcoming,
+)
+from schedules.engine.cron import Cron, aware
+from schedules.engine.records import ACTIVE, PAUSED, Schedule
+from schedules.selectors import STRIP, run_ids
+from workflows import statuses
+from workflows.engine.errors import DBOSException
+from workflows.selectors.rows import WorkflowRow
+
+NEXT = 5
+FORESIGHT = timedelta(days=14)
+# A worker may be that late before a tick counts as missed.
+GRACE = timedelta(seconds=90)
+ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """One coming tick, in the schedule's zone and in UTC; `note` says what the clocks do to it."""
+
+    ms: int
+    local: str
+    utc: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One past tick of the strip. `url` leads to its run, or to starting what was missed."""
+
+    css: str
+    icon: str
+    label: str
+    url: str = ""
+    is_missed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A schedule as pages show it; `problem` says why it has no ticks at all."""
+
+    row: Schedule
+    words: str
+    problem: str
+    zone: str
+    next_runs: list[NextRun]
+    warnings: list[str]
+    ticks: list[datetime]
+    last_fired_ms: int | None
+
+    @property
+    def name(self) -> str:
+        return self.row.schedule_name
+
+    @property
+    def is_active(self) -> bool:
+        return self.row.status == ACTIVE
+
+    @property
+    def is_paused(self) -> bool:
+        return self.row.status == PAUSED
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids that runs of the strip can have."""
+        return [each for tick in self.ticks for each in run_ids(self.name, tick)]
+
+
+def show(row: Schedule, now: datetime) -> Shown:
+    """Everything that is computed from a row and the calendar."""
+    zone = row.cron_timezone or "UTC"
+    fired = last_fired(row)
+    fired_ms = None if fired is None else _ms(fired)
+    try:
+        cron = _cron(row.schedule, row.cron_timezone)
+    except (DBOSException, ValueError, OverflowError) as error:
+        return Shown(row, row.schedule, f"It never runs: {error}.", zone, [], [], [], fired_ms)
+    coming = upcoming(cron, now, NEXT)
+    changes = []
+    if zone != "UTC" and coming:
+        changes = clock_changes(cron, now, max(coming[-1], now + FORESIGHT))
+    return Shown(
+        row,
+        in_words(row.schedule),
+        "",
+        zone,
+        [_next_run(tick, changes, now) for tick in coming],
+        [_warning(change) for change in changes],
+        newest(cron, now, STRIP),
+        fired_ms,
+    )
+
+
+def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bool) -> list[Tick]:
+    """The newest ticks, oldest first. What has no run was missed, if the schedule was there then.
+
+    The table does not say since when it is: its first run that is known of does.
+    """
+    fired = last_fired(shown.row)
+    is_known = False
+    ticks = []
+    for at in shown.ticks:
+        found = [runs[each] for each in run_ids(shown.name, at) if each in runs]
+        is_known = is_known or bool(found) or (fired is not None and fired < at)
+        ticks.append(
+            _run_tick(at, found[0]) if found else _bare_tick(shown, at, now, is_known, acts)
+        )
+    return ticks
+
+
+@lru_cache(maxsize=1_024)
+def in_words(expression: str) -> str:
+    """`At 09:00, Monday through Friday`; the expression itself where words fail."""
+    options = Options()
+    options.use_24hour_time_format = True
+    try:
+        return str(get_description(ALIASES.get(expression.lower(), expression), options))
+    except Exception:
+        # The library raises whatever it stumbles over, and a page needs no description.
+        return expression
+
+
+def last_fired(row: Schedule) -> datetime | None:
+    """When it fired last; None if never, or if a foreign row says it in no known way."""
+    try:
+        return aware(datetime.fromisoformat(row.last_fired_at)) if row.last_fired_at else None
+    except ValueError:
+        return None
+
+
+def moment(at: datetime, now: datetime | None = None) -> str:
+    """`Thu 26 Nov 09:00`, with what of seconds and year is needed."""
+    year = "" if now and at.year == now.astimezone(at.tzinfo).year else f" {at.year}"
+    seconds = f":{at.second:02}" if at.second else ""
+    return f"{at:%a %d %b}{year} {at:%H:%M}{seconds}"
+
+
+@lru_cache(maxsize=1_024)
+def _cron(expression: str, timezone: str | None) -> Cron:
+    return Cron(expression, timezone)
+
+
+def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRun:
+    note = ""
+    for change in changes:
+        if change.is_forward and change.runs and at.astimezone(UTC) == change.at:
+            note = f"instead of {change.wall:%H:%M}, which the clocks skip"
+        elif not change.is_forward and change.low <= at.replace(tzinfo=None) < change.high:
+            note = "this time comes twice: the clocks go back"
+    utc = at.astimezone(UTC)
+    local = f"{moment(at, now)} {at.tzname() or ''}".strip()
+    return NextRun(_ms(at), local, moment(utc, now), note)
+
+
+def _warning(change: ClockChange) -> str:
+    day, wall = f"{change.low:%A %d %B %Y}", f"{change.wall:%H:%M}"
+    low, high = f"{change.low:%H:%M}", f"{change.high:%H:%M}"
+    if change.is_forward:
+        then = f"and runs at {high} instead" if change.runs else "so it does not run then"
+        return f"On {day} the clocks skip from {low} to {high}: {wall} does not exist, {then}."
+    then = "and it runs both times" if change.runs else "and it runs once"
+    return f"On {day} the clocks go back from {high} to {low}: {wall} comes twice, {then}."
+
+
+def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
+    look = statuses.look(row.status)
+    url = reverse("workflows:detail", args=[row.pk])
+    return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
+
+
+def _bare_tick(shown: Shown, at: datetime, now: datetime, is_known: bool, acts: bool) -> Tick:
+    said = moment(at)
+    if now - at < GRACE and shown.is_active:
+        return Tick("s-queued", "hourglass", f"{said}: due, not started yet")
+    if not is_known:
+        return Tick("", "circle", f"{said}: before the first run that is known of")
+    url = ""
+    if acts:
+        # Naive, as the form's own fields are: it reads them in the schedule's zone.
+        wall = at.replace(tzinfo=None).isoformat()
+        url = reverse("schedules:do", args=["backfill", shown.name])
+        url += "?" + urlencode({"start": wall, "end": wall})
+    return Tick("s-cancelled", "x", f"{said}: no run", url, is_missed=True)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1_000)

@@ -1,0 +1,186 @@
+"""The pages of schedules: what runs when, how it went, and acting on it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from schedules import selectors
+from schedules.actions import PERMISSION, backfill_ticks
+from schedules.engine.records import ACTIVE, PAUSED, Schedule
+from schedules.forms import FORMS, BackfillForm, ScheduleForm
+from schedules.rendering import moment, show, strip
+from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.selectors.scope import viewer_for
+from workflows.topics import VIEW_PAYLOAD
+from workflows.views.reads import bounded_reading
+
+VIEW = "schedules.view_schedule"
+NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
+STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
+LONGEST = 1_000
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def schedule_list(request: HttpRequest) -> HttpResponse:
+    """A page of the schedules, by name; the query string is its state."""
+    now, viewer = datetime.now(UTC), viewer_for(request.user)
+    status = request.GET.get("status", "")
+    after, prefix = (_text(request, key) for key in ("after", "q"))
+    context: dict[str, Any] = {"section": "schedules", "prefix": prefix, "status": status}
+    try:
+        with bounded_reading() as session:
+            page = selectors.page(
+                session, viewer, after=after, status=_plain(status), prefix=prefix
+            )
+            totals = selectors.totals(session)
+            shown = [show(each, now) for each in page.schedules]
+            runs = selectors.runs(session, [each for one in shown for each in one.ids], viewer)
+    except DatabaseError as error:
+        context["failure"] = str(error).split("\n", 1)[0]
+        return render(request, "schedules/list.html", context, status=503)
+    acts = request.user.has_perm(PERMISSION)
+    strips = [strip(each, runs, now, acts=acts) for each in shown]
+    context |= {
+        "rows": [
+            {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
+            for one, ticks in zip(shown, strips, strict=True)
+        ],
+        "after": page.after,
+        "is_first": not after,
+        "pills": [
+            (token, word, sum(totals.values()) if not token else totals.get(token, 0))
+            for token, word in STATUSES.items()
+        ],
+    }
+    return render(request, "schedules/list.html", context)
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
+    """One schedule: its next runs, its last ones, and what each run is given."""
+    now, viewer = datetime.now(UTC), viewer_for(request.user)
+    sees_payloads = request.user.has_perm(VIEW_PAYLOAD)
+    with bounded_reading() as session:
+        found = selectors.one(session, name, viewer)
+        if found is None:
+            return _missing(request, name)
+        shown = show(found, now)
+        runs = selectors.runs(session, shown.ids, viewer)
+        size, given = selectors.context(session, name) if sees_payloads else (0, None)
+    acts = request.user.has_perm(PERMISSION)
+    ticks = strip(shown, runs, now, acts=acts)
+    context = {
+        "section": "schedules",
+        "shown": shown,
+        "strip": ticks,
+        "missed": sum(tick.is_missed for tick in ticks),
+        "acts": acts,
+        "sees_payloads": sees_payloads,
+        "given": given,
+        "size": size,
+    }
+    response = render(request, "schedules/detail.html", context)
+    if sees_payloads:
+        # What was seen by one person must not be served to the next from a shared disk.
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(VIEW, raise_exception=True)
+def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
+    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    if verb not in FORMS:
+        raise Http404(f"no action {verb}")
+    with bounded_reading() as session:
+        found = selectors.one(session, name, viewer_for(request.user))
+    if found is None:
+        return _missing(request, name)
+    if request.method != "POST":
+        return _ask(request, found, verb)
+    form = FORMS[verb](found, request.POST)
+    if not form.is_valid():
+        return _confirm(request, form, status=INVALID)
+    try:
+        # Without the permission too: the refusal is decided and audited in one place.
+        done = form.perform(actor_of(request))
+    except NotPermittedError as refusal:
+        return _confirm(request, form, status=NOT_PERMITTED, refusal=refusal)
+    except ActionRefusedError as refusal:
+        return _confirm(request, form, status=CONFLICT, refusal=refusal)
+    messages.success(request, done.message)
+    return redirect(done.url)
+
+
+def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
+    if not request.user.has_perm(PERMISSION):
+        return _confirm(request, FORMS[verb](found), status=NOT_PERMITTED)
+    if verb == BackfillForm.verb and "start" in request.GET:
+        return _preview(request, BackfillForm(found, request.GET))
+    return _confirm(request, FORMS[verb](found))
+
+
+def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
+    """The exact ticks of a span, each with what it did already, before any of them is run."""
+    if not form.is_valid():
+        return _confirm(request, form, status=INVALID)
+    found = form.schedule
+    try:
+        ticks = backfill_ticks(found, form.cleaned_data["start"], form.cleaned_data["end"])
+    except ActionRefusedError as refusal:
+        return _confirm(request, form, status=CONFLICT, refusal=refusal)
+    ids = [selectors.run_ids(found.schedule_name, tick) for tick in ticks]
+    with bounded_reading() as session:
+        viewer = viewer_for(request.user)
+        runs = selectors.runs(session, [each for pair in ids for each in pair], viewer)
+    rows = [
+        {"local": moment(tick), "run": next((runs[each] for each in pair if each in runs), None)}
+        for tick, pair in zip(ticks, ids, strict=True)
+    ]
+    form.remember(ticks)
+    fresh = sum(row["run"] is None for row in rows)
+    return _confirm(request, form, preview={"rows": rows, "fresh": fresh})
+
+
+def _confirm(
+    request: HttpRequest,
+    form: ScheduleForm,
+    *,
+    status: int = 200,
+    refusal: ActionRefusedError | None = None,
+    preview: dict[str, Any] | None = None,
+) -> HttpResponse:
+    context = {
+        "section": "schedules",
+        "shown": show(form.schedule, datetime.now(UTC)),
+        "form": form,
+        "refusal": refusal,
+        "permitted": request.user.has_perm(form.permission),
+        "preview": preview,
+        # A span is chosen by GET and looked at before it may be posted.
+        "asks_first": isinstance(form, BackfillForm) and preview is None,
+    }
+    return render(request, "schedules/confirm.html", context, status=status)
+
+
+def _missing(request: HttpRequest, name: str) -> HttpResponse:
+    return render(request, "schedules/missing.html", {"name": name}, status=404)
+
+
+def _text(request: HttpRequest, key: str) -> str:
+    return _plain(request.GET.get(key, "").strip())
+
+
+def _plain(text: str) -> str:
+    # PostgreSQL cannot even be asked for a NUL.
+    return text.replace("\x00", "")[:LONGEST]
