@@ -122,17 +122,16 @@ def surroundings_of(database: Database) -> Surroundings:
     if "django.conf" not in sys.modules:
         return Surroundings()
     from django.conf import settings
-    from django.db import close_old_connections
 
-    from workflows.ambient import DjangoTransactor, alias_of, ambient_on
+    from workflows.ambient import DjangoTransactor, alias_of, ambient_on, tidy
 
     if not settings.configured:
         return Surroundings()
     alias = alias_of(database)
     if alias is None:
-        return Surroundings(tidy=close_old_connections)
+        return Surroundings(tidy=tidy)
     return Surroundings(
-        tidy=close_old_connections,
+        tidy=tidy,
         ambient=ambient_on(alias),
         transactor=DjangoTransactor(alias),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import close_old_connections, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
 from workflows.connection import session_on, system_alias
@@ -18,6 +19,8 @@ from workflows.storage.failures import is_passing
 from workflows.storage.journal.single import apply_single
 from workflows.storage.postgres import PostgresDatabase
 from workflows.storage.sqlite import SqliteDatabase
+
+logger = logging.getLogger("dboshub")
 
 
 class DjangoTransaction:
@@ -50,6 +53,14 @@ class DjangoTransactor:
 
     def is_passing(self, error: Exception) -> bool:
         return is_passing(error) or (error.__cause__ is not None and is_passing(error.__cause__))
+
+
+def tidy() -> None:
+    """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
+    try:
+        close_old_connections()
+    except Exception as error:
+        logger.warning("could not close Django's connections after a step: %s", error)
 
 
 def ambient_on(alias: str) -> Callable[[], Joined | None]:
