@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from dboshub import DBOS, Queue
+from dboshub import DBOS
 from tests.support.eventually import eventually
 from workflows.engine.errors import DBOSException
 
 ran: list[tuple[datetime, Any]] = []
-queue = Queue("schedule-queue")
 
 
 @DBOS.workflow(name="schedules.note")
@@ -49,6 +48,7 @@ def test_a_decorated_workflow_runs_at_each_tick(dbos: type[DBOS]) -> None:
 
 def test_a_schedule_made_at_run_time_fires_with_its_context(dbos: type[DBOS]) -> None:
     ran.clear()
+    DBOS.register_queue("schedule-queue")
     create(schedule="* * * * * *", context={"shop": 7}, queue_name="schedule-queue")
     eventually(lambda: ran)
     at, context = ran[0]
