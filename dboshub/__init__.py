@@ -29,6 +29,7 @@ from workflows.engine.records import Status as WorkflowStatusString
 from workflows.engine.records import VersionInfo
 from workflows.engine.reserving import StepReservation
 from workflows.engine.roles import DBOSContextSetAuth
+from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import (
     DBOSPortableJSONSerializer,
     Serializer,
@@ -43,6 +44,7 @@ __all__ = [
     "DBOSContextSetAuth",
     "DBOSPortableJSONSerializer",
     "Queue",
+    "SendMessage",
     "Serializer",
     "SetEnqueueOptions",
     "SetWorkflowAttributes",

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from workflows.engine import events, handles, messages, running, sleeping, streams
+from workflows.engine import events, handles, messages, running, sending, sleeping, streams
 from workflows.engine.current import engine
 from workflows.engine.programs import Program
+from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.twins import durable, durable_handle, with_twins
 from workflows.functions_api import FunctionsAPI
@@ -55,15 +56,29 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI):
         *,
         idempotency_key: str | None = None,
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
+        send_to_forks: bool = False,
     ) -> Program[None]:
-        """Send a message to a workflow. Raises DBOSNonExistentWorkflowError for an unknown one."""
-        return messages.send(
+        """Send a message to a workflow. Raises DBOSNonExistentWorkflowError for an unknown one.
+
+        `send_to_forks` delivers it to all forks that the workflow has, too.
+        """
+        return sending.send(
             engine(),
-            destination_id,
-            message,
-            topic,
-            idempotency_key=idempotency_key,
+            SendMessage(destination_id, message, topic, idempotency_key),
             serialization=serialization_type,
+            to_forks=send_to_forks,
+        )
+
+    @durable
+    def send_bulk(
+        messages: list[SendMessage],
+        *,
+        serialization_type: WorkflowSerializationFormat | None = DEFAULT,
+        send_to_forks: bool = False,
+    ) -> Program[None]:
+        """Send all of these messages, or none if a destination does not exist."""
+        return sending.send_bulk(
+            engine(), messages, serialization=serialization_type, to_forks=send_to_forks
         )
 
     @durable
@@ -132,6 +147,22 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI):
     ) -> AsyncGenerator[Any, None]:
         """Do the same for ``async for``."""
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values_async()
+
+    @durable
+    def read_stream_offset(
+        workflow_id: str,
+        key: str,
+        offset: int,
+        *,
+        polling_interval_sec: float | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Program[Any]:
+        """The value at one offset of a stream, as soon as it is written.
+
+        Raises DBOSStreamTimeoutError if it takes longer than `timeout_seconds`, or if the stream
+        has ended before.
+        """
+        return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
 
 
 def _retrieve(workflow_id: str, existing: bool) -> Program[str]:

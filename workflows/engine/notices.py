@@ -7,10 +7,11 @@ the hot transactions and many together. Nothing depends on their arrival.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from workflows.engine.waits import Waits
 from workflows.engine.writes import (
+    BulkSendWrite,
     EventWrite,
     OutcomeWrite,
     SendWrite,
@@ -49,7 +50,7 @@ class Notices:
 
     def durable(self, writes: Sequence[Write]) -> None:
         """Called by the journal after each commit."""
-        notices = [notice for write in writes if (notice := _notice(write)) is not None]
+        notices = [notice for write in _each(writes) if (notice := _notice(write)) is not None]
         if notices:
             self.publish(notices)
 
@@ -86,6 +87,14 @@ class Notices:
 
     def wake_sender(self) -> None:
         self._there.set()
+
+
+def _each(writes: Sequence[Write]) -> Iterator[Write]:
+    for write in writes:
+        if isinstance(write, BulkSendWrite):
+            yield from (*write.sends, *write.copies)
+        else:
+            yield write
 
 
 def _notice(write: Write) -> Notice | None:

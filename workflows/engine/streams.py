@@ -26,6 +26,7 @@ from workflows.engine.writes import StreamWrite
 WRITE = "DBOS.writeStream"
 CLOSE = "DBOS.closeStream"
 READ = "DBOS.readStream"
+READ_AT = "DBOS.readStreamOffset"
 CLOSED = "__DBOS_STREAM_CLOSED__"
 PREFETCH = 100
 
@@ -106,6 +107,7 @@ class Reader:
             current.execution if current is not None and current.step is None else None
         )
         self._ahead: deque[Value] = deque()
+        self._is_alone = False
 
     def values(self) -> Generator[Any, None, None]:
         """Every value until the stream ends, blocking for the next."""
@@ -116,6 +118,23 @@ class Reader:
         """Every value until the stream ends, awaiting the next."""
         while (found := await drive(self._next())) is not None:
             yield found[0]
+
+    def value(self) -> Program[Any]:
+        """The value at the offset alone, waiting for it; one step in a workflow body."""
+        execution = self._execution
+        if execution is None:
+            return self._value()
+        return execution.run_inner(execution.next_id(), READ_AT, self._value())
+
+    def _value(self) -> Program[Any]:
+        self._is_alone = True
+        value = self._engine.codec.decode(*(yield from self._await_value()))
+        if value == CLOSED:
+            raise DBOSStreamTimeoutError(
+                f"stream {self._key!r} of workflow {self._workflow_id} ended before offset "
+                f"{self._offset}"
+            )
+        return value
 
     def _next(self) -> Program[tuple[Any] | None]:
         """The next value, or None at the end."""
@@ -191,9 +210,15 @@ class Reader:
             lambda: store.stream(self._workflow_id, self._key, offset=self._offset, limit=PREFETCH)
         )
         self._ahead.extend((text, serialization) for _, text, serialization in rows)
-        if not rows and status in TERMINAL:
+        if not rows and (status in TERMINAL or (self._is_alone and (yield from self._has_end()))):
             self._ahead.append(END)
         return bool(self._ahead)
+
+    def _has_end(self) -> Program[bool]:
+        """Whether the stream was closed before the offset: nothing will ever be there."""
+        store = self._engine.store
+        last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
+        return last is not None and self._engine.codec.decode(*last) == CLOSED
 
     def _status(self) -> Program[str]:
         # Read before the values: what a workflow wrote before it ended is then surely seen.

@@ -28,6 +28,7 @@ class Answer:
     verdict: Verdict
     started: Started | None = None
     received: tuple[str, str | None] | None = None  # a message and its serialization
+    missing: str | None = None  # the destination that does not exist
 
 
 DONE = Answer(Verdict.DONE)
@@ -201,6 +202,31 @@ class SendWrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BulkSendWrite:
+    """Several messages, all or none; copies go only to those forks that still exist."""
+
+    sends: tuple[SendWrite, ...]
+    copies: tuple[SendWrite, ...] = ()
+    step: StepWrite | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id if self.step else self.sends[0].destination
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in (*self.sends, *self.copies))
+
+    @property
+    def isolated(self) -> bool:
+        return True
+
+    @property
+    def conflict_key(self) -> object:
+        return ("bulk", id(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeWrite:
     """Take the oldest message of a topic and record it as the result of a step."""
 
@@ -225,4 +251,5 @@ class ConsumeWrite:
         return ("consume", self.workflow_id, self.topic)
 
 
-Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite | SendWrite | ConsumeWrite
+Mail = SendWrite | BulkSendWrite | ConsumeWrite
+Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite | Mail

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workflows.engine.writes import DONE, NOTHING, REFUSED, Answer, ConsumeWrite, SendWrite, Verdict
+from workflows.engine.writes import (
+    DONE,
+    NOTHING,
+    REFUSED,
+    Answer,
+    BulkSendWrite,
+    ConsumeWrite,
+    SendWrite,
+    Verdict,
+)
 from workflows.storage.journal.steps import owns, record, recorded_before
-from workflows.storage.messages import NULL_TOPIC, send
+from workflows.storage.messages import DESTINATION, NULL_TOPIC, send
 from workflows.storage.sql import Session, Statement
 
 OLDEST_MESSAGE = Statement(
@@ -40,7 +49,30 @@ def send_message(session: Session, write: SendWrite, now: int) -> Answer:
     step = write.step
     if step is not None and not owns(session, step.workflow_id, step.owner):
         return REFUSED
-    if not send(
+    if not _send(session, write, now):
+        return NOTHING
+    if step is not None and not record(session, step, now):
+        return recorded_before(session, step)
+    return DONE
+
+
+def send_messages(session: Session, write: BulkSendWrite, now: int) -> Answer:
+    """Send all or none: every destination is looked for before the first message is stored."""
+    step = write.step
+    if step is not None and not owns(session, step.workflow_id, step.owner):
+        return REFUSED
+    for destination in dict.fromkeys(each.destination for each in write.sends):
+        if session.one(DESTINATION, destination=destination) is None:
+            return Answer(Verdict.NOTHING, missing=destination)
+    for each in (*write.sends, *write.copies):
+        _send(session, each, now)
+    if step is not None and not record(session, step, now):
+        return recorded_before(session, step)
+    return DONE
+
+
+def _send(session: Session, write: SendWrite, now: int) -> bool:
+    return send(
         session,
         write.destination,
         message_uuid=write.message_uuid,
@@ -48,11 +80,7 @@ def send_message(session: Session, write: SendWrite, now: int) -> Answer:
         message=write.message,
         serialization=write.serialization,
         now=now,
-    ):
-        return NOTHING
-    if step is not None and not record(session, step, now):
-        return recorded_before(session, step)
-    return DONE
+    )
 
 
 def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:

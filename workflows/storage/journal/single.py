@@ -12,6 +12,7 @@ from workflows.engine.writes import (
     DONE,
     REFUSED,
     Answer,
+    BulkSendWrite,
     ConsumeWrite,
     EventWrite,
     OutcomeWrite,
@@ -22,7 +23,7 @@ from workflows.engine.writes import (
     Verdict,
     Write,
 )
-from workflows.storage.journal.mail import consume_message, send_message
+from workflows.storage.journal.mail import consume_message, send_message, send_messages
 from workflows.storage.journal.steps import owns, record, record_step, recorded_before
 from workflows.storage.sql import Session, Statement
 from workflows.storage.start import start
@@ -94,6 +95,8 @@ def apply_single(session: Session, write: Write, *, now: int) -> Answer:
             return _stream(session, write, now)
         case SendWrite():
             return send_message(session, write, now)
+        case BulkSendWrite():
+            return send_messages(session, write, now)
         case ConsumeWrite():
             return consume_message(session, write, now)
 

@@ -1,0 +1,24 @@
+"""Ids of messages that sort as they were drawn: those of one millisecond keep their order."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import uuid
+
+_COUNTER_BITS = 12
+
+
+class MessageIds:
+    """Draws UUIDs of version 7: milliseconds, a counter within them, and chance."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def draw(self, now_ms: int) -> str:
+        with self._lock:
+            self._last = max(self._last + 1, now_ms << _COUNTER_BITS)
+            moment, counter = divmod(self._last, 1 << _COUNTER_BITS)
+        value = moment << 80 | 7 << 76 | counter << 64 | 2 << 62 | secrets.randbits(62)
+        return str(uuid.UUID(int=value))
