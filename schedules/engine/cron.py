@@ -43,7 +43,8 @@ class Cron:
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Ticks strictly after ``start`` and strictly before ``end``; naive moments are UTC."""
-        last = aware(end)
+        # Times of one zone compare by their walls, which repeat; those of UTC do not.
+        last = aware(end).astimezone(UTC)
         for tick in self.ticks(aware(start)):
             if tick >= last:
                 return

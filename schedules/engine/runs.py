@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -86,7 +86,8 @@ class Runs:
             queue_name=queue,
             schedule_name=schedule.schedule_name,
         )
-        inputs = self._codec.encode_args(self._arguments(schedule, at), {}, self._codec.name)
+        # The row names no format, so its reader expects this shape of the configured one.
+        inputs = self._codec.encode({"args": self._arguments(schedule, at), "kwargs": {}})
         created = self._store.fire(row, inputs, fired_at=at.isoformat() if is_tick else None)
         return queue if created else None
 
@@ -96,8 +97,11 @@ class Runs:
         return at, self._codec.decode(schedule.context, None)
 
 
-def missed(schedule: Schedule, now: datetime) -> Iterable[datetime]:
-    """Ticks since the last firing, for a schedule that makes up for them."""
+def resumes_after(schedule: Schedule, now: datetime) -> datetime:
+    """What its first tick comes after: now, or the last firing if it makes up for missed ticks.
+
+    Raises ValueError if the row's last firing is no time.
+    """
     if not schedule.automatic_backfill or schedule.last_fired_at is None:
-        return ()
-    return schedule.cron.between(datetime.fromisoformat(schedule.last_fired_at), now)
+        return now
+    return min(now, aware(datetime.fromisoformat(schedule.last_fired_at)))

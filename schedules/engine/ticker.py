@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from schedules.engine.cron import Cron
 from schedules.engine.records import ACTIVE, Schedule
-from schedules.engine.runs import Runs, missed
+from schedules.engine.runs import Runs, resumes_after
 from workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.schedules")
@@ -24,6 +23,9 @@ FIRST_INTERVAL_S = 1.0
 FIRST_PERIOD_S = 60.0
 # Processes that reach a tick together would only wait for each other.
 MOST_JITTER_S = 0.2
+RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+# Of one schedule in a turn: however many ticks it missed, the others have theirs on time.
+MOST_AT_ONCE = 100
 
 
 class ScheduleTable(Protocol):
@@ -33,19 +35,31 @@ class ScheduleTable(Protocol):
 class Loop:
     """One active schedule, and its next tick."""
 
-    def __init__(self, schedule: Schedule, cron: Cron, now: datetime) -> None:
+    def __init__(self, schedule: Schedule, *, after: datetime, now: datetime) -> None:
         self.schedule = schedule
-        self.cron = cron
-        self.due = cron.after(now)
-        self._jitter = 0.0
+        self.cron = schedule.cron
+        self.due = self.cron.after(after)
+        self.failures = 0
+        self._pause = 0.0
         self.rest(now)
 
     def rest(self, now: datetime) -> None:
         wait = max(0.0, (self.due - now).total_seconds())
-        self._jitter = random.uniform(0, min(wait / 10, MOST_JITTER_S))  # noqa: S311
+        self._pause = random.uniform(0, min(wait / 10, MOST_JITTER_S))  # noqa: S311
+
+    def advance(self, now: datetime) -> None:
+        self.due = self.cron.after(self.due)
+        self.failures = 0
+        self.rest(now)
+
+    def retry(self, now: datetime) -> None:
+        """The same tick again, a while from now."""
+        late = max(0.0, (now - self.due).total_seconds())
+        self._pause = late + RETRIES_S[min(self.failures, len(RETRIES_S) - 1)]
+        self.failures += 1
 
     def seconds_left(self, now: datetime) -> float:
-        return (self.due - now).total_seconds() + self._jitter
+        return (self.due - now).total_seconds() + self._pause
 
 
 class Ticker:
@@ -93,10 +107,10 @@ class Ticker:
         if self._reload_at is None or now >= self._reload_at:
             self._reload(now)
         for loop in [*self._loops.values()]:
-            while loop.seconds_left(now) <= 0:
-                self._fire(loop.schedule, loop.due)
-                loop.due = loop.cron.after(loop.due)
-                loop.rest(now)
+            for _ in range(MOST_AT_ONCE):
+                if self._over or loop.seconds_left(now) > 0:
+                    break
+                self._fire(loop, now)
         now = self._runs.now()
         left = [loop.seconds_left(now) for loop in self._loops.values()]
         if self._reload_at is not None:
@@ -117,7 +131,13 @@ class Ticker:
             self._wake.clear()
 
     def _reload(self, now: datetime) -> None:
-        found = {each.schedule_name: each for each in self._table.find(statuses=[ACTIVE])}
+        # Before the table is read: a wake meanwhile asks for another look.
+        self._reload_at = self._next_reload(now)
+        try:
+            found = {each.schedule_name: each for each in self._table.find(statuses=[ACTIVE])}
+        except Exception:
+            self._reload_at = None
+            raise
         for name in [*self._loops]:
             if name not in found:
                 del self._loops[name]
@@ -127,7 +147,6 @@ class Ticker:
                 self._begin(schedule, now, makes_up=True)
             elif known.schedule.definition != schedule.definition:
                 self._begin(schedule, now, makes_up=False)
-        self._reload_at = self._next_reload(now)
 
     def _next_reload(self, now: datetime) -> datetime:
         assert self._began is not None
@@ -136,22 +155,28 @@ class Ticker:
 
     def _begin(self, schedule: Schedule, now: datetime, *, makes_up: bool) -> None:
         try:
-            loop = Loop(schedule, schedule.cron, now)
-        except DBOSException as error:
+            after = resumes_after(schedule, now) if makes_up else now
+            loop = Loop(schedule, after=after, now=now)
+        except (DBOSException, ValueError, OverflowError) as error:
             # A foreign row may hold anything; it must not stop the others.
             if schedule.schedule_name not in self._refused:
                 self._refused.add(schedule.schedule_name)
                 logger.warning("schedule %r does not run: %s", schedule.schedule_name, error)
             return
-        for at in missed(schedule, now) if makes_up else ():
-            self._fire(schedule, at)
         self._loops[schedule.schedule_name] = loop
 
-    def _fire(self, schedule: Schedule, at: datetime) -> None:
+    def _fire(self, loop: Loop, now: datetime) -> None:
+        queue = None
         try:
-            queue = self._runs.tick(schedule, at)
+            queue = self._runs.tick(loop.schedule, loop.due)
         except DBOSException as error:
-            logger.warning("tick %s is lost: %s", at.isoformat(), error)
+            logger.warning("tick %s is lost: %s", loop.due.isoformat(), error)
+        except Exception as error:
+            # The database, or a row nobody can read: the other schedules go on meanwhile.
+            if not loop.failures:
+                logger.warning("schedule %r waits: %s", loop.schedule.schedule_name, error)
+            loop.retry(now)
             return
+        loop.advance(now)
         if queue is not None:
             self._enqueued(queue)
