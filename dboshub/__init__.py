@@ -17,6 +17,7 @@ from __future__ import annotations
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
 from queues.engine.queue import Queue
+from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
 from workflows.engine.decorators import DBOSConfiguredInstance
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import (
@@ -58,4 +59,6 @@ __all__ = [
     "WorkflowSerializationFormat",
     "WorkflowStatus",
     "WorkflowStatusString",
+    "make_pydantic_args_validator",
+    "pydantic_args_validator",
 ]

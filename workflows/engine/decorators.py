@@ -8,6 +8,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from workflows.engine.arguments import (
+    ValidateArgs,
+    make_pydantic_args_validator,
+    pydantic_args_validator,
+)
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
 from workflows.engine.programs import drive, mark_coroutine, run
@@ -36,9 +41,14 @@ def workflow(
     name: str | None = None,
     max_recovery_attempts: int | None = 100,
     serialization_type: WorkflowSerializationFormat | None = None,
+    validate_args: ValidateArgs | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
-    """Register a function as a workflow; calling it runs it durably and returns its result."""
+    """Register a function as a workflow; calling it runs it durably and returns its result.
+
+    `validate_args` is given the arguments of rows that were queued or recovered, and returns
+    those to call with; what it raises is the workflow's error.
+    """
 
     def decorate(function: F) -> F:
         function, roles = unguarded(function)
@@ -49,6 +59,7 @@ def workflow(
             max_recovery_attempts=max_recovery_attempts,
             serialization=serialization_type,
             required_roles=roles,
+            validate_args=_validator(validate_args, function),
         )
         into.add(registered)
 
@@ -126,6 +137,12 @@ class DBOSConfiguredInstance:
     def __init__(self, config_name: str) -> None:
         self.config_name = config_name
         registry.add_instance(self, config_name)
+
+
+def _validator(validate: ValidateArgs | None, function: Callable[..., Any]) -> ValidateArgs | None:
+    if validate is pydantic_args_validator:
+        return make_pydantic_args_validator(function)
+    return validate
 
 
 def _marked(function: Callable[..., Any], mark: str, value: Any, *, is_async: bool) -> Any:

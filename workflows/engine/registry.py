@@ -5,6 +5,7 @@ Registration happens at import, before any engine exists, so it needs none.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import logging
@@ -13,9 +14,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from workflows.engine.arguments import ValidateArgs, coerced
 from workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
 from workflows.engine.records import TEMP_WORKFLOW
-from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
 
 logger = logging.getLogger("dboshub")
 
@@ -43,6 +45,7 @@ class Workflow:
     max_recovery_attempts: int | None = 100
     serialization: WorkflowSerializationFormat | None = None
     required_roles: tuple[str, ...] | None = None
+    validate_args: ValidateArgs | None = None
     binding: Binding = Binding.FUNCTION
     class_name: str | None = None
 
@@ -169,6 +172,13 @@ class Registry:
 
 
 registry = Registry()
+
+
+def validator_of(workflow: Workflow, serialization: str | None) -> ValidateArgs | None:
+    """What a row's arguments pass through before the call, if anything."""
+    if workflow.validate_args is not None or serialization != PORTABLE:
+        return workflow.validate_args
+    return functools.partial(coerced, workflow.function)
 
 
 def _same_place(first: Any, second: Any) -> bool:

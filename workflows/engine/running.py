@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflows.engine import checks
+from workflows.engine.arguments import ValidateArgs
 from workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
 from workflows.engine.context import Frame, FramedCall, Identity
 from workflows.engine.engine import Engine
@@ -21,7 +22,7 @@ from workflows.engine.journal import Commit
 from workflows.engine.programs import Outcome, Program, drive
 from workflows.engine.programs import run as block
 from workflows.engine.records import ClaimedWorkflow, Status
-from workflows.engine.registry import Target
+from workflows.engine.registry import Target, validator_of
 from workflows.engine.runs import Run
 from workflows.engine.serialization import UnknownFormatError
 from workflows.engine.starting import Launched, Naming, Request, launch, request
@@ -202,6 +203,30 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
     limit = target.workflow.max_recovery_attempts
     if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
         engine.in_background(lambda: _dead_letter(execution))
+        return
+    validate = validator_of(target.workflow, claimed.serialization)
+    if validate is None:
+        run_in_background(execution, target, target.arguments(args), kwargs)
+        return
+    engine.admit(execution)
+    engine.in_background(lambda: _run_validated(execution, target, validate, args, kwargs))
+
+
+def _run_validated(
+    execution: Execution,
+    target: Target,
+    validate: ValidateArgs,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> None:
+    """Check the arguments, which may be the user's own code; what it raises is the outcome."""
+    try:
+        args, kwargs = validate(args, kwargs)
+    except Exception as error:
+        try:
+            _fail(execution, error)
+        finally:
+            execution.engine.dismiss(execution)
         return
     run_in_background(execution, target, target.arguments(args), kwargs)
 
