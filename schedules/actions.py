@@ -132,8 +132,9 @@ def backfill_ticks(schedule: Schedule, start: datetime, end: datetime) -> list[d
     try:
         ticks = between(schedule.cron, start, end, MOST_TICKS + 1)
     except (DBOSException, ValueError, OverflowError) as error:
+        said = getattr(error, "message", str(error))
         raise ActionRefusedError(
-            f"This schedule has no ticks: {error}.", "Mend it first."
+            f"This schedule has no ticks: {said}.", "Mend it in the application first."
         ) from error
     if not ticks:
         raise ActionRefusedError("There is no tick between these times.", "Choose a longer span.")
@@ -172,6 +173,8 @@ def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str])
             "is given.",
             "Do it in the application: DBOS.trigger_schedule and DBOS.backfill_schedule.",
         )
+    codec = codec or PlainCodec()
+    _expect_readable(schedule, codec)
     owner = schedule.application_name or _newest_owner(act.session)
     now, viewer = datetime.now(UTC), viewer_for(act.actor.user)
     with _explained():
@@ -180,10 +183,26 @@ def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str])
     return Runs(
         StartedRuns(act.session, started),
         DatabaseClock(),
-        codec or PlainCodec(),
+        codec,
         application=owner,
         decorated={schedule.schedule_name} if two_times else (),
     )
+
+
+def _expect_readable(schedule: Schedule, codec: Codec) -> None:
+    try:
+        codec.decode(schedule.context, None)
+    except NotPlainError as error:
+        raise ActionRefusedError(
+            "Its context holds more than plain data, and a page loads no stored objects.",
+            "Do it in a terminal where the application's code is at hand: manage.py schedule.",
+        ) from error
+    except Exception as error:
+        # Unpickling raises whatever a class or a damaged pickle makes of it.
+        raise ActionRefusedError(
+            f"Its context cannot be read here: {error}.",
+            "Do it where the application's modules can be imported.",
+        ) from error
 
 
 def _newest_owner(session: Session) -> str:
@@ -224,13 +243,9 @@ def _expect_whole(act: Act, name: str) -> Schedule:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except NotPlainError as error:
-        raise ActionRefusedError(
-            "Its context holds more than plain data, and a page loads no stored objects.",
-            "Do it in a terminal where the application's code is at hand: manage.py schedule.",
-        ) from error
     except DBOSException as error:
-        raise ActionRefusedError(f"{error}.", "Start a worker of the application once.") from error
+        said = f"{error.message[:1].upper()}{error.message[1:]}."
+        raise ActionRefusedError(said, "Start a worker of the application once.") from error
 
 
 def _announce(act: Act, schedule: Schedule) -> None:

@@ -104,11 +104,12 @@ class BackfillForm(ScheduleForm):
     end = forms.CharField(label="To", max_length=40, help_text="Both included.")
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
     field_order = ["start", "end", "reason", "seen"]
+    SPAN = ("start", "end")
 
     def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
         super().__init__(schedule, *args, **kwargs)
         zone_name = schedule.cron_timezone or "UTC"
-        for name in ("start", "end"):
+        for name in self.SPAN:
             field = self.fields[name]
             field.label = f"{field.label} ({zone_name})"
             field.widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
@@ -126,10 +127,16 @@ class BackfillForm(ScheduleForm):
             self.add_error("end", "This is before the start.")
         return data
 
+    def span(self) -> list[forms.BoundField]:
+        """The fields to fill in before there is anything to confirm."""
+        return [self[name] for name in self.SPAN]
+
     def remember(self, ticks: Sequence[datetime]) -> None:
         """Let what is posted name the ticks that were shown."""
         seen = " ".join(tick.isoformat() for tick in ticks)
         self.data = {name: self.data.get(name) for name in self.fields} | {"seen": seen}
+        for name in self.SPAN:
+            self.fields[name].widget.attrs["readonly"] = True
 
     def perform(self, actor: Actor) -> Done:
         data = self.cleaned_data

@@ -6,6 +6,7 @@ loaded and never passed through.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from workflows.payloads import PICKLED, read
 from workflows.payloads.encode import NotPlainError
 from workflows.payloads.tree import NONE, Mapping, Node, Scalar
 from workflows.payloads.tree import Sequence as Items
+
+# The tree spells a lone surrogate like this, and does not say whether the text did so itself.
+_SURROGATE = re.compile(r"\\ud[89a-f]")
 
 
 class PlainCodec(Codec):
@@ -35,8 +39,7 @@ def plain(node: Node) -> Any:
             return int(text, 0)
         case Scalar(kind="float", text=text):
             return float(text)
-        # A backslash may stand for a lone surrogate: the tree does not say which.
-        case Scalar(kind="str", text=text) if text.isascii() or "\\" not in text:
+        case Scalar(kind="str", text=text) if not _SURROGATE.search(text):
             return text
         case Items(kind="list", items=items):
             return [plain(item) for item in items]

@@ -98,7 +98,8 @@ def show(row: Schedule, now: datetime) -> Shown:
     try:
         cron = _cron(row.schedule, row.cron_timezone)
     except (DBOSException, ValueError, OverflowError) as error:
-        return Shown(row, row.schedule, f"It never runs: {error}.", zone, [], [], [], fired_ms)
+        said = getattr(error, "message", str(error))
+        return Shown(row, row.schedule, f"It never runs: {said}.", zone, [], [], [], fired_ms)
     coming = upcoming(cron, now, NEXT)
     changes = []
     if zone != "UTC" and coming:
@@ -120,15 +121,15 @@ def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bo
 
     The table does not say since when it is: its first run that is known of does.
     """
-    fired = last_fired(shown.row)
     is_known = False
     ticks = []
     for at in shown.ticks:
         found = [runs[each] for each in run_ids(shown.name, at) if each in runs]
-        is_known = is_known or bool(found) or (fired is not None and fired < at)
-        ticks.append(
-            _run_tick(at, found[0]) if found else _bare_tick(shown, at, now, is_known, acts)
-        )
+        is_known = is_known or bool(found) or _fired_before(shown, at)
+        if found:
+            ticks.append(_run_tick(at, found[0]))
+        else:
+            ticks.append(_due(shown, at, now) or _bare_tick(shown, at, is_known, acts))
     return ticks
 
 
@@ -192,19 +193,29 @@ def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
     return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
 
 
-def _bare_tick(shown: Shown, at: datetime, now: datetime, is_known: bool, acts: bool) -> Tick:
-    said = moment(at)
+def _due(shown: Shown, at: datetime, now: datetime) -> Tick | None:
     if now - at < GRACE and shown.is_active:
-        return Tick("s-queued", "hourglass", f"{said}: due, not started yet")
+        return Tick("s-queued", "hourglass", f"{moment(at)}: due, not started yet")
+    return None
+
+
+def _bare_tick(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
+    said = moment(at)
     if not is_known:
-        return Tick("", "circle", f"{said}: before the first run that is known of")
+        return Tick("is-before", "circle", f"{said}: before the first run that is known of")
     url = ""
     if acts:
         # Naive, as the form's own fields are: it reads them in the schedule's zone.
         wall = at.replace(tzinfo=None).isoformat()
         url = reverse("schedules:do", args=["backfill", shown.name])
         url += "?" + urlencode({"start": wall, "end": wall})
+    if shown.is_paused and _fired_before(shown, at):
+        return Tick("s-unknown", "pause", f"{said}: no run, it is paused", url)
     return Tick("s-cancelled", "x", f"{said}: no run", url, is_missed=True)
+
+
+def _fired_before(shown: Shown, at: datetime) -> bool:
+    return shown.last_fired_ms is not None and shown.last_fired_ms < _ms(at)
 
 
 def _ms(at: datetime) -> int:
