@@ -14,22 +14,28 @@ Importing this imports no Django.
 
 from __future__ import annotations
 
+from dboshub import error
+from dboshub.alias import install_as_dbos
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
 from queues.engine.queue import Queue
+from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
 from workflows.engine.decorators import DBOSConfiguredInstance
+from workflows.engine.errors import PortableWorkflowError
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import (
+    DuplicationPolicy,
     SetEnqueueOptions,
     SetWorkflowAttributes,
     SetWorkflowID,
     SetWorkflowTimeout,
+    WorkflowIDReusePolicy,
 )
 from workflows.engine.records import Status as WorkflowStatusString
 from workflows.engine.records import VersionInfo
-from workflows.engine.reserving import StepReservation
-from workflows.engine.roles import DBOSContextSetAuth
+from workflows.engine.reserving import StepOptions, StepReservation
+from workflows.engine.roles import DBOSContextEnsure, DBOSContextSetAuth
 from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import (
     DBOSPortableJSONSerializer,
@@ -40,11 +46,16 @@ from workflows.engine.status import StepInfo, WorkflowStatus
 
 __all__ = [
     "DBOS",
+    "ClientScheduleInput",
     "DBOSConfig",
     "DBOSConfiguredInstance",
+    "DBOSContextEnsure",
     "DBOSContextSetAuth",
     "DBOSPortableJSONSerializer",
+    "DuplicationPolicy",
+    "PortableWorkflowError",
     "Queue",
+    "ScheduleInput",
     "SendMessage",
     "Serializer",
     "SetEnqueueOptions",
@@ -52,13 +63,18 @@ __all__ = [
     "SetWorkflowID",
     "SetWorkflowTimeout",
     "StepInfo",
+    "StepOptions",
     "StepReservation",
     "VersionInfo",
     "WorkflowHandle",
     "WorkflowHandleAsync",
+    "WorkflowIDReusePolicy",
+    "WorkflowSchedule",
     "WorkflowSerializationFormat",
     "WorkflowStatus",
     "WorkflowStatusString",
+    "error",
+    "install_as_dbos",
     "make_pydantic_args_validator",
     "pydantic_args_validator",
 ]

@@ -14,7 +14,7 @@ from workflows.engine.current import engine
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.logs import application_logger
 from workflows.engine.programs import Program
-from workflows.engine.reserving import StepReservation
+from workflows.engine.reserving import StepOptions, StepReservation
 from workflows.engine.twins import durable, with_twins
 
 AnyHandle = WorkflowHandle[Any] | WorkflowHandleAsync[Any]
@@ -98,7 +98,7 @@ class FunctionsAPI:
 
     @durable
     def run_step(
-        dbos_step_options: dict[str, Any] | None,
+        dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
         *args: Any,
         **kwargs: Any,

@@ -6,15 +6,17 @@ from abc import ABC, abstractmethod
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, get_args
 
 from workflows.engine import checks
 from workflows.engine.errors import DBOSException
 
 MOST_PRIORITY = 2**31 - 1
 # The first of each is the default.
-REUSE_POLICIES = ("return-existing", "reject")
-DUPLICATION_POLICIES = ("reject", "return-existing")
+WorkflowIDReusePolicy = Literal["return-existing", "reject"]
+DuplicationPolicy = Literal["reject", "return-existing"]
+REUSE_POLICIES = get_args(WorkflowIDReusePolicy)
+DUPLICATION_POLICIES = get_args(DuplicationPolicy)
 
 
 @dataclass(slots=True)

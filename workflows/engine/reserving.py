@@ -5,17 +5,30 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypedDict
 
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
 from workflows.engine.errors import DBOSException
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Call, Program, blocking, drive
-from workflows.engine.steps import StepPolicy, checked_policy, step
+from workflows.engine.steps import ShouldRetry, StepPolicy, checked_policy, step
 
-Options = dict[str, Any]
+Options = Mapping[str, Any]
+
+
+class StepOptions(TypedDict, total=False):
+    """How to run a step: the parameters of ``@DBOS.step()``."""
+
+    name: str
+    retries_allowed: bool
+    interval_seconds: float
+    max_attempts: int
+    backoff_rate: float
+    should_retry: ShouldRetry
+    preemptible: bool
+    timeout_seconds: float
 
 
 def run_step(
@@ -53,7 +66,7 @@ class StepReservation:
 
     def run(
         self,
-        dbos_step_options: Options | None,
+        dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
         *args: Any,
         **kwargs: Any,
@@ -63,7 +76,7 @@ class StepReservation:
 
     def run_async(
         self,
-        dbos_step_options: Options | None,
+        dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
         *args: Any,
         **kwargs: Any,

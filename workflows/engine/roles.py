@@ -6,6 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
@@ -26,6 +27,10 @@ _KINDS = (staticmethod, classmethod)
 def set_authentication(user: str | None, roles: Sequence[str] | None) -> None:
     """Say on whose behalf the current context acts; what it starts from now on records it."""
     IDENTITY.set(Identity(user, None if roles is None else tuple(roles)))
+
+
+class DBOSContextEnsure(nullcontext[None]):
+    """Code in the block may call durable functions: here it always may."""
 
 
 class DBOSContextSetAuth:
