@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from dboshub import error
 from dboshub.alias import install_as_dbos
+from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
 from queues.engine.queue import Queue
 from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
 from workflows.engine.decorators import DBOSConfiguredInstance
+from workflows.engine.enqueueing import EnqueueOptions
 from workflows.engine.errors import PortableWorkflowError
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import (
@@ -47,12 +49,14 @@ from workflows.engine.status import StepInfo, WorkflowStatus
 __all__ = [
     "DBOS",
     "ClientScheduleInput",
+    "DBOSClient",
     "DBOSConfig",
     "DBOSConfiguredInstance",
     "DBOSContextEnsure",
     "DBOSContextSetAuth",
     "DBOSPortableJSONSerializer",
     "DuplicationPolicy",
+    "EnqueueOptions",
     "PortableWorkflowError",
     "Queue",
     "ScheduleInput",

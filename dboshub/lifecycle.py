@@ -89,7 +89,7 @@ class Runtime:
             change_counter=self.database.change_counter(),
             poll_interval=config["notification_listener_polling_interval_sec"],
         )
-        self.plan = self._new_plan()
+        self.plan, self.ticker = self._new_scheduling()
         self.engine.notices.on_enqueued = self._enqueued
         self.engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
 
@@ -120,11 +120,11 @@ class Runtime:
         no_context = self.engine.codec.encode(None)
         declared = plan.rows(self.engine.registry, settings.application_name, no_context)
         self.plan.table.apply(declared)
-        self.plan.ticker.start()
+        self.ticker.start()
 
     def stop(self, *, completion_timeout: float, grace: float) -> None:
         """Stop claiming, let steps end, hand back what is left, and close everything."""
-        self.plan.ticker.stop()
+        self.ticker.stop()
         self.dispatcher.stop()
         self.maintenance.stop()
         self._await_idle(completion_timeout)
@@ -202,7 +202,7 @@ class Runtime:
             incarnation=self.engine.incarnation,
         )
 
-    def _new_plan(self) -> Opened:
+    def _new_scheduling(self) -> tuple[Opened, Ticker]:
         application = self.settings.application_name
         store = ScheduleStore(self.database, application=application)
         clock, codec = self.engine.clock, self.engine.codec
@@ -213,7 +213,7 @@ class Runtime:
             enqueued=lambda queue: self.engine.notices.publish([(QUEUE, queue)]),
             interval=self.config["scheduler_polling_interval_sec"],
         )
-        return Opened(store, runs, ticker)
+        return Opened(store, runs, ticker.wake), ticker
 
     def _enqueued(self, queue_name: str, is_local: bool) -> None:
         self.dispatcher.wake(queue_name or None, is_local=is_local)

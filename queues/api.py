@@ -12,6 +12,7 @@ from queues.engine.directory import OnConflict, directory
 from queues.engine.queue import Queue, enqueue_on, settings_of
 from queues.engine.settings import QueueRateLimit, QueueSettings
 from workflows.engine.current import engine, is_launched
+from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
 from workflows.engine.errors import DBOSException
 from workflows.engine.programs import Program
 from workflows.engine.twins import durable, durable_handle, with_twins
@@ -53,7 +54,7 @@ class QueuesAPI:
             polling_interval_sec=polling_interval_sec,
             concurrency=concurrency,
         )
-        return _register(settings, on_conflict)
+        return register(settings, on_conflict)
 
     @durable
     def retrieve_queue(name: str) -> Program[Queue | None]:
@@ -70,6 +71,13 @@ class QueuesAPI:
     def delete_queue(name: str) -> Program[None]:
         """Delete a queue's row; what is enqueued waits until it is registered again."""
         return _delete(name)
+
+    @durable_handle
+    def enqueue_workflow_with_options(
+        options: EnqueueOptions, *args: Any, **kwargs: Any
+    ) -> Program[str]:
+        """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
+        return enqueue_as(engine(), order(options), args, kwargs)
 
     @durable_handle
     def enqueue_workflow(
@@ -105,9 +113,12 @@ class QueuesAPI:
             directory.clear()
 
 
-def _register(settings: QueueSettings, on_conflict: OnConflict) -> Program[Queue]:
+def register(
+    settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
+) -> Program[Queue]:
+    """Make a row of settings; of the caller's application unless another is named."""
     table = directory.table
-    yield engine().query(lambda: table.register(settings, on_conflict))
+    yield engine().query(lambda: table.register(settings, on_conflict, application))
     return Queue.named(settings.name)
 
 

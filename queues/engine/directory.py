@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from queues.engine.settings import QueueSettings
+from workflows.engine.current import OUTSIDER
 from workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
@@ -17,7 +18,9 @@ OnConflict = Literal["update_if_latest_version", "always_update", "never_update"
 class QueueTable(Protocol):
     """The rows of ``queues``, in the name of this application and version."""
 
-    def register(self, settings: QueueSettings, on_conflict: OnConflict) -> None:
+    def register(
+        self, settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
+    ) -> None:
         """Insert, or treat the row that is there as `on_conflict` says."""
 
     def declare(self, settings: QueueSettings) -> None:
@@ -65,11 +68,15 @@ class Directory:
 
     @property
     def is_open(self) -> bool:
-        return self._table is not None
+        return self._table is not None or OUTSIDER.get() is not None
 
     @property
     def table(self) -> QueueTable:
-        """Raises DBOSException before launch."""
+        """That of the client whose call this is, or else; raises DBOSException before launch."""
+        outsider = OUTSIDER.get()
+        if outsider is not None:
+            table: QueueTable = outsider.parts["queues"]
+            return table
         if self._table is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
         return self._table

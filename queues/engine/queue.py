@@ -5,13 +5,15 @@ Constructed in code it declares a queue; ``DBOS.register_queue`` and its kin ret
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from queues.engine.directory import directory
 from queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
-from workflows.engine.current import engine
+from workflows.engine.current import OUTSIDER, Outsider, awaited_within, engine, within
 from workflows.engine.errors import DBOSException
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import OPTIONS
@@ -53,6 +55,7 @@ class Queue:
         )
         self.name = name
         self._needs_key = partition_queue
+        self._outsider: Outsider | None = None
         directory.declare(per_partition(settings) if partition_queue else settings)
 
     @classmethod
@@ -61,6 +64,7 @@ class Queue:
         queue = cls.__new__(cls)
         queue.name = name
         queue._needs_key = False
+        queue._outsider = OUTSIDER.get()  # a client's queue reads and writes through that client
         return queue
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
@@ -172,6 +176,18 @@ def _write(queue: Queue, field: str, value: Any) -> None:
     raise DBOSException(f"Queue {queue.name} not found in the database")
 
 
+def through(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Call within the client that a queue came from, if it came from one."""
+
+    @functools.wraps(call)
+    def calls(queue: Queue, *args: Any) -> Any:
+        with within(queue._outsider):
+            value = call(queue, *args)
+        return awaited_within(queue._outsider, value) if inspect.iscoroutine(value) else value
+
+    return mark_coroutine(calls) if call.__name__.endswith("_async") else calls
+
+
 def _offer(name: str, field: str) -> None:
     """Give ``Queue`` a property and its writers and async twins."""
 
@@ -182,10 +198,14 @@ def _offer(name: str, field: str) -> None:
         yield engine().query(lambda: _write(queue, field, value))
 
     reading.__name__, writing.__name__ = f"get_{name}", f"set_{name}"
-    setattr(Queue, name, property(lambda queue: _read(queue, field), doc=f"``{name}`` of the row."))
-    setattr(Queue, f"get_{name}_async", awaitable(reading))
-    setattr(Queue, f"set_{name}", blocking(writing))
-    setattr(Queue, f"set_{name}_async", awaitable(writing))
+    def read(queue: Queue) -> Any:
+        with within(queue._outsider):
+            return _read(queue, field)
+
+    setattr(Queue, name, property(read, doc=f"``{name}`` of the row."))
+    setattr(Queue, f"get_{name}_async", through(awaitable(reading)))
+    setattr(Queue, f"set_{name}", through(blocking(writing)))
+    setattr(Queue, f"set_{name}_async", through(awaitable(writing)))
 
 
 for _name in (

@@ -55,6 +55,7 @@ UPDATE = Statement(f"UPDATE {{queues}} SET {_VALUES} WHERE name = :name")
 OWNER = Statement("SELECT application_name FROM {queues} WHERE name = :name")
 RETRIEVE = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} WHERE name = :name")
 LIST_OURS = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} WHERE {OURS} ORDER BY name")
+LIST_ALL = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} ORDER BY name")
 LIST_OF = Statement(
     postgres=f"""
         SELECT {QUEUE_COLUMNS}
@@ -95,8 +96,8 @@ REMEMBER_DECLARATION = Statement("""
 class Registrar:
     """The application, and the version of it, in whose name queues are registered."""
 
-    application: str
-    version: str
+    application: str | None
+    version: str | None
 
     def is_latest(self, session: Session) -> bool:
         """Whether this process runs the latest version registered, or none is."""
@@ -147,13 +148,15 @@ def retrieve(session: Session, name: str) -> QueueSettings | None:
 
 
 def list_queues(
-    session: Session, *, application: str, applications: Sequence[str] | None = None
+    session: Session, *, application: str | None, applications: Sequence[str] | None = None
 ) -> list[QueueSettings]:
-    """The queues of `applications`; without any given, one's own and those nobody owns."""
-    if applications is None:
+    """The queues of `applications`; without any given, one's own and those nobody owns, or all."""
+    if applications is not None:
+        rows = session.all(LIST_OF, applications=session.ids(applications))
+    elif application is not None:
         rows = session.all(LIST_OURS, application=application)
     else:
-        rows = session.all(LIST_OF, applications=session.ids(applications))
+        rows = session.all(LIST_ALL)
     return [queue_settings(row) for row in rows]
 
 
@@ -176,10 +179,15 @@ def _insert(session: Session, registrar: Registrar, settings: QueueSettings, now
 
 def _overwrite(session: Session, registrar: Registrar, settings: QueueSettings, now: int) -> None:
     values = settings.columns()
-    session.run(OVERWRITE, application=registrar.application, now=now, **values)
+    if registrar.application is None:
+        session.run(UPDATE, now=now, **values)
+    else:
+        session.run(OVERWRITE, application=registrar.application, now=now, **values)
 
 
 def _refuse_foreign(session: Session, registrar: Registrar, name: str) -> None:
+    if registrar.application is None:
+        return
     row = session.one(OWNER, name=name)
     if row is not None and row[0] not in (None, registrar.application):
         raise DBOSException(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from queues.engine.directory import OnConflict
 from queues.engine.ports import Claim, Survey
@@ -77,16 +78,29 @@ class QueueStore:
 class RegistryStore:
     """The table of queues, written in the name of one version of one application."""
 
-    def __init__(self, database: Database, clock: Clock, *, application: str, version: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        application: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Without an application it sees, and may change, the queues of all."""
         self._database = database
         self._clock = clock
         self._registrar = registry.Registrar(application, version)
 
-    def register(self, settings: QueueSettings, on_conflict: OnConflict) -> None:
+    def register(
+        self, settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
+    ) -> None:
+        registrar = self._registrar
+        if application is not None:
+            registrar = replace(registrar, application=application)
         with self._database.writing() as session:
             registry.register(
                 session,
-                self._registrar,
+                registrar,
                 settings,
                 on_conflict=on_conflict,
                 now=self._clock.now_ms(),

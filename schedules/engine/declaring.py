@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,10 +13,12 @@ from schedules.engine.plan import plan
 from schedules.engine.records import (
     ACTIVE,
     PAUSED,
+    ClientScheduleInput,
     Schedule,
     ScheduleInput,
     WorkflowSchedule,
 )
+from workflows.engine import checks
 from workflows.engine.context import frame
 from workflows.engine.current import engine
 from workflows.engine.errors import DBOSException
@@ -43,12 +45,12 @@ def scheduled(cron: str) -> Callable[[F], F]:
     return decorate
 
 
-def create(given: ScheduleInput) -> Program[None]:
+def create(given: ScheduleInput | ClientScheduleInput) -> Program[None]:
     schedule = schedule_of(given)
     return as_step(engine(), "DBOS.createSchedule", _then_wake(lambda: _table().create(schedule)))
 
 
-def apply(given: list[ScheduleInput]) -> Program[None]:
+def apply(given: Sequence[ScheduleInput | ClientScheduleInput]) -> Program[None]:
     _refuse_in_workflow("apply_schedules")
     wanted = [schedule_of(each) for each in given]
     return as_step(engine(), "", _then_wake(lambda: _table().apply(wanted)))
@@ -100,12 +102,13 @@ def trigger(name: str) -> Program[str]:
     return as_step(engine(), "", lambda: plan.opened.runs.trigger(_expected(name)))
 
 
-def schedule_of(given: ScheduleInput) -> Schedule:
+def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     """A row from public arguments. Raises DBOSException for what could never run."""
+    given: dict[str, Any] = {**wanted}
     name = given["schedule_name"]
     if not name.strip() or "\x00" in name:
         raise DBOSException(f"{name!r} cannot be the name of a schedule: give some text")
-    target = _target(given["workflow_fn"])
+    workflow_name, class_name = _named(given)
     Cron(given["schedule"], given.get("cron_timezone"))
     queue_name = given.get("queue_name")
     if queue_name is not None and directory.table.retrieve(queue_name) is None:
@@ -113,14 +116,14 @@ def schedule_of(given: ScheduleInput) -> Schedule:
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
-        workflow_name=target.workflow.name,
-        workflow_class_name=target.class_name,
+        workflow_name=workflow_name,
+        workflow_class_name=class_name,
         schedule=given["schedule"],
         context=engine().codec.encode(given.get("context")),
         automatic_backfill=given.get("automatic_backfill", False),
         cron_timezone=given.get("cron_timezone"),
         queue_name=queue_name,
-        application_name=engine().settings.application_name,
+        application_name=given.get("application_name") or engine().settings.application_name,
     )
 
 
@@ -139,6 +142,16 @@ def shown(schedule: Schedule) -> WorkflowSchedule:
         cron_timezone=schedule.cron_timezone,
         queue_name=schedule.queue_name,
         application_name=schedule.application_name,
+    )
+
+
+def _named(given: dict[str, Any]) -> tuple[str, str | None]:
+    """The names of the workflow and its class: a client has no function to take them from."""
+    if "workflow_fn" in given:
+        target = _target(given["workflow_fn"])
+        return target.workflow.name, target.class_name
+    return checks.name("the name of a workflow", given["workflow_name"]), given.get(
+        "workflow_class_name"
     )
 
 
@@ -166,7 +179,7 @@ def _expected(name: str) -> Schedule:
 def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
     def acted() -> None:
         act()
-        plan.opened.ticker.wake()
+        plan.opened.wake()
 
     return acted
 

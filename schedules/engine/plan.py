@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schedules.engine.cron import Cron
 from schedules.engine.records import Schedule
 from schedules.engine.runs import Runs
-from schedules.engine.ticker import Ticker
+from workflows.engine.current import OUTSIDER
 from workflows.engine.errors import DBOSException
 from workflows.engine.registry import Registry, Target
 
 
 class ScheduleTable(Protocol):
     """The rows of ``workflow_schedules`` that this application sees."""
-
-    application: str
 
     def create(self, schedule: Schedule) -> None: ...
     def apply(self, wanted: Sequence[Schedule]) -> None: ...
@@ -33,7 +31,7 @@ class Opened:
 
     table: ScheduleTable
     runs: Runs
-    ticker: Ticker
+    wake: Callable[[], None]  # the ticker, if there is one here: the rows have changed
 
 
 class Plan:
@@ -76,7 +74,11 @@ class Plan:
 
     @property
     def opened(self) -> Opened:
-        """Raises DBOSException before launch."""
+        """That of the client whose call this is, or else; raises DBOSException before launch."""
+        outsider = OUTSIDER.get()
+        if outsider is not None:
+            opened: Opened = outsider.parts["schedules"]
+            return opened
         if self._opened is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
         return self._opened

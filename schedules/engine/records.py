@@ -73,3 +73,17 @@ class ScheduleInput(TypedDict, total=False):
     automatic_backfill: bool
     cron_timezone: str | None
     queue_name: str | None
+
+
+class ClientScheduleInput(TypedDict, total=False):
+    """The same for a client, which names the workflow and the application to run it."""
+
+    schedule_name: Required[str]
+    workflow_name: Required[str]
+    schedule: Required[str]
+    workflow_class_name: str | None
+    context: Any
+    automatic_backfill: bool
+    cron_timezone: str | None
+    queue_name: str | None
+    application_name: str | None

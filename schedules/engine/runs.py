@@ -31,8 +31,8 @@ class Runs:
         clock: Clock,
         codec: Codec,
         *,
-        application: str,
-        decorated: Collection[str],
+        application: str | None,
+        decorated: Collection[str] = (),
     ) -> None:
         self._store = store
         self._clock = clock
@@ -67,7 +67,7 @@ class Runs:
     ) -> str | None:
         owner = schedule.application_name or self._application
         version = self._store.latest_version(owner)
-        if version is None:
+        if version is None and owner is not None:
             raise DBOSException(
                 f"schedule {schedule.schedule_name!r} cannot fire: application {owner!r} has no "
                 "registered version, so nobody could run it"

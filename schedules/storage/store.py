@@ -13,11 +13,11 @@ from workflows.storage.start import start
 
 
 class ScheduleStore:
-    """The schedules that one application sees. Safe to use from any thread."""
+    """The schedules that one application sees, or all. Safe to use from any thread."""
 
-    def __init__(self, database: Database, *, application: str) -> None:
+    def __init__(self, database: Database, *, application: str | None) -> None:
         self._database = database
-        self.application = application
+        self._application = application
 
     def create(self, schedule: Schedule) -> None:
         with self._database.writing() as session:
@@ -31,7 +31,7 @@ class ScheduleStore:
 
     def find(self, **filters: Any) -> list[Schedule]:
         with self._database.reading() as session:
-            return schedules.schedules(session, application=self.application, **filters)
+            return schedules.schedules(session, application=self._application, **filters)
 
     def set_status(self, name: str, status: str) -> bool:
         with self._database.writing() as session:

@@ -82,7 +82,7 @@ class Mortals:
     def _vanish(self, runtime: Runtime) -> None:
         """End the threads without a word to the database, and let others see it dead."""
         runtime.heart._stopping.set()
-        runtime.plan.ticker.stop(2)
+        runtime.ticker.stop(2)
         runtime.dispatcher.stop(2)
         runtime.maintenance.stop(2)
         runtime.engine.drain()

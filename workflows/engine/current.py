@@ -1,18 +1,37 @@
-"""The engine of this process, once it is launched."""
+"""The engine that a call is for: the process's own, once launched, or a client's."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
 
+from workflows.engine.context import FRAME, IDENTITY, NOBODY
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException
 
+
+@dataclass(frozen=True, slots=True)
+class Outsider:
+    """A client: an engine that executes nothing, and what the apps above keep beside it."""
+
+    engine: Engine
+    parts: Mapping[str, Any]
+
+
 _engine: Engine | None = None
 _pid = 0
+OUTSIDER: ContextVar[Outsider | None] = ContextVar("dboshub_outsider", default=None)
 
 
 def engine() -> Engine:
-    """The launched engine. Raises DBOSException before launch, and in a forked child."""
+    """The engine of this call. Raises DBOSException before launch, and in a forked child."""
+    outsider = OUTSIDER.get()
+    if outsider is not None:
+        return outsider.engine
     if _engine is None:
         raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
     if os.getpid() != _pid:
@@ -31,3 +50,27 @@ def install(launched: Engine | None) -> None:
     """Make an engine the one of this process, or forget it."""
     global _engine, _pid
     _engine, _pid = launched, os.getpid()
+
+
+@contextmanager
+def within(outsider: Outsider | None) -> Iterator[None]:
+    """Let calls in the block be a client's: of no workflow and on nobody's behalf.
+
+    Without a client they stay what they are.
+    """
+    if outsider is None:
+        yield
+        return
+    tokens = (OUTSIDER.set(outsider), FRAME.set(None), IDENTITY.set(NOBODY))
+    try:
+        yield
+    finally:
+        OUTSIDER.reset(tokens[0])
+        FRAME.reset(tokens[1])
+        IDENTITY.reset(tokens[2])
+
+
+async def awaited_within(outsider: Outsider | None, begun: Coroutine[Any, Any, Any]) -> Any:
+    """Await what was begun within a client's block within it, too."""
+    with within(outsider):
+        return await begun

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from workflows.engine import managing
 from workflows.engine.awaiting import get_result
 from workflows.engine.context import frame
-from workflows.engine.current import engine
+from workflows.engine.current import OUTSIDER, awaited_within, engine, within
 from workflows.engine.errors import DBOSNonExistentWorkflowError
 from workflows.engine.programs import Program, blocking, drive, run
 from workflows.engine.status import WorkflowStatus
@@ -40,18 +40,21 @@ class WorkflowHandle(Generic[R]):
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
+        self._outsider = OUTSIDER.get()  # a client's handle asks through that client
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Wait for the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        result: R = blocking(result_of)(self.workflow_id)
+        with within(self._outsider):
+            result: R = blocking(result_of)(self.workflow_id)
         return result
 
     def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        return run(status_of(self.workflow_id))
+        with within(self._outsider):
+            return run(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"
@@ -62,17 +65,22 @@ class WorkflowHandleAsync(Generic[R]):
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
+        self._outsider = OUTSIDER.get()  # a client's handle asks through that client
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> Coroutine[Any, Any, R]:
         """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        return drive(result_of(self.workflow_id))
+        with within(self._outsider):
+            begun = drive(result_of(self.workflow_id))
+        return awaited_within(self._outsider, begun)
 
     def get_status(self) -> Coroutine[Any, Any, WorkflowStatus]:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        return drive(status_of(self.workflow_id))
+        with within(self._outsider):
+            begun = drive(status_of(self.workflow_id))
+        return awaited_within(self._outsider, begun)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
+from workflows.engine.current import Outsider, awaited_within, within
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
 
@@ -39,6 +40,37 @@ def with_twins(cls: type) -> Any:
             setattr(cls, name, staticmethod(_blocking(define, wraps[0])))
             setattr(cls, f"{name}_async", staticmethod(_awaitable(define, wraps[1])))
     return cls
+
+
+def offer(client: type, source: type, *names: str) -> None:
+    """Give a class of clients calls of a public class, in both forms; it has an ``outsider``."""
+    for name in names:
+        setattr(client, name, _asking(getattr(source, name)))
+        setattr(client, f"{name}_async", _awaiting(getattr(source, f"{name}_async")))
+
+
+class _Client(Protocol):
+    outsider: Outsider
+
+
+def _asking(call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def asks(self: _Client, *args: Any, **kwargs: Any) -> Any:
+        with within(self.outsider):
+            return call(*args, **kwargs)
+
+    return asks
+
+
+def _awaiting(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def awaits(self: _Client, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+        outsider = self.outsider
+        with within(outsider):
+            begun = call(*args, **kwargs)
+        return awaited_within(outsider, begun)
+
+    return mark_coroutine(awaits)
 
 
 def _blocking(define: Callable[..., Program[Any]], wrap: Callable[[Any], Any]) -> Any:

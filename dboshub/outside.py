@@ -1,0 +1,90 @@
+"""What a ``DBOSClient`` is made of once it is connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dboshub.wiring import PostgresLine, storage_of, surroundings_of
+from queues.storage.store import RegistryStore
+from schedules.engine.plan import Opened
+from schedules.engine.runs import Runs
+from schedules.storage.store import ScheduleStore
+from workflows.client_api import JOINED
+from workflows.engine.clock import DatabaseClock
+from workflows.engine.current import Outsider
+from workflows.engine.engine import Engine, EngineSettings
+from workflows.engine.ports import Joined, Surroundings
+from workflows.engine.registry import Registry
+from workflows.engine.serialization import Codec
+from workflows.engine.wakeups import Wakeups
+from workflows.storage.callers import CallersTransaction
+from workflows.storage.database import Database
+from workflows.storage.now import database_now
+from workflows.storage.postgres import PostgresDatabase
+from workflows.storage.schema.state import inspect
+
+CLOSE_S = 5.0
+
+
+class Outside:
+    """An engine that executes nothing, on a database it never changes the tables of."""
+
+    def __init__(
+        self, database: Database, codec: Codec, *, application: str | None, listens: bool
+    ) -> None:
+        """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
+        self._database = database
+        database.reach(create=False)
+        inspect(database).verify()
+        self._engine = self._new_engine(codec, application)
+        self._wakeups = self._new_wakeups(listens)
+        self._wakeups.start()
+        self.outsider = Outsider(self._engine, self._parts(application))
+
+    def joined(self, connection: Any) -> Joined:
+        dialect = self._database.dialect
+        return CallersTransaction(connection, vendor=dialect.vendor, schema=dialect.schema)
+
+    def close(self) -> None:
+        self._engine.close(CLOSE_S)
+        self._wakeups.stop()
+
+    def _new_engine(self, codec: Codec, application: str | None) -> Engine:
+        around = surroundings_of(self._database)
+        return Engine(
+            EngineSettings(application_name=application),
+            registry=Registry(),
+            clock=self._new_clock(),
+            storage=storage_of(self._database),
+            codec=codec,
+            around=Surroundings(tidy=around.tidy, ambient=lambda: JOINED.get() or around.ambient()),
+        )
+
+    def _new_clock(self) -> DatabaseClock:
+        clock = DatabaseClock()
+        begun = clock.monotonic()
+        with self._database.reading() as session:
+            now = database_now(session)
+        clock.adjust(now, (begun + clock.monotonic()) / 2)
+        return clock
+
+    def _new_wakeups(self, listens: bool) -> Wakeups:
+        database, line = self._database, None
+        if isinstance(database, PostgresDatabase):
+            line = PostgresLine(database, database.url)
+        return Wakeups(
+            self._engine,
+            wake_queues=lambda: None,
+            line=line,
+            hears=listens,
+            change_counter=database.change_counter(),
+        )
+
+    def _parts(self, application: str | None) -> dict[str, Any]:
+        clock, codec = self._engine.clock, self._engine.codec
+        schedules = ScheduleStore(self._database, application=application)
+        runs = Runs(schedules, clock, codec, application=application)
+        return {
+            "queues": RegistryStore(self._database, clock, application=application),
+            "schedules": Opened(schedules, runs, lambda: None),
+        }
