@@ -158,7 +158,11 @@ class BackfillForm(ScheduleForm):
                 given = given.replace(tzinfo=zone(self.schedule.cron_timezone), fold=fold)
             given.timestamp()
             return aware(given)
-        except (DBOSException, ValueError, OverflowError) as error:
+        except DBOSException as error:
+            raise forms.ValidationError(
+                f"The schedule has no time zone: {error.message}."
+            ) from error
+        except (ValueError, OverflowError) as error:
             raise forms.ValidationError("Write a time such as 2026-11-25T09:00.") from error
 
 

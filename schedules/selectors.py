@@ -26,7 +26,7 @@ NAMES = ", ".join(COLUMNS)
 
 TOTALS = Statement(f"""
     SELECT status, COUNT(*)
-    FROM (SELECT status FROM {{workflow_schedules}} LIMIT {MOST_COUNTED}) AS some
+    FROM (SELECT status FROM {{workflow_schedules}} LIMIT {MOST_COUNTED}) AS counted
     GROUP BY status
 """)
 CONTEXT = Statement("""
