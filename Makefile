@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format crash interop bench bench-pages screenshots venv dev
+.PHONY: help run test check format crash interop bench bench-pages screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-pages: dev ## Measure the workflow list over a million rows
 
 screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow
 	$(PYTHON) scripts/screenshots.py $(ARGS)
+
+reference: dev ## Write docs/reference.md, the table of every public name
+	$(PYTHON) -m scripts.reference
 
 venv:
 	@sh scripts/bootstrap.sh requirements.txt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dboshub import DBOS, DBOSContextSetAuth, SetWorkflowID
+from dboshub import DBOS, DBOSContextEnsure, DBOSContextSetAuth, SetWorkflowID
 from workflows.engine.errors import DBOSNotAuthorizedError
 
 Seen = tuple[str | None, list[str] | None, str | None]
@@ -134,7 +134,9 @@ def test_a_queued_workflow_runs_on_behalf_of_who_enqueued_it(dbos: type[DBOS]) -
 
 
 def test_a_workflow_can_act_for_somebody_else(dbos: type[DBOS]) -> None:
-    assert roles_switch() == [("robot", ["user"], None), ("robot", ["user"], "user")]
+    with DBOSContextEnsure():
+        acted = roles_switch()
+    assert acted == [("robot", ["user"], None), ("robot", ["user"], "user")]
     assert DBOS.authenticated_user is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Required, TypedDict
 
 from workflows.engine import checks
 from workflows.engine.context import IDENTITY, Identity
@@ -14,20 +14,20 @@ from workflows.engine.errors import DBOSException
 from workflows.engine.options import (
     NO_OPTIONS,
     OPTIONS,
+    DuplicationPolicy,
     OptionsBlock,
     SetEnqueueOptions,
     SetWorkflowAttributes,
     SetWorkflowID,
     SetWorkflowTimeout,
     StartOptions,
+    WorkflowIDReusePolicy,
 )
 from workflows.engine.programs import Program
 from workflows.engine.running import enqueue
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.starting import Naming
 
-DuplicationPolicy = Literal["reject", "return-existing"]
-WorkflowIDReusePolicy = Literal["return-existing", "reject"]
 TRACE = "dbos.otelContext"  # the attribute that carries a trace to the process that runs it
 
 

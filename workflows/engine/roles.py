@@ -24,9 +24,12 @@ ROLES_MARK = "__dboshub_roles__"
 _KINDS = (staticmethod, classmethod)
 
 
-def set_authentication(user: str | None, roles: Sequence[str] | None) -> None:
+def set_authentication(
+    authenticated_user: str | None, authenticated_roles: Sequence[str] | None
+) -> None:
     """Say on whose behalf the current context acts; what it starts from now on records it."""
-    IDENTITY.set(Identity(user, None if roles is None else tuple(roles)))
+    roles = None if authenticated_roles is None else tuple(authenticated_roles)
+    IDENTITY.set(Identity(authenticated_user, roles))
 
 
 class DBOSContextEnsure(nullcontext[None]):

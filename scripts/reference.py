@@ -1,0 +1,219 @@
+"""Write docs/reference.md: every public name, its signature, where it is tested.
+
+    python -m scripts.reference
+
+With the ``dbos`` package installed, as it is for development, each signature is compared.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, is_typeddict
+
+import dboshub
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference.md"
+CLASSES = (
+    "DBOS",
+    "DBOSClient",
+    "Queue",
+    "WorkflowHandle",
+    "WorkflowHandleAsync",
+    "StepReservation",
+)
+UNSAID = {"self", "cls", "into", "queue"}  # receivers, and where tests register functions
+# What only a sharded, commercial database of DBOS has a use for.
+SHARDED = {"shard_key", "parent_shard_key"}
+TESTS = [
+    path
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    if path.parent.name not in ("house", "support")
+]
+HEAD = """# Reference
+
+Every public name of `dboshub`, made by `python -m scripts.reference`. What these calls mean is in
+[Concepts](concepts.md). A name marked *async* has a twin `name_async` with the same parameters, to
+be awaited. The last column says how a signature differs from `dbos` 3.4.0: `-` a parameter that is
+not here, `+` one that is only here. `shard_key`, for sharded databases, is nowhere here.
+
+The filters of `list_workflows` and `list_queued_workflows` have the names they have in `dbos`; one
+that is unknown is refused. Listing by `attributes` needs PostgreSQL.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One public name; `owner` is the class it belongs to, if any."""
+
+    owner: str
+    name: str
+    value: Any
+    has_twin: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+def entries() -> list[Entry]:
+    """Every public name of the package, then the members of its classes."""
+    found = [Entry("", name, getattr(dboshub, name)) for name in dboshub.__all__]
+    for owner in CLASSES:
+        cls = getattr(dboshub, owner, None)
+        if cls is not None:
+            found += _members(owner, cls)
+    return found
+
+
+def _members(owner: str, cls: type) -> Iterator[Entry]:
+    names = {name for name in dir(cls) if not name.startswith("_")}
+    for name in sorted(names):
+        is_twin = name.endswith("_async") and name.removesuffix("_async") in names
+        if not is_twin:
+            value = inspect.getattr_static(cls, name)
+            yield Entry(owner, name, getattr(value, "__func__", value), f"{name}_async" in names)
+
+
+def _is_called(value: Any) -> bool:
+    if inspect.isclass(value):
+        return not issubclass(value, Enum) and not is_typeddict(value)
+    return inspect.isroutine(value) or inspect.isfunction(value)
+
+
+def signature(value: Any) -> str:
+    """The signature as it is written, or nothing for what is not called."""
+    if not _is_called(value):
+        return ""
+    try:
+        found = inspect.signature(value)
+    except (TypeError, ValueError):
+        return ""
+    parameters = [
+        each.replace(annotation=_plain(each.annotation))
+        for name, each in found.parameters.items()
+        if name not in UNSAID
+    ]
+    result = "" if inspect.isclass(value) else _result(value, found.return_annotation)
+    text = str(inspect.Signature(parameters))
+    return (
+        re.sub(r"<object object at \w+>|<WorkflowSerializationFormat\.(\w+): \w+>", r"\1", text)
+        + result
+    )
+
+
+def _plain(annotation: Any) -> Any:
+    return annotation if annotation is inspect.Parameter.empty else _Written(annotation)
+
+
+class _Written:
+    """An annotation as the source has it, without quotes."""
+
+    def __init__(self, annotation: Any) -> None:
+        self.text = (
+            annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        )
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _result(value: Any, annotation: Any) -> str:
+    handles = getattr(value, "__dboshub_durable__", (None,))[0]
+    if handles is dboshub.WorkflowHandle:
+        return " -> WorkflowHandle"
+    if annotation is inspect.Signature.empty:
+        return ""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    if text.startswith("Program["):
+        text = text.removeprefix("Program[").removesuffix("]")
+        if handles is not None and getattr(handles, "__name__", "") == "<lambda>":
+            text = "list[WorkflowHandle]"
+    return f" -> {text}"
+
+
+def tested_in(entry: Entry) -> Path | None:
+    """The test module that speaks of a name most."""
+    counts = {path: mentions(entry, path) for path in TESTS}
+    best = max(TESTS, key=lambda path: counts[path])
+    return best if counts[best] else None
+
+
+def mentions(entry: Entry, path: Path) -> int:
+    """How often a test module speaks of a name."""
+    text = path.read_text(encoding="utf-8")
+    if entry.owner == "DBOSClient" and "DBOSClient" not in text and "client" not in path.parts:
+        return 0
+    return len(_mention(entry).findall(text))
+
+
+def _mention(entry: Entry) -> re.Pattern[str]:
+    name = re.escape(entry.name) + ("(?:_async)?" if entry.has_twin else "")
+    if inspect.ismodule(entry.value):
+        name = rf"dboshub\.{name}"
+    if entry.owner == "DBOS":
+        return re.compile(rf"\bDBOS\.{name}\b")
+    return re.compile(rf"\.{name}\b" if entry.owner else rf"\b{name}\b")
+
+
+def difference(entry: Entry) -> str:
+    """How the parameters differ from those of the ``dbos`` package."""
+    try:
+        import dbos
+    except ImportError:
+        return ""
+    theirs: Any = getattr(dbos, entry.owner, None) if entry.owner else dbos
+    if entry.name not in dir(theirs):
+        return "only here"
+    other, own = (
+        _parameters(inspect.getattr_static(theirs, entry.name, None)),
+        _parameters(entry.value),
+    )
+    if own is None or other is None or "filters" in own:
+        return ""
+    missing, more = sorted(other - own - SHARDED), sorted(own - other - SHARDED)
+    return ", ".join([*(f"-`{each}`" for each in missing), *(f"+`{each}`" for each in more)])
+
+
+def _parameters(value: Any) -> set[str] | None:
+    value = getattr(value, "__func__", value)
+    if not _is_called(value):
+        return None
+    try:
+        return {*inspect.signature(value).parameters} - UNSAID
+    except (TypeError, ValueError):
+        return None
+
+
+def call(entry: Entry) -> str:
+    """The first column."""
+    text = f"`{entry.title}{signature(entry.value)}`".replace("|", "\\|")
+    return f"{text} *async*" if entry.has_twin else text
+
+
+def row(entry: Entry) -> str:
+    path = tested_in(entry)
+    place = "" if path is None else f"[{path.stem}](../{path.relative_to(ROOT)})"
+    return f"| {call(entry)} | {place} | {difference(entry)} |"
+
+
+def page() -> str:
+    parts = [HEAD]
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries():
+        groups.setdefault(entry.owner, []).append(entry)
+    for owner, members in groups.items():
+        title = f"`{owner}`" if owner else "Names"
+        table = ["| Name | Tested in | Differs |", "| --- | --- | --- |", *map(row, members)]
+        parts.append("\n".join([f"## {title}", "", *table, ""]))
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.relative_to(ROOT)} is written")
