@@ -114,7 +114,7 @@ def backfill(
         started: list[str] = []
         runs = _runs(act, schedule, codec, started)
         with _explained():
-            runs.backfill(schedule, start - INSTANT, end + INSTANT)
+            runs.backfill(schedule, start.astimezone(UTC) - INSTANT, end.astimezone(UTC) + INSTANT)
         _announce(act, schedule)
         act.detail.update(
             start=start.isoformat(), end=end.isoformat(), ticks=len(ticks), started=len(started)

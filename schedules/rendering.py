@@ -121,15 +121,18 @@ def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bo
 
     The table does not say since when it is: its first run that is known of does.
     """
+    found = [_run_of(shown.name, at, runs) for at in shown.ticks]
+    last = max((place for place, run in enumerate(found) if run), default=-1)
     is_known = False
     ticks = []
-    for at in shown.ticks:
-        found = [runs[each] for each in run_ids(shown.name, at) if each in runs]
-        is_known = is_known or bool(found) or _fired_before(shown, at)
-        if found:
-            ticks.append(_run_tick(at, found[0]))
+    for place, (at, run) in enumerate(zip(shown.ticks, found, strict=True)):
+        is_known = is_known or run is not None or _fired_before(shown, at)
+        if run is not None:
+            ticks.append(_run_tick(at, run))
+        elif shown.is_active and now - at < GRACE and place > last:
+            ticks.append(Tick("s-queued", "hourglass", f"{moment(at)}: due, not started yet"))
         else:
-            ticks.append(_due(shown, at, now) or _bare_tick(shown, at, is_known, acts))
+            ticks.append(_bare_tick(shown, at, is_known, acts))
     return ticks
 
 
@@ -193,10 +196,8 @@ def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
     return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
 
 
-def _due(shown: Shown, at: datetime, now: datetime) -> Tick | None:
-    if now - at < GRACE and shown.is_active:
-        return Tick("s-queued", "hourglass", f"{moment(at)}: due, not started yet")
-    return None
+def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRow | None:
+    return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
 def _bare_tick(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:

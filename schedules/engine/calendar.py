@@ -58,7 +58,9 @@ def newest(cron: Cron, now: datetime, count: int) -> list[datetime]:
 
 def between(cron: Cron, start: datetime, end: datetime, most: int) -> list[datetime]:
     """The ticks from one moment to another, both included, and at most so many."""
-    return list(islice(cron.between(start - INSTANT, end + INSTANT), most))
+    # In UTC: two times of one zone would compare by their walls, which repeat.
+    first, last = start.astimezone(UTC) - INSTANT, end.astimezone(UTC) + INSTANT
+    return list(islice(cron.between(first, last), most))
 
 
 def clock_changes(cron: Cron, start: datetime, end: datetime) -> list[ClockChange]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -54,6 +55,16 @@ def test_both_ends_of_a_span_are_included_and_its_length_is_capped() -> None:
     hours = between(Cron("0 * * * *"), start, start + timedelta(hours=3), 100)
     assert [tick.hour for tick in hours] == [0, 1, 2, 3]
     assert len(between(Cron("* * * * * *"), start, start + DAY, 100)) == 100
+
+
+def test_an_hour_that_comes_twice_is_in_a_span_twice() -> None:
+    start = datetime(2027, 10, 31, 2, tzinfo=ZoneInfo(BERLIN))
+    found = between(Cron("*/30 * * * *", BERLIN), start, start.replace(fold=1), 9)
+    assert [tick.isoformat() for tick in found] == [
+        "2027-10-31T02:00:00+02:00",
+        "2027-10-31T02:30:00+02:00",
+        "2027-10-31T02:00:00+01:00",
+    ]
 
 
 def test_a_daily_run_in_the_skipped_hour_comes_at_its_end() -> None:
