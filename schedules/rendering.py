@@ -10,12 +10,7 @@ from urllib.parse import urlencode
 from cron_descriptor import Options, get_description
 from django.urls import reverse
 
-from schedules.engine.calendar import (
-    ClockChange,
-    clock_changes,
-    newest,
-    upcoming,
-)
+from schedules.engine.calendar import ClockChange, Ticks, clock_changes
 from schedules.engine.cron import Cron, aware
 from schedules.engine.records import ACTIVE, PAUSED, Schedule
 from schedules.selectors import STRIP, run_ids
@@ -96,14 +91,14 @@ def show(row: Schedule, now: datetime) -> Shown:
     fired = last_fired(row)
     fired_ms = None if fired is None else _ms(fired)
     try:
-        cron = _cron(row.schedule, row.cron_timezone)
+        calendar = _calendar(row.schedule, row.cron_timezone)
     except (DBOSException, ValueError, OverflowError) as error:
         said = getattr(error, "message", str(error))
         return Shown(row, row.schedule, f"It never runs: {said}.", zone, [], [], [], fired_ms)
-    coming = upcoming(cron, now, NEXT)
+    past, coming = calendar.at(now)
     changes = []
     if zone != "UTC" and coming:
-        changes = clock_changes(cron, now, max(coming[-1], now + FORESIGHT))
+        changes = clock_changes(calendar.cron, now, max(coming[-1], now + FORESIGHT))
     return Shown(
         row,
         in_words(row.schedule),
@@ -111,7 +106,7 @@ def show(row: Schedule, now: datetime) -> Shown:
         zone,
         [_next_run(tick, changes, now) for tick in coming],
         [_warning(change) for change in changes],
-        newest(cron, now, STRIP),
+        past,
         fired_ms,
     )
 
@@ -164,8 +159,8 @@ def moment(at: datetime, now: datetime | None = None) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def _cron(expression: str, timezone: str | None) -> Cron:
-    return Cron(expression, timezone)
+def _calendar(expression: str, timezone: str | None) -> Ticks:
+    return Ticks(Cron(expression, timezone), past=STRIP, ahead=NEXT)
 
 
 def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRun:

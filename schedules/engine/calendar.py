@@ -38,6 +38,27 @@ class ClockChange:
     runs: bool
 
 
+class Ticks:
+    """The newest and the next ticks of a cron expression, worked out anew once one has passed.
+
+    Safe to use from any thread.
+    """
+
+    def __init__(self, cron: Cron, *, past: int, ahead: int) -> None:
+        self.cron = cron
+        self._past = past
+        self._ahead = ahead
+        self._known: tuple[datetime, list[datetime], list[datetime]] | None = None
+
+    def at(self, now: datetime) -> tuple[list[datetime], list[datetime]]:
+        """The ticks up to now, oldest first, and those after it."""
+        known = self._known
+        if known is None or not known[2] or not known[0] <= now < known[2][0].astimezone(UTC):
+            past = newest(self.cron, now, self._past)
+            known = self._known = (now, past, upcoming(self.cron, now, self._ahead))
+        return known[1], known[2]
+
+
 def upcoming(cron: Cron, now: datetime, count: int) -> list[datetime]:
     """The next ticks; fewer where the calendar ends."""
     try:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.engine.calendar import between, clock_changes, newest, upcoming
+from schedules.engine.calendar import Ticks, between, clock_changes, newest, upcoming
 from schedules.engine.cron import Cron
 
 BERLIN = "Europe/Berlin"
@@ -89,3 +89,11 @@ def test_what_comes_twice_is_told() -> None:
 @pytest.mark.parametrize(("expression", "zone"), [("0 9 * * *", BERLIN), ("30 2 * * *", None)])
 def test_no_change_is_told_that_no_tick_meets(expression: str, zone: str | None) -> None:
     assert clock_changes(Cron(expression, zone), SPRING, SPRING + 2 * DAY) == []
+
+
+def test_ticks_that_are_remembered_are_those_worked_out_anew() -> None:
+    cron = Cron("*/20 * * * *", BERLIN)
+    ticks = Ticks(cron, past=3, ahead=2)
+    for minutes in (0, 1, 19, 20, 45, 5, 24 * 60):
+        now = AUTUMN + timedelta(minutes=minutes)
+        assert ticks.at(now) == (newest(cron, now, 3), upcoming(cron, now, 2))
