@@ -19,6 +19,7 @@ from dboshub.alias import install_as_dbos
 from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
+from queues.engine.debouncer import Debouncer, DebouncerClient
 from queues.engine.queue import Queue
 from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
@@ -55,6 +56,8 @@ __all__ = [
     "DBOSContextEnsure",
     "DBOSContextSetAuth",
     "DBOSPortableJSONSerializer",
+    "Debouncer",
+    "DebouncerClient",
     "DuplicationPolicy",
     "EnqueueOptions",
     "PortableWorkflowError",

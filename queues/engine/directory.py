@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from queues.engine.settings import QueueSettings
@@ -13,6 +14,19 @@ from workflows.engine.errors import DBOSException
 logger = logging.getLogger("dboshub.queues")
 
 OnConflict = Literal["update_if_latest_version", "always_update", "never_update"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """Put off the debounced workflow that waits under a deduplication id."""
+
+    workflow_name: str
+    queue_name: str
+    deduplication_id: str
+    period_ms: int
+    inputs: str
+    serialization: str
+    application_name: str | None = None
 
 
 class QueueTable(Protocol):
@@ -32,6 +46,8 @@ class QueueTable(Protocol):
         """Change the settings of a queue; False if it does not exist."""
 
     def delete(self, name: str) -> None: ...
+    def bounce(self, asked: Bounce) -> str | None:
+        """The id of the workflow that was put off; None if none waits."""
 
 
 class Directory:

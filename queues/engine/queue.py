@@ -198,6 +198,7 @@ def _offer(name: str, field: str) -> None:
         yield engine().query(lambda: _write(queue, field, value))
 
     reading.__name__, writing.__name__ = f"get_{name}", f"set_{name}"
+
     def read(queue: Queue) -> Any:
         with within(queue._outsider):
             return _read(queue, field)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from queues.engine.directory import OnConflict
+from queues.engine.directory import Bounce, OnConflict
 from queues.engine.ports import Claim, Survey
 from queues.engine.settings import QueueSettings
-from queues.storage import claim, delayed, notify, probe, registry, turns
+from queues.storage import claim, debounce, delayed, notify, probe, registry, turns
 from workflows.engine.clock import Clock
 from workflows.engine.records import ClaimedWorkflow
 from workflows.storage.database import Database
@@ -127,3 +127,9 @@ class RegistryStore:
     def delete(self, name: str) -> None:
         with self._database.writing() as session:
             registry.delete(session, name)
+
+    def bounce(self, asked: Bounce) -> str | None:
+        application = asked.application_name or self._registrar.application
+        with self._database.writing() as session:
+            now = self._clock.now_ms()
+            return debounce.bounce(session, asked, application=application, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub import DBOS
+from dboshub import DBOS, Debouncer
 
 
 @DBOS.workflow(name="client_triple")
@@ -30,3 +30,16 @@ def parent(number: int) -> str:
         {"workflow_name": "client_triple", "queue_name": "jobs"}, number
     )
     return f"{handle.workflow_id}={handle.get_result()}"
+
+
+@DBOS.workflow(name="client_debounces")
+def debounces(*numbers: int) -> list[str]:
+    debouncer = Debouncer.create(triple, queue="jobs")
+    return [debouncer.debounce("key", 3600, each).workflow_id for each in numbers]
+
+
+@DBOS.dbos_class()
+class Shop:
+    @classmethod
+    @DBOS.workflow(name="client_method")
+    def method(cls) -> None: ...

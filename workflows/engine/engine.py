@@ -8,6 +8,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -236,7 +237,9 @@ class Query:
             except RuntimeError:
                 pass  # the loop is closed, and nobody waits any more
 
-        self._threads.submit(answer)
+        # In the caller's context: what is asked may depend on whose call it is.
+        context = copy_context()
+        self._threads.submit(lambda: context.run(answer))
         return await future
 
 

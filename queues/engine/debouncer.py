@@ -1,0 +1,263 @@
+"""Debouncing: of many calls in quick succession only the last one runs, once they cease.
+
+The calls share one DELAYED workflow by its deduplication id; each puts it off and replaces its
+arguments. When it is enqueued it gives up that id, and the next call starts another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from queues.engine.directory import Bounce, directory
+from queues.engine.queue import Queue
+from workflows.engine import checks
+from workflows.engine.context import IDENTITY, Identity, frame
+from workflows.engine.current import Outsider, awaited_within, engine, within
+from workflows.engine.enqueueing import EnqueueOptions, Order, enqueue_as, order
+from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
+from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from workflows.engine.managing import as_step
+from workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
+from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
+from workflows.engine.records import INTERNAL_QUEUE
+from workflows.engine.registry import Binding, registry
+from workflows.engine.starting import Naming
+
+STEP = "DBOS.debounce_delayed_workflow"
+# A call that finds neither a workflow to put off nor room for one of its own looks again.
+ATTEMPTS = 5
+
+
+class HasOutsider(Protocol):
+    @property
+    def outsider(self) -> Outsider: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call, with all that the surrounding blocks say of it."""
+
+    ordered: Order
+    timeout_s: float | None
+    key: str
+    period_s: float
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def deduplication_id(self) -> str:
+        return f"{self.ordered.naming.name}-{self.key}"
+
+
+class Debouncer:
+    """Debounces one workflow, by keys."""
+
+    def __init__(
+        self,
+        workflow_name: str,
+        *,
+        debounce_timeout_sec: float | None = None,
+        queue: Queue | str | None = None,
+        application_name: str | None = None,
+    ) -> None:
+        """`debounce_timeout_sec` after the first call it runs, however many follow."""
+        self._naming = Naming(name=checks.name("the name of a workflow", workflow_name))
+        self._timeout_s = _timeout(debounce_timeout_sec)
+        self._queue_name = _queue_name(queue) or INTERNAL_QUEUE
+        self._application = application_name
+
+    @classmethod
+    def create(
+        cls,
+        workflow: Callable[..., Any],
+        *,
+        debounce_timeout_sec: float | None = None,
+        queue: Queue | str | None = None,
+        application_name: str | None = None,
+    ) -> Debouncer:
+        """A debouncer of a decorated function. Raises TypeError for methods."""
+        target = registry.target(workflow)
+        if target.workflow.binding in (Binding.CLASS, Binding.INSTANCE):
+            raise TypeError(f"{target.workflow.name} is a method: only functions are debounced")
+        debouncer = cls(
+            target.workflow.name,
+            debounce_timeout_sec=debounce_timeout_sec,
+            queue=queue,
+            application_name=application_name,
+        )
+        debouncer._naming = Naming.of(target)
+        return debouncer
+
+    create_async = create
+
+    def debounce(
+        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
+    ) -> WorkflowHandle[Any]:
+        """Run the workflow with these arguments, unless another call comes within the period."""
+        call = self._call(debounce_key, debounce_period_sec, args, kwargs)
+        return WorkflowHandle(blocking(debounce)(call))
+
+    @mark_coroutine
+    def debounce_async(
+        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
+        """Do the same without blocking."""
+        call = self._call(debounce_key, debounce_period_sec, args, kwargs)
+        return _handle(awaitable(debounce)(call))
+
+    def _call(
+        self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _Call:
+        options = replace(_free(OPTIONS.get()), application_name=self._application)
+        ordered = Order(self._naming, self._queue_name, options, IDENTITY.get())
+        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+
+
+class DebouncerClient:
+    """The same through a client, by the names in its options."""
+
+    def __init__(
+        self,
+        client: HasOutsider,
+        workflow_options: EnqueueOptions,
+        *,
+        debounce_timeout_sec: float | None = None,
+        queue: Queue | str | None = None,
+        application_name: str | None = None,
+    ) -> None:
+        """Raises DBOSException for options that debouncing itself decides."""
+        self._client = client
+        self._options = _options(workflow_options, queue, application_name)
+        order(self._options)
+        self._timeout_s = _timeout(debounce_timeout_sec)
+
+    def debounce(
+        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
+    ) -> WorkflowHandle[Any]:
+        """Run the workflow with these arguments, unless another call comes within the period."""
+        with within(self._client.outsider):
+            call = self._call(debounce_key, debounce_period_sec, args, kwargs)
+            return WorkflowHandle(blocking(debounce)(call))
+
+    @mark_coroutine
+    def debounce_async(
+        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
+    ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
+        """Do the same without blocking."""
+        outsider = self._client.outsider
+        with within(outsider):
+            call = self._call(debounce_key, debounce_period_sec, args, kwargs)
+            begun = _handle(awaitable(debounce)(call))
+        return awaited_within(outsider, begun)
+
+    def _call(
+        self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> _Call:
+        ordered = order(self._options)
+        ordered = replace(
+            ordered,
+            options=_free(ordered.options),
+            identity=ordered.identity or Identity(),
+        )
+        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+
+
+def debounce(call: _Call) -> Program[str]:
+    """Put off the workflow of the key that waits, or let one wait; its id."""
+    bounced = as_step(engine(), STEP, lambda: _bounce(call))
+    return _debounced(call, bounced)
+
+
+def _debounced(call: _Call, bounced: Program[str | None]) -> Program[str]:
+    attempts = ATTEMPTS if frame() is None else 1
+    while True:
+        waiting = yield from bounced
+        if waiting is not None:
+            return waiting
+        attempts -= 1
+        try:
+            return (yield from enqueue_as(engine(), _fresh(call), call.args, call.kwargs))
+        except DBOSQueueDeduplicatedError:
+            if not attempts:
+                raise
+        bounced = as_step(engine(), STEP, lambda: _bounce(call))
+
+
+def _bounce(call: _Call) -> str | None:
+    ordered, codec, current = call.ordered, engine().codec, frame()
+    inherited = None if current is None else current.execution.serialization
+    name = codec.format_name(ordered.naming.serialization, inherited)
+    asked = Bounce(
+        workflow_name=ordered.naming.name,
+        queue_name=ordered.queue_name,
+        deduplication_id=call.deduplication_id(),
+        period_ms=int(call.period_s * 1000),
+        inputs=codec.encode_args(call.args, call.kwargs, name),
+        serialization=name,
+        application_name=ordered.options.application_name,
+    )
+    return directory.table.bounce(asked)
+
+
+def _fresh(call: _Call) -> Order:
+    options, timeout_s = call.ordered.options, call.timeout_s
+    delay_s = call.period_s if timeout_s is None else min(call.period_s, timeout_s)
+    return replace(
+        call.ordered,
+        options=replace(
+            options,
+            deduplication_id=call.deduplication_id(),
+            delay_s=delay_s,
+            is_debounced=True,
+            debounce_timeout_s=timeout_s,
+        ),
+    )
+
+
+def _free(options: StartOptions) -> StartOptions:
+    """The options of the fresh workflow. Raises DBOSException for what debouncing decides."""
+    chosen = options.chosen_id
+    given = {
+        "deduplication_id": options.deduplication_id is not None,
+        "delay_seconds": options.delay_s is not None,
+        "priority": options.priority != NO_OPTIONS.priority,
+        "queue_partition_key": options.partition_key is not None,
+        "duplication_policy": options.duplication_policy != NO_OPTIONS.duplication_policy,
+        "workflow_id_reuse_policy": chosen is not None and chosen.reuse_policy == "reject",
+    }
+    refused = [name for name, is_given in given.items() if is_given]
+    if refused:
+        raise DBOSException(f"{', '.join(refused)} cannot be given to a debounced workflow")
+    # A deadline of the workflow that calls is not the debounced one's.
+    return options if options.has_timeout else replace(options, has_timeout=True)
+
+
+def _options(
+    given: EnqueueOptions, queue: Queue | str | None, application_name: str | None
+) -> EnqueueOptions:
+    changes: Mapping[str, Any] = {
+        "queue_name": _queue_name(queue) or given.get("queue_name") or INTERNAL_QUEUE,
+        "application_name": application_name or given.get("application_name"),
+    }
+    _free(order({**given, **changes}).options)
+    return {**given, **changes}  # type: ignore[typeddict-item]  # names known to be options
+
+
+def _checked(call: _Call) -> _Call:
+    checks.text("a debounce key", call.key)
+    if checks.seconds("debounce_period_sec", call.period_s) < 0:
+        raise DBOSException(f"debounce_period_sec cannot be negative: {call.period_s}")
+    return call
+
+
+def _timeout(seconds: float | None) -> float | None:
+    return None if seconds is None else checks.seconds("debounce_timeout_sec", seconds)
+
+
+def _queue_name(queue: Queue | str | None) -> str | None:
+    return queue.name if isinstance(queue, Queue) else queue
+
+
+async def _handle(debounced: Coroutine[Any, Any, str]) -> WorkflowHandleAsync[Any]:
+    return WorkflowHandleAsync(await debounced)
