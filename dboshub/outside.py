@@ -35,7 +35,9 @@ class Outside:
         """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
         self._database = database
         database.reach(create=False)
-        inspect(database).verify()
+        state = inspect(database)
+        state.verify()
+        self._has_hub_tables = not state.missing_hub_tables
         self._engine = self._new_engine(codec, application)
         self._wakeups = self._new_wakeups(listens)
         self._wakeups.start()
@@ -85,6 +87,11 @@ class Outside:
         schedules = ScheduleStore(self._database, application=application)
         runs = Runs(schedules, clock, codec, application=application)
         return {
-            "queues": RegistryStore(self._database, clock, application=application),
+            "queues": RegistryStore(
+                self._database,
+                clock,
+                application=application,
+                has_hub_tables=self._has_hub_tables,
+            ),
             "schedules": Opened(schedules, runs, lambda: None),
         }

@@ -165,10 +165,11 @@ def update(session: Session, settings: QueueSettings, *, now: int) -> bool:
     return session.run(UPDATE, now=now, **settings.columns()) == 1
 
 
-def delete(session: Session, name: str) -> bool:
+def delete(session: Session, name: str, *, has_hub_tables: bool = True) -> bool:
     """Delete the queue. What is enqueued waits until it is registered again."""
-    session.run(FORGET_PAUSE, name=name)
-    session.run(FORGET_DECLARATION, name=name)
+    if has_hub_tables:
+        session.run(FORGET_PAUSE, name=name)
+        session.run(FORGET_DECLARATION, name=name)
     return session.run(DELETE, name=name) == 1
 
 

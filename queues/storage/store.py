@@ -85,8 +85,10 @@ class RegistryStore:
         *,
         application: str | None = None,
         version: str | None = None,
+        has_hub_tables: bool = True,
     ) -> None:
         """Without an application it sees, and may change, the queues of all."""
+        self._has_hub_tables = has_hub_tables
         self._database = database
         self._clock = clock
         self._registrar = registry.Registrar(application, version)
@@ -126,7 +128,7 @@ class RegistryStore:
 
     def delete(self, name: str) -> None:
         with self._database.writing() as session:
-            registry.delete(session, name)
+            registry.delete(session, name, has_hub_tables=self._has_hub_tables)
 
     def bounce(self, asked: Bounce) -> str | None:
         application = asked.application_name or self._registrar.application
