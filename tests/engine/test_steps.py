@@ -9,6 +9,7 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowID
 from tests.engine.calls import Calls
+from workflows.engine import current
 from workflows.engine.errors import DBOSMaxStepRetriesExceeded, DBOSStepTimeoutError
 
 calls = Calls()
@@ -203,3 +204,23 @@ def test_what_cannot_be_recorded_fails_the_step_and_not_the_process(dbos: type[D
     with pytest.raises((AttributeError, TypeError)):
         hands_out_a_lambda()
     assert doubles(1) == [0]
+
+
+class Asked:
+    """Passes calls on to the store, and keeps their names."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.names.add(name)
+        return getattr(self._store, name)
+
+
+def test_a_fresh_run_asks_the_database_nothing_between_its_steps(dbos: type[DBOS]) -> None:
+    engine = current.engine()
+    engine.store = asked = Asked(engine.store)
+    assert doubles(20) == [2 * number for number in range(20)]
+    # What asks who owns a row is the shared check of all runs, on a thread of its own.
+    assert asked.names <= {"owners"}

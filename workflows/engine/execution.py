@@ -148,6 +148,8 @@ class Execution:
 
     def recorded(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         """The checkpoint of a step, if it was taken before; a fresh run looks nothing up."""
+        if not self.has_history:
+            return None
         found = yield from self.peek(step_id)
         if found is None:
             return None
