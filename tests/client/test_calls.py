@@ -9,7 +9,9 @@ import pytest
 from dboshub import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
 from tests.client import program
 from tests.client.conftest import MakeClient
+from tests.support.eventually import eventually
 from tests.support.launched import engine_threads
+from tests.support.postgres import Server
 from workflows.engine.errors import (
     DatabaseUrlError,
     DBOSConflictingWorkflowError,
@@ -19,6 +21,9 @@ from workflows.engine.errors import (
     DBOSStreamTimeoutError,
     DBOSWorkflowIDInUseError,
 )
+from workflows.storage.database import open_database
+from workflows.storage.schema.migrate import migrate
+from workflows.storage.sql import Statement
 
 TRIPLE: EnqueueOptions = {"workflow_name": "client_triple", "queue_name": "jobs"}
 
@@ -212,6 +217,23 @@ def test_destroying_leaves_no_thread_and_no_way_back(
     assert engine_threads() == []
     with pytest.raises(DBOSException, match="destroyed"):
         alone.list_workflows()
+
+
+def test_destroying_closes_every_connection(postgres_server: Server) -> None:
+    with postgres_server.fresh_database() as url:
+        database = open_database(url)
+        migrate(database)
+        client = DBOSClient(system_database_url=url, use_listen_notify=True)
+        client.enqueue(options(workflow_id="chosen"), 1)
+        client.send("chosen", "hello")
+        client.destroy()
+        with database.reading() as session:
+            others = Statement(
+                "SELECT COUNT(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            eventually(lambda: session.one(others) == (0,), timeout=5)
+        database.close()
 
 
 def test_waiting_ends_when_the_client_is_destroyed(alone: DBOSClient) -> None:
