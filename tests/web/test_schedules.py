@@ -247,6 +247,16 @@ def test_there_is_a_page_for_having_none_and_for_finding_none(viewer: Client) ->
     assert "No such schedule" in missing.content.decode()
 
 
+def test_a_database_that_does_not_answer_is_said_to_be_so(viewer: Client) -> None:
+    add()
+    table = Schedule._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} RENAME TO gone")
+    response = viewer.get(reverse("schedules:list"))
+    assert response.status_code == 503
+    assert "The database did not answer" in response.content.decode()
+
+
 def test_many_schedules_come_in_pages_at_a_bounded_cost(viewer: Client) -> None:
     for number in range(60):
         add(f"s{number:02}")
