@@ -14,6 +14,7 @@ from schedules import actions
 from schedules.converters import detail_url
 from schedules.engine.cron import aware, zone
 from schedules.engine.records import Schedule
+from schedules.rendering import cut
 from workflows.audit import Actor
 from workflows.engine.errors import DBOSException
 from workflows.forms import LONGEST, Done
@@ -108,7 +109,7 @@ class BackfillForm(ScheduleForm):
 
     def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
         super().__init__(schedule, *args, **kwargs)
-        zone_name = schedule.cron_timezone or "UTC"
+        zone_name = cut(schedule.cron_timezone or "UTC")
         for name in self.SPAN:
             field = self.fields[name]
             field.label = f"{field.label} ({zone_name})"

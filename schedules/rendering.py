@@ -19,6 +19,7 @@ from workflows.engine.errors import DBOSException
 from workflows.selectors.rows import WorkflowRow
 
 NEXT = 5
+LONGEST = 300  # characters
 FORESIGHT = timedelta(days=14)
 # A worker may be that late before a tick counts as missed.
 GRACE = timedelta(seconds=90)
@@ -93,8 +94,9 @@ def show(row: Schedule, now: datetime) -> Shown:
     try:
         calendar = _calendar(row.schedule, row.cron_timezone)
     except (DBOSException, ValueError, OverflowError) as error:
-        said = getattr(error, "message", str(error))
-        return Shown(row, row.schedule, f"It never runs: {said}.", zone, [], [], [], fired_ms)
+        said = cut(getattr(error, "message", str(error)))
+        words = cut(row.schedule)
+        return Shown(row, words, f"It never runs: {said}.", cut(zone), [], [], [], fired_ms)
     past, coming = calendar.at(now)
     changes = []
     if zone != "UTC" and coming:
@@ -141,6 +143,11 @@ def in_words(expression: str) -> str:
     except Exception:
         # The library raises whatever it stumbles over, and a page needs no description.
         return expression
+
+
+def cut(text: str) -> str:
+    """A foreign row may hold megabytes where words are expected."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def last_fired(row: Schedule) -> datetime | None:
