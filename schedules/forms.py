@@ -161,7 +161,7 @@ class BackfillForm(ScheduleForm):
             return aware(given)
         except DBOSException as error:
             raise forms.ValidationError(
-                f"The schedule has no time zone: {error.message}."
+                f"The schedule has no time zone: {cut(error.message)}."
             ) from error
         except (ValueError, OverflowError) as error:
             raise forms.ValidationError("Write a time such as 2026-11-25T09:00.") from error
