@@ -30,6 +30,7 @@ export class StateLine {
     this.button.type = "button";
     this.button.id = "live-pause";
     this.button.className = "button button--quiet";
+    this.button.textContent = "Pause";
     this.button.onclick = this.onPress;
     this.place.after(this.button);
   }
