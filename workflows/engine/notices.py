@@ -45,6 +45,7 @@ class Notices:
         self._lock = threading.Lock()
         self._pending: dict[Notice, None] = {}
         self._there = threading.Event()
+        self.are_sent = False  # nothing is kept for a sender that is not there
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
@@ -59,9 +60,10 @@ class Notices:
         notices = list(notices)
         for channel, payload in notices:
             self._tell(channel, payload, is_local=True)
-        with self._lock:
-            self._pending.update(dict.fromkeys(notices))
-        self._there.set()
+        if self.are_sent:
+            with self._lock:
+                self._pending.update(dict.fromkeys(notices))
+            self._there.set()
 
     def receive(self, channel: str, payload: str) -> None:
         """Hear a notice from another process, or one's own come back."""

@@ -68,6 +68,7 @@ class Wakeups:
         waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
         waits.poller("event_set", lambda _, keys: store.events_among(keys))
         waits.poller("stream_at", lambda _, keys: store.streams_among(keys))
+        self._engine.notices.are_sent = self._line is not None
         for thread in self._threads:
             thread.start()
 
