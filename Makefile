@@ -33,7 +33,7 @@ crash: dev ## Kill the engine at every storage call, and real workers with kill 
 	$(PYTHON) -m pytest tests/crash $(ARGS)
 
 interop: dev ## Share one database with the dbos library, in both directions
-	$(PYTHON) -m pytest tests/glue tests/queues/test_foreign.py $(ARGS)
+	$(PYTHON) -m pytest tests/interop tests/glue tests/queues/test_foreign.py $(ARGS)
 
 bench: dev ## Compare steps per second and queue latency with the dbos library
 	$(PYTHON) -m bench.steps $(ARGS)

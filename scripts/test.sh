@@ -1,6 +1,6 @@
 #!/bin/sh
-# Run every test but the long crash tests (make crash): with Django on SQLite, where the engine's
-# run on both databases, then those that touch Django's database once more on PostgreSQL. Browser
+# Run every test but the long ones of make crash and make interop: with Django on SQLite, where the
+# engine's run on both databases, then those that touch Django's database once more on PostgreSQL. Browser
 # tests come last, each on both databases, in processes of their own: the driver leaves an event
 # loop running in the main thread.
 # Arguments go to pytest.
@@ -26,8 +26,8 @@ run() {
     [ $code = 0 ] || { [ $code = 5 ] && [ $# -gt 0 ]; } || failed=1
 }
 
-run sqlite "not browser and not crash" "$@"
-run postgres "django and not browser and not crash" "$@"
+run sqlite "not browser and not crash and not interop" "$@"
+run postgres "django and not browser and not crash and not interop" "$@"
 
 if [ $has_browser = 1 ]; then
     run sqlite "browser and not crash" "$@"

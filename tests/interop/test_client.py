@@ -12,6 +12,8 @@ from dbos import DBOSClient, PortableWorkflowError, WorkflowSerializationFormat
 from tests.interop.conftest import Run
 from tests.interop.executors import OURS, Executor, library_url
 
+pytestmark = pytest.mark.interop
+
 Ask = Callable[..., list[tuple[Any, ...]]]
 INPUT = "SELECT inputs FROM {workflow_input} WHERE workflow_uuid = :id"
 

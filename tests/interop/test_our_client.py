@@ -11,6 +11,8 @@ from dboshub import DBOSClient, DebouncerClient, WorkflowSerializationFormat
 from tests.interop.conftest import Run
 from tests.interop.executors import THEIRS, Executor
 
+pytestmark = pytest.mark.interop
+
 TRIPLE: Any = {"workflow_name": "triple", "queue_name": "shared"}
 
 

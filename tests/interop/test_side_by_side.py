@@ -12,6 +12,8 @@ from tests.interop.conftest import Run
 from tests.interop.executors import OURS, THEIRS, Executor, library_url
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.interop
+
 OWNERS = """
     SELECT DISTINCT application_name, executor_id
     FROM {workflow_status}

@@ -16,6 +16,8 @@ from tests.interop.conftest import Run
 from tests.interop.executors import OURS, ROOT, THEIRS, Executor
 from tests.support.eventually import eventually
 
+pytestmark = pytest.mark.interop
+
 STEPS = """
     SELECT function_id, function_name, completed_at_epoch_ms
     FROM {operation_outputs}
