@@ -93,9 +93,7 @@ def _ended(row: WorkflowRow, last: Sequence[StepRow]) -> Reason:
 
 def _delayed(row: WorkflowRow) -> Reason:
     queue = f" on the queue {row.queue_name}" if row.queue_name else ""
-    return Reason(
-        f"Delayed; it is enqueued{queue}", until=row.delay_until_epoch_ms, is_wait=True
-    )
+    return Reason(f"Delayed; it is enqueued{queue}", until=row.delay_until_epoch_ms, is_wait=True)
 
 
 def _enqueued(session: Session, row: WorkflowRow, now: int) -> Reason:
