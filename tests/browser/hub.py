@@ -41,6 +41,11 @@ class HubProcess:
         given = {"DBOSHUB_ADMIN_NAME": name, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
         self._manage("ensure_admin", **given)
 
+    def add_user(self, name: str) -> None:
+        """Make somebody who may do nothing."""
+        made = "from django.contrib.auth.models import User as U; U.objects.create_user"
+        self._manage("shell", "--verbosity=0", "-c", f"{made}({name!r}, password={PASSWORD!r})")
+
     def start(self) -> None:
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
         with self.log.open("ab") as log:
