@@ -14,6 +14,7 @@ from django.utils import timezone
 from dboshub.middleware import ForwardedAddress
 from dboshub.models import LoginAttempt
 from tests.support.runs import add_workflow
+from tests.web.test_doors import ALL
 from workflows.connection import atomic
 from workflows.models import AuditEvent
 
@@ -143,3 +144,15 @@ def test_the_door_leads_to_no_other_place(client: Client, leads: str) -> None:
 def test_the_door_needs_a_token(make_user: Callable[..., Any]) -> None:
     strict = Client(enforce_csrf_checks=True)
     assert enter(strict, password=PASSWORD).status_code == 403
+
+
+def test_no_address_takes_a_form_without_its_token(make_user: Callable[..., Any]) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(make_user("root", is_staff=True, is_superuser=True))
+    refused = 0
+    for address in ALL:
+        answer = strict.post(f"/{address}", {"reason": "forged"})
+        assert answer.status_code in (403, 404, 405) or "/login/" in answer.get("Location", "")
+        refused += answer.status_code == 403
+    assert refused > 40
+    assert not AuditEvent.objects.exists()
