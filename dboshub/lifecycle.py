@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from dboshub.wiring import (
@@ -160,12 +161,10 @@ class Runtime:
         return {each.workflow_id for each in self.engine.executions}
 
     def activity(self) -> str:
-        """What each workflow here waits for, for people who ask what is stuck."""
-        entries = [
-            {"workflow": each.workflow_id, "step": each.counter, "waiting": each.waiting_for}
-            for each in self.engine.executions[:MOST_ACTIVITIES]
-        ]
-        return json.dumps(entries)
+        """What each workflow here does or waits for, for people who ask what is stuck."""
+        running = ((each.workflow_id, each.doing.latest) for each in self.engine.executions)
+        told = (doing.as_json(workflow_id) for workflow_id, doing in running if doing is not None)
+        return json.dumps([*islice(told, MOST_ACTIVITIES)])
 
     def functions(self) -> str:
         names = self.engine.registry.workflows

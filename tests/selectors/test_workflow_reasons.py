@@ -78,24 +78,41 @@ def test_a_child_that_is_not_done_is_named_as_what_it_may_wait_for(session: Sess
 
 
 @pytest.mark.parametrize(
-    ("waiting", "text"),
+    ("said", "text"),
     [
-        ("message paid", "Waiting for message paid"),
-        ("sleep", "Sleeping"),
-        (None, "Running step 2."),
+        ({"kind": "step", "name": "charge"}, "Running step 2 (charge)."),
+        ({"kind": "retry", "name": "charge"}, "Waiting to try step 2 (charge) again"),
+        ({"kind": "sleep"}, "Sleeping"),
+        ({"kind": "message"}, "Waiting for a message"),
+        ({"kind": "message", "name": "paid"}, "Waiting for a message on the topic paid"),
+        ({"kind": "event", "name": "paid", "of": "w-9"}, "Waiting for the event paid of w-9"),
+        ({"kind": "stream", "name": "log", "of": "w-9"}, "Waiting for the stream log of w-9"),
+        ({"kind": "result", "of": "w-9"}, "Waiting for the result of w-9"),
+        ({"kind": "first", "name": "3"}, "Waiting for the first of 3 workflows"),
     ],
 )
 def test_what_its_executor_says_comes_before_inference(
-    session: Session, waiting: str | None, text: str
+    session: Session, said: dict[str, Any], text: str
 ) -> None:
     add_workflow(session, "w", "PENDING", owner_xid=f"hub:{'a' * 32}:9")
     add_step(session, "w", 1, "charge")
-    said = [{"workflow": "w", "step": 2, "waiting": waiting}]
-    add_executor(session, activity=json.dumps(said))
-    assert (why(session).text, why(session).is_said) == (text, True)
+    told = {"workflow": "w", "step": 2, "since": NOW - 7, "until": NOW + 9} | said
+    add_executor(session, activity=json.dumps([told]))
+    found = why(session)
+    assert (found.text, found.is_said, found.is_wait) == (text, True, said["kind"] != "step")
+    assert (found.since, found.until) == (NOW - 7, NOW + 9)
 
 
-@pytest.mark.parametrize("activity", ["no json", "7", '{"w": 1}', '[{"workflow": "w"}]', "[1]"])
+@pytest.mark.parametrize(
+    "activity",
+    [
+        *("no json", "7", '{"w": 1}', '[{"workflow": "w"}]', "[1]"),
+        '[{"workflow": "w", "kind": "dream", "step": 1}]',
+        '[{"workflow": "w", "kind": "sleep", "step": "1"}]',
+        '[{"workflow": "w", "kind": "sleep", "step": 1, "until": "soon"}]',
+        '[{"workflow": "w", "kind": "event", "step": 1, "name": ["paid"]}]',
+    ],
+)
 def test_what_an_executor_says_in_other_words_is_left_aside(
     session: Session, activity: str
 ) -> None:
@@ -104,11 +121,33 @@ def test_what_an_executor_says_in_other_words_is_left_aside(
     assert why(session).text == "Running; no step is recorded yet."
 
 
-def test_what_was_said_before_the_last_step_is_stale(session: Session) -> None:
+@pytest.mark.parametrize(
+    ("kind", "step", "rows"),
+    [
+        ("sleep", 4, {5: "charge"}),
+        ("step", 5, {5: "charge"}),
+        ("result", 5, {5: "DBOS.getResult"}),
+        ("message", 5, {4: "DBOS.recv", 5: "DBOS.sleep"}),
+        ("event", 5, {4: "DBOS.getEvent", 5: "DBOS.sleep"}),
+    ],
+)
+def test_what_was_said_before_the_last_step_is_stale(
+    session: Session, kind: str, step: int, rows: dict[int, str]
+) -> None:
     add_workflow(session, "w", "PENDING", owner_xid=f"hub:{'a' * 32}:9")
-    add_step(session, "w", 5, "charge")
-    add_executor(session, activity=json.dumps([{"workflow": "w", "step": 4, "waiting": "sleep"}]))
-    assert why(session).text == "Running, after step 5 (charge)."
+    for number, name in rows.items():
+        add_step(session, "w", number, name)
+    add_executor(session, activity=json.dumps([{"workflow": "w", "step": step, "kind": kind}]))
+    assert not why(session).is_said
+
+
+@pytest.mark.parametrize(("kind", "step"), [("sleep", 5), ("message", 5), ("retry", 6)])
+def test_what_was_said_since_the_last_step_holds(session: Session, kind: str, step: int) -> None:
+    add_workflow(session, "w", "PENDING", owner_xid=f"hub:{'a' * 32}:9")
+    add_step(session, "w", 3, "charge")
+    add_step(session, "w", 5, "DBOS.sleep", 200, 51_000)
+    add_executor(session, activity=json.dumps([{"workflow": "w", "step": step, "kind": kind}]))
+    assert why(session).is_said
 
 
 def test_a_silent_executor_is_trouble(session: Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workflows.engine.doing import Doing
 from workflows.engine.engine import Engine
 from workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
@@ -40,7 +41,7 @@ def _wait(
     engine: Engine, waiter: Waiter, execution: Execution | None, workflow_id: str
 ) -> Program[None]:
     if execution is not None:
-        yield from execution.wait(waiter, None, f"result of {workflow_id}")
+        yield from execution.wait(waiter, None, Doing("result", of=workflow_id))
         return
     yield engine.pause(waiter, None)
 

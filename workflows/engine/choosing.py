@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from workflows.engine.context import frame
+from workflows.engine.doing import Doing
 from workflows.engine.engine import Engine
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Call, Program, drive
@@ -56,7 +57,7 @@ def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) ->
                 if workflow_id in ended:
                     return workflow_id
             if execution is not None:
-                yield from execution.wait(waiter, None, f"the first of {len(ids)} workflows")
+                yield from execution.wait(waiter, None, Doing("first", str(len(ids))))
             else:
                 yield engine.pause(waiter, None)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from workflows.engine import checks
 from workflows.engine.context import frame
+from workflows.engine.doing import Doing
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException
 from workflows.engine.execution import Execution
@@ -133,7 +134,7 @@ def _await_event_text(
             if found is not None or is_late:
                 return found
             if execution is not None:
-                yield from execution.wait(waiter, until, f"event {key} of {workflow_id}")
+                yield from execution.wait(waiter, until, Doing("event", key, workflow_id))
             else:
                 yield engine.pause(waiter, until)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from workflows.engine.doing import Activities, Doing
 from workflows.engine.errors import (
     DBOSStepNondeterminismError,
     DBOSUnexpectedStepError,
@@ -37,6 +38,7 @@ class Execution:
         "_stopped_by",
         "counter",
         "deadline_ms",
+        "doing",
         "engine",
         "has_history",
         "holds_slot",
@@ -45,7 +47,6 @@ class Execution:
         "queue_name",
         "run",
         "serialization",
-        "waiting_for",
         "workflow_id",
     )
 
@@ -61,7 +62,7 @@ class Execution:
         self.counter = 0
         self.proved_at = engine.clock.monotonic()
         self.holds_slot = False
-        self.waiting_for: str | None = None
+        self.doing = Activities()
         self._history: dict[int, Checkpoint] = {}
         self._loaded_to: float = 0
         self._stopped_by: Callable[[], BaseException] | None = None
@@ -277,14 +278,14 @@ class Execution:
 
     # -- waiting ---------------------------------------------------------------------------
 
-    def pause(self, milliseconds: int) -> Program[None]:
+    def pause(self, milliseconds: int, what: Doing) -> Program[None]:
         """Wait for a while; ends at once, by raising, if the run must stop."""
         until = self.engine.clock.now_ms() + milliseconds
         with self.engine.waits.register(self.wake_key) as waiter:
-            while (yield from self.wait(waiter, until, "retry")):
+            while (yield from self.wait(waiter, until, what)):
                 continue
 
-    def wait(self, waiter: Waiter, until_ms: int | None, what: str) -> Program[bool]:
+    def wait(self, waiter: Waiter, until_ms: int | None, what: Doing) -> Program[bool]:
         """Wait without holding anything; False when `until_ms` (engine time) has passed."""
         self.check()
         engine = self.engine
@@ -292,9 +293,8 @@ class Execution:
         deadline = None
         if limits:
             deadline = engine.clock.monotonic() + (min(limits) - engine.clock.now_ms()) / 1000
-        self.waiting_for = what
-        with engine.slots.given_back(self):
+        doing = what.waited_for(self.counter, since=engine.clock.now_ms(), until=until_ms)
+        with engine.slots.given_back(self), self.doing.during(doing):
             woken: bool = yield engine.waiting(waiter, deadline)
-        self.waiting_for = None
         yield from self.proceed()
         return woken or until_ms is None or engine.clock.now_ms() < until_ms

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflows.engine.context import Frame, FramedCall, StepStatus
+from workflows.engine.doing import Doing
 from workflows.engine.errors import DBOSWorkflowConflictIDError
 from workflows.engine.execution import Execution
 from workflows.engine.ports import Transactor
@@ -64,6 +65,7 @@ def transaction(
         value = FramedCall(frame, function, args, kwargs, is_tidy=False).block().unwrap()
         return execution.value_write(step_id, name, value, started_at=started_at)
 
+    doing = Doing("step", name, step=step_id, since=started_at)
     pause_ms = FIRST_PAUSE_MS
     while True:
         # Also after a lost reply to COMMIT: what was recorded has happened.
@@ -72,7 +74,8 @@ def transaction(
             execution.check()
             return execution.replay(checkpoint)
         yield from execution.proceed()
-        outcome: Outcome = yield InTransaction(execution, transactor, body)
+        with execution.doing.during(doing):
+            outcome: Outcome = yield InTransaction(execution, transactor, body)
         if outcome.error is None:
             answer, value = outcome.value
             if answer.verdict is not Verdict.DONE:
@@ -82,7 +85,7 @@ def transaction(
             return value
         if not transactor.is_passing(outcome.error):
             break
-        yield from execution.pause(pause_ms)
+        yield from execution.pause(pause_ms, Doing("retry", name, step=step_id))
         execution.look_again(step_id)
         pause_ms = min(int(pause_ms * 1.5) + 1, LONGEST_PAUSE_MS)
     error = outcome.error

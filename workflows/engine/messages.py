@@ -6,6 +6,7 @@ from typing import Any
 
 from workflows.engine import checks
 from workflows.engine.context import workflow_frame
+from workflows.engine.doing import Doing
 from workflows.engine.execution import Execution
 from workflows.engine.notices import NULL_TOPIC, message_key
 from workflows.engine.programs import Program
@@ -54,4 +55,4 @@ def _recv(
                 return codec.decode(text, serialization)
             if is_late:
                 return None
-            yield from execution.wait(waiter, until, f"message {topic or ''}".strip())
+            yield from execution.wait(waiter, until, Doing("message", topic or ""))

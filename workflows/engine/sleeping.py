@@ -6,6 +6,7 @@ import json
 
 from workflows.engine import checks
 from workflows.engine.context import workflow_frame
+from workflows.engine.doing import Doing
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Program
 from workflows.engine.serialization import PORTABLE
@@ -26,7 +27,7 @@ def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
     wake_ms = yield from deadline(execution, step_id, seconds)
     with execution.engine.waits.register(execution.wake_key) as waiter:
         while execution.engine.clock.now_ms() < wake_ms:
-            yield from execution.wait(waiter, wake_ms, "sleep")
+            yield from execution.wait(waiter, wake_ms, Doing("sleep"))
 
 
 def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from workflows.engine.context import Frame, FramedCall, StepStatus
+from workflows.engine.doing import Doing
 from workflows.engine.errors import (
     DBOSException,
     DBOSMaxStepRetriesExceeded,
@@ -78,7 +79,9 @@ def step(
         return execution.replay(checkpoint)
     yield from execution.proceed()
     started_at = execution.engine.clock.now_ms()
-    outcome = yield from _attempts(execution, policy, step_id, function, args, kwargs)
+    doing = Doing("step", policy.name, step=step_id, since=started_at)
+    with execution.doing.during(doing):
+        outcome = yield from _attempts(execution, policy, step_id, function, args, kwargs)
     if outcome.error is None:
         try:
             write, value = execution.value_write(
@@ -121,7 +124,7 @@ def _attempts(
         pause = 0.0 if is_last else policy.pause_after(attempt)
         yield from _note_failure(execution, step_id, attempt, outcome.error, pause, is_last)
         if not is_last:
-            yield from execution.pause(int(pause * 1000))
+            yield from execution.pause(int(pause * 1000), Doing("retry", policy.name, step=step_id))
     return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, errors))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from workflows.engine import checks
 from workflows.engine.context import frame
+from workflows.engine.doing import Doing
 from workflows.engine.engine import Engine
 from workflows.engine.errors import (
     DBOSException,
@@ -197,7 +198,7 @@ class Reader:
                         f"offset {self._offset} within {self._timeout_s:g} s"
                     )
                 if self._execution is not None:
-                    what = f"stream {self._key} of {self._workflow_id}"
+                    what = Doing("stream", self._key, self._workflow_id)
                     yield from self._execution.wait(waiter, until, what)
                 else:
                     yield engine.pause(waiter, until)

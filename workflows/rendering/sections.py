@@ -189,11 +189,19 @@ def _edge(
 ) -> Edge | None:
     """What a running workflow does now, unless the last line of the chart shows it already."""
     why: Reason = reason(session, found, known[:-3:-1], now=now)
-    if why.is_trouble or (why.is_wait and why.until is not None):
+    if why.is_trouble or _is_timed(why, known):
         return None
     since = why.since or found.began_at or found.created_at
     label = why.text if why.is_said else "nothing recorded since"
     return Edge(label, min(since, now), why.is_wait or not why.is_said)
+
+
+def _is_timed(why: Reason, known: tuple[steps.StepRow, ...]) -> bool:
+    """Whether the last recorded row is the end of this very wait."""
+    if not why.is_wait or why.until is None or not known or known[-1].name != steps.SLEEP:
+        return False
+    # The row's time has passed through seconds in a float.
+    return abs(why.until - (known[-1].completed_at or 0)) <= 1
 
 
 def _notes(

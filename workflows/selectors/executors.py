@@ -33,10 +33,14 @@ LIVE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What one executor said at its last beat: the step reached, and what it waits for there."""
+    """What one executor said at its last beat of a workflow: the fields of an engine's `Doing`."""
 
+    kind: str
     step: int
-    waiting: str | None
+    name: str
+    of: str
+    since: int | None
+    until: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,7 @@ class Executor:
         """What it says of one workflow; None if nothing, or in words of another release."""
         for each in self.activity if isinstance(self.activity, list) else ():
             if isinstance(each, dict) and each.get("workflow") == workflow_id:
-                step, waiting = each.get("step"), each.get("waiting")
-                if isinstance(step, int) and (waiting is None or isinstance(waiting, str)):
-                    return Activity(step, waiting)
+                return _activity(each)
         return None
 
 
@@ -107,6 +109,17 @@ def _executor(row: tuple[Any, ...], now: int) -> Executor:
         functions=_names(functions),
         activity=activity,
     )
+
+
+def _activity(said: dict[str, Any]) -> Activity | None:
+    kind, step = said.get("kind"), said.get("step")
+    name, of = said.get("name", ""), said.get("of", "")
+    times = since, until = said.get("since"), said.get("until")
+    if not (isinstance(kind, str) and isinstance(name, str) and isinstance(of, str)):
+        return None
+    if not (isinstance(step, int) and all(isinstance(each, int | None) for each in times)):
+        return None
+    return Activity(kind, step, name, of, since, until)
 
 
 def _json(text: str | None) -> Any:

@@ -18,13 +18,6 @@ from workflows.selectors.steps import GET_EVENT, RECV, SLEEP, StepRow
 from workflows.statuses import look
 from workflows.storage.sql import Session, Statement
 
-# What an executor waits for in one word; the rest is said as it is ("event paid of order-7").
-WAITS = {
-    "sleep": "Sleeping",
-    "message": "Waiting for a message",
-    "retry": "Waiting to try a failed step again",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -177,20 +170,42 @@ def _holder(found: list[Executor], owner: str | None) -> Executor | None:
 
 def _said(said: Activity | None, last: Sequence[StepRow]) -> Reason | None:
     """What its executor says, unless more was recorded since it said so."""
-    recorded = last[0].function_id if last else 0
-    # The timeout of a wait is recorded ahead of the wait's own step.
-    is_timed = bool(last) and last[0].name == SLEEP
-    if said is None or said.step < recorded:
+    text = "" if said is None or _is_over(said, last) else _words(said)
+    if said is None or not text:
         return None
-    since = last[0].completed_at if last and not is_timed else None
-    if said.waiting is None:
-        if said.step == recorded:
-            return None
-        return Reason(f"Running step {said.step}.", since=since, is_said=True)
-    until = last[0].completed_at if is_timed else None
-    since = last[0].started_at if is_timed else since
-    text = WAITS.get(said.waiting, f"Waiting for {said.waiting}")
-    return Reason(text, until=until, is_wait=True, since=since, is_said=True)
+    is_wait = said.kind != "step"
+    return Reason(text, until=said.until, is_wait=is_wait, since=said.since, is_said=True)
+
+
+def _is_over(said: Activity, last: Sequence[StepRow]) -> bool:
+    """Whether the tables hold the end of it already."""
+    recorded = last[0].function_id if last else 0
+    if said.step != recorded:
+        return said.step < recorded
+    # A sleep is recorded ahead, and so is the timeout of a wait: behind the wait's own step.
+    waited = last[1:2] and last[1].name in (RECV, GET_EVENT)
+    is_timeout_of_past = waited and last[1].function_id == recorded - 1
+    return bool(last) and (last[0].name != SLEEP or bool(is_timeout_of_past))
+
+
+def _words(said: Activity) -> str:
+    """Nothing for a kind this release does not know."""
+    match said.kind:
+        case "step":
+            return f"Running step {said.step} ({said.name})."
+        case "retry":
+            return f"Waiting to try step {said.step} ({said.name}) again"
+        case "sleep":
+            return "Sleeping"
+        case "message":
+            return f"Waiting for a message{f' on the topic {said.name}' if said.name else ''}"
+        case "event" | "stream":
+            return f"Waiting for the {said.kind} {said.name} of {said.of}"
+        case "result":
+            return f"Waiting for the result of {said.of}"
+        case "first":
+            return f"Waiting for the first of {said.name} workflows"
+    return ""
 
 
 def _inferred(session: Session, last: Sequence[StepRow], now: int) -> Reason:
