@@ -26,26 +26,33 @@ HAS_PAUSES = Statement(
     " WHERE type = 'table' AND name = 'dboshub_queue_pause'",
 )
 PAUSE = Statement("SELECT reason FROM {dboshub_queue_pause} WHERE queue_name = :queue")
+# A whole number, or no index serves the comparison; whatever period a row holds, no overflow.
+RATE_SINCE = """
+    CASE WHEN ABS(queue.rate_limit_period_sec) < 1e9
+        THEN CAST(:now - queue.rate_limit_period_sec * 1000 AS bigint)
+        WHEN queue.rate_limit_period_sec IS NOT NULL THEN 0
+    END
+"""
 LIMITS = Statement(
-    """
+    f"""
     SELECT queue.concurrency, queue.rate_limit_max, queue.rate_limit_period_sec, (
         SELECT COUNT(*) FROM (
             SELECT 1 AS one
-            FROM {workflow_status}
+            FROM {{workflow_status}}
             WHERE queue_name = :queue AND status = 'PENDING'
             LIMIT :most
         ) AS running
     ), (
         SELECT COUNT(*) FROM (
             SELECT 1 AS one
-            FROM {workflow_status}
+            FROM {{workflow_status}}
             WHERE queue_name = :queue
                 AND rate_limited = TRUE
-                AND started_at_epoch_ms > :now - queue.rate_limit_period_sec * 1000
+                AND started_at_epoch_ms > {RATE_SINCE}
             LIMIT :most
         ) AS started
     )
-    FROM {queues} AS queue
+    FROM {{queues}} AS queue
     WHERE queue.name = :queue
     """
 )

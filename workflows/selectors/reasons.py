@@ -91,6 +91,12 @@ def _delayed(row: WorkflowRow) -> Reason:
 
 def _enqueued(session: Session, row: WorkflowRow, now: int) -> Reason:
     state = queue_state(session, row, now)
+    found = executors(session, now) if state.paused_reason is None else None
+    return waiting(row, state, found)
+
+
+def waiting(row: WorkflowRow, state: QueueState, found: list[Executor] | None) -> Reason:
+    """Why an enqueued workflow has not started, from what was read of its queue and executors."""
     if state.paused_reason is not None:
         because = f": {state.paused_reason}" if state.paused_reason else "."
         return Reason(
@@ -98,8 +104,7 @@ def _enqueued(session: Session, row: WorkflowRow, now: int) -> Reason:
             advice="It starts when the queue is resumed.",
             is_trouble=True,
         )
-    missing = _no_executor(executors(session, now), row)
-    return missing or _in_line(row, state)
+    return _no_executor(found, row) or _in_line(row, state)
 
 
 def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | None:
