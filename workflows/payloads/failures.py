@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from workflows.payloads.inline import cut, inline, listed
+from collections.abc import Iterator
+
+from workflows.payloads.inline import cut, inline, listed, pieces
 from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 MAX_MESSAGE = 400
@@ -15,6 +17,10 @@ def message(name: str, args: tuple[Node, ...]) -> str:
     """What ``str`` would say of the exception, had it no method of its own."""
     if not args:
         return ""
+    if name.rpartition(".")[2] == "DBOSMaxStepRetriesExceeded":
+        match args:
+            case Scalar(text=step), Scalar(text=attempts), Sequence(items=errors):
+                return cut(_exhausted(step, attempts, errors), MAX_MESSAGE)
     first = args[0]
     if len(args) == 1 and name != "builtins.KeyError":
         return first.text if isinstance(first, Scalar) else inline(first, MAX_MESSAGE)
@@ -23,6 +29,13 @@ def message(name: str, args: tuple[Node, ...]) -> str:
         case Scalar(kind="int", text=number), Scalar(text=text) if name.startswith("builtins."):
             return f"[Errno {number[:MAX_MESSAGE]}] {text[:MAX_MESSAGE]}"
     return cut(listed(args), MAX_MESSAGE)
+
+
+def _exhausted(step: str, attempts: str, errors: tuple[Node, ...]) -> Iterator[str]:
+    yield f"Step {step[:MAX_MESSAGE]} failed {attempts[:MAX_MESSAGE]} times"
+    if errors:
+        yield ", at last with "
+        yield from pieces(errors[-1])
 
 
 def traceback(state: Node | None) -> str:

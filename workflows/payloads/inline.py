@@ -46,8 +46,8 @@ def pieces(node: Node | None) -> Iterator[str]:
             yield from quoted(text)
         case Scalar(text=text) | Raw(text=text):
             yield text
-        case Mapping(items=items):
-            yield from paired(items)
+        case Mapping(kind=kind, items=items):
+            yield from called(items) if kind == "arguments" else paired(items)
         case Sequence(kind=kind, items=items):
             opening, closing = BRACKETS.get(kind, ("[", "]"))
             yield opening
@@ -76,6 +76,18 @@ def paired(items: tuple[tuple[Node, Node], ...]) -> Iterator[str]:
         yield ": "
         yield from pieces(value)
     yield "}"
+
+
+def called(items: tuple[tuple[Node, Node], ...]) -> Iterator[str]:
+    """Arguments as a call has them: numbered ones by place, the others by name."""
+    yield "("
+    for at, (key, value) in enumerate(items):
+        yield ", " if at else ""
+        if not isinstance(key, Scalar):
+            yield from pieces(key)
+            yield "="
+        yield from pieces(value)
+    yield ")"
 
 
 def listed(items: tuple[Node, ...]) -> Iterator[str]:

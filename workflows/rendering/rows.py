@@ -12,6 +12,8 @@ from workflows.templatetags.hub import NOTHING, distance, duration, icon, since,
 
 INTERNAL = ("_dbos_", "DBOS.")
 SHORT_VERSION = 12
+# What ids that begin alike differ in is at their end, so that part is never cut.
+ID_TAIL = 12
 
 
 def row_cells(row: WorkflowRow) -> dict[str, str]:
@@ -19,12 +21,21 @@ def row_cells(row: WorkflowRow) -> dict[str, str]:
     return {
         "status": status(row.status),
         "name": _name(row),
-        "id": format_html('<code title="{}">{}</code>', row.workflow_uuid, row.workflow_uuid),
+        "id": _id(row.workflow_uuid),
         "queue": _queue(row),
         "owner": _owner(row),
         "created": when(row.created_at),
         "duration": _duration(row),
     }
+
+
+def _id(workflow_id: str) -> SafeString:
+    return format_html(
+        '<code title="{}"><span class="id-head">{}</span>{}</code>',
+        workflow_id,
+        workflow_id[:-ID_TAIL],
+        workflow_id[-ID_TAIL:],
+    )
 
 
 def _name(row: WorkflowRow) -> SafeString:

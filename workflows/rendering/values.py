@@ -107,18 +107,17 @@ def arguments(value: Value | None) -> Value | None:
     positional = parts.get("args") or parts.get("positionalArgs")
     named = parts.get("kwargs") or parts.get("namedArgs")
     items: list[tuple[Node, Node]] = []
-    if isinstance(positional, Sequence) and positional.items and not _is_filled(named):
-        return replace(value, node=Sequence("tuple", positional.items))
     if isinstance(positional, Sequence):
         items += [(Scalar("int", str(at)), part) for at, part in enumerate(positional.items)]
     if isinstance(named, Mapping):
-        items += named.items
+        items += [(_bare(key), part) for key, part in named.items]
     node = Mapping("arguments", tuple(items)) if items else Raw("no arguments")
     return replace(value, node=node)
 
 
-def _is_filled(node: Node | None) -> bool:
-    return isinstance(node, Mapping) and bool(node.items)
+def _bare(key: Node) -> Node:
+    """The name of an argument, which has no quotes in a call."""
+    return Raw(key.text) if isinstance(key, Scalar) else key
 
 
 def listed(
