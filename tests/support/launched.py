@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSConfig
+from schedules.engine.plan import plan
 from tests.support.eventually import eventually
+from workflows.engine.registry import registry
 
 
 def engine_threads() -> list[str]:
@@ -22,8 +24,17 @@ def config(database_url: str) -> DBOSConfig:
 
 
 @pytest.fixture
-def launch(config: DBOSConfig) -> Iterator[Callable[..., None]]:
+def launch(
+    config: DBOSConfig, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., None]]:
     """Launch with changed configuration; may be called again after ``DBOS.destroy()``."""
+    # What other modules scheduled would fire here, too: they share the process.
+    mine = {
+        name: cron
+        for name, cron in plan.declared.items()
+        if registry.workflows[name].function.__module__ == request.module.__name__
+    }
+    monkeypatch.setattr(plan, "declared", mine)
 
     def launch(**changes: Any) -> None:
         DBOS(config={**config, **changes})  # type: ignore[typeddict-item]
