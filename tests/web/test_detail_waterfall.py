@@ -108,6 +108,14 @@ def test_a_workflow_without_steps_or_times_is_drawn(status: str) -> None:
         assert drawn(workflow(status=status, queue_name="q"), *steps).lines[0].bars
 
 
+def test_what_took_no_time_is_seen_even_at_the_end_of_the_axis() -> None:
+    found = drawn(workflow(), step(1, "first", 0, 0), step(2, "last", 10_000, 10_000))
+    for line in found.lines[1:]:
+        left, width = (float(each[:-1]) for each in (line.bars[0].x, line.bars[0].width))
+        assert width > 0
+        assert 0 <= left <= 100 - width
+
+
 def test_a_remark_goes_where_there_is_room() -> None:
     family = {"notes": {1: "early", 2: "late", 3: "long"}}
     found = drawn(

@@ -16,6 +16,8 @@ from workflows.selectors.steps import GET_EVENT, GET_RESULT, RECV, SLEEP, Family
 
 # As many siblings of one name are folded into one line.
 FOLD_FROM = 6
+# What took no time is still seen, in percent of the axis.
+THINNEST = 0.3
 
 ICONS = {
     SLEEP: "timer",
@@ -226,7 +228,8 @@ def _placed(line: Line, axis: Scale) -> Line:
     bars = []
     for span in line.spans:
         left, right = axis.position(span.start), axis.position(span.end)
-        bars.append(Bar(span.kind, percent(left), percent(right - left)))
+        width = max(right - left, THINNEST)
+        bars.append(Bar(span.kind, percent(min(left, 100 - width)), percent(width)))
     return replace(
         line, bars=tuple(bars), lines=tuple(_placed(inner, axis) for inner in line.lines)
     )
