@@ -21,6 +21,7 @@ urlpatterns = [
     path("password/", PasswordChangeView.as_view(success_url="/"), name="password_change"),
     path("theme/", views.theme, name="theme"),
     path("workflows/", include("workflows.urls")),
+    path("queues/", include("queues.urls")),
     path("schedules/", include("schedules.urls")),
     # One door: the admin's own login page would be a second one to guard.
     path("admin/login/", views.admin_login),

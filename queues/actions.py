@@ -10,6 +10,7 @@ import math
 from queues.engine.settings import QueueSettings
 from queues.storage import notify, pause, registry
 from workflows.audit import Act, ActionRefusedError, Actor, acting
+from workflows.selectors.queue_state import HAS_PAUSES
 from workflows.selectors.scope import viewer_for
 from workflows.storage.sql import Statement
 from workflows.system_tables import now_ms
@@ -73,7 +74,7 @@ def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
                 "Cancel them or resume them on another queue first, or pause this one.",
             )
         before = registry.retrieve(act.session, name)
-        registry.delete(act.session, name)
+        registry.delete(act.session, name, has_hub_tables=_knows_pauses(act))
         act.detail.update(was=before and _told(before))
 
 
@@ -83,6 +84,11 @@ def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
         actor, "pause", "queue", name, permission="queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
+        if not _knows_pauses(act):
+            raise ActionRefusedError(
+                "No worker of this hub runs on this database, and others know of no pause.",
+                "Stop the executors that serve it, or lower its limits.",
+            )
         who = actor.user.get_username()
         if not pause.pause(act.session, name, by=who, reason=reason, now=now_ms()):
             raise ActionRefusedError("This queue is paused already.", "Resume it to go on.")
@@ -94,7 +100,7 @@ def resume_queue(actor: Actor, name: str, *, reason: str = "") -> None:
         actor, "resume", "queue", name, permission="queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
-        if not pause.unpause(act.session, name):
+        if not (_knows_pauses(act) and pause.unpause(act.session, name)):
             raise ActionRefusedError("This queue is not paused.", "Pause it to hold work back.")
         notify.announce(act.session, [name])
 
@@ -133,6 +139,12 @@ def _expect_queue(act: Act, name: str) -> int:
             f"There is no queue {name!r}.", "Reload the page: it may have been deleted."
         )
     return int(row[0])
+
+
+def _knows_pauses(act: Act) -> bool:
+    """Whether the hub's tables are there: a database of other programs has none."""
+    known = act.session.one(HAS_PAUSES)
+    return bool(known and known[0])
 
 
 def _expect_seen(act: Act, application: str | None) -> None:

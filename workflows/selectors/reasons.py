@@ -98,7 +98,7 @@ def _enqueued(session: Session, row: WorkflowRow, now: int) -> Reason:
 def waiting(row: WorkflowRow, state: QueueState, found: list[Executor] | None) -> Reason:
     """Why an enqueued workflow has not started, from what was read of its queue and executors."""
     if state.paused_reason is not None:
-        because = f": {state.paused_reason}" if state.paused_reason else "."
+        because = f": {state.paused_reason.rstrip('.')}." if state.paused_reason else "."
         return Reason(
             f"Enqueued; the queue {row.queue_name} is paused{because}",
             advice="It starts when the queue is resumed.",

@@ -1,0 +1,125 @@
+"""What a person fills in to act on one queue. Each form performs by calling queues.actions, which
+checks, acts and audits."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.urls import reverse
+
+from queues import actions
+from queues.converters import detail_url
+from queues.forms import QueueForm
+from queues.models import Queue
+from workflows.audit import Actor
+from workflows.forms import LONGEST, Done
+
+
+class QueueAction(forms.Form):
+    """One action on one queue, with the reason that its audit row keeps."""
+
+    verb: ClassVar[str]
+    permission: ClassVar[str] = "queues.change_queue"
+    title: ClassVar[str]
+    consequence: ClassVar[str]
+    button: ClassVar[str]
+    is_danger: ClassVar[bool] = False
+
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        help_text="Kept in the audit log.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+
+    def perform(self, actor: Actor) -> Done:
+        """Act. Raises ActionRefusedError."""
+        raise NotImplementedError
+
+
+class PauseForm(QueueAction):
+    verb = "pause"
+    title = "Pause this queue?"
+    consequence = (
+        "Workers of this hub take nothing more from it until you resume it; what runs goes on, "
+        "and what comes in waits. Executors of other programs do not know of a pause."
+    )
+    button = "Pause the queue"
+
+    def perform(self, actor: Actor) -> Done:
+        actions.pause_queue(actor, self.name, reason=self.cleaned_data["reason"])
+        return Done("Paused: workers take nothing more from it.", detail_url(self.name))
+
+
+class ResumeForm(QueueAction):
+    verb = "resume"
+    title = "Resume this queue?"
+    consequence = "Workers take from it again at once, as its limits allow."
+    button = "Resume the queue"
+
+    def perform(self, actor: Actor) -> Done:
+        actions.resume_queue(actor, self.name, reason=self.cleaned_data["reason"])
+        return Done("Resumed: workers take from it again.", detail_url(self.name))
+
+
+class DeleteForm(QueueAction):
+    verb = "delete"
+    permission = "queues.delete_queue"
+    title = "Delete this queue?"
+    consequence = (
+        "Its limits and its pause are gone; what it started goes on. An application that "
+        "registers it makes it again when it launches."
+    )
+    button = "Delete the queue"
+    is_danger = True
+
+    def perform(self, actor: Actor) -> Done:
+        actions.delete_queue(actor, self.name, reason=self.cleaned_data["reason"])
+        return Done(f"Deleted the queue {self.name}.", reverse("queues:list"))
+
+
+class LimitsForm(QueueForm):
+    """A queue's limits, edited in place: the admin's checks, without its name and owner."""
+
+    verb = "change"
+    permission = "queues.change_queue"
+    title = "Change this queue's limits"
+    consequence = "Running workers take the new limits at their next poll. Empty means unlimited."
+    button = "Save the limits"
+    is_danger = False
+
+    class Meta(QueueForm.Meta):
+        exclude = ("name", "application_name")
+        labels = {
+            "concurrency": "Running at once, in all",
+            "worker_concurrency": "Running at once, per executor",
+            "rate_limit_max": "Starts",
+            "rate_limit_period_sec": "in how many seconds",
+            "partition_concurrency": "Per partition: running at once",
+            "partition_worker_concurrency": "Per partition and executor",
+            "partition_rate_limit_max": "Per partition: starts",
+            "partition_rate_limit_period_sec": "in how many seconds",
+            "polling_interval_sec": "Polled every, in seconds",
+        }
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, instance=Queue.objects.filter(name=name).first(), **kwargs)
+        self.name = name
+        for field, value in self.initial.items():
+            if isinstance(value, float) and value.is_integer():
+                self.initial[field] = int(value)
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        actions.change_queue(actor, self.settings(), as_of=data["as_of"], reason=data["reason"])
+        return Done("Saved: workers take these limits at their next poll.", detail_url(self.name))
+
+
+FORMS: dict[str, type[QueueAction] | type[LimitsForm]] = {
+    form.verb: form for form in (PauseForm, ResumeForm, LimitsForm, DeleteForm)
+}

@@ -1,0 +1,128 @@
+"""The pages of queues: what waits, why, and acting on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from queues.rendering import show
+from queues.selectors import overview
+from queues.selectors.line import line
+from queues.steering import FORMS, LimitsForm, QueueAction
+from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.selectors.scope import viewer_for
+from workflows.system_tables import now_ms
+from workflows.topics import VIEW as VIEW_WORKFLOW
+from workflows.views.reads import bounded_reading
+
+VIEW = "queues.view_queue"
+NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
+LONGEST = 1_000
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def queue_list(request: HttpRequest) -> HttpResponse:
+    """A page of the queues, by name; the query string is its state."""
+    now, viewer = now_ms(), viewer_for(request.user)
+    after, prefix = (_text(request, key) for key in ("after", "q"))
+    context: dict[str, Any] = {"section": "queues", "prefix": prefix, "is_first": not after}
+    try:
+        with bounded_reading() as session:
+            page = overview.page(session, viewer, now=now, after=after, prefix=prefix)
+    except DatabaseError as error:
+        context["failure"] = str(error).split("\n", 1)[0]
+        return render(request, "queues/list.html", context, status=503)
+    context |= {
+        "now": now,
+        "after": page.after,
+        "rows": [show(each) for each in page.queues],
+        "sees_workflows": request.user.has_perm(VIEW_WORKFLOW),
+    }
+    return render(request, "queues/list.html", context)
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
+    """One queue: its state in words, the head of its line, its limits."""
+    now, viewer = now_ms(), viewer_for(request.user)
+    sees_workflows = request.user.has_perm(VIEW_WORKFLOW)
+    with bounded_reading() as session:
+        found = overview.one(session, name, viewer, now=now)
+        if found is None:
+            return _missing(request, name)
+        ahead = line(session, name, viewer) if sees_workflows else []
+    may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    context = {
+        "section": "queues",
+        "now": now,
+        "shown": show(found),
+        "line": ahead,
+        "may": may,
+        "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
+        "sees_workflows": sees_workflows,
+    }
+    return render(request, "queues/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(VIEW, raise_exception=True)
+def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
+    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    if verb not in FORMS:
+        raise Http404(f"no action {verb}")
+    with bounded_reading() as session:
+        found = overview.one(session, name, viewer_for(request.user), now=now_ms())
+    if found is None or found.settings is None:
+        return _missing(request, name)
+    if request.method != "POST":
+        form = FORMS[verb](name)
+        permitted = request.user.has_perm(form.permission)
+        return _confirm(request, found, form, status=200 if permitted else NOT_PERMITTED)
+    form = FORMS[verb](name, request.POST)
+    if not form.is_valid():
+        return _confirm(request, found, form, status=INVALID)
+    try:
+        # Without the permission too: the refusal is decided and audited in one place.
+        done = form.perform(actor_of(request))
+    except NotPermittedError as refusal:
+        return _confirm(request, found, form, status=NOT_PERMITTED, refusal=refusal)
+    except ActionRefusedError as refusal:
+        return _confirm(request, found, form, status=CONFLICT, refusal=refusal)
+    messages.success(request, done.message)
+    return redirect(done.url)
+
+
+def _confirm(
+    request: HttpRequest,
+    found: overview.QueueFacts,
+    form: QueueAction | LimitsForm,
+    *,
+    status: int,
+    refusal: ActionRefusedError | None = None,
+) -> HttpResponse:
+    context = {
+        "section": "queues",
+        "shown": show(found),
+        "form": form,
+        "refusal": refusal,
+        "permitted": request.user.has_perm(form.permission),
+    }
+    return render(request, "queues/confirm.html", context, status=status)
+
+
+def _missing(request: HttpRequest, name: str) -> HttpResponse:
+    context = {"section": "queues", "name": name}
+    return render(request, "queues/missing.html", context, status=404)
+
+
+def _text(request: HttpRequest, key: str) -> str:
+    # PostgreSQL cannot even be asked for a NUL.
+    return request.GET.get(key, "").strip().replace("\x00", "")[:LONGEST]
