@@ -193,7 +193,7 @@ def test_a_paused_queue_is_why(session: Session) -> None:
     add_workflow(session, "w", "ENQUEUED", queue_name="orders")
     add_executor(session)
     insert(session, "dboshub_queue_pause", queue_name="orders", paused_at=T0, reason="stock taking")
-    assert why(session).text == "Enqueued; the queue orders is paused: stock taking"
+    assert why(session).text == "Enqueued; the queue orders is paused: stock taking."
 
 
 def test_a_full_queue_is_why(session: Session) -> None:
