@@ -17,7 +17,7 @@ from queues.selectors.line import line
 from queues.steering import FORMS, LimitsForm, QueueAction
 from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
 from workflows.selectors.scope import viewer_for
-from workflows.system_tables import now_ms
+from workflows.storage.now import database_now
 from workflows.topics import VIEW as VIEW_WORKFLOW
 from workflows.views.reads import bounded_reading
 
@@ -30,11 +30,12 @@ LONGEST = 1_000
 @permission_required(VIEW, raise_exception=True)
 def queue_list(request: HttpRequest) -> HttpResponse:
     """A page of the queues, by name; the query string is its state."""
-    now, viewer = now_ms(), viewer_for(request.user)
+    viewer = viewer_for(request.user)
     after, prefix = (_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "queues", "prefix": prefix, "is_first": not after}
     try:
         with bounded_reading() as session:
+            now = database_now(session)
             page = overview.page(session, viewer, now=now, after=after, prefix=prefix)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
@@ -52,9 +53,10 @@ def queue_list(request: HttpRequest) -> HttpResponse:
 @permission_required(VIEW, raise_exception=True)
 def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
     """One queue: its state in words, the head of its line, its limits."""
-    now, viewer = now_ms(), viewer_for(request.user)
+    viewer = viewer_for(request.user)
     sees_workflows = request.user.has_perm(VIEW_WORKFLOW)
     with bounded_reading() as session:
+        now = database_now(session)
         found = overview.one(session, name, viewer, now=now)
         if found is None:
             return _missing(request, name)
@@ -79,7 +81,8 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
-        found = overview.one(session, name, viewer_for(request.user), now=now_ms())
+        viewer = viewer_for(request.user)
+        found = overview.one(session, name, viewer, now=database_now(session))
     if found is None or found.settings is None:
         return _missing(request, name)
     if request.method != "POST":

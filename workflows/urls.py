@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from workflows.converters import WorkflowId
-from workflows.views import actions, detail
+from workflows.views import actions, detail, executors
 from workflows.views.list import workflow_list
 
 register_converter(WorkflowId, "id")
@@ -19,5 +19,7 @@ urlpatterns = [
     path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),
     path("value/<id:workflow_id>", detail.value_detail, name="value"),
     path("stream/<id:workflow_id>", detail.stream_detail, name="stream"),
+    path("executors/", executors.fleet_page, name="executors"),
+    path("executors/<slug:verb>/<id:target>", executors.act, name="steer"),
     path("do/<slug:verb>/<id:workflow_id>", actions.act, name="do"),
 ]

@@ -23,6 +23,8 @@ OPERATE = WATCH | {
 ADMINISTER = OPERATE | {
     "workflows.delete_workflow",
     "workflows.view_auditevent",
+    "workflows.adopt_executor",
+    "workflows.promote_version",
     "queues.add_queue",
     "queues.delete_queue",
     "schedules.change_schedule",

@@ -19,6 +19,7 @@ class ApplicationVersion(models.Model):
     class Meta:
         db_table = system_table("application_versions")
         default_permissions = ()
+        permissions = [("promote_version", "Can make a version the latest")]
 
     def __str__(self) -> str:
         return self.version_name
@@ -53,6 +54,7 @@ class Executor(models.Model):
     class Meta:
         db_table = system_table("dboshub_executor")
         default_permissions = ()
+        permissions = [("adopt_executor", "Can adopt the work of an executor")]
 
     def __str__(self) -> str:
         return f"{self.executor_id} on {self.hostname or 'an unknown host'}"

@@ -6,7 +6,7 @@ Only where our workers run is there a table of executors; without it nothing is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ EXISTS = Statement(
     postgres="SELECT to_regclass('{dboshub_executor}') IS NOT NULL",
     sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_executor'",
 )
+COLUMNS = """incarnation, executor_id, application_name, application_version, hostname, pid,
+        last_beat_at, lease_ms, queues, functions, activity"""
 LIVE = Statement(
-    """
-    SELECT incarnation, executor_id, application_name, application_version, hostname, pid,
-        last_beat_at, lease_ms, queues, functions, activity
-    FROM {dboshub_executor}
+    f"""
+    SELECT {COLUMNS}
+    FROM {{dboshub_executor}}
     WHERE stopped_at IS NULL AND declared_dead_at IS NULL
     ORDER BY last_beat_at DESC
     LIMIT :most
@@ -69,10 +70,14 @@ class Executor:
 
     def activity_of(self, workflow_id: str) -> Activity | None:
         """What it says of one workflow; None if nothing, or in words of another release."""
+        return dict(self.activities()).get(workflow_id)
+
+    def activities(self) -> Iterator[tuple[str, Activity]]:
+        """All that it says, by workflow id."""
         for each in self.activity if isinstance(self.activity, list) else ():
-            if isinstance(each, dict) and each.get("workflow") == workflow_id:
-                return _activity(each)
-        return None
+            said = _activity(each) if isinstance(each, dict) else None
+            if said is not None and isinstance(each.get("workflow"), str):
+                yield each["workflow"], said
 
 
 def executors(session: Session, now: int) -> list[Executor] | None:
@@ -80,7 +85,7 @@ def executors(session: Session, now: int) -> list[Executor] | None:
     known = session.one(EXISTS)
     if known is None or not known[0]:
         return None
-    return [_executor(row, now) for row in session.all(LIVE, most=MOST)]
+    return [from_record(row, now) for row in session.all(LIVE, most=MOST)]
 
 
 def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
@@ -94,7 +99,8 @@ def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
     ]
 
 
-def _executor(row: tuple[Any, ...], now: int) -> Executor:
+def from_record(row: Sequence[Any], now: int) -> Executor:
+    """An executor from its COLUMNS."""
     incarnation, name, application, version, host, pid, beat, lease, *published = row
     queues, functions, activity = map(_json, published)
     return Executor(

@@ -175,7 +175,7 @@ def _holder(found: list[Executor], owner: str | None) -> Executor | None:
 
 def _said(said: Activity | None, last: Sequence[StepRow]) -> Reason | None:
     """What its executor says, unless more was recorded since it said so."""
-    text = "" if said is None or _is_over(said, last) else _words(said)
+    text = "" if said is None or _is_over(said, last) else activity_words(said)
     if said is None or not text:
         return None
     is_wait = said.kind != "step"
@@ -193,8 +193,8 @@ def _is_over(said: Activity, last: Sequence[StepRow]) -> bool:
     return bool(last) and (last[0].name != SLEEP or bool(is_timeout_of_past))
 
 
-def _words(said: Activity) -> str:
-    """Nothing for a kind this release does not know."""
+def activity_words(said: Activity) -> str:
+    """What an executor says it does; nothing for a kind this release does not know."""
     match said.kind:
         case "step":
             return f"Running step {said.step} ({said.name})."

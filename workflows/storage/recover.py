@@ -104,6 +104,11 @@ ADOPTABLE = _pending(
     "IN_SCOPE",
     "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%' OR NOT OWNER_LIVES)",
 )
+FOREIGN = _pending(
+    "executor_id = :executor_id",
+    "IN_SCOPE",
+    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%')",
+)
 MINE = Statement(
     """
     SELECT workflow_uuid, owner_xid
@@ -144,12 +149,14 @@ def namesakes(
 
 
 def adoptable(
-    session: Session, executor_id: str, *, application: str | None, most: int = BATCH
+    session: Session, executor_id: str, *, application: str | None, has_hub_tables: bool = True
 ) -> list[Owned]:
-    """What an executor of any program holds, live processes of the hub excepted."""
-    return _owned(
-        session.all(ADOPTABLE, executor_id=executor_id, application=application, most=most)
-    )
+    """What an executor of any program holds, live processes of the hub excepted.
+
+    Without the hub's tables nobody knows which of those live, so all are.
+    """
+    asked = ADOPTABLE if has_hub_tables else FOREIGN
+    return _owned(session.all(asked, executor_id=executor_id, application=application, most=BATCH))
 
 
 def held_by(session: Session, incarnation: str, *, now: int) -> list[Owned]:
@@ -157,11 +164,23 @@ def held_by(session: Session, incarnation: str, *, now: int) -> list[Owned]:
     return _owned(session.all(MINE, prefix=token_prefix(incarnation), before=now - SETTLED_MS))
 
 
-def adopt_executor(session: Session, executor_id: str, *, application: str | None, now: int) -> int:
-    """Re-enqueue, on purpose, all that an executor of any program holds; how many rows."""
+def adopt_executor(
+    session: Session,
+    executor_id: str,
+    *,
+    application: str | None,
+    now: int,
+    has_hub_tables: bool = True,
+) -> int:
+    """Re-enqueue, on purpose, all that an executor of any program holds; how many rows.
+
+    An empty application stands for the rows that none has claimed, None for all.
+    """
     total = 0
     while moved := reenqueue(
-        session, adoptable(session, executor_id, application=application), now=now
+        session,
+        adoptable(session, executor_id, application=application, has_hub_tables=has_hub_tables),
+        now=now,
     ):
         total += moved
     return total

@@ -1,0 +1,82 @@
+"""What a person fills in to act on executors and versions. Each form performs by calling
+workflows.executor_actions, which checks, acts and audits."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.urls import reverse
+
+from workflows import executor_actions
+from workflows.audit import Actor
+from workflows.forms import LONGEST, Done
+
+
+class SteerForm(forms.Form):
+    """One action on one executor or version, with the reason that its audit row keeps."""
+
+    verb: ClassVar[str]
+    permission: ClassVar[str]
+    title: ClassVar[str]
+    consequence: ClassVar[str]
+    button: ClassVar[str]
+    is_danger: ClassVar[bool] = False
+
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        help_text="Kept in the audit log.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, target: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.target = target
+
+    def perform(self, actor: Actor) -> Done:
+        """Act. Raises ActionRefusedError."""
+        raise NotImplementedError
+
+
+class AdoptForm(SteerForm):
+    verb = "adopt"
+    permission = "workflows.adopt_executor"
+    title = "Adopt the work of this executor?"
+    consequence = (
+        "All that it runs is enqueued again, and executors of the same version go on after the "
+        "last completed step. Make sure that it has ended: one that lives notices only at its "
+        "next step, and does until then what another does too."
+    )
+    button = "Adopt its work"
+    is_danger = True
+
+    application = forms.CharField(
+        required=False, strip=False, max_length=LONGEST, widget=forms.HiddenInput
+    )
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        moved = executor_actions.adopt(
+            actor, self.target, application=data["application"], reason=data["reason"]
+        )
+        runs = "1 workflow" if moved == 1 else f"{moved:,} workflows"
+        return Done(f"Enqueued {runs} of {self.target} again.", reverse("workflows:executors"))
+
+
+class PromoteForm(SteerForm):
+    verb = "promote"
+    permission = "workflows.promote_version"
+    title = "Make this version the latest?"
+    consequence = (
+        "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
+        "does what waits without one. What was started for another version stays with that."
+    )
+    button = "Make it the latest"
+
+    def perform(self, actor: Actor) -> Done:
+        executor_actions.promote(actor, self.target, reason=self.cleaned_data["reason"])
+        return Done(f"{self.target} is the latest version now.", reverse("workflows:executors"))
+
+
+FORMS: dict[str, type[SteerForm]] = {form.verb: form for form in (AdoptForm, PromoteForm)}
