@@ -9,6 +9,7 @@ import pytest
 
 from dboshub import DBOS, SendMessage, SetWorkflowID
 from tests.support.eventually import eventually
+from workflows.engine.current import engine
 from workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
@@ -160,6 +161,22 @@ async def test_a_value_is_awaited_until_it_is_written(dbos: type[DBOS]) -> None:
     assert await DBOS.read_stream_offset_async("w", "out", 1) == 1
     await DBOS.send_async("w", "over", "end")
     await handle.get_result()
+
+
+def test_values_written_between_two_reads_are_not_missed(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SetWorkflowID("w"):
+        DBOS.start_workflow(bulk_streams, 2, True)
+    DBOS.send("w", "over", "end")
+    eventually(lambda: list(DBOS.read_stream("w", "out")) == [0, 1])
+    store = engine().store
+    answers: list[list[Any]] = [[]]
+    read = store.stream
+    monkeypatch.setattr(
+        store, "stream", lambda *a, **kw: answers.pop() if answers else read(*a, **kw)
+    )
+    assert DBOS.read_stream_offset("w", "out", 1) == 1
 
 
 def test_ids_of_messages_sort_as_they_were_drawn() -> None:

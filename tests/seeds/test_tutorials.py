@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,7 +138,8 @@ def test_a_failing_upload_is_tried_again_until_it_succeeds(
 def test_orders_run_directly_in_the_background_on_a_queue_and_once_per_id(start: Start) -> None:
     output = start("orders").end()
     for number in (1, 2, 3, 4, 123):
-        assert output.count(f"charged order-{number}\n") == 1
+        # Not by lines: two threads that print may share one.
+        assert len(re.findall(rf"charged order-{number}(?!\d)", output)) == 1
         assert f"{{'order_id': 'order-{number}', 'status': 'completed'}}" in output
     assert "['task1 done', 'task2 done']" in output
 

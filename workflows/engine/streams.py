@@ -204,16 +204,23 @@ class Reader:
                     yield engine.pause(waiter, until)
 
     def _fetch(self) -> Program[bool]:
-        """Read ahead. A workflow that has ended is drained once more, then its stream ends."""
-        status = yield from self._status()
-        store = self._engine.store
-        rows = yield self._engine.query(
-            lambda: store.stream(self._workflow_id, self._key, offset=self._offset, limit=PREFETCH)
-        )
+        """Read ahead. What has ended is drained once more, then its stream ends."""
+        has_ended = (yield from self._status()) in TERMINAL
+        rows = yield from self._rows()
+        if not rows and not has_ended and self._is_alone and (yield from self._has_end()):
+            has_ended = True
+            rows = yield from self._rows()
         self._ahead.extend((text, serialization) for _, text, serialization in rows)
-        if not rows and (status in TERMINAL or (self._is_alone and (yield from self._has_end()))):
+        if not rows and has_ended:
             self._ahead.append(END)
         return bool(self._ahead)
+
+    def _rows(self) -> Program[list[tuple[int, str, str | None]]]:
+        store = self._engine.store
+        rows: list[tuple[int, str, str | None]] = yield self._engine.query(
+            lambda: store.stream(self._workflow_id, self._key, offset=self._offset, limit=PREFETCH)
+        )
+        return rows
 
     def _has_end(self) -> Program[bool]:
         """Whether the stream was closed before the offset: nothing will ever be there."""
