@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model
 
 SYSTEM_APPS = {"workflows", "queues", "schedules"}
-HUB_MODELS = {("workflows", "auditevent")}
+HUB_MODELS = {("workflows", "auditevent"), ("workflows", "bulkjob"), ("workflows", "bulkitem")}
 
 
 class SystemTables:

@@ -1,12 +1,13 @@
 """The system tables and the hub's own, as Django sees them; field names are the column names.
 
 Their shape is made by `storage/schema` and their rows are written by statements in `storage`:
-the ORM only reads them. AuditEvent is the exception, an ordinary table of the hub.
+the ORM only reads them. AuditEvent and the bulk jobs are ordinary tables of the hub.
 """
 
 from __future__ import annotations
 
 from workflows.models.audit import AuditEvent
+from workflows.models.bulk import BulkItem, BulkJob
 from workflows.models.communication import Event, EventHistory, Message, StreamValue
 from workflows.models.executors import ApplicationVersion, Executor
 from workflows.models.steps import Attempt, Step
@@ -16,6 +17,8 @@ __all__ = [
     "ApplicationVersion",
     "Attempt",
     "AuditEvent",
+    "BulkItem",
+    "BulkJob",
     "Event",
     "EventHistory",
     "Executor",

@@ -1,0 +1,96 @@
+"""One action on many workflows: the frozen set, how far it is, and what came of each."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from workflows.system_tables import now_ms
+
+
+class BulkJob(models.Model):
+    """A verb for a set of workflows that is fixed before anybody confirms it.
+
+    Whoever holds the lease works on it; `next_at` keeps the rate when the holder changes.
+    """
+
+    class State(models.TextChoices):
+        COLLECTING = "collecting"
+        FROZEN = "frozen"
+        RUNNING = "running"
+        STOPPED = "stopped"
+        DONE = "done"
+
+    verb = models.CharField(max_length=20)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.COLLECTING)
+    created_at = models.BigIntegerField(default=now_ms)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    # Kept beside the reference, so that the record outlives the account.
+    username = models.CharField(max_length=150)
+    address = models.CharField(max_length=45, blank=True)
+    reason = models.TextField(blank=True)
+    # The query string of the list it was chosen from; empty if rows were checked one by one.
+    filter = models.TextField(blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    rate = models.FloatField(null=True)
+
+    # Where collecting goes on, and what it left out.
+    cursor = models.JSONField(null=True)
+    is_capped = models.BooleanField(default=False)
+    left_out = models.JSONField(default=dict, blank=True)
+
+    total = models.IntegerField(default=0)
+    done = models.IntegerField(default=0)
+    skipped = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0)
+    started_at = models.BigIntegerField(null=True)
+    ended_at = models.BigIntegerField(null=True)
+    next_at = models.BigIntegerField(default=0)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "dboshub_bulk"
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["state", "next_at"], name="bulk_due"),
+            models.Index(fields=["-created_at", "-id"], name="bulk_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.total} ({self.state})"
+
+
+class BulkItem(models.Model):
+    """One workflow of the set, with its status when the set was frozen and its result."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        STARTED = "started"
+        DONE = "done"
+        SKIPPED = "skipped"
+        FAILED = "failed"
+
+    job = models.ForeignKey(BulkJob, models.CASCADE, related_name="items", db_index=False)
+    workflow_id = models.TextField()
+    name = models.TextField(null=True)
+    application_name = models.TextField(null=True)
+    was = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    note = models.TextField(blank=True)
+    # The workflow that the action made, if it makes one.
+    made = models.TextField(blank=True)
+    at = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "dboshub_bulk_item"
+        default_permissions = ()
+        indexes = [models.Index(fields=["job", "state", "id"], name="bulk_item_of_job")]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "workflow_id"], name="bulk_item_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} ({self.state})"
