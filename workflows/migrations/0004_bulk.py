@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ("filter", models.TextField(blank=True)),
                 ("options", models.JSONField(blank=True, default=dict)),
                 ("rate", models.FloatField(null=True)),
+                ("note", models.TextField(blank=True)),
                 ("cursor", models.JSONField(null=True)),
                 ("is_capped", models.BooleanField(default=False)),
                 ("left_out", models.JSONField(blank=True, default=dict)),
@@ -72,7 +73,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "dboshub_bulk",
-                "default_permissions": ("view",),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(

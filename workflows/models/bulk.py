@@ -35,6 +35,8 @@ class BulkJob(models.Model):
     filter = models.TextField(blank=True)
     options = models.JSONField(default=dict, blank=True)
     rate = models.FloatField(null=True)
+    # Why it stopped, where nobody stopped it.
+    note = models.TextField(blank=True)
 
     # Where collecting goes on, and what it left out.
     cursor = models.JSONField(null=True)
@@ -53,7 +55,7 @@ class BulkJob(models.Model):
 
     class Meta:
         db_table = "dboshub_bulk"
-        default_permissions = ("view",)
+        default_permissions = ()
         indexes = [
             models.Index(fields=["state", "next_at"], name="bulk_due"),
             models.Index(fields=["-created_at", "-id"], name="bulk_newest"),
