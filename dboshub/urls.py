@@ -7,6 +7,7 @@ from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import include, path
 
 from dboshub import views
+from dboshub.audit_page import audit
 
 admin.site.site_header = "DBOSHub administration"
 admin.site.site_title = "DBOSHub"
@@ -23,6 +24,7 @@ urlpatterns = [
     path("workflows/", include("workflows.urls")),
     path("queues/", include("queues.urls")),
     path("schedules/", include("schedules.urls")),
+    path("audit/", audit, name="audit"),
     # One door: the admin's own login page would be a second one to guard.
     path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),

@@ -1,0 +1,96 @@
+"""The audit log as a page: who did what to what, when, why, from where, and how it went."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from dboshub import audit_log
+from workflows.models import AuditEvent
+from workflows.system_tables import now_ms
+
+VIEW = "workflows.view_auditevent"
+SUGGESTED_S = 60
+LONGEST_DETAIL = 20_000
+PAGES = {
+    "workflow": "workflows:detail",
+    "queue": "queues:detail",
+    "schedule": "schedules:detail",
+}
+LISTED = {"executor": "workflows:executors", "version": "workflows:executors"}
+# Outcome to its css class, icon, word and meaning.
+OUTCOMES = {
+    "done": ("s-success", "circle-check", "Done", "It took effect."),
+    "refused": ("s-cancelled", "ban", "Refused", "Nothing was changed."),
+    "started": ("s-error", "circle-alert", "Unfinished", "Look whether it took effect."),
+}
+UNKNOWN = ("s-unknown", "circle-help", "", "Unknown here.")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as the page shows it. `said` is why it was refused, `detail` its facts as JSON."""
+
+    event: AuditEvent
+    url: str
+    look: tuple[str, str, str, str]
+    said: str
+    detail: str
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def audit(request: HttpRequest) -> HttpResponse:
+    """One page of the audit log; the query string is its state."""
+    wanted = audit_log.criteria(request.GET, now=now_ms())
+    if "" in request.GET.dict().values():
+        # A plain form also sends its empty fields: the address people share has none.
+        return redirect(f"{reverse('audit')}?{wanted.query()}".rstrip("?"))
+    after = request.GET.get("after", "")
+    context: dict[str, object] = {"section": "audit", "wanted": wanted, "outcomes": OUTCOMES}
+    try:
+        page = audit_log.page(wanted, after)
+        known = cache.get_or_set("audit-known", audit_log.suggestions, SUGGESTED_S)
+    except DatabaseError as error:
+        context["failure"] = str(error).split("\n", 1)[0]
+        return render(request, "audit/list.html", context, status=503)
+    context |= {
+        "page": page,
+        "known": known,
+        "entries": [entry(each) for each in page.events],
+        "older": wanted.query(after=page.after) if page.after else "",
+        "is_first": audit_log.read_place(after) is None,
+    }
+    return render(request, "audit/list.html", context)
+
+
+def entry(event: AuditEvent) -> Entry:
+    """An event with the page of its target and what else is known of it."""
+    css, icon, word, meaning = OUTCOMES.get(event.outcome, UNKNOWN)
+    detail = dict(event.detail) if isinstance(event.detail, dict) else {"detail": event.detail}
+    said = " ".join(str(detail.pop(key)) for key in ("refused", "advice") if key in detail)
+    text = json.dumps(detail, indent=1, ensure_ascii=False, sort_keys=True) if detail else ""
+    return Entry(
+        event, target_url(event), (css, icon, word or event.outcome, meaning), said, _cut(text)
+    )
+
+
+def target_url(event: AuditEvent) -> str:
+    """Where the target can be looked at; empty if there is no such page."""
+    if event.target_kind in LISTED:
+        return reverse(LISTED[event.target_kind])
+    # A deleted target's page says that it is gone; an empty one has no address.
+    page = PAGES.get(event.target_kind)
+    return reverse(page, args=[event.target]) if page and event.target else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]} …"
