@@ -51,6 +51,8 @@ class Line:
     lines: tuple[Line, ...] = ()
     failed: int = 0
     note: str = ""
+    retries: int = 0
+    retried: int | None = None
     bars: tuple[Bar, ...] = ()
 
     @property
@@ -104,3 +106,5 @@ class Edge:
     label: str
     since: int
     is_wait: bool
+    retried: int | None = None
+    retries: int = 0

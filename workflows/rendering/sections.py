@@ -7,6 +7,7 @@ around it and by the server. `payload` is the one thing that differs between vie
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,9 +18,10 @@ from workflows.payloads import read
 from workflows.payloads.inline import inline
 from workflows.rendering.facts import facts
 from workflows.rendering.lines import Edge
+from workflows.rendering.minimap import StepMap
 from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from workflows.rendering.waterfall import chart
-from workflows.selectors import events, messages, steps, streams
+from workflows.selectors import attempts, events, messages, step_search, steps, streams
 from workflows.selectors.reasons import Reason, reason
 from workflows.selectors.rows import WorkflowRow, row
 from workflows.selectors.scope import EVERYTHING, Viewer
@@ -83,9 +85,12 @@ def steps_section(
     """The waterfall: all steps, or those a reader looks for first where there are too many."""
     now = now_ms(session)
     page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
+    retries = attempts.counts(session, found.pk, page.first, page.last + 1)
     edge = None
     if found.status == "PENDING" and not page.has_later:
         edge = _edge(session, found, page.steps, now)
+        if edge is not None and page.last + 1 in retries:
+            edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
     drawn = chart(
         found,
         page.steps,
@@ -93,8 +98,21 @@ def steps_section(
         now=now,
         edge=edge,
         notes=_notes(session, found, page.steps) if payload else {},
+        retries=retries,
     )
-    return {"now": now, "page": page, "chart": drawn}
+    context = {"now": now, "page": page, "chart": drawn}
+    return context | (_among(session, found, page) if page.has_earlier or page.has_later else {})
+
+
+def _among(session: Session, found: WorkflowRow, page: steps.StepPage) -> Context:
+    """Where a page lies among many steps, and where the next failure is, begun again at the end."""
+    failure = None
+    if page.failed:
+        after = step_search.search(session, found.pk, failed=True, start=page.last + 1)
+        again = after if after.steps else step_search.search(session, found.pk, failed=True)
+        failure = again.steps[0].function_id if again.steps else None
+    parts = step_search.step_map(session, found.pk, page.total)
+    return {"next_failure": failure, "map": StepMap.of(parts, page)}
 
 
 def events_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:

@@ -5,8 +5,8 @@ Everything shown is recorded; what is inferred (a wait that has no row yet) says
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from workflows.rendering.lines import Bar, Chart, Edge, Line, Span
@@ -35,6 +35,19 @@ ICONS = {
 WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.readStream"})
 
 
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What is written beside a step's line, by step id."""
+
+    notes: Mapping[int, str] = field(default_factory=dict)
+    retries: Mapping[int, int] = field(default_factory=dict)
+
+    def on(self, line: Line, step: int) -> Line:
+        if step not in self.notes and step not in self.retries:
+            return line
+        return replace(line, note=self.notes.get(step, ""), retries=self.retries.get(step, 0))
+
+
 def chart(
     row: WorkflowRow,
     steps: Sequence[StepRow],
@@ -43,14 +56,28 @@ def chart(
     now: int,
     edge: Edge | None = None,
     notes: dict[int, str] | None = None,
+    retries: dict[int, int] | None = None,
 ) -> Chart:
-    """The waterfall of a page of steps. `notes` are remarks by step id, such as error messages."""
+    """The waterfall of a page of steps.
+
+    By step id, `notes` are remarks, such as error messages, and `retries` failed attempts.
+    """
     until = row.completed_at or now
-    lines = [_own(row, until), *_lines(row, steps, family, now=now, depth=0, notes=notes or {})]
+    remarks = Remarks(notes or {}, retries or {})
+    lines = [_own(row, until), *_lines(row, steps, family, now=now, depth=0, remarks=remarks)]
     if edge is not None:
         kind = "wait" if edge.is_wait else "run"
         span = Span(kind, edge.since, max(edge.since, now))
-        lines.append(Line(edge.label, "loader-circle", "running", (span,)))
+        lines.append(
+            Line(
+                edge.label,
+                "loader-circle",
+                "running",
+                (span,),
+                retries=edge.retries,
+                retried=edge.retried,
+            )
+        )
     spans = [span for line in _flat(lines) for span in line.spans]
     own, others = lines[0].spans, spans[len(lines[0].spans) :]
     # Of a page in the middle of many steps, only the time of that page.
@@ -81,7 +108,7 @@ def _lines(
     *,
     now: int,
     depth: int,
-    notes: dict[int, str],
+    remarks: Remarks,
 ) -> list[Line]:
     recorded = {step.function_id: step for step in steps}
     until = row.completed_at or now
@@ -89,9 +116,8 @@ def _lines(
     for step in steps:
         if _is_deadline_of(recorded.get(step.function_id - 1), step):
             continue
-        found.append(_line(step, recorded, family, until, now=now, depth=depth))
-        if step.function_id in notes:
-            found[-1] = replace(found[-1], note=notes[step.function_id])
+        line = _line(step, recorded, family, until, now=now, depth=depth)
+        found.append(remarks.on(line, step.function_id))
     return [line for _, same in groupby(found, _alike) for line in _folded(list(same))]
 
 
@@ -120,7 +146,7 @@ def _line(
 
 def _child_line(step: StepRow, child: WorkflowRow, family: Family, *, now: int, depth: int) -> Line:
     steps = family.steps.get(child.pk, ())
-    lines = _lines(child, steps, family, now=now, depth=depth + 1, notes={})
+    lines = _lines(child, steps, family, now=now, depth=depth + 1, remarks=Remarks())
     spans = _workflow_spans(child, child.completed_at or now)
     return Line(
         step.name,

@@ -80,11 +80,11 @@ class Family:
     steps: Mapping[str, tuple[StepRow, ...]] = field(default_factory=dict)
 
 
-_COLUMNS = (
+COLUMNS = (
     "workflow_uuid, function_id, function_name, started_at_epoch_ms, completed_at_epoch_ms,"
     " child_workflow_id, serialization, SIZE(output), SIZE(error)"
 )
-_FROM = f"SELECT {_COLUMNS} FROM {{operation_outputs}}"
+_FROM = f"SELECT {COLUMNS} FROM {{operation_outputs}}"
 FORWARD = sized(
     f"{_FROM} WHERE workflow_uuid = :id AND function_id >= :bound ORDER BY function_id LIMIT :most"
 )
@@ -130,11 +130,11 @@ def page(
 ) -> StepPage:
     """PAGE steps from step `start` on, or the first, or with `newest` the last ones."""
     if newest and start is None:
-        found = _steps(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE + 1))
+        found = from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE + 1))
         steps, has_earlier, has_later = found[:PAGE][::-1], len(found) > PAGE, False
     else:
         bound = start if start is not None else -1
-        found = _steps(session.all(FORWARD, id=workflow_id, bound=bound, most=PAGE + 1))
+        found = from_records(session.all(FORWARD, id=workflow_id, bound=bound, most=PAGE + 1))
         steps, has_later = found[:PAGE], len(found) > PAGE
         # TypeScript numbers steps from 0, Python from 1.
         has_earlier = bound > 1
@@ -145,11 +145,11 @@ def page(
 
 def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
     """The last recorded steps, the very last one first."""
-    return tuple(_steps(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=most)))
+    return tuple(from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=most)))
 
 
 def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
-    found = _steps(session.all(FORWARD, id=workflow_id, bound=function_id, most=1))
+    found = from_records(session.all(FORWARD, id=workflow_id, bound=function_id, most=1))
     return found[0] if found and found[0].function_id == function_id else None
 
 
@@ -194,8 +194,8 @@ def _of_children(session: Session, ids: Sequence[str]) -> list[StepRow]:
     if not ids:
         return []
     most = {"most": CHILD_STEPS, "rows": CHILD_STEPS * CHILDREN}
-    return _steps(session.all(OF_CHILDREN, ids=session.ids(ids), **most))
+    return from_records(session.all(OF_CHILDREN, ids=session.ids(ids), **most))
 
 
-def _steps(records: Iterable[Row]) -> list[StepRow]:
+def from_records(records: Iterable[Row]) -> list[StepRow]:
     return [StepRow(*record) for record in records]

@@ -19,14 +19,16 @@ from workflows.forms import FORMS, SendForm
 from workflows.live.details import section_digest
 from workflows.rendering.sections import render_section, stream_window
 from workflows.rendering.values import Place, Value, brief, whole
-from workflows.selectors import lineage, steps, streams, values
+from workflows.selectors import attempts, lineage, steps, streams, values
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import viewer_for
+from workflows.selectors.step_search import search
 from workflows.storage.sql import Session
 from workflows.topics import VIEW_PAYLOAD, live_topic
 from workflows.views.one import may_see_payloads, number, of_workflow, wants_fragment
 
 LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
+LONGEST_NAME = 200
 
 
 @require_safe
@@ -51,17 +53,25 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
 
 
 @require_safe
-@vary_on_headers("HX-Request")
 @of_workflow
 def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """The steps as a table, a page at a time: what the waterfall draws, in numbers."""
-    start = number(request, "from")
+    """The steps in numbers, a page at a time: all, or those found by name or failure."""
+    start, text = number(request, "from"), request.GET.get("find", "").strip()[:LONGEST_NAME]
+    is_failed = request.GET.get("failed") == "1"
     page = steps.page(session, found.pk, start=start)
+    matches = None
+    if (text or is_failed) and "\x00" not in text:
+        matches = search(session, found.pk, text=text, failed=is_failed, start=start or 0)
+    shown = page.steps if matches is None else matches.steps
     context = {
         "section": "workflows",
         "row": found,
         "page": page,
-        "children": steps.children(session, page.steps, viewer=viewer_for(request.user)),
+        "matches": matches,
+        "steps": shown,
+        "find": text,
+        "is_failed": is_failed,
+        "children": steps.children(session, shown, viewer=viewer_for(request.user)),
         **_permissions(request),
     }
     return render(request, "workflows/steps.html", context)
@@ -73,16 +83,21 @@ def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> Ht
 def step_detail(
     request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
 ) -> HttpResponse:
-    """One step: its times, its output or error, and forking from it."""
+    """One step: its times, its output or error, its failed attempts, and forking from it."""
     step = steps.one(session, found.pk, function_id)
-    if step is None:
+    failures = attempts.of_step(session, found.pk, function_id)
+    if step is None and not failures:
         raise Http404(f"no step {function_id}")
-    kind = "step-error" if step.is_failed else "step"
+    kind = "step-error" if step and step.is_failed else "step"
+    place = Place(found.pk, kind, step=function_id)
     context = {
         "section": "workflows",
         "row": found,
+        "number": function_id,
         "step": step,
-        "value": _value(request, session, Place(found.pk, kind, step=function_id)),
+        "value": _value(request, session, place) if step else None,
+        "attempts": failures,
+        "payload": may_see_payloads(request),
         **_permissions(request),
     }
     name = "_step.html" if wants_fragment(request) else "step.html"

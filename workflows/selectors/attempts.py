@@ -1,0 +1,62 @@
+"""Failed attempts of steps, which only our engine records; elsewhere there are none to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workflows.storage.sql import Session, Statement
+
+MOST = 100
+
+EXISTS = Statement(
+    postgres="SELECT to_regclass('{dboshub_attempt}') IS NOT NULL",
+    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_attempt'",
+)
+COUNTS = Statement(
+    """
+    SELECT function_id, COUNT(*)
+    FROM {dboshub_attempt}
+    WHERE workflow_uuid = :id AND function_id BETWEEN :first AND :last
+    GROUP BY function_id
+    """
+)
+NEWEST = Statement(
+    """
+    SELECT attempt, error, message, failed_at, next_at
+    FROM {dboshub_attempt}
+    WHERE workflow_uuid = :id AND function_id = :step
+    ORDER BY attempt DESC
+    LIMIT :most
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One failed attempt, counted from 1. `next_at` is None where none was to follow."""
+
+    attempt: int
+    error: str | None
+    message: str | None
+    failed_at: int
+    next_at: int | None
+
+
+def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[int, int]:
+    """How often the steps from `first` to `last` failed; steps that never did are left out."""
+    if not _is_recorded(session):
+        return {}
+    return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))
+
+
+def of_step(session: Session, workflow_id: str, step: int) -> tuple[Failed, ...]:
+    """The newest MOST failed attempts of a step, the last one first."""
+    if not _is_recorded(session):
+        return ()
+    found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
+    return tuple(Failed(attempt + 1, *rest) for attempt, *rest in found)
+
+
+def _is_recorded(session: Session) -> bool:
+    row = session.one(EXISTS)
+    return bool(row and row[0])
