@@ -77,7 +77,7 @@ def acting(
 
     `detail` holds facts about what was done, never a payload: the log has readers of its own.
     """
-    event = _event(actor, action, kind, target, reason)
+    event = event_of(actor, action, kind, target, reason)
     apart = router.db_for_write(AuditEvent) != system_alias()
     if apart:
         event.save()
@@ -96,7 +96,15 @@ def acting(
         event.end(AuditEvent.Outcome.DONE)
 
 
-def _event(actor: Actor, action: str, kind: str, target: str, reason: str) -> AuditEvent:
+def record(actor: Actor, action: str, kind: str, target: str, **detail: Any) -> None:
+    """One row for what changes nothing in the system tables, which may be read-only here."""
+    event = event_of(actor, action, kind, target, "")
+    event.detail = detail
+    event.end(AuditEvent.Outcome.DONE)
+
+
+def event_of(actor: Actor, action: str, kind: str, target: str, reason: str) -> AuditEvent:
+    """The audit row of an action that begins, not saved yet."""
     known = actor.user if actor.user.is_authenticated else None
     return AuditEvent(
         user=known,
