@@ -1,0 +1,120 @@
+"""The set is fixed before anybody confirms it: what is in it, and what is left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.bulk.conftest import Workflows
+from workflows.actions import Actor, NotPermittedError
+from workflows.bulk import collecting, jobs
+from workflows.models import BulkJob, Workflow
+
+pytestmark = pytest.mark.django_db
+
+
+def ids_of(job: BulkJob) -> list[str]:
+    return sorted(job.items.values_list("workflow_id", flat=True))
+
+
+def test_a_filter_is_frozen_with_what_is_left_out_and_why(
+    operator: Actor, workflows: Workflows
+) -> None:
+    failed = workflows(3, "ERROR") + workflows(2, "CANCELLED")
+    workflows(4, "SUCCESS")
+    workflows(1, "PENDING")
+    workflows(2, "ERROR", prefix="forked", was_forked_from=True)
+    workflows(2, "ERROR", prefix="other", name="refund")
+
+    job = jobs.freeze(operator, "fork_from_failure", query="name=charge")
+
+    assert (job.state, job.total, job.is_capped) == ("frozen", 5, False)
+    assert ids_of(job) == sorted(failed)
+    assert job.left_out == {"succeeded": 4, "not ended yet": 1, "forked already": 2}
+    assert Workflow.objects.filter(status="ENQUEUED").count() == 0
+
+
+def test_what_comes_later_is_not_in_the_set(
+    operator: Actor, workflows: Workflows, work: Callable[..., int]
+) -> None:
+    before = workflows(2, "ENQUEUED", queue_name="mail")
+    job = jobs.freeze(operator, "cancel", query="queue=mail")
+    workflows(2, "ENQUEUED", prefix="late", queue_name="mail")
+
+    jobs.start(operator, job.pk)
+    work()
+
+    assert ids_of(job) == before
+    assert Workflow.objects.filter(status="ENQUEUED").count() == 2
+
+
+def test_checked_rows_are_frozen_without_those_that_are_gone(
+    operator: Actor, workflows: Workflows
+) -> None:
+    checked = [*workflows(2, "PENDING"), *workflows(1, "SUCCESS"), "gone", "nul\x00"]
+
+    job = jobs.freeze(operator, "cancel", ids=checked)
+
+    assert ids_of(job) == checked[:2]
+    assert job.left_out == {"gone, or not yours to see": 1, "ended already": 1}
+
+
+def test_a_set_is_capped_and_says_so(
+    operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflows(25, "ERROR")
+    monkeypatch.setattr(collecting, "MOST", 20)
+    monkeypatch.setattr(collecting, "PAGE", 8)
+
+    job = jobs.freeze(operator, "delete")
+
+    assert (job.total, job.is_capped, job.state) == (20, True, "frozen")
+    assert ids_of(job)[0] == "error-00005"
+
+
+def test_a_large_set_is_collected_by_rounds_of_any_process(
+    operator: Actor,
+    workflows: Workflows,
+    work: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = workflows(30, "ERROR")
+    workflows(10, "SUCCESS")
+    monkeypatch.setattr(collecting, "PAGE", 7)
+    monkeypatch.setattr(jobs, "PATIENCE_S", -1)
+    job = jobs.freeze(operator, "fork_from_failure")
+    assert (job.state, job.total) == ("collecting", 0)
+
+    work(2, owner="dies")
+    BulkJob.objects.update(lease_until=0)
+    work(owner="takes over")
+
+    job.refresh_from_db()
+    assert (job.state, ids_of(job)) == ("frozen", wanted)
+    assert job.left_out == {"succeeded": 10}
+
+
+def test_whoever_may_not_act_cannot_even_freeze(
+    make_user: Callable[..., Any], workflows: Workflows
+) -> None:
+    workflows(1, "PENDING")
+    watcher = Actor(make_user("eve", "workflows.view_workflow"))
+
+    with pytest.raises(NotPermittedError):
+        jobs.freeze(watcher, "cancel")
+
+    assert not BulkJob.objects.exists()
+
+
+def test_a_set_that_was_never_started_can_be_forgotten(
+    operator: Actor, workflows: Workflows
+) -> None:
+    workflows(3, "ERROR")
+    job = jobs.freeze(operator, "delete")
+
+    jobs.discard(operator, job.pk)
+
+    assert not BulkJob.objects.exists()
+    assert Workflow.objects.count() == 3

@@ -1,0 +1,247 @@
+"""One chunk of a running job: take items, act on them, write down what came of each.
+
+Where all tables share a database this is one transaction: nothing is done twice and nothing lost,
+whenever the process dies. Where the hub's tables lie elsewhere, items are marked before and
+completed after; what a process that died left marked is looked at before it is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import router, transaction
+
+from workflows.audit import Actor, event_of
+from workflows.bulk.collecting import FORKED, HIDDEN
+from workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
+from workflows.connection import atomic, reading, system_alias
+from workflows.engine.records import INTERNAL_QUEUE
+from workflows.models import AuditEvent, BulkItem, BulkJob
+from workflows.selectors.rows import WorkflowRow, rows_by_id
+from workflows.selectors.scope import viewer_for
+from workflows.storage import delete as deleting
+from workflows.storage.failures import is_passing
+from workflows.storage.notify import notify
+from workflows.storage.sql import Session, Statement
+from workflows.system_tables import now_ms
+
+LARGEST = 250
+LONGEST_NOTE = 500
+BEFORE = "done already, before its process ended"
+IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
+State = BulkItem.State
+
+
+def do_chunk(job_id: int, owner: str) -> bool:
+    """Act on the next items of a job that runs under this lease; False if there is none to do."""
+    hub = router.db_for_write(BulkJob)
+    if hub == system_alias():
+        with transaction.atomic(using=hub):
+            chunk = _open(job_id, owner)
+            if chunk:
+                chunk.act()
+                chunk.close(_leased(job_id, owner))
+        return chunk is not None
+    with transaction.atomic(using=hub):
+        chunk = _open(job_id, owner)
+        if chunk:
+            chunk.mark()
+    if chunk:
+        chunk.act()
+        with transaction.atomic(using=hub):
+            chunk.close(_leased(job_id, owner))
+    return chunk is not None
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some items of a job, for one actor; `events` are their audit rows, in the same order."""
+
+    job: BulkJob
+    actor: Actor
+    partitioned: bool
+    items: list[BulkItem]
+    began_at: int
+    events: list[AuditEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        action, reason = VERBS[self.job.verb].action, self.job.reason
+        self.events = [
+            event_of(self.actor, action, "workflow", item.workflow_id, reason)
+            for item in self.items
+        ]
+
+    def mark(self) -> None:
+        """Write down what is about to be tried, where no transaction spans both databases."""
+        self._items().update(state=State.STARTED)
+        AuditEvent.objects.bulk_create(self.events)
+
+    def act(self) -> None:
+        """Act on all in one transaction; if that fails for good, on each in one of its own."""
+        states = [item.state for item in self.items]
+        if self._try(self.items) is None:
+            return
+        for item, state in zip(self.items, states, strict=True):
+            item.state, item.note = state, ""
+        for item in self.items:
+            error = self._try([item])
+            if error is not None:
+                item.state = State.FAILED
+                item.note = f"{type(error).__name__}: {error}".split("\n", 1)[0][:LONGEST_NOTE]
+
+    def close(self, job: BulkJob | None) -> None:
+        """Write down the results; not if the lease was lost, for its new holder looked itself."""
+        if job is None:
+            return
+        for state, note in {(item.state, item.note) for item in self.items}:
+            alike = [item.pk for item in self.items if (item.state, item.note) == (state, note)]
+            job.items.filter(pk__in=alike).update(state=state, note=note, at=now_ms())
+        self._close_events()
+        counted = {state: sum(item.state == state for item in self.items) for state in State}
+        job.done += counted[State.DONE]
+        job.skipped += counted[State.SKIPPED]
+        job.failed += counted[State.FAILED]
+        if job.rate:
+            tried = len(self.items) - counted[State.SKIPPED]
+            job.next_at = max(job.next_at, self.began_at) + round(tried * 1_000 / job.rate)
+        else:
+            job.next_at = self.began_at
+        job.save()
+
+    def _try(self, items: Sequence[BulkItem]) -> Exception | None:
+        try:
+            with atomic() as session:
+                self._perform(session, items)
+        except Exception as error:
+            if is_passing(error.__cause__ or error):
+                raise
+            return error
+        return None
+
+    def _perform(self, session: Session, items: Sequence[BulkItem]) -> None:
+        ids = sorted(item.workflow_id for item in items)
+        session.all(deleting.LOCK, ids=session.ids(ids))
+        viewer = viewer_for(self.actor.user)
+        rows = rows_by_id(session, ids, viewer=viewer)
+        doubtful = [item for item in items if item.state == State.STARTED]
+        made = rows_by_id(session, [item.made for item in doubtful]) if doubtful else {}
+        ready: dict[str, BulkItem] = {}
+        for item in items:
+            row = rows.get(item.workflow_id)
+            if item in doubtful and self._was_done(item, row, made):
+                item.state, item.note = State.DONE, BEFORE
+            elif why := self._refusal(item, row):
+                item.state, item.note = State.SKIPPED, why
+            else:
+                ready[item.workflow_id] = item
+        options, now = self.job.options, now_ms()
+        batch = Batch(session, viewer, options, self.partitioned, now, ready, rows)
+        if ready:
+            VERBS[self.job.verb].perform(batch)
+        if session.vendor == "postgresql":
+            notify(session, dict.fromkeys(batch.notices))
+
+    def _was_done(
+        self, item: BulkItem, row: WorkflowRow | None, made: dict[str, WorkflowRow]
+    ) -> bool:
+        if VERBS[self.job.verb].makes:
+            return item.made in made
+        return row is None or row.status != item.was
+
+    def _refusal(self, item: BulkItem, row: WorkflowRow | None) -> str:
+        """Why an item is no longer what the set was confirmed for; empty if it is."""
+        verb = VERBS[self.job.verb]
+        if row is None:
+            return HIDDEN
+        if not verb.fits(item.was, row.status):
+            return f"{row.status} now, {item.was} when the set was fixed"
+        return (
+            FORKED if verb.makes and row.was_forked_from and not self.job.options["again"] else ""
+        )
+
+    def _close_events(self) -> None:
+        for item, event in zip(self.items, self.events, strict=True):
+            event.detail = {"bulk": self.job.pk, "was": item.was}
+            event.outcome = AuditEvent.Outcome.DONE
+            if item.state != State.DONE:
+                event.outcome = AuditEvent.Outcome.REFUSED
+                event.detail["refused"] = item.note
+            elif item.made:
+                event.detail["fork"] = item.made
+        unsaved = [event for event in self.events if event.pk is None]
+        AuditEvent.objects.bulk_create(unsaved)
+        marked = [event for event in self.events if event not in unsaved]
+        AuditEvent.objects.bulk_update(marked, ["outcome", "detail"])
+
+    def _items(self) -> Any:
+        return self.job.items.filter(pk__in=[item.pk for item in self.items])
+
+
+def _leased(job_id: int, owner: str) -> BulkJob | None:
+    """The job, locked, if this owner holds its lease; a stop does not take that away."""
+    return BulkJob.objects.select_for_update().filter(pk=job_id, lease_owner=owner).first()
+
+
+def _open(job_id: int, owner: str) -> Chunk | None:
+    """The next items; None if it does not run, nothing is left, or its person may no more."""
+    job = _leased(job_id, owner)
+    if job is None or job.state != BulkJob.State.RUNNING:
+        return None
+    user = account_of(job)
+    partitioned = _is_partitioned(job.options.get("queue"))
+    if user is None or partitioned is None or not user.has_perm(VERBS[job.verb].permission):
+        _stop(job, _obstacle(job, user))
+        return None
+    size = min(LARGEST, max(1, int(job.rate))) if job.rate else LARGEST
+    # What a process that died left marked comes first; then the oldest, which were found last.
+    waiting = job.items.filter(state__in=(State.STARTED, State.WAITING))
+    items = [*waiting.order_by("state", "-pk")[:size]]
+    if not items:
+        job.state, job.ended_at = BulkJob.State.DONE, now_ms()
+        job.save()
+        return None
+    return Chunk(job, Actor(user, job.address), partitioned, items, now_ms())
+
+
+def account_of(job: BulkJob) -> Any:
+    """Whoever the job acts as, read anew; None if the account is gone or disabled."""
+    if job.user_id is None:
+        return None
+    return get_user_model().objects.filter(pk=job.user_id, is_active=True).first()
+
+
+def _obstacle(job: BulkJob, user: Any) -> str:
+    """Why no item can be acted on."""
+    permission = VERBS[job.verb].permission
+    if user is None:
+        return f"The account {job.username!r} is gone or disabled."
+    if not user.has_perm(permission):
+        return f"{job.username} lacks the permission {permission} now."
+    return f"There is no queue {job.options['queue']!r} any more."
+
+
+def _is_partitioned(queue: str | None) -> bool | None:
+    """Whether the chosen queue is partitioned; None if it is gone."""
+    if not queue or queue in (OWN_QUEUE, INTERNAL_QUEUE):
+        return False
+    with reading() as session:
+        found = session.one(IS_PARTITIONED, name=queue)
+    return None if found is None else bool(found[0])
+
+
+def _stop(job: BulkJob, why: str) -> None:
+    job.state, job.note, job.ended_at = BulkJob.State.STOPPED, why, now_ms()
+    job.save()
+    AuditEvent.objects.create(
+        user=job.user,
+        username=job.username,
+        address=job.address,
+        action="bulk_stop",
+        target_kind="bulk",
+        target=str(job.pk),
+        outcome=AuditEvent.Outcome.REFUSED,
+        detail={"refused": why},
+    )

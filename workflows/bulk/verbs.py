@@ -1,0 +1,237 @@
+"""What a bulk job does to the workflows of one chunk, in their transaction.
+
+Every verb ends each item of its batch: done, or skipped with the reason. What it raises fails
+the batch, which is then tried again one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflows.engine.notices import QUEUE, STATUS
+from workflows.engine.records import ACTIVE, INTERNAL_QUEUE
+from workflows.filters import FAILED, IN_FLIGHT, STATUSES
+from workflows.models import BulkItem
+from workflows.selectors.rows import WorkflowRow, rows_by_id
+from workflows.selectors.scope import Viewer
+from workflows.storage import cancel as cancelling
+from workflows.storage import delete as deleting
+from workflows.storage import fork as forking
+from workflows.storage import resume as resuming
+from workflows.storage.fork_points import ForkPoints, fork_points
+from workflows.storage.sql import Session
+
+OWN_QUEUE = "own"
+FIRST_STEP = 1
+
+
+@dataclass(slots=True)
+class Batch:
+    """Items whose workflows are there, locked, and as the set expects them."""
+
+    session: Session
+    viewer: Viewer
+    options: Mapping[str, Any]
+    partitioned: bool
+    now: int
+    items: dict[str, BulkItem]
+    rows: dict[str, WorkflowRow]
+    notices: list[tuple[str, str]] = field(default_factory=list)
+
+    def done(self, workflow_id: str, note: str = "") -> None:
+        self._end(workflow_id, BulkItem.State.DONE, note)
+
+    def skip(self, workflow_id: str, why: str) -> None:
+        self._end(workflow_id, BulkItem.State.SKIPPED, why)
+
+    def queue_of(self, workflow_id: str) -> str:
+        """The queue that was chosen for all, or the one this workflow came from."""
+        chosen = str(self.options.get("queue") or "")
+        if chosen == OWN_QUEUE:
+            chosen = self.rows[workflow_id].queue_name or ""
+        return chosen or INTERNAL_QUEUE
+
+    def without_keyless(self) -> list[str]:
+        """The ids that can wait on the chosen queue: a partitioned one runs no row without key."""
+        for workflow_id in [*self.items] if self.partitioned else []:
+            if self.rows[workflow_id].queue_partition_key is None:
+                self.skip(workflow_id, "The queue is partitioned and it has no partition key.")
+        return [*self.items]
+
+    def with_descendants(self) -> dict[str, list[str]]:
+        """Each id with its descendants, if children go along and none of them is hidden."""
+        found: dict[str, list[str]] = {}
+        for workflow_id in [*self.items]:
+            below: list[str] = []
+            if self.options.get("children"):
+                below = cancelling.descendants(self.session, [workflow_id])
+                if len(rows_by_id(self.session, below, viewer=self.viewer)) < len(below):
+                    self.skip(workflow_id, "Some of its children are not yours to see.")
+                    continue
+            found[workflow_id] = below
+        return found
+
+    def _end(self, workflow_id: str, state: BulkItem.State, note: str) -> None:
+        item = self.items.pop(workflow_id)
+        item.state, item.note = state, note
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """`takes` are the statuses it applies to; `refusals` say why others are left out."""
+
+    name: str
+    title: str
+    permission: str
+    action: str
+    takes: tuple[str, ...]
+    refusals: Mapping[str, str]
+    consequence: str
+    perform: Callable[[Batch], None]
+    is_danger: bool = False
+    # Whether a workflow that only moved on within `takes` is still meant.
+    follows: bool = False
+    makes: bool = False
+
+    def fits(self, was: str, status: str) -> bool:
+        return status == was or (self.follows and status in self.takes)
+
+
+def _cancel(batch: Batch) -> None:
+    below = batch.with_descendants()
+    wanted = [*below, *(each for ids in below.values() for each in ids)]
+    cancelled = set(cancelling.cancel(batch.session, wanted, now=batch.now))
+    batch.notices += [(STATUS, each) for each in cancelled]
+    for workflow_id, ids in below.items():
+        also = len(cancelled.intersection(ids))
+        batch.done(workflow_id, f"with {also:,} descendants" if also else "")
+
+
+def _resume(batch: Batch) -> None:
+    by_queue: dict[str, list[str]] = {}
+    for workflow_id in batch.without_keyless():
+        by_queue.setdefault(batch.queue_of(workflow_id), []).append(workflow_id)
+    for queue, ids in by_queue.items():
+        for workflow_id in resuming.resume(batch.session, ids, queue=queue, now=batch.now):
+            batch.notices.append((STATUS, workflow_id))
+            batch.done(workflow_id, _onto(queue))
+        batch.notices.append((QUEUE, queue))
+
+
+def _fork(batch: Batch) -> None:
+    ids = batch.without_keyless()
+    name = str(batch.options.get("name") or "")
+    points = fork_points(batch.session, ids, name=name)
+    for workflow_id in ids:
+        start = _start_step(points[workflow_id], batch.options)
+        if start is None:
+            batch.skip(workflow_id, f"It recorded no step {name!r}.")
+            continue
+        queue = batch.queue_of(workflow_id)
+        forking.fork(
+            batch.session,
+            workflow_id,
+            new_id=batch.items[workflow_id].made,
+            start_step=start,
+            queue=queue,
+            partition_key=batch.rows[workflow_id].queue_partition_key,
+            now=batch.now,
+        )
+        batch.notices.append((QUEUE, queue))
+        batch.done(workflow_id, f"from step {start} {_onto(queue)}")
+
+
+def _start_step(points: ForkPoints, options: Mapping[str, Any]) -> int | None:
+    """The step to run again; None if it is asked for by a name that was never recorded."""
+    match options.get("start"):
+        case "name":
+            return points.named
+        case "number":
+            return int(options["step"])
+        case "last":
+            return FIRST_STEP if points.last is None else points.last
+    found = [each for each in (points.failed, points.last) if each is not None]
+    return found[0] if found else FIRST_STEP
+
+
+def _delete(batch: Batch) -> None:
+    below = batch.with_descendants()
+    ids = [*below, *(each for found in below.values() for each in found)]
+    # Locked before they are looked at, so that none is resumed between the two.
+    batch.session.all(deleting.LOCK, ids=batch.session.ids(sorted(ids)))
+    rows = rows_by_id(batch.session, ids, viewer=batch.viewer)
+    active = {each for each, row in rows.items() if row.status in ACTIVE}
+    for workflow_id in [each for each, found in below.items() if active.intersection(found)]:
+        del below[workflow_id]
+        batch.skip(workflow_id, "A descendant of it is still active.")
+    doomed = [*below, *(each for found in below.values() for each in found)]
+    deleting.delete(batch.session, doomed)
+    batch.notices += [(STATUS, each) for each in doomed]
+    for workflow_id, found in below.items():
+        batch.done(workflow_id, f"with {len(found):,} descendants" if found else "")
+
+
+def _onto(queue: str) -> str:
+    return "past every limit" if queue == INTERNAL_QUEUE else f"onto {queue}"
+
+
+ENDED = dict.fromkeys(("SUCCESS", "ERROR"), "ended already")
+NOT_FAILED = {"SUCCESS": "succeeded", **dict.fromkeys(IN_FLIGHT, "not ended yet")}
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            name="cancel",
+            title="Cancel",
+            permission="workflows.cancel_workflow",
+            action="cancel",
+            takes=IN_FLIGHT,
+            refusals=dict.fromkeys(("SUCCESS", *FAILED), "ended already"),
+            consequence="Each is taken from its executor and stops at its next step.",
+            perform=_cancel,
+            is_danger=True,
+            follows=True,
+        ),
+        Verb(
+            name="resume",
+            title="Resume",
+            permission="workflows.resume_workflow",
+            action="resume",
+            takes=("ENQUEUED", "DELAYED", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
+            refusals=ENDED | {"PENDING": "running: resume it on its own page"},
+            consequence="Each is enqueued again and goes on after its last completed step.",
+            perform=_resume,
+        ),
+        Verb(
+            name="fork_from_failure",
+            title="Fork from the failed step",
+            permission="workflows.fork_workflow",
+            action="fork",
+            takes=FAILED,
+            refusals=NOT_FAILED,
+            consequence=(
+                "For each a new workflow keeps the results before the step that failed, and runs "
+                "that one and the rest anew. The failed ones stay as they are."
+            ),
+            perform=_fork,
+            makes=True,
+        ),
+        Verb(
+            name="delete",
+            title="Delete",
+            permission="workflows.delete_workflow",
+            action="delete",
+            takes=("SUCCESS", *FAILED),
+            refusals=dict.fromkeys(IN_FLIGHT, "still active: cancel it first"),
+            consequence=(
+                "Each and all it recorded is deleted: steps, events, messages, streams. This "
+                "cannot be undone."
+            ),
+            perform=_delete,
+            is_danger=True,
+        ),
+    )
+}
+assert all({*verb.takes, *verb.refusals} == {*STATUSES} for verb in VERBS.values())
