@@ -32,15 +32,21 @@ class AsgiWhiteNoise(WhiteNoiseMiddleware):
 
 
 class ForwardedAddress(MiddlewareMixin):
-    """Takes the client's address from the proxy that DBOSHUB_BEHIND_PROXY says is in front.
+    """Takes the client's address from the proxy that DBOSHUB_BEHIND_PROXY says is in front."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        address = forwarded_address(request)
+        if address:
+            request.META["REMOTE_ADDR"] = address
+
+
+def forwarded_address(request: HttpRequest) -> str:
+    """The client's address as the proxy in front wrote it; empty if it wrote none.
 
     Only the last entry was written by that proxy; the others are what the client claims.
     """
-
-    def process_request(self, request: HttpRequest) -> None:
-        addresses = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if addresses[-1].strip():
-            request.META["REMOTE_ADDR"] = addresses[-1].strip()
+    addresses: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return addresses.split(",")[-1].strip()
 
 
 class LoginRequired(LoginRequiredMiddleware):

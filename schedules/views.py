@@ -19,6 +19,7 @@ from schedules.forms import FORMS, BackfillForm, ScheduleForm
 from schedules.rendering import moment, show, strip
 from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
 from workflows.selectors.scope import viewer_for
+from workflows.sight import note_sight
 from workflows.topics import VIEW_PAYLOAD
 from workflows.views.reads import bounded_reading
 
@@ -93,6 +94,8 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
     if sees_payloads:
         # What was seen by one person must not be served to the next from a shared disk.
         response["Cache-Control"] = "no-store"
+    if given is not None:
+        note_sight(actor_of(request), "schedule", name)
     return response
 
 

@@ -5,7 +5,7 @@ Asked again while the socket is open, so that logging out ends it. Nothing here 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
@@ -19,7 +19,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
-from workflows.topics import scope_of
+from dboshub.middleware import forwarded_address
+from workflows.audit import Actor
+from workflows.sight import note_sight
+from workflows.topics import Topic, scope_of
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -31,6 +34,7 @@ class Account:
     user: str
     permissions: frozenset[str]
     scope: tuple[str, ...] | None
+    actor: Actor
 
 
 def handshake(scope: Mapping[str, Any]) -> ASGIRequest:
@@ -64,8 +68,28 @@ def _account(request: ASGIRequest) -> Account | None:
     if not user.is_authenticated or not user.is_active:
         return None
     return Account(
-        user=str(user.pk), permissions=frozenset(user.get_all_permissions()), scope=scope_of(user)
+        user=str(user.pk),
+        permissions=frozenset(user.get_all_permissions()),
+        scope=scope_of(user),
+        actor=Actor(user, _address(request)),
     )
+
+
+async def trace(account: Account, topics: Iterable[Topic]) -> None:
+    """Record whose payloads are pushed to somebody; at once, and as long as they follow them."""
+    keys = sorted({topic.key for topic in topics if topic.payload})
+    if keys:
+        await database_sync_to_async(_trace)(account.actor, keys)
+
+
+def _trace(actor: Actor, workflow_ids: list[str]) -> None:
+    for workflow_id in workflow_ids:
+        note_sight(actor, "workflow", workflow_id)
+
+
+def _address(request: ASGIRequest) -> str:
+    given = forwarded_address(request) if settings.BEHIND_PROXY else ""
+    return given or str(request.META.get("REMOTE_ADDR", ""))
 
 
 class _Reading(dict[str, Any]):

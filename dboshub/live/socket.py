@@ -20,7 +20,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from dboshub.live import process
-from dboshub.live.access import Account, account, handshake, is_same_origin
+from dboshub.live.access import Account, account, handshake, is_same_origin, trace
 from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, Ledger, Wanted, parse
 from dboshub.live.topics import MOST_TOPICS, admit, is_allowed
@@ -108,9 +108,13 @@ class LiveSocket(AsyncWebsocketConsumer):
         if not self.is_serving:
             return
         try:
-            self._obey(parse(text_data))
+            frame = parse(text_data)
+            self._obey(frame)
         except FrameRefusedError:
             await self.close(MALFORMED)
+            return
+        if frame.sub:
+            await self._guard(self._trace)
 
     def _obey(self, frame: Incoming) -> None:
         if frame.ack is not None:
@@ -176,6 +180,10 @@ class LiveSocket(AsyncWebsocketConsumer):
             if not self._may_follow(found):
                 return await self.close(FORBIDDEN)
             self.account = found
+            await self._trace()
+
+    async def _trace(self) -> None:
+        await trace(self.account, self.topics.values())
 
     def _may_follow(self, found: Account) -> bool:
         followed = self.topics.values()

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.cache import cache
 
 from dboshub.live import frames, socket
 from dboshub.live.socket import LiveSocket
 from workflows.live.source import Timings
+from workflows.models import AuditEvent
 from workflows.topics import Topic, sign
 
 QUICK = Timings(recheck=0.1, ack=0.3, beat=0.1)
@@ -210,3 +212,20 @@ async def test_a_client_that_owes_64_acknowledgements_is_put_off(
     for number in range(66):
         await tab.say({"sub": {f"t{number}": ["no token", ""]}})
     assert await tab.closed() == socket.TRY_LATER
+
+
+async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: Any) -> None:
+    cache.clear()
+    tab = await open_tab(viewer)
+    for kind in ("row", "workflow", "events"):
+        ticket = await tab.follow(kind, "w")
+        await tab.frame(ticket)
+    events = await sync_to_async(lambda: [*AuditEvent.objects.values_list("action", "target")])()
+    assert events == [("view payload", "w")]
+
+
+async def test_who_follows_no_payloads_is_not(make_user: Any, open_tab: Any) -> None:
+    cache.clear()
+    tab = await open_tab(await sync_to_async(make_user)("bob", "workflows.view_workflow"))
+    await tab.frame(await tab.follow("workflow", "w"))
+    assert await sync_to_async(AuditEvent.objects.count)() == 0

@@ -16,13 +16,13 @@ from workflows.selectors import steps
 from workflows.selectors.queue_state import queue_names
 from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session
-from workflows.views.one import number, of_workflow
+from workflows.views.one import about_workflow, number
 
 NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@of_workflow
+@about_workflow
 def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -> HttpResponseBase:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
     if verb not in FORMS:

@@ -10,18 +10,19 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from workflows.audit import actor_of
 from workflows.connection import reading
 from workflows.selectors.rows import WorkflowRow, row
 from workflows.selectors.scope import viewer_for
+from workflows.sight import note_sight
 from workflows.storage.sql import Session
 from workflows.topics import VIEW, VIEW_PAYLOAD
 
 Rest = ParamSpec("Rest")
+View = Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpResponseBase]
 
 
-def of_workflow(
-    view: Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpResponseBase],
-) -> Callable[..., HttpResponseBase]:
+def about_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     """Call the view with a session and the workflow of the URL, if the person may see it."""
 
     @permission_required(VIEW, raise_exception=True)
@@ -33,13 +34,32 @@ def of_workflow(
             found = find(session, request, workflow_id)
             if found is None:
                 return missing(request, workflow_id)
-            response = view(request, session, found, *args, **kwargs)
+            return view(request, session, found, *args, **kwargs)
+
+    return found_or_missing
+
+
+def of_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
+    """The same for a view that shows payloads to those who may see them: that leaves a trace."""
+
+    def traced(
+        request: HttpRequest,
+        session: Session,
+        found: WorkflowRow,
+        /,
+        *args: Rest.args,
+        **kwargs: Rest.kwargs,
+    ) -> HttpResponseBase:
+        response = view(request, session, found, *args, **kwargs)
         if may_see_payloads(request):
             # What was seen by one person must not be served to the next from a shared disk.
             response["Cache-Control"] = "no-store"
+            # A download has its own row.
+            if not response.has_header("Content-Disposition"):
+                note_sight(actor_of(request), "workflow", found.pk)
         return response
 
-    return found_or_missing
+    return wraps(view)(about_workflow(traced))
 
 
 def find(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
