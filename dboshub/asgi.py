@@ -13,6 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
 django_application = get_asgi_application()
 
 from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
+from dboshub.rollups import keep_rollups  # noqa: E402
+
+keep_rollups()
 
 application = ProtocolTypeRouter(
     {

@@ -7,7 +7,11 @@ from typing import Any
 from django.db.models import Model
 
 SYSTEM_APPS = {"workflows", "queues", "schedules"}
-HUB_MODELS = {("workflows", "auditevent"), ("workflows", "bulkjob"), ("workflows", "bulkitem")}
+HUB_MODELS = {
+    *(("workflows", "auditevent"), ("workflows", "bulkjob"), ("workflows", "bulkitem")),
+    *(("workflows", "lease"), ("workflows", "rolledspan"), ("workflows", "rollup")),
+    ("workflows", "queuesample"),
+}
 
 
 class SystemTables:

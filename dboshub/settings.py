@@ -29,6 +29,9 @@ DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")
 DBOSHUB_LISTEN_DSN = env.database_url("DBOSHUB_LISTEN_DSN")
 DBOS_SYSTEM_DATABASE_ALIAS = "system" if DBOSHUB_DATABASE_URL else "default"
 
+# Whether this process takes part in counting what charts show.
+DBOSHUB_ROLLUPS = env.flag("DBOSHUB_ROLLUPS", True)
+
 _pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
 _sync = env.text("DBOSHUB_SQLITE_SYNC", "FULL").upper()
 if _sync not in {"FULL", "NORMAL", "EXTRA"}:

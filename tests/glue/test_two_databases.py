@@ -20,6 +20,20 @@ actions.cancel(Actor(ada), one.pk)
 one.refresh_from_db()
 event = AuditEvent.objects.get()
 print(one.status, event.outcome, one._state.db, event._state.db)
+
+from workflows.connection import reading
+from workflows.models import Rollup
+from workflows.models.rollups import MINUTE
+from workflows.rollups.closing import close
+from workflows.rollups.counting import count
+from workflows.rollups.lease import Hold
+
+made, hold = one.created_at // MINUTE * MINUTE, Hold("rollups", "me")
+hold.take(made)
+with reading() as session:
+    close(hold, count(session, made, made + MINUTE, width=MINUTE), width=MINUTE)
+row = Rollup.objects.filter(scope="all", created__gt=0).get()
+print(row._state.db, row.application)
 """
 
 
@@ -34,5 +48,7 @@ def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it
     assert migrated.returncode == 0, migrated.stderr
     assert rows_of(database_url) == rows
     acted = manage(database_url, "shell", "-c", AUDITED, DBOSHUB_DATABASE_URL=another_url)
-    assert acted.stdout.split()[-4:] == ["CANCELLED", "done", "system", "default"], acted.stderr
+    assert acted.stdout.split()[-6:] == [
+        *("CANCELLED", "done", "system", "default", "default", "shop")
+    ], acted.stderr
     assert tables_of(database_url) == tables

@@ -1,7 +1,8 @@
 """The system tables and the hub's own, as Django sees them; field names are the column names.
 
 Their shape is made by `storage/schema` and their rows are written by statements in `storage`:
-the ORM only reads them. AuditEvent and the bulk jobs are ordinary tables of the hub.
+the ORM only reads them. AuditEvent, the bulk jobs and the rollups are ordinary
+tables of the hub.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from workflows.models.audit import AuditEvent
 from workflows.models.bulk import BulkItem, BulkJob
 from workflows.models.communication import Event, EventHistory, Message, StreamValue
 from workflows.models.executors import ApplicationVersion, Executor
+from workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
 from workflows.models.steps import Attempt, Step
 from workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
 
@@ -22,7 +24,11 @@ __all__ = [
     "Event",
     "EventHistory",
     "Executor",
+    "Lease",
     "Message",
+    "QueueSample",
+    "RolledSpan",
+    "Rollup",
     "Step",
     "StreamValue",
     "Workflow",

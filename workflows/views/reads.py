@@ -13,12 +13,12 @@ LIMIT = Statement("SELECT set_config('statement_timeout', :limit, true)")
 
 
 @contextmanager
-def bounded_reading() -> Iterator[Session]:
-    """A session whose statements PostgreSQL ends after LIMIT_MS; SQLite has no such limit."""
+def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
+    """A session whose statements PostgreSQL ends after so long; SQLite has no such limit."""
     with reading() as session:
         if session.vendor != "postgresql":
             yield session
             return
     with atomic() as session:
-        session.one(LIMIT, limit=str(LIMIT_MS))
+        session.one(LIMIT, limit=str(limit_ms))
         yield session

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dboshub import env
+from dboshub.rollups import keep_rollups
 from dboshub.stopping import StopRequests
 from dboshub.supervisor import supervise
 from dboshub.workers import configuration, import_workflows
@@ -76,6 +77,7 @@ class Command(BaseCommand):
             raise CommandError(f"cannot import {error.name}: {error}") from error
         DBOS.launch()
         self._adopt(options["adopt_executor"])
+        keep_rollups()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")

@@ -1,0 +1,74 @@
+"""Keeping the rollups from within a process that is there anyway: the web server, or a worker.
+
+It has a thread and connections of its own: what it does delays no page and no step.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from queues.selectors.busy import busy
+from workflows.models import QueueSample
+from workflows.models.rollups import MINUTE
+from workflows.rollups.keeper import Keeper
+from workflows.rollups.lease import Hold, LeaseLostError
+from workflows.storage.sql import Session
+from workflows.views.reads import bounded_reading
+
+logger = logging.getLogger(__name__)
+
+STATEMENT_LIMIT_MS = 60_000
+RETRY_S = 60.0
+
+
+def keep_rollups() -> None:
+    """Take part in keeping them until the process ends, unless it is told not to."""
+    if settings.DBOSHUB_ROLLUPS:
+        threading.Thread(target=_keep, name="dboshub-rollups", daemon=True).start()
+
+
+def keeper() -> Keeper:
+    """A keeper with an owner of its own."""
+    hold = Hold("rollups", secrets.token_hex(16))
+    return Keeper(hold, partial(bounded_reading, STATEMENT_LIMIT_MS), samples)
+
+
+def samples(session: Session, now: int) -> Iterator[QueueSample]:
+    """How every busy queue stands at this minute."""
+    for name, depth in busy(session, now):
+        yield QueueSample(
+            width=MINUTE,
+            at=now // MINUTE * MINUTE,
+            queue=name,
+            waiting=depth.waiting.number,
+            running=depth.running.number,
+            is_at_least=depth.waiting.at_least or depth.running.at_least,
+            oldest_ms=None if depth.oldest_at is None else max(0, now - depth.oldest_at),
+        )
+
+
+def _keep() -> None:
+    work, pause, is_well = keeper(), threading.Event(), True
+    while True:
+        wait = RETRY_S
+        try:
+            wait, is_well = work.turn(), True
+        except LeaseLostError:
+            wait = 0.0
+        except DatabaseError as error:
+            # Said once: a database that is not migrated yet stays so for a while.
+            if is_well:
+                logger.warning("rollups wait: %s", str(error).split("\n", 1)[0])
+            is_well = False
+        except Exception:
+            logger.exception("rollups.failed")
+        finally:
+            connections.close_all()
+        pause.wait(wait)

@@ -1,0 +1,115 @@
+"""What happened by minute and by hour, and what waited then. Times are epoch milliseconds."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from workflows.system_tables import now_ms
+
+MINUTE, HOUR = 60_000, 3_600_000
+
+
+class Lease(models.Model):
+    """Who does what only one process may do, and until when."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    owner = models.CharField(max_length=64, blank=True)
+    until = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "dboshub_lease"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.owner}"
+
+
+class RolledSpan(models.Model):
+    """That a minute or an hour was counted: without this row it is a gap, not zero.
+
+    `covered` is how many of an hour's minutes were; `digest` tells whether counting again gave
+    anything new.
+    """
+
+    width = models.IntegerField()
+    at = models.BigIntegerField()
+    closed_at = models.BigIntegerField(default=now_ms)
+    covered = models.SmallIntegerField(default=1)
+    digest = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        db_table = "dboshub_rolled_span"
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["width", "at"], name="rolled_span_once")]
+
+    def __str__(self) -> str:
+        return f"{self.at} + {self.width} ms"
+
+
+class Rollup(models.Model):
+    """Counts of one span for one name on one queue, for all of an application, or for its rest.
+
+    `created` is counted by when workflows were made, all else by when they ended. `run` and
+    `wait` are histograms (`rollups.histogram`); an empty text stands for none.
+    """
+
+    class Scope(models.TextChoices):
+        ALL = "all"
+        ONE = "one"
+        REST = "rest"
+
+    width = models.IntegerField()
+    at = models.BigIntegerField()
+    scope = models.CharField(max_length=4, choices=Scope.choices)
+    application = models.TextField(blank=True)
+    name = models.TextField(blank=True)
+    queue = models.TextField(blank=True)
+    created = models.IntegerField(default=0)
+    succeeded = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0)
+    cancelled = models.IntegerField(default=0)
+    gave_up = models.IntegerField(default=0)
+    run = models.JSONField(default=dict)
+    wait = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "dboshub_rollup"
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["width", "scope", "at"], name="rollup_span"),
+            models.Index(fields=["name", "width", "at"], name="rollup_name"),
+            models.Index(
+                fields=["width", "at"],
+                condition=models.Q(scope="one")
+                & (models.Q(failed__gt=0) | models.Q(gave_up__gt=0)),
+                name="rollup_failed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.scope} at {self.at}"
+
+
+class QueueSample(models.Model):
+    """What waited on one queue when it was looked at: nobody can count that afterwards.
+
+    Of an hour these are the largest numbers of its minutes. `oldest_ms` is an age.
+    """
+
+    width = models.IntegerField()
+    at = models.BigIntegerField()
+    queue = models.TextField()
+    waiting = models.IntegerField()
+    running = models.IntegerField()
+    is_at_least = models.BooleanField(default=False)
+    oldest_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "dboshub_queue_sample"
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["width", "at", "queue"], name="queue_sample_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue} at {self.at}: {self.waiting}"

@@ -1,0 +1,117 @@
+"""Counting spans of time from the system tables, by the two indexes that hold them.
+
+Whatever the table holds, an answer is bounded: beyond SERIES of one span, the least are one rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflows.models import Rollup
+from workflows.rollups.histogram import bucket_sql, stored
+from workflows.storage.sql import Session, Statement
+
+# Names on queues that are told apart in one span.
+SERIES = 500
+OUTCOMES = {
+    "CREATED": "created",
+    "SUCCESS": "succeeded",
+    "ERROR": "failed",
+    "CANCELLED": "cancelled",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "gave_up",
+}
+
+# A run is timed if it ended by itself, a wait if it is known when a queue gave the work out;
+# what was delayed on purpose waits from its due time.
+COUNTED = f"""
+WITH events AS (
+    SELECT created_at AS moment, application_name, name, queue_name, 'CREATED' AS kind,
+        CAST(NULL AS bigint) AS run, CAST(NULL AS bigint) AS wait
+    FROM {{workflow_status}}
+    WHERE created_at >= :since AND created_at < :until
+    UNION ALL
+    SELECT completed_at, application_name, name, queue_name, status,
+        CASE WHEN status IN ('SUCCESS', 'ERROR')
+            THEN completed_at - COALESCE(started_at_epoch_ms, created_at) END,
+        CASE WHEN queue_name IS NOT NULL THEN started_at_epoch_ms
+            - CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms
+                ELSE created_at END END
+    FROM {{workflow_status}}
+    WHERE completed_at IS NOT NULL AND completed_at >= :since AND completed_at < :until
+), counted AS (
+    SELECT moment / :width * :width AS at, COALESCE(application_name, '') AS application,
+        COALESCE(name, '') AS name, COALESCE(queue_name, '') AS queue, kind,
+        {bucket_sql("run")} AS run, {bucket_sql("wait")} AS wait, COUNT(*) AS number
+    FROM events
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+), ranked AS (
+    SELECT at, application, name, queue, ROW_NUMBER() OVER (
+        PARTITION BY at ORDER BY SUM(number) DESC, application, name, queue
+    ) AS place
+    FROM counted
+    GROUP BY at, application, name, queue
+), named AS (
+    SELECT counted.at, counted.application, kind, run, wait, number,
+        CASE WHEN place <= :series THEN 'one' ELSE 'rest' END AS scope,
+        CASE WHEN place <= :series THEN counted.name ELSE '' END AS name,
+        CASE WHEN place <= :series THEN counted.queue ELSE '' END AS queue
+    FROM counted
+    JOIN ranked ON ranked.at = counted.at AND ranked.application = counted.application
+        AND ranked.name = counted.name AND ranked.queue = counted.queue
+)
+"""
+ANSWER = Statement(
+    COUNTED
+    + """
+SELECT at, scope, application, name, queue, kind, run, CAST(NULL AS bigint), SUM(number)
+FROM named GROUP BY at, scope, application, name, queue, kind, run
+UNION ALL
+SELECT at, scope, application, name, queue, '', CAST(NULL AS bigint), wait, SUM(number)
+FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, wait
+"""
+)
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is counted of one series: outcomes by field name, and two histograms."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    run: Counter[int] = field(default_factory=Counter)
+    wait: Counter[int] = field(default_factory=Counter)
+
+    def add(self, kind: str, run: int | None, wait: int | None, number: int) -> None:
+        if kind in OUTCOMES:
+            self.outcomes[OUTCOMES[kind]] += number
+        if run is not None:
+            self.run[run] += number
+        if wait is not None:
+            self.wait[wait] += number
+
+    def columns(self) -> dict[str, Any]:
+        counts = {name: self.outcomes[name] for name in OUTCOMES.values()}
+        return counts | {"run": stored(self.run), "wait": stored(self.wait)}
+
+
+Tallies = dict[Key, Tally]
+
+
+def count(session: Session, since: int, until: int, *, width: int) -> dict[int, Tallies]:
+    """The tallies of each span of `width` between two of their edges; a quiet one has none.
+
+    A key is (scope, application, name, queue).
+    """
+    found: dict[int, Tallies] = {at: {} for at in range(since, until, width)}
+    rows = session.all(ANSWER, since=since, until=until, width=width, series=SERIES)
+    for at, scope, application, name, queue, kind, run, wait, number in rows:
+        for key in (
+            (scope, application, name, queue),
+            (Rollup.Scope.ALL.value, application, "", ""),
+        ):
+            tally = found[at].setdefault(key, Tally())
+            tally.add(kind, run, wait, int(number))
+    return found

@@ -1,0 +1,64 @@
+"""Durations in buckets, four for each doubling: they add up; percentiles are good to 10 %."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import sqrt
+
+# Where buckets begin, in milliseconds: four for each doubling, from 1 ms to five weeks. Bucket 0
+# is what took no time that a clock of milliseconds shows.
+BOUNDS = tuple(sorted({round(2 ** (quarter / 4)) for quarter in range(127)}))
+
+Stored = Mapping[str, int]
+
+
+def bucket(ms: int) -> int:
+    """The number of a duration's bucket; what is longer than the last bound is in the last."""
+    return bisect_right(BOUNDS, ms)
+
+
+def bucket_sql(column: str) -> str:
+    """`bucket` as an SQL expression, a search by halves; NULL for NULL."""
+    return f"CASE WHEN {column} IS NOT NULL THEN {_halves(column, 0, len(BOUNDS))} END"
+
+
+def merged(histograms: Iterable[Stored]) -> Counter[int]:
+    """The sum of stored histograms."""
+    total: Counter[int] = Counter()
+    for each in histograms:
+        for key, number in each.items():
+            total[int(key)] += number
+    return total
+
+
+def stored(histogram: Mapping[int, int]) -> dict[str, int]:
+    """A histogram as JSON keeps it: keys are text, in one order."""
+    return {str(key): histogram[key] for key in sorted(histogram)}
+
+
+def percentile(histogram: Mapping[int, int], share: float) -> int | None:
+    """The duration that this share did not exceed, as the middle of its bucket; None of nothing."""
+    wanted, passed = share * sum(histogram.values()), 0
+    for key in sorted(histogram):
+        passed += histogram[key]
+        if histogram[key] and passed >= wanted:
+            return _middle(key)
+    return None
+
+
+def _middle(key: int) -> int:
+    if key == 0:
+        return 0
+    low = BOUNDS[min(key, len(BOUNDS)) - 1]
+    high = BOUNDS[key] if key < len(BOUNDS) else low
+    return round(sqrt(low * high))
+
+
+def _halves(column: str, low: int, high: int) -> str:
+    if low == high:
+        return str(low)
+    middle = (low + high) // 2
+    below, above = _halves(column, low, middle), _halves(column, middle + 1, high)
+    return f"CASE WHEN {column} < {BOUNDS[middle]} THEN {below} ELSE {above} END"
