@@ -12,10 +12,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
 # Django must be set up before routing imports anything that imports models.
 django_application = get_asgi_application()
 
+from dboshub.bulk import work_on_bulk_jobs  # noqa: E402
 from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
 from dboshub.rollups import keep_rollups  # noqa: E402
 
 keep_rollups()
+work_on_bulk_jobs()
 
 application = ProtocolTypeRouter(
     {

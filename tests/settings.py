@@ -16,6 +16,7 @@ atexit.register(shutil.rmtree, DATA_DIR_OF_RUN, ignore_errors=True)
 os.environ["DBOSHUB_DATA_DIR"] = DATA_DIR_OF_RUN
 os.environ["DBOSHUB_DATABASE_POOL"] = "0"
 os.environ["DBOSHUB_ROLLUPS"] = "0"
+os.environ["DBOSHUB_BULK"] = "0"
 for name in ("DBOS_SYSTEM_DATABASE_URL", "DBOSHUB_DATABASE_URL", "DBOSHUB_DEBUG"):
     os.environ.pop(name, None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from workflows.converters import WorkflowId
-from workflows.views import actions, detail, executors
+from workflows.views import actions, bulk, detail, executors
 from workflows.views.list import workflow_list
 
 register_converter(WorkflowId, "id")
@@ -14,6 +14,11 @@ app_name = "workflows"
 
 urlpatterns = [
     path("", workflow_list, name="list"),
+    path("suggest/", search.suggest, name="suggest"),
+    path("columns/", search.keep_columns, name="columns"),
+    path("bulk/", bulk.job_list, name="bulk_list"),
+    path("bulk/new/", bulk.new, name="bulk_new"),
+    path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),
     path("run/<id:workflow_id>", detail.workflow_detail, name="detail"),
     path("steps/<id:workflow_id>", detail.step_table, name="steps"),
     path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),

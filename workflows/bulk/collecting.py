@@ -73,13 +73,14 @@ def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
 
 def _criteria(job: BulkJob, part: str) -> Criteria | None:
     """The filter as it was when the job was made, narrowed to a part of its statuses."""
-    criteria = parse(QueryDict(job.filter), now=job.created_at)
+    criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=True)
     takes = VERBS[job.verb].takes
     wanted = criteria.statuses or STATUSES
     statuses = tuple(each for each in wanted if (each in takes) is (part == TAKEN))
-    # What came after the person looked is not what they saw.
-    until = min(criteria.until or job.created_at + 1, job.created_at + 1)
-    return replace(criteria, statuses=statuses, until=until) if statuses else None
+    if criteria.by == "created":
+        end = job.created_at + 1
+        criteria = replace(criteria, until=min(criteria.until or end, end))
+    return replace(criteria, statuses=statuses) if statuses else None
 
 
 def _read(criteria: Criteria, after: str, viewer: Viewer) -> Page:
@@ -100,6 +101,9 @@ def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
     verb, left_out = VERBS[job.verb], Counter(job.left_out)
     items: list[BulkItem] = []
     for row in rows:
+        if row.created_at > job.created_at:
+            # What came after the person looked is not what they saw.
+            continue
         why = _refusal(job, verb, row)
         if why:
             left_out[why] += 1

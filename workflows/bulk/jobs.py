@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import router, transaction
+from django.http import QueryDict
 
 from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting
 from workflows.bulk.collecting import collect_page, freeze_checked
 from workflows.bulk.rounds import nudge
 from workflows.bulk.verbs import VERBS
+from workflows.filters import parse
 from workflows.models import BulkItem, BulkJob
 from workflows.selectors.scope import viewer_for
 from workflows.system_tables import now_ms
+from workflows.topics import VIEW_PAYLOAD
 
 State = BulkJob.State
 # A small set is frozen before the page answers; rounds go on with a large one.
@@ -32,13 +35,14 @@ def freeze(
 ) -> BulkJob:
     """Make a job of some rows, or of all that a filter finds; nothing is done to them yet.
 
-    `again` takes what was forked before, too. Raises NotPermittedError.
+    `again` takes what was forked before, too. Raises ActionRefusedError.
     """
     if not actor.user.has_perm(VERBS[verb].permission):
         raise NotPermittedError(VERBS[verb].permission)
-    job = BulkJob(verb=verb, options={"again": again}, filter="" if ids is not None else query)
+    job = BulkJob(verb=verb, options={"again": again, "checked": ids is not None}, filter=query)
     _belongs_to(job, actor)
     viewer = viewer_for(actor.user)
+    _expect_understood(job, actor)
     job.save()
     if ids is not None:
         freeze_checked(job, ids, viewer)
@@ -125,6 +129,18 @@ def _changing(actor: Actor, job_id: int, action: str, reason: str) -> Iterator[t
         if job.pk is not None:
             job.save()
     nudge()
+
+
+def _expect_understood(job: BulkJob, actor: Actor) -> None:
+    """Refuse a filter of which a part would be left out: the set would be larger than it says."""
+    may_ask = actor.user.has_perm(VIEW_PAYLOAD)
+    criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=may_ask)
+    if criteria.problems:
+        raise ActionRefusedError(" ".join(criteria.problems), "Mend the filter in the list first.")
+    if criteria.words:
+        raise ActionRefusedError(
+            f"{criteria.words!r} is no criterion.", "Write name:… or id:… in the list first."
+        )
 
 
 def _run(job: BulkJob, actor: Actor) -> None:

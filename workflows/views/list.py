@@ -16,23 +16,23 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
-from workflows.filters import IN_FLIGHT, Criteria, parse
+from workflows.filters import BOXES, IN_FLIGHT, Criteria, parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
 from workflows.live.counts import counts_digest
 from workflows.live.rows import row_digest
+from workflows.rendering.columns import COOKIE, columns
 from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
+from workflows.selectors.children import children
 from workflows.selectors.counts import Count, counts, older_in_flight
-from workflows.selectors.facets import facets
 from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.selectors.rows import row
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.storage.sql import Session
-from workflows.topics import live_topic
+from workflows.topics import VIEW_PAYLOAD, live_topic
 from workflows.views.reads import bounded_reading
+from workflows.views.search import known_values, resolve, scope_key, typed, whole_id
 
 COUNTS_S = 2
-FACETS_S = 60
 
 
 @require_safe
@@ -41,61 +41,74 @@ FACETS_S = 60
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     """One page of the workflows a filter leaves."""
     now = int(time.time() * 1_000)
-    criteria = parse(request.GET, now=now)
+    may_see = request.user.has_perm(VIEW_PAYLOAD)
+    criteria = parse(request.GET, now=now, attributes=may_see)
     viewer = viewer_for(request.user)
-    if not request.htmx and "q" not in request.GET and "" in request.GET.dict().values():
-        # A plain form also sends its empty fields: the address people share has none.
-        return redirect(_address(criteria, {}))
-    context: dict[str, object] = {"section": "workflows", "criteria": criteria}
-    context |= {"query": criteria.query(), "live_counts": None}
+    context: dict[str, object] = {"section": "workflows", "has_search": True, "live_counts": None}
     try:
         with bounded_reading() as session:
-            goal = _goal(session, request, criteria, viewer)
-            if goal:
+            found = whole_id(session, request.GET, criteria, viewer)
+            if found:
+                goal = reverse("workflows:detail", args=[found])
                 return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
-            page = _page(session, criteria, viewer, request.GET)
+            criteria = resolve(session, criteria, viewer)
+            if not request.htmx and _is_unclean(request.GET) and not criteria.problems:
+                # The address people share has neither a box nor empty fields.
+                return redirect(_address(criteria, {}))
+            context |= _shown(request, session, criteria, viewer, now)
             context |= _above(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, _template(request), context, status=503)
     context |= {
-        "page": page,
-        "rows": _rows(request, page, criteria, now),
-        "live_counts": live_topic(request, "counts", since=now),
-        "live_list": live_topic(request, "list", filter=criteria.query(), since=now),
-        "older": criteria.query(after=page.older) if page.older else "",
-        "newer": criteria.query(before=page.newer) if page.newer else "",
+        "criteria": criteria,
+        "query": criteria.query(),
+        "box": typed(request.GET, criteria),
+        "columns": columns(criteria.columns, request.COOKIES.get(COOKIE, ""), by=criteria.by),
     }
-    response = render(request, _template(request), context)
+    template = page_or_partial(request, "workflows/list.html", "listing")
+    if "failure" in context:
+        return render(request, template, context, status=503)
+    response = render(request, template, context)
     return push_url(response, _address(criteria, request.GET)) if request.htmx else response
 
 
-def _goal(
-    session: Session, request: HtmxHttpRequest, criteria: Criteria, viewer: Viewer
-) -> str | None:
-    """The page that a search or a whole id asks for instead of the list."""
-    if "q" in request.GET:
-        return jump(session, request.GET["q"].strip(), viewer)
-    if criteria.id and row(session, criteria.id, viewer=viewer):
-        return reverse("workflows:detail", args=[criteria.id])
-    return None
+def _is_unclean(query: Mapping[str, str]) -> bool:
+    return any(key in query for key in BOXES) or "" in dict(query.items()).values()
 
 
-def jump(session: Session, wanted: str, viewer: Viewer) -> str:
-    """Where a pasted id or a typed word leads: the workflow, its step's workflow, or a list."""
-    for candidate in (wanted, wanted.rpartition("-")[0]):
-        if candidate and row(session, candidate, viewer=viewer):
-            return reverse("workflows:detail", args=[candidate])
-    if not wanted:
-        return reverse("workflows:list")
-    by_id = Lister(session, Criteria(id=wanted), viewer, size=1).first()
-    query = {"id": wanted} if by_id.rows else {"name": f"{wanted}*"}
-    return f"{reverse('workflows:list')}?{urlencode(query)}"
-
-
-def _template(request: HtmxHttpRequest) -> str:
-    return page_or_partial(request, "workflows/list.html", "listing")
+def _shown(
+    request: HtmxHttpRequest, session: Session, criteria: Criteria, viewer: Viewer, now: int
+) -> dict[str, object]:
+    """The rows, where to go on from them, and what of it is live."""
+    page = _page(session, criteria, viewer, request.GET)
+    # What a predicate over a row cannot tell is not counted: attributes are no part of rows.
+    live_filter = criteria.query(columns=None, **dict.fromkeys(criteria.attributes))
+    topic = None
+    if not criteria.attributes:
+        topic = live_topic(request, "list", filter=live_filter, since=now)
+    below = {}
+    if criteria.top_level and page.rows:
+        below = children(session, [row.workflow_uuid for row in page.rows], viewer=viewer)
+    return {
+        "page": page,
+        "rows": [
+            {
+                "id": each.workflow_uuid,
+                "cells": row_cells(each),
+                "ticket": live_topic(
+                    request, "row", each.workflow_uuid, filter=live_filter, since=now
+                ),
+                "digest": row_digest(each),
+                "children": below.get(each.workflow_uuid),
+            }
+            for each in page.rows
+        ],
+        "live_counts": live_topic(request, "counts", since=now),
+        "live_list": topic,
+        "older": criteria.query(after=page.older) if page.older else "",
+        "newer": criteria.query(before=page.newer) if page.newer else "",
+    }
 
 
 def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[str, str]) -> Page:
@@ -105,18 +118,11 @@ def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[s
 
 
 def _above(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
-    """What stands above the rows.
-
-    Counts and suggestions are the same for all viewers of one scope, so they share them.
-    """
-    scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
-    scope = f"{scope} {viewer.unclaimed}".encode().hex()
-    counted = cache.get_or_set(f"counts-{scope}", lambda: counts(session, viewer=viewer), COUNTS_S)
-    suggested = cache.get_or_set(
-        f"facets-{scope}", lambda: facets(session, viewer=viewer), FACETS_S
-    )
+    """What stands above the rows; counts are the same for all viewers of one scope."""
+    key = f"counts-{scope_key(viewer)}"
+    counted = cache.get_or_set(key, lambda: counts(session, viewer=viewer), COUNTS_S)
     return {
-        "bar": filter_bar(criteria, counted or {}, suggested or {}),
+        "bar": filter_bar(criteria, counted or {}, known_values(session, viewer)),
         "counts_digest": counts_digest(counted or {}),
         "hidden": _hidden(session, criteria, viewer),
     }
@@ -132,20 +138,9 @@ def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | Non
     return older_in_flight(session, criteria.since, viewer=viewer)
 
 
-def _rows(
-    request: HtmxHttpRequest, page: Page, criteria: Criteria, now: int
-) -> list[dict[str, object]]:
-    query = criteria.query()
-    return [
-        {
-            "cells": row_cells(each),
-            "ticket": live_topic(request, "row", each.workflow_uuid, filter=query, since=now),
-            "digest": row_digest(each),
-        }
-        for each in page.rows
-    ]
-
-
 def _address(criteria: Criteria, query: Mapping[str, str]) -> str:
     places = {key: query[key] for key in ("after", "before") if query.get(key)}
-    return f"{reverse('workflows:list')}?{criteria.query(**places)}".rstrip("?")
+    asked = criteria.query(**places)
+    if criteria.problems and query.get("q"):
+        asked = urlencode({"q": query["q"]})
+    return f"{reverse('workflows:list')}?{asked}".rstrip("?")

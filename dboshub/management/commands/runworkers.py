@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dboshub import env
+from dboshub.bulk import work_on_bulk_jobs
 from dboshub.rollups import keep_rollups
 from dboshub.stopping import StopRequests
 from dboshub.supervisor import supervise
@@ -78,6 +79,7 @@ class Command(BaseCommand):
         DBOS.launch()
         self._adopt(options["adopt_executor"])
         keep_rollups()
+        work_on_bulk_jobs()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")

@@ -1,0 +1,135 @@
+"""How a bulk job and its items are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import QueryDict
+
+from workflows.bulk.collecting import MOST_LEFT_OUT
+from workflows.bulk.verbs import VERBS, Verb
+from workflows.filters import parse
+from workflows.models import BulkItem, BulkJob
+from workflows.statuses import Look
+from workflows.system_tables import now_ms
+
+JOB_LOOKS = {
+    look.token: look
+    for look in (
+        Look("collecting", "s-queued", "search", "Collecting", "The set is not complete yet."),
+        Look("frozen", "s-delayed", "hourglass", "To confirm", "Nothing was done yet."),
+        Look("running", "s-running", "loader-circle", "Running", "Some process works on it."),
+        Look("stopped", "s-cancelled", "circle-pause", "Stopped", "It can go on."),
+        Look("done", "s-success", "circle-check", "Done", "Every item has its result."),
+    )
+}
+ITEM_LOOKS = {
+    look.token: look
+    for look in (
+        Look("waiting", "s-queued", "circle-dashed", "Waiting", "Its turn has not come."),
+        Look("started", "s-running", "loader-circle", "Begun", "It is being tried."),
+        Look("done", "s-success", "circle-check", "Done", "It was acted on."),
+        Look("skipped", "s-cancelled", "ban", "Skipped", "Nothing was done to it."),
+        Look("failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."),
+    )
+}
+STARTS = {
+    "failed": "from the last failed step, or the last recorded one",
+    "last": "from the last recorded step",
+    "number": "from step {step}",
+    "name": "from the last step called {name}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    state: str
+    word: str
+    count: int
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownJob:
+    """A job with what templates ask of it."""
+
+    job: BulkJob
+    verb: Verb
+    look: Look
+
+    @property
+    def box(self) -> str:
+        """The filter as the search box of the list says it; empty if rows were checked."""
+        return parse(QueryDict(self.job.filter), now=self.job.created_at, attributes=True).box
+
+    @property
+    def is_active(self) -> bool:
+        return self.job.state in (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
+
+    @property
+    def is_draft(self) -> bool:
+        return self.job.started_at is None
+
+    @property
+    def worked(self) -> int:
+        return self.job.done + self.job.skipped + self.job.failed
+
+    @property
+    def waiting(self) -> int:
+        return self.job.total - self.worked
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.worked // self.job.total if self.job.total else 0
+
+    @property
+    def took_ms(self) -> int | None:
+        if self.job.started_at is None:
+            return None
+        return max(0, (self.job.ended_at or now_ms()) - self.job.started_at)
+
+    @property
+    def left_ms(self) -> int | None:
+        """How long the rate makes it take still; None without a rate."""
+        return round(1_000 * self.waiting / self.job.rate) if self.job.rate else None
+
+    @property
+    def left_out(self) -> list[str]:
+        """What is not in the set, and why."""
+        counts = self.job.left_out.items()
+        is_cut = sum(self.job.left_out.values()) >= MOST_LEFT_OUT
+        return [f"{count:,}{'+' if is_cut else ''} {why}" for why, count in counts]
+
+    @property
+    def how(self) -> list[str]:
+        """What was chosen when it was started, in words."""
+        options = self.job.options
+        words = [STARTS[options["start"]].format(**options)] if "start" in options else []
+        if "queue" in options:
+            queue = options["queue"]
+            onto = {"": "past every limit", "own": "onto the queue each came from"}
+            words.append(onto.get(queue, f"onto {queue}"))
+        if options.get("children"):
+            words.append("with all descendants")
+        if self.job.rate:
+            words.append(f"at most {self.job.rate:g} per second")
+        return words
+
+
+def show_job(job: BulkJob) -> ShownJob:
+    return ShownJob(job, VERBS[job.verb], JOB_LOOKS[job.state])
+
+
+def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, Look]]:
+    return [(item, ITEM_LOOKS[item.state]) for item in items]
+
+
+def tabs(shown: ShownJob, state: str) -> list[Tab]:
+    job = shown.job
+    counts = {"waiting": shown.waiting, "done": job.done, "skipped": job.skipped}
+    counts["failed"] = job.failed
+    found = [Tab("", "All", job.total, not state)]
+    return found + [
+        Tab(key, ITEM_LOOKS[key].word, count, state == key) for key, count in counts.items()
+    ]

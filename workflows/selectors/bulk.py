@@ -1,0 +1,58 @@
+"""Bulk jobs as people see them: all of them, or their own if they see only some applications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from workflows.models import BulkItem, BulkJob
+from workflows.selectors.scope import Viewer, viewer_for
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    jobs: list[BulkJob]
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    items: list[BulkItem]
+    before: int | None
+
+
+def job_page(user: Any, *, before: int | None = None) -> JobPage:
+    """The newest jobs, or those older than one."""
+    jobs = _visible(user)
+    if before is not None:
+        jobs = jobs.filter(pk__lt=before)
+    found = [*jobs.order_by("-pk")[: PAGE + 1]]
+    return JobPage(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
+
+
+def job(user: Any, job_id: int) -> BulkJob | None:
+    """One job, or None if there is none or the person may not know of it."""
+    return _visible(user).filter(pk=job_id).first()
+
+
+def item_page(
+    job: BulkJob, viewer: Viewer, *, state: str = "", before: int | None = None
+) -> ItemPage:
+    """Items in the order they are worked on, of one state if one is given, as far as seen."""
+    items: QuerySet[BulkItem] = job.items.filter(state=state) if state else job.items.all()
+    if viewer.applications is not None:
+        unclaimed = Q(application_name__isnull=True) if viewer.unclaimed else Q(pk__in=())
+        items = items.filter(Q(application_name__in=viewer.applications) | unclaimed)
+    if before is not None:
+        items = items.filter(pk__lt=before)
+    found = [*items.order_by("-pk")[: PAGE + 1]]
+    return ItemPage(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
+
+
+def _visible(user: Any) -> QuerySet[BulkJob]:
+    is_unlimited = viewer_for(user).applications is None
+    return BulkJob.objects.all() if is_unlimited else BulkJob.objects.filter(user=user)

@@ -1,0 +1,180 @@
+"""Bulk jobs: the set is frozen on one page, confirmed and followed on another."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from workflows.actions import ActionRefusedError, NotPermittedError, actor_of
+from workflows.bulk import jobs
+from workflows.bulk.forms import StartForm
+from workflows.bulk.verbs import VERBS
+from workflows.connection import reading
+from workflows.filters import parse
+from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.models import BulkItem, BulkJob
+from workflows.rendering.bulk import show_items, show_job, tabs
+from workflows.selectors import bulk as selector
+from workflows.selectors.queue_state import queue_names
+from workflows.selectors.scope import viewer_for
+from workflows.system_tables import now_ms
+from workflows.topics import VIEW, VIEW_PAYLOAD
+from workflows.views.one import number
+
+NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
+CHECKED = "checked"
+NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def job_list(request: HttpRequest) -> HttpResponse:
+    """The jobs, newest first."""
+    page = selector.job_page(request.user, before=number(request, "before"))
+    context = {
+        "section": "workflows",
+        "jobs": [show_job(job) for job in page.jobs],
+        "before": page.before,
+        "is_first": "before" not in request.GET,
+    }
+    return render(request, "bulk/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(VIEW, raise_exception=True)
+def new(request: HttpRequest) -> HttpResponse:
+    """Say what would be acted on; when it is posted, freeze the set."""
+    given = request.POST if request.method == "POST" else request.GET
+    verb = given.get("verb", "")
+    if verb and verb not in VERBS:
+        raise Http404(f"no bulk action {verb}")
+    query = _filter(given)
+    if request.method != "POST" or not verb:
+        return _ask(request, verb, query)
+    ids = given.getlist("ids") if given.get("of") == CHECKED else None
+    if ids is not None and not ids:
+        refusal = ActionRefusedError("No row is checked.", "Go back and check some.")
+        return _ask(request, verb, query, refusal=refusal, status=INVALID)
+    try:
+        job = jobs.freeze(actor_of(request), verb, query=query, ids=ids, again="again" in given)
+    except NotPermittedError as refusal:
+        return _ask(request, verb, query, refusal=refusal, status=NOT_PERMITTED)
+    except ActionRefusedError as refusal:
+        return _ask(request, verb, query, refusal=refusal, status=INVALID)
+    return redirect("workflows:bulk", job.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(VIEW, raise_exception=True)
+@vary_on_headers("HX-Request")
+def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
+    """One job: its set to confirm, or how far it is; a post steers it."""
+    job = selector.job(request.user, job_id)
+    if job is None:
+        raise Http404(f"no bulk job {job_id}")
+    if request.method != "POST":
+        return _show(request, job, _form(job))
+    form = _form(job, request.POST)
+    do = request.POST.get("do", "")
+    if do == "start" and not form.is_valid():
+        return _show(request, job, form, status=INVALID)
+    try:
+        message = _steer(request, job, do, form)
+    except NotPermittedError as refusal:
+        return _show(request, job, form, refusal=refusal, status=NOT_PERMITTED)
+    except ActionRefusedError as refusal:
+        return _show(request, job, form, refusal=refusal, status=CONFLICT)
+    messages.success(request, message)
+    if do == "discard":
+        return redirect("workflows:bulk_list")
+    return redirect("workflows:bulk", job.pk)
+
+
+def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
+    """Do what a button says; what to tell then. Raises ActionRefusedError."""
+    actor = actor_of(request)
+    if do == "start":
+        data = form.cleaned_data
+        jobs.start(actor, job.pk, options=form.how(), rate=data["rate"], reason=data["reason"])
+        return "Started: some process of the hub works on it."
+    if do == "stop":
+        jobs.stop(actor, job.pk)
+        return "Stopped: no further workflow is acted on."
+    if do == "retry":
+        jobs.retry(actor, job.pk)
+        return "What failed is tried again."
+    if do == "discard":
+        jobs.discard(actor, job.pk)
+        return "Forgotten: nothing was done."
+    raise Http404(f"no way to {do} a bulk job")
+
+
+def _form(job: BulkJob, data: QueryDict | None = None) -> StartForm:
+    with reading() as session:
+        return StartForm(job, data, queues=queue_names(session))
+
+
+def _show(
+    request: HtmxHttpRequest,
+    job: BulkJob,
+    form: StartForm,
+    *,
+    refusal: ActionRefusedError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    shown = show_job(job)
+    state = request.GET.get("state", "")
+    state = state if state in BulkItem.State.values else ""
+    page = selector.item_page(
+        job, viewer_for(request.user), state=state, before=number(request, "before")
+    )
+    context = {
+        "section": "workflows",
+        "shown": shown,
+        "form": form,
+        "items": show_items(page.items),
+        "before": page.before,
+        "is_first": "before" not in request.GET,
+        "state": state,
+        "tabs": tabs(shown, state),
+        "refusal": refusal,
+        "permitted": request.user.has_perm(shown.verb.permission),
+        "now": now_ms(),
+    }
+    template = page_or_partial(request, "bulk/job.html", "job")
+    return render(request, template, context, status=status)
+
+
+def _ask(
+    request: HttpRequest,
+    verb: str,
+    query: str,
+    *,
+    refusal: ActionRefusedError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    criteria = parse(QueryDict(query), now=now_ms(), attributes=request.user.has_perm(VIEW_PAYLOAD))
+    permitted = [each for each in VERBS.values() if request.user.has_perm(each.permission)]
+    context = {
+        "section": "workflows",
+        "verbs": permitted,
+        "chosen": verb or (permitted[0].name if permitted else ""),
+        "query": query,
+        "criteria": criteria,
+        "refusal": refusal,
+    }
+    return render(request, "bulk/new.html", context, status=status)
+
+
+def _filter(given: QueryDict) -> str:
+    """The filter: as one field of a form, or as the list's own address."""
+    if "filter" in given:
+        return given["filter"]
+    rest = given.copy()
+    for key in NOT_A_FILTER:
+        rest.pop(key, None)
+    return rest.urlencode()
