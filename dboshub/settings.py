@@ -112,6 +112,14 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+# Names under which pages show no value; the word "none" shows all.
+DBOSHUB_REDACT = env.words(
+    "DBOSHUB_REDACT",
+    ["password", "passwd", "*secret*", "*token", "api_key", "apikey", "authorization", "cookie"]
+    + ["*private_key", "card_number", "cvc", "cvv"],
+)
+if DBOSHUB_REDACT == ["none"]:
+    DBOSHUB_REDACT = []
 LOGIN_ATTEMPTS_PER_NAME = env.number("DBOSHUB_LOGIN_ATTEMPTS", 5, least=1)
 LOGIN_ATTEMPTS_PER_ADDRESS = 4 * LOGIN_ATTEMPTS_PER_NAME
 LOGIN_WINDOW_SECONDS = 15 * 60

@@ -11,6 +11,7 @@ from schedules.engine.calendar import newest
 from schedules.engine.records import Schedule
 from workflows.payloads import read
 from workflows.payloads.tree import Node
+from workflows.rendering.readable import readable
 from workflows.selectors.rows import WorkflowRow, rows_by_id
 from workflows.selectors.scope import Viewer
 from workflows.storage.sql import Session, Statement, statement
@@ -92,7 +93,7 @@ def context(session: Session, name: str) -> tuple[int, Node | None]:
     row = session.one(CONTEXT, name=name, most=LARGEST)
     if row is None:
         return 0, None
-    return row[0], None if row[1] is None else read(row[1], None)
+    return row[0], None if row[1] is None else readable(row[1], None)
 
 
 def run_ids(name: str, tick: datetime) -> tuple[str, str]:

@@ -54,7 +54,7 @@ SUSPECT = {
 # No page shows these to anybody yet.
 SHOWN_NOWHERE = {
     "Workflow.request",
-    *("Attempt.error", "Attempt.message", "Executor.functions", "Executor.activity"),
+    *("Executor.functions", "Executor.activity"),
 }
 # Ending the session would end the walk.
 WALK = [f"/{address}" for address in ALL if address not in ("logout/", "login/", "password/")]
@@ -96,7 +96,7 @@ def fill(serialization: str) -> None:
     add(StreamValue, encode, **one, **kept, key="log", offset=0, function_id=1)
     sent = {"message_uuid": "m-1", "destination_uuid": "w", "consumed": False}
     add(Message, encode, **sent, **kept, created_at_epoch_ms=T0)
-    add(Attempt, encode, **one, function_id=1, attempt=1, failed_at=T0)
+    add(Attempt, str, **one, function_id=1, attempt=1, failed_at=T0)
     add(Executor, encode, incarnation="w", executor_id="local", lease_ms=1)
     named = {"schedule_id": "w", "schedule_name": "w", "workflow_name": "checkout"}
     add(Schedule, encode, **named, schedule="* * * * *")

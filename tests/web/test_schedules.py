@@ -56,7 +56,7 @@ def add(name: str = NAME, **columns: Any) -> Row:
         "schedule_name": name,
         "workflow_name": "report",
         "schedule": "0 * * * *",
-        "context": pickled({"secret": "MARKER"}),
+        "context": pickled({"tenant": "MARKER"}),
         "status": "ACTIVE",
         "application_name": "shop",
     }
@@ -400,7 +400,7 @@ def test_the_admin_only_looks(client: Client, make_user: Callable[..., Any]) -> 
     url = reverse("admin:schedules_schedule_change", args=[NAME])
     html = page(client, url)
     assert "MARKER" not in html
-    assert pickled({"secret": "MARKER"}) not in html
+    assert pickled({"tenant": "MARKER"}) not in html
     assert client.post(url, {"status": "PAUSED"}).status_code == 403
     assert client.get(reverse("admin:schedules_schedule_add")).status_code == 403
     assert client.get(reverse("admin:schedules_schedule_delete", args=[NAME])).status_code == 403

@@ -14,11 +14,11 @@ from urllib.parse import urlencode
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from workflows.payloads import read
 from workflows.payloads.inline import inline
 from workflows.rendering.facts import facts
 from workflows.rendering.lines import Edge
 from workflows.rendering.minimap import StepMap
+from workflows.rendering.readable import readable
 from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from workflows.rendering.waterfall import chart
 from workflows.selectors import attempts, events, messages, step_search, steps, streams
@@ -228,6 +228,6 @@ def _notes(
     failed = {step.function_id: step for step in known if step.is_failed}
     texts = steps.error_texts(session, found.pk, list(failed))
     return {
-        number: inline(read(text, failed[number].serialization), NOTE)
+        number: inline(readable(text, failed[number].serialization), NOTE)
         for number, text in texts.items()
     }

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from workflows.payloads import read
 from workflows.payloads.failures import traceback
 from workflows.payloads.inline import inline
 from workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
+from workflows.rendering.readable import readable
 from workflows.selectors.values import SHOWN, Stored
 
 INLINE = 16 * 1_024
@@ -86,7 +86,7 @@ class Value:
 
 def whole(place: Place, stored: Stored) -> Value:
     """The value itself, as much of it as a page can bear."""
-    node = read(stored.text, stored.serialization, limit=SHOWN)
+    node = readable(stored.text, stored.serialization, limit=SHOWN)
     return Value(place, stored.size, node, is_cut=stored.is_cut)
 
 

@@ -38,7 +38,14 @@ OPEN_LEVELS = 2
 LONG = 120
 EMPTY = SafeString("")
 OPEN = SafeString(" open")
-WORDS = {"none": "literal", "bool": "literal", "int": "number", "float": "number", "str": "text"}
+WORDS = {
+    "none": "literal",
+    "redacted": "literal",
+    "bool": "literal",
+    "int": "number",
+    "float": "number",
+    "str": "text",
+}
 
 
 @register.simple_tag

@@ -13,10 +13,10 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from workflows.actions import actor_of
-from workflows.audit import acting
+from workflows.audit import actor_of, record
 from workflows.forms import FORMS, SendForm
 from workflows.live.details import section_digest
+from workflows.rendering.readable import is_for_everyone
 from workflows.rendering.sections import render_section, stream_window
 from workflows.rendering.values import Place, Value, brief, whole
 from workflows.selectors import attempts, lineage, steps, streams, values
@@ -24,11 +24,14 @@ from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import viewer_for
 from workflows.selectors.step_search import search
 from workflows.storage.sql import Session
-from workflows.topics import VIEW_PAYLOAD, live_topic
+from workflows.topics import live_topic
 from workflows.views.one import may_see_payloads, number, of_workflow, wants_fragment
 
 LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
 LONGEST_NAME = 200
+REDACTED = (
+    "Parts of this value are redacted, or it is too long to tell: only a superuser may download it."
+)
 
 
 @require_safe
@@ -118,6 +121,8 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
     if stored is None:
         raise Http404("no such value")
     if is_download:
+        if not (request.user.is_superuser or is_for_everyone(stored.text, stored.serialization)):
+            raise PermissionDenied(REDACTED)
         return _download(request, place, stored)
     context = {"section": "workflows", "row": found, "value": whole(place, stored)}
     name = "_value.html" if wants_fragment(request) else "value.html"
@@ -197,10 +202,7 @@ def _value(request: HttpRequest, session: Session, place: Place) -> Value | None
 
 def _download(request: HttpRequest, place: Place, stored: values.Stored) -> HttpResponse:
     detail = {"of": place.kind, "key": place.key, "step": place.step}
-    with acting(
-        actor_of(request), "download", "workflow", place.workflow_id, permission=VIEW_PAYLOAD
-    ) as act:
-        act.detail.update(detail)
+    record(actor_of(request), "download", "workflow", place.workflow_id, **detail)
     response = HttpResponse(stored.text, content_type="text/plain; charset=utf-8")
     name = f"{place.kind}-{place.workflow_id[:60]}.txt"
     response["Content-Disposition"] = str(content_disposition_header(True, _file_name(name)))
