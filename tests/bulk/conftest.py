@@ -22,23 +22,24 @@ def operator(make_user: Callable[..., Any]) -> Actor:
 @pytest.fixture
 def workflows(db: None) -> Workflows:
     """Make some: workflows(3, "ERROR", queue_name="mail"); the ids, oldest first."""
-    from workflows.models import Workflow
+    from workflows.connection import atomic
+    from workflows.storage.sql import Statement
 
     def make(count: int, status: str = "ERROR", prefix: str = "", **fields: Any) -> list[str]:
-        given = {"name": "charge", "owner_xid": "o", "updated_at": 1_000} | fields
+        given = {"name": "charge", "owner_xid": "o", "updated_at": 1_000, "status": status}
+        given |= {"priority": 0, **fields}
         prefix = prefix or status.lower()
-        rows = [
-            Workflow(
-                workflow_uuid=f"{prefix}-{at:05}",
-                status=status,
-                created_at=1_000 + at,
-                completed_at=None if status in ("PENDING", "ENQUEUED", "DELAYED") else 2_000,
-                **given,
-            )
-            for at in range(count)
-        ]
-        Workflow.objects.bulk_create(rows)
-        return [row.pk for row in rows]
+        # One statement: ten thousand rows are made in no time.
+        insert = Statement(
+            "WITH RECURSIVE numbers (at) AS"
+            " (SELECT 0 UNION ALL SELECT at + 1 FROM numbers WHERE at + 1 < :count) "
+            f"INSERT INTO {{workflow_status}} (workflow_uuid, created_at, {', '.join(given)}) "
+            f"SELECT :prefix || SUBSTR(CAST(100000 + at AS text), 2), 1000 + at, "
+            f"{', '.join(f':{name}' for name in given)} FROM numbers"
+        )
+        with atomic() as session:
+            session.run(insert, count=count, prefix=f"{prefix}-", **given)
+        return [f"{prefix}-{at:05}" for at in range(count)]
 
     return make
 

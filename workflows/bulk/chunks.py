@@ -66,6 +66,7 @@ class Chunk:
     items: list[BulkItem]
     began_at: int
     events: list[AuditEvent] = field(default_factory=list)
+    is_marked: bool = False
 
     def __post_init__(self) -> None:
         action, reason = VERBS[self.job.verb].action, self.job.reason
@@ -76,8 +77,9 @@ class Chunk:
 
     def mark(self) -> None:
         """Write down what is about to be tried, where no transaction spans both databases."""
-        self._items().update(state=State.STARTED)
+        self.job.items.filter(pk__in=[item.pk for item in self.items]).update(state=State.STARTED)
         AuditEvent.objects.bulk_create(self.events)
+        self.is_marked = True
 
     def act(self) -> None:
         """Act on all in one transaction; if that fails for good, on each in one of its own."""
@@ -171,13 +173,10 @@ class Chunk:
                 event.detail["refused"] = item.note
             elif item.made:
                 event.detail["fork"] = item.made
-        unsaved = [event for event in self.events if event.pk is None]
-        AuditEvent.objects.bulk_create(unsaved)
-        marked = [event for event in self.events if event not in unsaved]
-        AuditEvent.objects.bulk_update(marked, ["outcome", "detail"])
-
-    def _items(self) -> Any:
-        return self.job.items.filter(pk__in=[item.pk for item in self.items])
+        if self.is_marked:
+            AuditEvent.objects.bulk_update(self.events, ["outcome", "detail"])
+        else:
+            AuditEvent.objects.bulk_create(self.events)
 
 
 def _leased(job_id: int, owner: str) -> BulkJob | None:
