@@ -36,6 +36,38 @@ row = Rollup.objects.filter(scope="all", created__gt=0).get()
 print(row._state.db, row.application)
 """
 
+# A process that dies once the other database has committed, and before this one has.
+DIES_BETWEEN = """
+from django.contrib.auth.models import User
+from workflows.actions import Actor
+from workflows.bulk import chunks, jobs
+from workflows.bulk.rounds import one_round
+from workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
+
+class Death(BaseException):
+    pass
+
+def die(*_):
+    raise Death
+
+ada = Actor(User.objects.get())
+for verb in ("fork_from_failure", "delete"):
+    job = jobs.freeze(ada, verb, query="status=CANCELLED")
+    jobs.start(ada, job.pk)
+    close, chunks.Chunk.close = chunks.Chunk.close, die
+    try:
+        one_round("dies")
+    except Death:
+        chunks.Chunk.close = close
+    left = BulkItem.objects.get(job=job).state
+    BulkJob.objects.update(lease_until=0)
+    while one_round("takes over") == 0:
+        pass
+    item, done = BulkItem.objects.get(job=job), BulkJob.objects.get(pk=job.pk).done
+    print(left, item.state, done, Workflow.objects.exclude(forked_from=None).count())
+print(Workflow.objects.filter(status="CANCELLED").count(), BulkJob.objects.get(pk=1)._state.db)
+"""
+
 
 def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it(
     database_url: str, another_url: str, run_dbos: Callable[[str], None], manage: Manage
@@ -51,4 +83,10 @@ def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it
     assert acted.stdout.split()[-6:] == [
         *("CANCELLED", "done", "system", "default", "default", "shop")
     ], acted.stderr
+    died = manage(database_url, "shell", "-c", DIES_BETWEEN, DBOSHUB_DATABASE_URL=another_url)
+    assert died.stdout.splitlines()[-3:] == [
+        "started done 1 1",
+        "started done 1 1",
+        "0 default",
+    ], died.stderr
     assert tables_of(database_url) == tables
