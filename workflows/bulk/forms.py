@@ -67,6 +67,7 @@ class StartForm(forms.Form):
             own = (OWN_QUEUE, "the one each came from, if it came from one")
             now = ("", "none: as soon as possible, past every limit")
             field.choices = [own, now, *((name, name) for name in queues)]
+            self.initial.setdefault("queue", OWN_QUEUE)
         self.initial.setdefault("rate", job.rate)
 
     def clean(self) -> dict[str, Any]:
