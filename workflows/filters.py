@@ -1,217 +1,233 @@
-"""What a list shows: criteria read from a query string, each as SQL and as a Python predicate.
+"""What a list shows: criteria read from a query string, or from the search box that says the same.
 
-The two must agree on every row: the list asks the database, live push asks the predicate.
-No SQL is run here, and no payload column may be filtered on.
+Every key means the same in the address, in the box and on live pages. No SQL is run here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
-IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
-FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
-GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
+from workflows.attributes import PREFIX, attribute_condition
+from workflows.conditions import (
+    Condition,
+    either,
+    hidden_condition,
+    id_condition,
+    is_negated,
+    null_condition,
+    present_condition,
+    since_condition,
+    status_condition,
+    text_condition,
+    until_condition,
+)
+from workflows.language import write_box
+from workflows.terms import (
+    BOXES,
+    FAILED,
+    FLAGS,
+    GROUPS,
+    IN_FLIGHT,
+    LONGEST,
+    MOMENTS,
+    SINGLE,
+    STATUSES,
+    TEXT_KEYS,
+    YES,
+    Query,
+    clean,
+    read_statuses,
+    read_terms,
+    read_time,
+)
 
-# Query key to column. A value may be `!x` (not x), `x*` (begins with x) or `-` (none).
-TEXT_KEYS = {
-    "name": "name",
-    "queue": "queue_name",
-    "app": "application_name",
-    "version": "application_version",
-    "executor": "executor_id",
-    "user": "authenticated_user",
-    "schedule": "schedule_name",
-    "parent": "parent_workflow_id",
-    "forked_from": "forked_from",
-}
-LONGEST = 1_000
-SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
-SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+__all__ = [
+    "BOXES",
+    "FAILED",
+    "GROUPS",
+    "IN_FLIGHT",
+    "MOMENTS",
+    "STATUSES",
+    "TEXT_KEYS",
+    "Criteria",
+    "parse",
+]
 
-
-class Query(Protocol):
-    """The part of a QueryDict that is read."""
-
-    def get(self, key: str, default: str, /) -> Any: ...
-    def getlist(self, key: str, /) -> list[Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One criterion, twice: `sql` with its `params`, and `holds` for a row in memory."""
-
-    key: str
-    sql: str
-    params: dict[str, Any]
-    holds: Callable[[Any], bool]
+INTERNAL = ("_dbos_", "DBOS.")
+# What names rows so closely that none of them is hidden.
+POINTED = ("id", "name", "parent")
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """A filter. `texts` holds (query key, value) pairs; `problems` what could not be understood."""
+    """A filter.
+
+    `texts` holds (query key, value) pairs, ids and attributes among them: several values of one
+    key widen the list, several negations narrow it. `words` is what the box held besides;
+    `problems` is what could not be understood, `given` what could. `columns` narrows nothing:
+    addresses carry it along.
+    """
 
     statuses: tuple[str, ...] = ()
-    id: str = ""
     texts: tuple[tuple[str, str], ...] = ()
     since: int | None = None
     until: int | None = None
+    by: str = "created"
     top_level: bool = False
+    internal: bool = False
+    words: str = ""
     problems: tuple[str, ...] = ()
     given: tuple[tuple[str, str], ...] = ()
+    columns: str = ""
+
+    @property
+    def moment(self) -> str:
+        """The column that the list is ordered by, and that its span of time is about."""
+        return MOMENTS[self.by]
+
+    @property
+    def hides_internal(self) -> bool:
+        pointed = any(key in POINTED and not is_negated(value) for key, value in self.texts)
+        return not self.internal and not pointed
 
     def conditions(self) -> list[Condition]:
         """Every criterion, in no order that matters."""
-        found = [text_condition(key, value) for key, value in self.texts]
+        found = [_text_criterion(at, *each) for at, each in enumerate(self._by_key())]
         if self.statuses:
             found.append(status_condition(self.statuses))
-        if self.id:
-            found.append(prefix_condition("id", "workflow_uuid", self.id))
         if self.since is not None:
-            found.append(_since(self.since))
+            found.append(since_condition(self.moment, self.since))
         if self.until is not None:
-            found.append(_until(self.until))
+            found.append(until_condition(self.moment, self.until))
+        if self.by != "created":
+            found.append(present_condition(self.moment))
         if self.top_level:
-            found.append(text_condition("parent", "-", key="top"))
+            found.append(null_condition("top", "parent_workflow_id"))
+        if self.hides_internal:
+            found.append(hidden_condition(INTERNAL))
         return found
+
+    def _by_key(self) -> list[tuple[str, list[str]]]:
+        """Values to be or-ed by key; a negation stands alone."""
+        wanted: dict[str, list[str]] = {}
+        for key, value in self.texts:
+            if not is_negated(value):
+                wanted.setdefault(key, []).append(value)
+        refused = [(key, [value]) for key, value in self.texts if is_negated(value)]
+        return [*wanted.items(), *refused]
 
     def matches(self, row: Any) -> bool:
         """Say whether a row, with the columns as attributes, belongs to this list."""
         return all(condition.holds(row) for condition in self.conditions())
 
-    def text(self, key: str) -> str:
-        return dict(self.texts).get(key, "")
+    def values(self, key: str) -> list[str]:
+        """What a key may be, negations left out."""
+        return [value for name, value in self.texts if name == key and not is_negated(value)]
 
     def plain(self, key: str) -> str | None:
-        """The value of a text key, if it asks for exactly that value."""
-        value = self.text(key)
-        special = value.startswith("!") or value.endswith("*") or value == "-"
-        return None if special or not value else value
+        """The value of a text key, if it asks for exactly one value."""
+        values = self.values(key)
+        if len(values) != 1 or values[0] == "-":
+            return None
+        if values[0].startswith("="):
+            return values[0][1:] or "="
+        return None if values[0].endswith("*") and len(values[0]) > 1 else values[0]
+
+    @property
+    def id(self) -> str:
+        """The id that is asked for, if it is just one; `x*` asks for all that begin with it."""
+        values = self.values("id")
+        return values[0] if len(values) == 1 and not values[0].endswith("*") else ""
+
+    @property
+    def attributes(self) -> list[str]:
+        """The attributes that are asked about: payload."""
+        return [key for key, _ in self.texts if key.startswith(PREFIX)]
 
     def query(self, **changes: Any) -> str:
         """The query string of this filter, with some keys changed; None or "" drops one."""
-        pairs = [(key, value) for key, value in self.given if key not in changes]
+        pairs = [(key, value) for key, value in self._carried if key not in changes]
         for key, value in changes.items():
             values = value if isinstance(value, list | tuple) else [value]
             pairs += [(key, str(each)) for each in values if each not in (None, "")]
         return urlencode(pairs)
+
+    def without(self, key: str, value: str) -> str:
+        """The query string of this filter without one of its criteria."""
+        return urlencode([pair for pair in self._carried if pair != (key, value)])
+
+    @property
+    def _carried(self) -> list[tuple[str, str]]:
+        return [*self.given, *([("columns", self.columns)] if self.columns else [])]
+
+    @property
+    def box(self) -> str:
+        """This filter as the search box says it."""
+        return write_box(self.given)
+
+    @property
+    def box_of_the_rest(self) -> str:
+        """The part of the box that the form for times and flags leaves alone."""
+        return write_box(pair for pair in self.given if pair[0] not in SINGLE)
+
+    def also(self, key: str, value: str) -> Criteria:
+        """This filter, narrowed by one more pair in place of its words."""
+        more = (key, value)
+        return replace(self, words="", texts=(*self.texts, more), given=(*self.given, more))
 
     @property
     def is_empty(self) -> bool:
         return not self.given
 
 
-def parse(query: Query, *, now: int) -> Criteria:
-    """Read a query string. What makes no sense is left out and named in `problems`."""
+def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
+    """Read a query string, the search box `q` in it included.
+
+    What makes no sense is left out and named in `problems`, and so are criteria on attributes
+    unless the reader may see payloads.
+    """
     problems: list[str] = []
-    statuses = _statuses(query.getlist("status"), problems)
-    texts = [(key, _text(query, key)) for key in TEXT_KEYS]
-    given = [("status", each) for each in query.getlist("status") if each]
-    given += [(key, value) for key, value in texts if value]
-    searched = _text(query, "id")
-    times = [_time(query, key, now, problems) for key in ("since", "until")]
-    given += [(key, _text(query, key)) for key in ("id", "since", "until", "top")]
+    terms = read_terms(query, problems, attributes)
+    statuses = read_statuses([value for key, value in terms if key == "status"], problems)
+    single = {key: value for key, value in terms if key in SINGLE}
+    since, until = (read_time(single.get(key, ""), now, problems) for key in ("since", "until"))
+    by = single.get("by", "created")
+    if by not in MOMENTS:
+        problems.append(f"by: must be one of {', '.join(MOMENTS)}; {by!r} was left out.")
+        by = single["by"] = "created"
+    flags = {flag: single.get(flag, "").lower() in YES for flag in FLAGS}
+    texts = [(key, value) for key, value in terms if key not in (*SINGLE, "status", "")]
+    given = [(key, value) for key, value in terms if key == "status"]
+    given += [*texts, *((key, single[key]) for key in ("since", "until") if key in single)]
+    given += [("by", by)] if by != "created" else []
+    given += [(flag, "yes") for flag in FLAGS if flags[flag]]
     return Criteria(
         statuses=statuses,
-        id=searched,
-        texts=tuple((key, value) for key, value in texts if value),
-        since=times[0],
-        until=times[1],
-        top_level=_text(query, "top") in ("1", "on", "true"),
+        texts=tuple(texts),
+        since=since,
+        until=until,
+        by=by,
+        top_level=flags["top"],
+        internal=flags["internal"],
+        words=" ".join(value for key, value in terms if not key),
         problems=tuple(problems),
-        given=tuple((key, value) for key, value in given if value),
+        given=tuple(given),
+        columns=clean(query.get("columns", ""))[:LONGEST],
     )
 
 
-def text_condition(text_key: str, value: str, *, key: str = "") -> Condition:
-    """A criterion on one text column, in the little language of TEXT_KEYS."""
-    column, key = TEXT_KEYS[text_key], key or text_key
-    said = value.lstrip("!")
-    if value.startswith("!") and said:
-        condition = text_condition(text_key, said, key=key)
-        # Two negations are none.
-        return _negated(condition) if (len(value) - len(said)) % 2 else condition
-    if value == "-":
-        return Condition(key, f"{column} IS NULL", {}, lambda row: getattr(row, column) is None)
-    if value.endswith("*") and len(value) > 1:
-        return prefix_condition(key, column, value[:-1])
-    return Condition(
-        key, f"{column} = :{key}", {key: value}, lambda row: bool(getattr(row, column) == value)
-    )
-
-
-def prefix_condition(key: str, column: str, prefix: str) -> Condition:
-    """Values that begin with `prefix`, compared by character as Python does, not by collation."""
-    return Condition(
-        key,
-        f"SUBSTR({column}, 1, LENGTH(:{key})) = :{key}",
-        {key: prefix},
-        lambda row: (getattr(row, column) or "").startswith(prefix),
-    )
-
-
-def status_condition(statuses: Iterable[str]) -> Condition:
-    wanted = tuple(statuses)
-    params = {f"status_{number}": status for number, status in enumerate(wanted)}
-    names = ", ".join(f":{name}" for name in params)
-    return Condition("status", f"status IN ({names})", params, lambda row: row.status in wanted)
-
-
-def _negated(condition: Condition) -> Condition:
-    # IS NOT TRUE, because NULL is not what was asked for either.
-    sql = f"({condition.sql}) IS NOT TRUE"
-    return Condition(condition.key, sql, condition.params, lambda row: not condition.holds(row))
-
-
-def _since(since: int) -> Condition:
-    return Condition(
-        "since", "created_at >= :since", {"since": since}, lambda row: bool(row.created_at >= since)
-    )
-
-
-def _until(until: int) -> Condition:
-    return Condition(
-        "until", "created_at < :until", {"until": until}, lambda row: bool(row.created_at < until)
-    )
-
-
-def _text(query: Query, key: str) -> str:
-    # NUL cannot be stored in PostgreSQL, so no row can match it.
-    return (
-        str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")[:LONGEST]
-    )
-
-
-def _statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:
-    wanted: set[str] = set()
-    for status in given:
-        if status in GROUPS:
-            wanted.update(GROUPS[status])
-        elif status in STATUSES:
-            wanted.add(status)
-        elif status:
-            problems.append(f"There is no status {status!r}; it was left out.")
-    return tuple(status for status in STATUSES if status in wanted)
-
-
-def _time(query: Query, key: str, now: int, problems: list[str]) -> int | None:
-    value = _text(query, key)
-    if not value:
-        return None
-    span = SPAN.fullmatch(value)
-    if span:
-        return now - int(span[1]) * SPAN_MS[span[2]]
-    if re.fullmatch(r"\d{11,15}", value):
-        return int(value)
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        problems.append(f"{value!r} is no time; write 15m, 2h, 7d or 2026-01-31T13:00 (UTC).")
-        return None
+def _text_criterion(number: int, key: str, values: Sequence[str]) -> Condition:
+    column = TEXT_KEYS.get(key)
+    parts = []
+    for at, value in enumerate(values):
+        name = f"t{number}_{at}"
+        if key == "id":
+            parts.append(id_condition(name, value))
+        elif column:
+            parts.append(text_condition(name, column, value))
+        else:
+            parts.append(attribute_condition(name, key, value))
+    return either(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from workflows.converters import WorkflowId
-from workflows.views import actions, bulk, detail, executors
+from workflows.views import actions, bulk, detail, executors, search
 from workflows.views.list import workflow_list
 
 register_converter(WorkflowId, "id")

@@ -8,7 +8,7 @@ export function listenForKeys(root = document) {
     if (event.target.closest(typing) || root.querySelector("dialog[open]")) return;
     if (event.key === "/") {
       event.preventDefault();
-      root.getElementById("jump")?.focus();
+      root.querySelector("[data-search]")?.focus();
     } else if (event.key === "j" || event.key === "k") {
       walk(event.key === "j" ? 1 : -1, root);
     }

@@ -96,14 +96,16 @@ def test_pills_fields_and_pages_swap_the_list_and_back_undoes_them(page: Page) -
     expect(body_rows(page)).to_have_count(50)
     page.locator(".pill", has_text="Failed").click()
     expect(body_rows(page)).to_have_count(3)
-    page.get_by_label("Name", exact=True).fill("!checkout")
+    box = page.locator("#search")
+    expect(box).to_have_value("status:ERROR")
+    box.fill("status:failed -name:checkout")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="No workflow matches")).to_be_visible()
-    assert page.url.endswith("/workflows/?status=ERROR&name=%21checkout")
-    expect(page.locator("#filter-name")).to_be_focused()
+    assert page.url.endswith("/workflows/?status=failed&name=%21checkout")
+    expect(box).to_be_focused()
     page.get_by_title("Remove this filter").click()
     expect(body_rows(page)).to_have_count(3)
-    expect(page.locator("#filter-name")).to_have_value("")
+    expect(box).to_have_value("status:failed")
     assert page.evaluate("window.isTheSamePage") is True
 
 
@@ -113,9 +115,17 @@ def test_everything_works_without_scripts(page: Page, browser: Browser, served: 
     plain.goto("/workflows/")
     plain.locator(".pill", has_text="Failed").click()
     expect(body_rows(plain)).to_have_count(3)
-    plain.locator("#filter-name").fill("check*")
-    plain.get_by_role("button", name="Filter").click()
+    plain.locator("#search").fill("status:ERROR check")
+    plain.get_by_role("button", name="Search").click()
     assert plain.url.endswith("/workflows/?status=ERROR&name=check%2A")
+    plain.get_by_role("link", name="Clear").click()
+    plain.locator("summary", has_text="View").click()
+    plain.get_by_label("Executor").check()
+    plain.get_by_role("button", name="Keep these columns").click()
+    expect(plain.locator("th", has_text="Executor")).to_be_visible()
+    plain.locator("summary", has_text="How to search").click()
+    plain.get_by_role("button", name="checkout", exact=True).click()
+    assert plain.url.endswith("/workflows/?name=checkout")
     plain.get_by_role("link", name="Clear").click()
     plain.get_by_role("link", name="Older").click()
     expect(body_rows(plain)).to_have_count(13)
@@ -131,7 +141,7 @@ def test_the_keyboard_searches_walks_and_opens(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("/")
-    expect(page.locator("#jump")).to_be_focused()
+    expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
     for key in "jjk":
         page.keyboard.press(key)
@@ -142,9 +152,42 @@ def test_the_keyboard_searches_walks_and_opens(page: Page) -> None:
 
 def test_the_search_box_goes_to_a_pasted_id(page: Page) -> None:
     page.goto("/workflows/")
-    page.locator("#jump").fill("failed/1")
+    page.locator("#search").fill("failed/1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/workflows/run/failed/1")
+    page.keyboard.press("/")
+    page.locator("#jump").fill("status:failed check")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/workflows/?status=failed&name=check*")
+    expect(body_rows(page)).to_have_count(3)
+
+
+def test_the_search_box_goes_on_with_what_the_database_holds(page: Page) -> None:
+    page.goto("/workflows/")
+    box = page.get_by_role("combobox", name="Search workflows")
+    options = page.locator("#search-options").get_by_role("option")
+    box.press_sequentially("-na")
+    expect(options).to_have_text("name: of the function")
+    box.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", "search-option-0")
+    box.press("Enter")
+    expect(box).to_have_value("-name:")
+    expect(options).to_have_count(2)
+    options.filter(has_text="work").click()
+    expect(box).to_have_value("-name:work ")
+    expect(page.locator("#search-options")).to_be_hidden()
+    box.press("Enter")
+    page.wait_for_url("**/workflows/?name=%21work")
+    expect(body_rows(page)).to_have_count(3)
+
+
+def test_a_click_on_a_cell_adds_to_the_filter(page: Page) -> None:
+    page.goto("/workflows/?status=ERROR")
+    row = body_rows(page).first
+    row.hover()
+    row.get_by_title("Only this name").click()
+    page.wait_for_url("**/workflows/?status=ERROR&name=checkout")
+    expect(page.locator("#search")).to_have_value("status:ERROR name:checkout")
 
 
 def test_no_width_makes_the_page_scroll_sideways(page: Page) -> None:

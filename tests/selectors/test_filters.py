@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -12,13 +13,35 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.rows import insert
-from workflows.filters import IN_FLIGHT, STATUSES, TEXT_KEYS, Criteria, parse, text_condition
-from workflows.selectors.rows import COLUMNS, from_record, statement
+from workflows.attributes import read_attributes
+from workflows.conditions import text_condition
+from workflows.filters import IN_FLIGHT, MOMENTS, STATUSES, TEXT_KEYS, Criteria, parse
+from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
 from workflows.storage.database import Database, open_database
 from workflows.storage.schema.migrate import migrate
+from workflows.storage.sql import Statement
 
 T0 = 1_700_000_000_000
-VALUES = ("", "a", "A", "ab", "a*", "!a", "-", "!-", "é", "a%b", "a_b", "\N{ROCKET}x", "x:y", "{t}")
+VALUES = (
+    "",
+    "a",
+    "A",
+    "ab",
+    "a*",
+    "!a",
+    "-",
+    "!-",
+    "é",
+    "a%b",
+    "=a",
+    "\N{ROCKET}",
+    'x:"y',
+    "DBOS.",
+)
+TEXTS = ("a", "ab", "é", "\N{ROCKET}x", 'x:"y\\', "-", "42")
+SCALARS = (*TEXTS, 42, -1.5, 10**20, True, None, [42], {"a": 1})
+PATHS = ("attr.a", "attr.a.b", "attr.é", "attr.0", "attr.none")
+NUMBERS = ("42", "!42", "-1.5", "true", "null", "4*")
 # What people type: a value from the table, a beginning of one, or anything at all.
 TYPED = st.one_of(
     st.sampled_from(VALUES),
@@ -30,13 +53,19 @@ QUERIES = st.fixed_dictionaries(
     {},
     optional={
         **dict.fromkeys(TEXT_KEYS, TYPED),
-        "id": TYPED,
-        "status": st.lists(st.sampled_from([*STATUSES, "in_flight", "failed"]), max_size=3),
+        **{key: st.lists(TYPED, max_size=3) for key in ("id", "name", "queue")},
+        **dict.fromkeys(PATHS, TYPED | st.sampled_from(NUMBERS)),
+        "status": st.lists(st.sampled_from([*STATUSES, "in_flight", "!failed"]), max_size=3),
         "since": st.integers(T0 - 2, T0 + 12).map(str),
         "until": st.integers(T0 - 2, T0 + 12).map(str),
+        "by": st.sampled_from([*MOMENTS]),
         "top": st.sampled_from(["1", ""]),
+        "internal": st.sampled_from(["yes", ""]),
     },
 )
+BITS = ("name:", "-", "attr.a:", 'queue:"', '"', "\\", " ", "!", "*", "x", "status:", "failed", ":")
+HOLD = "UPDATE {workflow_status} SET attributes = :held WHERE workflow_uuid = :id"
+ATTRIBUTES = Statement(postgres=HOLD.replace(":held", "CAST(:held AS jsonb)"), sqlite=HOLD)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -61,36 +90,59 @@ def filled(url: str) -> Iterator[Database]:
                 column: held[(number * (at + 2) + at) % len(held)]
                 for at, column in enumerate(TEXT_KEYS.values())
             }
-            insert(
+            key = insert(
                 session,
                 workflow_uuid=f"{VALUES[number % len(VALUES)]}{number}",
                 status=STATUSES[number % len(STATUSES)],
                 created_at=T0 + number % 10,
+                started_at_epoch_ms=None if number % 4 == 0 else T0 + number % 12,
+                completed_at=None if number % 3 == 0 else T0 + number % 11,
                 **texts,
             )
+            session.run(ATTRIBUTES, id=key, held=held_by(number))
     yield database
     database.close()
 
 
+def held_by(number: int) -> str | None:
+    """Attributes, written with and without escapes, at every depth."""
+    one, other = SCALARS[number % len(SCALARS)], SCALARS[number * 5 % len(SCALARS)]
+    held: list[Any] = [None, {"a": one, "é": other}, {"a": {"b": one}, "0": other}, {"a": [one]}]
+    chosen = held[number % 4] if number % 7 else {"a": one}
+    return None if chosen is None else json.dumps(chosen, ensure_ascii=number % 2 == 0)
+
+
+class Row:
+    """A row as predicates see it, its attributes beside it."""
+
+    def __init__(self, row: WorkflowRow, attributes: str | None) -> None:
+        self.row, self.attributes = row, read_attributes(attributes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.row, name)
+
+
 def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str]]:
-    conditions = criteria.conditions()
+    conditions = [each.on(database.dialect.vendor) for each in criteria.conditions()]
     params: dict[str, Any] = {}
     for condition in conditions:
         params |= condition.params
     where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
     with database.reading() as session:
-        everything = session.all(statement(f"SELECT {COLUMNS} FROM {{workflow_status}}"))
+        everything = session.all(
+            statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
+        )
         found = session.all(
             statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"), **params
         )
-    rows = map(from_record, everything)
+    rows = [Row(from_record(record), record[-1]) for record in everything]
     return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(query=QUERIES)
 def test_sql_and_predicate_choose_the_same_rows(varied: Database, query: dict[str, Any]) -> None:
-    criteria = parse(QueryDict(urlencode(query, doseq=True)), now=T0)
+    criteria = read(query)
     by_database, by_python = both_ways(varied, criteria)
     assert by_database == by_python
 
@@ -101,9 +153,9 @@ def test_a_condition_and_its_negation_share_every_row_between_them(
     varied: Database, key: str, typed: str
 ) -> None:
     def rows(value: str) -> set[str]:
-        return both_ways(varied, Criteria(texts=((key, value),)))[0]
+        return both_ways(varied, Criteria(texts=((key, value),), internal=True))[0]
 
-    everything = both_ways(varied, Criteria())[0]
+    everything = both_ways(varied, Criteria(internal=True))[0]
     # "!" alone is a name like any other, and has no negation.
     plain = typed if typed.strip("!") else "a"
     assert rows(plain) | rows(f"!{plain}") == everything
@@ -111,21 +163,33 @@ def test_a_condition_and_its_negation_share_every_row_between_them(
 
 
 @given(query=QUERIES)
-def test_a_filter_survives_its_own_query_string(query: dict[str, Any]) -> None:
-    criteria = parse(QueryDict(urlencode(query, doseq=True)), now=T0)
-    again = parse(QueryDict(criteria.query()), now=T0)
-    assert again == criteria
+def test_a_filter_survives_its_own_address_and_its_own_box(query: dict[str, Any]) -> None:
+    criteria = read(query)
+    assert parse(QueryDict(criteria.query()), now=T0, attributes=True) == criteria
+    assert read({"q": criteria.box}) == criteria
+
+
+@given(text=st.text(max_size=40) | st.lists(st.sampled_from(BITS), max_size=9).map("".join))
+def test_whatever_is_typed_is_read_and_says_the_same_again(text: str) -> None:
+    criteria = read({"q": text})
+    again = read({"q": criteria.box})
+    assert again.given == criteria.given
+    assert set(again.problems) <= set(criteria.problems)
+
+
+def read(query: dict[str, Any]) -> Criteria:
+    return parse(QueryDict(urlencode(query, doseq=True)), now=T0, attributes=True)
 
 
 def test_a_thousand_negations_are_read_like_none_or_one() -> None:
-    none, one = (text_condition("name", "!" * count + "a") for count in (1_000, 999))
+    none, one = (text_condition("name", "name", "!" * count + "a") for count in (1_000, 999))
     row = type("Row", (), {"name": "a"})
     assert none.holds(row)
     assert not one.holds(row)
 
 
 def test_a_beginning_tells_capitals_apart_as_python_does() -> None:
-    condition = text_condition("name", "Ab*")
+    condition = text_condition("name", "name", "Ab*")
     row = type("Row", (), {"name": "abc"})
     assert not condition.holds(row)
 

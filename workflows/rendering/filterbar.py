@@ -1,32 +1,27 @@
-"""A filter as people see it: pills that count and toggle, fields, spans of time, chips to drop."""
+"""A filter as people see it: pills that count and toggle, spans of time, chips to drop."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from workflows.filters import FAILED, IN_FLIGHT, STATUSES, Criteria
+from workflows.filters import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
+from workflows.language import exactly, write_term
 from workflows.selectors.counts import Count, total
 from workflows.statuses import look
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
-MAIN = {
-    "id": ("Id", "Id or its beginning"),
-    "name": ("Name", "Exact, begins*, !not"),
-    "queue": ("Queue", "Any, or - for none"),
-    "app": ("Application", "Any"),
-    "version": ("Version", "Any"),
+# As many values of a key as a person can look over.
+MOST_SHOWN = 12
+FLAGS = {"top": "Top level only", "internal": "Internal ones too"}
+FACETS = {
+    "name": "Names",
+    "queue": "Queues",
+    "app": "Applications",
+    "version": "Versions",
+    "executor": "Executors",
+    "user": "Users",
 }
-MORE = {
-    "executor": ("Executor", ""),
-    "user": ("User", ""),
-    "schedule": ("Schedule", ""),
-    "parent": ("Parent id", ""),
-    "forked_from": ("Forked from", ""),
-    "since": ("Created since", "15m, 2h, 2026-01-31T13:00"),
-    "until": ("Created before", "UTC"),
-}
-LABELS = {key: label for key, (label, _) in (MAIN | MORE).items()} | {"top": "Top level only"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +39,6 @@ class Pill:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    key: str
-    label: str
-    value: str
-    hint: str
-    options: Sequence[str] = ()
-
-    @property
-    def is_rare(self) -> bool:
-        """Whether a narrow page folds it away."""
-        return self.key not in ("id", "name")
-
-
-@dataclass(frozen=True, slots=True)
 class Link:
     word: str
     query: str
@@ -65,23 +46,27 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """Values of one key that the newest rows hold, each with the term that asks for it."""
+
+    title: str
+    terms: list[tuple[str, str]]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FilterBar:
     """Everything above the rows."""
 
     pills: list[Pill]
-    fields: list[Field]
-    more: list[Field]
     spans: list[Link]
     chips: list[Link]
-    statuses: Sequence[str] = ()
-    top_level: bool = False
+    trees: list[Link]
+    moments: list[tuple[str, bool]]
+    facets: list[Facet]
+    since: str = ""
+    until: str = ""
     counts_all: bool = False
-    problems: Sequence[str] = field(default_factory=tuple)
-
-    @property
-    def has_more(self) -> bool:
-        """Whether one of the fields that are folded away is in use."""
-        return self.top_level or any(each.value for each in self.more if each.key != "since")
 
 
 def filter_bar(
@@ -90,17 +75,20 @@ def filter_bar(
     given = dict(criteria.given)
     return FilterBar(
         pills=_pills(criteria, counts),
-        fields=_fields(MAIN, given, facets),
-        more=_fields(MORE, given, facets),
         spans=[
             Link(word, criteria.query(since=span, until=None), given.get("since", "") == span)
             for span, word in SPANS
         ],
         chips=_chips(criteria),
-        statuses=[value for key, value in criteria.given if key == "status"],
-        top_level=criteria.top_level,
+        trees=[
+            Link("Flat", criteria.query(top=None), not criteria.top_level),
+            Link("Tree", criteria.query(top="yes"), criteria.top_level),
+        ],
+        moments=[(moment, moment == criteria.by) for moment in MOMENTS],
+        facets=_facets(facets),
+        since=given.get("since", ""),
+        until=given.get("until", ""),
         counts_all=any(key != "status" for key in given),
-        problems=criteria.problems,
     )
 
 
@@ -139,24 +127,22 @@ def _added(chosen: Sequence[str], status: str) -> list[str]:
     return [each for each in STATUSES if each in chosen or each == status]
 
 
-def _fields(
-    fields: Mapping[str, tuple[str, str]],
-    given: Mapping[str, str],
-    facets: Mapping[str, Sequence[str]],
-) -> list[Field]:
-    return [
-        Field(key, label, given.get(key, ""), hint, facets.get(key, ()))
-        for key, (label, hint) in fields.items()
-    ]
-
-
 def _chips(criteria: Criteria) -> list[Link]:
     """What narrows the list, each as a link that takes it away; statuses show in their pills."""
     return [
-        Link(
-            LABELS[key] if key == "top" else f"{LABELS[key]}: {value}",
-            criteria.query(**{key: None}),
-        )
+        Link(FLAGS.get(key) or write_term(key, value), criteria.without(key, value))
         for key, value in criteria.given
-        if key in LABELS
+        if key != "status"
+    ]
+
+
+def _facets(known: Mapping[str, Sequence[str]]) -> list[Facet]:
+    return [
+        Facet(
+            title,
+            [(value, write_term(key, exactly(value))) for value in known[key][:MOST_SHOWN]],
+            len(known[key]) > MOST_SHOWN,
+        )
+        for key, title in FACETS.items()
+        if known.get(key)
     ]

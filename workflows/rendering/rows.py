@@ -7,6 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
+from workflows.language import exactly, write_term
 from workflows.selectors.rows import WorkflowRow
 from workflows.templatetags.hub import NOTHING, distance, duration, icon, since, status, when
 
@@ -24,9 +25,33 @@ def row_cells(row: WorkflowRow) -> dict[str, str]:
         "id": _id(row.workflow_uuid),
         "queue": _queue(row),
         "owner": _owner(row),
+        "version": _only("version", row.application_version, short=SHORT_VERSION),
+        "executor": _only("executor", row.executor_id),
+        "user": _only("user", row.authenticated_user),
+        "schedule": _only("schedule", row.schedule_name),
+        "parent": _only("parent", row.parent_workflow_id),
+        "priority": format_html("{}", row.priority),
+        "attempts": format_html("{}", row.recovery_attempts or 0),
         "created": when(row.created_at),
+        "started": when(row.started_at_epoch_ms),
+        "completed": when(row.completed_at),
         "duration": _duration(row),
     }
+
+
+def _only(key: str, value: str | None, *, short: int | None = None) -> SafeString:
+    """A value that adds itself to the filter: it submits the page's search form, so that the cell
+    is the same whatever the filter is. Keyboards have the search box, and one stop a row."""
+    if not value:
+        return NOTHING
+    return format_html(
+        '<button class="only" form="find" name="and" value="{}" tabindex="-1"'
+        ' title="{}&#10;Only this {}">{}</button>',
+        write_term(key, exactly(value)),
+        value,
+        key,
+        value[:short],
+    )
 
 
 def _id(workflow_id: str) -> SafeString:
@@ -41,11 +66,25 @@ def _id(workflow_id: str) -> SafeString:
 def _name(row: WorkflowRow) -> SafeString:
     name = (row.name or "").removeprefix(TEMP_WORKFLOW) or "unnamed"
     return format_html(
-        '<a class="name" data-row-link href="{}" title="{}">{}</a>{}',
+        '<a class="name" data-row-link href="{}" title="{}">{}</a>{} {}',
         reverse("workflows:detail", args=[row.workflow_uuid]),
         row.name or "",
         name,
         format_html_join("", " {}", ((mark,) for mark in _marks(row))),
+        _narrow("name", row.name),
+    )
+
+
+def _narrow(key: str, value: str | None) -> SafeString | str:
+    """The same beside a value that leads somewhere else."""
+    if not value:
+        return ""
+    return format_html(
+        '<button class="only only--icon" form="find" name="and" value="{}" tabindex="-1"'
+        ' title="Only this {}">{}</button>',
+        write_term(key, exactly(value)),
+        key,
+        icon("list-filter", f"Only this {key}"),
     )
 
 
@@ -79,21 +118,19 @@ def _queue(row: WorkflowRow) -> SafeString:
         if row.queue_partition_key
         else ""
     )
-    return format_html("{}{}", row.queue_name, partition)
+    return format_html("{}{}", _only("queue", row.queue_name), partition)
 
 
 def _owner(row: WorkflowRow) -> SafeString:
     """The application and its version, or else the executor: what a deployment is known by."""
     version = (row.application_version or "")[:SHORT_VERSION]
     if not row.application_name and not version:
-        return format_html("{}", row.executor_id) if row.executor_id else NOTHING
+        return _only("executor", row.executor_id)
     return format_html(
-        '<span title="version {}, executor {}">{}{}<span class="mono muted">{}</span></span>',
-        row.application_version or "unknown",
-        row.executor_id or "none",
-        row.application_name or "",
+        '{}{}<span class="mono muted">{}</span>',
+        _only("app", row.application_name) if row.application_name else "",
         " " if row.application_name else "",
-        version,
+        _only("version", row.application_version, short=SHORT_VERSION) if version else "",
     )
 
 

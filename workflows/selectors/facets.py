@@ -7,32 +7,40 @@ from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.sql import Session
 
 NEWEST = 20_000
-MOST_COMBINATIONS = 5_000
 MOST_VALUES = 200
-# Query key to column, in the order the statement gives them.
+# Query key to column.
 COLUMNS = {
     "name": "name",
     "queue": "queue_name",
     "app": "application_name",
     "version": "application_version",
+    "executor": "executor_id",
+    "user": "authenticated_user",
+    "schedule": "schedule_name",
 }
 
 
 def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[str]]:
-    """Values by query key, in alphabetical order."""
+    """Values by query key, in alphabetical order; of more than MOST_VALUES, any."""
     scope = viewer.condition()
     columns = ", ".join(COLUMNS.values())
+    parts = [
+        f"SELECT * FROM (SELECT DISTINCT '{key}' AS key, {column} AS value FROM newest "
+        f"WHERE {column} IS NOT NULL LIMIT :most) AS {key}_values"
+        for key, column in COLUMNS.items()
+    ]
     found = session.all(
         statement(
-            f"SELECT DISTINCT {columns} FROM (SELECT {columns} FROM {{workflow_status}} "
-            f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest"
-            ") AS newest LIMIT :most"
+            f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}} "
+            f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest) "
+            + " UNION ALL ".join(parts)
         ),
         **(scope.params if scope else {}),
         newest=NEWEST,
-        most=MOST_COMBINATIONS,
+        most=MOST_VALUES,
     )
-    return {
-        key: sorted({row[at] for row in found if row[at]})[:MOST_VALUES]
-        for at, key in enumerate(COLUMNS)
-    }
+    values: dict[str, list[str]] = {key: [] for key in COLUMNS}
+    for key, value in found:
+        if value:
+            values[key].append(value)
+    return {key: sorted(each) for key, each in values.items()}

@@ -1,8 +1,8 @@
-"""Ways through `workflow_status` in the order of `(created_at, workflow_uuid)`, in bounded reads.
+"""Ways through `workflow_status` in the order of a moment and the id, in bounded reads.
 
-A lane covers part of the table by an index and reads it chunk by chunk. No statement examines
-more rows than its chunk and TIES, however many rows share one `created_at`: one bulk enqueue
-gives hundreds of thousands the same.
+The moment is `created_at` or another column with an index. A lane covers part of the table by an
+index and reads it chunk by chunk. No statement examines more rows than its chunk and TIES, however
+many rows share one moment: one bulk enqueue gives hundreds of thousands the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from workflows.filters import Condition
+from workflows.conditions import Condition
 from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
 from workflows.storage.sql import Session
 
@@ -29,9 +29,8 @@ class Way:
     last: str
     step: int
 
-    @property
-    def order_by(self) -> str:
-        return f"ORDER BY created_at {self.order}, workflow_uuid {self.order}"
+    def order_by(self, column: str) -> str:
+        return f"ORDER BY {column} {self.order}, workflow_uuid {self.order}"
 
 
 OLDER = Way("DESC", "<", "MIN", -1)
@@ -40,9 +39,9 @@ NEWER = Way("ASC", ">", "MAX", 1)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Just past one row of a lane; without an id, just before the rows of that `created_at`."""
+    """Just past one row of a lane; without an id, just before the rows of that moment."""
 
-    created_at: int
+    at: int
     lane: str = ""
     workflow_uuid: str = ""
 
@@ -51,6 +50,7 @@ class Lane(Protocol):
     """Part of the table, in order. `position` is how far it has been read."""
 
     key: str
+    column: str
     position: Position | None
     is_done: bool
 
@@ -60,7 +60,7 @@ class Lane(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The ends of a chunk of an index, its size, and how many rows share its last `created_at`."""
+    """The ends of a chunk of an index, its size, and how many rows share its last moment."""
 
     first: int
     last: int
@@ -70,18 +70,19 @@ class Reach:
 
 @dataclass(slots=True)
 class IndexLane:
-    """`where` is what an index on `created_at` serves; `conditions` are checked on its rows."""
+    """`where` is what an index on `column` serves; `conditions` are checked on its rows."""
 
     key: str
     where: Sequence[Condition]
     conditions: Sequence[Condition]
+    column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
     crowded_at: int | None = None
 
     def advance(self, session: Session, way: Way, *, want: int, chunk: int) -> list[WorkflowRow]:
         at = self.position
-        beside = self._ties(session, at.created_at) if at is not None and at.workflow_uuid else 0
+        beside = self._ties(session, at.at) if at is not None and at.workflow_uuid else 0
         if at is not None and beside > TIES:
             return self._along_the_key(session, way, at, want, chunk)
         # The reach begins with the rows beside the position, of which some have been read.
@@ -101,64 +102,66 @@ class IndexLane:
 
     def _reach(self, session: Session, way: Way, chunk: int) -> Reach:
         """Where `chunk` more rows of the index lead, and how many tie there."""
-        start = f"created_at {way.past}= :at" if self.position else ""
+        column = self.column
+        start = f"{column} {way.past}= :at" if self.position else ""
         first = "MAX" if way is OLDER else "MIN"
         found = session.one(
             statement(
                 "SELECT first, last, size, "
                 "(SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
-                f"{_where(self.where, 'created_at = last')} LIMIT :most) AS same) "
-                f"FROM (SELECT {first}(created_at) AS first, {way.last}(created_at) AS last, "
-                "COUNT(*) AS size FROM (SELECT created_at FROM {workflow_status} "
-                f"{_where(self.where, start)} ORDER BY created_at {way.order} LIMIT :chunk"
+                f"{_where(self.where, f'{column} = last')} LIMIT :most) AS same) "
+                f"FROM (SELECT {first}({column}) AS first, {way.last}({column}) AS last, "
+                f"COUNT(*) AS size FROM (SELECT {column} FROM {{workflow_status}} "
+                f"{_where(self.where, start)} ORDER BY {column} {way.order} LIMIT :chunk"
                 ") AS reach) AS ends"
             ),
             **_params(self.where),
-            **({"at": self.position.created_at} if self.position else {}),
+            **({"at": self.position.at} if self.position else {}),
             chunk=chunk,
             most=TIES + 1,
         )
         assert found is not None
         return Reach(*found)
 
-    def _ties(self, session: Session, created_at: int) -> int:
-        """How many rows share a `created_at`, up to one too many to sort."""
-        if self.crowded_at == created_at:
+    def _ties(self, session: Session, moment: int) -> int:
+        """How many rows share a moment, up to one too many to sort."""
+        if self.crowded_at == moment:
             return TIES + 1
         found = session.one(
             statement(
                 "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
-                f"{_where(self.where, 'created_at = :at')} LIMIT :most) AS same"
+                f"{_where(self.where, f'{self.column} = :at')} LIMIT :most) AS same"
             ),
             **_params(self.where),
-            at=created_at,
+            at=moment,
             most=TIES + 1,
         )
         assert found is not None
         if found[0] > TIES:
-            self.crowded_at = created_at
+            self.crowded_at = moment
         return int(found[0])
 
     def _take(self, session: Session, way: Way, want: int, *, until: int) -> list[WorkflowRow]:
         """The matching rows up to and with `until`."""
-        bounds = [f"created_at {'>=' if way is OLDER else '<='} :edge"]
+        column = self.column
+        bounds = [f"{column} {'>=' if way is OLDER else '<='} :edge"]
         params: dict[str, Any] = {"edge": until}
         if self.position:
-            bounds += [f"created_at {way.past}= :at"]
-            params["at"] = self.position.created_at
+            bounds += [f"{column} {way.past}= :at"]
+            params["at"] = self.position.at
             if self.position.workflow_uuid:
-                bounds += [f"(created_at {way.past} :at OR workflow_uuid {way.past} :after)"]
+                bounds += [f"({column} {way.past} :at OR workflow_uuid {way.past} :after)"]
                 params["after"] = self.position.workflow_uuid
         rows = self._rows(session, way, want, _where(self.where, *bounds), params)
         self.position = (
-            _past(rows[-1], self.key) if len(rows) == want else Position(until + way.step, self.key)
+            _past(rows[-1], self) if len(rows) == want else Position(until + way.step, self.key)
         )
         return rows
 
     def _along_the_key(
         self, session: Session, way: Way, at: Position, want: int, chunk: int
     ) -> list[WorkflowRow]:
-        """Walk the primary key through the rows of one `created_at` with too many to sort."""
+        """Walk the primary key through the rows of one moment with too many to sort."""
         start = f"workflow_uuid {way.past} :after" if at.workflow_uuid else ""
         params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
         end = session.one(
@@ -171,15 +174,14 @@ class IndexLane:
             chunk=chunk,
         )
         if end is None or not end[1]:
-            self.position = Position(at.created_at + way.step, self.key)
+            self.position = Position(at.at + way.step, self.key)
             return []
         until = f"workflow_uuid {'>=' if way is OLDER else '<='} :edge"
-        params |= {"edge": end[0], "at": at.created_at}
-        rows = self._rows(session, way, want, _where((), start, until), params, "created_at = :at")
+        params |= {"edge": end[0], "at": at.at}
+        tie = f"{self.column} = :at"
+        rows = self._rows(session, way, want, _where((), start, until), params, tie)
         self.position = (
-            _past(rows[-1], self.key)
-            if len(rows) == want
-            else Position(at.created_at, self.key, end[0])
+            _past(rows[-1], self) if len(rows) == want else Position(at.at, self.key, end[0])
         )
         return rows
 
@@ -195,10 +197,12 @@ class IndexLane:
         # MATERIALIZED fences the chunk: the planner must not look for a better index by the
         # conditions, since what it calls better may be a million rows of one parent.
         checked = [*self.conditions, *self.where] if tie else self.conditions
+        columns = ", ".join([COLUMNS, *{each.reads for each in checked if each.reads}])
         found = session.all(
             statement(
-                f"WITH chunk AS MATERIALIZED (SELECT {COLUMNS} FROM {{workflow_status}} {where}) "
-                f"SELECT {COLUMNS} FROM chunk {_where(checked, tie)} {way.order_by} LIMIT :want"
+                f"WITH chunk AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}} {where}) "
+                f"SELECT {COLUMNS} FROM chunk {_where(checked, tie)} "
+                f"{way.order_by(self.column)} LIMIT :want"
             ),
             **_params(self.where),
             **_params(self.conditions),
@@ -215,6 +219,7 @@ class SetLane:
     key: str
     ids: Sequence[str]
     conditions: Sequence[Condition]
+    column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
 
@@ -225,17 +230,18 @@ class SetLane:
             else "workflow_uuid IN (SELECT value FROM json_each(:ids))"
         )
         params: dict[str, Any] = {}
-        after = ""
+        after, column = "", self.column
         if self.position:
-            params["at"] = self.position.created_at
-            after = f"created_at {way.past}= :at"
+            params["at"] = self.position.at
+            after = f"{column} {way.past}= :at"
             if self.position.workflow_uuid:
                 params["after"] = self.position.workflow_uuid
-                after += f" AND (created_at {way.past} :at OR workflow_uuid {way.past} :after)"
+                after += f" AND ({column} {way.past} :at OR workflow_uuid {way.past} :after)"
         found = session.all(
             statement(
                 f"SELECT {COLUMNS} FROM {{workflow_status}} "
-                f"{_where(self.conditions, among, after)} {way.order_by} LIMIT :want"
+                f"{_where(self.conditions, among, after)} "
+                f"{way.order_by(column)} LIMIT :want"
             ),
             **_params(self.conditions),
             **params,
@@ -245,12 +251,12 @@ class SetLane:
         rows = [from_record(record) for record in found]
         self.is_done = len(rows) < want
         if rows:
-            self.position = _past(rows[-1], self.key)
+            self.position = _past(rows[-1], self)
         return rows
 
 
-def _past(row: WorkflowRow, lane: str) -> Position:
-    return Position(row.created_at, lane, row.workflow_uuid)
+def _past(row: WorkflowRow, lane: Lane) -> Position:
+    return Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
 
 
 def _where(conditions: Sequence[Condition], *more: str) -> str:

@@ -60,7 +60,7 @@ class Lister:
             rows=shown,
             older=write_cursor(older) if has_more and older else None,
             newer=None if cursor is None else _newer(found, cursor),
-            searched_to=found.reached.created_at if found.is_cut_short and found.reached else None,
+            searched_to=found.reached.at if found.is_cut_short and found.reached else None,
         )
 
     def before(self, cursor: Position) -> Page:
@@ -75,7 +75,7 @@ class Lister:
             rows=rows,
             older=write_cursor(places[-1] if places else cursor),
             newer=None if is_top or newer is None else write_cursor(newer),
-            searched_to=found.reached.created_at if found.is_cut_short and found.reached else None,
+            searched_to=found.reached.at if found.is_cut_short and found.reached else None,
         )
 
     def _walk(self, way: Way, cursor: Position | None) -> Found:
@@ -87,7 +87,7 @@ class Lister:
 
 
 def write_cursor(place: Position) -> str:
-    return f"{place.created_at}~{place.lane}~{place.workflow_uuid}"
+    return f"{place.at}~{place.lane}~{place.workflow_uuid}"
 
 
 def read_cursor(text: str) -> Position | None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Any
 
-from workflows.filters import FAILED, STATUSES, Condition, Criteria, status_condition
+from workflows.conditions import Condition, id_prefix, status_condition
+from workflows.filters import FAILED, Criteria
 from workflows.selectors.lanes import IndexLane, Lane, SetLane
 from workflows.selectors.rows import statement
 from workflows.selectors.scope import Viewer
@@ -32,16 +33,21 @@ QUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
 def routes(session: Session, criteria: Criteria, viewer: Viewer) -> list[Lane]:
     """The lanes that together hold every row of the filter, each once."""
     scope = viewer.condition()
-    conditions = criteria.conditions() + ([scope] if scope else [])
+    conditions = [
+        each.on(session.vendor) for each in criteria.conditions() + ([scope] if scope else [])
+    ]
     kin = _kin(session, criteria)
     if kin is not None:
-        return [SetLane("set", kin, conditions)]
+        return [SetLane("set", kin, conditions, criteria.moment)]
     times = [each for each in conditions if each.key in ("since", "until")]
     others = [each for each in conditions if each.key not in ("since", "until", "status")]
     statuses = criteria.statuses
-    if not statuses or "SUCCESS" in statuses:
-        checked = [each for each in conditions if each.key not in ("since", "until")]
-        return [IndexLane("all", times, [] if set(statuses) == set(STATUSES) else checked)]
+    if not statuses or "SUCCESS" in statuses or criteria.by != "created":
+        checked = [each for each in conditions if each.key not in ("since", "until", "by")]
+        # The index on any other moment holds only the rows to which it has come.
+        present = [each for each in conditions if each.key == "by"]
+        lane = f"by_{criteria.by}" if present else "all"
+        return [IndexLane(lane, [*present, *times], checked, criteria.moment)]
     lanes: list[Lane] = []
     unserved: list[str] = []
     for status in statuses:
@@ -79,8 +85,13 @@ def _lanes(
 
 def _kin(session: Session, criteria: Criteria) -> list[str] | None:
     """The ids that an index of few rows gives; None if there is none, or it gives too many."""
-    if criteria.id:
-        return _ids_with_prefix(session, criteria.id)
+    prefixes = criteria.values("id")
+    if prefixes:
+        sets = [_ids_with_prefix(session, id_prefix(each)) for each in prefixes]
+        if any(each is None for each in sets):
+            return None
+        together = list(dict.fromkeys(id for ids in sets for id in ids or ()))
+        return together if len(together) <= SMALL else None
     for key, column in KINSHIP.items():
         value = criteria.plain(key)
         if value is not None:

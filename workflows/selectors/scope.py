@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.filters import Condition
+from workflows.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,11 @@ class Walk:
             rows = lane.advance(self.session, self.way, want=want, chunk=chunks[lane.key])
             chunks[lane.key] = min(chunks[lane.key] * 5, LARGEST_CHUNK)
             for row in rows:
-                place = Position(row.created_at, lane.key, row.workflow_uuid)
+                place = Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
                 waiting.append((self._order(place, ranks), row, place))
 
     def _set_out(self, start: Position | None) -> dict[str, int]:
-        """Place every lane at the start; how lanes are ordered among rows of one `created_at`."""
+        """Place every lane at the start; how lanes are ordered among rows of one moment."""
         keys = {lane.key for lane in self.lanes} | ({start.lane} if start else set())
         ranks = {key: rank * -self.way.step for rank, key in enumerate(sorted(keys))}
         for lane in self.lanes:
@@ -69,13 +69,13 @@ class Walk:
             elif ranks[lane.key] == ranks[start.lane]:
                 lane.position = start
             elif ranks[lane.key] < ranks[start.lane]:
-                lane.position = Position(start.created_at + self.way.step, lane.key)
+                lane.position = Position(start.at + self.way.step, lane.key)
             else:
-                lane.position = Position(start.created_at, lane.key)
+                lane.position = Position(start.at, lane.key)
         return ranks
 
     def _order(self, place: Position, ranks: dict[str, int]) -> Order:
-        return place.created_at * self.way.step, ranks[place.lane]
+        return place.at * self.way.step, ranks[place.lane]
 
     def _front(self, lane: Lane, ranks: dict[str, int]) -> Order:
         """The least place where the lane's next row can be."""

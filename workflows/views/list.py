@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
@@ -16,16 +16,18 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
+from workflows.bulk.verbs import VERBS
 from workflows.filters import BOXES, IN_FLIGHT, Criteria, parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
 from workflows.live.counts import counts_digest
 from workflows.live.rows import row_digest
-from workflows.rendering.columns import COOKIE, columns
+from workflows.rendering.columns import COOKIE, Column, columns
 from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
 from workflows.selectors.children import children
 from workflows.selectors.counts import Count, counts, older_in_flight
 from workflows.selectors.listing import Lister, Page, read_cursor
+from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.storage.sql import Session
 from workflows.topics import VIEW_PAYLOAD, live_topic
@@ -44,6 +46,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     may_see = request.user.has_perm(VIEW_PAYLOAD)
     criteria = parse(request.GET, now=now, attributes=may_see)
     viewer = viewer_for(request.user)
+    shown = columns(criteria.columns, request.COOKIES.get(COOKIE, ""), by=criteria.by)
     context: dict[str, object] = {"section": "workflows", "has_search": True, "live_counts": None}
     try:
         with bounded_reading() as session:
@@ -55,7 +58,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
             if not request.htmx and _is_unclean(request.GET) and not criteria.problems:
                 # The address people share has neither a box nor empty fields.
                 return redirect(_address(criteria, {}))
-            context |= _shown(request, session, criteria, viewer, now)
+            context |= _shown(request, session, criteria, viewer, shown, now)
             context |= _above(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
@@ -64,7 +67,8 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         "criteria": criteria,
         "query": criteria.query(),
         "box": typed(request.GET, criteria),
-        "columns": columns(criteria.columns, request.COOKIES.get(COOKIE, ""), by=criteria.by),
+        "columns": shown,
+        "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
     }
     template = page_or_partial(request, "workflows/list.html", "listing")
     if "failure" in context:
@@ -77,8 +81,18 @@ def _is_unclean(query: Mapping[str, str]) -> bool:
     return any(key in query for key in BOXES) or "" in dict(query.items()).values()
 
 
+def _cells(row: WorkflowRow, shown: Sequence[Column]) -> dict[str, str]:
+    cells = row_cells(row)
+    return {column.key: cells[column.key] for column in shown if column.is_shown}
+
+
 def _shown(
-    request: HtmxHttpRequest, session: Session, criteria: Criteria, viewer: Viewer, now: int
+    request: HtmxHttpRequest,
+    session: Session,
+    criteria: Criteria,
+    viewer: Viewer,
+    shown: Sequence[Column],
+    now: int,
 ) -> dict[str, object]:
     """The rows, where to go on from them, and what of it is live."""
     page = _page(session, criteria, viewer, request.GET)
@@ -95,7 +109,7 @@ def _shown(
         "rows": [
             {
                 "id": each.workflow_uuid,
-                "cells": row_cells(each),
+                "cells": _cells(each, shown),
                 "ticket": live_topic(
                     request, "row", each.workflow_uuid, filter=live_filter, since=now
                 ),

@@ -1,0 +1,78 @@
+"""The language of the search box: words, `key:value`, `-key:value`, and quotes around either.
+
+It says what an address says: `-queue:mail` in the box is `queue=!mail` there. No key has a
+meaning here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+# A key and its value as an address has them; of a bare word, the key is "".
+Term = tuple[str, str]
+
+# A key, if there is one, then a quoted value (its last quote may be missing) or a bare one.
+TERM = re.compile(
+    r"""(?P<minus>-?)(?P<key>attr\.[^\s:"]+|[A-Za-z_]+):"""
+    r"""(?:"(?P<quoted>(?:[^"\\]|\\.)*)(?:"|\\?$)|(?P<bare>\S*))"""
+    r"""|"(?P<phrase>(?:[^"\\]|\\.)*)(?:"|\\?$)"""
+    r"""|(?P<word>\S+)""",
+    re.DOTALL,
+)
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+PLAIN = re.compile(r'[^\s"\\][^\s]*')
+ALIASES = {"application": "app", "workflow": "name", "fork": "forked_from", "statuses": "status"}
+
+
+def read_box(text: str, problems: list[str]) -> list[Term]:
+    """The terms of a box, in the order they are written; unknown keys are left to the reader."""
+    terms: list[Term] = []
+    for found in TERM.finditer(text):
+        if found["key"] is None:
+            word = found["word"] if found["phrase"] is None else _unescaped(found["phrase"])
+            terms.append(("", word))
+            continue
+        key = found["key"] if found["key"].startswith("attr.") else found["key"].lower()
+        key = ALIASES.get(key, key)
+        value = found["bare"] if found["quoted"] is None else _unescaped(found["quoted"])
+        if not value:
+            problems.append(f"{key}: has no value; write {key}:- for rows without one.")
+        elif found["minus"]:
+            terms.append((key, f"!{value}"))
+        else:
+            terms.append((key, value))
+    return terms
+
+
+def write_box(pairs: Iterable[Term]) -> str:
+    """Terms as the box says them; reading them again gives the same."""
+    return " ".join(write_term(key, value) for key, value in pairs)
+
+
+def write_term(key: str, value: str) -> str:
+    minus, said = ("-", value[1:]) if value.startswith("!") and value.strip("!") else ("", value)
+    return f"{minus}{key}:{quoted(said)}"
+
+
+def quoted(value: str) -> str:
+    """A value in quotes if it needs them."""
+    if PLAIN.fullmatch(value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def exactly(value: str) -> str:
+    """How to ask for just this value, whatever signs it holds."""
+    is_sign = value[:1] in ("!", "=") or value.endswith("*") or value == "-"
+    return f"={value}" if is_sign else value
+
+
+def suggestion(key: str, keys: Sequence[str]) -> str:
+    near = get_close_matches(key, keys, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _unescaped(text: str) -> str:
+    return ESCAPED.sub(r"\1", text)

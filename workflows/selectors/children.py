@@ -1,0 +1,40 @@
+"""How many children each of a page's workflows has: counted along an index, up to a cap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from workflows.selectors.counts import Count
+from workflows.selectors.scope import EVERYTHING, Viewer
+from workflows.storage.sql import Session, Statement
+
+# A page of fifty parents then costs 5,000 rows at most.
+MOST = 100
+
+
+def children(
+    session: Session, ids: Sequence[str], *, viewer: Viewer = EVERYTHING
+) -> dict[str, Count]:
+    """The workflows that have children, with how many."""
+    scope = viewer.condition()
+    found = session.all(
+        _counting(scope.sql if scope else ""),
+        **(scope.params if scope else {}),
+        ids=session.ids(ids),
+        most=MOST + 1,
+    )
+    return {id: Count(min(number, MOST), number > MOST) for id, number in found if number}
+
+
+@lru_cache(maxsize=64)
+def _counting(scope: str) -> Statement:
+    few = (
+        "SELECT parents.id, (SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status}"
+        f" WHERE parent_workflow_id = parents.id{f' AND {scope}' if scope else ''}"
+        " LIMIT :most) AS few) FROM"
+    )
+    return Statement(
+        postgres=f"{few} unnest(CAST(:ids AS text[])) AS parents(id)",
+        sqlite=f"{few} (SELECT value AS id FROM json_each(:ids)) AS parents",
+    )

@@ -1,0 +1,91 @@
+"""What the search box leads to and suggests, and the columns a person keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from workflows.filters import Criteria
+from workflows.rendering.columns import COOKIE, written
+from workflows.rendering.completions import complete
+from workflows.selectors.facets import facets
+from workflows.selectors.listing import Lister
+from workflows.selectors.rows import row
+from workflows.selectors.scope import Viewer, viewer_for
+from workflows.storage.sql import Session
+from workflows.views.reads import bounded_reading
+
+FACETS_S = 60
+YEAR_S = 365 * 24 * 3600
+
+
+def whole_id(session: Session, query: QueryDict, criteria: Criteria, viewer: Viewer) -> str | None:
+    """The workflow that is asked for by its whole id, or by that of one of its steps."""
+    pasted = "" if query.get("and") else query.get("q", "").strip()
+    for wanted in (criteria.id, pasted, pasted.rpartition("-")[0]):
+        if wanted and "\x00" not in wanted and row(session, wanted, viewer=viewer):
+            return wanted
+    return None
+
+
+def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
+    """Let bare words mean ids that begin so if there are any, and else names."""
+    words = criteria.words
+    if not words:
+        return criteria
+    by_id = Lister(session, Criteria(texts=(("id", words),), internal=True), viewer, size=1).first()
+    return criteria.also("id", words) if by_id.rows else criteria.also("name", f"{words}*")
+
+
+def typed(query: Mapping[str, str], criteria: Criteria) -> str:
+    """What the box shows: the filter, or what was typed if part of that is not understood."""
+    return query.get("q", "").strip() or criteria.box if criteria.problems else criteria.box
+
+
+def scope_key(viewer: Viewer) -> str:
+    """A cache key for what all viewers of one scope share."""
+    scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
+    return f"{scope} {viewer.unclaimed}".encode().hex()
+
+
+def known_values(session: Session, viewer: Viewer) -> dict[str, list[str]]:
+    """Values to suggest by key, looked up at most once a minute."""
+    key = f"facets-{scope_key(viewer)}"
+    found = cache.get_or_set(key, lambda: facets(session, viewer=viewer), FACETS_S)
+    return found or {}
+
+
+@require_safe
+@never_cache
+@permission_required("workflows.view_workflow", raise_exception=True)
+def suggest(request: HttpRequest) -> JsonResponse:
+    """How the text before the caret may go on: keys, then values that the newest rows hold."""
+    with bounded_reading() as session:
+        known = known_values(session, viewer_for(request.user))
+    return JsonResponse({"options": complete(request.GET.get("text", ""), known)})
+
+
+@require_POST
+@permission_required("workflows.view_workflow", raise_exception=True)
+def keep_columns(request: HttpRequest) -> HttpResponse:
+    """Remember which columns a person wants, and go back to their list."""
+    query = QueryDict(request.POST.get("query", ""), mutable=True)
+    query.pop("columns", None)
+    response = redirect(f"{reverse('workflows:list')}?{query.urlencode()}".rstrip("?"))
+    response.set_cookie(
+        COOKIE,
+        written(request.POST.getlist("column")),
+        max_age=YEAR_S,
+        samesite="Lax",
+        httponly=True,
+        secure=settings.BEHIND_HTTPS,
+    )
+    return response
