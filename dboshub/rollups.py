@@ -14,7 +14,7 @@ from functools import partial
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from queues.selectors.busy import busy
+from queues.selectors.busy import standing
 from workflows.models import QueueSample
 from workflows.models.rollups import MINUTE
 from workflows.rollups.keeper import Keeper
@@ -42,7 +42,7 @@ def keeper() -> Keeper:
 
 def samples(session: Session, now: int) -> Iterator[QueueSample]:
     """How every busy queue stands at this minute."""
-    for name, depth in busy(session, now):
+    for name, depth in standing(session, now):
         yield QueueSample(
             width=MINUTE,
             at=now // MINUTE * MINUTE,

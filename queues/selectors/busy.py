@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from queues.selectors.depths import Depth, depths
-from workflows.selectors.scope import EVERYTHING
+from queues.selectors.depths import Depth, depths, oldest
+from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.sql import Session, Statement
 
 MOST = 200
@@ -29,7 +29,17 @@ BUSY = Statement("""
 """)
 
 
-def busy(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
-    """The first MOST queues by name with work in flight, and their depths."""
-    names = [name for (name,) in session.all(BUSY, most=MOST)]
-    yield from depths(session, names, EVERYTHING, now=now, rated=False).items()
+def busy(session: Session) -> list[str]:
+    """The first MOST queues by name that hold work in flight."""
+    return [name for (name,) in session.all(BUSY, most=MOST)]
+
+
+def standing(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
+    """How each busy queue stands."""
+    yield from depths(session, busy(session), EVERYTHING, now=now, rated=False).items()
+
+
+def waiting_since(session: Session, viewer: Viewer) -> dict[str, int]:
+    """When the oldest enqueued workflow of each busy queue was made, as the viewer may know."""
+    found = oldest(session, busy(session), viewer)
+    return {name: at for name, (at, _) in found.items() if at is not None}

@@ -123,6 +123,16 @@ DUE = Statement("""
 """)
 
 
+def oldest(
+    session: Session, names: Sequence[str], viewer: Viewer
+) -> dict[str, tuple[int | None, bool]]:
+    """When the oldest of each queue was made; False if there may be an older one."""
+    scope = viewer.condition()
+    lines = _scoped(LINES, "1 = 1" if scope is None else scope.sql)
+    found = session.all(lines, names=session.ids(names), **(scope.params if scope else {}))
+    return {name: (at, priorities <= PRIORITIES) for name, at, priorities in found}
+
+
 def depths(
     session: Session, names: Sequence[str], viewer: Viewer, *, now: int, rated: bool = True
 ) -> dict[str, Depth]:
@@ -132,16 +142,16 @@ def depths(
     scope = viewer.condition()
     params = {"names": session.ids(names)} | (scope.params if scope else {})
     narrow = "1 = 1" if scope is None else scope.sql
-    oldest = {row[0]: row[1:] for row in session.all(_scoped(LINES, narrow), **params)}
-    waits, runs = _share(WAITING, len(oldest)), _share(RUNNING, len(names))
+    lines = oldest(session, names, viewer)
+    waits, runs = _share(WAITING, len(lines)), _share(RUNNING, len(names))
     found = {
         name: Depth(_count(waiting, waits), _count(running, runs), head_id=head)
         for name, waiting, running, head in session.all(
             _scoped(COUNTED, narrow), most_waiting=waits, most_running=runs, **params
         )
     }
-    for name, (at, priorities) in oldest.items():
-        found[name] = replace(found[name], oldest_at=at, is_oldest_sure=priorities <= PRIORITIES)
+    for name, (at, is_sure) in lines.items():
+        found[name] = replace(found[name], oldest_at=at, is_oldest_sure=is_sure)
     _add_delayed(session, found, narrow, {**params, "most": DELAYED})
     if rated:
         most = _share(STARTED, len(names))

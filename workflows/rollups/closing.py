@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from django.db import router, transaction
 
 from workflows.models import QueueSample, RolledSpan, Rollup
+from workflows.models.rollups import MINUTE
 from workflows.rollups.counting import Tallies
 from workflows.rollups.lease import Hold
 
@@ -34,7 +35,8 @@ def close(hold: Hold, counted: Mapping[int, Tallies], *, width: int) -> int:
             forget(width, changed)
             put(width, {at: counted[at] for at in changed})
             RolledSpan.objects.bulk_create(
-                RolledSpan(width=width, at=at, digest=digests[at]) for at in changed
+                RolledSpan(width=width, at=at, digest=digests[at], covered=width // MINUTE)
+                for at in changed
             )
     return len(changed)
 

@@ -75,8 +75,7 @@ class Keeper:
         while fold(self.hold, edge):
             pass
         # Where nobody led for a while, there is something to fill in again.
-        self._is_filled = self._is_filled and edge - self._closed_to <= AGAIN * MINUTE
-        self._closed_to = edge
+        self._is_filled, self._closed_to = False, edge
 
     def _fill(self, edge: int) -> bool:
         """Count the newest stretch that nobody has counted; False if there is none."""

@@ -1,0 +1,110 @@
+"""What was counted, read for people: over time for charts, and the failing names of two hours."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Max, Q, QuerySet
+
+from workflows.models import RolledSpan, Rollup
+from workflows.models.rollups import HOUR, MINUTE
+from workflows.rollups.counting import Tally
+from workflows.rollups.folding import total
+from workflows.selectors.scope import Viewer
+
+# Rows that are looked at for failing names, the newest first.
+MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Part of an axis: `covered` of its `expected` minutes were counted."""
+
+    at: int
+    until: int
+    covered: int
+    expected: int
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def is_gap(self) -> bool:
+        return self.covered == 0
+
+    @property
+    def ended(self) -> int:
+        return sum(self.tally.outcomes.values()) - self.tally.outcomes["created"]
+
+    @property
+    def failed(self) -> int:
+        return self.tally.outcomes["failed"] + self.tally.outcomes["gave_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """How often one name failed in the last hour and in the one before it."""
+
+    name: str
+    now: int
+    before: int
+
+
+def counted_to() -> int | None:
+    """The end of the newest minute that was counted; None if none ever was."""
+    last = RolledSpan.objects.filter(width=MINUTE).aggregate(last=Max("at"))["last"]
+    return None if last is None else int(last) + MINUTE
+
+
+def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "") -> list[Stretch]:
+    """The stretches of `step` between two times, `until` being where counting has come to."""
+    rows = _visible(Rollup.objects.filter(at__gte=since, at__lt=until), viewer)
+    rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
+    by_stretch: dict[int, list[Rollup]] = defaultdict(list)
+    for row in rows:
+        by_stretch[row.at // step * step].append(row)
+    covered: Counter[int] = Counter()
+    spans = RolledSpan.objects.filter(width__in=(MINUTE, HOUR), at__gte=since, at__lt=until)
+    for at, minutes in spans.values_list("at", "covered"):
+        covered[at // step * step] += minutes
+    return [
+        Stretch(
+            at,
+            at + step,
+            covered[at],
+            (min(at + step, until) - max(at, since)) // MINUTE,
+            total(by_stretch[at]),
+        )
+        for at in range(since // step * step, until, step)
+    ]
+
+
+def failing(until: int, viewer: Viewer) -> list[Failing] | None:
+    """Names by failures in the hour before `until`; None if most of two hours is not counted."""
+    spans = RolledSpan.objects.filter(width=MINUTE, at__gte=until - 2 * HOUR, at__lt=until)
+    if spans.count() < HOUR // MINUTE:
+        return None
+    rows = Rollup.objects.filter(
+        Q(failed__gt=0) | Q(gave_up__gt=0), width=MINUTE, scope="one", at__gte=until - 2 * HOUR
+    )
+    newest = _visible(rows, viewer).order_by("-at")[:MOST]
+    found = newest.values_list("name", "at", "failed", "gave_up")
+    return ranked(
+        ((name, at >= until - HOUR, failed + gave_up) for name, at, failed, gave_up in found)
+    )
+
+
+def ranked(failures: Iterable[tuple[str, bool, int]]) -> list[Failing]:
+    """Of (name, whether in the last hour, how many): those that fail now, the most first."""
+    now: Counter[str] = Counter()
+    before: Counter[str] = Counter()
+    for name, is_now, number in failures:
+        (now if is_now else before)[name] += number
+    return [Failing(name, number, before[name]) for name, number in now.most_common()]
+
+
+def _visible(rows: QuerySet[Rollup], viewer: Viewer) -> QuerySet[Rollup]:
+    if viewer.applications is None:
+        return rows
+    named = [*viewer.applications, *([""] if viewer.unclaimed else [])]
+    return rows.filter(application__in=named)
