@@ -19,6 +19,7 @@ from dboshub.alias import install_as_dbos
 from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
+from dboshub.telemetry.api import OtelContext, PropagateOtelContext
 from queues.engine.debouncer import Debouncer, DebouncerClient
 from queues.engine.queue import Queue
 from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
@@ -63,7 +64,9 @@ __all__ = [
     "PortableWorkflowError",
     "Queue",
     "ScheduleInput",
+    "OtelContext",
     "SendMessage",
+    "PropagateOtelContext",
     "Serializer",
     "SetEnqueueOptions",
     "SetWorkflowAttributes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Required, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 from workflows.engine.errors import DBOSInitializationError
 from workflows.engine.leases import Lease
@@ -20,7 +20,9 @@ class DBOSConfig(TypedDict, total=False):
     ``behind_pooler`` says that the URL leads to a pooler in transaction mode; ``listen_url`` is a
     direct connection beside it, for LISTEN alone. ``executor_lease_sec`` and
     ``executor_heartbeat_sec`` say how soon others take over the work of a process that died;
-    ``max_executor_threads`` how many workflows run here at once.
+    ``max_executor_threads`` how many workflows run here at once. ``enable_otlp`` turns
+    OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers with
+    arguments and results only if ``admin_shows_payloads``.
     """
 
     name: Required[str]
@@ -42,8 +44,17 @@ class DBOSConfig(TypedDict, total=False):
     serializer: Serializer | None
     log_level: str | None
     console_log_level: str | None
+    enable_otlp: bool | None
+    otlp_traces_endpoints: list[str] | None
+    otlp_logs_endpoints: list[str] | None
+    otlp_attributes: dict[str, str] | None
+    otlp_log_level: str | None
+    otel_attribute_format: Literal["legacy", "semconv"] | None
     run_admin_server: bool | None
+    admin_host: str | None
     admin_port: int | None
+    admin_token: str | None
+    admin_shows_payloads: bool | None
 
 
 REMOVED = {
@@ -55,7 +66,15 @@ REMOVED = {
 }
 
 
-TEXTS = ("system_database_url", "dbos_system_schema", "application_version", "executor_id")
+TEXTS = (
+    "system_database_url",
+    "dbos_system_schema",
+    "application_version",
+    "executor_id",
+    "admin_host",
+)
+LEVEL_KEYS = ("log_level", "console_log_level", "otlp_log_level")
+ENDPOINTS = ("otlp_traces_endpoints", "otlp_logs_endpoints")
 LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 # What may not be smaller; whole numbers are counts.
 LEAST: dict[str, float] = {
@@ -123,11 +142,23 @@ def _problem(key: str, value: Any) -> str | None:
             return f"give a number of at least {least}"
     if key in ("executor_lease_sec", "executor_heartbeat_sec") and not _is_number(value):
         return "give a number of seconds"
-    if key in ("log_level", "console_log_level") and str(value).upper() not in LEVELS:
+    if key in LEVEL_KEYS and str(value).upper() not in LEVELS:
         return f"give one of {', '.join(LEVELS)}"
+    if key in ENDPOINTS and not _are_texts(value):
+        return "give a list of URLs"
+    if key == "otlp_attributes" and not (
+        isinstance(value, dict) and _are_texts([*value, *value.values()])
+    ):
+        return "give a dict of texts"
+    if key == "otel_attribute_format" and value not in ("legacy", "semconv"):
+        return "give legacy or semconv"
     if key == "serializer" and not isinstance(value, Serializer):
         return "give an instance of a subclass of dboshub.Serializer"
     return None
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _is_number(value: Any) -> bool:

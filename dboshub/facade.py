@@ -6,6 +6,7 @@ import logging
 from typing import Any, ClassVar
 
 from dboshub.config import DBOSConfig, checked
+from dboshub.telemetry.api import TelemetryAPI
 from queues.api import QueuesAPI
 from schedules.api import SchedulesAPI
 from workflows.api import WorkflowsAPI
@@ -18,7 +19,7 @@ logger = logging.getLogger("dboshub")
 GRACE_S = 5.0
 
 
-class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI):
+class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 
     There is one per process; constructing it again returns the first until ``destroy()``.

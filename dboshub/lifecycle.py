@@ -6,9 +6,11 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from dboshub.telemetry.opening import opened
 from dboshub.wiring import (
     PostgresLine,
     database_clock,
@@ -62,11 +64,17 @@ class Runtime:
         self.database = open_system_database(config)
         self.settings = settings_of(config, registry)
         self.engine = new_engine(
+        self.telemetry = opened(config, self.settings)
+        try:
+            self.database = open_system_database(config)
+        except BaseException:
+            self.telemetry.close()
+            raise
             self.settings,
             config,
             registry,
             around(storage_of(self.database)),
-            surroundings_of(self.database),
+            replace(surroundings_of(self.database), tracer=self.telemetry.tracer),
         )
         store = around(self._queue_store())
         self.dispatcher = Dispatcher(
@@ -147,6 +155,7 @@ class Runtime:
     # -- host of the dispatcher ------------------------------------------------------------
 
     def free_slots(self) -> int:
+        self.telemetry.close()
         return 0 if self.engine.is_draining else self.engine.slots.free
 
     def running_on(self, queue: str, partition: str | None = None) -> int:

@@ -95,21 +95,16 @@ CLAIM_PARTITIONS = Statement(
 )
 
 # Tokens have no index: the queue's running rows are few.
+_READ_BACK = f"""
+    SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
+    FROM {{workflow_status}}
+    WHERE queue_name = :queue
+        AND {PENDING}
+        AND owner_xid
+"""
 READ_BACK = Statement(
-    postgres=f"""
-        SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
-        FROM {{workflow_status}}
-        WHERE queue_name = :queue
-            AND {PENDING}
-            AND owner_xid = ANY(:tokens)
-    """,
-    sqlite=f"""
-        SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
-        FROM {{workflow_status}}
-        WHERE queue_name = :queue
-            AND {PENDING}
-            AND owner_xid IN (SELECT value FROM json_each(:tokens))
-    """,
+    postgres=statement(f"{_READ_BACK} = ANY(:tokens)").postgres,
+    sqlite=statement(f"{_READ_BACK} IN (SELECT value FROM json_each(:tokens))").sqlite,
 )
 
 

@@ -41,13 +41,26 @@ _SQLITE_NOW = """
     COALESCE(:now, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))
 """
 
+_POSTGRES_CARRIED = "attributes ->> 'dbos.otelContext'"
+_SQLITE_CARRIED = """
+    CASE
+        WHEN json_valid(attributes)
+        THEN CAST(json_extract(attributes, '$."dbos.otelContext"') AS TEXT)
+    END
+"""
+
 
 def statement(sql: str) -> Statement:
-    """One text for both, in which NOW is the time and LOCKED keeps off rows in other hands."""
+    """One text for both, in which NOW is the time and LOCKED keeps off rows in other hands.
+
+    CARRIED is the trace that the attributes carry.
+    """
     return Statement(
-        postgres=sql.replace("NOW", _POSTGRES_NOW.strip()).replace(
-            "LOCKED", "FOR NO KEY UPDATE SKIP LOCKED"
-        ),
+        postgres=sql.replace("NOW", _POSTGRES_NOW.strip())
+        .replace("LOCKED", "FOR NO KEY UPDATE SKIP LOCKED")
+        .replace("CARRIED", _POSTGRES_CARRIED),
         # SQLite's writer is alone.
-        sqlite=sql.replace("NOW", _SQLITE_NOW.strip()).replace("LOCKED", ""),
+        sqlite=sql.replace("NOW", _SQLITE_NOW.strip())
+        .replace("LOCKED", "")
+        .replace("CARRIED", _SQLITE_CARRIED.strip()),
     )

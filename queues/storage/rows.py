@@ -19,11 +19,11 @@ _CLAIMED_FIELDS = (
     *("workflow_id", "name", "owner", "inputs", "serialization", "recovery_attempts"),
     *("has_history", "class_name", "config_name", "queue_name", "partition_key"),
     *("deadline_ms", "parent_id", "authenticated_user", "authenticated_roles", "assumed_role"),
-    *("application_version", "application_name", "priority", "created_at"),
+    *("application_version", "application_name", "priority", "created_at", "trace"),
 )
 
-# In the order of the fields above; HISTORY is whether checkpoints may exist. The table goes by
-# its own name: RETURNING knows no alias on SQLite.
+# In the order of the fields above; HISTORY is whether checkpoints may exist, CARRIED the trace
+# in the attributes. The table goes by its own name: RETURNING knows no alias on SQLite.
 CLAIMED_COLUMNS = """
     workflow_status.workflow_uuid, name, owner_xid,
     COALESCE(
@@ -39,7 +39,8 @@ CLAIMED_COLUMNS = """
     class_name, config_name, queue_name, queue_partition_key,
     workflow_deadline_epoch_ms, parent_workflow_id,
     authenticated_user, authenticated_roles, assumed_role,
-    application_version, application_name, workflow_status.priority, workflow_status.created_at
+    application_version, application_name, workflow_status.priority, workflow_status.created_at,
+    CARRIED
 """
 HAS_STEPS = """
     EXISTS (

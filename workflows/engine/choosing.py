@@ -11,6 +11,7 @@ from workflows.engine.doing import Doing
 from workflows.engine.engine import Engine
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Call, Program, drive
+from workflows.engine.tracing import spanned
 from workflows.engine.waits import Key
 
 WAIT_FIRST = "DBOS.waitFirst"
@@ -72,7 +73,8 @@ def asyncio_wait(
         return asyncio.wait(tasks, timeout=timeout, return_when=return_when)
     execution = current.execution
     how = {"timeout": timeout, "return_when": return_when}
-    return drive(_divide(execution, execution.next_id(), tasks, how))
+    dividing = _divide(execution, execution.next_id(), tasks, how)
+    return drive(spanned(execution, "asyncio_wait", dividing))
 
 
 def _divide(

@@ -14,6 +14,7 @@ from workflows.engine.programs import Outcome
 
 if TYPE_CHECKING:
     from workflows.engine.execution import Execution
+    from workflows.engine.tracing import Span
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Frame:
 
     execution: Execution
     step: StepStatus | None = None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class FramedCall:
         tokens = [(FRAME, FRAME.set(self._frame)), (OPTIONS, OPTIONS.set(NO_OPTIONS))]
         if self._identity is not None:
             tokens.append((IDENTITY, IDENTITY.set(self._identity)))
+        if self._frame.span is not None:
+            tokens.append(self._frame.span.current())
         return tokens  # type: ignore[return-value]
 
 

@@ -89,6 +89,7 @@ class Engine:
         self.tidy = around.tidy
         self.ambient = around.ambient
         self.transactor = around.transactor
+        self.tracer = around.tracer
         self.incarnation = incarnation or new_incarnation()
         self.is_draining = False
         self.is_closed = False

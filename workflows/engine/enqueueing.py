@@ -27,8 +27,7 @@ from workflows.engine.programs import Program
 from workflows.engine.running import enqueue
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.starting import Naming
-
-TRACE = "dbos.otelContext"  # the attribute that carries a trace to the process that runs it
+from workflows.engine.tracing import TRACE
 
 
 class EnqueueOptions(TypedDict, total=False):

@@ -15,6 +15,7 @@ from workflows.engine.errors import DBOSWorkflowConflictIDError
 from workflows.engine.execution import Execution
 from workflows.engine.ports import Transactor
 from workflows.engine.programs import Outcome, Program
+from workflows.engine.tracing import Span, step_span
 from workflows.engine.writes import StepWrite, Verdict
 
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1, 2_000
@@ -58,11 +59,24 @@ def transaction(
 ) -> Program[Any]:
     """Run a step whose effects on the database and whose checkpoint commit together."""
     step_id = execution.next_id()
+    with step_span(execution, name) as span:
+        frame = Frame(execution, StepStatus(step_id), span)
+        call = FramedCall(frame, function, args, kwargs, is_tidy=False)
+        return (yield from _transaction(execution, transactor, name, step_id, call, span))
+
+
+def _transaction(
+    execution: Execution,
+    transactor: Transactor,
+    name: str,
+    step_id: int,
+    call: FramedCall,
+    span: Span | None,
+) -> Program[Any]:
     started_at = execution.engine.clock.now_ms()
 
     def body() -> tuple[StepWrite, Any]:
-        frame = Frame(execution, StepStatus(step_id))
-        value = FramedCall(frame, function, args, kwargs, is_tidy=False).block().unwrap()
+        value = call.block().unwrap()
         return execution.value_write(step_id, name, value, started_at=started_at)
 
     doing = Doing("step", name, step=step_id, since=started_at)
@@ -85,6 +99,8 @@ def transaction(
             return value
         if not transactor.is_passing(outcome.error):
             break
+        if span is not None:
+            span.rolled_back(pause_ms / 1000)
         yield from execution.pause(pause_ms, Doing("retry", name, step=step_id))
         execution.look_again(step_id)
         pause_ms = min(int(pause_ms * 1.5) + 1, LONGEST_PAUSE_MS)

@@ -20,6 +20,8 @@ class WorkflowContext(logging.Filter):
         frame = FRAME.get()
         if frame is not None:
             record.operationUUID = frame.execution.workflow_id
+            if frame.span is not None:
+                record.traceId = frame.span.trace_id
             if frame.step is not None:
                 record.stepID = frame.step.step_id
         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workflows.engine.engine import Engine
 from workflows.engine.options import StartOptions
 from workflows.engine.records import NewWorkflow, Status
+from workflows.engine.tracing import TRACE
 
 if TYPE_CHECKING:
     from workflows.engine.starting import Request
@@ -57,8 +58,15 @@ def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
         delay_until_epoch_ms=delay_until,
         is_debounced=options.is_debounced,
         debounce_deadline_epoch_ms=debounced_until,
-        attributes=None if options.attributes is None else json.dumps(options.attributes),
+        attributes=_attributes(options),
     )
+
+
+def _attributes(options: StartOptions) -> str | None:
+    given = options.attributes
+    if options.trace is not None:
+        given = {**(given or {}), TRACE: options.trace}
+    return None if given is None else json.dumps(given)
 
 
 def _destined_for(engine: Engine, options: StartOptions) -> tuple[str | None, str | None]:

@@ -42,6 +42,7 @@ class StartOptions:
     delay_s: float | None = None
     application_version: str | None = None
     attributes: dict[str, Any] | None = None
+    trace: dict[str, str] | None = None
     application_name: str | None = None
     is_debounced: bool = False
     debounce_timeout_s: float | None = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from workflows.engine.records import Checkpoint, Ended, VersionInfo
+from workflows.engine.tracing import Tracer
 from workflows.engine.writes import Answer, StepWrite, Write
 
 
@@ -75,7 +76,18 @@ class Store(Protocol):
     def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]: ...
     def delete(self, ids: Sequence[str], *, children: bool) -> list[str]: ...
     def fork(self, source: str, **how: Any) -> None: ...
+    def fork_from_failure(
+        self, forks: Mapping[str, str], start: Mapping[str, Any], **how: Any
+    ) -> None:
+        """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
+
     def rewind(self, workflow_id: str, **how: Any) -> None: ...
+    def export_workflow(self, workflow_id: str, *, children: bool) -> str:
+        """All that is stored of a workflow, as text. Raises KeyError for an unknown one."""
+
+    def import_workflow(self, text: str) -> list[dict[str, Any]]:
+        """Take in all workflows of an export, or none; their rows."""
+
     def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
         """Change when a DELAYED workflow is due; any other stays as it is."""
 
@@ -133,3 +145,4 @@ class Surroundings:
     tidy: Callable[[], None] = lambda: None  # after each sync step and task
     ambient: Callable[[], Joined | None] = lambda: None
     transactor: Transactor | None = None
+    tracer: Tracer | None = None

@@ -116,6 +116,7 @@ class ClaimedWorkflow:
     application_name: str | None = None
     priority: int = 0
     created_at: int = 0
+    trace: str | None = None  # JSON of the carrier of the trace it was enqueued in
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from workflows.engine.runs import Run
 from workflows.engine.serialization import UnknownFormatError
 from workflows.engine.starting import Launched, Naming, Request, launch, request
 from workflows.engine.tickets import JournalClosedError
+from workflows.engine.tracing import workflow_span
 from workflows.engine.writes import OutcomeWrite, Verdict
 
 
@@ -43,10 +44,13 @@ def execute(
     engine = execution.engine
     engine.admit(execution)
     try:
-        outcome: Outcome = yield FramedCall(
-            Frame(execution), function, args, kwargs, execution.run.identity
-        )
-        write, value = _outcome_write(execution, outcome)
+        with workflow_span(execution) as span:
+            outcome: Outcome = yield FramedCall(
+                Frame(execution, span=span), function, args, kwargs, execution.run.identity
+            )
+            write, value = _outcome_write(execution, outcome)
+            if span is not None and value.error is not None:
+                span.failed(value.error)
         answer = yield Commit(engine.journal, write)
         if answer.verdict is not Verdict.DONE:
             raise DBOSWorkflowConflictIDError(execution.workflow_id)
@@ -185,6 +189,7 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         partition_key=claimed.partition_key,
     )
     execution = Execution(engine, run)
+        trace=engine.tracer.carried(claimed.trace) if engine.tracer is not None else None,
     try:
         target = engine.registry.find(
             claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from workflows.engine.context import Identity
 
@@ -20,3 +21,4 @@ class Run:
     has_history: bool = False
     queue_name: str | None = None
     partition_key: str | None = None
+    trace: Any = None  # that its span belongs to, if there is a tracer

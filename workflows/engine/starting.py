@@ -172,6 +172,7 @@ def _insert(engine: Engine, asked: Request) -> Program[Launched]:
         identity=asked.identity,
         serialization=write.row.serialization,
         deadline_ms=write.row.workflow_deadline_epoch_ms,
+        trace=engine.tracer.here() if engine.tracer is not None else None,
     )
     return Launched(asked.workflow_id, Execution(engine, run))
 

@@ -17,6 +17,7 @@ from workflows.engine.errors import (
 )
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Outcome, Program
+from workflows.engine.tracing import Span, step_span
 
 LONGEST_PAUSE_S = 3600.0
 
@@ -73,6 +74,19 @@ def step(
 ) -> Program[Any]:
     """Run a step, or return what it returned before. Its id is drawn at the call."""
     step_id = execution.next_id() if step_id is None else step_id
+    with step_span(execution, policy.name) as span:
+        return (yield from _step(execution, policy, step_id, span, function, args, kwargs))
+
+
+def _step(
+    execution: Execution,
+    policy: StepPolicy,
+    step_id: int,
+    span: Span | None,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[Any]:
     checkpoint = yield from execution.recorded(step_id, policy.name)
     if checkpoint is not None:
         execution.check()
@@ -81,7 +95,7 @@ def step(
     started_at = execution.engine.clock.now_ms()
     doing = Doing("step", policy.name, step=step_id, since=started_at)
     with execution.doing.during(doing):
-        outcome = yield from _attempts(execution, policy, step_id, function, args, kwargs)
+        outcome = yield from _attempts(execution, policy, step_id, span, function, args, kwargs)
     if outcome.error is None:
         try:
             write, value = execution.value_write(
@@ -102,6 +116,7 @@ def _attempts(
     execution: Execution,
     policy: StepPolicy,
     step_id: int,
+    span: Span | None,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -114,7 +129,7 @@ def _attempts(
         status = StepStatus(step_id)
         if policy.retries_allowed:
             status = StepStatus(step_id, attempt, policy.attempts)
-        outcome: Outcome = yield FramedCall(Frame(execution, status), call, args, kwargs)
+        outcome: Outcome = yield FramedCall(Frame(execution, status, span), call, args, kwargs)
         if outcome.error is None or not policy.retries_allowed:
             return outcome
         errors.append(outcome.error)
@@ -124,6 +139,8 @@ def _attempts(
         pause = 0.0 if is_last else policy.pause_after(attempt)
         yield from _note_failure(execution, step_id, attempt, outcome.error, pause, is_last)
         if not is_last:
+            if span is not None:
+                span.retried(attempt, outcome.error, pause)
             yield from execution.pause(int(pause * 1000), Doing("retry", policy.name, step=step_id))
     return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, errors))
 

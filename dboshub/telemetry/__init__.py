@@ -1,0 +1,1 @@
+"""OpenTelemetry: spans, their export, and logs. Only ``opened`` imports any of it."""

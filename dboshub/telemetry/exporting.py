@@ -1,0 +1,95 @@
+"""Where spans and logs go: to the application's own provider, and to the OTLP endpoints named."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from workflows.engine.logs import WorkflowContext
+
+FLUSH_MS = 5_000
+
+
+class Relay(SpanProcessor):
+    """Passes spans on to whoever is launched: a provider never lets go of a processor."""
+
+    def __init__(self) -> None:
+        self.targets: Sequence[SpanProcessor] = ()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        for target in self.targets:
+            target.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        for target in self.targets:
+            target.on_end(span)
+
+    def shutdown(self) -> None:
+        targets, self.targets = self.targets, ()
+        for target in targets:
+            target.force_flush(FLUSH_MS)
+            target.shutdown()
+
+    def force_flush(self, timeout_millis: int = FLUSH_MS) -> bool:
+        done = [target.force_flush(timeout_millis) for target in self.targets]
+        return all(done)
+
+
+_relays: WeakKeyDictionary[TracerProvider, Relay] = WeakKeyDictionary()
+
+
+def tracer_provider(name: str, attributes: Mapping[str, str]) -> tuple[TracerProvider, bool]:
+    """The provider of this process, made now if the application has none; and whether it was."""
+    found = trace.get_tracer_provider()
+    if isinstance(found, TracerProvider):
+        return found, False
+    provider = TracerProvider(resource=_resource(name, attributes), shutdown_on_exit=False)
+    trace.set_tracer_provider(provider)
+    return provider, True
+
+
+def relay_to(provider: TracerProvider, endpoints: Sequence[str]) -> Relay:
+    """Send the provider's spans to these OTLP endpoints until the relay is shut down."""
+    relay = _relays.get(provider)
+    if relay is None:
+        relay = _relays[provider] = Relay()
+        provider.add_span_processor(relay)
+    relay.targets = [BatchSpanProcessor(OTLPSpanExporter(endpoint=each)) for each in endpoints]
+    return relay
+
+
+class LogExport:
+    """Sends what this package and ``DBOS.logger`` log to OTLP endpoints until it is closed."""
+
+    def __init__(
+        self, name: str, attributes: Mapping[str, str], endpoints: Sequence[str], level: int
+    ) -> None:
+        self._provider = LoggerProvider(_resource(name, attributes), shutdown_on_exit=False)
+        for endpoint in endpoints:
+            exporter = OTLPLogExporter(endpoint=endpoint)
+            self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        self._handler: Any = LoggingHandler(level=level, logger_provider=self._provider)
+        self._handler.addFilter(WorkflowContext())
+        logging.getLogger("dboshub").addHandler(self._handler)
+
+    def close(self) -> None:
+        logging.getLogger("dboshub").removeHandler(self._handler)
+        self._provider.force_flush(FLUSH_MS)
+        self._provider.shutdown()
+
+
+def _resource(name: str, attributes: Mapping[str, str]) -> Resource:
+    return Resource.create({"service.name": name, **attributes})
