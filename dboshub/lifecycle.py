@@ -29,13 +29,15 @@ from schedules.engine.plan import Opened, plan
 from schedules.engine.runs import Runs
 from schedules.engine.ticker import Ticker
 from schedules.storage.store import ScheduleStore
+from workflows.datasources.launched import forgetting, release
 from workflows.engine import current
 from workflows.engine.heart import Heart
 from workflows.engine.incarnations import this_process
 from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.records import TEMP_WORKFLOW, ClaimedWorkflow
+from workflows.engine.records import ClaimedWorkflow
 from workflows.engine.registry import Registry
 from workflows.engine.running import run_claimed
+from workflows.engine.signatures import Publisher
 from workflows.engine.wakeups import Wakeups
 from workflows.storage import recover, versions
 from workflows.storage.database import libpq_url
@@ -61,15 +63,14 @@ class Runtime:
     ) -> None:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
-        self.database = open_system_database(config)
         self.settings = settings_of(config, registry)
-        self.engine = new_engine(
         self.telemetry = opened(config, self.settings)
         try:
             self.database = open_system_database(config)
         except BaseException:
             self.telemetry.close()
             raise
+        self.engine = new_engine(
             self.settings,
             config,
             registry,
@@ -90,6 +91,7 @@ class Runtime:
             enqueued=self.dispatcher.wake,
             cancelled=lambda workflow_id: self.engine.notices.publish([(STATUS, workflow_id)]),
         )
+        self._functions = Publisher(self.engine.registry)
         self.heart = self._new_heart(listen)
         self.wakeups = Wakeups(
             self.engine,
@@ -100,6 +102,7 @@ class Runtime:
         )
         self.plan, self.ticker = self._new_scheduling()
         self.engine.notices.on_enqueued = self._enqueued
+        self.engine.before_rewind = forgetting(self.engine)
         self.engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
 
     def start(self) -> None:
@@ -140,6 +143,7 @@ class Runtime:
         self.engine.drain()
         self._await_idle(grace)
         left = [(each.workflow_id, each.owner) for each in self.engine.executions]
+        release(self.engine)
         self.engine.close(timeout=5)
         self.wakeups.stop()
         self._hand_back(left)
@@ -151,11 +155,11 @@ class Runtime:
         plan.close()
         current.install(None)
         self.database.close()
+        self.telemetry.close()
 
     # -- host of the dispatcher ------------------------------------------------------------
 
     def free_slots(self) -> int:
-        self.telemetry.close()
         return 0 if self.engine.is_draining else self.engine.slots.free
 
     def running_on(self, queue: str, partition: str | None = None) -> int:
@@ -176,8 +180,7 @@ class Runtime:
         return json.dumps([*islice(told, MOST_ACTIVITIES)])
 
     def functions(self) -> str:
-        names = self.engine.registry.workflows
-        return json.dumps(sorted(name for name in names if not name.startswith(TEMP_WORKFLOW)))
+        return self._functions()
 
     def on_tombstoned(self) -> None:
         for execution in self.engine.executions:

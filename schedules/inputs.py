@@ -6,19 +6,15 @@ loaded and never passed through.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from schedules.engine.records import Schedule
 from workflows.engine.serialization import Codec
 from workflows.payloads import PICKLED, read
-from workflows.payloads.encode import NotPlainError
+from workflows.payloads.plain import plain
 from workflows.payloads.tree import NONE, Mapping, Node, Scalar
 from workflows.payloads.tree import Sequence as Items
-
-# The tree spells a lone surrogate like this, and does not say whether the text did so itself.
-_SURROGATE = re.compile(r"\\ud[89a-f]")
 
 
 class PlainCodec(Codec):
@@ -26,26 +22,6 @@ class PlainCodec(Codec):
 
     def decode(self, text: str | None, name: str | None) -> Any:
         return plain(read(text, name))
-
-
-def plain(node: Node) -> Any:
-    """The plain value of a tree. Raises NotPlainError for all that JSON has no type for."""
-    match node:
-        case Scalar(kind="none"):
-            return None
-        case Scalar(kind="bool", text=text):
-            return text == "True"
-        case Scalar(kind="int", text=text):
-            return int(text, 0)
-        case Scalar(kind="float", text=text):
-            return float(text)
-        case Scalar(kind="str", text=text) if not _SURROGATE.search(text):
-            return text
-        case Items(kind="list", items=items):
-            return [plain(item) for item in items]
-        case Mapping(kind="dict", items=pairs):
-            return {plain(key): plain(value) for key, value in pairs if _is_text(key)}
-    raise NotPlainError("the context holds more than plain data")
 
 
 def is_pickle(schedule: Schedule) -> bool:
@@ -74,9 +50,3 @@ def _arguments(inputs: Node | None) -> Sequence[Node]:
     named = {key.text: value for key, value in inputs.items if isinstance(key, Scalar)}
     args = named.get("args")
     return args.items if isinstance(args, Items) else ()
-
-
-def _is_text(key: Node) -> bool:
-    if isinstance(key, Scalar) and key.kind == "str":
-        return True
-    raise NotPlainError("the context has keys that are not text")

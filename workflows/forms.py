@@ -178,12 +178,7 @@ class SendForm(ActionForm):
     field_order = ["topic", "value", "reason"]
 
     def clean_value(self) -> Any:
-        try:
-            return json.loads(self.cleaned_data["value"], parse_constant=_not_json)
-        except (ValueError, RecursionError) as error:
-            raise forms.ValidationError(
-                f"This is no JSON ({error}). Text needs double quotes."
-            ) from error
+        return parsed_json(self.cleaned_data["value"])
 
     def perform(self, actor: Actor) -> Done:
         data = self.cleaned_data
@@ -196,6 +191,16 @@ class SendForm(ActionForm):
 FORMS: dict[str, type[ActionForm]] = {
     form.verb: form for form in (CancelForm, ResumeForm, ForkForm, DeleteForm, SendForm)
 }
+
+
+def parsed_json(text: str) -> Any:
+    """The value of a JSON text that a person wrote. Raises ValidationError."""
+    try:
+        return json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        raise forms.ValidationError(
+            f"This is no JSON ({error}). Text needs double quotes."
+        ) from error
 
 
 def _not_json(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from workflows.converters import WorkflowId
-from workflows.views import actions, bulk, detail, executors, search
+from workflows.views import actions, bulk, detail, errors, executors, search, start
 from workflows.views.list import workflow_list
 
 register_converter(WorkflowId, "id")
@@ -19,6 +19,8 @@ urlpatterns = [
     path("bulk/", bulk.job_list, name="bulk_list"),
     path("bulk/new/", bulk.new, name="bulk_new"),
     path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),
+    path("errors/", errors.error_list, name="errors"),
+    path("errors/group/", errors.error_group, name="error_group"),
     path("run/<id:workflow_id>", detail.workflow_detail, name="detail"),
     path("steps/<id:workflow_id>", detail.step_table, name="steps"),
     path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),
@@ -26,5 +28,7 @@ urlpatterns = [
     path("stream/<id:workflow_id>", detail.stream_detail, name="stream"),
     path("executors/", executors.fleet_page, name="executors"),
     path("executors/<slug:verb>/<id:target>", executors.act, name="steer"),
+    path("start/", start.start_list, name="start_list"),
+    path("start/<id:name>", start.start_one, name="start"),
     path("do/<slug:verb>/<id:workflow_id>", actions.act, name="do"),
 ]

@@ -6,8 +6,8 @@ Only where our workers run is there a table of executors; without it nothing is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from workflows.selectors.rows import WorkflowRow
@@ -58,6 +58,7 @@ class Executor:
     queues: frozenset[str] | None
     functions: frozenset[str] | None
     activity: Any
+    signatures: Mapping[str, Any] = field(default_factory=dict)
 
     def serves(self, queue: str | None) -> bool:
         # Every executor serves the internal queue.
@@ -114,6 +115,7 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
         queues=_names(queues),
         functions=_names(functions),
         activity=activity,
+        signatures=functions if isinstance(functions, dict) else {},
     )
 
 
@@ -136,4 +138,5 @@ def _json(text: str | None) -> Any:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    return frozenset(map(str, value)) if isinstance(value, list) else None
+    # Queues are a list; functions are named by their signatures, and by older releases listed.
+    return frozenset(map(str, value)) if isinstance(value, list | dict) else None

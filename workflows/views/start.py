@@ -1,0 +1,118 @@
+"""Starting a workflow: what can be started, and a form typed by its signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.payloads.encode import NotPlainError
+from workflows.rendering.start_code import as_command, as_python
+from workflows.selectors import startable
+from workflows.selectors.queue_state import queue_names
+from workflows.selectors.rows import row
+from workflows.selectors.scope import viewer_for
+from workflows.start_form import StartForm
+from workflows.starting import PERMISSION, start
+from workflows.storage.now import database_now
+from workflows.storage.sql import Session
+from workflows.topics import VIEW
+from workflows.views.one import may_see_payloads
+from workflows.views.reads import bounded_reading
+
+NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def start_list(request: HttpRequest) -> HttpResponse:
+    """What live executors can run, by application; any other name can be written by hand."""
+    if request.GET.get("name", "").strip():
+        return redirect("workflows:start", request.GET["name"].strip())
+    with bounded_reading() as session:
+        found = startable.startable(session, viewer_for(request.user), now=database_now(session))
+    context = {"section": "workflows", "found": found, "may_start": _may_start(request)}
+    return render(request, "workflows/start_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(VIEW, raise_exception=True)
+def start_one(request: HttpRequest, name: str) -> HttpResponse:
+    """The form of one workflow; `?app=` names its application, `?like=` a run to do again."""
+    application = request.GET.get("app") or None
+    with bounded_reading() as session:
+        what = _what(session, request, name, application)
+        if what is not None:
+            application = what.application
+        queues = queue_names(session)
+        context = _recent(session, request, name)
+        initial, problem = _initial(session, request, what)
+    if request.method != "POST":
+        form = StartForm(name, application, what, queues=queues, initial=initial)
+        return _show(request, form, context | {"problem": problem})
+    form = StartForm(name, application, what, request.POST, queues=queues)
+    if not form.is_valid():
+        return _show(request, form, context, status=INVALID)
+    if "code" in request.POST:
+        order = form.order()
+        code = {"python": as_python(order), "command": as_command(order)}
+        return _show(request, form, context | {"code": code})
+    try:
+        workflow_id = start(actor_of(request), form.order(), reason=form.cleaned_data["reason"])
+    except NotPermittedError as refusal:
+        return _show(request, form, context | {"refusal": refusal}, status=NOT_PERMITTED)
+    except ActionRefusedError as refusal:
+        return _show(request, form, context | {"refusal": refusal}, status=CONFLICT)
+    messages.success(request, "Enqueued: it starts when an executor is free.")
+    return redirect("workflows:detail", workflow_id)
+
+
+def _show(
+    request: HttpRequest, form: StartForm, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    shown = {"section": "workflows", "form": form, "may_start": _may_start(request)}
+    response = render(request, "workflows/start.html", shown | context, status=status)
+    # It may be filled in with what an earlier run was given.
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _what(
+    session: Session, request: HttpRequest, name: str, application: str | None
+) -> startable.Startable | None:
+    found = startable.startable(session, viewer_for(request.user), now=database_now(session))
+    named = [each for each in found if each.name == name]
+    fitting = [each for each in named if application in (None, each.application)]
+    return fitting[0] if fitting else None
+
+
+def _recent(session: Session, request: HttpRequest, name: str) -> dict[str, Any]:
+    if not may_see_payloads(request) or "\x00" in name:
+        return {"recent": []}
+    return {"recent": startable.recent(session, name, viewer_for(request.user))}
+
+
+def _initial(
+    session: Session, request: HttpRequest, what: startable.Startable | None
+) -> tuple[dict[str, Any], str]:
+    """What to fill in, and why nothing can be."""
+    like = request.GET.get("like", "")
+    if not like or "\x00" in like or not may_see_payloads(request):
+        return {}, ""
+    found = row(session, like, viewer=viewer_for(request.user))
+    if found is None:
+        return {}, f"There is no workflow {like}."
+    try:
+        args, kwargs = startable.arguments_of(startable.given_to(session, found))
+    except NotPlainError as error:
+        return {}, f"What {like} was given cannot be filled in here: {error}."
+    return StartForm.filled(what, args, kwargs), ""
+
+
+def _may_start(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(PERMISSION))
