@@ -16,12 +16,13 @@ from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.twins import durable, durable_handle, with_twins
 from workflows.functions_api import FunctionsAPI
 from workflows.management_api import ManagementAPI, then
+from workflows.moving_api import MovingAPI
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
 @with_twins
-class WorkflowsAPI(FunctionsAPI, ManagementAPI):
+class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI):
     """Starting and communication; what makes workflows, and manages them, comes with it."""
 
     # -- starting and awaiting -------------------------------------------------------------

@@ -31,7 +31,8 @@ OFFERED = (
     *("fork_workflow", "rewind_workflow", "delete_workflow", "delete_workflows"),
     *("set_workflow_delay", "update_workflow_attributes"),
     *("list_application_versions", "get_latest_application_version"),
-    "set_latest_application_version",
+    *("set_latest_application_version", "export_workflow", "import_workflow"),
+    "fork_from_failure",
 )
 
 

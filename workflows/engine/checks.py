@@ -42,6 +42,13 @@ def seconds(what: str, value: Any) -> float:
     )
 
 
+def step(what: str, value: Any) -> int:
+    """The number of a step, as databases hold it. Raises DBOSException."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+        return value
+    raise DBOSException(f"{what} is {value!r:.100}: give the number of a step")
+
+
 def attributes(value: Any) -> dict[str, Any]:
     """Attributes of a workflow: a JSON object. Raises DBOSException."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from workflows.engine import checks
 from workflows.engine.context import frame
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
@@ -74,6 +75,7 @@ def fork(
     """A new workflow that replays this one up to a step and goes on from there; its id."""
     if timeout_seconds is not None and timeout_seconds <= 0:
         raise DBOSException(f"timeout_seconds must be positive, not {timeout_seconds}")
+    checks.step("start_step", start_step)
     chosen = OPTIONS.get().take_id()
     new_id = chosen.value if chosen is not None else engine.new_workflow_id()
 

@@ -31,6 +31,19 @@ class ForkPoints:
     last: int | None
     named: int | None
 
+    def start(self, *, step: int | None, name: str | None, from_last: bool) -> int | None:
+        """The step to run again: one by number or name, the last one, or else the failed one.
+
+        A workflow that failed outside of its steps runs its last one again. None for a name that
+        was never recorded.
+        """
+        if step is not None:
+            return step
+        if name is not None:
+            return self.named
+        found = [self.last] if from_last else [self.failed, self.last]
+        return next((each for each in found if each is not None), 1)
+
 
 def fork_points(session: Session, ids: Iterable[str], *, name: str = "") -> dict[str, ForkPoints]:
     """The last failed step, the last one, and the last called `name`, of each that exists."""

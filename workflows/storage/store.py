@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from workflows.engine.ports import StorageUnavailableError
@@ -19,11 +19,13 @@ from workflows.storage import (
     outcomes,
     resume,
     rewind,
+    transfer,
     versions,
     waited,
 )
 from workflows.storage.database import Database
 from workflows.storage.failures import translated
+from workflows.storage.fork_points import fork_points
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -190,9 +192,32 @@ class SqlStore:
             fork.fork(session, source, **how)
 
     @_retried
+    def fork_from_failure(
+        self, forks: Mapping[str, str], start: Mapping[str, Any], **how: Any
+    ) -> None:
+        """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
+        with self._database.writing() as session:
+            points = fork_points(session, forks, name=start["name"] or "")
+            for source, new_id in forks.items():
+                step = points[source].start(**start)
+                if step is None:
+                    raise LookupError(source)
+                fork.fork(session, source, new_id=new_id, start_step=step, **how)
+
+    @_retried
     def rewind(self, workflow_id: str, **how: Any) -> None:
         with self._database.writing() as session:
             rewind.rewind(session, workflow_id, **how)
+
+    @_retried
+    def export_workflow(self, workflow_id: str, *, children: bool) -> str:
+        with self._database.writing() as session:
+            return transfer.export(session, workflow_id, children=children)
+
+    @_retried
+    def import_workflow(self, text: str) -> list[dict[str, Any]]:
+        with self._database.writing() as session:
+            return transfer.import_(session, text)
 
     @_retried
     def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
