@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 
@@ -18,3 +19,38 @@ class LoginAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key[:8]} at {self.at:%H:%M:%S}"
+
+
+class Hub(models.Model):
+    """The hub itself, as something one may be permitted to look at; it has no table."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [("view_hub", "Can see how the hub and its database fare")]
+
+    def __str__(self) -> str:
+        return "hub"
+
+
+class SavedView(models.Model):
+    """A filter of a list that somebody gave a name; a shared one is there for everybody."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    page = models.CharField(max_length=20, default="workflows")
+    name = models.CharField(max_length=60)
+    query = models.TextField(blank=True)
+    is_shared = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "dboshub_saved_view"
+        default_permissions = ()
+        permissions = [
+            ("share_view", "Can share saved views with everybody, and delete shared ones")
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "page", "name"], name="saved_view_of_owner")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -8,6 +8,7 @@ from django.urls import include, path
 
 from dboshub import views
 from dboshub.audit_page import audit
+from dboshub.hub_page import hub
 
 admin.site.site_header = "DBOSHub administration"
 admin.site.site_title = "DBOSHub"
@@ -25,6 +26,7 @@ urlpatterns = [
     path("queues/", include("queues.urls")),
     path("schedules/", include("schedules.urls")),
     path("audit/", audit, name="audit"),
+    path("hub/", hub, name="hub"),
     # One door: the admin's own login page would be a second one to guard.
     path("admin/login/", views.admin_login),
     path("admin/", admin.site.urls),

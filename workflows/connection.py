@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, transaction
 
+from workflows.slowest import SLOWEST
 from workflows.storage.sql import Cursor, Dialect, Session
 from workflows.storage.sqlite import statements
 
@@ -42,7 +43,8 @@ def session_on(alias: str) -> Session:
 
     def execute(text: str, params: dict[str, Any]) -> Cursor:
         cursor = connection.cursor()
-        cursor.execute(text, params)
+        with SLOWEST.timing():
+            cursor.execute(text, params)
         return cursor
 
     def script(text: str) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dboshub.live.meter import Meter
 from workflows.live.source import Demand
 from workflows.topics import Topic
 
@@ -46,6 +47,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.meter = Meter()
         self._audiences: dict[str, _Audience] = {}
         self._newcomers: set[Subscriber] = set()
         self._welcome: set[Subscriber] = set()
@@ -88,6 +90,10 @@ class Hub:
     @property
     def watched(self) -> bool:
         return bool(self._audiences)
+
+    def followed(self) -> int:
+        """How many different topics somebody shows."""
+        return len(self._audiences)
 
     def demands(self) -> list[Demand]:
         """What is shown now; marks all of it as being read."""

@@ -163,6 +163,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         refused, self.refused = self.refused, []
         members = []
         if frames:
+            self.hub.meter.sent(len(frames))
             members.append(f'"frames":[{",".join(frames)}]')
         if beat_ms is not None:
             members.append(f'"beat":{beat_ms}')

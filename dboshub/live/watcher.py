@@ -87,6 +87,7 @@ class Watcher:
             except Exception:
                 # The page notices by the missing beat and says "stale".
                 logger.exception("live.watch_failed")
+                self.hub.meter.failures += 1
                 self.hub.forget_reads()
                 self._nudged.wait(pause)
                 self._nudged.clear()
@@ -105,6 +106,7 @@ class Watcher:
                 while self.hub.watched:
                     took = look.tick()
                     self.ticks += 1
+                    self.hub.meter.ticked(took)
                     self._wait(took, changed)
             finally:
                 connection.close()

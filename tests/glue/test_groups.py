@@ -19,6 +19,7 @@ OPERATE = WATCH | {
     "workflows.start_workflow",
     "workflows.send_message",
     "queues.change_queue",
+    "dboshub.view_hub",
 }
 ADMINISTER = OPERATE | {
     "workflows.delete_workflow",

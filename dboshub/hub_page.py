@@ -1,0 +1,70 @@
+"""How this hub fares: its database, its live push, its slow questions, its settings.
+
+Each part is read by itself, so that one that fails leaves the others standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dboshub import hub_facts
+from workflows.selectors import vitals
+from workflows.selectors.executors import executors
+from workflows.slowest import SLOW_S, SLOWEST
+from workflows.storage.schema.state import VERSION
+from workflows.storage.sql import Session
+from workflows.system_tables import now_ms
+from workflows.views.reads import bounded_reading
+
+VIEW = "dboshub.view_hub"
+SLOWEST_SHOWN = 15
+# Further apart than this, times of different machines mislead whoever compares them.
+SKEW_MS = 1_000
+
+Found = TypeVar("Found")
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def hub(request: HttpRequest) -> HttpResponse:
+    """Everything on one page, as it is now; nothing of it needs a worker."""
+    now, failures = now_ms(), list[str]()
+
+    def read(part: Callable[[Session], Found]) -> Found | None:
+        try:
+            with bounded_reading() as session:
+                return part(session)
+        except DatabaseError as error:
+            failures.append(str(error).split("\n", 1)[0])
+            return None
+
+    server = read(vitals.server)
+    indexes = read(vitals.expected) or []
+    context = {
+        "section": "hub",
+        "now": now,
+        "server": server,
+        "tables": read(vitals.tables),
+        "missing": [index for index in indexes if not index.is_there],
+        "present": [index for index in indexes if index.is_there],
+        "executors": read(lambda session: executors(session, now)),
+        "leaders": read(lambda session: hub_facts.leaders(now)),
+        "live": hub_facts.live(),
+        "slow": SLOWEST.worst(SLOWEST_SHOWN),
+        "slow_ms": round(SLOW_S * 1_000),
+        "versions": hub_facts.versions(),
+        "chosen": hub_facts.chosen(),
+        "place": hub_facts.place(),
+        "started": hub_facts.STARTED_MS,
+        "our_schema": VERSION,
+        "is_skewed": server is not None and abs(server.skew_ms) > SKEW_MS + server.trip_ms,
+        "failures": sorted(set(failures)),
+    }
+    return render(request, "hub/page.html", context, status=503 if failures else 200)
