@@ -23,6 +23,8 @@ from dboshub.telemetry.api import OtelContext, PropagateOtelContext
 from queues.engine.debouncer import Debouncer, DebouncerClient
 from queues.engine.queue import Queue
 from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
+from workflows.datasources.awaiting import AsyncSQLAlchemyDatasource
+from workflows.datasources.blocking import SQLAlchemyDatasource
 from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
 from workflows.engine.decorators import DBOSConfiguredInstance
 from workflows.engine.enqueueing import EnqueueOptions
@@ -50,6 +52,7 @@ from workflows.engine.status import StepInfo, WorkflowStatus
 
 __all__ = [
     "DBOS",
+    "AsyncSQLAlchemyDatasource",
     "ClientScheduleInput",
     "DBOSClient",
     "DBOSConfig",
@@ -63,6 +66,7 @@ __all__ = [
     "EnqueueOptions",
     "PortableWorkflowError",
     "Queue",
+    "SQLAlchemyDatasource",
     "ScheduleInput",
     "OtelContext",
     "SendMessage",

@@ -26,6 +26,8 @@ CLASSES = (
     "WorkflowHandle",
     "WorkflowHandleAsync",
     "StepReservation",
+    "SQLAlchemyDatasource",
+    "AsyncSQLAlchemyDatasource",
 )
 UNSAID = {"self", "cls", "into", "queue"}  # receivers, and where tests register functions
 # What only a sharded, commercial database of DBOS has a use for.

@@ -28,6 +28,7 @@ def rewind(
     def act() -> None:
         if start_step < 1:
             raise ValueError(f"start_step is {start_step}: steps are numbered from 1")
+        engine.before_rewind(workflow_id, start_step)
         try:
             engine.store.rewind(
                 workflow_id,

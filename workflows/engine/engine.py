@@ -91,6 +91,8 @@ class Engine:
         self.transactor = around.transactor
         self.tracer = around.tracer
         self.incarnation = incarnation or new_incarnation()
+        # Checkpoints may be elsewhere, too: forget those from a step on before it runs again.
+        self.before_rewind: Callable[[str, int], None] = lambda workflow_id, start_step: None
         self.is_draining = False
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")

@@ -33,21 +33,9 @@ class Execution:
     """Draws step ids and guards every durable call of one run."""
 
     __slots__ = (
-        "_history",
-        "_loaded_to",
-        "_stopped_by",
-        "counter",
-        "deadline_ms",
-        "doing",
-        "engine",
-        "has_history",
-        "holds_slot",
-        "owner",
-        "proved_at",
-        "queue_name",
-        "run",
-        "serialization",
-        "workflow_id",
+        *("_history", "_loaded_to", "_stopped_by", "counter", "deadline_ms", "doing", "endings"),
+        *("engine", "has_history", "holds_slot", "owner", "proved_at", "queue_name", "run"),
+        *("serialization", "workflow_id"),
     )
 
     def __init__(self, engine: Engine, run: Run) -> None:
@@ -63,6 +51,8 @@ class Execution:
         self.proved_at = engine.clock.monotonic()
         self.holds_slot = False
         self.doing = Activities()
+        # What to do once the outcome is recorded, by who asked for it. It must not fail.
+        self.endings: dict[object, Callable[[], Program[None]]] = {}
         self._history: dict[int, Checkpoint] = {}
         self._loaded_to: float = 0
         self._stopped_by: Callable[[], BaseException] | None = None

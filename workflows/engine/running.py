@@ -54,6 +54,8 @@ def execute(
         answer = yield Commit(engine.journal, write)
         if answer.verdict is not Verdict.DONE:
             raise DBOSWorkflowConflictIDError(execution.workflow_id)
+        for end in execution.endings.values():
+            yield from end()
     except DBOSWorkflowConflictIDError:
         is_lost = True
     else:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from workflows.engine.errors import DatabaseUrlError
 from workflows.storage.sql import Dialect, Session, Vendor
 
-_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
+SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 class Connection(Protocol):
@@ -59,7 +59,7 @@ def open_database(
 
     Raises DatabaseUrlError for anything else, saying what is accepted.
     """
-    if not _SCHEMA_NAME.match(schema):
+    if not SCHEMA_NAME.match(schema):
         raise DatabaseUrlError(masked(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
     scheme = url.split(":", 1)[0]
     if scheme == "sqlite":

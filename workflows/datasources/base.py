@@ -1,0 +1,192 @@
+"""What the sync and the async datasource share: the database, its sessions, its checkpoints."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypedDict
+
+from workflows.datasources import library
+from workflows.datasources.library import IsolationLevel
+from workflows.engine.current import engine, is_launched
+from workflows.engine.engine import Engine
+from workflows.engine.errors import DBOSException, DBOSInitializationError
+from workflows.engine.programs import Effect, Outcome, Program, mark_coroutine
+from workflows.engine.serialization import Codec, Serializer
+from workflows.storage import datasource
+from workflows.storage.database import SCHEMA_NAME, masked
+from workflows.storage.datasource import Recorded
+from workflows.storage.sql import Dialect, Session
+
+SERIALIZABLE: IsolationLevel = "SERIALIZABLE"
+DEFAULT_SCHEMA = "dbos"
+
+
+class DatasourceOptions(TypedDict, total=False):
+    """How to run a transaction: the parameters of ``@datasource.transaction()``."""
+
+    name: str | None
+    isolation_level: IsolationLevel | None
+
+
+class Base:
+    """A user's database. Subclasses say how its sessions are opened."""
+
+    known: weakref.WeakSet[Base] = weakref.WeakSet()
+
+    def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
+        self.url = url
+        self.schema = schema or DEFAULT_SCHEMA
+        if not SCHEMA_NAME.match(self.schema):
+            raise DBOSInitializationError(f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
+        self._codec = Codec(serializer) if serializer is not None else None
+        self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
+        Base.known.add(self)
+
+    def transaction(
+        self,
+        func: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        isolation_level: IsolationLevel = SERIALIZABLE,
+    ) -> Any:
+        """Make each call of a function a transaction; with or without parentheses."""
+
+        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+            chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
+            options = named(self._accepted(function), chosen)
+
+            @functools.wraps(function)
+            def begin(*args: Any, **kwargs: Any) -> Any:
+                return self._run(options, function, args, kwargs)
+
+            is_async = inspect.iscoroutinefunction(function)
+            return mark_coroutine(begin) if is_async else begin
+
+        return decorate if func is None else decorate(func)
+
+    def _accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function. Raises DBOSException for one of the other kind, async or not."""
+        raise NotImplementedError
+
+    def _run(
+        self,
+        options: tuple[str, IsolationLevel],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        raise NotImplementedError
+
+    # -- sessions --------------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        raise NotImplementedError
+
+    def open(self) -> Any:
+        """A new session that begins with its first statement."""
+        raise NotImplementedError
+
+    def call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Effect:
+        raise NotImplementedError
+
+    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+        """Run a program to its end, blocking."""
+        raise NotImplementedError
+
+    def release(self, engine: Engine) -> None:
+        """Close what is kept open for an engine that ends."""
+        raise NotImplementedError
+
+    @property
+    def has_session(self) -> bool:
+        return self._current.get() is not None
+
+    @contextmanager
+    def using(self, session: Any) -> Iterator[None]:
+        """Let ``sql_session()`` be this session."""
+        token = self._current.set(session)
+        try:
+            yield
+        finally:
+            self._current.reset(token)
+
+    def beginning(self, isolation_level: str) -> Callable[[Any], None]:
+        """What begins a session's transaction at a level."""
+        options = library.level_for(self.dialect, isolation_level)
+
+        def begin(session: Any) -> None:
+            session.connection(execution_options=options)
+
+        return begin
+
+    def storage(self, session: Any) -> Session:
+        return library.storage_session(session, self.dialect)
+
+    def is_passing(self, error: Exception) -> bool:
+        return library.is_passing(error)
+
+    # -- checkpoints -----------------------------------------------------------------------
+
+    @property
+    def codec(self) -> Codec:
+        return self._codec or engine().codec
+
+    def recorded(self, value: Any) -> tuple[Recorded, Any]:
+        """The checkpoint of a value, and the value as replay will return it."""
+        codec = self.codec
+        text = codec.encode(value)
+        live = value if codec.is_faithful else codec.decode(text, codec.name)
+        return Recorded(text, None, codec.name), live
+
+    def recorded_error(self, error: Exception) -> Recorded:
+        return Recorded(None, self.codec.encode_error(error), self.codec.name)
+
+    def outcome_of(self, recorded: Recorded) -> Outcome:
+        if recorded.error is None:
+            value = self.codec.decode(recorded.output, recorded.serialization)
+            return Outcome(value, None)
+        error = self.codec.decode_error(recorded.error, recorded.serialization)
+        if not isinstance(error, Exception):
+            error = DBOSException(f"the transaction ended by {error!r}")
+        return Outcome(None, error)
+
+    def verify(self, session: Any) -> None:
+        """Raise DBOSInitializationError unless the tables are there."""
+        found = datasource.version(self.storage(session))
+        if found < datasource.VERSION:
+            raise DBOSInitializationError(
+                f"the datasource {masked(self.url)} has tables of version {found}, but "
+                f"{datasource.VERSION} is needed: create it with run_migrations=True, or let "
+                f"somebody who may create tables run {type(self).__name__}.migrate(url)"
+            )
+
+    def migrate_in(self, session: Any) -> None:
+        datasource.migrate(self.storage(session))
+
+
+def refuse_late() -> None:
+    """Recovery may need a datasource from the first moment on."""
+    if is_launched():
+        raise DBOSException("datasources must be created before DBOS.launch()")
+
+
+def named(
+    function: Callable[..., Any], options: DatasourceOptions | None
+) -> tuple[str, IsolationLevel]:
+    """Name and isolation level of a transaction. Raises DBOSException for unknown options."""
+    given: dict[str, Any] = dict(options or {})
+    name = given.pop("name", None) or getattr(function, "__qualname__", type(function).__name__)
+    level = given.pop("isolation_level", None) or SERIALIZABLE
+    if given:
+        raise DBOSException(f"unknown datasource options: {', '.join(sorted(given))}")
+    if level not in library.LEVELS:
+        raise DBOSException(f"{level!r} is no isolation level: {', '.join(library.LEVELS)}")
+    return name, level

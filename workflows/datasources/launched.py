@@ -1,0 +1,29 @@
+"""What launching and destroying an engine means for the datasources of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workflows.datasources.base import Base
+from workflows.datasources.steps import forget_from
+from workflows.engine.engine import Engine
+
+
+def forgetting(engine: Engine) -> Callable[[str, int], None]:
+    """What is to happen before a workflow is rewound: it must not find what it forgets."""
+
+    def forget(workflow_id: str, start_step: int) -> None:
+        if Base.known and engine.store.terminal_among([workflow_id]):
+            for source in [*Base.known]:
+                source.finish(engine, forget_from(source, workflow_id, start_step))
+
+    return forget
+
+
+def release(engine: Engine) -> None:
+    """Close the connections that datasources keep for the engine."""
+    for source in [*Base.known]:
+        try:
+            source.release(engine)
+        except Exception as error:
+            engine.logger.warning("a datasource was not closed: %s", error)
