@@ -189,9 +189,9 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         has_history=claimed.has_history,
         queue_name=claimed.queue_name,
         partition_key=claimed.partition_key,
+        trace=engine.tracer.carried(claimed.trace) if engine.tracer is not None else None,
     )
     execution = Execution(engine, run)
-        trace=engine.tracer.carried(claimed.trace) if engine.tracer is not None else None,
     try:
         target = engine.registry.find(
             claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
