@@ -185,7 +185,10 @@ def test_what_merely_began_to_run_is_still_cancelled(
     assert Workflow.objects.get().status == "CANCELLED"
 
 
-@pytest.mark.parametrize(("verb", "count"), [("cancel", 10_000), ("resume", 300), ("delete", 300)])
+@pytest.mark.parametrize(
+    ("verb", "count"),
+    [("cancel", 10_000), ("resume", 300), ("delete", 300), ("fork_from_failure", 600)],
+)
 def test_ten_thousand_are_done_in_few_statements_a_chunk(
     operator: Actor, workflows: Workflows, work: Work, verb: str, count: int
 ) -> None:

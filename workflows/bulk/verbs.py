@@ -124,23 +124,17 @@ def _fork(batch: Batch) -> None:
     ids = batch.without_keyless()
     name = str(batch.options.get("name") or "")
     points = fork_points(batch.session, ids, name=name)
+    wanted: list[forking.Fork] = []
     for workflow_id in ids:
         start = _start_step(points[workflow_id], batch.options)
         if start is None:
             batch.skip(workflow_id, f"It recorded no step {name!r}.")
             continue
-        queue = batch.queue_of(workflow_id)
-        forking.fork(
-            batch.session,
-            workflow_id,
-            new_id=batch.items[workflow_id].made,
-            start_step=start,
-            queue=queue,
-            partition_key=batch.rows[workflow_id].queue_partition_key,
-            now=batch.now,
-        )
+        queue, key = batch.queue_of(workflow_id), batch.rows[workflow_id].queue_partition_key
+        wanted.append(forking.Fork(workflow_id, batch.items[workflow_id].made, start, queue, key))
         batch.notices.append((QUEUE, queue))
         batch.done(workflow_id, f"from step {start} {_onto(queue)}")
+    forking.fork_many(batch.session, wanted, now=batch.now)
 
 
 def _start_step(points: ForkPoints, options: Mapping[str, Any]) -> int | None:

@@ -1,23 +1,68 @@
-"""Fork a workflow: a new row that replays the source up to a step and goes on from there.
+"""Fork workflows: new rows that replay their sources up to a step and go on from there.
 
 The source is marked, never changed otherwise; messages are not copied, children stay shared
-unless replaced.
+unless replaced. Many forks take as many statements as one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from workflows.storage.resume import INTERNAL_QUEUE
 from workflows.storage.sql import Session, Statement
 
-# First, because it locks the source: what is copied next is one consistent history.
-MARK_SOURCE = Statement(
-    "UPDATE {workflow_status} SET was_forked_from = TRUE WHERE workflow_uuid = :source"
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """One fork to be made: what it replays, up to which step, and where it waits."""
+
+    source: str
+    new_id: str
+    start_step: int
+    queue: str
+    partition_key: str | None = None
+
+
+def _for_each(text: str) -> Statement:
+    """A statement that reads the forks asked for as the table `given`."""
+    columns = "source text, new_id text, start_step integer, queue text, partition_key text"
+    names = [column.split()[0] for column in columns.split(", ")]
+    extracted = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in names)
+    return Statement(
+        postgres="WITH given AS (SELECT * FROM jsonb_to_recordset(CAST(:forks AS jsonb))"
+        f" AS fork ({columns})) {text}",
+        sqlite=f"WITH given AS (SELECT {extracted} FROM json_each(:forks)) {text}".replace(
+            "CAST(:children AS jsonb) ->> step.child_workflow_id",
+            "(SELECT value FROM json_each(:children) WHERE key = step.child_workflow_id)",
+        ),
+    )
+
+
+# First, because it locks the sources, in id order: what is copied next is one consistent history.
+MARK_SOURCES = Statement(
+    postgres="""
+        UPDATE {workflow_status}
+        SET was_forked_from = TRUE
+        WHERE workflow_uuid IN (
+            SELECT workflow_uuid
+            FROM {workflow_status}
+            WHERE workflow_uuid = ANY(:sources)
+            ORDER BY workflow_uuid
+            FOR NO KEY UPDATE
+        )
+        RETURNING workflow_uuid
+    """,
+    sqlite="""
+        UPDATE {workflow_status}
+        SET was_forked_from = TRUE
+        WHERE workflow_uuid IN (SELECT value FROM json_each(:sources))
+        RETURNING workflow_uuid
+    """,
 )
 
-INSERT_FORK = Statement(
+INSERT_FORKS = _for_each(
     """
     INSERT INTO {workflow_status} (
         workflow_uuid, status, name, class_name, config_name, application_id,
@@ -26,94 +71,82 @@ INSERT_FORK = Statement(
         workflow_timeout_ms, forked_from, recovery_attempts, priority, created_at, updated_at
     )
     SELECT
-        :new_id, 'ENQUEUED', name, class_name, config_name, application_id,
+        given.new_id, 'ENQUEUED', name, class_name, config_name, application_id,
         authenticated_user, authenticated_roles, assumed_role, serialization, attributes,
-        COALESCE(application_name, :fallback_application), :application_version, :queue,
-        :partition_key, :timeout_ms, workflow_uuid, 0, 0, :now, :now
-    FROM {workflow_status}
-    WHERE workflow_uuid = :source
+        COALESCE(application_name, :fallback_application), :application_version, given.queue,
+        given.partition_key, :timeout_ms, workflow_uuid, 0, 0, :now, :now
+    FROM given
+    JOIN {workflow_status} ON workflow_uuid = given.source
+    WHERE TRUE
     ON CONFLICT (workflow_uuid) DO NOTHING
+    RETURNING workflow_uuid
     """
 )
 
-COPY_INPUT = Statement(
+COPY_INPUTS = _for_each(
     """
     INSERT INTO {workflow_input} (workflow_uuid, inputs, retention_timestamp)
-    SELECT :new_id, COALESCE(given.inputs, source.inputs), :now
-    FROM {workflow_status} AS source
-    LEFT JOIN {workflow_input} AS given ON given.workflow_uuid = source.workflow_uuid
-    WHERE source.workflow_uuid = :source
+    SELECT given.new_id, COALESCE(apart.inputs, source.inputs), :now
+    FROM given
+    JOIN {workflow_status} AS source ON source.workflow_uuid = given.source
+    LEFT JOIN {workflow_input} AS apart ON apart.workflow_uuid = given.source
     """
 )
 
-COPY_STEPS = Statement(
-    postgres="""
-        INSERT INTO {operation_outputs} (
-            workflow_uuid, function_id, function_name, output, error, child_workflow_id,
-            started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,
-            retention_timestamp
-        )
-        SELECT
-            :new_id, step.function_id, step.function_name, step.output, step.error,
-            COALESCE(CAST(:children AS jsonb) ->> step.child_workflow_id, step.child_workflow_id),
-            step.started_at_epoch_ms, step.completed_at_epoch_ms, step.serialization,
-            fork.application_name, :now
-        FROM {operation_outputs} AS step
-        JOIN {workflow_status} AS fork ON fork.workflow_uuid = :new_id
-        WHERE step.workflow_uuid = :source AND step.function_id < :start_step
-    """,
-    sqlite="""
-        INSERT INTO {operation_outputs} (
-            workflow_uuid, function_id, function_name, output, error, child_workflow_id,
-            started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,
-            retention_timestamp
-        )
-        SELECT
-            :new_id, step.function_id, step.function_name, step.output, step.error,
-            COALESCE(
-                (SELECT value FROM json_each(:children) WHERE key = step.child_workflow_id),
-                step.child_workflow_id
-            ),
-            step.started_at_epoch_ms, step.completed_at_epoch_ms, step.serialization,
-            fork.application_name, :now
-        FROM {operation_outputs} AS step
-        JOIN {workflow_status} AS fork ON fork.workflow_uuid = :new_id
-        WHERE step.workflow_uuid = :source AND step.function_id < :start_step
-    """,
+COPY_STEPS = _for_each(
+    """
+    INSERT INTO {operation_outputs} (
+        workflow_uuid, function_id, function_name, output, error, child_workflow_id,
+        started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,
+        retention_timestamp
+    )
+    SELECT
+        given.new_id, step.function_id, step.function_name, step.output, step.error,
+        COALESCE(CAST(:children AS jsonb) ->> step.child_workflow_id, step.child_workflow_id),
+        step.started_at_epoch_ms, step.completed_at_epoch_ms, step.serialization,
+        fork.application_name, :now
+    FROM given
+    JOIN {operation_outputs} AS step
+        ON step.workflow_uuid = given.source AND step.function_id < given.start_step
+    JOIN {workflow_status} AS fork ON fork.workflow_uuid = given.new_id
+    """
 )
 
-COPY_HISTORY = Statement(
+COPY_HISTORIES = _for_each(
     """
     INSERT INTO {workflow_events_history} (
         workflow_uuid, function_id, key, value, serialization
     )
-    SELECT :new_id, function_id, key, value, serialization
-    FROM {workflow_events_history}
-    WHERE workflow_uuid = :source AND function_id < :start_step
+    SELECT given.new_id, entry.function_id, entry.key, entry.value, entry.serialization
+    FROM given
+    JOIN {workflow_events_history} AS entry
+        ON entry.workflow_uuid = given.source AND entry.function_id < given.start_step
     """
 )
 
-# Read from the fork's own history: the latest value per key as of the step forked from.
-REBUILD_EVENTS = Statement(
+# Read from the forks' own history: the latest value per key as of the step forked from.
+REBUILD_EVENTS = _for_each(
     """
     INSERT INTO {workflow_events} (workflow_uuid, key, value, serialization)
-    SELECT workflow_uuid, key, value, serialization
-    FROM {workflow_events_history} AS entry
-    WHERE workflow_uuid = :new_id
-        AND function_id = (
-            SELECT MAX(later.function_id)
-            FROM {workflow_events_history} AS later
-            WHERE later.workflow_uuid = :new_id AND later.key = entry.key
-        )
+    SELECT entry.workflow_uuid, entry.key, entry.value, entry.serialization
+    FROM given
+    JOIN {workflow_events_history} AS entry ON entry.workflow_uuid = given.new_id
+    WHERE entry.function_id = (
+        SELECT MAX(later.function_id)
+        FROM {workflow_events_history} AS later
+        WHERE later.workflow_uuid = given.new_id AND later.key = entry.key
+    )
     """
 )
 
-COPY_STREAMS = Statement(
+COPY_STREAMS = _for_each(
     """
     INSERT INTO {streams} (workflow_uuid, key, value, "offset", function_id, serialization)
-    SELECT :new_id, key, value, "offset", function_id, serialization
-    FROM {streams}
-    WHERE workflow_uuid = :source AND function_id < :start_step
+    SELECT given.new_id, entry.key, entry.value, entry."offset", entry.function_id,
+        entry.serialization
+    FROM given
+    JOIN {streams} AS entry
+        ON entry.workflow_uuid = given.source AND entry.function_id < given.start_step
     """
 )
 
@@ -161,25 +194,50 @@ def fork(  # noqa: PLR0913  # the public call has as many
     fallback_application: str | None = None,
 ) -> None:
     """Create `new_id` ENQUEUED with the steps before `start_step`; a repetition changes nothing."""
-    if not session.run(MARK_SOURCE, source=source):
-        raise ForkSourceMissing(source)
-    created = session.run(
-        INSERT_FORK,
-        source=source,
-        new_id=new_id,
+    fork_many(
+        session,
+        [Fork(source, new_id, start_step, queue or INTERNAL_QUEUE, partition_key)],
+        application_version=application_version,
+        replacement_children=replacement_children,
+        timeout_ms=timeout_ms,
+        now=now,
+        fallback_application=fallback_application,
+    )
+
+
+def fork_many(
+    session: Session,
+    wanted: Sequence[Fork],
+    *,
+    application_version: str | None = None,
+    replacement_children: Mapping[str, str] | None = None,
+    timeout_ms: int | None = None,
+    now: int,
+    fallback_application: str | None = None,
+) -> None:
+    """Create all that are not there yet, or raise for the first that cannot be."""
+    sources = dict.fromkeys(each.source for each in wanted)
+    marked = {row[0] for row in session.all(MARK_SOURCES, sources=session.ids(sources))}
+    for source in sources:
+        if source not in marked:
+            raise ForkSourceMissing(source)
+    created = session.all(
+        INSERT_FORKS,
+        forks=_as_json(wanted),
         fallback_application=fallback_application,
         application_version=application_version,
-        queue=queue or INTERNAL_QUEUE,
-        partition_key=partition_key,
         timeout_ms=timeout_ms,
         now=now,
     )
-    if not created:
-        _expect_fork_of(session, source, new_id)
-        return
-    session.run(COPY_INPUT, source=source, new_id=new_id, now=now)
-    if start_step > 1:
-        _copy_history(session, source, new_id, start_step, replacement_children or {}, now)
+    made = {row[0] for row in created}
+    for each in wanted:
+        if each.new_id not in made:
+            _expect_fork_of(session, each.source, each.new_id)
+    fresh = [each for each in wanted if each.new_id in made]
+    session.run(COPY_INPUTS, forks=_as_json(fresh), now=now)
+    late = [each for each in fresh if each.start_step > 1]
+    if late:
+        _copy_histories(session, _as_json(late), replacement_children or {}, now)
 
 
 def forks(session: Session, ids: Iterable[str]) -> list[tuple[str, str]]:
@@ -188,19 +246,14 @@ def forks(session: Session, ids: Iterable[str]) -> list[tuple[str, str]]:
     return [(root, found) for root, found in session.all(FORKS, ids=wanted)]
 
 
-def _copy_history(
-    session: Session,
-    source: str,
-    new_id: str,
-    start_step: int,
-    children: Mapping[str, str],
-    now: int,
-) -> None:
-    span = {"source": source, "new_id": new_id, "start_step": start_step}
-    session.run(COPY_STEPS, **span, children=json.dumps(dict(children)), now=now)
-    session.run(COPY_HISTORY, **span)
-    session.run(REBUILD_EVENTS, new_id=new_id)
-    session.run(COPY_STREAMS, **span)
+def _copy_histories(session: Session, forks: str, children: Mapping[str, str], now: int) -> None:
+    session.run(COPY_STEPS, forks=forks, children=json.dumps(dict(children)), now=now)
+    for statement in (COPY_HISTORIES, REBUILD_EVENTS, COPY_STREAMS):
+        session.run(statement, forks=forks)
+
+
+def _as_json(forks: Sequence[Fork]) -> str:
+    return json.dumps([asdict(each) for each in forks])
 
 
 def _expect_fork_of(session: Session, source: str, new_id: str) -> None:
