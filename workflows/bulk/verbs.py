@@ -20,11 +20,10 @@ from workflows.storage import cancel as cancelling
 from workflows.storage import delete as deleting
 from workflows.storage import fork as forking
 from workflows.storage import resume as resuming
-from workflows.storage.fork_points import ForkPoints, fork_points
+from workflows.storage.fork_points import fork_points
 from workflows.storage.sql import Session
 
 OWN_QUEUE = "own"
-FIRST_STEP = 1
 
 
 @dataclass(slots=True)
@@ -121,12 +120,14 @@ def _resume(batch: Batch) -> None:
 
 
 def _fork(batch: Batch) -> None:
-    ids = batch.without_keyless()
-    name = str(batch.options.get("name") or "")
-    points = fork_points(batch.session, ids, name=name)
+    ids, options = batch.without_keyless(), batch.options
+    how = options.get("start")
+    name = options["name"] if how == "name" else None
+    step = options["step"] if how == "number" else None
+    points = fork_points(batch.session, ids, name=name or "")
     wanted: list[forking.Fork] = []
     for workflow_id in ids:
-        start = _start_step(points[workflow_id], batch.options)
+        start = points[workflow_id].start(step=step, name=name, from_last=how == "last")
         if start is None:
             batch.skip(workflow_id, f"It recorded no step {name!r}.")
             continue
@@ -135,19 +136,6 @@ def _fork(batch: Batch) -> None:
         batch.notices.append((QUEUE, queue))
         batch.done(workflow_id, f"from step {start} {_onto(queue)}")
     forking.fork_many(batch.session, wanted, now=batch.now)
-
-
-def _start_step(points: ForkPoints, options: Mapping[str, Any]) -> int | None:
-    """The step to run again; None if it is asked for by a name that was never recorded."""
-    match options.get("start"):
-        case "name":
-            return points.named
-        case "number":
-            return int(options["step"])
-        case "last":
-            return FIRST_STEP if points.last is None else points.last
-    found = [each for each in (points.failed, points.last) if each is not None]
-    return found[0] if found else FIRST_STEP
 
 
 def _delete(batch: Batch) -> None:
