@@ -45,9 +45,7 @@ class SavedView(models.Model):
     class Meta:
         db_table = "dboshub_saved_view"
         default_permissions = ()
-        permissions = [
-            ("share_view", "Can share saved views with everybody, and delete shared ones")
-        ]
+        permissions = [("share_view", "Can share saved views, and delete shared ones")]
         constraints = [
             models.UniqueConstraint(fields=["owner", "page", "name"], name="saved_view_of_owner")
         ]

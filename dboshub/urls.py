@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView, PasswordChangeView
 from django.urls import include, path
 
-from dboshub import views
+from dboshub import saved_views, views
 from dboshub.audit_page import audit
 from dboshub.hub_page import hub
 
@@ -22,6 +22,8 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", PasswordChangeView.as_view(success_url="/"), name="password_change"),
     path("theme/", views.theme, name="theme"),
+    path("views/save/", saved_views.save, name="save_view"),
+    path("views/<int:view_id>/delete/", saved_views.delete, name="delete_view"),
     path("workflows/", include("workflows.urls")),
     path("queues/", include("queues.urls")),
     path("schedules/", include("schedules.urls")),

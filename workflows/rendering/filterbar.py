@@ -61,7 +61,6 @@ class FilterBar:
     pills: list[Pill]
     spans: list[Link]
     chips: list[Link]
-    trees: list[Link]
     moments: list[tuple[str, bool]]
     facets: list[Facet]
     since: str = ""
@@ -80,10 +79,6 @@ def filter_bar(
             for span, word in SPANS
         ],
         chips=_chips(criteria),
-        trees=[
-            Link("Flat", criteria.query(top=None), not criteria.top_level),
-            Link("Tree", criteria.query(top="yes"), criteria.top_level),
-        ],
         moments=[(moment, moment == criteria.by) for moment in MOMENTS],
         facets=_facets(facets),
         since=given.get("since", ""),
