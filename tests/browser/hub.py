@@ -26,6 +26,7 @@ class HubProcess:
             "DBOS_SYSTEM_DATABASE_URL": url,
             "DBOSHUB_DATA_DIR": str(data),
             "DBOSHUB_DATABASE_POOL": "0",
+            "DBOSHUB_BULK": "1",
         }
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
