@@ -8,6 +8,7 @@ from django.urls import include, path
 
 from dboshub import saved_views, views
 from dboshub.audit_page import audit
+from dboshub.home.views import home
 from dboshub.hub_page import hub
 
 admin.site.site_header = "DBOSHub administration"
@@ -16,7 +17,7 @@ admin.site.index_title = "Configuration"
 admin.site.site_url = "/"
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

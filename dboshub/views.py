@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.context import THEME_COOKIE, THEMES
 from dboshub.login import ThrottledLoginForm
@@ -37,11 +37,6 @@ class Login(LoginView):
 def admin_login(request: HttpRequest) -> HttpResponse:
     """Send whoever the admin turns away to the one login page."""
     return redirect(f"{resolve_url('login')}?{request.META.get('QUERY_STRING', '')}".rstrip("?"))
-
-
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    return redirect("workflows:list")
 
 
 @login_not_required

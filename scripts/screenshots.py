@@ -41,6 +41,8 @@ STORIES = (
 )
 # What to photograph: its name, where it is, and the row to open there, if any.
 PAGES: tuple[tuple[str, str, str], ...] = (
+    ("home", "/", ""),
+    ("errors", "/workflows/errors/", ""),
     ("workflows", "/workflows/", ""),
     ("failed", "/workflows/?status=ERROR", ""),
     ("checkout", "/workflows/run/order-1041", ""),

@@ -16,6 +16,9 @@ ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
 pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 OURS = (
+    "/",
+    "/workflows/errors/",
+    "/workflows/errors/group/?kind=ValueError&step=ship",
     "/workflows/",
     "/workflows/?status=failed&name=absent",
     "/workflows/run/every-1",

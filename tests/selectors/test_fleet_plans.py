@@ -1,4 +1,4 @@
-"""What the page of executors costs on a full table: rows examined, counted by PostgreSQL itself."""
+"""What executors, home and errors cost on a full table: rows examined, as PostgreSQL counts."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from typing import Any
 
 import pytest
 
+from queues.selectors.busy import waiting_since
 from tests.selectors.test_plans import MOST, Spy, filled
+from workflows.filters import Criteria
+from workflows.selectors.failed_runs import failed_runs
 from workflows.selectors.fleet import LOOKED, fleet
+from workflows.selectors.listing import Lister
 from workflows.selectors.scope import EVERYTHING
+from workflows.selectors.trouble import SHOWN, failures, looping, oldest_running
 from workflows.storage.database import Database
 
 NOW = 1_700_000_000_000
 CROWDED = """
 INSERT INTO {workflow_status}
     (workflow_uuid, status, name, queue_name, created_at, updated_at, priority,
-     application_version, executor_id, delay_until_epoch_ms)
+     application_version, executor_id, delay_until_epoch_ms, recovery_attempts, completed_at)
 SELECT md5(n::text), 'PENDING', 'a', NULL, n, 0, 0, 'v' || n % 3, 'vm-' || n % 5,
-    CAST(NULL AS bigint)
+    CAST(NULL AS bigint), n % 20, CAST(NULL AS bigint)
 FROM generate_series(1, 30000) AS n
 UNION ALL
-SELECT md5('e' || n), 'ENQUEUED', 'a', 'q', n, 0, n % 7, 'v' || n % 3, NULL, NULL
+SELECT md5('e' || n), 'ENQUEUED', 'a', 'q', n, 0, n % 7, 'v' || n % 3, NULL, NULL, 1, NULL
 FROM generate_series(1, 30000) AS n
 UNION ALL
-SELECT md5('d' || n), 'DELAYED', 'a', 'q', n, 0, 0, 'v9', NULL, n
+SELECT md5('d' || n), 'DELAYED', 'a', 'q', n, 0, 0, 'v9', NULL, n, 1, NULL
 FROM generate_series(1, 30000) AS n
 UNION ALL
-SELECT md5('s' || n), 'SUCCESS', 'a', NULL, n, 0, 0, 'v9', NULL, NULL
+SELECT md5('s' || n), CASE n % 2 WHEN 0 THEN 'ERROR' ELSE 'SUCCESS' END, 'a', NULL, n, 0, 0,
+    'v9', NULL, NULL, 1, n
 FROM generate_series(1, 60000) AS n;
 INSERT INTO {application_versions}
     (version_id, version_name, version_timestamp, created_at, application_name)
@@ -54,3 +60,27 @@ def test_the_page_of_executors_looks_at_so_many_rows_and_says_so(crowded: Databa
     assert str(held["v1"].holds["PENDING"]) == "3,000+"
     assert "Unknown" in held["v1990"].verdict.text
     assert held["v2000"].is_latest
+
+
+def test_home_looks_at_so_many_rows_for_each_thing_that_may_be_wrong(crowded: Database) -> None:
+    with crowded.reading() as session:
+        spy = Spy(session)
+        oldest = oldest_running(spy.spied(), EVERYTHING)
+        assert (spy.examined, oldest and oldest.created_at) == ([1], 1)
+        loops = looping(spy.spied(), EVERYTHING)
+        assert [each.recoveries for each in loops] == [18] * SHOWN
+        waiting = waiting_since(spy.spied(), EVERYTHING)
+        assert waiting == {"q": 1}
+        failed = failures(spy.spied(), EVERYTHING, since=0, hour=50_000)
+        assert {(is_now, number) for _, is_now, number in failed} == {(1, 5_001), (0, 5_000 - 1)}
+    assert all(each <= MOST for each in spy.examined), spy.examined
+
+
+def test_errors_look_at_twenty_rows_for_each_run_at_most(crowded: Database) -> None:
+    criteria = Criteria(statuses=("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"), internal=True)
+    with crowded.reading() as session:
+        spy = Spy(session)
+        page = Lister(spy.spied(), criteria, EVERYTHING, size=500).first()
+        found = failed_runs(spy.spied(), page.rows, payload=True)
+    assert len(found) == 500
+    assert sum(spy.examined) <= 20 * 500, spy.examined

@@ -1,0 +1,226 @@
+"""Charts as numbers for a template: percent along, pixels up. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, log10
+
+from workflows.moments import DAY, HOUR, MINUTE, SECOND, absolute, duration, moment
+from workflows.rendering.scale import percent
+from workflows.rollups.histogram import percentile
+from workflows.rollups.series import Stretch
+
+HEIGHT = 120
+LABELS = 6
+# What the axis of durations may begin, end and be marked with.
+MARKS = (
+    *(1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE),
+    *(HOUR, 10 * HOUR, 4 * DAY, 40 * DAY),
+)
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+STACK = (
+    ("succeeded", "s-success"),
+    ("cancelled", "s-cancelled"),
+    ("gave_up", "s-gave-up"),
+    ("failed", "s-error"),
+)
+
+Link = Callable[[Stretch], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    css: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One stretch of the axis: what is drawn, what it says, and the rows behind it."""
+
+    x: str
+    width: str
+    title: str
+    url: str
+    is_gap: bool
+    rects: tuple[Rect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A line in pieces, broken where nothing is known; points are in percent of the plot."""
+
+    css: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    title: str
+    summary: str
+    columns: tuple[Column, ...]
+    grid: tuple[Grid, ...]
+    curves: tuple[Curve, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    x: str
+    text: str
+
+
+def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
+    """What ended, by how it ended."""
+    top = _nice(max((each.ended for each in stretches), default=0))
+    columns = [
+        _column(place, len(stretches), each, link, _said(each), _stack(each, top))
+        for place, each in enumerate(stretches)
+    ]
+    total = sum(each.ended for each in stretches)
+    return Chart(
+        "Ended",
+        f"{total:,} workflows ended.",
+        tuple(columns),
+        (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
+        legend=(
+            *(("s-success", "succeeded"), ("s-cancelled", "cancelled")),
+            *(("s-gave-up", "gave up"), ("s-error", "failed")),
+        ),
+    )
+
+
+def failure_rate(stretches: Sequence[Stretch], link: Link) -> Chart:
+    """Of what ended, how much failed."""
+    shares = [each.failed / each.ended if each.ended else 0.0 for each in stretches]
+    top = min(100, _nice(ceil(100 * max(shares, default=0.0))))
+    columns = []
+    for place, (each, share) in enumerate(zip(stretches, shares, strict=True)):
+        height = HEIGHT * 100 * share / top
+        rects = (Rect("s-error", HEIGHT - height, height),) if share else ()
+        said = f"{each.failed:,} of {each.ended:,} failed, {share:.1%}"
+        columns.append(_column(place, len(stretches), each, link, said, rects))
+    failed, ended = (sum(getattr(each, of) for each in stretches) for of in ("failed", "ended"))
+    summary = f"{failed:,} of {ended:,} failed" + (f", {failed / ended:.1%}." if ended else ".")
+    grid = (Grid(0, f"{top} %"), Grid(HEIGHT / 2, f"{top / 2:g} %"))
+    return Chart("Failure rate", summary, tuple(columns), grid)
+
+
+def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
+    """How long runs took that ended by themselves, on a logarithmic axis."""
+    found = [percentiles(each) for each in stretches]
+    known = [ms for each in found for ms in each.values() if ms is not None]
+    low = max((mark for mark in MARKS if mark <= min(known, default=1)), default=1)
+    high = min(
+        (mark for mark in MARKS if mark >= max(known, default=1) and mark > low), default=MARKS[-1]
+    )
+    columns = []
+    for place, (each, values) in enumerate(zip(stretches, found, strict=True)):
+        said = ", ".join(f"{name} {duration(ms)}" for name, ms in values.items() if ms is not None)
+        columns.append(_column(place, len(stretches), each, link, said or "no run ended", ()))
+    all_of = {name: [each[name] for each in found] for name in SHARES}
+    curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
+    grid = [
+        Grid(round(HEIGHT * _down(mark, low, high), 2), duration(mark))
+        for mark in MARKS
+        if low < mark <= high
+    ]
+    longest = max((each["p99"] or 0 for each in found), default=0)
+    return Chart(
+        "Run time",
+        f"p99 at most {duration(longest)}." if known else "No run ended.",
+        tuple(columns),
+        tuple(grid),
+        tuple(curves),
+        tuple((f"curve-{name}", name) for name in SHARES),
+    )
+
+
+def percentiles(stretch: Stretch) -> dict[str, int | None]:
+    return {name: percentile(stretch.tally.run, share) for name, share in SHARES.items()}
+
+
+def labels(stretches: Sequence[Stretch]) -> list[Label]:
+    """Times below the axis, at about LABELS of its edges."""
+    every = max(1, ceil(len(stretches) / LABELS))
+    step = stretches[0].until - stretches[0].at if stretches else MINUTE
+    return [
+        Label(percent(100 * place / len(stretches)), _clock(each.at, step))
+        for place, each in enumerate(stretches)
+        if place % every == 0
+    ]
+
+
+def _clock(at: int, step: int) -> str:
+    return moment(at).strftime("%H:%M" if step < HOUR else "%d %b")
+
+
+def _column(
+    place: int, of: int, stretch: Stretch, link: Link, said: str, rects: tuple[Rect, ...]
+) -> Column:
+    start = f"{absolute(stretch.at)[:16]} to {absolute(stretch.until)[11:16]} UTC"
+    if stretch.is_gap:
+        said = "not counted"
+    elif stretch.covered < stretch.expected:
+        said += f" ({stretch.covered} of {stretch.expected} minutes counted)"
+    return Column(
+        percent(100 * place / of),
+        percent(100 / of),
+        f"{start}: {said}",
+        "" if stretch.is_gap else link(stretch),
+        stretch.is_gap,
+        () if stretch.is_gap else rects,
+    )
+
+
+def _said(stretch: Stretch) -> str:
+    parts = [
+        f"{stretch.tally.outcomes[name]:,} {name.replace('_', ' ')}"
+        for name, _ in STACK
+        if stretch.tally.outcomes[name]
+    ]
+    return ", ".join(parts) or "nothing ended"
+
+
+def _stack(stretch: Stretch, top: int) -> tuple[Rect, ...]:
+    rects, y = [], float(HEIGHT)
+    for name, css in STACK:
+        height = HEIGHT * stretch.tally.outcomes[name] / top
+        if height:
+            y -= height
+            rects.append(Rect(css, round(y, 2), round(height, 2)))
+    return tuple(rects)
+
+
+def _pieces(values: Sequence[int | None], low: int, high: int) -> tuple[str, ...]:
+    """Steps as wide as their columns, so that a single one is seen, too."""
+    pieces: list[list[str]] = [[]]
+    for place, ms in enumerate(values):
+        if ms is None:
+            pieces.append([])
+            continue
+        y = 100 * _down(ms, low, high)
+        left, right = 100 * place / len(values), 100 * (place + 1) / len(values)
+        pieces[-1] += [f"{left:.2f},{y:.2f}", f"{right:.2f},{y:.2f}"]
+    return tuple(" ".join(piece) for piece in pieces if piece)
+
+
+def _down(ms: int, low: int, high: int) -> float:
+    """How far below the top a duration lies, of the whole height."""
+    return log10(high / max(1, ms)) / log10(high / low)
+
+
+def _nice(value: int) -> int:
+    """The least of 2, 4, 10, 20, 40, 100 … that is not less: its half is a round number too."""
+    size = 1
+    while value > 10 * size:
+        size *= 10
+    return next(nice * size for nice in (2, 4, 10) if nice * size >= value)

@@ -1,0 +1,62 @@
+"""Failed runs with what groups them: their error as it is stored, and their last step.
+
+The error is payload: it is read for those who may see payloads, and cut at a size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workflows.selectors.rows import WorkflowRow
+from workflows.storage.sql import Session, Statement
+
+# A class and a message are at the beginning of an error, its traceback behind them.
+LONGEST = 24_000
+
+_LAST = """(
+    SELECT step.function_name FROM {operation_outputs} AS step
+    WHERE step.workflow_uuid = found.workflow_uuid
+    ORDER BY step.function_id DESC
+    LIMIT 1
+)"""
+_STEPS = f"SELECT found.workflow_uuid, {_LAST}, NULL FROM {{workflow_status}} AS found"
+_ERRORS = f"""
+    SELECT found.workflow_uuid, {_LAST}, SUBSTR(COALESCE(ended.error, found.error), 1, :longest)
+    FROM {{workflow_status}} AS found
+    LEFT JOIN {{workflow_output}} AS ended ON ended.workflow_uuid = found.workflow_uuid
+"""
+
+
+def _among(sql: str) -> Statement:
+    return Statement(
+        postgres=f"{sql} WHERE found.workflow_uuid = ANY(:ids)",
+        sqlite=f"{sql} WHERE found.workflow_uuid IN (SELECT value FROM json_each(:ids))",
+    )
+
+
+STEPS, ERRORS = _among(_STEPS), _among(_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """`error` is None where there is none, or where it may not be seen."""
+
+    row: WorkflowRow
+    step: str | None
+    error: str | None
+
+    @property
+    def at(self) -> int:
+        return self.row.completed_at or self.row.updated_at
+
+
+def failed_runs(session: Session, rows: Sequence[WorkflowRow], *, payload: bool) -> list[FailedRun]:
+    """The same rows in their order, in one statement; a row that is gone meanwhile is left out."""
+    ids = session.ids(row.pk for row in rows)
+    if payload:
+        records = session.all(ERRORS, ids=ids, longest=LONGEST)
+    else:
+        records = session.all(STEPS, ids=ids)
+    known = {workflow_id: (step, error) for workflow_id, step, error in records}
+    return [FailedRun(row, *known[row.pk]) for row in rows if row.pk in known]

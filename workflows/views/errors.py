@@ -1,0 +1,126 @@
+"""Errors: failed runs in groups, and one group with what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from workflows.actions import actor_of
+from workflows.bulk.verbs import VERBS
+from workflows.filters import Criteria, parse
+from workflows.rendering.errors import ErrorGroup, grouped, read_runs
+from workflows.selectors.failed_runs import failed_runs
+from workflows.selectors.listing import Lister, Page, read_cursor
+from workflows.selectors.scope import viewer_for
+from workflows.sight import note_sight
+from workflows.storage.now import database_now
+from workflows.topics import VIEW, VIEW_PAYLOAD
+from workflows.views.reads import bounded_reading
+
+# Failed runs that are looked at, the newest first.
+LOOKED = 500
+SHOWN = 50
+FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+SPANS = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
+FORK = "fork_from_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at: the page of failed runs, in groups."""
+
+    criteria: Criteria
+    page: Page
+    groups: list[ErrorGroup]
+    now: int
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def error_list(request: HttpRequest) -> HttpResponse:
+    """The groups among the newest failed runs that a filter leaves; the list's own filter."""
+    context: dict[str, Any] = {"section": "errors", "looked": LOOKED}
+    try:
+        seen = _look(request)
+    except DatabaseError as error:
+        context["failure"] = str(error).split("\n", 1)[0]
+        return render(request, "errors/list.html", context, status=503)
+    query = _query(request, seen.criteria)
+    context |= _shared(request, seen) | {
+        "groups": [(each, each.query(query)) for each in seen.groups[:SHOWN]],
+        "more": len(seen.groups) - SHOWN,
+        "spans": [
+            (seen.criteria.query(since=span), word, _asked(seen.criteria, "since") == span)
+            for span, word in SPANS
+        ],
+        "older": seen.criteria.query(after=seen.page.older) if seen.page.older else "",
+        "first": seen.criteria.query(),
+        "is_first": seen.page.is_first,
+    }
+    return _answer(request, "errors/list.html", context)
+
+
+@require_safe
+@permission_required(VIEW, raise_exception=True)
+def error_group(request: HttpRequest) -> HttpResponse:
+    """One group: when, in which versions, which runs, and forking them all."""
+    seen = _look(request)
+    kind, step = request.GET.get("kind"), request.GET.get("step", "")
+    group = next(
+        (each for each in seen.groups if each.step == step and kind in (None, each.kind)), None
+    )
+    context = _shared(request, seen) | {"section": "errors", "looked": LOOKED, "group": group}
+    context |= {"step": step, "kind": kind}
+    if group is not None:
+        context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
+        context |= {"verb": FORK, "shown": group.runs[:SHOWN]}
+    return _answer(request, "errors/group.html", context, status=200 if group else 404)
+
+
+def _look(request: HttpRequest) -> Seen:
+    payload = request.user.has_perm(VIEW_PAYLOAD)
+    viewer = viewer_for(request.user)
+    with bounded_reading() as session:
+        now = database_now(session)
+        criteria = parse(request.GET, now=now, attributes=payload)
+        wanted = replace(criteria, statuses=FAILED, internal=True)
+        cursor = read_cursor(request.GET.get("after", ""))
+        page = Lister(session, wanted, viewer, size=LOOKED).after(cursor)
+        failed = failed_runs(session, page.rows, payload=payload)
+    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
+
+
+def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
+    return {
+        "now": seen.now,
+        "page": seen.page,
+        "criteria": seen.criteria,
+        "query": _query(request, seen.criteria),
+        "sees_payloads": request.user.has_perm(VIEW_PAYLOAD),
+    }
+
+
+def _answer(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Classes and messages are payload: seeing them is noted, and not kept by the browser."""
+    response = render(request, template, context, status=status)
+    if context["sees_payloads"]:
+        note_sight(actor_of(request), "errors", context["query"])
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+def _query(request: HttpRequest, criteria: Criteria) -> str:
+    """What was looked at, as an address says it."""
+    return criteria.query(after=request.GET.get("after", ""))
+
+
+def _asked(criteria: Criteria, key: str) -> str:
+    return dict(criteria.given).get(key, "")
