@@ -11,6 +11,7 @@ from workflows.models import BulkItem, BulkJob
 from workflows.selectors.scope import Viewer, viewer_for
 
 PAGE = 50
+SAMPLE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,19 @@ def job(user: Any, job_id: int) -> BulkJob | None:
 def item_page(
     job: BulkJob, viewer: Viewer, *, state: str = "", before: int | None = None
 ) -> ItemPage:
-    """Items in the order they are worked on, of one state if one is given, as far as seen."""
+    """Items in the order they are worked on, of one state if one is given, as far as seen.
+
+    Before the job starts, a sample is enough to see what is in the set.
+    """
+    most = SAMPLE if job.started_at is None else PAGE
     items: QuerySet[BulkItem] = job.items.filter(state=state) if state else job.items.all()
     if viewer.applications is not None:
         unclaimed = Q(application_name__isnull=True) if viewer.unclaimed else Q(pk__in=())
         items = items.filter(Q(application_name__in=viewer.applications) | unclaimed)
     if before is not None:
         items = items.filter(pk__lt=before)
-    found = [*items.order_by("-pk")[: PAGE + 1]]
-    return ItemPage(found[:PAGE], found[PAGE - 1].pk if len(found) > PAGE else None)
+    found = [*items.order_by("-pk")[: most + 1]]
+    return ItemPage(found[:most], found[most - 1].pk if len(found) > most else None)
 
 
 def _visible(user: Any) -> QuerySet[BulkJob]:
