@@ -6,12 +6,16 @@ import logging
 from typing import Any, ClassVar
 
 from dboshub.config import DBOSConfig, checked
+from dboshub.frameworks import asgi, wsgi
+from dboshub.frameworks.life import Life
+from dboshub.frameworks.requests import current_request
 from dboshub.telemetry.api import TelemetryAPI
 from queues.api import QueuesAPI
 from schedules.api import SchedulesAPI
 from workflows.api import WorkflowsAPI
 from workflows.engine.errors import DBOSException
 from workflows.engine.registry import registry
+from workflows.functions_api import Current
 from workflows.transaction_api import TransactionsAPI
 
 logger = logging.getLogger("dboshub")
@@ -28,8 +32,10 @@ class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI)
     _instance: ClassVar[DBOS | None] = None
     _runtime: ClassVar[Any] = None
     config: dict[str, Any]
+    request = Current(current_request)
 
-    def __new__(cls, *, config: DBOSConfig) -> DBOS:
+    def __new__(cls, *, config: DBOSConfig, fastapi: Any = None, flask: Any = None) -> DBOS:
+        """With an application of FastAPI or Flask the engine lives as long as that serves."""
         if DBOS._instance is None:
             instance = super().__new__(cls)
             instance.config = checked(config)
@@ -37,6 +43,11 @@ class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI)
             if level:
                 logging.getLogger("dboshub").setLevel(level.upper())
             DBOS._instance = instance
+            life = Life(cls.launch, cls.destroy, lambda: DBOS._runtime)
+            if fastapi is not None:
+                asgi.install(fastapi, life)
+            if flask is not None:
+                wsgi.install(flask, life)
         return DBOS._instance
 
     @classmethod

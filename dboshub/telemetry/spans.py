@@ -71,8 +71,15 @@ class OtelTracer:
         )
         return self._begin(name, attributes, within)
 
-    def request(self, name: str, headers: Mapping[str, str], **attributes: str | None) -> OtelSpan:
-        """Open the span of an HTTP request, within the trace that its headers name, if any."""
+    def request(
+        self, name: str, headers: Mapping[str, str], **attributes: str | None
+    ) -> OtelSpan | None:
+        """Open the span of an HTTP request, within the trace that its headers name, if any.
+
+        None where the framework, or what instruments it, has opened one.
+        """
+        if trace.get_current_span().get_span_context().is_valid:
+            return None
         told = self._named(operationType="handler", **attributes)
         return self._begin(name, told, _w3c.extract(headers))
 

@@ -16,9 +16,11 @@ class Spans:
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
+        provider = trace.get_tracer_provider()
+        if not isinstance(provider, TracerProvider):
+            provider = TracerProvider(shutdown_on_exit=False)
+            trace.set_tracer_provider(provider)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        trace.set_tracer_provider(provider)
 
     @classmethod
     @cache

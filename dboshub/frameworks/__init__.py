@@ -1,0 +1,1 @@
+"""FastAPI and Flask: the engine lives as long as the application, and knows each request."""
