@@ -10,7 +10,8 @@ import pytest
 from tests.bulk.conftest import Workflows
 from workflows.actions import Actor, NotPermittedError
 from workflows.bulk import collecting, jobs
-from workflows.models import BulkJob, Workflow
+from workflows.models import BulkItem, BulkJob, Workflow
+from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +119,35 @@ def test_a_set_that_was_never_started_can_be_forgotten(
 
     assert not BulkJob.objects.exists()
     assert Workflow.objects.count() == 3
+
+
+def test_sets_that_nobody_confirmed_are_dropped_after_a_week(
+    operator: Actor, workflows: Workflows, work: Callable[..., int]
+) -> None:
+    workflows(2, "ERROR")
+    old, begun = (jobs.freeze(operator, "fork_from_failure") for _ in range(2))
+    jobs.start(operator, begun.pk)
+    BulkJob.objects.update(created_at=now_ms() - 8 * 86_400_000)
+
+    fresh = jobs.freeze(operator, "fork_from_failure")
+
+    assert {*BulkJob.objects.values_list("pk", flat=True)} == {begun.pk, fresh.pk}
+    assert not BulkItem.objects.filter(job_id=old.pk).exists()
+
+
+def test_a_set_of_somebody_whose_account_is_gone_is_collected_no_further(
+    operator: Actor,
+    workflows: Workflows,
+    work: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workflows(2, "ERROR")
+    monkeypatch.setattr(jobs, "PATIENCE_S", -1)
+    job = jobs.freeze(operator, "delete")
+    operator.user.delete()
+
+    work()
+
+    job.refresh_from_db()
+    assert job.state == "stopped"
+    assert "gone or disabled" in job.note

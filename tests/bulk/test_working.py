@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -16,6 +16,7 @@ from workflows.actions import ActionRefusedError, Actor
 from workflows.bulk import chunks, jobs
 from workflows.bulk.rounds import one_round
 from workflows.models import AuditEvent, BulkItem, BulkJob, Step, Workflow, WorkflowInput
+from workflows.models.scope import ScopeRule
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -350,3 +351,20 @@ def test_a_job_is_only_done_what_its_state_allows(operator: Actor, workflows: Wo
     empty = jobs.freeze(operator, "delete", query="name=absent")
     with pytest.raises(ActionRefusedError, match="empty"):
         jobs.start(operator, empty.pk)
+
+
+def test_what_a_person_may_no_more_see_is_left_alone(
+    operator: Actor, workflows: Workflows, work: Work
+) -> None:
+    workflows(1, "PENDING", prefix="mine", application_name="shop")
+    workflows(1, "PENDING", prefix="theirs", application_name="bank")
+    job = started(operator, "cancel")
+    group = Group.objects.create(name="shop people")
+    ScopeRule.objects.create(group=group, application="shop")
+    operator.user.groups.add(group)
+
+    work()
+
+    assert Workflow.objects.get(pk="theirs-00000").status == "PENDING"
+    assert Workflow.objects.get(pk="mine-00000").status == "CANCELLED"
+    assert job.items.get(workflow_id="theirs-00000").note == "gone, or not yours to see"

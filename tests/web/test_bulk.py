@@ -211,3 +211,22 @@ def test_the_list_offers_only_what_the_person_may_do(
     assert 'name="ids" value="a/b 🐒" form="bulk"' in offered
     assert 'name="filter" value="name=charge"' in offered
     assert 'name="ids"' not in page(looker.get("/workflows/"))
+
+
+def test_a_job_that_nobody_works_on_says_so(operator: Client) -> None:
+    add("a")
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    operator.post(here, {"do": "start"})
+    assert "No process of the hub" not in page(operator.get(here))
+
+    long_ago = now_ms() - 60_000
+    BulkJob.objects.update(created_at=long_ago, started_at=long_ago)
+
+    assert "No process of the hub works on it." in page(operator.get(here))
+
+
+@pytest.mark.parametrize("query", ["name=a%00b", "name=a\x00b", "id=" + "x" * 5_000, "q=%22"])
+def test_any_filter_is_answered(operator: Client, query: str) -> None:
+    assert operator.post(NEW, {"verb": "cancel", "filter": query}).status_code in (302, 422)
+    assert operator.get("/workflows/bulk/99999999999999999999999/").status_code == 404

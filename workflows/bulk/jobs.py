@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import router, transaction
+from django.db import DatabaseError, router, transaction
 from django.http import QueryDict
 
 from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting
@@ -23,6 +23,7 @@ from workflows.topics import VIEW_PAYLOAD
 State = BulkJob.State
 # A small set is frozen before the page answers; rounds go on with a large one.
 PATIENCE_S = 1.0
+DRAFT_LASTS_MS = 7 * 86_400_000
 
 
 def freeze(
@@ -43,15 +44,27 @@ def freeze(
     _belongs_to(job, actor)
     viewer = viewer_for(actor.user)
     _expect_understood(job, actor)
+    forget_drafts()
     job.save()
     if ids is not None:
         freeze_checked(job, ids, viewer)
         return job
     deadline = time.monotonic() + PATIENCE_S
     while job.state == State.COLLECTING and time.monotonic() < deadline:
-        job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)
+        try:
+            job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)
+        except DatabaseError:
+            # Rounds try again, or say on the job's page why it cannot be.
+            break
     nudge()
     return job
+
+
+def forget_drafts() -> None:
+    """Drop sets that nobody confirmed for a week."""
+    drafts = BulkJob.objects.filter(started_at=None, created_at__lt=now_ms() - DRAFT_LASTS_MS)
+    for draft in drafts.exclude(state=State.COLLECTING):
+        _drop(draft)
 
 
 def start(
@@ -109,8 +122,7 @@ def discard(actor: Actor, job_id: int) -> None:
         if job.started_at is not None:
             raise _refused(job)
         act.detail.update(verb=job.verb, items=job.total)
-        job.items.all()._raw_delete(job.items.db)
-        job.delete()
+        _drop(job)
 
 
 @contextmanager
@@ -141,6 +153,12 @@ def _expect_understood(job: BulkJob, actor: Actor) -> None:
         raise ActionRefusedError(
             f"{criteria.words!r} is no criterion.", "Write name:… or id:… in the list first."
         )
+
+
+def _drop(job: BulkJob) -> None:
+    # Without reading each item first, as a cascade would.
+    job.items.all()._raw_delete(job.items.db)
+    job.delete()
 
 
 def _run(job: BulkJob, actor: Actor) -> None:

@@ -64,7 +64,9 @@ def _step(job: BulkJob, owner: str) -> bool:
         if job.state == BulkJob.State.RUNNING:
             return do_chunk(job.pk, owner)
         user = account_of(job)
-        return user is not None and collect_page(job, viewer_for(user)) is not None
+        if user is None:
+            raise LookupError(f"the account {job.username!r} is gone or disabled")
+        return collect_page(job, viewer_for(user)) is not None
     except Exception as error:
         logger.exception("bulk.failed", extra={"job": job.pk})
         _put_off(job, error)

@@ -34,6 +34,7 @@ ITEM_LOOKS = {
         Look("failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."),
     )
 }
+PATIENCE_MS = 15_000
 STARTS = {
     "failed": "from the last failed step, or the last recorded one",
     "last": "from the last recorded step",
@@ -66,6 +67,13 @@ class ShownJob:
     @property
     def is_active(self) -> bool:
         return self.job.state in (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
+
+    @property
+    def is_unattended(self) -> bool:
+        """Whether nobody works on it though there is something to do."""
+        job, since = self.job, now_ms() - PATIENCE_MS
+        due_at = max(job.created_at, job.started_at or 0, job.next_at)
+        return self.is_active and job.lease_until < since and due_at < since
 
     @property
     def is_draft(self) -> bool:

@@ -129,16 +129,16 @@ def _show(
     shown = show_job(job)
     state = request.GET.get("state", "")
     state = state if state in BulkItem.State.values else ""
-    page = selector.item_page(
-        job, viewer_for(request.user), state=state, before=number(request, "before")
-    )
+    at = number(request, "before")
+    page = selector.item_page(job, viewer_for(request.user), state=state, before=at)
     context = {
         "section": "workflows",
         "shown": shown,
         "form": form,
         "items": show_items(page.items),
         "before": page.before,
-        "is_first": "before" not in request.GET,
+        "at": at,
+        "is_first": at is None,
         "state": state,
         "tabs": tabs(shown, state),
         "refusal": refusal,
@@ -173,7 +173,7 @@ def _ask(
 def _filter(given: QueryDict) -> str:
     """The filter: as one field of a form, or as the list's own address."""
     if "filter" in given:
-        return given["filter"]
+        return str(given["filter"]).replace("\x00", "\N{REPLACEMENT CHARACTER}")
     rest = given.copy()
     for key in NOT_A_FILTER:
         rest.pop(key, None)
