@@ -75,7 +75,7 @@ def criteria(query: QueryDict, *, now: int) -> Criteria:
     return Criteria(kept, read.since, read.until, read.problems)
 
 
-def page(wanted: Criteria, after: str = "") -> Page:
+def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
     """One page, in at most two statements of LOOKED rows each."""
     events = AuditEvent.objects.order_by("-at", "-id")
     if wanted.since is not None:
@@ -88,9 +88,9 @@ def page(wanted: Criteria, after: str = "") -> Page:
     edge = events.values_list("at", "id")[LOOKED : LOOKED + 1].first() if wanted.given else None
     if edge is not None:
         events = events.filter(at__gte=edge[0]).exclude(_before(*edge))
-    found = list(wanted.narrow(events)[: PAGE + 1])
-    if len(found) > PAGE:
-        return Page(found[:PAGE], _place(found[PAGE - 1].at, found[PAGE - 1].pk))
+    found = list(wanted.narrow(events)[: size + 1])
+    if len(found) > size:
+        return Page(found[:size], _place(found[size - 1].at, found[size - 1].pk))
     return Page(found, _place(*edge), edge[0]) if edge is not None else Page(found)
 
 

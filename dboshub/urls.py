@@ -29,6 +29,7 @@ urlpatterns = [
     path("queues/", include("queues.urls")),
     path("schedules/", include("schedules.urls")),
     path("audit/", audit, name="audit"),
+    path("exports/", include("dboshub.exports.urls")),
     path("hub/", hub, name="hub"),
     # One door: the admin's own login page would be a second one to guard.
     path("admin/login/", views.admin_login),

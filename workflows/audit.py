@@ -96,9 +96,11 @@ def acting(
         event.end(AuditEvent.Outcome.DONE)
 
 
-def record(actor: Actor, action: str, kind: str, target: str, **detail: Any) -> None:
+def record(
+    actor: Actor, action: str, kind: str, target: str, *, reason: str = "", **detail: Any
+) -> None:
     """One row for what changes nothing in the system tables, which may be read-only here."""
-    event = event_of(actor, action, kind, target, "")
+    event = event_of(actor, action, kind, target, reason)
     event.detail = detail
     event.end(AuditEvent.Outcome.DONE)
 

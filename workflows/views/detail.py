@@ -201,8 +201,8 @@ def _value(request: HttpRequest, session: Session, place: Place) -> Value | None
 
 
 def _download(request: HttpRequest, place: Place, stored: values.Stored) -> HttpResponse:
-    detail = {"of": place.kind, "key": place.key, "step": place.step}
-    record(actor_of(request), "download", "workflow", place.workflow_id, **detail)
+    facts: dict[str, Any] = {"of": place.kind, "key": place.key, "step": place.step}
+    record(actor_of(request), "download", "workflow", place.workflow_id, **facts)
     response = HttpResponse(stored.text, content_type="text/plain; charset=utf-8")
     name = f"{place.kind}-{place.workflow_id[:60]}.txt"
     response["Content-Disposition"] = str(content_disposition_header(True, _file_name(name)))

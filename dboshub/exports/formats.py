@@ -1,0 +1,46 @@
+"""Rows as CSV or as NDJSON: UTF-8, times in ISO 8601 and UTC."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+FORMATS = {"csv": "CSV", "ndjson": "NDJSON"}
+MIME_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson; charset=utf-8"}
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Record = Mapping[str, Any]
+
+
+def head(format: str, columns: Sequence[str]) -> bytes:
+    """What stands before the first row."""
+    return _csv([columns]) if format == "csv" else b""
+
+
+def lines(format: str, columns: Sequence[str], records: Sequence[Record]) -> bytes:
+    """Some rows; every column is in each of them."""
+    if format == "csv":
+        return _csv([[cell(record[name]) for name in columns] for record in records])
+    return b"".join(_json({name: record[name] for name in columns}) for record in records)
+
+
+def cell(value: Any) -> Any:
+    """A CSV cell that no spreadsheet runs: text that begins like a formula gets a quote before."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULA) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _json(record: Record) -> bytes:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return f"{text}\n".encode("utf-8", "backslashreplace")

@@ -1,0 +1,150 @@
+"""What can be exported: a filtered list, walked chunk by chunk, a transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+
+from dboshub import audit_log
+from dboshub.exports.formats import Record
+from dboshub.exports.store import Export
+from workflows.filters import parse
+from workflows.models import AuditEvent
+from workflows.moments import iso
+from workflows.selectors.exported import COLUMNS as PAYLOAD_COLUMNS
+from workflows.selectors.exported import payloads
+from workflows.selectors.listing import Lister, read_cursor
+from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.scope import viewer_for
+from workflows.topics import VIEW
+from workflows.views.reads import bounded_reading
+
+CHUNK = 1_000
+# With payloads a chunk is what fits into memory many times over.
+PAYLOAD_CHUNK = 50
+CHUNK_S = 0.5
+
+# Column to attribute of a workflow's row.
+FACTS = {
+    "workflow_id": "workflow_uuid",
+    "status": "status",
+    "name": "name",
+    "class_name": "class_name",
+    "queue": "queue_name",
+    "partition": "queue_partition_key",
+    "priority": "priority",
+    "deduplication_id": "deduplication_id",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+    "started_at": "started_at_epoch_ms",
+    "completed_at": "completed_at",
+    "delayed_until": "delay_until_epoch_ms",
+    "deadline": "workflow_deadline_epoch_ms",
+    "duration_ms": "duration_ms",
+    "application": "application_name",
+    "version": "application_version",
+    "executor": "executor_id",
+    "user": "authenticated_user",
+    "attempts": "recovery_attempts",
+    "parent": "parent_workflow_id",
+    "forked_from": "forked_from",
+    "schedule": "schedule_name",
+}
+TIMES = {"created_at", "updated_at", "started_at", "completed_at", "delayed_until", "deadline"}
+EVENT_FACTS = ("username", "address", "action", "target_kind", "target", "outcome", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some records; `older` is where the next chunk begins, empty after the last."""
+
+    records: list[Record]
+    older: str
+    reached: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A list that can be exported; `clean` reads a query string into the one to keep."""
+
+    title: str
+    permission: str
+    address: str
+    columns: tuple[str, ...]
+    payload_columns: tuple[str, ...]
+    clean: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
+    chunk: Callable[[Export, Any, str], Chunk]
+
+
+def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
+    query = QueryDict(export.query)
+    # Its words for time mean what they meant when it was asked for.
+    criteria = parse(query, now=export.made_at, attributes=True)
+    with bounded_reading() as session:
+        size = PAYLOAD_CHUNK if export.payload else CHUNK
+        lister = Lister(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
+        page = lister.after(read_cursor(after))
+        held = {}
+        if export.payload and page.rows:
+            held = payloads(session, [row.workflow_uuid for row in page.rows])
+    records = [workflow_record(row) | held.get(row.workflow_uuid, {}) for row in page.rows]
+    if export.payload:
+        # One that was deleted between the two statements.
+        records = [dict.fromkeys(PAYLOAD_COLUMNS) | record for record in records]
+    reached = page.rows[-1].created_at if page.rows else None
+    return Chunk([*records], page.older or "", page.searched_to or reached)
+
+
+def workflow_record(row: WorkflowRow) -> dict[str, Any]:
+    return {name: _fact(name, getattr(row, attribute)) for name, attribute in FACTS.items()}
+
+
+def audit_chunk(export: Export, user: Any, after: str) -> Chunk:
+    wanted = audit_log.criteria(QueryDict(export.query), now=export.made_at)
+    page = audit_log.page(wanted, after, size=CHUNK)
+    reached = page.events[-1].at if page.events else None
+    return Chunk([_event(each) for each in page.events], page.after, page.searched_to or reached)
+
+
+def _event(event: AuditEvent) -> Record:
+    facts = {name: getattr(event, name) for name in EVENT_FACTS}
+    return {"at": iso(event.at), **facts, "detail": event.detail}
+
+
+def _fact(name: str, value: Any) -> Any:
+    return iso(value) if name in TIMES and value is not None else value
+
+
+def _clean_workflows(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[str, ...]]:
+    criteria = parse(query, now=now, attributes=payload)
+    return criteria.query(columns=None), criteria.problems
+
+
+def _clean_audit(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[str, ...]]:
+    criteria = audit_log.criteria(query, now=now)
+    return criteria.query(), criteria.problems
+
+
+SOURCES: Mapping[str, Source] = {
+    "workflows": Source(
+        title="Workflows",
+        permission=VIEW,
+        address="workflows:list",
+        columns=tuple(FACTS),
+        payload_columns=PAYLOAD_COLUMNS,
+        clean=_clean_workflows,
+        chunk=workflow_chunk,
+    ),
+    "audit": Source(
+        title="Audit log",
+        permission="workflows.view_auditevent",
+        address="audit",
+        columns=("at", *EVENT_FACTS, "detail"),
+        payload_columns=(),
+        clean=_clean_audit,
+        chunk=audit_chunk,
+    ),
+}

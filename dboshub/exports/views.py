@@ -1,0 +1,158 @@
+"""Exports as pages: asked for on one, followed and downloaded on another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from dboshub.exports import store, work
+from dboshub.exports.formats import FORMATS, MIME_TYPES
+from dboshub.exports.sources import SOURCES, Source
+from dboshub.exports.store import DONE, Export
+from workflows.audit import actor_of, record
+from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.system_tables import now_ms
+from workflows.topics import VIEW_PAYLOAD
+
+INVALID, CONFLICT = 422, 409
+LONGEST_REASON = 1_000
+FULL = "There are too many exports. Discard some of yours, or wait until they expire."
+NO_REASON = "Payloads leave with a reason: say what they are for."
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Say what would be exported; when it is posted, begin."""
+    given = request.POST if request.method == "POST" else request.GET
+    source = _source(request, given.get("of", ""))
+    query = QueryDict(given["filter"]) if "filter" in given else given
+    may_see = bool(source.payload_columns) and request.user.has_perm(VIEW_PAYLOAD)
+    cleaned, problems = source.clean(query, now_ms(), may_see)
+    context = {
+        "of": given["of"],
+        "source": source,
+        "query": cleaned,
+        "problems": problems,
+        "after": given.get("after", "")[:2_000],
+        "formats": FORMATS,
+        "may_see": may_see,
+        "expires_min": store.EXPIRES_MS // 60_000,
+        "most_bytes": work.MOST_BYTES,
+        "section": given["of"],
+    }
+    if request.method != "POST":
+        return render(request, "exports/new.html", context)
+    return _begin(request, context)
+
+
+def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    wants_payload = "payload" in request.POST
+    if wants_payload and not context["may_see"]:
+        raise PermissionDenied("Exporting payloads needs the permission “view payload”.")
+    if request.POST.get("format", "") not in FORMATS:
+        raise Http404("no such format")
+    if wants_payload and not reason:
+        context |= {"refusal": NO_REASON, "wants_payload": True}
+        return render(request, "exports/new.html", context, status=INVALID)
+    export = Export(
+        key=store.new_key(),
+        user=_user(request),
+        made_at=now_ms(),
+        touched_at=now_ms(),
+        of=context["of"],
+        query=context["query"],
+        format=request.POST["format"],
+        payload=wants_payload,
+        after=context["after"],
+    )
+    try:
+        store.add(export)
+    except store.TooManyError:
+        context |= {"refusal": FULL, "reason": reason}
+        return render(request, "exports/new.html", context, status=CONFLICT)
+    facts = {"format": export.format, "payload": export.payload, "export": export.key}
+    record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
+    work.start(export)
+    return redirect("exports:export", export.key)
+
+
+@require_safe
+def export_list(request: HttpRequest) -> HttpResponse:
+    """One's own exports."""
+    context = {"section": "exports", "exports": store.of_user(_user(request)), "now": now_ms()}
+    return render(request, "exports/list.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def export_detail(request: HtmxHttpRequest, key: str) -> HttpResponse:
+    """How far one is, and when it is done, the way to its file."""
+    export = _export(request, key)
+    source = SOURCES[export.of]
+    context = {
+        "section": export.of,
+        "export": export,
+        "source": source,
+        "list_url": f"{reverse(source.address)}?{export.query}".rstrip("?"),
+        "format": FORMATS[export.format],
+        "now": now_ms(),
+    }
+    return render(request, page_or_partial(request, "exports/export.html", "export"), context)
+
+
+@require_safe
+def download(request: HttpRequest, key: str) -> HttpResponse:
+    """The file, for who made it and still may see what is in it."""
+    export = _export(request, key)
+    if export.state != DONE:
+        raise Http404("not written yet")
+    try:
+        data = store.data_path(key).read_bytes()
+    except FileNotFoundError as error:
+        raise Http404("expired") from error
+    record(actor_of(request), "download", "export", key, of=export.of, payload=export.payload)
+    # Whole: an iterator over a file would be read whole as well, under ASGI, and by a slower way.
+    response = HttpResponse(data, content_type=MIME_TYPES[export.format])
+    disposition = content_disposition_header(True, export.file_name)
+    response["Content-Disposition"] = str(disposition)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+def discard(request: HttpRequest, key: str) -> HttpResponse:
+    """Stop it if it is being written, and remove it."""
+    store.discard(_export(request, key).key)
+    messages.success(request, "The export was discarded.")
+    return redirect("exports:list")
+
+
+def _export(request: HttpRequest, key: str) -> Export:
+    export = store.find(key, _user(request))
+    if export is None:
+        raise Http404("no such export, or it has expired")
+    _source(request, export.of)
+    if export.payload and not request.user.has_perm(VIEW_PAYLOAD):
+        raise PermissionDenied("Seeing this needs the permission “view payload”.")
+    return export
+
+
+def _user(request: HttpRequest) -> int:
+    return int(request.user.pk or 0)
+
+
+def _source(request: HttpRequest, of: str) -> Source:
+    if of not in SOURCES:
+        raise Http404("nothing of this kind is exported")
+    if not request.user.has_perm(SOURCES[of].permission):
+        raise PermissionDenied(f"Exporting this needs the permission {SOURCES[of].permission}.")
+    return SOURCES[of]

@@ -1,0 +1,326 @@
+"""Exports: what a filter leaves, as a file, for who asked and may see it, within bounds."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from dboshub.exports import sources, store, views, work
+from dboshub.exports.formats import cell
+from dboshub.exports.store import Export
+from tests.support.eventually import eventually
+from tests.support.runs import T0, add_workflow, pickled
+from workflows.connection import atomic
+from workflows.models import AuditEvent, Workflow, WorkflowInput
+from workflows.storage.sql import Session
+
+pytestmark = pytest.mark.django_db
+
+NEW = "/exports/new/"
+HOSTILE = '=HYPERLINK("http://evil.example")'
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Any, tmp_path: Path) -> Path:
+    settings.DATA_DIR = tmp_path
+    return tmp_path / "exports"
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written within the request: a thread would not see what this test's transaction holds."""
+    monkeypatch.setattr(work, "start", lambda export: store.update(work.write(export)))
+
+
+@pytest.fixture
+def reader(client: Client, make_user: Callable[..., Any]) -> Client:
+    client.force_login(make_user("rea", "workflows.view_workflow", "workflows.view_payload"))
+    return client
+
+
+@pytest.fixture
+def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
+    client.force_login(make_user("vic", "workflows.view_workflow"))
+    return client
+
+
+def add_many(session: Session, number: int, status: str = "SUCCESS") -> list[str]:
+    ids = [f"w-{status[:1]}{each:03}" for each in range(number)]
+    for at, each in enumerate(ids):
+        add_workflow(session, each, status, created_at=T0 + at, updated_at=T0 + at)
+    return ids[::-1]
+
+
+def export_of(client: Client, **given: str) -> str:
+    """The address of a new export."""
+    response = client.post(NEW, {"of": "workflows", "format": "csv"} | given)
+    assert response.status_code == 302, response.content.decode()
+    return str(response["Location"])
+
+
+def text_of(client: Client, address: str) -> str:
+    response = client.get(f"{address}file")
+    assert response.status_code == 200, response
+    assert response["Content-Disposition"].startswith("attachment; filename=")
+    assert response["Cache-Control"] == "no-store"
+    content: str = response.content.decode()
+    return content
+
+
+def records(client: Client, address: str) -> list[dict[str, str]]:
+    return [*csv.DictReader(StringIO(text_of(client, address), newline=""))]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_holds_what_the_filter_leaves_in_the_lists_order(viewer: Client) -> None:
+    with atomic() as session:
+        wanted = add_many(session, 7, "ERROR")
+        add_many(session, 5, "SUCCESS")
+    found = records(viewer, export_of(viewer, filter="status=ERROR"))
+    assert [each["workflow_id"] for each in found] == wanted
+    assert {each["status"] for each in found} == {"ERROR"}
+    assert found[-1]["created_at"].endswith("Z")
+    assert "input" not in found[0]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_every_chunk_is_walked_and_every_row_comes_once(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK", 10)
+    with atomic() as session:
+        wanted = add_many(session, 35)
+    address = export_of(viewer, format="ndjson")
+    lines = text_of(viewer, address).splitlines()
+    assert [json.loads(line)["workflow_id"] for line in lines] == wanted
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_full_file_says_so_and_a_further_one_holds_the_rest(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK", 10)
+    monkeypatch.setattr(work, "MOST_BYTES", 2_000)
+    with atomic() as session:
+        wanted = add_many(session, 35)
+    address, found = export_of(viewer), list[str]()
+    while True:
+        found += [each["workflow_id"] for each in records(viewer, address)]
+        export = store.find(address.split("/")[-2], User.objects.get().pk)
+        assert export is not None
+        assert ("there are older rows" in viewer.get(address).content.decode()) is bool(
+            export.older
+        )
+        if not export.older:
+            break
+        address = export_of(viewer, after=export.older)
+    assert found == wanted
+
+
+@pytest.mark.usefixtures("at_once")
+def test_no_cell_begins_like_a_formula(viewer: Client) -> None:
+    with atomic() as session:
+        add_workflow(session, "@w", "SUCCESS", name=HOSTILE, queue_name='a,\n"b"', priority=-3)
+    (found,) = records(viewer, export_of(viewer))
+    assert found["name"] == f"'{HOSTILE}"
+    assert found["workflow_id"] == "'@w"
+    assert found["queue"] == 'a,\n"b"'
+    assert found["priority"] == "-3"
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1"])
+def test_a_cell_that_a_spreadsheet_would_run_is_text(text: str) -> None:
+    assert cell(text) == f"'{text}"
+    assert cell(f"a{text}") == f"a{text}"
+
+
+def add_secretive(workflow_id: str = "w") -> None:
+    given = pickled({"args": (), "kwargs": {"item": "tea", "password": "hunter2"}})
+    with atomic() as session:
+        add_workflow(session, workflow_id, "SUCCESS", serialization="py_pickle")
+    Workflow.objects.filter(pk=workflow_id).update(inputs=None, attributes={"tenant": "acme"})
+    WorkflowInput.objects.update_or_create(pk=workflow_id, defaults={"inputs": given})
+
+
+@pytest.mark.usefixtures("at_once")
+def test_payloads_leave_with_permission_reason_and_audit_row_and_without_secrets(
+    reader: Client,
+) -> None:
+    add_secretive()
+    given = {"of": "workflows", "format": "csv", "payload": "1", "filter": "status=SUCCESS"}
+    refused = reader.post(NEW, given)
+    assert refused.status_code == 422
+    assert "say what they are for" in refused.content.decode()
+    address = export_of(reader, **given, reason="ticket 7")
+    (found,) = records(reader, address)
+    assert "tea" in found["input"]
+    assert "hunter2" not in found["input"]
+    assert json.loads(found["attributes"]) == {"tenant": "acme"}
+    begun, downloaded = AuditEvent.objects.order_by("pk")
+    assert (begun.action, begun.target, begun.reason) == ("export", "status=SUCCESS", "ticket 7")
+    assert begun.detail["payload"] is True
+    assert (downloaded.action, downloaded.target_kind) == ("download", "export")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_without_the_permission_no_payload_leaves(viewer: Client) -> None:
+    add_secretive()
+    page = viewer.get(f"{NEW}?of=workflows&status=SUCCESS").content.decode()
+    assert 'name="payload"' not in page
+    given = {"of": "workflows", "format": "csv", "payload": "1", "reason": "curious"}
+    assert viewer.post(NEW, given).status_code == 403
+    assert "tea" not in text_of(viewer, export_of(viewer))
+
+
+@pytest.mark.usefixtures("at_once")
+def test_who_lost_the_permission_gets_nothing_more(reader: Client) -> None:
+    add_secretive()
+    address = export_of(reader, payload="1", reason="ticket 7")
+    user = User.objects.get(username="rea")
+    user.user_permissions.remove(Permission.objects.get(codename="view_payload"))
+    assert reader.get(f"{address}file").status_code == 403
+    export = store.find(address.split("/")[-2], user.pk)
+    assert export is not None
+    with pytest.raises(work.StoppedError):
+        work.write(export)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_export_is_its_makers_alone(
+    viewer: Client, folder: Path, make_user: Callable[..., Any]
+) -> None:
+    address = export_of(viewer)
+    for path in folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    viewer.force_login(make_user("eve", "workflows.view_workflow"))
+    for method, end in (("get", ""), ("get", "file"), ("post", "discard")):
+        assert getattr(viewer, method)(f"{address}{end}").status_code == 404
+    assert address not in viewer.get("/exports/").content.decode()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_export_expires_with_its_file(
+    viewer: Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = export_of(viewer)
+    assert address in viewer.get("/exports/").content.decode()
+    monkeypatch.setattr(store, "EXPIRES_MS", -1)
+    assert viewer.get(f"{address}file").status_code == 404
+    viewer.get("/exports/")
+    assert [*folder.iterdir()] == []
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_discarded_export_is_gone_and_is_not_written_on(viewer: Client, folder: Path) -> None:
+    address = export_of(viewer)
+    export = store.find(address.split("/")[-2], User.objects.get().pk)
+    assert export is not None
+    assert viewer.post(f"{address}discard")["Location"] == "/exports/"
+    assert [*folder.iterdir()] == []
+    assert viewer.get(address).status_code == 404
+    with pytest.raises(work.StoppedError):
+        work.write(export)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_there_are_only_so_many(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_OF_ONE", 2)
+    first = export_of(viewer)
+    export_of(viewer)
+    refused = viewer.post(NEW, {"of": "workflows", "format": "csv", "reason": "more"})
+    assert refused.status_code == 409
+    assert 'value="more"' in refused.content.decode()
+    viewer.post(f"{first}discard")
+    export_of(viewer)
+
+
+def test_what_a_dead_process_left_says_that_it_will_not_end(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "start", lambda export: None)
+    address = export_of(viewer)
+    assert "It waits for another export" in viewer.get(address).content.decode()
+    assert viewer.get(f"{address}file").status_code == 404
+    monkeypatch.setattr(store, "SILENT_MS", -1)
+    assert "The process that wrote it has ended" in viewer.get(address).content.decode()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_audit_log_is_exported_by_who_may_see_it(
+    client: Client, make_user: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "CHUNK", 3)
+    for number in range(8):
+        AuditEvent.objects.create(
+            username="olga",
+            action="cancel",
+            target_kind="workflow",
+            target=f"t{number}",
+            outcome="done",
+            detail={"was": number},
+        )
+    AuditEvent.objects.create(username="ada", action="fork", target_kind="workflow", target="x")
+    client.force_login(make_user("aud", "workflows.view_auditevent"))
+    assert "of=audit&amp;user=olga" in client.get("/audit/?user=olga").content.decode()
+    found = records(client, export_of(client, of="audit", filter="user=olga"))
+    assert [each["target"] for each in found] == [f"t{number}" for number in reversed(range(8))]
+    assert json.loads(found[0]["detail"]) == {"was": 7}
+    assert client.post(NEW, {"of": "workflows", "format": "csv"}).status_code == 403
+
+
+def test_the_list_leads_there_with_its_filter(viewer: Client) -> None:
+    with atomic() as session:
+        add_workflow(session, "w", "ERROR")
+    page = viewer.get("/workflows/?status=ERROR").content.decode()
+    link = f'href="{NEW}?of=workflows&amp;status=ERROR"'
+    assert link in page
+    asked = viewer.get(f"{NEW}?of=workflows&status=ERROR&since=nonsense").content.decode()
+    assert 'name="filter" value="status=ERROR&amp;since=nonsense"' in asked
+    assert "is no time" in asked
+
+
+@pytest.mark.parametrize("query", ["", "?of=secrets", "?of=%00"])
+def test_only_what_is_listed_can_be_exported(viewer: Client, query: str) -> None:
+    assert viewer.get(f"{NEW}{query}").status_code == 404
+    assert viewer.post(NEW, {"of": "workflows", "format": "exe"}).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_written_in_the_background_and_says_how_far_it_is(viewer: Client) -> None:
+    with atomic() as session:
+        add_many(session, 20)
+    address = export_of(viewer, filter="status=SUCCESS")
+    eventually(lambda: "It is ready" in viewer.get(address).content.decode())
+    part = viewer.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    assert "hx-trigger" not in part
+    assert len(records(viewer, address)) == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_fails_says_why_and_leaves_no_file(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    broken = replace(sources.SOURCES["workflows"], chunk=fail)
+    monkeypatch.setattr(work, "SOURCES", {"workflows": broken})
+    address = export_of(viewer)
+    eventually(lambda: "It failed: disk is full" in viewer.get(address).content.decode())
+    eventually(lambda: not [*folder.glob("*.data")])
+
+
+def fail(export: Export, user: Any, after: str) -> sources.Chunk:
+    raise OSError("disk is full")
+
+
+def test_views_and_work_agree_on_what_there_is() -> None:
+    assert views.SOURCES is work.SOURCES
