@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
+from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, refuse_bad_values, url_of
+from dboshub.manners import Manners
 from queues.client_api import QueuesClient
 from schedules.client_api import SchedulesClient
 from workflows.client_api import WorkflowsClient
@@ -34,32 +36,60 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         def __getattr__(self, name: str) -> Any:
             """Most methods come from the public class ``DBOS``, where no checker sees them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the public call has as many
         self,
         *,
         system_database_url: str | None = None,
+        system_database_engine: Any = None,
         dbos_system_schema: str | None = "dbos",
         serializer: Serializer | None = None,
         system_database_pool_size: int | None = None,
+        system_database_polling_concurrency: int | None = None,
         use_listen_notify: bool = False,
         application_name: str | None = None,
         lazy: bool = False,
+        retry_connection_errors: bool = True,
+        observability_query_timeout_sec: float | None = None,
+        sys_db_idle_transaction_timeout_sec: float | None = None,
+        sharding: bool = False,
+        behind_pooler: bool = False,
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
+        Give a URL, or a SQLAlchemy engine: of that, the URL is used. Without
+        `retry_connection_errors` a call fails with the first connection. Listings are given up
+        after `observability_query_timeout_sec`, 30 by default, never if 0. `behind_pooler` says
+        that the URL leads to a pooler in transaction mode. `system_database_polling_concurrency`
+        limits nothing: one poll serves all that wait. Raises DatabaseUrlError and SchemaError for
+        a database that cannot be used.
         """
-        if not system_database_url:
+        if not system_database_url and system_database_engine is None:
             raise DBOSException("DBOSClient needs the URL of a database: system_database_url")
-        if lazy and use_listen_notify:
-            raise DBOSException("a lazy client has no listener: leave out one of the two")
+        if use_listen_notify and (lazy or behind_pooler):
+            other = "a lazy client" if lazy else "a client behind a pooler"
+            raise DBOSException(f"{other} has no listener: leave out one of the two")
+        given = {
+            "sys_db_pool_size": system_database_pool_size,
+            "sys_db_polling_concurrency": system_database_polling_concurrency,
+            "observability_query_timeout_sec": observability_query_timeout_sec,
+            "sys_db_idle_transaction_timeout_sec": sys_db_idle_transaction_timeout_sec,
+            "sharding": sharding,
+        }
+        refuse_bad_values({key: value for key, value in given.items() if value is not None})
         self.application_name = checks.optional_text("an application name", application_name)
-        self._listens = use_listen_notify
         self._codec = Codec(serializer)
+        self._manners = Manners(
+            listens=use_listen_notify,
+            patience=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
+            persists=retry_connection_errors,
+        )
         self._database = open_database(
-            system_database_url,
+            system_database_url or url_of(system_database_engine),
             schema=dbos_system_schema or "dbos",
             pool_size=system_database_pool_size or DEFAULT_POOL,
+            behind_pooler=behind_pooler,
+            idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
+            persists=retry_connection_errors,
         )
         self._lock = threading.Lock()
         self._outside: Outside | None = None
@@ -103,7 +133,11 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
                 self._outside = Outside(
                     self._database,
                     self._codec,
+                    self._manners,
                     application=self.application_name,
-                    listens=self._listens,
                 )
             return self._outside
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, Literal, Required, TypedDict
+from urllib.parse import urlsplit, urlunsplit
 
 from workflows.engine.errors import DBOSInitializationError
 from workflows.engine.leases import Lease
@@ -12,6 +13,8 @@ from workflows.engine.serialization import Serializer
 
 NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 DEFAULT_POOL = 20
+IDLE_TRANSACTION_S = 60.0
+QUERY_TIMEOUT_S = 30.0
 
 
 class DBOSConfig(TypedDict, total=False):
@@ -22,13 +25,24 @@ class DBOSConfig(TypedDict, total=False):
     ``executor_heartbeat_sec`` say how soon others take over the work of a process that died;
     ``max_executor_threads`` how many workflows run here at once. ``enable_otlp`` turns
     OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers with
-    arguments and results only if ``admin_shows_payloads``.
+    arguments and results only if ``admin_shows_payloads``. Listings and aggregates are given up
+    after ``observability_query_timeout_sec``, 30 by default; 0 lets them take their time. Of a
+    ``system_database_engine`` the URL is used; ``sys_db_polling_concurrency`` limits nothing, as
+    one poll serves all that wait. The older ``database_url`` is the application database; the
+    system database is then ``…_dbos_sys`` beside it, or the same SQLite file.
     """
 
     name: Required[str]
     system_database_url: str | None
+    system_database_engine: Any
+    application_database_url: str | None
+    database_url: str | None
     dbos_system_schema: str | None
     sys_db_pool_size: int | None
+    sys_db_polling_concurrency: int | None
+    sys_db_idle_transaction_timeout_sec: float | None
+    observability_query_timeout_sec: float | None
+    sharding: bool
     run_migrations: bool
     use_listen_notify: bool | None
     behind_pooler: bool
@@ -58,20 +72,25 @@ class DBOSConfig(TypedDict, total=False):
 
 
 REMOVED = {
-    "database_url": "name the system database: system_database_url",
-    "application_database_url": "transactions run on Django's own connection",
     "conductor_key": "the dashboard and runworkers of this project replace Conductor",
     "conductor_url": "the dashboard and runworkers of this project replace Conductor",
-    "system_database_engine": "give its URL: system_database_url",
 }
 
 
 TEXTS = (
     "system_database_url",
+    "application_database_url",
+    "database_url",
     "dbos_system_schema",
     "application_version",
     "executor_id",
     "admin_host",
+)
+SECONDS = (
+    "executor_lease_sec",
+    "executor_heartbeat_sec",
+    "sys_db_idle_transaction_timeout_sec",
+    "observability_query_timeout_sec",
 )
 LEVEL_KEYS = ("log_level", "console_log_level", "otlp_log_level")
 ENDPOINTS = ("otlp_traces_endpoints", "otlp_logs_endpoints")
@@ -80,6 +99,7 @@ LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 LEAST: dict[str, float] = {
     "sys_db_pool_size": 1,
     "max_executor_threads": 1,
+    "admin_port": 0,
     "notification_listener_polling_interval_sec": 0.001,
     "scheduler_polling_interval_sec": 0.001,
 }
@@ -91,29 +111,61 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         raise DBOSInitializationError("the configuration must be a dict: {'name': …}")
     given: dict[str, Any] = {key: value for key, value in config.items() if value is not None}
     _refuse_unknown(given)
-    _refuse_bad_values(given)
+    refuse_bad_values(given)
     name = given.get("name")
     if not isinstance(name, str) or not NAME.match(name):
         raise DBOSInitializationError(
             f"the application name {name!r} must be 3 to 256 characters of a-z, 0-9, - and _"
         )
     lease = Lease.of_seconds(given.get("executor_lease_sec"), given.get("executor_heartbeat_sec"))
-    default_url = f"sqlite:///{name.replace('-', '_')}.sqlite"
     return {
-        "system_database_url": default_url,
+        "system_database_url": _default_url(name, given),
         "dbos_system_schema": "dbos",
         "sys_db_pool_size": DEFAULT_POOL,
+        "sys_db_idle_transaction_timeout_sec": IDLE_TRANSACTION_S,
+        "observability_query_timeout_sec": QUERY_TIMEOUT_S,
         "run_migrations": True,
         "use_listen_notify": True,
         "behind_pooler": False,
         "notification_listener_polling_interval_sec": 1.0,
         "scheduler_polling_interval_sec": 30.0,
         "application_version": os.environ.get("DBOS__APPVERSION") or None,
+        "application_database_url": given.get("database_url"),
         "executor_id": os.environ.get("DBOS__VMID") or "local",
+        "admin_token": os.environ.get("DBOSHUB_ADMIN_SERVER_TOKEN"),
         "max_executor_threads": 1_000,
         "lease": lease,
         **given,
     }
+
+
+def _default_url(name: str, given: dict[str, Any]) -> str:
+    engine = given.get("system_database_engine")
+    if "database_url" in given:
+        return _beside(given["database_url"])
+    return f"sqlite:///{name.replace('-', '_')}.sqlite" if engine is None else url_of(engine)
+
+
+def _beside(application_url: str) -> str:
+    """Where DBOS 2 kept the system database: beside the application's, or in its SQLite file."""
+    if application_url.startswith("sqlite"):
+        return application_url
+    parts = urlsplit(application_url)
+    return urlunsplit(parts._replace(path=f"{parts.path}_dbos_sys"))
+
+
+def url_of(engine: Any) -> str:
+    """The URL of a SQLAlchemy engine: its pool, creator and events are not used here.
+
+    Raises DBOSInitializationError for anything else.
+    """
+    try:
+        return str(engine.url.render_as_string(hide_password=False))
+    except AttributeError:
+        raise DBOSInitializationError(
+            f"system_database_engine is {engine!r:.100}: give a SQLAlchemy Engine, or its URL as "
+            "system_database_url"
+        ) from None
 
 
 def _refuse_unknown(given: dict[str, Any]) -> None:
@@ -126,7 +178,8 @@ def _refuse_unknown(given: dict[str, Any]) -> None:
         raise DBOSInitializationError(f"unknown configuration {', '.join(unknown)}; known: {known}")
 
 
-def _refuse_bad_values(given: dict[str, Any]) -> None:
+def refuse_bad_values(given: dict[str, Any]) -> None:
+    """Raise DBOSInitializationError for a value that its key cannot have."""
     for key, value in given.items():
         if (problem := _problem(key, value)) is not None:
             raise DBOSInitializationError(f"{key} is {value!r:.100}: {problem}")
@@ -140,8 +193,14 @@ def _problem(key: str, value: Any) -> str | None:
         is_kind = isinstance(value, int) if isinstance(least, int) else True
         if not (_is_number(value) and is_kind and value >= least):
             return f"give a number of at least {least}"
-    if key in ("executor_lease_sec", "executor_heartbeat_sec") and not _is_number(value):
+    if key == "sharding" and value:
+        return "sharded system databases are not supported"
+    if key in SECONDS and not _is_number(value):
         return "give a number of seconds"
+    return _problem_of_telemetry(key, value)
+
+
+def _problem_of_telemetry(key: str, value: Any) -> str | None:
     if key in LEVEL_KEYS and str(value).upper() not in LEVELS:
         return f"give one of {', '.join(LEVELS)}"
     if key in ENDPOINTS and not _are_texts(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dboshub.manners import Manners
 from dboshub.wiring import PostgresLine, storage_of, surroundings_of
 from queues.storage.store import RegistryStore
 from schedules.engine.plan import Opened
@@ -30,7 +31,7 @@ class Outside:
     """An engine that executes nothing, on a database it never changes the tables of."""
 
     def __init__(
-        self, database: Database, codec: Codec, *, application: str | None, listens: bool
+        self, database: Database, codec: Codec, manners: Manners, *, application: str | None
     ) -> None:
         """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
         self._database = database
@@ -38,8 +39,8 @@ class Outside:
         state = inspect(database)
         state.verify()
         self._has_hub_tables = not state.missing_hub_tables
-        self._engine = self._new_engine(codec, application)
-        self._wakeups = self._new_wakeups(listens)
+        self._engine = self._new_engine(codec, manners, application)
+        self._wakeups = self._new_wakeups(manners.listens)
         self._wakeups.start()
         self.outsider = Outsider(self._engine, self._parts(application))
 
@@ -51,13 +52,15 @@ class Outside:
         self._engine.close(CLOSE_S)
         self._wakeups.stop()
 
-    def _new_engine(self, codec: Codec, application: str | None) -> Engine:
+    def _new_engine(self, codec: Codec, manners: Manners, application: str | None) -> Engine:
         around = surroundings_of(self._database)
         return Engine(
-            EngineSettings(application_name=application),
+            EngineSettings(application_name=application, persists=manners.persists),
             registry=Registry(),
             clock=self._new_clock(),
-            storage=storage_of(self._database),
+            storage=storage_of(
+                self._database, patience=manners.patience, persists=manners.persists
+            ),
             codec=codec,
             around=Surroundings(tidy=around.tidy, ambient=lambda: JOINED.get() or around.ambient()),
         )

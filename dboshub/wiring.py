@@ -61,6 +61,7 @@ def open_system_database(config: dict[str, Any]) -> Database:
         behind_pooler=config["behind_pooler"],
     )
     try:
+        idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
         database.reach(create=config["run_migrations"])
         migrate(database, adopt=config["run_migrations"])
     except BaseException:
@@ -108,8 +109,10 @@ def _version(config: dict[str, Any], registry: Registry) -> str:
     return registry.version(config["name"], library_version())
 
 
-def storage_of(database: Database) -> Storage:
-    store = SqlStore(database)
+def storage_of(
+    database: Database, *, patience: float | None = None, persists: bool = True
+) -> Storage:
+    store = SqlStore(database, patience=patience, persists=persists)
     if isinstance(database, SqliteDatabase):
         # One writer: a second lane would only wait for the first.
         return Storage(store, lambda: SqliteLane(database), side_lanes=0)

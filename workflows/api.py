@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
+from workflows.aggregates_api import AggregatesAPI
 from workflows.engine import events, handles, messages, running, sending, sleeping, streams
 from workflows.engine.current import engine
 from workflows.engine.programs import Program
@@ -22,7 +23,7 @@ DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
 @with_twins
-class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI):
+class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
     """Starting and communication; what makes workflows, and manages them, comes with it."""
 
     # -- starting and awaiting -------------------------------------------------------------

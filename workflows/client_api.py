@@ -32,7 +32,7 @@ OFFERED = (
     *("set_workflow_delay", "update_workflow_attributes"),
     *("list_application_versions", "get_latest_application_version"),
     *("set_latest_application_version", "export_workflow", "import_workflow"),
-    "fork_from_failure",
+    *("fork_from_failure", "get_workflow_aggregates", "get_step_aggregates", "get_metrics"),
 )
 
 

@@ -5,10 +5,11 @@ What returns a program here is offered twice: ``name`` blocks, ``name_async`` is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from workflows.engine import adjusting, handles, managing, versioning
 from workflows.engine.current import engine
+from workflows.engine.listing import ListFilters, QueuedFilters, spelled_out
 from workflows.engine.programs import Program
 from workflows.engine.records import VersionInfo
 from workflows.engine.status import StepInfo, WorkflowStatus
@@ -25,14 +26,20 @@ class ManagementAPI:
         return managing.get_status(engine(), workflow_id)
 
     @durable
-    def list_workflows(**filters: Any) -> Program[list[WorkflowStatus]]:
-        """Workflows that match all filters, oldest first; see the reference for their names."""
-        return managing.list_workflows(engine(), filters)
+    @spelled_out(ListFilters)
+    def list_workflows(**filters: Unpack[ListFilters]) -> Program[list[WorkflowStatus]]:
+        """Workflows that match all filters, oldest first unless `sort_desc`.
+
+        Without an `application_name` or ids: this application's, and those nobody claimed.
+        Raises DBOSQueryTimeoutError if the database takes too long.
+        """
+        return managing.list_workflows(engine(), {**filters})
 
     @durable
-    def list_queued_workflows(**filters: Any) -> Program[list[WorkflowStatus]]:
-        """Workflows on queues, by the same filters."""
-        return managing.list_queued(engine(), filters)
+    @spelled_out(QueuedFilters)
+    def list_queued_workflows(**filters: Unpack[QueuedFilters]) -> Program[list[WorkflowStatus]]:
+        """Workflows on queues, by the same filters: those in flight unless a `status` is given."""
+        return managing.list_queued(engine(), {**filters})
 
     @durable
     def list_workflow_steps(

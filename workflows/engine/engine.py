@@ -39,6 +39,7 @@ class EngineSettings:
     executor_id: str | None = None
     application_id: str | None = None
     slots: int = 1
+    persists: bool = True  # whether a write is tried until the database answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ class Engine:
             side_lanes=storage.side_lanes,
             on_durable=self.notices.durable,
             ambient=around.ambient,
+            persists=settings.persists,
         )
         self.slots = Slots(settings.slots)
         self.threads = Threads("dboshub-workflow", MOST_THREADS, around.tidy)

@@ -247,6 +247,19 @@ class DBOSStepTimeoutError(DBOSException):
     code = 18
 
 
+class DBOSQueryTimeoutError(FieldsError):
+    """A listing or an aggregate took the database too long, and was given up."""
+
+    code = 26
+    template = (
+        "The query took longer than {0:g} s and was given up: narrow its filters, give a limit, or "
+        "raise observability_query_timeout_sec"
+    )
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+
+
 class DBOSWorkflowIDInUseError(FieldsError):
     """The id is taken and the reuse policy is ``reject``."""
 

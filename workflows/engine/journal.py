@@ -38,6 +38,7 @@ class Journal:
         side_lanes: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
         ambient: Callable[[], Joined | None] = lambda: None,
+        persists: bool = True,
     ) -> None:
         self._open_lane = open_lane
         self._clock = clock
@@ -54,7 +55,7 @@ class Journal:
         self._side_lanes = side_lanes
         self._side_idle = 0
         self._threads: list[threading.Thread] = []
-        self.persistence = Persistence()
+        self.persistence = Persistence(persists=persists)
         self._closing = False
         self._spawn(self._commit_groups, "committer")
 
@@ -203,7 +204,7 @@ class Journal:
 
     def _one_by_one(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
         """One write poisoned the group: none of its neighbours may fail with it."""
-        if len(group) == 1 or isinstance(error, JournalClosedError):
+        if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
             deliver(ticket.settle(None, error) for ticket in group)
             return
         for ticket in group:

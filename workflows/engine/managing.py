@@ -6,23 +6,20 @@ Inside a workflow body each of these is a step, so a replay does nothing twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from workflows.engine import checks
 from workflows.engine.context import frame
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from workflows.engine.listing import ListFilters, QueuedFilters, checked
 from workflows.engine.notices import QUEUE, STATUS
 from workflows.engine.options import OPTIONS
 from workflows.engine.programs import Program
 from workflows.engine.records import INTERNAL_QUEUE, Status
 from workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
 
-_TIMES = (
-    *("start_time", "end_time", "completed_after", "completed_before"),
-    *("dequeued_after", "dequeued_before"),
-)
+IN_FLIGHT = (Status.DELAYED, Status.ENQUEUED, Status.PENDING)
 
 
 def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
@@ -113,15 +110,21 @@ def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | Non
 
 def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
     """Workflows by the filters of the public API, oldest first unless ``sort_desc``."""
-    return as_step(engine, "DBOS.listWorkflows", lambda: _list(engine, filters))
+
+    def act() -> list[WorkflowStatus]:
+        return _list(engine, checked(filters, ListFilters))
+
+    return as_step(engine, "DBOS.listWorkflows", act)
 
 
 def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
     """Workflows on queues: those in flight, unless a status is asked for."""
-    filters = filters | {"queues_only": True}
-    if filters.get("status") is None:
-        filters["status"] = [Status.DELAYED, Status.ENQUEUED, Status.PENDING]
-    return as_step(engine, "DBOS.listQueuedWorkflows", lambda: _list(engine, filters))
+
+    def act() -> list[WorkflowStatus]:
+        given = {"status": [*IN_FLIGHT]} | checked(filters, QueuedFilters)
+        return _list(engine, given | {"queues_only": True})
+
+    return as_step(engine, "DBOS.listQueuedWorkflows", act)
 
 
 def list_steps(
@@ -141,35 +144,9 @@ def list_steps(
     return as_step(engine, "DBOS.listWorkflowSteps", act)
 
 
-def _list(engine: Engine, filters: dict[str, Any]) -> list[WorkflowStatus]:
-    given = {key: value for key, value in filters.items() if value is not None}
-    for key in _TIMES:
-        if key in given:
-            given[key] = _epoch_ms(key, given[key])
-    for key in ("limit", "offset"):
-        if given.get(key, 0) < 0:
-            raise DBOSException(f"{key} cannot be negative: {given[key]}")
-    _refuse_unknown_status(given.get("status", ()))
+def _list(engine: Engine, given: dict[str, Any]) -> list[WorkflowStatus]:
     rows = engine.store.workflows(own_application=engine.settings.application_name, **given)
     return [workflow_status(row, engine.codec) for row in rows]
-
-
-def _refuse_unknown_status(status: str | Sequence[str]) -> None:
-    unknown = {status} if isinstance(status, str) else {*status}
-    unknown -= {*Status}
-    if unknown:
-        raise DBOSException(
-            f"unknown status {', '.join(sorted(unknown))}; known are {', '.join(Status)}"
-        )
-
-
-def _epoch_ms(name: str, value: str) -> int:
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except ValueError:
-        raise DBOSException(
-            f"{name} {value!r} is not an ISO 8601 time such as 2026-01-31T13:00:00+00:00"
-        ) from None
 
 
 def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:

@@ -19,9 +19,13 @@ R = TypeVar("R")
 
 
 class Persistence:
-    """Repeats what is idempotent. `degraded_since` is the time of an outage under way."""
+    """Repeats what is idempotent. `degraded_since` is the time of an outage under way.
 
-    def __init__(self) -> None:
+    Who does not persist gets the first StorageUnavailableError.
+    """
+
+    def __init__(self, *, persists: bool = True) -> None:
+        self._persists = persists
         self.degraded_since: float | None = None
         self._working: dict[threading.Thread, float] = {}
         self._given_up = False
@@ -42,6 +46,8 @@ class Persistence:
                     self._note(error)
                     if self._given_up:
                         raise JournalClosedError() from error
+                    if not self._persists:
+                        raise
                 else:
                     self.degraded_since = None
                     return result

@@ -108,6 +108,10 @@ class Store(Protocol):
         self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
     ) -> list[Checkpoint]: ...
 
+    def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        """Figures over the workflows that match, one dict for each group."""
+
+    def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]: ...
 
 @dataclass(frozen=True, slots=True)
 class Storage:

@@ -34,6 +34,12 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """An autocommit session: each statement stands alone."""
 
+    def observing(self, seconds: float) -> AbstractContextManager[Session]:
+        """A session for reads that are given up after a time.
+
+        Raises DBOSQueryTimeoutError; the database works no longer on what was given up.
+        """
+
     def writing(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
 
@@ -53,9 +59,18 @@ class Database(Protocol):
 
 
 def open_database(
-    url: str, *, schema: str = "dbos", pool_size: int = 8, behind_pooler: bool = False
+    url: str,
+    *,
+    schema: str = "dbos",
+    pool_size: int = 8,
+    behind_pooler: bool = False,
+    idle_timeout: float | None = None,
+    persists: bool = True,
 ) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
+
+    PostgreSQL ends a transaction that was idle for `idle_timeout` seconds. Who does not persist
+    waits for a connection a few seconds only.
 
     Raises DatabaseUrlError for anything else, saying what is accepted.
     """
@@ -70,11 +85,29 @@ def open_database(
         from workflows.storage.postgres import PostgresDatabase
 
         return PostgresDatabase(
-            libpq_url(url), schema=schema, pool_size=pool_size, behind_pooler=behind_pooler
+            libpq_url(url),
+            schema=schema,
+            pool_size=pool_size,
+            behind_pooler=behind_pooler,
+            idle_timeout=idle_timeout,
+            persists=persists,
         )
     raise DatabaseUrlError(
         masked(url), "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)"
     )
+
+
+def is_same(url: str, database: Database) -> bool:
+    """Whether a URL leads to the database that is open."""
+    if database.vendor == "sqlite":
+        from workflows.storage.sqlite import SqliteDatabase
+
+        assert isinstance(database, SqliteDatabase)
+        return url.startswith("sqlite") and sqlite_path(url).resolve() == database.path.resolve()
+    from workflows.storage.postgres import PostgresDatabase, place_of
+
+    assert isinstance(database, PostgresDatabase)
+    return not url.startswith("sqlite") and place_of(libpq_url(url)) == place_of(database.url)
 
 
 def sqlite_path(url: str) -> Path:

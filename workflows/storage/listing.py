@@ -85,12 +85,23 @@ def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, An
     if unknown:
         known = ", ".join(sorted(FILTERS - {"own_application"}))
         raise TypeError(f"unknown filter {', '.join(sorted(unknown))}; known are {known}")
+    conditions, params = matching(session, filters)
+    names = [*FIELDS, "input", "output", "error"]
+    found = session.all(_statement(session, filters, conditions, params), **params)
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def matching(session: Session, filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Conditions on `workflow_status AS s`, all of which must hold, and their parameters.
+
+    Raises DBOSException for `attributes` on SQLite.
+    """
     conditions: list[str] = []
     params: dict[str, Any] = {}
     for key, column in _ANY_OF.items():
         if filters.get(key) is not None:
-            conditions.append(_any_of(session, column, key))
-            params[key] = session.ids(_listed(filters[key]))
+            conditions.append(any_of(session, column, key))
+            params[key] = session.ids(listed(filters[key]))
     for key, condition in _BETWEEN.items():
         if filters.get(key) is not None:
             conditions.append(condition)
@@ -99,11 +110,9 @@ def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, An
         if filters.get(key) is not None:
             conditions.append(yes if filters[key] else no)
     _attributes(session, filters, conditions, params)
-    _prefixes(filters, conditions, params)
-    _application(session, filters, conditions, params)
-    names = [*FIELDS, "input", "output", "error"]
-    found = session.all(_statement(session, filters, conditions, params), **params)
-    return [dict(zip(names, row, strict=True)) for row in found]
+    prefixed(filters, conditions, params)
+    owned(session, filters, conditions, params)
+    return conditions, params
 
 
 def _statement(
@@ -132,7 +141,7 @@ def _statement(
     )
 
 
-def _any_of(session: Session, column: str, key: str) -> str:
+def any_of(session: Session, column: str, key: str) -> str:
     if session.vendor == "postgresql":
         return f"{column} = ANY(:{key})"
     return f"{column} IN (SELECT value FROM json_each(:{key}))"
@@ -152,29 +161,29 @@ def _attributes(
     params["attributes"] = json.dumps(filters["attributes"])
 
 
-def _prefixes(filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]) -> None:
+def prefixed(filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]) -> None:
     given = filters.get("workflow_id_prefix")
     if given is None:
         return
     parts = []
-    for number, prefix in enumerate(_listed(given)):
+    for number, prefix in enumerate(listed(given)):
         name = f"prefix_{number}"
         parts.append(f"SUBSTR(s.workflow_uuid, 1, LENGTH(:{name})) = :{name}")
         params[name] = prefix
     conditions.append(f"({' OR '.join(parts)})")
 
 
-def _application(
+def owned(
     session: Session, filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]
 ) -> None:
     """Unless asked otherwise: rows of the own application, and those that nobody claimed."""
     if filters.get("application_name") is not None:
-        conditions.append(_any_of(session, "s.application_name", "applications"))
-        params["applications"] = session.ids(_listed(filters["application_name"]))
+        conditions.append(any_of(session, "s.application_name", "applications"))
+        params["applications"] = session.ids(listed(filters["application_name"]))
     elif filters.get("own_application") is not None and filters.get("workflow_ids") is None:
         conditions.append("(s.application_name = :own OR s.application_name IS NULL)")
         params["own"] = filters["own_application"]
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
     return [value] if isinstance(value, str) else [*value]

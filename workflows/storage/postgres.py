@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from workflows.engine.errors import DatabaseUrlError
+from workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
 from workflows.storage.database import masked
 from workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
@@ -25,6 +25,9 @@ _PARAMETERS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 40_000,
 }
+# For the transaction alone: behind a pooler, others use the connection next.
+STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
+IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -61,9 +64,18 @@ class PostgresDatabase:
     vendor: Vendor = "postgresql"
 
     def __init__(
-        self, url: str, *, schema: str, pool_size: int, behind_pooler: bool = False
+        self,
+        url: str,
+        *,
+        schema: str,
+        pool_size: int,
+        behind_pooler: bool = False,
+        idle_timeout: float | None = None,
+        persists: bool = True,
     ) -> None:
         self.url = url
+        # A pooler in transaction mode keeps no settings of a session.
+        self._idle_timeout = None if behind_pooler else idle_timeout
         self._parameters = {**_PARAMETERS, "autocommit": True}
         if behind_pooler:
             # In transaction mode the next statement may meet a server that prepared nothing.
@@ -75,9 +87,9 @@ class PostgresDatabase:
             kwargs=self._parameters,
             min_size=0,
             max_size=pool_size,
-            timeout=30,
+            timeout=30 if persists else 5,
             open=False,
-            configure=_configure,
+            configure=self._configure,
         )
 
     @contextmanager
@@ -85,6 +97,15 @@ class PostgresDatabase:
         self._pool.open()
         with self._pool.connection() as raw:
             yield _session(self.dialect, raw)
+
+    @contextmanager
+    def observing(self, seconds: float) -> Iterator[Session]:
+        try:
+            with self.writing() as session:
+                session.one(STATEMENT_TIMEOUT, timeout=f"{max(1, int(seconds * 1000))}ms")
+                yield session
+        except psycopg.errors.QueryCanceled as error:
+            raise DBOSQueryTimeoutError(seconds) from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -107,14 +128,29 @@ class PostgresDatabase:
 
     def connect_raw(self) -> RawConnection:
         raw: RawConnection = psycopg.connect(self.url, **self._parameters)
-        _configure(raw)
+        self._configure(raw)
         return raw
+
+    def _configure(self, raw: RawConnection) -> None:
+        # What is counted under a lock includes what was committed, whatever the server's default.
+        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        if self._idle_timeout and self._idle_timeout > 0:
+            raw.execute(IDLE_TIMEOUT, [f"{max(1, int(self._idle_timeout * 1000))}ms"])
 
     def change_counter(self) -> Callable[[], int] | None:
         return None
 
     def close(self) -> None:
         self._pool.close()
+
+
+def place_of(url: str) -> tuple[str | None, str | None, str | None]:
+    """Name, host and port of the database that a libpq URL leads to, as far as it says."""
+    found = conninfo_to_dict(url)
+    name, host, port = (
+        str(found[key]) if found.get(key) else None for key in ("dbname", "host", "port")
+    )
+    return name, host, port
 
 
 def create_if_missing(url: str) -> None:
@@ -138,11 +174,6 @@ def drop(url: str) -> None:
     with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
         command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         server.execute(command.format(sql.Identifier(name)))
-
-
-def _configure(raw: RawConnection) -> None:
-    """What is counted under a lock includes what was committed, whatever the server's default."""
-    raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
 
 
 def _session(dialect: Dialect, raw: RawConnection) -> Session:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workflows.engine.errors import DatabaseUrlError
+from workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
 from workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
@@ -19,6 +20,9 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA temp_store=MEMORY",
 )
+
+
+CHECKED_EVERY = 10_000  # instructions of SQLite's machine: well below a millisecond
 
 
 class SqliteConnection:
@@ -57,16 +61,36 @@ class SqliteDatabase:
         self._lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._writer: SqliteConnection | None = None
+        self._counter: SqliteConnection | None = None
         self._idle: list[SqliteConnection] = []
         self._closed = False
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
+        with self._reader() as connection:
+            yield connection.session
+
+    @contextmanager
+    def observing(self, seconds: float) -> Iterator[Session]:
+        deadline = time.monotonic() + seconds
+        with self._reader() as connection:
+            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECKED_EVERY)
+            try:
+                yield connection.session
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                    raise DBOSQueryTimeoutError(seconds) from error
+                raise
+            finally:
+                connection.raw.set_progress_handler(None, 0)
+
+    @contextmanager
+    def _reader(self) -> Iterator[SqliteConnection]:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         connection = connection or self.connect()
         try:
-            yield connection.session
+            yield connection
         finally:
             with self._lock:
                 keep = not self._closed and len(self._idle) < 4
@@ -100,7 +124,7 @@ class SqliteDatabase:
 
     def change_counter(self) -> Callable[[], int]:
         """``data_version`` of a private connection: moves when any other one commits."""
-        connection = self.connect()
+        connection = self._counter = self._counter or self.connect()
 
         def counter() -> int:
             return int(connection.raw.execute("PRAGMA data_version").fetchone()[0])
@@ -114,9 +138,10 @@ class SqliteDatabase:
         for connection in idle:
             connection.close()
         with self._write_lock:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            for kept in (self._writer, self._counter):
+                if kept is not None:
+                    kept.close()
+            self._writer = self._counter = None
 
 
 def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
 from workflows.engine.ports import StorageUnavailableError
 from workflows.engine.records import Checkpoint, Ended, VersionInfo
 from workflows.storage import (
     adjust,
+    aggregates,
     cancel,
     delete,
     fork,
@@ -26,6 +28,7 @@ from workflows.storage import (
 from workflows.storage.database import Database
 from workflows.storage.failures import translated
 from workflows.storage.fork_points import fork_points
+from workflows.storage.sql import Session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,12 +42,13 @@ def _retried(call: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(call)
     def retried(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(ATTEMPTS):
+        store: Any = args[0]
+        for attempt in range(store.attempts):
             try:
                 with translated():
                     return call(*args, **kwargs)
             except StorageUnavailableError:
-                if attempt + 1 == ATTEMPTS:
+                if attempt + 1 == store.attempts:
                     raise
                 time.sleep(FIRST_PAUSE_S * 2**attempt)
         raise AssertionError("unreachable")
@@ -53,10 +57,24 @@ def _retried(call: Callable[P, R]) -> Callable[P, R]:
 
 
 class SqlStore:
-    """Safe to use from any thread; nothing is held between calls."""
+    """Safe to use from any thread; nothing is held between calls.
 
-    def __init__(self, database: Database) -> None:
+    Listings and aggregates are given up after `patience` seconds, if it is not None or 0. A call
+    is repeated while the database does not answer, unless `persists` says no.
+    """
+
+    def __init__(
+        self, database: Database, *, patience: float | None = None, persists: bool = True
+    ) -> None:
         self._database = database
+        self._patience = patience
+        self.attempts = ATTEMPTS if persists else 1
+
+    def _observing(self, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
+        """A session for a listing; one by ids takes no time that needs a limit."""
+        if self._patience and filters.get("workflow_ids") is None:
+            return self._database.observing(self._patience)
+        return self._database.reading()
 
     # -- reads -----------------------------------------------------------------------------
 
@@ -143,8 +161,18 @@ class SqlStore:
 
     @_retried
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
-        with self._database.reading() as session:
+        with self._observing(filters) as session:
             return listing.workflows(session, filters)
+
+    @_retried
+    def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        with self._observing(filters) as session:
+            return aggregates.workflow_aggregates(session, filters, **shape)
+
+    @_retried
+    def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        with self._observing(filters) as session:
+            return aggregates.step_aggregates(session, filters, **shape)
 
     # -- what operators, deadlines and limits do -------------------------------------------
 
