@@ -10,7 +10,7 @@ SYSTEM_APPS = {"workflows", "queues", "schedules"}
 HUB_MODELS = {
     *(("workflows", "auditevent"), ("workflows", "bulkjob"), ("workflows", "bulkitem")),
     *(("workflows", "lease"), ("workflows", "rolledspan"), ("workflows", "rollup")),
-    ("workflows", "queuesample"),
+    *(("workflows", "queuesample"), ("workflows", "scoperule")),
 }
 
 

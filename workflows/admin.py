@@ -1,4 +1,4 @@
-"""Workflows, executors, versions and the audit log in the admin: to look at, never to edit."""
+"""Workflows, executors, versions and the audit log in the admin: to look at. Scopes: to edit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from workflows.admin_base import ReadOnlyAdmin, when
-from workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
+from workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
 
 
 @admin.register(Workflow)
@@ -47,6 +47,16 @@ class ApplicationVersionAdmin(ReadOnlyAdmin):
         when("created_at", "first launched"),
     )
     ordering = ("-version_timestamp", "-version_id")
+
+
+@admin.register(ScopeRule)
+class ScopeRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The one thing here that is edited: who sees which application."""
+
+    list_display = ("group", "application")
+    list_filter = ("group",)
+    list_select_related = ("group",)
+    ordering = ("group__name", "application")
 
 
 @admin.register(AuditEvent)

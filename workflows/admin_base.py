@@ -8,10 +8,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from workflows.moments import absolute
+from workflows.selectors.scope import viewer_for
 
 MOST_ROWS = 1_000
 
@@ -42,7 +43,15 @@ class ReadOnlyAdmin(BoundedAdmin):
     payloads: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer(*self.payloads)
+        rows = super().get_queryset(request).defer(*self.payloads)
+        named = {field.name for field in self.model._meta.concrete_fields}
+        applications = viewer_for(request.user).applications
+        if applications is None or "application_name" not in named:
+            return rows
+        seen = Q(application_name__in=applications)
+        if viewer_for(request.user).unclaimed:
+            seen |= Q(application_name__isnull=True)
+        return rows.filter(seen)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         names = [field.name for field in self.model._meta.concrete_fields]

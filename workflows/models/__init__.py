@@ -1,7 +1,7 @@
 """The system tables and the hub's own, as Django sees them; field names are the column names.
 
 Their shape is made by `storage/schema` and their rows are written by statements in `storage`:
-the ORM only reads them. AuditEvent, the bulk jobs and the rollups are ordinary
+the ORM only reads them. AuditEvent, the bulk jobs, scopes and rollups are ordinary
 tables of the hub.
 """
 
@@ -12,6 +12,7 @@ from workflows.models.bulk import BulkItem, BulkJob
 from workflows.models.communication import Event, EventHistory, Message, StreamValue
 from workflows.models.executors import ApplicationVersion, Executor
 from workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
+from workflows.models.scope import ScopeRule
 from workflows.models.steps import Attempt, Step
 from workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
 
@@ -29,6 +30,7 @@ __all__ = [
     "QueueSample",
     "RolledSpan",
     "Rollup",
+    "ScopeRule",
     "Step",
     "StreamValue",
     "Workflow",

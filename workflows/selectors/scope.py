@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.conditions import Condition
+from workflows.models.scope import ScopeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +37,21 @@ EVERYTHING = Viewer()
 
 
 def viewer_for(user: Any) -> Viewer:
-    """The viewer a user is. Every user sees every application until scopes are given out."""
-    return EVERYTHING
+    """The viewer a user is, asked once for each user object, which lives for one request.
+
+    Superusers see everything, and so does everybody none of whose groups has a scope rule.
+    """
+    known: Viewer | None = getattr(user, "_dboshub_viewer", None)
+    if known is None:
+        known = user._dboshub_viewer = _viewer(user)
+    return known
+
+
+def _viewer(user: Any) -> Viewer:
+    if user.is_superuser:
+        return EVERYTHING
+    rules = ScopeRule.objects.filter(group__user=user).values_list("application", flat=True)
+    named = frozenset(rules)
+    if not named:
+        return EVERYTHING
+    return Viewer(applications=named - {""}, unclaimed="" in named)
