@@ -21,6 +21,8 @@ OURS = (
     "/workflows/errors/group/?kind=ValueError&step=ship",
     "/workflows/",
     "/workflows/?status=failed&name=absent",
+    "/workflows/bulk/",
+    "/workflows/bulk/new/?verb=cancel&status=failed",
     "/workflows/run/every-1",
     "/workflows/run/every-2",
     "/workflows/steps/every-1",
