@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dboshub.telemetry.opening import opened
+from dboshub.adminserver.opening import opened as admin_server
+from dboshub.telemetry.opening import opened as telemetry
 from dboshub.wiring import (
     PostgresLine,
     database_clock,
@@ -45,6 +46,10 @@ from workflows.storage.executors import Executor
 from workflows.storage.membership import DatabaseMembership
 from workflows.storage.postgres import PostgresDatabase
 
+if TYPE_CHECKING:
+    from dboshub.adminserver.server import AdminServer
+    from workflows.storage.database import Database
+
 logger = logging.getLogger("dboshub")
 
 MOST_ACTIVITIES = 500
@@ -52,6 +57,8 @@ MOST_ACTIVITIES = 500
 
 class Runtime:
     """One launched engine with all its threads."""
+
+    admin_server: AdminServer | None = None
 
     def __init__(
         self,
@@ -64,12 +71,8 @@ class Runtime:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
         self.settings = settings_of(config, registry)
-        self.telemetry = opened(config, self.settings)
-        try:
-            self.database = open_system_database(config)
-        except BaseException:
-            self.telemetry.close()
-            raise
+        self.telemetry = telemetry(config, self.settings)
+        self.database = self._open_database()
         self.engine = new_engine(
             self.settings,
             config,
@@ -133,9 +136,17 @@ class Runtime:
         declared = plan.rows(self.engine.registry, settings.application_name, no_context)
         self.plan.table.apply(declared)
         self.ticker.start()
+        self.admin_server = admin_server(self.config, self)
+
+    def deactivate(self) -> None:
+        """Start nothing more of what is queued or scheduled; what runs goes on."""
+        self.ticker.stop()
+        self.dispatcher.stop_claiming()
 
     def stop(self, *, completion_timeout: float, grace: float) -> None:
         """Stop claiming, let steps end, hand back what is left, and close everything."""
+        if self.admin_server is not None:
+            self.admin_server.stop()
         self.ticker.stop()
         self.dispatcher.stop()
         self.maintenance.stop()
@@ -193,6 +204,13 @@ class Runtime:
         self.dispatcher.wake()
 
     # -- parts -----------------------------------------------------------------------------
+
+    def _open_database(self) -> Database:
+        try:
+            return open_system_database(self.config)
+        except BaseException:
+            self.telemetry.close()
+            raise
 
     def _queue_store(self) -> QueueStore:
         settings = self.settings

@@ -1,0 +1,46 @@
+"""The admin server of one launch, where there is a token for it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from workflows.engine.errors import DBOSInitializationError
+
+if TYPE_CHECKING:
+    from dboshub.adminserver.server import AdminServer
+    from dboshub.lifecycle import Runtime
+
+logger = logging.getLogger("dboshub.admin_server")
+
+HOST, PORT = "127.0.0.1", 3001
+SHORTEST_TOKEN = 16
+
+
+def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
+    """Serve, if there is a token. Raises DBOSInitializationError for one that can be guessed.
+
+    A port that is taken is no reason not to run workflows: of several processes on a machine one
+    serves.
+    """
+    token = config.get("admin_token")
+    if config.get("run_admin_server") is False or not token:
+        if config.get("run_admin_server"):
+            logger.warning("no admin server without a token: set DBOSHUB_ADMIN_SERVER_TOKEN")
+        return None
+    if not isinstance(token, str) or len(token) < SHORTEST_TOKEN:
+        raise DBOSInitializationError(
+            f"admin_token must be text of at least {SHORTEST_TOKEN} random characters"
+        )
+    from dboshub.adminserver.host import RuntimeHost
+    from dboshub.adminserver.server import AdminServer
+
+    address = (config.get("admin_host", HOST), config.get("admin_port", PORT))
+    host = RuntimeHost(runtime, shows_payloads=bool(config.get("admin_shows_payloads")))
+    try:
+        server = AdminServer(host, address=address, token=token)
+    except OSError as error:
+        logger.warning("no admin server on %s port %s: %s", *address, error)
+        return None
+    logger.info("the admin server listens on %s port %s", address[0], server.port)
+    return server
