@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Iterator
-from functools import partial
+from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -19,13 +19,19 @@ from workflows.models import QueueSample
 from workflows.models.rollups import MINUTE
 from workflows.rollups.keeper import Keeper
 from workflows.rollups.lease import Hold, LeaseLostError
-from workflows.storage.sql import Session
+from workflows.storage.sql import Session, Statement
 from workflows.views.reads import bounded_reading
 
 logger = logging.getLogger(__name__)
 
 STATEMENT_LIMIT_MS = 60_000
 RETRY_S = 60.0
+# What counts in the background takes one core, and memory rather than the disk; compiling its
+# long expressions would take longer than running them.
+QUIETLY = Statement("""
+    SELECT set_config('max_parallel_workers_per_gather', '0', true),
+        set_config('work_mem', '32MB', true), set_config('jit', 'off', true)
+""")
 
 
 def keep_rollups() -> None:
@@ -37,7 +43,16 @@ def keep_rollups() -> None:
 def keeper() -> Keeper:
     """A keeper with an owner of its own."""
     hold = Hold("rollups", secrets.token_hex(16))
-    return Keeper(hold, partial(bounded_reading, STATEMENT_LIMIT_MS), samples)
+    return Keeper(hold, quiet_reading, samples)
+
+
+@contextmanager
+def quiet_reading() -> Iterator[Session]:
+    """A session whose statements may take a while, but not the machine."""
+    with bounded_reading(STATEMENT_LIMIT_MS) as session:
+        if session.vendor == "postgresql":
+            session.one(QUIETLY)
+        yield session
 
 
 def samples(session: Session, now: int) -> Iterator[QueueSample]:

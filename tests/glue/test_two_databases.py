@@ -24,14 +24,12 @@ print(one.status, event.outcome, one._state.db, event._state.db)
 from workflows.connection import reading
 from workflows.models import Rollup
 from workflows.models.rollups import MINUTE
-from workflows.rollups.closing import close
-from workflows.rollups.counting import count
+from workflows.rollups.closing import roll
 from workflows.rollups.lease import Hold
 
 made, hold = one.created_at // MINUTE * MINUTE, Hold("rollups", "me")
 hold.take(made)
-with reading() as session:
-    close(hold, count(session, made, made + MINUTE, width=MINUTE), width=MINUTE)
+roll(hold, reading, made, made + MINUTE, width=MINUTE)
 row = Rollup.objects.filter(scope="all", created__gt=0).get()
 print(row._state.db, row.application)
 """

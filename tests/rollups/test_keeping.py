@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,14 +10,13 @@ from tests.support.runs import add_workflow
 from workflows.connection import atomic, reading
 from workflows.models import Lease, QueueSample, RolledSpan, Rollup, Workflow
 from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.closing import close
-from workflows.rollups.counting import SERIES, count
+from workflows.rollups import closing
+from workflows.rollups.counting import SERIES
 from workflows.rollups.folding import MINUTES_KEPT, fold
 from workflows.rollups.histogram import bucket
 from workflows.rollups.keeper import AGAIN, FOLLOW_S, Keeper
 from workflows.rollups.lease import LEASE_MS, Hold, LeaseLostError
 from workflows.storage.now import database_now
-from workflows.storage.sql import Session
 
 pytestmark = pytest.mark.django_db
 
@@ -39,9 +36,8 @@ def work(workflow_id: str, status: str, ended: int | None, **columns: Any) -> No
         add_workflow(session, workflow_id, status, **given)
 
 
-def roll(hold: Hold, since: int = T0, until: int = T0 + 10 * MINUTE, width: int = MINUTE) -> int:
-    with reading() as session:
-        return close(hold, count(session, since, until, width=width), width=width)
+def roll(hold: Hold, since: int = T0, until: int = T0 + 10 * MINUTE) -> int:
+    return closing.roll(hold, reading, since, until, width=MINUTE)
 
 
 def one(at: int, **wanted: Any) -> Rollup:
@@ -154,14 +150,8 @@ def test_who_lost_the_lease_writes_nothing(hold: Hold) -> None:
     assert roll(other) == 10
 
 
-@contextmanager
-def now_session() -> Iterator[Session]:
-    with reading() as session:
-        yield session
-
-
 def keeper(owner: str) -> Keeper:
-    return Keeper(Hold("rollups", owner), now_session, lambda session, now: [])
+    return Keeper(Hold("rollups", owner), reading, lambda session, now: [])
 
 
 def now() -> int:

@@ -15,10 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from schedules.models import Schedule
 from tests.support.runs import add_workflow, insert, pickled
 from workflows.connection import atomic, reading
-from workflows.models import QueueSample, Rollup
+from workflows.models import QueueSample
 from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.closing import close
-from workflows.rollups.counting import count
+from workflows.rollups import closing
 from workflows.rollups.lease import Hold
 from workflows.system_tables import now_ms
 
@@ -60,12 +59,11 @@ def executor(**columns: Any) -> None:
 
 
 def roll(until: int | None = None) -> int:
-    """Count the last day up to now; the end of what was counted."""
+    """Count the last three hours up to now; the end of what was counted."""
     edge = (until or now_ms() + MINUTE) // MINUTE * MINUTE
     hold = Hold("rollups", "me")
     hold.take(edge)
-    with reading() as session:
-        close(hold, count(session, edge - 3 * HOUR, edge, width=MINUTE), width=MINUTE)
+    closing.roll(hold, reading, edge - 3 * HOUR, edge, width=MINUTE)
     return edge
 
 
@@ -81,7 +79,7 @@ def words(html: str) -> str:
 
 def target(html: str, subject: str) -> str:
     """Where the finding about a subject leads."""
-    found = re.search(rf'<li><a href="([^"]+)"><bdi>{re.escape(subject)}</bdi>', html)
+    found = re.search(rf'<li><p><a href="([^"]+)"><bdi>{re.escape(subject)}</bdi>', html)
     assert found, words(html)
     return unescape(found[1])
 
@@ -202,7 +200,6 @@ def test_what_somebody_may_not_see_is_not_told(
 
 def test_bars_lead_to_what_ended_then_and_gaps_lead_nowhere(viewer: Client) -> None:
     edge = roll()
-    Rollup.objects.all().delete()
     end = edge - 10 * MINUTE
     for number, status in enumerate(("SUCCESS", "SUCCESS", "ERROR", "CANCELLED")):
         work(f"w{number}", status, now_ms() - end - 30_000 - number)

@@ -27,8 +27,7 @@ class Lease(models.Model):
 class RolledSpan(models.Model):
     """That a minute or an hour was counted: without this row it is a gap, not zero.
 
-    `covered` is how many of an hour's minutes were; `digest` tells whether counting again gave
-    anything new.
+    `covered` is how many of its minutes were; `digest` is of what the indexes said of it then.
     """
 
     width = models.IntegerField()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 
 from django.db import router, transaction
 
 from workflows.models import QueueSample, RolledSpan, Rollup
 from workflows.models.rollups import MINUTE
-from workflows.rollups.counting import Tallies
+from workflows.rollups.counting import Tallies, recount
 from workflows.rollups.lease import Hold
+from workflows.storage.sql import Session
+
+Reading = Callable[[], AbstractContextManager[Session]]
 
 
 def hub_alias() -> str:
@@ -19,26 +21,25 @@ def hub_alias() -> str:
     return router.db_for_write(Rollup)
 
 
-def close(hold: Hold, counted: Mapping[int, Tallies], *, width: int) -> int:
-    """Replace these spans by what was counted now; how many differed from what was stored.
+def roll(hold: Hold, reading: Reading, since: int, until: int, *, width: int) -> int:
+    """Replace the spans between two edges by what is true now; how many were not.
 
     Raises LeaseLostError, and changes nothing, if another process leads meanwhile.
     """
-    known = dict(
-        RolledSpan.objects.filter(width=width, at__in=[*counted]).values_list("at", "digest")
-    )
-    digests = {at: _digest(tallies) for at, tallies in counted.items()}
-    changed = [at for at, digest in digests.items() if known.get(at) != digest]
-    if changed:
+    spans = RolledSpan.objects.filter(width=width, at__gte=since, at__lt=until)
+    known = dict(spans.values_list("at", "digest"))
+    with reading() as session:
+        counted = recount(session, since, until, width=width, known=known)
+    if counted:
         with transaction.atomic(using=hub_alias()):
             hold.confirm()
-            forget(width, changed)
-            put(width, {at: counted[at] for at in changed})
+            forget(width, counted)
+            put(width, {at: each.tallies for at, each in counted.items()})
             RolledSpan.objects.bulk_create(
-                RolledSpan(width=width, at=at, digest=digests[at], covered=width // MINUTE)
-                for at in changed
+                RolledSpan(width=width, at=at, digest=each.mark, covered=width // MINUTE)
+                for at, each in counted.items()
             )
-    return len(changed)
+    return len(counted)
 
 
 def put(width: int, counted: Mapping[int, Tallies]) -> None:
@@ -72,8 +73,3 @@ def sample(hold: Hold, samples: Iterable[QueueSample]) -> None:
     with transaction.atomic(using=hub_alias()):
         hold.confirm()
         QueueSample.objects.bulk_create(samples, ignore_conflicts=True)
-
-
-def _digest(tallies: Tallies) -> str:
-    facts = sorted((*key, tally.columns()) for key, tally in tallies.items())
-    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()

@@ -5,7 +5,9 @@ Whatever the table holds, an answer is bounded: beyond SERIES of one span, the l
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +75,19 @@ FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, 
 """
 )
 
+# What the indexes alone tell of spans: it changes when a row comes into one or leaves it.
+_MARKED = """
+    SELECT MOMENT / :width * :width AS at, 'MOMENT', COUNT(*),
+        SUM(MOMENT - MOMENT / :width * :width)
+    FROM {workflow_status}
+    WHERE MOMENT IS NOT NULL AND MOMENT >= :since AND MOMENT < :until
+    GROUP BY 1
+"""
+MARKS = Statement(
+    f"{_MARKED.replace('MOMENT', 'created_at')} UNION ALL"
+    f" {_MARKED.replace('MOMENT', 'completed_at')}"
+)
+
 Key = tuple[str, str, str, str]
 
 
@@ -100,8 +115,41 @@ class Tally:
 Tallies = dict[Key, Tally]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One span: what the indexes said of it, and its tallies."""
+
+    mark: str
+    tallies: Tallies
+
+
+def marks(session: Session, since: int, until: int, *, width: int) -> dict[int, str]:
+    """For each span a short text; while it stays the same, so does what `count` gives."""
+    found: dict[int, list[str]] = {at: [] for at in range(since, until, width)}
+    for at, moment, number, total in session.all(MARKS, since=since, until=until, width=width):
+        found[at].append(f"{moment} {number} {total}")
+    return {
+        at: hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=12).hexdigest()
+        for at, parts in found.items()
+    }
+
+
+def recount(
+    session: Session, since: int, until: int, *, width: int, known: Mapping[int, str]
+) -> dict[int, Counted]:
+    """The spans between two edges whose mark is another than is known, counted now."""
+    # The marks come first: a row that comes meanwhile is counted, and counted again next time.
+    seen = marks(session, since, until, width=width)
+    changed = [at for at, mark in seen.items() if known.get(at) != mark]
+    found: dict[int, Counted] = {}
+    for start, end in _stretches(changed, width):
+        counted = count(session, start, end, width=width)
+        found |= {at: Counted(seen[at], tallies) for at, tallies in counted.items()}
+    return found
+
+
 def count(session: Session, since: int, until: int, *, width: int) -> dict[int, Tallies]:
-    """The tallies of each span of `width` between two of their edges; a quiet one has none.
+    """The tallies of each span of `width` between two edges of spans; a quiet one has none.
 
     A key is (scope, application, name, queue).
     """
@@ -114,4 +162,15 @@ def count(session: Session, since: int, until: int, *, width: int) -> dict[int, 
         ):
             tally = found[at].setdefault(key, Tally())
             tally.add(kind, run, wait, int(number))
+    return found
+
+
+def _stretches(spans: list[int], width: int) -> list[tuple[int, int]]:
+    """Spans in ascending order as the ends of those that follow each other."""
+    found: list[tuple[int, int]] = []
+    for at in spans:
+        if found and found[-1][1] == at:
+            found[-1] = found[-1][0], at + width
+        else:
+            found.append((at, at + width))
     return found

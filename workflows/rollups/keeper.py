@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from workflows.models import QueueSample, RolledSpan
 from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.closing import close, sample
-from workflows.rollups.counting import count
+from workflows.rollups.closing import Reading, roll, sample
 from workflows.rollups.folding import MINUTES_KEPT, fold
 from workflows.rollups.lease import Hold
 from workflows.storage.now import database_now
@@ -40,7 +38,7 @@ class Keeper:
     """`turn` does one piece of work, so that whoever calls decides about time and threads."""
 
     hold: Hold
-    reading: Callable[[], AbstractContextManager[Session]]
+    reading: Reading
     sampler: Sampler
     clock: Callable[[], float] = time.monotonic
     _closed_to: int = field(default=0, init=False)
@@ -68,7 +66,7 @@ class Keeper:
 
     def _close(self, edge: int, now: int) -> None:
         """The minute that has just ended, the last ones again, and how queues stand now."""
-        self._count(edge - (AGAIN + 1) * MINUTE, edge, MINUTE)
+        roll(self.hold, self.reading, edge - (AGAIN + 1) * MINUTE, edge, width=MINUTE)
         with self.reading() as session:
             seen = [*self.sampler(session, now)]
         sample(self.hold, seen)
@@ -90,18 +88,13 @@ class Keeper:
         if gap is None:
             return False
         begun = self.clock()
-        self._count(*gap, width)
+        roll(self.hold, self.reading, *gap, width=width)
         took = self.clock() - begun
         if took > LONG_S:
             self._at_once = max(1, self._at_once // 2)
         elif took < SHORT_S:
             self._at_once = min(MOST_AT_ONCE, self._at_once * 2)
         return True
-
-    def _count(self, since: int, until: int, width: int) -> None:
-        with self.reading() as session:
-            counted = count(session, since, until, width=width)
-        close(self.hold, counted, width=width)
 
 
 def newest_gap(width: int, since: int, until: int, most: int) -> tuple[int, int] | None:
