@@ -41,6 +41,9 @@ QUERIES = (
     ),
     "top=1",
     *("version=-", "user=ada&status=ERROR", "schedule=nightly", "forked_from=!w-0002"),
+    *("name=alpha&name=beta&name=!b*", "id=w-00&id=w-01", "status=!SUCCESS", "internal=yes"),
+    *("by=completed", f"by=started&since={T0 + 4}&queue=fast", "by=completed&status=ERROR"),
+    *(f"by=completed&until={T0 + 25}&parent=w-0001"),
 )
 
 
@@ -53,7 +56,7 @@ def seed(session: Session, count: int, *, moments: int, seed: int = 1) -> list[s
                 "workflow_uuid": f"w-{number:04}",
                 "status": (status := random.choice(STATUSES)),
                 "created_at": T0 + random.randrange(moments),
-                "name": random.choice(("alpha", "beta", "alpine", None)),
+                "name": random.choice(("alpha", "beta", "alpine", "_dbos_x", None)),
                 "queue_name": random.choice(("fast", "slow"))
                 if status in ("ENQUEUED", "DELAYED")
                 else random.choice(("fast", None)),
@@ -65,6 +68,10 @@ def seed(session: Session, count: int, *, moments: int, seed: int = 1) -> list[s
                 "forked_from": random.choice(("w-0002", None)),
                 "schedule_name": random.choice(("nightly", None)),
                 "delay_until_epoch_ms": T0 + 99 if status == "DELAYED" else None,
+                "started_at_epoch_ms": random.choice((T0 + random.randrange(moments), None)),
+                "completed_at": None
+                if status in ("PENDING", "ENQUEUED", "DELAYED")
+                else T0 + 20 + random.randrange(moments),
             }
             for number in range(count)
         ),
@@ -110,11 +117,11 @@ def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
     with database.reading() as session:
         for query in QUERIES:
             criteria = parse(QueryDict(query), now=T0)
-            pages = all_pages(Lister(session, criteria, size=7))
+            pages = all_pages(Lister(session, criteria, size=7, budget_s=60))
             shown = ids(pages)
             assert len(shown) == len(set(shown)), query
             assert set(shown) == expected(session, criteria), query
-            times = [row.created_at for page in pages for row in page.rows]
+            times = [getattr(row, criteria.moment) for page in pages for row in page.rows]
             assert times == sorted(times, reverse=True), query
             assert all(len(page.rows) == 7 for page in pages[:-1]), query
 
@@ -137,7 +144,7 @@ def test_pages_are_complete_under_a_collation_that_mixes_cases_and_skips_dashes(
         with database.reading() as session:
             for query in ("", "id=w", "id=W", "id=-", "id=w-1", "id=é", "name=work"):
                 criteria = parse(QueryDict(query), now=T0)
-                shown = ids(all_pages(Lister(session, criteria, size=7)))
+                shown = ids(all_pages(Lister(session, criteria, size=7, budget_s=60)))
                 assert len(shown) == len(set(shown)), query
                 assert set(shown) == expected(session, criteria), query
                 assert shown, query
@@ -160,7 +167,7 @@ def test_newer_leads_back_over_the_same_pages(database: Database, ties: int, sma
         seed(session, 150, moments=12)
     with database.reading() as session:
         for query in QUERIES:
-            lister = Lister(session, parse(QueryDict(query), now=T0), size=7)
+            lister = Lister(session, parse(QueryDict(query), now=T0), size=7, budget_s=60)
             pages = all_pages(lister)
             for later, page in zip(pages[1:], pages, strict=False):
                 cursor = read_cursor(later.newer or "")
@@ -219,7 +226,7 @@ def test_a_viewer_sees_only_the_applications_of_their_scope(database: Database) 
     with database.reading() as session:
         for query in QUERIES:
             criteria = parse(QueryDict(query), now=T0)
-            pages = all_pages(Lister(session, criteria, viewer, size=7))
+            pages = all_pages(Lister(session, criteria, viewer, size=7, budget_s=60))
             assert all(row.application_name == "shop" for page in pages for row in page.rows)
 
 

@@ -11,7 +11,8 @@ import pytest
 from django.http import QueryDict
 
 from workflows.filters import parse
-from workflows.selectors.counts import counts, older_in_flight
+from workflows.selectors.children import children
+from workflows.selectors.counts import CAP, counts, in_flight_of, older_in_flight
 from workflows.selectors.facets import facets
 from workflows.selectors.lanes import TIES
 from workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
@@ -30,16 +31,19 @@ ROWS = 200_000
 SKEWED = """
 INSERT INTO {workflow_status}
     (workflow_uuid, status, name, queue_name, created_at, updated_at, priority,
-     application_name, parent_workflow_id, recovery_attempts)
+     application_name, parent_workflow_id, recovery_attempts, attributes, started_at_epoch_ms,
+     completed_at)
 SELECT md5(n::text), 'ENQUEUED', 'backlog', 'slow', 1600000000000 + n, 0, n % 2,
-    'shop', NULL, 0
+    'shop', NULL, 0, NULL, NULL, NULL
 FROM generate_series(1, 20000) AS n
 UNION ALL
 SELECT md5((-n)::text),
     CASE WHEN n % 20000 = 0 THEN 'ERROR' WHEN n % 25000 = 0 THEN 'PENDING' ELSE 'SUCCESS' END,
     CASE WHEN n = 7 THEN 'rare' ELSE 'common' END, NULL, 1650000000000 + n * 10, 0, 0,
     CASE WHEN n % 1000 = 0 THEN 'tiny' ELSE 'shop' END,
-    CASE WHEN n % 2 = 0 THEN 'mother' END, 1
+    CASE WHEN n % 2 = 0 THEN 'mother' END, 1,
+    CASE WHEN n % 4 = 0 THEN jsonb_build_object('customer', n) END, 1650000000000 + n * 10,
+    CASE WHEN n % 25000 <> 0 THEN 1660000000000 + n * 7 END
 FROM generate_series(1, {count}) AS n;
 ANALYZE {workflow_status};
 """
@@ -114,7 +118,8 @@ def cost(
         cursor = None
         for _ in range(pages):
             spy = Spy(session)
-            lister = Lister(spy.spied(), parse(QueryDict(query), now=T0), **options)
+            criteria = parse(QueryDict(query), now=T0, attributes=True)
+            lister = Lister(spy.spied(), criteria, **options)
             page = lister.after(cursor)
             costs.append(spy.examined)
             shown += len(page.rows)
@@ -136,6 +141,9 @@ def cost(
         ("id=abc", 20, 2),
         ("schedule=none", 0, 2),
         ("status=DELAYED", 0, 2),
+        ("by=completed", 100, 3),
+        ("by=started&since=1650000000500", 100, 3),
+        ("id=abc&id=def", 20, 3),
     ],
 )
 def test_what_an_index_serves_costs_no_more_than_twenty_rows_a_row(
@@ -158,7 +166,15 @@ def test_an_old_backlog_is_reached_through_its_queues(skewed: Database) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["name=absent", "name=rare", "app=tiny", "parent=mother", "parent=mother&name=absent", "top=1"],
+    [
+        *("name=absent", "name=rare", "app=tiny", "parent=mother", "parent=mother&name=absent"),
+        *("top=1", "queue=slow", "name=!common", "attr.customer=8", "attr.customer=!8&user=x"),
+        *(
+            "by=completed&name=absent",
+            "by=completed&parent=mother&queue=x",
+            "by=started&queue=slow",
+        ),
+    ],
 )
 def test_no_statement_of_a_walk_examines_more_than_its_chunk(skewed: Database, query: str) -> None:
     costs, _ = cost(skewed, query, pages=5)
@@ -184,6 +200,21 @@ def test_what_a_span_hides_is_counted_from_the_oldest(skewed: Database) -> None:
         spy = Spy(session)
         assert str(older_in_flight(spy.spied(), T0)) == "506+"
     assert sum(spy.examined) <= INDEXED
+
+
+def test_what_of_a_queue_is_in_flight_is_counted_up_to_a_cap(skewed: Database) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        assert str(in_flight_of(spy.spied(), "slow")) == "10,000+"
+    assert sum(spy.examined) <= CAP + 1
+
+
+def test_the_children_of_a_page_are_counted_up_to_a_cap(skewed: Database) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        found = children(spy.spied(), ["mother", "nobody"])
+    assert {id: str(count) for id, count in found.items()} == {"mother": "100+"}
+    assert sum(spy.examined) <= 101
 
 
 def test_what_all_viewers_share_is_a_statement_each(skewed: Database) -> None:

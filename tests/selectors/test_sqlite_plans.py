@@ -11,7 +11,8 @@ from django.http import QueryDict
 from tests.support.rows import insert
 from workflows.filters import FAILED, parse
 from workflows.selectors import routes
-from workflows.selectors.counts import counts
+from workflows.selectors.children import children
+from workflows.selectors.counts import counts, in_flight_of
 from workflows.selectors.facets import facets
 from workflows.selectors.listing import Lister
 from workflows.storage.database import Database, open_database
@@ -67,6 +68,8 @@ def plans(session: Session) -> tuple[Session, list[str]]:
         ("forked_from=x", "idx_workflow_status_forked_from"),
         ("schedule=x", "idx_workflow_status_schedule_name"),
         ("id=w", "sqlite_autoindex_workflow_status_1"),
+        ("by=completed&name=work", "idx_workflow_status_completed_at"),
+        (f"by=started&since={T0}", "idx_workflow_status_started_at"),
     ],
 )
 @pytest.mark.parametrize("small", [500, 3], ids=["sets", "lanes"])
@@ -86,6 +89,8 @@ def test_what_is_counted_and_suggested_is_read_from_indexes(filled: Database) ->
         spied, notes = plans(session)
         counts(spied)
         facets(spied)
+        in_flight_of(spied, "q")
+        children(spied, ["mother"])
     assert not [note for note in notes if note == "SCAN workflow_status"]
     for index in ("pending", "delayed", "failed", "in_flight_v2"):
         assert any(f"idx_workflow_status_{index}" in note for note in notes), notes

@@ -196,6 +196,105 @@ def test_a_walk_out_of_time_says_how_far_it_came_and_can_be_continued(
     assert [row.workflow_uuid for row in found.context["page"].rows] == ["w-001"]
 
 
+def test_a_walk_for_a_queue_says_what_of_it_is_in_flight(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.views.list.Lister", partial(Lister, budget_s=-1))
+    add(workflow_uuid="old", status="ENQUEUED", queue_name="mail", created_at=T0)
+    for number in range(300):
+        add(workflow_uuid=f"w-{number:03}", created_at=T0 + number + 1)
+    said = " ".join(body(viewer, LIST + "?queue=mail&user=-").split())
+    assert "Nothing found yet" in said
+    assert "1 of this queue run or wait" in said
+    assert 'href="?queue=mail&amp;user=-&amp;status=in_flight"' in said
+    assert "old" in table(body(viewer, LIST + "?queue=mail&user=-&status=in_flight"))
+
+
+def test_a_list_by_when_things_ended_shows_that_and_is_ordered_by_it(viewer: Client) -> None:
+    add(workflow_uuid="quick", created_at=T0 + 5, completed_at=T0 + 6_000)
+    add(workflow_uuid="slow", created_at=T0, completed_at=T0 + 9_000)
+    add(workflow_uuid="running", status="PENDING", created_at=T0 + 7)
+    page = body(viewer, f"{LIST}?by=completed&since={T0 + 5_000}")
+    assert page.index("slow</code>") < page.index("quick</code>")
+    assert "running</code>" not in page
+    assert 'data-cell="completed">Completed' in page
+    assert 'data-cell="created"' not in page
+
+
+def test_a_tree_counts_children_and_leads_to_them(viewer: Client) -> None:
+    add(workflow_uuid="mother/1")
+    add(workflow_uuid="child", parent_workflow_id="mother/1")
+    rows = table(body(viewer, LIST + "?top=yes"))
+    assert "child</code>" not in rows
+    assert 'href="?parent=mother%2F1"' in rows
+    assert "child" in table(body(viewer, LIST + "?parent=mother%2F1"))
+
+
+def test_a_box_that_is_not_understood_keeps_its_text_and_says_why(viewer: Client) -> None:
+    add(workflow_uuid="one", name="alpha")
+    add(workflow_uuid="two", name="beta")
+    page = body(viewer, LIST + "?q=" + quote("nam:x status:boiling name:alpha"))
+    assert "Did you mean name?" in page
+    assert "There is no status &#x27;boiling&#x27;" in page
+    assert 'value="nam:x status:boiling name:alpha"' in page
+    assert "two" not in table(page)
+
+
+def test_the_box_and_a_cell_lead_to_the_same_address(viewer: Client) -> None:
+    add(workflow_uuid="one", name="say hi", queue_name="!mail*")
+    page = body(viewer, LIST)
+    assert 'value="queue:=!mail*"' in page
+    found = viewer.get(LIST, {"q": "status:SUCCESS", "and": "queue:=!mail*"})
+    assert found["Location"] == LIST + "?status=SUCCESS&queue=%3D%21mail%2A"
+    assert "one" in table(body(viewer, found["Location"]))
+    assert viewer.get(LIST, {"q": 'name:"say hi"'})["Location"] == LIST + "?name=say+hi"
+
+
+def test_attributes_are_asked_about_only_by_those_who_may_see_payloads(
+    viewer: Client, make_user: Callable[..., Any]
+) -> None:
+    add(workflow_uuid="one")
+    page = body(viewer, LIST + "?attr.customer=42")
+    assert "needs the right to see payloads" in page
+    assert "attr.customer" not in table(page)
+    other = Client()
+    other.force_login(make_user("bob", "workflows.view_workflow", "workflows.view_payload"))
+    said = body(other, LIST + "?attr.customer=42")
+    assert "No workflow matches" in said
+    assert 'value="attr.customer:42"' in said
+
+
+def test_columns_are_kept_and_an_address_can_ask_for_others(viewer: Client) -> None:
+    add(workflow_uuid="one", executor_id="pod-7", authenticated_user="bob")
+    kept = viewer.post(
+        "/workflows/columns/", {"query": "name=work&columns=x", "column": ["user", "bogus"]}
+    )
+    assert kept["Location"] == LIST + "?name=work"
+    page = body(viewer, LIST)
+    assert 'data-cell="user"' in page
+    assert 'data-cell="name"' in page
+    assert 'data-cell="status"' not in table(page)
+    asked = body(viewer, LIST + "?columns=executor.created")
+    assert "pod-7" in asked
+    assert 'data-cell="user"' not in asked
+    assert "?columns=executor.created&amp;status=ERROR" in asked
+
+
+def test_suggestions_go_on_from_what_is_typed(viewer: Client) -> None:
+    for number, name in enumerate(("checkout", "check stock", "mail")):
+        add(workflow_uuid=str(number), name=name, queue_name="q!")
+
+    def words(text: str) -> list[str]:
+        found = viewer.get("/workflows/suggest/", {"text": text}).json()["options"]
+        return [option["text"] for option in found]
+
+    assert words("status:ERROR na") == ["status:ERROR name:"]
+    assert words("-name:che") == ['-name:"check stock" ', "-name:checkout "]
+    assert words("queue:") == ["queue:q! "]
+    assert words("status:canc") == ["status:CANCELLED "]
+    assert words("nonsense:x") == []
+
+
 def test_an_exact_id_goes_to_its_page(viewer: Client) -> None:
     add(workflow_uuid="shop/order 1")
     detail = reverse("workflows:detail", args=["shop/order 1"])

@@ -84,6 +84,27 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
     )
 
 
+def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -> Count:
+    """How many of a queue run or wait, up to CAP, along the index of those in flight.
+
+    No index leads to the finished ones of a queue: a list of it walks, and this tells where its
+    work is meanwhile. Delayed ones are not on the queue yet.
+    """
+    scope = viewer.condition()
+    found = session.one(
+        statement(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} WHERE queue_name = :queue"
+            f" AND status IN ('ENQUEUED', 'PENDING'){f' AND {scope.sql}' if scope else ''}"
+            " LIMIT :most) AS counted"
+        ),
+        **(scope.params if scope else {}),
+        queue=queue,
+        most=CAP + 1,
+    )
+    assert found is not None
+    return Count(min(found[0], CAP), at_least=found[0] > CAP)
+
+
 def total(parts: list[Count]) -> Count:
     return Count(sum(part.number for part in parts), any(part.at_least for part in parts))
 

@@ -87,11 +87,11 @@ def _kin(session: Session, criteria: Criteria) -> list[str] | None:
     """The ids that an index of few rows gives; None if there is none, or it gives too many."""
     prefixes = criteria.values("id")
     if prefixes:
-        sets = [_ids_with_prefix(session, id_prefix(each)) for each in prefixes]
+        most = SMALL // len(prefixes)
+        sets = [_ids_with_prefix(session, id_prefix(each), most) for each in prefixes]
         if any(each is None for each in sets):
             return None
-        together = list(dict.fromkeys(id for ids in sets for id in ids or ()))
-        return together if len(together) <= SMALL else None
+        return list(dict.fromkeys(id for ids in sets for id in ids or ()))
     for key, column in KINSHIP.items():
         value = criteria.plain(key)
         if value is not None:
@@ -112,7 +112,7 @@ def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     return None if len(found) > SMALL else [row[0] for row in found]
 
 
-def _ids_with_prefix(session: Session, prefix: str) -> list[str] | None:
+def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | None:
     # A walk along the key from the prefix on, because LIKE needs an index of another collation.
     keys = [
         row[0]
@@ -122,10 +122,10 @@ def _ids_with_prefix(session: Session, prefix: str) -> list[str] | None:
                 "ORDER BY workflow_uuid LIMIT :most"
             ),
             prefix=prefix,
-            most=SMALL + 1,
+            most=most + 1,
         )
     ]
-    if len(keys) > SMALL and _letters(keys[-1]).startswith(_letters(prefix)):
+    if len(keys) > most and _letters(keys[-1]).startswith(_letters(prefix)):
         return None
     return [key for key in keys if key.startswith(prefix)]
 

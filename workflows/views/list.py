@@ -25,7 +25,7 @@ from workflows.rendering.columns import COOKIE, Column, columns
 from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
 from workflows.selectors.children import children
-from workflows.selectors.counts import Count, counts, older_in_flight
+from workflows.selectors.counts import Count, counts, in_flight_of, older_in_flight
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import Viewer, viewer_for
@@ -101,6 +101,9 @@ def _shown(
     topic = None
     if not criteria.attributes:
         topic = live_topic(request, "list", filter=live_filter, since=now)
+    queue, waiting = criteria.plain("queue"), None
+    if queue and page.searched_to is not None and not criteria.statuses:
+        waiting = in_flight_of(session, queue, viewer=viewer)
     below = {}
     if criteria.top_level and page.rows:
         below = children(session, [row.workflow_uuid for row in page.rows], viewer=viewer)
@@ -120,6 +123,8 @@ def _shown(
         ],
         "live_counts": live_topic(request, "counts", since=now),
         "live_list": topic,
+        "waiting": waiting,
+        "waiting_query": criteria.query(status="in_flight"),
         "older": criteria.query(after=page.older) if page.older else "",
         "newer": criteria.query(before=page.newer) if page.newer else "",
     }
