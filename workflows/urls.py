@@ -25,6 +25,7 @@ urlpatterns = [
     path("steps/<id:workflow_id>", detail.step_table, name="steps"),
     path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),
     path("value/<id:workflow_id>", detail.value_detail, name="value"),
+    path("family/<id:workflow_id>", detail.family_page, name="family"),
     path("stream/<id:workflow_id>", detail.stream_detail, name="stream"),
     path("executors/", executors.fleet_page, name="executors"),
     path("executors/<slug:verb>/<id:target>", executors.act, name="steer"),

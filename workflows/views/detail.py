@@ -16,16 +16,24 @@ from django.views.decorators.vary import vary_on_headers
 from workflows.audit import actor_of, record
 from workflows.forms import FORMS, SendForm
 from workflows.live.details import section_digest
+from workflows.rendering.family import draw
 from workflows.rendering.readable import is_for_everyone
 from workflows.rendering.sections import render_section, stream_window
 from workflows.rendering.values import Place, Value, brief, whole
 from workflows.selectors import attempts, lineage, steps, streams, values
+from workflows.selectors.family import family_tree
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import viewer_for
 from workflows.selectors.step_search import search
 from workflows.storage.sql import Session
 from workflows.topics import live_topic
-from workflows.views.one import may_see_payloads, number, of_workflow, wants_fragment
+from workflows.views.one import (
+    about_workflow,
+    may_see_payloads,
+    number,
+    of_workflow,
+    wants_fragment,
+)
 
 LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
 LONGEST_NAME = 200
@@ -127,6 +135,20 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
     context = {"section": "workflows", "row": found, "value": whole(place, stored)}
     name = "_value.html" if wants_fragment(request) else "value.html"
     return render(request, f"workflows/{name}", context)
+
+
+@require_safe
+@about_workflow
+def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
+    """Who started it, what it started, and what was forked from whom, as a drawing."""
+    tree = family_tree(session, found, viewer=viewer_for(request.user))
+    context = {
+        "section": "workflows",
+        "row": found,
+        "tree": tree,
+        "drawing": draw(tree, found.pk),
+    }
+    return render(request, "workflows/family.html", context)
 
 
 @require_safe
