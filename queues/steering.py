@@ -3,9 +3,8 @@ checks, acts and audits."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.urls import reverse
 
 from queues import actions
@@ -13,33 +12,17 @@ from queues.converters import detail_url
 from queues.forms import QueueForm
 from queues.models import Queue
 from workflows.audit import Actor
-from workflows.forms import LONGEST, Done
+from workflows.confirming import ConfirmForm, Done
 
 
-class QueueAction(forms.Form):
-    """One action on one queue, with the reason that its audit row keeps."""
+class QueueAction(ConfirmForm):
+    """One action on one queue."""
 
-    verb: ClassVar[str]
-    permission: ClassVar[str] = "queues.change_queue"
-    title: ClassVar[str]
-    consequence: ClassVar[str]
-    button: ClassVar[str]
-    is_danger: ClassVar[bool] = False
-
-    reason = forms.CharField(
-        required=False,
-        max_length=LONGEST,
-        help_text="Kept in the audit log.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    permission = "queues.change_queue"
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.name = name
-
-    def perform(self, actor: Actor) -> Done:
-        """Act. Raises ActionRefusedError."""
-        raise NotImplementedError
 
 
 class PauseForm(QueueAction):

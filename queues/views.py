@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from queues.rendering import show
 from queues.selectors import overview
 from queues.selectors.line import line
 from queues.steering import FORMS, LimitsForm, QueueAction
-from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.confirming import carry_out, confirm_page
 from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
 from workflows.topics import VIEW as VIEW_WORKFLOW
 from workflows.views.reads import bounded_reading
 
 VIEW = "queues.view_queue"
-NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 LONGEST = 1_000
 
 
@@ -85,40 +84,17 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         found = overview.one(session, name, viewer, now=database_now(session))
     if found is None or found.settings is None:
         return _missing(request, name)
+    ask = partial(_ask, request, found)
     if request.method != "POST":
-        form = FORMS[verb](name)
-        permitted = request.user.has_perm(form.permission)
-        return _confirm(request, found, form, status=200 if permitted else NOT_PERMITTED)
-    form = FORMS[verb](name, request.POST)
-    if not form.is_valid():
-        return _confirm(request, found, form, status=INVALID)
-    try:
-        # Without the permission too: the refusal is decided and audited in one place.
-        done = form.perform(actor_of(request))
-    except NotPermittedError as refusal:
-        return _confirm(request, found, form, status=NOT_PERMITTED, refusal=refusal)
-    except ActionRefusedError as refusal:
-        return _confirm(request, found, form, status=CONFLICT, refusal=refusal)
-    messages.success(request, done.message)
-    return redirect(done.url)
+        return ask(FORMS[verb](name))
+    return carry_out(request, FORMS[verb](name, request.POST), ask)
 
 
-def _confirm(
-    request: HttpRequest,
-    found: overview.QueueFacts,
-    form: QueueAction | LimitsForm,
-    *,
-    status: int,
-    refusal: ActionRefusedError | None = None,
+def _ask(
+    request: HttpRequest, found: overview.QueueFacts, form: QueueAction | LimitsForm, **how: Any
 ) -> HttpResponse:
-    context = {
-        "section": "queues",
-        "shown": show(found),
-        "form": form,
-        "refusal": refusal,
-        "permitted": request.user.has_perm(form.permission),
-    }
-    return render(request, "queues/confirm.html", context, status=status)
+    context = {"section": "queues", "shown": show(found)}
+    return confirm_page(request, "queues/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:

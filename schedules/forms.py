@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.urls import reverse
@@ -16,35 +16,19 @@ from schedules.engine.cron import aware, zone
 from schedules.engine.records import Schedule
 from schedules.rendering import cut
 from workflows.audit import Actor
+from workflows.confirming import ConfirmForm, Done
 from workflows.engine.errors import DBOSException
-from workflows.forms import LONGEST, Done
 
 
-class ScheduleForm(forms.Form):
-    """One action on one schedule, with the reason that its audit row keeps."""
+class ScheduleForm(ConfirmForm):
+    """One action on one schedule."""
 
-    verb: ClassVar[str]
-    permission: ClassVar[str] = actions.PERMISSION
-    title: ClassVar[str]
-    consequence: ClassVar[str]
-    button: ClassVar[str]
-    is_danger: ClassVar[bool] = False
-
-    reason = forms.CharField(
-        required=False,
-        max_length=LONGEST,
-        help_text="Kept in the audit log.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    permission = actions.PERMISSION
 
     def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.schedule = schedule
         self.name = schedule.schedule_name
-
-    def perform(self, actor: Actor) -> Done:
-        """Act. Raises ActionRefusedError."""
-        raise NotImplementedError
 
     def _here(self, message: str) -> Done:
         return Done(message, detail_url(self.name))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from schedules import selectors
@@ -17,14 +17,14 @@ from schedules.actions import PERMISSION, backfill_ticks
 from schedules.engine.records import ACTIVE, PAUSED, Schedule
 from schedules.forms import FORMS, BackfillForm, ScheduleForm
 from schedules.rendering import moment, show, strip
-from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.audit import ActionRefusedError, actor_of
+from workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
 from workflows.selectors.scope import viewer_for
 from workflows.sight import note_sight
 from workflows.topics import VIEW_PAYLOAD
 from workflows.views.reads import bounded_reading
 
 VIEW = "schedules.view_schedule"
-NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
 LONGEST = 1_000
 
@@ -111,24 +111,12 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         return _missing(request, name)
     if request.method != "POST":
         return _ask(request, found, verb)
-    form = FORMS[verb](found, request.POST)
-    if not form.is_valid():
-        return _confirm(request, form, status=INVALID)
-    try:
-        # Without the permission too: the refusal is decided and audited in one place.
-        done = form.perform(actor_of(request))
-    except NotPermittedError as refusal:
-        return _confirm(request, form, status=NOT_PERMITTED, refusal=refusal)
-    except ActionRefusedError as refusal:
-        return _confirm(request, form, status=CONFLICT, refusal=refusal)
-    messages.success(request, done.message)
-    return redirect(done.url)
+    return carry_out(request, FORMS[verb](found, request.POST), partial(_confirm, request))
 
 
 def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
-    if not request.user.has_perm(PERMISSION):
-        return _confirm(request, FORMS[verb](found), status=NOT_PERMITTED)
-    if verb == BackfillForm.verb and "start" in request.GET:
+    is_spanned = verb == BackfillForm.verb and "start" in request.GET
+    if is_spanned and request.user.has_perm(PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
     return _confirm(request, FORMS[verb](found))
 
@@ -159,21 +147,17 @@ def _confirm(
     request: HttpRequest,
     form: ScheduleForm,
     *,
-    status: int = 200,
-    refusal: ActionRefusedError | None = None,
     preview: dict[str, Any] | None = None,
+    **how: Any,
 ) -> HttpResponse:
     context = {
         "section": "schedules",
         "shown": show(form.schedule, datetime.now(UTC)),
-        "form": form,
-        "refusal": refusal,
-        "permitted": request.user.has_perm(form.permission),
         "preview": preview,
         # A span is chosen by GET and looked at before it may be posted.
         "asks_first": isinstance(form, BackfillForm) and preview is None,
     }
-    return render(request, "schedules/confirm.html", context, status=status)
+    return confirm_page(request, "schedules/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:

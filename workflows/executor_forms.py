@@ -3,40 +3,22 @@ workflows.executor_actions, which checks, acts and audits."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.urls import reverse
 
 from workflows import executor_actions
 from workflows.audit import Actor
-from workflows.forms import LONGEST, Done
+from workflows.confirming import LONGEST, ConfirmForm, Done
 
 
-class SteerForm(forms.Form):
-    """One action on one executor or version, with the reason that its audit row keeps."""
-
-    verb: ClassVar[str]
-    permission: ClassVar[str]
-    title: ClassVar[str]
-    consequence: ClassVar[str]
-    button: ClassVar[str]
-    is_danger: ClassVar[bool] = False
-
-    reason = forms.CharField(
-        required=False,
-        max_length=LONGEST,
-        help_text="Kept in the audit log.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+class SteerForm(ConfirmForm):
+    """One action on one executor or version."""
 
     def __init__(self, target: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.target = target
-
-    def perform(self, actor: Actor) -> Done:
-        """Act. Raises ActionRefusedError."""
-        raise NotImplementedError
 
 
 class AdoptForm(SteerForm):

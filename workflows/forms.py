@@ -4,44 +4,22 @@ calling workflows.actions, which checks, acts and audits."""
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.urls import reverse
 
 from workflows import actions
 from workflows.actions import Actor
+from workflows.confirming import LONGEST, ConfirmForm, Done
 from workflows.selectors.rows import WorkflowRow
 
-LONGEST = 2_000
 LARGEST_MESSAGE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What to tell the person, and where to go on."""
+class ActionForm(ConfirmForm):
+    """One action on one workflow."""
 
-    message: str
-    url: str
-
-
-class ActionForm(forms.Form):
-    """One action on one workflow, with the reason that its audit row keeps."""
-
-    verb: ClassVar[str]
-    permission: ClassVar[str]
-    title: ClassVar[str]
-    consequence: ClassVar[str]
-    button: ClassVar[str]
-    is_danger: ClassVar[bool] = False
-
-    reason = forms.CharField(
-        required=False,
-        max_length=LONGEST,
-        help_text="Kept in the audit log.",
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
     field_order = []
 
     def __init__(
@@ -53,10 +31,6 @@ class ActionForm(forms.Form):
         if isinstance(field, forms.ChoiceField):
             now = ("", "none: as soon as possible, past every limit")
             field.choices = [now, *((name, name) for name in queues)]
-
-    def perform(self, actor: Actor) -> Done:
-        """Act. Raises ActionRefusedError."""
-        raise NotImplementedError
 
     def _here(self, message: str) -> Done:
         return Done(message, reverse("workflows:detail", args=[self.row.pk]))

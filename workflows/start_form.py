@@ -13,7 +13,7 @@ from workflows.argument_fields import (
     OMITTED,
     argument_fields,
 )
-from workflows.forms import LONGEST
+from workflows.confirming import LONGEST
 from workflows.selectors.startable import Startable
 from workflows.starting import StartOrder
 

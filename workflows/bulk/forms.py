@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from workflows.bulk.verbs import OWN_QUEUE, VERBS
-from workflows.forms import LONGEST
+from workflows.confirming import LONGEST
 from workflows.models import BulkJob
 
 FIELDS = {

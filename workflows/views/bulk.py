@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from workflows.actions import ActionRefusedError, NotPermittedError, actor_of
+from workflows.actions import ActionRefusedError, actor_of
 from workflows.bulk import jobs
 from workflows.bulk.forms import StartForm
 from workflows.bulk.verbs import VERBS
+from workflows.confirming import INVALID, status_of
 from workflows.connection import reading
 from workflows.filters import parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
@@ -25,7 +26,6 @@ from workflows.system_tables import now_ms
 from workflows.topics import VIEW, VIEW_PAYLOAD
 from workflows.views.one import number
 
-NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 CHECKED = "checked"
 NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
 
@@ -61,10 +61,8 @@ def new(request: HttpRequest) -> HttpResponse:
         return _ask(request, verb, query, refusal=refusal, status=INVALID)
     try:
         job = jobs.freeze(actor_of(request), verb, query=query, ids=ids, again="again" in given)
-    except NotPermittedError as refusal:
-        return _ask(request, verb, query, refusal=refusal, status=NOT_PERMITTED)
     except ActionRefusedError as refusal:
-        return _ask(request, verb, query, refusal=refusal, status=INVALID)
+        return _ask(request, verb, query, refusal=refusal, status=status_of(refusal))
     return redirect("workflows:bulk", job.pk)
 
 
@@ -84,10 +82,8 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
         return _show(request, job, form, status=INVALID)
     try:
         message = _steer(request, job, do, form)
-    except NotPermittedError as refusal:
-        return _show(request, job, form, refusal=refusal, status=NOT_PERMITTED)
     except ActionRefusedError as refusal:
-        return _show(request, job, form, refusal=refusal, status=CONFLICT)
+        return _show(request, job, form, refusal=refusal, status=status_of(refusal))
     messages.success(request, message)
     if do == "discard":
         return redirect("workflows:bulk_list")

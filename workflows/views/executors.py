@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.confirming import carry_out, confirm_page
 from workflows.executor_forms import FORMS, SteerForm
 from workflows.rendering.processes import show
 from workflows.selectors.fleet import fleet
@@ -19,8 +19,6 @@ from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
 from workflows.topics import VIEW
 from workflows.views.reads import bounded_reading
-
-NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 
 
 @require_safe
@@ -51,35 +49,11 @@ def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
+    ask = partial(_ask, request)
     if request.method != "POST":
-        form = FORMS[verb](target, initial={"application": request.GET.get("app", "")})
-        permitted = request.user.has_perm(form.permission)
-        return _confirm(request, form, status=200 if permitted else NOT_PERMITTED)
-    form = FORMS[verb](target, request.POST)
-    if not form.is_valid():
-        return _confirm(request, form, status=INVALID)
-    try:
-        # Without the permission too: the refusal is decided and audited in one place.
-        done = form.perform(actor_of(request))
-    except NotPermittedError as refusal:
-        return _confirm(request, form, status=NOT_PERMITTED, refusal=refusal)
-    except ActionRefusedError as refusal:
-        return _confirm(request, form, status=CONFLICT, refusal=refusal)
-    messages.success(request, done.message)
-    return redirect(done.url)
+        return ask(FORMS[verb](target, initial={"application": request.GET.get("app", "")}))
+    return carry_out(request, FORMS[verb](target, request.POST), ask)
 
 
-def _confirm(
-    request: HttpRequest,
-    form: SteerForm,
-    *,
-    status: int,
-    refusal: ActionRefusedError | None = None,
-) -> HttpResponse:
-    context = {
-        "section": "executors",
-        "form": form,
-        "refusal": refusal,
-        "permitted": request.user.has_perm(form.permission),
-    }
-    return render(request, "executors/confirm.html", context, status=status)
+def _ask(request: HttpRequest, form: SteerForm, **how: Any) -> HttpResponse:
+    return confirm_page(request, "executors/confirm.html", form, {"section": "executors"}, **how)

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows.audit import ActionRefusedError, NotPermittedError, actor_of
+from workflows.audit import ActionRefusedError, actor_of
+from workflows.confirming import INVALID, status_of
 from workflows.payloads.encode import NotPlainError
 from workflows.rendering.start_code import as_command, as_python
 from workflows.selectors import startable
@@ -24,8 +25,6 @@ from workflows.storage.sql import Session
 from workflows.topics import VIEW
 from workflows.views.one import may_see_payloads
 from workflows.views.reads import bounded_reading
-
-NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 
 
 @require_safe
@@ -64,10 +63,8 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         return _show(request, form, context | {"code": code})
     try:
         workflow_id = start(actor_of(request), form.order(), reason=form.cleaned_data["reason"])
-    except NotPermittedError as refusal:
-        return _show(request, form, context | {"refusal": refusal}, status=NOT_PERMITTED)
     except ActionRefusedError as refusal:
-        return _show(request, form, context | {"refusal": refusal}, status=CONFLICT)
+        return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
     return redirect("workflows:detail", workflow_id)
 
