@@ -15,12 +15,12 @@ from dboshub.telemetry.opening import opened as telemetry
 from dboshub.wiring import (
     PostgresLine,
     database_clock,
+    executor_surroundings,
     new_engine,
     open_system_database,
     proven_dead,
     settings_of,
     storage_of,
-    surroundings_of,
 )
 from queues.engine.directory import directory
 from queues.engine.dispatcher import Dispatcher, DispatcherConfig
@@ -78,7 +78,7 @@ class Runtime:
             config,
             registry,
             around(storage_of(self.database)),
-            replace(surroundings_of(self.database), tracer=self.telemetry.tracer),
+            replace(executor_surroundings(config, self.database), tracer=self.telemetry.tracer),
         )
         store = around(self._queue_store())
         self.dispatcher = Dispatcher(

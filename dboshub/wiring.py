@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from workflows.datasources.application import Elsewhere, OnSystemDatabase
 from workflows.engine.clock import DatabaseClock
 from workflows.engine.engine import Engine, ExecutorSettings
 from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
@@ -15,7 +17,7 @@ from workflows.engine.ports import Storage, Surroundings
 from workflows.engine.registry import Registry
 from workflows.engine.serialization import Codec
 from workflows.storage import notify
-from workflows.storage.database import Database, open_database
+from workflows.storage.database import Database, is_same, open_database
 from workflows.storage.journal.lane import PostgresLane, SqliteLane
 from workflows.storage.postgres import PostgresDatabase
 from workflows.storage.schema.migrate import migrate
@@ -59,9 +61,9 @@ def open_system_database(config: dict[str, Any]) -> Database:
         schema=config["dbos_system_schema"],
         pool_size=config["sys_db_pool_size"],
         behind_pooler=config["behind_pooler"],
+        idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
     )
     try:
-        idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
         database.reach(create=config["run_migrations"])
         migrate(database, adopt=config["run_migrations"])
     except BaseException:
@@ -136,8 +138,21 @@ def surroundings_of(database: Database) -> Surroundings:
     return Surroundings(
         tidy=tidy,
         ambient=ambient_on(alias),
-        transactor=DjangoTransactor(alias),
+        application=DjangoTransactor(alias),
     )
+
+
+def executor_surroundings(config: dict[str, Any], database: Database) -> Surroundings:
+    """The same for a process that executes, with a database for ``@DBOS.transaction``."""
+    around, url = surroundings_of(database), config["application_database_url"]
+    if url is None and around.application is not None:
+        return around
+    if url is not None and not is_same(url, database):
+        return replace(around, application=Elsewhere(url))
+    place = OnSystemDatabase(
+        config["system_database_url"], database.dialect, behind_pooler=config["behind_pooler"]
+    )
+    return replace(around, application=place, ambient=lambda: place.ambient() or around.ambient())
 
 
 def database_clock(engine: Engine) -> DatabaseClock:

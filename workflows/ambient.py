@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
-from psycopg.conninfo import conninfo_to_dict
 
 from workflows.connection import session_on, system_alias
+from workflows.datasources.current import offering, under_way
+from workflows.datasources.library import library
+from workflows.engine import joining
+from workflows.engine.execution import Execution
 from workflows.engine.ports import Joined
+from workflows.engine.programs import Program
 from workflows.engine.writes import Answer, StepWrite, Verdict, Write
 from workflows.storage.database import Database
 from workflows.storage.failures import is_passing
 from workflows.storage.journal.single import apply_single
-from workflows.storage.postgres import PostgresDatabase
+from workflows.storage.postgres import PostgresDatabase, place_of
 from workflows.storage.sqlite import SqliteDatabase
 
 logger = logging.getLogger("dboshub")
@@ -37,22 +42,73 @@ class DjangoTransaction:
 
 
 class DjangoTransactor:
-    """Runs ``@DBOS.transaction`` bodies on Django's connection."""
+    """Transactions on Django's connection, which ``DBOS.sql_session`` joins if it is asked for."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
 
-    def run(self, body: Callable[[], tuple[StepWrite, Any]], *, now: int) -> tuple[Answer, Any]:
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        return joining.transaction(execution, self, options, function, args, kwargs)
+
+    def run(
+        self,
+        body: Callable[[], tuple[StepWrite, Any]],
+        *,
+        now: int,
+        isolation_level: str | None,
+    ) -> tuple[Answer, Any]:
         # Durable: within somebody's atomic() the commit below would be none.
         with transaction.atomic(using=self._alias, durable=True):
-            write, value = body()
+            self._be(isolation_level)
+            write, value = self._lending(body)
             answer = apply_single(session_on(self._alias), write, now=now)
             if answer.verdict is not Verdict.DONE:
                 transaction.set_rollback(True, using=self._alias)
         return answer, value
 
+    def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if connections[self._alias].in_atomic_block:
+            return self._lending(call)
+        with transaction.atomic(using=self._alias):
+            self._be(isolation_level)
+            return self._lending(call)
+
     def is_passing(self, error: Exception) -> bool:
         return is_passing(error) or (error.__cause__ is not None and is_passing(error.__cause__))
+
+    def close(self) -> None:
+        """Django closes its connections."""
+
+    def _lending(self, call: Callable[[], Any]) -> Any:
+        if under_way() is not None:
+            return call()
+        with offering(partial(_lent, self._alias)) as offered:
+            try:
+                value = call()
+                offered.flush()
+            finally:
+                offered.close()
+        return value
+
+    def _be(self, isolation_level: str | None) -> None:
+        connection = connections[self._alias]
+        if isolation_level is not None and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation_level}")
+
+
+def _lent(alias: str) -> Any:
+    library()
+    from workflows.datasources.borrowed import session_on
+
+    return session_on(alias)
 
 
 def tidy() -> None:
@@ -88,7 +144,5 @@ def _is_same(alias: str, database: Database) -> bool:
         return is_sqlite and os.path.abspath(str(given["NAME"])) == str(database.path)
     if not isinstance(database, PostgresDatabase) or connections[alias].vendor != "postgresql":
         return False
-    wanted = conninfo_to_dict(database.url)
     mine = (given["NAME"], given["HOST"] or None, str(given["PORT"] or "") or None)
-    theirs = (wanted.get("dbname"), wanted.get("host"), str(wanted.get("port") or "") or None)
-    return mine == theirs
+    return mine == place_of(database.url)

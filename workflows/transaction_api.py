@@ -1,4 +1,4 @@
-"""The part of the public class ``DBOS`` for steps that are transactions on Django's connection."""
+"""The part of the public class ``DBOS`` for steps that are transactions of the application."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from workflows.datasources.current import sql_session
+from workflows.datasources.library import LEVELS, IsolationLevel
 from workflows.engine.context import FRAME
-from workflows.engine.current import engine
+from workflows.engine.current import engine, is_launched
 from workflows.engine.errors import DBOSException
-from workflows.engine.joining import transaction
+from workflows.engine.ports import Application
 from workflows.engine.programs import run
+from workflows.functions_api import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,13 +22,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 class TransactionsAPI:
     """Exactly once: the effects on the database and the checkpoint commit together."""
 
-    @staticmethod
-    def transaction(*, name: str | None = None) -> Callable[[F], F]:
-        """Run a function in ``transaction.atomic()`` on the system database, as a step.
+    sql_session = Current(sql_session)
 
-        Whatever it does there through Django commits together with its checkpoint, or not at
-        all. Outside a workflow it is only a transaction. Raises DBOSException for a coroutine
-        function, and when called in a process whose Django project has another database.
+    @staticmethod
+    def transaction(
+        isolation_level: IsolationLevel | None = None, *, name: str | None = None
+    ) -> Callable[[F], F]:
+        """Run a function as one transaction on the application database, as a step.
+
+        That is ``application_database_url``; else, in a Django project on the system database,
+        Django's connection; else the system database. What it does through Django's ORM there,
+        or through ``DBOS.sql_session``, commits together with its checkpoint or not at all.
+        Outside a workflow it is only a transaction. `isolation_level` is by default that of
+        Django's connection, and SERIALIZABLE elsewhere. Raises DBOSException for a coroutine.
         """
 
         def decorate(function: F) -> F:
@@ -34,37 +43,39 @@ class TransactionsAPI:
                     f"{function.__qualname__} is async, and a transaction cannot be: make it a "
                     "plain function, and await it by asyncio.to_thread"
                 )
-            step_name = name or function.__qualname__
+            if isolation_level is not None and isolation_level not in LEVELS:
+                raise DBOSException(
+                    f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
+                )
+            options = (name or function.__qualname__, isolation_level)
 
             @functools.wraps(function)
             def begin(*args: Any, **kwargs: Any) -> Any:
                 current = FRAME.get()
                 if current is None or current.step is not None:
-                    return _plainly(function, args, kwargs)
-                program = transaction(
-                    current.execution, _transactor(), step_name, function, args, kwargs
-                )
-                return run(program)
+                    call = functools.partial(function, *args, **kwargs)
+                    return _application().plainly(isolation_level, call)
+                return run(_application().step(current.execution, options, function, args, kwargs))
 
             return cast(F, begin)
 
         return decorate
 
 
-def _transactor() -> Any:
-    found = engine().transactor
+def _application() -> Application:
+    found = engine().application if is_launched() else _before_launch()
     if found is None:
         raise DBOSException(
-            "@DBOS.transaction needs a Django project whose database is the system database: set "
-            "DBOS_SYSTEM_DATABASE_URL there, or use @DBOS.step() for another database"
+            "@DBOS.transaction needs an application database: call DBOS.launch() first"
         )
     return found
 
 
-def _plainly(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    from django.db import transaction as django_transaction
+def _before_launch() -> Application | None:
+    """A Django project has its connection at any time."""
+    from django.conf import settings
 
+    from workflows.ambient import DjangoTransactor
     from workflows.connection import system_alias
 
-    with django_transaction.atomic(using=system_alias()):
-        return function(*args, **kwargs)
+    return DjangoTransactor(system_alias()) if settings.configured else None

@@ -249,11 +249,14 @@ def test_tables_are_created_when_asked_and_only_then(
 
 
 def test_without_sqlalchemy_the_error_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, launch: Callable[..., None]
 ) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(DBOSInitializationError, match=r"pip install 'dboshub\[sqlalchemy\]'"):
         SQLAlchemyDatasource.create("sqlite:///x")
+    launch()
+    with pytest.raises(DBOSInitializationError, match=r"pip install 'dboshub\[sqlalchemy\]'"):
+        DBOS.transaction()(lambda: DBOS.sql_session)()
 
 
 def running() -> list[str]:

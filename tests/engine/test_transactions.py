@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from sqlalchemy import JSON, Column, Date, DateTime, Integer, MetaData, String, Table, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from dboshub import DBOS, Queue, SetWorkflowID
 from dboshub.models import LoginAttempt
@@ -16,6 +19,15 @@ from workflows.engine.errors import DBOSException
 
 pytestmark = pytest.mark.django_db(transaction=True)
 queue = Queue("transactions")
+ATTEMPT = Table("dboshub_login_attempt", MetaData(), Column("key", String))
+MOMENTS = Table(
+    "moments",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("at", DateTime),
+    Column("day", Date),
+    Column("json", JSON().with_variant(JSONB(), "postgresql")),
+)
 
 
 @pytest.fixture
@@ -128,6 +140,55 @@ def test_a_workflow_that_lost_its_row_saves_nothing(hub: type[DBOS]) -> None:
     eventually(lambda: handle.get_workflow_id() not in running())
     assert keys() == []
     assert DBOS.list_workflow_steps("w") == []
+
+
+def test_sqlalchemy_and_the_orm_write_in_one_transaction(hub: type[DBOS]) -> None:
+    """Both on Django's connection, so that neither is there without the other."""
+
+    @DBOS.transaction("REPEATABLE READ", name="transactions.both")
+    def both(key: str) -> list[str]:
+        insert(f"orm {key}")
+        session = DBOS.sql_session
+        session.execute(
+            text("INSERT INTO dboshub_login_attempt (key, at) VALUES (:key, :at)"),
+            {"key": f"sql {key}", "at": datetime(2026, 1, 1)},
+        )
+        attempts = select(ATTEMPT.c.key).order_by(ATTEMPT.c.key)
+        seen = [*session.scalars(attempts)]
+        if key == "bad":
+            raise ValueError(key)
+        return seen
+
+    @DBOS.workflow(name="transactions.saving_both")
+    def saving_both(key: str) -> list[str]:
+        return both(key)
+
+    assert saving_both("a") == keys() == ["orm a", "sql a"]
+    with pytest.raises(ValueError, match="bad"):
+        saving_both("bad")
+    with pytest.raises(ValueError, match="bad"):
+        both("bad")
+    assert keys() == ["orm a", "sql a"]
+
+
+def test_what_djangos_driver_converts_is_read_by_sqlalchemy_all_the_same(hub: type[DBOS]) -> None:
+    row = {
+        "id": 1,
+        "at": datetime(2026, 1, 2, 3, 4, 5),
+        "day": date(2026, 1, 2),
+        "json": {"a": [1]},
+    }
+
+    @DBOS.transaction()
+    def kept() -> dict[str, Any]:
+        session = DBOS.sql_session
+        MOMENTS.create(session.connection())
+        session.execute(MOMENTS.insert(), row)
+        found = session.execute(select(MOMENTS)).mappings().one()
+        MOMENTS.drop(session.connection())
+        return {**found}
+
+    assert kept() == row
 
 
 def test_outside_a_workflow_it_is_a_transaction_only(hub: type[DBOS]) -> None:

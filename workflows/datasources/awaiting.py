@@ -78,10 +78,15 @@ class AsyncSQLAlchemyDatasource(Base):
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        if run_migrations:
-            await made.run_migrations()
-        else:
-            await made.verify_migrations()
+        try:
+            if run_migrations:
+                await made.run_migrations()
+            else:
+                await made.verify_migrations()
+        except BaseException:
+            await made.close()
+            raise
+        Base.known.add(made)
         return made
 
     @staticmethod

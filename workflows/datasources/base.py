@@ -45,7 +45,6 @@ class Base:
             raise DBOSInitializationError(f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
         self._codec = Codec(serializer) if serializer is not None else None
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
-        Base.known.add(self)
 
     def transaction(
         self,

@@ -73,10 +73,15 @@ class SQLAlchemyDatasource(Base):
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        if run_migrations:
-            made.run_migrations()
-        else:
-            made.verify_migrations()
+        try:
+            if run_migrations:
+                made.run_migrations()
+            else:
+                made.verify_migrations()
+        except BaseException:
+            made.close()
+            raise
+        Base.known.add(made)
         return made
 
     @staticmethod

@@ -27,3 +27,5 @@ def release(engine: Engine) -> None:
             source.release(engine)
         except Exception as error:
             engine.logger.warning("a datasource was not closed: %s", error)
+    if engine.application is not None:
+        engine.application.close()

@@ -17,6 +17,7 @@ from workflows.engine.doing import Doing
 from workflows.engine.errors import DBOSWorkflowConflictIDError
 from workflows.engine.execution import Execution
 from workflows.engine.programs import Outcome, Program
+from workflows.engine.tracing import Span, step_span
 from workflows.storage import datasource
 from workflows.storage.sql import Session
 
@@ -48,6 +49,7 @@ class Order:
     step_id: int
     isolation_level: str
     body: FramedCall
+    span: Span | None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -66,15 +68,21 @@ def step(
     name, isolation_level = options
     step_id = execution.next_id()
     execution.endings[source] = partial(_forget, source, execution)
+    with step_span(execution, name) as span:
+        frame = Frame(execution, StepStatus(step_id), span)
+        body = FramedCall(frame, function, args, kwargs)
+        order = Order(source, execution, step_id, isolation_level, body, span)
+        return (yield from _step(order, name))
+
+
+def _step(order: Order, name: str) -> Program[Any]:
+    execution, step_id = order.execution, order.step_id
     checkpoint = yield from execution.recorded(step_id, name)
     if checkpoint is not None:
         execution.check()
         return execution.replay(checkpoint)
     yield from execution.proceed()
     started_at = execution.engine.clock.now_ms()
-    frame = Frame(execution, StepStatus(step_id))
-    body = FramedCall(frame, function, args, kwargs)
-    order = Order(source, execution, step_id, isolation_level, body)
     with execution.doing.during(Doing("step", name, step=step_id, since=started_at)):
         outcome = yield from _settled(order, name)
     if outcome.error is not None:
@@ -125,6 +133,8 @@ def _settled(order: Order, name: str) -> Program[Outcome]:
                     return Outcome(None, failure)
                 failure = error
                 continue
+        if order.span is not None:
+            order.span.rolled_back(pause_ms / 1000)
         yield from order.execution.pause(pause_ms, Doing("retry", name, step=order.step_id))
         pause_ms = min(int(pause_ms * 1.5) + 1, LONGEST_PAUSE_MS)
 

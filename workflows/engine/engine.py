@@ -12,6 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
+from workflows.engine.alerts import AlertHandler, log
 from workflows.engine.clock import Clock
 from workflows.engine.errors import DBOSException
 from workflows.engine.execution import Execution
@@ -90,11 +91,12 @@ class Engine:
         # Run after each sync step: what user code left open is not kept while a workflow waits.
         self.tidy = around.tidy
         self.ambient = around.ambient
-        self.transactor = around.transactor
+        self.application = around.application
         self.tracer = around.tracer
         self.incarnation = incarnation or new_incarnation()
         # Checkpoints may be elsewhere, too: forget those from a step on before it runs again.
         self.before_rewind: Callable[[str, int], None] = lambda workflow_id, start_step: None
+        self.alert: AlertHandler = log
         self.is_draining = False
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")

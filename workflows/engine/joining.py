@@ -24,22 +24,25 @@ FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1, 2_000
 class InTransaction:
     """The effect of running a step's body and recording it in one transaction."""
 
-    __slots__ = ("_body", "_execution", "_transactor")
+    __slots__ = ("_body", "_execution", "_level", "_transactor")
 
     def __init__(
         self,
         execution: Execution,
         transactor: Transactor,
         body: Callable[[], tuple[StepWrite, Any]],
+        isolation_level: str | None,
     ) -> None:
         self._execution = execution
         self._transactor = transactor
         self._body = body
+        self._level = isolation_level
 
     def block(self) -> Outcome:
         try:
             now = self._execution.engine.clock.now_ms()
-            return Outcome(self._transactor.run(self._body, now=now), None)
+            ended = self._transactor.run(self._body, now=now, isolation_level=self._level)
+            return Outcome(ended, None)
         except Exception as error:
             return Outcome(None, error)
         finally:
@@ -52,27 +55,31 @@ class InTransaction:
 def transaction(
     execution: Execution,
     transactor: Transactor,
-    name: str,
+    options: tuple[str, str | None],
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
-    """Run a step whose effects on the database and whose checkpoint commit together."""
+    """Run a step whose effects on the database and whose checkpoint commit together.
+
+    Its options are its name and its isolation level, None for the connection's own.
+    """
     step_id = execution.next_id()
-    with step_span(execution, name) as span:
+    with step_span(execution, options[0]) as span:
         frame = Frame(execution, StepStatus(step_id), span)
         call = FramedCall(frame, function, args, kwargs, is_tidy=False)
-        return (yield from _transaction(execution, transactor, name, step_id, call, span))
+        return (yield from _transaction(execution, transactor, options, step_id, call, span))
 
 
 def _transaction(
     execution: Execution,
     transactor: Transactor,
-    name: str,
+    options: tuple[str, str | None],
     step_id: int,
     call: FramedCall,
     span: Span | None,
 ) -> Program[Any]:
+    name, isolation_level = options
     started_at = execution.engine.clock.now_ms()
 
     def body() -> tuple[StepWrite, Any]:
@@ -89,7 +96,7 @@ def _transaction(
             return execution.replay(checkpoint)
         yield from execution.proceed()
         with execution.doing.during(doing):
-            outcome: Outcome = yield InTransaction(execution, transactor, body)
+            outcome: Outcome = yield InTransaction(execution, transactor, body, isolation_level)
         if outcome.error is None:
             answer, value = outcome.value
             if answer.verdict is not Verdict.DONE:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from workflows.engine.programs import Program
 from workflows.engine.records import Checkpoint, Ended, VersionInfo
 from workflows.engine.tracing import Tracer
 from workflows.engine.writes import Answer, StepWrite, Write
+
+if TYPE_CHECKING:
+    from workflows.engine.execution import Execution
 
 
 class StorageUnavailableError(Exception):
@@ -82,6 +86,9 @@ class Store(Protocol):
         """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
 
     def rewind(self, workflow_id: str, **how: Any) -> None: ...
+    def rename_application(self, old: str | None, new: str, **how: Any) -> dict[str, int]:
+        """Give all rows of an application to another name; how many of each kind."""
+
     def export_workflow(self, workflow_id: str, *, children: bool) -> str:
         """All that is stored of a workflow, as text. Raises KeyError for an unknown one."""
 
@@ -104,14 +111,14 @@ class Store(Protocol):
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
         """Rows by the filters of the public API."""
 
-    def steps(
-        self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
-    ) -> list[Checkpoint]: ...
-
     def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
         """Figures over the workflows that match, one dict for each group."""
 
     def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]: ...
+    def steps(
+        self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
+    ) -> list[Checkpoint]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -132,14 +139,39 @@ class Joined(Protocol):
 
 
 class Transactor(Protocol):
-    """Runs a body and the checkpoint it returns in one transaction.
+    """Runs a body and the checkpoint it returns in one transaction on the system database.
 
     ``run`` raises what the body raises, after rolling back; ``is_passing`` tells failures of the
     database that may not happen again.
     """
 
-    def run(self, body: Callable[[], tuple[StepWrite, Any]], *, now: int) -> tuple[Answer, Any]: ...
+    def run(
+        self,
+        body: Callable[[], tuple[StepWrite, Any]],
+        *,
+        now: int,
+        isolation_level: str | None,
+    ) -> tuple[Answer, Any]: ...
     def is_passing(self, error: Exception) -> bool: ...
+
+
+class Application(Protocol):
+    """The database that ``@DBOS.transaction`` is for. No isolation level means its default."""
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        """A transaction as a step, by its name and isolation level. Its id is drawn at the call."""
+
+    def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        """A transaction that is no step; within one it is a part of it."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,5 +180,5 @@ class Surroundings:
 
     tidy: Callable[[], None] = lambda: None  # after each sync step and task
     ambient: Callable[[], Joined | None] = lambda: None
-    transactor: Transactor | None = None
+    application: Application | None = None
     tracer: Tracer | None = None

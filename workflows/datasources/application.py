@@ -1,0 +1,175 @@
+"""The application database of ``@DBOS.transaction``, where it is not on Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from workflows.datasources import library
+from workflows.datasources.base import SERIALIZABLE, Base
+from workflows.datasources.blocking import SQLAlchemyDatasource
+from workflows.datasources.current import offering, under_way
+from workflows.datasources.steps import step
+from workflows.engine.execution import Execution
+from workflows.engine.joining import transaction
+from workflows.engine.ports import Joined
+from workflows.engine.programs import Program
+from workflows.engine.writes import Answer, StepWrite, Verdict, Write
+from workflows.storage.callers import session_on
+from workflows.storage.journal.single import apply_single
+from workflows.storage.sql import Dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+
+class OnSystemDatabase:
+    """Transactions beside the system tables: data and checkpoint in one commit.
+
+    SQLAlchemy is needed, and its engine made, with the first one.
+    """
+
+    def __init__(self, url: str, dialect: Dialect, *, behind_pooler: bool = False) -> None:
+        self._url = url
+        self._dialect = dialect
+        # What a pooler in transaction mode hands to the next session may not be prepared.
+        self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
+        self._joined: ContextVar[_Within | None] = ContextVar("dboshub_sql_joined", default=None)
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        return transaction(execution, self, options, function, args, kwargs)
+
+    def run(
+        self,
+        body: Callable[[], tuple[StepWrite, Any]],
+        *,
+        now: int,
+        isolation_level: str | None,
+    ) -> tuple[Answer, Any]:
+        with self._begun(isolation_level) as within:
+            write, value = body()
+            answer = within.apply(write, now=now)
+            if answer.verdict is not Verdict.DONE:
+                within.session.rollback()
+        return answer, value
+
+    def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if under_way() is not None:
+            return call()
+        with self._begun(isolation_level):
+            return call()
+
+    def ambient(self) -> Joined | None:
+        """The transaction under way: the engine's writes are to be a part of it."""
+        return self._joined.get()
+
+    def is_passing(self, error: Exception) -> bool:
+        return library.is_passing(error)
+
+    def close(self) -> None:
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return library.new_engine(self._url, self._options)
+
+    def _open(self) -> Session:
+        library.library()
+        from sqlalchemy.orm import Session
+
+        return Session(self._engine, expire_on_commit=False)
+
+    @contextmanager
+    def _begun(self, isolation_level: str | None) -> Iterator[_Within]:
+        """A transaction that is committed at the end of the block, unless that raises."""
+        options = library.level_for(self._dialect, isolation_level or SERIALIZABLE)
+        with self._open() as session:
+            session.connection(execution_options=options)
+            within = _Within(session, self._dialect)
+            token = self._joined.set(within)
+            try:
+                with offering(lambda: session):
+                    yield within
+            finally:
+                self._joined.reset(token)
+            session.commit()
+            within.committed()
+
+
+class _Within:
+    """A session's transaction as far as the engine uses it."""
+
+    def __init__(self, session: Session, dialect: Dialect) -> None:
+        self.session = session
+        self._storage = session_on(session, vendor=dialect.vendor, schema=dialect.schema)
+        self._callbacks: list[Callable[[], None]] = []
+
+    def apply(self, write: Write, *, now: int) -> Answer:
+        self.session.flush()
+        return apply_single(self._storage, write, now=now)
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def committed(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+
+class Elsewhere:
+    """Transactions on a database of their own, which keeps their checkpoints."""
+
+    def __init__(self, url: str) -> None:
+        """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""
+        self._source = SQLAlchemyDatasource(
+            database_url=url, engine_kwargs={}, engine=None, schema=None, serializer=None
+        )
+        try:
+            self._source.run_migrations()
+        except BaseException:
+            self._source.close()
+            raise
+        Base.known.add(self._source)
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        def body(*args: Any, **kwargs: Any) -> Any:
+            with offering(self._source.sql_session):
+                return function(*args, **kwargs)
+
+        name, isolation_level = options
+        how = (name, isolation_level or SERIALIZABLE)
+        return step(self._source, execution, how, body, args, kwargs)
+
+    def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if under_way() is not None:
+            return call()
+
+        def body() -> Any:
+            with offering(self._source.sql_session):
+                return call()
+
+        level: Any = isolation_level
+        return self._source.run_tx_step({"isolation_level": level}, body)
+
+    def close(self) -> None:
+        Base.known.discard(self._source)
+        self._source.close()
