@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.leaks import assert_no_connection, assert_not_open
 from tests.support.postgres import Server, shared_server
 
 if TYPE_CHECKING:
@@ -41,15 +42,18 @@ def postgres_server() -> Server:
 
 @pytest.fixture
 def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """A PostgreSQL database of this test's own, empty."""
+    """A PostgreSQL database of this test's own, empty; at the end nobody is connected to it."""
     with postgres_server.fresh_database() as url:
         yield url
+        assert_no_connection(postgres_server, url.rpartition("/")[2])
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """A SQLite file of this test's own, not there yet."""
-    return f"sqlite:///{tmp_path / 'system.sqlite3'}"
+def sqlite_url(tmp_path: Path) -> Iterator[str]:
+    """A SQLite file of this test's own, not there yet; at the end nobody here has it open."""
+    file = tmp_path / "system.sqlite3"
+    yield f"sqlite:///{file}"
+    assert_not_open(file)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -12,15 +12,18 @@ from pathlib import Path
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = Path(__file__).parent / "programs"
+UNCHANGED = Path(__file__).parent / "unchanged.py"
 
 
 class Running:
-    """One run of a program; `lines` is what it has printed so far, errors included."""
+    """One run of a program; `lines` is what it has printed so far, errors included.
 
-    def __init__(self, program: Path, *arguments: str, cwd: Path, **env: str) -> None:
+    Its imports of ``dbos`` find this project, and its web server is on $PORT.
+    """
+
+    def __init__(self, program: Path, *, cwd: Path, **env: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-u", str(program), *arguments],
+            [sys.executable, "-u", str(UNCHANGED), str(program)],
             cwd=cwd,
             env={**_without_database(), "PYTHONPATH": str(ROOT), **env},
             stdout=subprocess.PIPE,

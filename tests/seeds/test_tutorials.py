@@ -1,8 +1,7 @@
-"""The tutorials' programs run with only their import changed, on both databases."""
+"""The tutorial's three whole programs run unchanged, as processes, on both databases."""
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.seeds.running import PROGRAMS, Running, free_port
+from tests.seeds.pages import BLOCKS
+from tests.seeds.running import Running, free_port
 from tests.support.eventually import eventually
 from workflows.storage.database import open_database
 from workflows.storage.sql import Statement
@@ -26,6 +26,11 @@ STEPS = Statement(
 )
 STATUSES = Statement("SELECT name, status FROM {workflow_status} ORDER BY created_at")
 
+PROGRAMS = {
+    "first": BLOCKS["dbos-tutorial-1"],
+    "server": BLOCKS["dbos-tutorial-6"],
+    "ten_items": BLOCKS["dbos-tutorial-9"],
+}
 Start = Callable[..., Running]
 
 
@@ -39,10 +44,12 @@ def system_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
 def start(system_url: str | None, tmp_path: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def start(name: str, *arguments: str, **env: str) -> Running:
+    def start(name: str, **env: str) -> Running:
         if system_url is not None:
             env["DBOS_SYSTEM_DATABASE_URL"] = system_url
-        started.append(Running(PROGRAMS / f"{name}.py", *arguments, cwd=tmp_path, **env))
+        program = tmp_path / "main.py"
+        program.write_text(PROGRAMS[name].code, "utf-8")
+        started.append(Running(program, cwd=tmp_path, **env))
         return started[-1]
 
     yield start
@@ -120,28 +127,6 @@ def test_ten_items_of_two_seconds_take_about_two_seconds(start: Start) -> None:
     assert time.monotonic() - begun < 6
     assert answer["items_processed"] == 10
     assert answer["results"] == [f"Item {number} processed" for number in range(10)]
-
-
-def test_a_failing_upload_is_tried_again_until_it_succeeds(
-    start: Start, ask: Callable[[Statement], list[Any]]
-) -> None:
-    output = start("retries", "1").end()
-    assert output.count("Uploading a.csv") == 2
-    assert output.count("Uploading b.csv") == 1
-    assert output.count("'status': 'success'") == 2
-    assert output.count("Calling with hello") == 2
-    assert "DBOSMaxStepRetriesExceeded" in output
-    assert ask(STATUSES) == [("file_processing_workflow", "SUCCESS"), ("calling_workflow", "ERROR")]
-    assert dict(ask(STEPS)) == {"upload_to_s3": 2, "unreliable_api_call": 1}
-
-
-def test_orders_run_directly_in_the_background_on_a_queue_and_once_per_id(start: Start) -> None:
-    output = start("orders").end()
-    for number in (1, 2, 3, 4, 123):
-        # Not by lines: two threads that print may share one.
-        assert len(re.findall(rf"charged order-{number}(?!\d)", output)) == 1
-        assert f"{{'order_id': 'order-{number}', 'status': 'completed'}}" in output
-    assert "['task1 done', 'task2 done']" in output
 
 
 def _visit_in_vain(port: int) -> None:

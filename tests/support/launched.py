@@ -1,7 +1,11 @@
-"""A launched engine on each database, destroyed after the test with nothing left behind."""
+"""A launched engine on each database, destroyed after the test with nothing left behind.
+
+Its connections and files are looked for by the fixtures of the databases, when all else is closed.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,12 +14,17 @@ import pytest
 
 from dboshub import DBOS, DBOSConfig
 from schedules.engine.plan import plan
-from tests.support.eventually import eventually
+from tests.support.leaks import assert_loop_is_done, assert_no_thread_but, threads
+from workflows.engine import current
 from workflows.engine.registry import registry
 
 
 def engine_threads() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("dboshub")]
+
+
+def loop_of_engine() -> asyncio.AbstractEventLoop | None:
+    return current.engine().loop._loop if current.is_launched() else None
 
 
 @pytest.fixture
@@ -40,9 +49,12 @@ def launch(
         DBOS(config={**config, **changes})  # type: ignore[typeddict-item]
         DBOS.launch()
 
+    before = threads()
     yield launch
+    loop = loop_of_engine()
     DBOS.destroy(grace_period_sec=2)
-    eventually(lambda: engine_threads() == [], timeout=5)
+    assert_no_thread_but(before)
+    assert_loop_is_done(loop)
 
 
 @pytest.fixture

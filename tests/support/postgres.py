@@ -30,6 +30,11 @@ HOW_TO = (
     "The tests need PostgreSQL and found none. Install it (apt-get install postgresql), or "
     "`pip install -r requirements-dev.txt`, or point DBOSHUB_TEST_PG_URL at a server."
 )
+CONNECTED = """
+    SELECT application_name, query
+    FROM pg_stat_activity
+    WHERE datname = %s AND backend_type = 'client backend'
+"""
 # What makes a server fast that need not survive a power cut.
 HASTY = ("-F", "-c", "full_page_writes=off")
 # The shell outlives a killed test process just long enough to end the server and its files.
@@ -48,6 +53,11 @@ class Server:
     def run(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def connected_to(self, database: str) -> list[tuple[str, str]]:
+        """Who is connected to a database: names of applications, and their last statements."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            return connection.execute(CONNECTED, [database]).fetchall()
 
     @contextmanager
     def fresh_database(self, template: str = "template1") -> Iterator[str]:

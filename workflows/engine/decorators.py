@@ -132,11 +132,18 @@ def dbos_class(class_name: str | None = None, into: Registry = registry) -> Call
 
 
 class DBOSConfiguredInstance:
-    """Base of classes whose instances run workflows; recovery finds them by ``config_name``."""
+    """Base of classes whose instances run workflows; recovery finds them by ``config_name``.
 
-    def __init__(self, config_name: str) -> None:
-        self.config_name = config_name
-        registry.add_instance(self, config_name)
+    Its older name is ``instance_name``.
+    """
+
+    def __init__(self, config_name: str | None = None, *, instance_name: str | None = None) -> None:
+        """Raise TypeError unless exactly one name is given."""
+        name = instance_name if config_name is None else config_name
+        if name is None or (config_name is not None and instance_name is not None):
+            raise TypeError("give config_name, or its older name instance_name")
+        self.config_name = name
+        registry.add_instance(self, name)
 
 
 def _validator(validate: ValidateArgs | None, function: Callable[..., Any]) -> ValidateArgs | None:
