@@ -11,6 +11,7 @@ from workflows.selectors.rows import WorkflowRow
 
 WIDTH, HEIGHT = 208, 34
 GAP_X, GAP_Y = 56, 10
+SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Box:
     css: str
     word: str
     is_here: bool
+
+    @property
+    def short_id(self) -> str:
+        """Its end: relatives share their beginning."""
+        return self.row.pk if len(self.row.pk) <= SHORT else f"…{self.row.pk[-SHORT:]}"
 
     @property
     def middle(self) -> int:

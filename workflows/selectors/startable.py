@@ -30,12 +30,12 @@ LARGEST = 16 * 1_024
 RUNS = Statement(
     """
     SELECT workflow_uuid FROM (
-        SELECT workflow_uuid, name, parent_workflow_id, created_at
+        SELECT workflow_uuid, name, created_at
         FROM {workflow_status}
         ORDER BY created_at DESC
         LIMIT :looked
     ) AS newest
-    WHERE name = :name AND parent_workflow_id IS NULL
+    WHERE name = :name
     ORDER BY created_at DESC
     LIMIT :most
     """
@@ -96,7 +96,7 @@ def _startable(application: str | None, name: str, of: Sequence[Executor]) -> St
 
 
 def recent(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
-    """The newest runs of a workflow that no other workflow started, the last one first."""
+    """The newest runs of a workflow, the last one first."""
     ids = [each for (each,) in session.all(RUNS, name=name, looked=LOOKED, most=RECENT)]
     known = rows_by_id(session, ids, viewer=viewer) if ids else {}
     return [known[each] for each in ids if each in known]

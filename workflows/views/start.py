@@ -90,8 +90,8 @@ def _what(
 
 def _recent(session: Session, request: HttpRequest, name: str) -> dict[str, Any]:
     if not may_see_payloads(request) or "\x00" in name:
-        return {"recent": []}
-    return {"recent": startable.recent(session, name, viewer_for(request.user))}
+        return {"recent": [], "payload": False}
+    return {"recent": startable.recent(session, name, viewer_for(request.user)), "payload": True}
 
 
 def _initial(
