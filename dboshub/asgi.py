@@ -13,11 +13,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
 django_application = get_asgi_application()
 
 from dboshub.bulk import work_on_bulk_jobs  # noqa: E402
+from dboshub.exports.store import sweep_at_start  # noqa: E402
 from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
 from dboshub.rollups import keep_rollups  # noqa: E402
 
 keep_rollups()
 work_on_bulk_jobs()
+sweep_at_start()
 
 application = ProtocolTypeRouter(
     {

@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub import audit_log
@@ -24,7 +24,11 @@ PAGES = {
     "workflow": "workflows:detail",
     "queue": "queues:detail",
     "schedule": "schedules:detail",
+    "bulk": "workflows:bulk",
+    "export": "exports:export",
 }
+# The target of an export is the filter of a list.
+FILTERED = {"workflows": "workflows:list", "audit": "audit"}
 LISTED = {"executor": "workflows:executors", "version": "workflows:executors"}
 # Outcome to its css class, icon, word and meaning.
 OUTCOMES = {
@@ -87,9 +91,14 @@ def target_url(event: AuditEvent) -> str:
     """Where the target can be looked at; empty if there is no such page."""
     if event.target_kind in LISTED:
         return reverse(LISTED[event.target_kind])
-    # A deleted target's page says that it is gone; an empty one has no address.
+    if event.target_kind in FILTERED:
+        return f"{reverse(FILTERED[event.target_kind])}?{event.target}"
+    # A deleted target's page says that it is gone; one that cannot be an address has none.
     page = PAGES.get(event.target_kind)
-    return reverse(page, args=[event.target]) if page and event.target else ""
+    try:
+        return reverse(page, args=[event.target]) if page and event.target else ""
+    except NoReverseMatch:
+        return ""
 
 
 def _cut(text: str) -> str:

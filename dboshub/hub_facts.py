@@ -35,7 +35,6 @@ SETTINGS = {
     "DBOSHUB_BEHIND_PROXY": "BEHIND_PROXY",
     "DBOSHUB_LOGIN_ATTEMPTS": "LOGIN_ATTEMPTS_PER_NAME",
     "DBOSHUB_ROLLUPS": "DBOSHUB_ROLLUPS",
-    "DBOSHUB_BULK": "DBOSHUB_BULK",
     "DBOSHUB_REDACT": "DBOSHUB_REDACT",
     "DBOSHUB_DEBUG": "DEBUG",
 }
@@ -128,7 +127,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed as a package"
+        return "from source"
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -147,6 +147,12 @@ def _folder() -> Path:
     return folder
 
 
+def sweep_at_start() -> None:
+    """Remove what an earlier process left; a directory that cannot be written to holds nothing."""
+    with suppress(OSError):
+        sweep()
+
+
 def _note(export: Export) -> None:
     # Replaced whole, so that nobody reads half of it.
     draft = _folder() / f"{export.key}.{secrets.token_hex(4)}.draft"

@@ -74,15 +74,25 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         payload=wants_payload,
         after=context["after"],
     )
-    try:
-        store.add(export)
-    except store.TooManyError:
-        context |= {"refusal": FULL, "reason": reason}
+    refusal = _kept(export)
+    if refusal:
+        context |= {"refusal": refusal, "reason": reason, "wants_payload": wants_payload}
         return render(request, "exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
     record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
     work.start(export)
     return redirect("exports:export", export.key)
+
+
+def _kept(export: Export) -> str:
+    """Keep it, or say why it cannot be."""
+    try:
+        store.add(export)
+    except store.TooManyError:
+        return FULL
+    except OSError as error:
+        return f"The data directory of this server cannot be written to: {error.strerror}."
+    return ""
 
 
 @require_safe

@@ -24,6 +24,10 @@ from workflows.system_tables import now_ms
 pytestmark = pytest.mark.django_db
 
 LOG = "/audit/"
+KINDS = [
+    *("workflow", "queue", "schedule", "executor", "version", "bulk"),
+    *("workflows", "audit", "export", "unheard-of"),
+]
 HOSTILE = ["<script>alert(1)</script>", "../x", "~x", "a//b", "order/7 🐒", "\u202egnp", ""]
 
 
@@ -74,6 +78,16 @@ def test_each_action_says_who_what_when_why_from_where_and_how_it_went(auditor: 
     assert "Unfinished" in told
     assert f'href="{reverse("workflows:detail", args=["order/7"])}"' in html
     assert re.search(r"just now|\d+ s ago", told)
+
+
+def test_a_target_leads_to_its_page_and_an_export_to_the_list_it_was_made_of(
+    auditor: Client,
+) -> None:
+    add("12", target_kind="bulk")
+    add("status=ERROR&since=1h", target_kind="workflows", action="export")
+    html = page(auditor)
+    assert f'href="{reverse("workflows:bulk", args=[12])}"' in html
+    assert 'href="/workflows/?status=ERROR&since=1h"' in html
 
 
 def test_what_the_hub_does_is_in_the_log_at_once(
@@ -211,7 +225,7 @@ def test_a_database_that_does_not_answer_is_said_to_be_so(auditor: Client) -> No
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_was_recorded_may_be_anything(auditor: Client, text: str) -> None:
-    for kind in ("workflow", "queue", "schedule", "executor", "version", "unheard-of"):
+    for kind in KINDS:
         add(text, target_kind=kind, username=text, reason=text, detail={"was": text})
     add(text, action="", outcome="", detail=["no", "object"])
     html = auditor.get(LOG).content.decode()

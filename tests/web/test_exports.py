@@ -244,6 +244,17 @@ def test_there_are_only_so_many(viewer: Client, monkeypatch: pytest.MonkeyPatch)
     export_of(viewer)
 
 
+def test_a_directory_that_cannot_be_written_to_is_said_to_be_so(
+    viewer: Client, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    settings.DATA_DIR = tmp_path / "file"
+    store.sweep_at_start()
+    refused = viewer.post(NEW, {"of": "workflows", "format": "csv"})
+    assert refused.status_code == 409
+    assert "cannot be written to" in refused.content.decode()
+
+
 def test_what_a_dead_process_left_says_that_it_will_not_end(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

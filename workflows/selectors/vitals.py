@@ -11,6 +11,7 @@ from itertools import chain
 
 from workflows.storage.now import database_now
 from workflows.storage.schema import indexes
+from workflows.storage.schema.columns import SYSTEM_COLUMNS
 from workflows.storage.schema.state import SchemaState, read_state
 from workflows.storage.sql import Session, Statement, statement
 
@@ -68,6 +69,10 @@ class Server:
     free: int
     schema: SchemaState
 
+    @property
+    def apart_ms(self) -> int:
+        return abs(self.skew_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -110,12 +115,14 @@ def server(session: Session) -> Server:
 
 
 def tables(session: Session) -> list[Table]:
-    """The tables of the schema: the largest first on PostgreSQL, by name on SQLite."""
+    """The tables of the schema, in SQLite's file those of DBOS and the hub; the largest first."""
     if session.vendor == "postgresql":
-        found = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MOST_TABLES)
-        return [Table(*row) for row in found]
+        rows = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MOST_TABLES)
+        return [Table(*row) for row in rows]
     names = [str(row[0]) for row in session.all(SQLITE_TABLES, most=MOST_TABLES)]
-    return [Table(name, None, None, _last_row(session, name)) for name in names]
+    ours = [name for name in names if name in SYSTEM_COLUMNS or name.startswith("dboshub_")]
+    found = [Table(name, None, None, _last_row(session, name)) for name in ours]
+    return sorted(found, key=lambda table: -(table.rows or 0))
 
 
 def expected(session: Session) -> list[Index]:
