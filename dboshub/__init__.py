@@ -19,6 +19,7 @@ from dboshub.alias import install_as_dbos
 from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
+from dboshub.migrating import run_dbos_database_migrations
 from dboshub.telemetry.api import OtelContext, PropagateOtelContext
 from queues.engine.debouncer import Debouncer, DebouncerClient
 from queues.engine.queue import Queue
@@ -48,6 +49,7 @@ from workflows.engine.serialization import (
     Serializer,
     WorkflowSerializationFormat,
 )
+from workflows.engine.sharding import SetShardKey
 from workflows.engine.status import StepInfo, WorkflowStatus
 
 __all__ = [
@@ -73,6 +75,7 @@ __all__ = [
     "SendMessage",
     "Serializer",
     "SetEnqueueOptions",
+    "SetShardKey",
     "SetWorkflowAttributes",
     "SetWorkflowID",
     "SetWorkflowTimeout",
@@ -91,4 +94,5 @@ __all__ = [
     "install_as_dbos",
     "make_pydantic_args_validator",
     "pydantic_args_validator",
+    "run_dbos_database_migrations",
 ]

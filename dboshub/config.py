@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import Any, Literal, Required, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
+from workflows.engine.checks import APPLICATION_NAME
 from workflows.engine.errors import DBOSInitializationError
 from workflows.engine.leases import Lease
 from workflows.engine.serialization import Serializer
 
-NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 DEFAULT_POOL = 20
 IDLE_TRANSACTION_S = 60.0
 QUERY_TIMEOUT_S = 30.0
@@ -113,7 +112,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
     _refuse_unknown(given)
     refuse_bad_values(given)
     name = given.get("name")
-    if not isinstance(name, str) or not NAME.match(name):
+    if not isinstance(name, str) or not APPLICATION_NAME.match(name):
         raise DBOSInitializationError(
             f"the application name {name!r} must be 3 to 256 characters of a-z, 0-9, - and _"
         )

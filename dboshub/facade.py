@@ -9,10 +9,12 @@ from dboshub.config import DBOSConfig, checked
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.life import Life
 from dboshub.frameworks.requests import current_request
+from dboshub.migrating import run_dbos_database_migrations
 from dboshub.telemetry.api import TelemetryAPI
 from queues.api import QueuesAPI
 from schedules.api import SchedulesAPI
 from workflows.api import WorkflowsAPI
+from workflows.engine.alerts import AlertHandler, guarded
 from workflows.engine.errors import DBOSException
 from workflows.engine.registry import registry
 from workflows.functions_api import Current
@@ -31,6 +33,7 @@ class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI)
 
     _instance: ClassVar[DBOS | None] = None
     _runtime: ClassVar[Any] = None
+    _alert_handler: ClassVar[AlertHandler | None] = None
     config: dict[str, Any]
     request = Current(current_request)
 
@@ -65,12 +68,44 @@ class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI)
         from dboshub.lifecycle import Runtime
 
         runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        if DBOS._alert_handler is not None:
+            runtime.engine.alert = guarded(DBOS._alert_handler)
         try:
             runtime.start()
         except BaseException:
             runtime.stop(completion_timeout=0, grace=0)
             raise
         DBOS._runtime = runtime
+
+    @classmethod
+    def alert_handler(cls, func: AlertHandler) -> AlertHandler:
+        """Let a function hear ``(name, message, metadata)`` of every alert of this process.
+
+        There is one, declared between ``DBOS(config=…)`` and ``launch()``; DBOSException otherwise.
+        A workflow that was started too often without ending is an alert.
+        """
+        if cls._instance is None or DBOS._runtime is not None:
+            raise DBOSException("declare the alert_handler after DBOS(config=…), before launch()")
+        if DBOS._alert_handler is not None:
+            raise DBOSException("there is an alert_handler already: declare only one")
+        DBOS._alert_handler = func
+        return func
+
+    @staticmethod
+    def migrate(
+        system_database_url: str,
+        *,
+        schema: str = "dbos",
+        application_role: str | None = None,
+        sharding: bool = False,
+    ) -> None:
+        """Create or upgrade a system database without launching; see the function of this name."""
+        run_dbos_database_migrations(
+            system_database_url,
+            schema=schema,
+            application_role=application_role,
+            sharding=sharding,
+        )
 
     @classmethod
     def destroy(
@@ -86,7 +121,7 @@ class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI)
         steps up to `grace_period_sec`. Tolerates never having launched.
         """
         runtime, DBOS._runtime = DBOS._runtime, None
-        DBOS._instance = None
+        DBOS._instance = DBOS._alert_handler = None
         if runtime is not None:
             runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)
         cls.forget_queues(declared=destroy_registry)

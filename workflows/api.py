@@ -14,6 +14,7 @@ from workflows.engine.current import engine
 from workflows.engine.programs import Program
 from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.sharding import unsharded
 from workflows.engine.twins import durable, durable_handle, with_twins
 from workflows.functions_api import FunctionsAPI
 from workflows.management_api import ManagementAPI, then
@@ -124,6 +125,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         return streams.close_stream(key)
 
     @staticmethod
+    @unsharded
     def read_stream(
         workflow_id: str,
         key: str,
@@ -139,6 +141,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values()
 
     @staticmethod
+    @unsharded
     def read_stream_async(
         workflow_id: str,
         key: str,

@@ -11,14 +11,16 @@ from contextvars import ContextVar
 from typing import Any
 
 from workflows.api import DEFAULT, WorkflowsAPI
-from workflows.engine import handles, sending, streams
+from workflows.engine import handles, renaming, sending, streams
 from workflows.engine.current import Outsider, engine, within
 from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
 from workflows.engine.handles import WorkflowHandle
 from workflows.engine.ports import Joined
 from workflows.engine.programs import Program, run
+from workflows.engine.renaming import ApplicationRowCounts
 from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.sharding import unsharded
 from workflows.engine.twins import durable, durable_handle, offer, with_twins
 from workflows.management_api import then
 
@@ -65,6 +67,23 @@ class _Calls:
             engine(), given, serialization=serialization_type, to_forks=send_to_forks
         )
 
+    @durable
+    def rename_application(
+        old_name: str | None,
+        new_name: str,
+        *,
+        batch_size: int | None = 10_000,
+        adopt_unclaimed_rows: bool = False,
+    ) -> Program[ApplicationRowCounts]:
+        """Give all that an application owns to another name; how many rows of each kind.
+
+        Stop its executors first, and start them under the new name. `adopt_unclaimed_rows` takes
+        what nobody owns as well; without an old name, that alone.
+        """
+        return renaming.rename_application(
+            engine(), old_name, new_name, batch_size=batch_size, adopt=adopt_unclaimed_rows
+        )
+
     @durable_handle
     def retrieve_workflow(workflow_id: str) -> Program[str]:
         """A handle for an id. Raises DBOSNonExistentWorkflowError."""
@@ -91,6 +110,7 @@ class WorkflowsClient:
         with self._within_transaction(conn_or_session):
             return WorkflowHandle(run(enqueue_as(engine(), order(options), args, kwargs)))
 
+    @unsharded
     def send_in_transaction(
         self,
         conn_or_session: Any,
@@ -136,6 +156,7 @@ class WorkflowsClient:
         finally:
             JOINED.reset(token)
 
+    @unsharded
     def read_stream(
         self,
         workflow_id: str,
@@ -148,6 +169,7 @@ class WorkflowsClient:
         """Values of a stream as they come, until it is closed or its workflow has ended."""
         return self._reader(workflow_id, key, offset, timeout_seconds).values()
 
+    @unsharded
     def read_stream_async(
         self,
         workflow_id: str,
@@ -167,5 +189,5 @@ class WorkflowsClient:
             return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds)
 
 
-offer(WorkflowsClient, _Calls, "enqueue", "send", "retrieve_workflow")
+offer(WorkflowsClient, _Calls, "enqueue", "send", "retrieve_workflow", "rename_application")
 offer(WorkflowsClient, WorkflowsAPI, *OFFERED)

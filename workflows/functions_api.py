@@ -75,6 +75,10 @@ def _assumed_role() -> str | None:
     return IDENTITY.get().assumed_role
 
 
+def _shard_key() -> None:
+    """Of a workflow in a sharded database; None, as this one is not."""
+
+
 @with_twins
 class FunctionsAPI:
     """What makes functions durable, and what they can know of themselves."""
@@ -88,6 +92,7 @@ class FunctionsAPI:
     authenticated_user = Current(_authenticated_user)
     authenticated_roles = Current(_authenticated_roles)
     assumed_role = Current(_assumed_role)
+    shard_key = Current(_shard_key)
 
     workflow = staticmethod(decorators.workflow)
     step = staticmethod(decorators.durable_step)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from workflows.engine.errors import DBOSException
+from workflows.engine.records import INTERNAL_QUEUES, RESERVED_PREFIX
+
+APPLICATION_NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 
 # About three centuries: beyond it, epoch milliseconds soon leave what databases can hold.
 LONGEST_S = 1e10
@@ -30,6 +34,29 @@ def name(what: str, value: Any) -> str:
     if isinstance(value, str) and not value.strip():
         raise DBOSException(f"{value!r:.100} cannot be {what}: give text that is not blank")
     return text(what, value)
+
+
+def queue_name(value: Any) -> str:
+    """A queue to enqueue on: any name, but of the reserved ones only those that are served.
+
+    Raises DBOSException.
+    """
+    found = name("the name of a queue", value)
+    if found.startswith(RESERVED_PREFIX) and found not in INTERNAL_QUEUES:
+        raise DBOSException(
+            f"queue {found} is reserved and nobody serves it: names that start with "
+            f"{RESERVED_PREFIX} are DBOS's own"
+        )
+    return found
+
+
+def application_name(value: Any) -> str:
+    """A name that an application can be configured with. Raises DBOSException."""
+    if isinstance(value, str) and APPLICATION_NAME.match(value):
+        return value
+    raise DBOSException(
+        f"the application name {value!r:.100} must be 3 to 256 characters of a-z, 0-9, - and _"
+    )
 
 
 def seconds(what: str, value: Any) -> float:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Required, TypedDict
 
-from workflows.engine import checks
+from workflows.engine import checks, sharding
 from workflows.engine.context import IDENTITY, Identity
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException
@@ -52,6 +52,7 @@ class EnqueueOptions(TypedDict, total=False):
     attributes: dict[str, Any] | None
     application_name: str | None
     otel_context: dict[str, str] | None
+    shard_key: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ def order(given: Mapping[str, Any]) -> Order:
     for key in ("workflow_name", "queue_name"):
         if key not in given:
             raise DBOSException(f"the options to enqueue lack {key!r}")
+    sharding.refuse(given.get("shard_key"))
     naming = Naming(
         name=checks.name("the name of a workflow", given["workflow_name"]),
         class_name=checks.optional_text("a class name", given.get("class_name")),
         config_name=checks.optional_text("an instance name", given.get("instance_name")),
         serialization=given.get("serialization_type"),
     )
-    queue_name = checks.name("the name of a queue", given["queue_name"])
+    queue_name = checks.queue_name(given["queue_name"])
     return Order(naming, queue_name, _start_options(given), _identity(given))
 
 

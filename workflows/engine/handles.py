@@ -38,6 +38,8 @@ def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[
 class WorkflowHandle(Generic[R]):
     """A workflow that runs, waits or has ended, anywhere."""
 
+    shard_key: str | None = None  # of a sharded database
+
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
         self._outsider = OUTSIDER.get()  # a client's handle asks through that client
@@ -62,6 +64,8 @@ class WorkflowHandle(Generic[R]):
 
 class WorkflowHandleAsync(Generic[R]):
     """The same for coroutines."""
+
+    shard_key: str | None = None  # of a sharded database
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id

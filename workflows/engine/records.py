@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TypedDict
 
 INTERNAL_QUEUE = "_dbos_internal_queue"
+RESERVED_PREFIX = "_dbos_"  # of queues that executors serve without a row
+INTERNAL_QUEUES = (INTERNAL_QUEUE, "_dbos_kafka_queue", "_dbos_kafka_ordered_queue")
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workflows.engine import checks
+from workflows.engine.alerts import DEAD_LETTERED
 from workflows.engine.arguments import ValidateArgs
 from workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
 from workflows.engine.context import Frame, FramedCall, Identity
@@ -146,7 +147,7 @@ def enqueue(
     kwargs: dict[str, Any],
 ) -> Program[str]:
     """Put a workflow on a queue; returns its id once its row is durable."""
-    checks.name("the name of a queue", queue_name)
+    checks.queue_name(queue_name)
     asked = request(engine, naming, args, kwargs, queue_name=queue_name)
     return _enqueue(engine, asked)
 
@@ -256,6 +257,9 @@ def _dead_letter(execution: Execution) -> None:
     status, now = Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED, engine.clock.now_ms()
     engine.store.retire(execution.workflow_id, execution.owner, status=status, now=now)
     engine.waits.wake("result", execution.workflow_id)
+    message = f"Workflow {execution.workflow_id} was started too often without ending"
+    about = {"workflow_id": execution.workflow_id, "executor_id": str(engine.settings.executor_id)}
+    engine.queries.submit(lambda: engine.alert(DEAD_LETTERED, message, about))
 
 
 def _fail(execution: Execution, error: Exception) -> None:

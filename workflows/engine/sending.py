@@ -15,6 +15,7 @@ from workflows.engine.journal import Commit
 from workflows.engine.message_ids import MessageIds
 from workflows.engine.programs import Program
 from workflows.engine.serialization import WorkflowSerializationFormat
+from workflows.engine.sharding import refuse
 from workflows.engine.writes import Answer, BulkSendWrite, SendWrite, Verdict
 
 SEND = "DBOS.send"
@@ -31,6 +32,10 @@ class SendMessage:
     message: Any
     topic: str | None = None
     idempotency_key: str | None = None
+    shard_key: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse(self.shard_key)
 
 
 def send(

@@ -47,6 +47,8 @@ class WorkflowStatus:
     attributes: dict[str, Any] | None = None
     schedule_name: str | None = None
     recovery_attempts: int | None = None
+    shard_key: str | None = None  # of a sharded database, like the next
+    parent_shard_key: str | None = None
 
 
 class StepInfo(TypedDict):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from workflows.engine.current import Outsider, awaited_within, within
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
+from workflows.engine.sharding import unsharded
 from workflows.engine.tracing import CALLS, traced
 
 _DURABLE = "__dboshub_durable__"
@@ -38,7 +39,7 @@ def with_twins(cls: type) -> Any:
         define = getattr(attribute, "__func__", None)
         wraps = getattr(define, _DURABLE, None)
         if define is not None and wraps is not None:
-            define = traced(name, define) if name in CALLS else define
+            define = unsharded(traced(name, define) if name in CALLS else define)
             setattr(cls, name, staticmethod(_blocking(define, wraps[0])))
             setattr(cls, f"{name}_async", staticmethod(_awaitable(define, wraps[1])))
     return cls

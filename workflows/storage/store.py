@@ -19,6 +19,7 @@ from workflows.storage import (
     history,
     listing,
     outcomes,
+    rename,
     resume,
     rewind,
     transfer,
@@ -236,6 +237,10 @@ class SqlStore:
     def rewind(self, workflow_id: str, **how: Any) -> None:
         with self._database.writing() as session:
             rewind.rewind(session, workflow_id, **how)
+
+    @_retried
+    def rename_application(self, old: str | None, new: str, **how: Any) -> dict[str, int]:
+        return rename.rename(self._database.writing, old, new, **how)
 
     @_retried
     def export_workflow(self, workflow_id: str, *, children: bool) -> str:

@@ -1,0 +1,29 @@
+"""Alerts of this process: what people should know at once, told to one function of theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+logger = logging.getLogger("dboshub.alerts")
+
+AlertHandler = Callable[[str, str, dict[str, str]], None]
+
+DEAD_LETTERED = "workflow_dead_lettered"
+
+
+def log(name: str, message: str, metadata: dict[str, str]) -> None:
+    """Where nobody handles alerts, the log has them."""
+    logger.warning("%s: %s %s", name, message, metadata)
+
+
+def guarded(handler: AlertHandler) -> AlertHandler:
+    """A handler whose failure is logged, and stops nothing."""
+
+    def handle(name: str, message: str, metadata: dict[str, str]) -> None:
+        try:
+            handler(name, message, metadata)
+        except Exception:
+            logger.exception("alert_handler failed at %s: %s", name, message)
+
+    return handle

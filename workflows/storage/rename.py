@@ -1,0 +1,66 @@
+"""Give what an application owns to another name: by it, executors tell their rows from others'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from workflows.storage.sql import Session, Statement, statement
+
+Transaction = Callable[[], AbstractContextManager[Session]]
+
+# What is moved in one transaction, so that no executor ever finds half of it.
+SMALL = {"queues": "queues", "schedules": "workflow_schedules", "versions": "application_versions"}
+ACTIVE = "status IN ('PENDING', 'ENQUEUED', 'DELAYED')"
+
+
+def rename(
+    transaction: Transaction, old: str | None, new: str, *, batch: int | None, adopt: bool
+) -> dict[str, int]:
+    """Rename the rows of `old`, and unclaimed ones to `adopt`; how many of each kind.
+
+    Active work goes first and at once; what has ended, and all steps, follow `batch` rows at a
+    time. A repetition goes on where one was cut short.
+    """
+    source = _source(old, adopt)
+    names = {"new": new} if old is None else {"new": new, "old": old}
+    with transaction() as session:
+        counts = {
+            kind: session.run(_update(table, source), **names) for kind, table in SMALL.items()
+        }
+        active = session.run(_update("workflow_status", f"{source} AND {ACTIVE}"), **names)
+    ended = _in_batches(transaction, "workflow_status", source, names, batch)
+    steps = _in_batches(transaction, "operation_outputs", source, names, batch)
+    return {**counts, "workflows": active + ended, "steps": steps}
+
+
+def _in_batches(
+    transaction: Transaction, table: str, source: str, names: Mapping[str, str], batch: int | None
+) -> int:
+    """Rename all rows of a table, in the order of their workflows' ids."""
+    renamed, after, until = 0, "", None
+    boundary = statement(
+        f"SELECT workflow_uuid FROM {{{table}}} WHERE workflow_uuid > :after"
+        " ORDER BY workflow_uuid LIMIT 1 OFFSET :batch"
+    )
+    while True:
+        with transaction() as session:
+            found = session.one(boundary, after=after, batch=batch) if batch else None
+            until = found[0] if found else None
+            span = "workflow_uuid > :after" + (" AND workflow_uuid <= :until" if until else "")
+            limits = {"after": after} | ({"until": until} if until else {})
+            renamed += session.run(_update(table, f"{span} AND {source}"), **names, **limits)
+        if until is None:
+            return renamed
+        after = until
+
+
+def _source(old: str | None, adopt: bool) -> str:
+    unclaimed = "application_name IS NULL"
+    if old is None:
+        return unclaimed
+    return f"(application_name = :old OR {unclaimed})" if adopt else "application_name = :old"
+
+
+def _update(table: str, condition: str) -> Statement:
+    return statement(f"UPDATE {{{table}}} SET application_name = :new WHERE {condition}")

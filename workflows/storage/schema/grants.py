@@ -1,0 +1,40 @@
+"""Let an application's role use system tables that another role made: PostgreSQL only."""
+
+from __future__ import annotations
+
+from workflows.engine.errors import DBOSException
+from workflows.storage.sql import Session, Statement
+
+ROLE = Statement("SELECT 1 FROM pg_roles WHERE rolname = :role")
+
+
+def grants(schema: str, role: str) -> str:
+    """The statements that permit all that executors and clients do, now and after upgrades."""
+    name = '"' + role.replace('"', '""') + '"'
+    rights = {
+        "TABLES": "SELECT, INSERT, UPDATE, DELETE",
+        "SEQUENCES": "USAGE, SELECT",
+        "FUNCTIONS": "EXECUTE",
+    }
+    return "\n".join(
+        [
+            f'GRANT USAGE ON SCHEMA "{schema}" TO {name};',
+            *(
+                f'GRANT {each} ON ALL {kind} IN SCHEMA "{schema}" TO {name};'
+                for kind, each in rights.items()
+            ),
+            *(
+                f'ALTER DEFAULT PRIVILEGES IN SCHEMA "{schema}" GRANT {each} ON {kind} TO {name};'
+                for kind, each in rights.items()
+            ),
+        ]
+    )
+
+
+def grant(session: Session, role: str) -> None:
+    """Grant all of it. Raises DBOSException for an unknown role, and on SQLite."""
+    if session.vendor != "postgresql":
+        raise DBOSException("application_role is for PostgreSQL: SQLite has no roles")
+    if session.one(ROLE, role=role) is None:
+        raise DBOSException(f"there is no role {role!r} in this PostgreSQL: create it first")
+    session.script(grants(session.dialect.schema, role))
