@@ -140,14 +140,22 @@ async def test_a_list_counts_what_its_page_could_not_show(
     assert (await tab.frame(other, timeout=WITHIN))["new"] == 1
 
 
-async def test_a_list_of_failures_hears_of_old_workflows_that_fail(
-    viewer: Any, writer: Any, open_tab: Any
+@pytest.mark.parametrize(
+    ("listed", "column", "status"),
+    [
+        ("status=failed", "completed_at", "ERROR"),
+        ("by=completed", "completed_at", "SUCCESS"),
+        ("by=started&since=1h", "started_at_epoch_ms", "PENDING"),
+    ],
+)
+async def test_a_list_hears_of_old_workflows_that_come_into_it(
+    viewer: Any, writer: Any, open_tab: Any, listed: str, column: str, status: str
 ) -> None:
     now = int(time.time() * 1000)
     await run(writer.add, "old", created_at=now - 3_600_000)
     tab = await open_tab(viewer)
-    ticket = await tab.follow("list", filter="status=failed", since=now)
-    await run(writer.change, "old", status="ERROR", completed_at=now + 1)
+    ticket = await tab.follow("list", filter=listed, since=now)
+    await run(writer.change, "old", status=status, **{column: now + 1})
     frame = await tab.frame(ticket)
     assert (frame["new"], frame["changed"]) == (0, 1)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from workflows.filters import IN_FLIGHT, Criteria, parse
+from workflows.filters import IN_FLIGHT, MOMENTS, Criteria, parse
 from workflows.live.source import Body, Demand, Facts, Moment, digest
 from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from workflows.selectors.scope import Viewer
@@ -26,9 +26,12 @@ NEWEST = Statement(
     f"SELECT {COLUMNS} FROM {{workflow_status}}"
     " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
 )
-ENDED = Statement(
-    f"SELECT {COLUMNS} FROM {{workflow_status}}"
-    " WHERE completed_at >= :since ORDER BY completed_at DESC LIMIT :most"
+ENDED, STARTED = (
+    Statement(
+        f"SELECT {COLUMNS} FROM {{workflow_status}}"
+        f" WHERE {column} >= :since ORDER BY {column} DESC LIMIT :most"
+    )
+    for column in (MOMENTS["completed"], MOMENTS["started"])
 )
 
 
@@ -45,10 +48,11 @@ class News:
     is_capped: bool = False
 
     @property
-    def counts_ended(self) -> bool:
-        """A list without unfinished workflows is entered by ending."""
+    def entered_by(self) -> str:
+        """What brings older workflows into the list: ending, where it shows none unfinished."""
         wanted = self.criteria.statuses
-        return bool(wanted) and not {*wanted} & {*IN_FLIGHT}
+        ended = bool(wanted) and not {*wanted} & {*IN_FLIGHT}
+        return "completed" if ended and self.criteria.by == "created" else self.criteria.by
 
     def see(self, row: WorkflowRow) -> None:
         """Count a row if this list would show it and the page could not."""
@@ -56,8 +60,10 @@ class News:
             return
         if row.created_at >= self.since:
             self._add(self.created, row.workflow_uuid, row.created_at)
-        elif self.counts_ended and (row.completed_at or 0) >= self.since:
-            self._add(self.ended, row.workflow_uuid, row.completed_at or 0)
+        elif self.entered_by != "created":
+            at = getattr(row, MOMENTS[self.entered_by]) or 0
+            if at >= self.since:
+                self._add(self.ended, row.workflow_uuid, at)
 
     def _add(self, counted: set[str], workflow_id: str, at: int) -> None:
         if len(counted) >= MOST:
@@ -82,7 +88,7 @@ class News:
 
 
 class ListSource:
-    """Two statements for all lists on all pages."""
+    """Up to three statements for all lists on all pages."""
 
     def __init__(self) -> None:
         self._news: dict[Topic, News] = {}
@@ -112,9 +118,10 @@ class ListSource:
         return min([since, *(demand.since for demand in demands if demand.unread)])
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
+        entered = {news.entered_by for news in self._news.values()}
         statements = [NEWEST]
-        if any(news.counts_ended for news in self._news.values()):
-            statements.append(ENDED)
+        statements += [ENDED] if "completed" in entered else []
+        statements += [STARTED] if "started" in entered else []
         return [
             from_record(record)
             for statement in statements

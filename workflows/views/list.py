@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
@@ -27,14 +28,30 @@ from workflows.rendering.rows import row_cells
 from workflows.selectors.children import children
 from workflows.selectors.counts import Count, counts, in_flight_of, older_in_flight
 from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.storage.sql import Session
-from workflows.topics import VIEW_PAYLOAD, live_topic
+from workflows.topics import VIEW_PAYLOAD, Ticket, live_topic
 from workflows.views.reads import bounded_reading
 from workflows.views.search import known_values, resolve, scope_key, typed, whole_id
 
 COUNTS_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for the list: by whom, for what, in which columns, and when (epoch ms)."""
+
+    request: HtmxHttpRequest
+    criteria: Criteria
+    viewer: Viewer
+    columns: Sequence[Column]
+    now: int
+
+    def topic(self, kind: str, key: str = "") -> Ticket:
+        """What the page may listen to; the columns are no part of it."""
+        without = dict.fromkeys((*self.criteria.attributes, "columns"))
+        listed = self.criteria.query(**without)
+        return live_topic(self.request, kind, key, filter=listed, since=self.now)
 
 
 @require_safe
@@ -58,7 +75,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
             if not request.htmx and _is_unclean(request.GET) and not criteria.problems:
                 # The address people share has neither a box nor empty fields.
                 return redirect(_address(criteria, {}))
-            context |= _shown(request, session, criteria, viewer, shown, now)
+            context |= _shown(session, Asked(request, criteria, viewer, shown, now))
             context |= _above(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
@@ -81,53 +98,49 @@ def _is_unclean(query: Mapping[str, str]) -> bool:
     return any(key in query for key in BOXES) or "" in dict(query.items()).values()
 
 
-def _cells(row: WorkflowRow, shown: Sequence[Column]) -> dict[str, str]:
-    cells = row_cells(row)
-    return {column.key: cells[column.key] for column in shown if column.is_shown}
-
-
-def _shown(
-    request: HtmxHttpRequest,
-    session: Session,
-    criteria: Criteria,
-    viewer: Viewer,
-    shown: Sequence[Column],
-    now: int,
-) -> dict[str, object]:
+def _shown(session: Session, asked: Asked) -> dict[str, object]:
     """The rows, where to go on from them, and what of it is live."""
-    page = _page(session, criteria, viewer, request.GET)
+    criteria = asked.criteria
+    page = _page(session, criteria, asked.viewer, asked.request.GET)
     # What a predicate over a row cannot tell is not counted: attributes are no part of rows.
-    live_filter = criteria.query(columns=None, **dict.fromkeys(criteria.attributes))
-    topic = None
-    if not criteria.attributes:
-        topic = live_topic(request, "list", filter=live_filter, since=now)
-    queue, waiting = criteria.plain("queue"), None
-    if queue and page.searched_to is not None and not criteria.statuses:
-        waiting = in_flight_of(session, queue, viewer=viewer)
-    below = {}
-    if criteria.top_level and page.rows:
-        below = children(session, [row.workflow_uuid for row in page.rows], viewer=viewer)
+    news = None if criteria.attributes else asked.topic("list")
     return {
         "page": page,
-        "rows": [
-            {
-                "id": each.workflow_uuid,
-                "cells": _cells(each, shown),
-                "ticket": live_topic(
-                    request, "row", each.workflow_uuid, filter=live_filter, since=now
-                ),
-                "digest": row_digest(each),
-                "children": below.get(each.workflow_uuid),
-            }
-            for each in page.rows
-        ],
-        "live_counts": live_topic(request, "counts", since=now),
-        "live_list": topic,
-        "waiting": waiting,
+        "rows": _rows(session, asked, page),
+        "live_counts": live_topic(asked.request, "counts", since=asked.now),
+        "live_list": news,
+        "waiting": _waiting(session, page, criteria, asked.viewer),
         "waiting_query": criteria.query(status="in_flight"),
         "older": criteria.query(after=page.older) if page.older else "",
         "newer": criteria.query(before=page.newer) if page.newer else "",
     }
+
+
+def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]:
+    shown = [column.key for column in asked.columns if column.is_shown]
+    ids = [each.workflow_uuid for each in page.rows] if asked.criteria.top_level else []
+    below = children(session, ids, viewer=asked.viewer) if ids else {}
+    found: list[dict[str, object]] = []
+    for each in page.rows:
+        cells = row_cells(each)
+        found.append(
+            {
+                "id": each.workflow_uuid,
+                "cells": {key: cells[key] for key in shown},
+                "ticket": asked.topic("row", each.workflow_uuid),
+                "digest": row_digest(each),
+                "children": below.get(each.workflow_uuid),
+            }
+        )
+    return found
+
+
+def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -> Count | None:
+    """What of a queue is in flight, where the walk through its list has not come to an end."""
+    queue = criteria.plain("queue")
+    if queue is None or page.searched_to is None or criteria.statuses:
+        return None
+    return in_flight_of(session, queue, viewer=viewer)
 
 
 def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[str, str]) -> Page:
