@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
@@ -30,7 +30,16 @@ def configuration(*, threads: int | None = None) -> DBOSConfig:
 
 
 def import_workflows(modules: Iterable[str]) -> None:
-    """Import the `workflows` module of every installed app that has one, then those named."""
+    """Import the `workflows` module of every installed app that has one, then those named.
+
+    The `tasks` modules, too, where Django's tasks are ours to run.
+    """
     autodiscover_modules("workflows")
+    if any(str(each.get("BACKEND")).startswith("dboshub.tasks.") for each in _task_backends()):
+        autodiscover_modules("tasks")
     for module in modules:
         import_module(module)
+
+
+def _task_backends() -> list[dict[str, Any]]:
+    return [*getattr(settings, "TASKS", {}).values()]
