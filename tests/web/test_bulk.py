@@ -115,7 +115,10 @@ def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
     here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
     operator.post(here, {"do": "start", "rate": "0.5"})
 
-    assert "Stopped by grace." in page(operator.post(here, {"do": "stop"}, follow=True))
+    assert "Stopped by grace." in page(
+        operator.post(here, {"do": "stop", "reason": "too\x00 fast"}, follow=True)
+    )
+    assert AuditEvent.objects.get(action="bulk_stop").reason == "too\N{REPLACEMENT CHARACTER} fast"
     assert operator.post(here, {"do": "discard"}).status_code == 409
     assert operator.post(here, {"do": "retry"}).status_code == 409
     operator.post(here, {"do": "start", "rate": "0.5"})

@@ -13,7 +13,7 @@ from workflows.actions import ActionRefusedError, actor_of
 from workflows.bulk import jobs
 from workflows.bulk.forms import StartForm
 from workflows.bulk.verbs import VERBS
-from workflows.confirming import INVALID, status_of
+from workflows.confirming import INVALID, LONGEST, status_of
 from workflows.connection import reading
 from workflows.filters import parse
 from workflows.htmx import HtmxHttpRequest, page_or_partial
@@ -92,16 +92,16 @@ def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
 
 def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
     """Do what a button says; what to tell then. Raises ActionRefusedError."""
-    actor = actor_of(request)
+    actor, reason = actor_of(request), request.POST.get("reason", "")[:LONGEST]
     if do == "start":
-        data = form.cleaned_data
-        jobs.start(actor, job.pk, options=form.how(), rate=data["rate"], reason=data["reason"])
+        rate = form.cleaned_data["rate"]
+        jobs.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
         return "Started: some process of the hub works on it."
     if do == "stop":
-        jobs.stop(actor, job.pk)
+        jobs.stop(actor, job.pk, reason=reason)
         return "Stopped: no further workflow is acted on."
     if do == "retry":
-        jobs.retry(actor, job.pk)
+        jobs.retry(actor, job.pk, reason=reason)
         return "What failed is tried again."
     if do == "discard":
         jobs.discard(actor, job.pk)
