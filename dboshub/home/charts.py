@@ -11,7 +11,7 @@ from workflows.rendering.scale import percent
 from workflows.rollups.histogram import percentile
 from workflows.rollups.series import Stretch
 
-HEIGHT = 120
+HEIGHT, LABEL_HEIGHT = 120, 16
 LABELS = 6
 # What the axis of durations may begin, end and be marked with.
 MARKS = (
@@ -128,11 +128,11 @@ def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
         columns.append(_column(place, len(stretches), each, link, said or "no run ended", ()))
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
-    grid = [
-        Grid(round(HEIGHT * _down(mark, low, high), 2), duration(mark))
-        for mark in MARKS
-        if low < mark <= high
-    ]
+    grid: list[Grid] = []
+    for mark in sorted((each for each in MARKS if low < each <= high), reverse=True):
+        y = round(HEIGHT * _down(mark, low, high), 2)
+        if not grid or y - grid[-1].y >= LABEL_HEIGHT:
+            grid.append(Grid(y, duration(mark)))
     longest = max((each["p99"] or 0 for each in found), default=0)
     return Chart(
         "Run time",

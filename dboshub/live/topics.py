@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from dboshub.home.news import WrongSource
 from dboshub.live.access import Account
 from workflows import live as workflows_live
 from workflows.live.source import Source
@@ -11,7 +12,7 @@ from workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, Topic, TopicRefusedErro
 
 MOST_TOPICS = 64
 
-SOURCES: Mapping[str, Callable[[], Source]] = {**workflows_live.SOURCES}
+SOURCES: Mapping[str, Callable[[], Source]] = {**workflows_live.SOURCES, "wrong": WrongSource}
 
 
 def admit(token: str, account: Account) -> Ticket:
