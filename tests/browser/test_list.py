@@ -143,6 +143,9 @@ def test_the_keyboard_searches_walks_and_opens(page: Page) -> None:
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
     for key in "jjk":
         page.keyboard.press(key)
     expect(page.locator("[data-row-link]").first).to_be_focused()
