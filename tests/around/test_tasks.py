@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from asgiref.sync import sync_to_async
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from django_tasks import TaskResultStatus, default_task_backend
 from django_tasks.exceptions import InvalidTaskError, TaskResultDoesNotExist
@@ -125,6 +126,7 @@ def test_priority_queue_and_time_are_those_of_the_task(worker: Any) -> None:
 async def test_tasks_are_enqueued_and_looked_for_by_coroutines(tasks: Any) -> None:
     result = await tasks.fly.aenqueue("it")
     assert (await tasks.fly.aget_result(result.id)).status == TaskResultStatus.READY
+    await sync_to_async(connections.close_all)()  # those of the thread that stood in
 
 
 def test_a_task_may_know_of_its_attempt(worker: Any) -> None:
