@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.http import escape_leading_slashes
 
 from workflows.engine.ports import StorageUnavailableError
+
+RETRY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,25 @@ def outage_of(error: BaseException | None) -> Outage | None:
         if str(error).startswith(beginning):
             return outage
     return AWAY if isinstance(error, OperationalError | InterfaceError) else None
+
+
+def outage_page(request: HttpRequest, outage: Outage) -> HttpResponse:
+    """Rendered without the request; of a page that is open, its main part says the same."""
+    is_part = "HX-Request" in request.headers
+    context = {"outage": outage, "again": _again(request, is_part=is_part)}
+    template = "components/_outage.html" if is_part else "503.html"
+    response = HttpResponse(render_to_string(template, context), status=503)
+    if is_part:
+        # Wherever a part was wanted: an outage does not fit into a cell.
+        response["HX-Retarget"], response["HX-Reswap"] = "#main", "innerHTML"
+    if outage.passes:
+        response["Retry-After"] = str(RETRY_S)
+    return response
+
+
+def _again(request: HttpRequest, *, is_part: bool) -> str:
+    """Where to try again: the page that is open, or that was asked for. No link posts anything."""
+    if is_part:
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        return escape_leading_slashes(f"{page.path}?{page.query}".rstrip("?"))
+    return request.get_full_path() if request.method in ("GET", "HEAD") else ""

@@ -23,7 +23,8 @@ class SystemTables:
     db_for_write = db_for_read
 
     def allow_relation(self, first: Model, second: Model, **_hints: Any) -> bool:
-        return self.db_for_read(type(first)) == self.db_for_read(type(second))
+        # A request's user is a lazy object, whose type is not the user's.
+        return _of(first) == _of(second)
 
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
@@ -31,6 +32,10 @@ class SystemTables:
         # A data migration about users or groups says so with hints={"hub": True}.
         wanted = "default" if hints.get("hub") else _alias(app_label, model_name)
         return db == wanted
+
+
+def _of(instance: Model) -> str:
+    return _alias(instance._meta.app_label, instance._meta.model_name)
 
 
 def _alias(app_label: str, model_name: str | None) -> str:

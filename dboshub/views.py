@@ -18,9 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.context import THEME_COOKIE, THEMES
 from dboshub.login import ThrottledLoginForm
-from dboshub.outages import outage_of
-
-RETRY_S = 5
+from dboshub.outages import outage_of, outage_page
 
 
 class Login(LoginView):
@@ -91,12 +89,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without the request: what failed may be the database that knows the user."""
     outage = outage_of(sys.exception())
-    if outage is None:
-        return HttpResponse(render_to_string("500.html"), status=500)
-    # What was posted is not sent again by a link.
-    again = request.get_full_path() if request.method in ("GET", "HEAD") else ""
-    page = render_to_string("503.html", {"outage": outage, "again": again})
-    response = HttpResponse(page, status=503)
-    if outage.passes:
-        response["Retry-After"] = str(RETRY_S)
-    return response
+    if outage is not None:
+        return outage_page(request, outage)
+    return HttpResponse(render_to_string("500.html"), status=500)

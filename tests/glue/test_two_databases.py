@@ -66,6 +66,36 @@ for verb in ("fork_from_failure", "delete"):
 print(Workflow.objects.filter(status="CANCELLED").count(), BulkJob.objects.get(pk=1)._state.db)
 """
 
+# What collectstatic would have made is not what is asked about.
+READ_ONLY = """
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connections
+from django.test import Client
+from django.test.utils import override_settings
+from workflows.models import AuditEvent, Workflow
+
+plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+override_settings(STORAGES=settings.STORAGES | plain).enable()
+system = connections["system"]
+forbid = {"sqlite": "PRAGMA query_only = ON"}
+system.cursor().execute(
+    forbid.get(system.vendor, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+)
+AuditEvent.objects.all().delete()
+client = Client(raise_request_exception=False, headers={"host": "localhost"})
+client.force_login(User.objects.get())
+one = Workflow.objects.filter(status="SUCCESS").first()
+for address in (
+    f"run/{one.pk}", f"run/{one.pk}", f"value/{one.pk}?of=input&download", f"do/cancel/{one.pk}"
+):
+    print(client.get(f"/workflows/{address}").status_code)
+print(client.get("/hub/").status_code, client.get("/audit/").status_code)
+refused = client.post(f"/workflows/do/cancel/{one.pk}", {"reason": "no"})
+print(refused.status_code, b"read-only" in refused.content)
+print(*AuditEvent.objects.order_by("pk").values_list("action", "outcome"))
+"""
+
 
 def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it(
     database_url: str, another_url: str, run_dbos: Callable[[str], None], manage: Manage
@@ -88,3 +118,10 @@ def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it
         "0 default",
     ], died.stderr
     assert tables_of(database_url) == tables
+    looked = manage(database_url, "shell", "-c", READ_ONLY, DBOSHUB_DATABASE_URL=another_url)
+    assert looked.stdout.splitlines()[-7:] == [
+        *["200"] * 4,
+        "200 200",
+        "503 True",
+        "('view payload', 'done') ('download', 'done') ('cancel', 'started')",
+    ], looked.stderr

@@ -63,6 +63,16 @@ def test_a_database_that_is_away_has_a_page_that_says_so(reader: Client) -> None
 
 
 @pytest.mark.usefixtures("away")
+def test_an_open_page_says_it_in_its_main_part(reader: Client) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver//evil.example/?a=1"}
+    response = reader.get(DETAIL, headers=headers)
+    assert (response.status_code, response["HX-Retarget"]) == (503, "#main")
+    page = text(response)
+    assert "<html" not in page
+    assert 'href="/%2Fevil.example/?a=1"' in page
+
+
+@pytest.mark.usefixtures("away")
 def test_what_was_posted_is_not_offered_again(reader: Client) -> None:
     response = reader.post(reverse("workflows:do", args=["cancel", "w"]), {"reason": "stuck"})
     assert response.status_code == 503
