@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from queues.rendering import show
 from queues.selectors import overview
 from queues.selectors.line import line
+from queues.selectors.partitions import partitions
 from queues.steering import FORMS, LimitsForm, QueueAction
 from workflows.confirming import carry_out, confirm_page
 from workflows.selectors.scope import viewer_for
@@ -60,12 +61,15 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         if found is None:
             return _missing(request, name)
         ahead = line(session, name, viewer) if sees_workflows else []
+        held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
     may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
     context = {
         "section": "queues",
         "now": now,
         "shown": show(found),
         "line": ahead,
+        "partitions": held,
+        "more_partitions": held[-1].key if is_cut else "",
         "may": may,
         "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
         "sees_workflows": sees_workflows,

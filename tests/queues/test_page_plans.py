@@ -9,6 +9,7 @@ import pytest
 
 from queues.selectors.line import line
 from queues.selectors.overview import one, page
+from queues.selectors.partitions import partitions
 from tests.selectors.test_plans import MOST, ROWS, Spy, filled
 from tests.selectors.test_sqlite_plans import plans
 from tests.support.rows import insert
@@ -48,6 +49,22 @@ ANALYZE {queues};
 """
 
 
+SPLIT = """
+INSERT INTO {workflow_status}
+    (workflow_uuid, status, name, queue_name, created_at, updated_at, priority,
+     queue_partition_key)
+SELECT md5(n::text), 'ENQUEUED', 'a', 'split', 1600000000000 + n, 0, 0, 'k' || (100 + n % 300)
+FROM generate_series(1, {count}) AS n;
+ANALYZE {workflow_status};
+"""
+
+
+@pytest.fixture(scope="module")
+def partitioned(postgres_server: Any) -> Iterator[Database]:
+    with postgres_server.fresh_database() as url:
+        yield from filled(url, SPLIT)
+
+
 @pytest.fixture(scope="module")
 def backlog(postgres_server: Any) -> Iterator[Database]:
     with postgres_server.fresh_database() as url:
@@ -82,6 +99,16 @@ def test_one_queue_is_counted_further_than_one_of_many(backlog: Database) -> Non
         assert len(line(spy.spied(), "backlog", EVERYTHING)) == 10
     assert sum(spy.examined) <= MOST, spy.examined
     assert ROWS > MOST
+
+
+def test_partitions_are_found_by_skipping_from_one_to_the_next(partitioned: Database) -> None:
+    with partitioned.reading() as session:
+        spy = Spy(session)
+        found, is_cut = partitions(spy.spied(), "split", EVERYTHING)
+        assert [each.key for each in found[:2]] == ["k100", "k101"]
+        assert str(found[0].waiting) == "100+"
+        assert is_cut
+    assert sum(spy.examined) <= MOST, spy.examined
 
 
 def test_a_search_passes_other_names_by_the_index(backlog: Database) -> None:

@@ -374,3 +374,37 @@ def test_pages_keep_the_content_policy(admin: Client) -> None:
     for url in (LIST, detail(), detail("p"), do("change"), do("delete")):
         html = page(admin, url)
         assert not re.search(r'\sstyle="|\son\w+="|<script>|javascript:', html)
+
+
+def test_partitions_with_work_are_told_apart(viewer: Client) -> None:
+    add(partition_queue=True)
+    enqueue(3, queue_partition_key="ada")
+    enqueue(2, "PENDING", queue_partition_key="bob")
+    enqueue(1, queue=f"{NAME}2", queue_partition_key="eve")
+    shown = page(viewer, detail())
+    rows = re.findall(r"<td><bdi>(\w+)</bdi></td><td>([^<]*)</td><td>([^<]*)</td>", shown)
+    assert rows == [("ada", "3", "0"), ("bob", "0", "2")]
+    assert "More partitions" not in shown
+
+
+def test_many_partitions_come_in_pages(viewer: Client) -> None:
+    add(partition_queue=True)
+    for number in range(60):
+        enqueue(1, priority=number, queue_partition_key=f"p{number:02}")
+    shown = page(viewer, detail())
+    assert "<bdi>p49</bdi>" in shown
+    assert "<bdi>p50</bdi>" not in shown
+    assert 'href="?partitions_after=p49#partitions"' in shown
+    more = page(viewer, detail() + "?partitions_after=p49")
+    assert "<bdi>p59</bdi>" in more
+    assert "<bdi>p49</bdi>" not in more
+
+
+def test_a_purge_is_a_bulk_job_of_what_waits(client: Client, make_user: Callable[..., Any]) -> None:
+    client.force_login(make_user("kay", *VIEW, "workflows.cancel_workflow"))
+    add("orders")
+    assert "Purge" not in page(client, detail("orders"))
+    enqueue(2, queue="orders")
+    address = "/workflows/bulk/new/?verb=cancel&queue=orders&status=ENQUEUED"
+    assert address in page(client, detail("orders"))
+    assert client.get(address).status_code == 200

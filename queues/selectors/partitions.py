@@ -1,0 +1,99 @@
+"""The partitions of a queue that hold work: each has limits and a line of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from workflows.selectors.counts import Count
+from workflows.selectors.scope import Viewer
+from workflows.storage.sql import Row, Session, Statement
+
+# By key. Nobody reads more on a page, and each costs a few looks into the index of partitions.
+MOST = 50
+COUNTED = 100
+
+_HELD = "status IN ('ENQUEUED', 'PENDING') AND queue_partition_key IS NOT NULL"
+KEYS = Statement(f"""
+    WITH RECURSIVE held (key, place) AS (
+        SELECT LEAST_OF(:after), 1
+        UNION ALL
+        SELECT LEAST_OF(held.key), place + 1
+        FROM held
+        WHERE key IS NOT NULL AND place < :most
+    )
+    SELECT key, (
+        SELECT COUNT(*) FROM (
+            SELECT 1 AS one FROM {{workflow_status}}
+            WHERE queue_name = :queue AND status = 'ENQUEUED' AND {_HELD} AND SCOPE
+                AND queue_partition_key = held.key
+            LIMIT :counted
+        ) AS waiting
+    ), (
+        SELECT COUNT(*) FROM (
+            SELECT 1 AS one FROM {{workflow_status}}
+            WHERE queue_name = :queue AND status = 'PENDING' AND {_HELD} AND SCOPE
+                AND queue_partition_key = held.key
+            LIMIT :counted
+        ) AS running
+    ), (
+        SELECT MIN(created_at) FROM (
+            SELECT created_at FROM {{workflow_status}}
+            WHERE queue_name = :queue AND status = 'ENQUEUED' AND {_HELD} AND SCOPE
+                AND queue_partition_key = held.key
+            LIMIT :counted
+        ) AS oldest
+    )
+    FROM held
+    WHERE key IS NOT NULL
+""")
+# The first key after another one, of what waits or runs: a look for each of the two.
+_NEXT = f"""(
+    SELECT MIN(found) FROM (
+        SELECT (SELECT MIN(queue_partition_key) FROM {{workflow_status}}
+            WHERE queue_name = :queue AND status = 'ENQUEUED' AND {_HELD} AND SCOPE
+                AND queue_partition_key > BOUND) AS found
+        UNION ALL
+        SELECT (SELECT MIN(queue_partition_key) FROM {{workflow_status}}
+            WHERE queue_name = :queue AND status = 'PENDING' AND {_HELD} AND SCOPE
+                AND queue_partition_key > BOUND)
+    ) AS either_of
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """`oldest_at` is of the first COUNTED that wait, by priority."""
+
+    key: str
+    waiting: Count
+    running: Count
+    oldest_at: int | None
+
+
+def partitions(
+    session: Session, queue: str, viewer: Viewer, *, after: str = ""
+) -> tuple[Sequence[Partition], bool]:
+    """The first MOST partitions by key after another one, and whether there are more."""
+    scope = viewer.condition()
+    statement = _scoped("1 = 1" if scope is None else scope.sql)
+    params = {"queue": queue, "after": after, "most": MOST + 1, "counted": COUNTED}
+    found = [*map(_partition, session.all(statement, **params, **(scope.params if scope else {})))]
+    return found[:MOST], len(found) > MOST
+
+
+def _partition(row: Row) -> Partition:
+    key, waiting, running, oldest_at = row
+    return Partition(
+        key, Count(waiting, waiting >= COUNTED), Count(running, running >= COUNTED), oldest_at
+    )
+
+
+@lru_cache(maxsize=64)
+def _scoped(narrow: str) -> Statement:
+    """The statement for one scope, made once: dialects know statements by identity."""
+    sql = KEYS.postgres
+    for bound in (":after", "held.key"):
+        sql = sql.replace(f"LEAST_OF({bound})", _NEXT.replace("BOUND", bound))
+    return Statement(sql.replace("SCOPE", narrow))
