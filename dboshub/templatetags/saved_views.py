@@ -15,18 +15,19 @@ register = template.Library()
 def saved_views(context: Any, page: str, query: str) -> dict[str, object]:
     request = context["request"]
     user = request.user
+    views = [
+        {
+            "view": view,
+            "is_open": is_open(view, query),
+            "may_delete": may_delete(user, view),
+        }
+        for view in views_for(user, page)
+    ]
     return {
         "page": page,
         "query": query,
-        "views": [
-            {
-                "view": view,
-                "is_open": is_open(view, query),
-                "may_delete": may_delete(user, view),
-                "is_mine": view.owner_id == user.pk,
-            }
-            for view in views_for(user, page)
-        ],
+        "views": views,
+        "may_manage": any(each["may_delete"] for each in views),
         "may_share": user.has_perm(SHARE),
         "csrf_token": context.get("csrf_token"),
     }

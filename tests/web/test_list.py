@@ -291,6 +291,7 @@ def test_suggestions_go_on_from_what_is_typed(viewer: Client) -> None:
     assert words("status:ERROR na") == ["status:ERROR name:"]
     assert words("-name:che") == ['-name:"check stock" ', "-name:checkout "]
     assert words("queue:") == ["queue:q! "]
+    assert words("heck") == ['name:"check stock" ', "name:checkout "]
     assert words("status:canc") == ["status:CANCELLED "]
     assert words("nonsense:x") == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from workflows.filters import MOMENTS
 from workflows.language import exactly, quoted
@@ -49,8 +50,9 @@ def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, st
         return []
     before = text[: last.start()] + last["minus"]
     begun = last["begun"]
+    found: Iterator[dict[str, str]]
     if last["key"] is None:
-        found = _keys(before, begun)
+        found = chain(_keys(before, begun), _names(before, begun, known))
     else:
         found = _values(before, last["key"], begun, known)
     return [option for option, _ in zip(found, range(MOST), strict=False)]
@@ -61,6 +63,12 @@ def _keys(before: str, begun: str) -> Iterator[dict[str, str]]:
         if key.startswith(begun.lower()):
             shown = key if key.endswith(".") else f"{key}:"
             yield {"text": before + shown, "word": shown, "hint": hint}
+
+
+def _names(before: str, begun: str, known: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """A bare word may be meant for a name."""
+    for option in _values(before, "name", begun, known) if begun else ():
+        yield option | {"hint": "name"}
 
 
 def _values(
