@@ -17,6 +17,8 @@ from tests.support.eventually import eventually
 from tests.support.runs import T0, add_workflow
 
 Launch = Callable[..., None]
+# What asks nothing of the database is shown on the cheaper one.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 TOKEN = "correct-horse-battery"
 
 
@@ -61,6 +63,7 @@ def serving(launch: Launch) -> Launch:
     return launch_it
 
 
+@on_sqlite
 def test_nothing_listens_without_a_token(
     launch: Launch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -76,6 +79,7 @@ def test_nothing_listens_without_a_token(
     assert ask("GET", "/dbos-healthz", token=None) == (200, "healthy")
 
 
+@on_sqlite
 def test_a_token_that_can_be_guessed_is_refused_and_not_repeated(launch: Launch) -> None:
     with pytest.raises(DBOSInitializationError) as refused:
         launch(admin_token="secret", admin_port=0)
@@ -83,6 +87,7 @@ def test_a_token_that_can_be_guessed_is_refused_and_not_repeated(launch: Launch)
     assert "secret" not in str(refused.value)
 
 
+@on_sqlite
 def test_a_port_that_is_taken_does_not_keep_workflows_from_running(
     serving: Launch, launch: Launch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,6 +99,7 @@ def test_a_port_that_is_taken_does_not_keep_workflows_from_running(
     assert fetching("x") == "fetched x"
 
 
+@on_sqlite
 def test_nobody_is_answered_without_the_token(serving: Launch) -> None:
     serving()
     fetching("x")
@@ -143,6 +149,7 @@ def test_workflows_are_listed_and_steered(serving: Launch) -> None:
     assert ask("GET", "/conductor") == (200, {"connected": False, "url": None})
 
 
+@on_sqlite
 def test_values_leave_only_where_they_may(serving: Launch) -> None:
     serving()
     with SetWorkflowID("w"):
@@ -198,6 +205,7 @@ def test_old_workflows_are_deleted_or_timed_out(serving: Launch) -> None:
     assert ask("POST", "/dbos-global-timeout", {"cutoff_epoch_timestamp_ms": 10**30})[0] == 400
 
 
+@on_sqlite
 def test_deactivating_ends_claims_and_nothing_else(serving: Launch) -> None:
     serving()
     DBOS.register_queue("later")
@@ -208,6 +216,7 @@ def test_deactivating_ends_claims_and_nothing_else(serving: Launch) -> None:
     assert fetching("y") == "fetched y"
 
 
+@on_sqlite
 def test_requests_that_cannot_be_served_are_told_why(serving: Launch) -> None:
     serving()
     assert ask("GET", "/nowhere")[0] == 404
@@ -229,6 +238,7 @@ def test_requests_that_cannot_be_served_are_told_why(serving: Launch) -> None:
             assert connection.recv(100).split()[1] == status
 
 
+@on_sqlite
 def test_destroy_does_not_wait_for_a_slow_client(serving: Launch, caplog: Any) -> None:
     caplog.set_level(logging.DEBUG, "dboshub.admin_server")
     serving()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import pytest
+
 from dboshub import DBOS, DBOSContextSetAuth, SetWorkflowID
 
 
@@ -18,6 +20,7 @@ def looks_around() -> list[dict[str, Any]]:
     return [asdict(DBOS.get_context()), look()]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_context_names_workflow_step_and_user(dbos: type[DBOS]) -> None:
     with SetWorkflowID("w"), DBOSContextSetAuth("ann", ["clerk"]):
         body, step = looks_around()

@@ -23,6 +23,8 @@ from tests.support.eventually import eventually
 from tests.support.spans import Spans, told
 
 Launch = Callable[..., None]
+# What asks nothing of the database is shown on the cheaper one.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 mine = trace.get_tracer("mine")
 tries: list[int] = []
 
@@ -84,6 +86,7 @@ async def branches() -> list[int]:
     return [*await asyncio.gather(add_later(1), add_later(2))]
 
 
+@on_sqlite
 def test_each_workflow_step_and_call_is_a_span_within_the_one_that_made_it(
     launch: Launch, spans: Spans
 ) -> None:
@@ -113,6 +116,7 @@ def test_each_workflow_step_and_call_is_a_span_within_the_one_that_made_it(
     assert scope.name == "dbos-tracer"
 
 
+@on_sqlite
 async def test_coroutines_that_run_at_once_keep_their_own_spans(
     launch: Launch, spans: Spans
 ) -> None:
@@ -127,6 +131,7 @@ async def test_coroutines_that_run_at_once_keep_their_own_spans(
     ]
 
 
+@on_sqlite
 def test_a_failure_is_the_span_s_and_each_failed_attempt_an_event(
     launch: Launch, spans: Spans
 ) -> None:
@@ -144,6 +149,7 @@ def test_a_failure_is_the_span_s_and_each_failed_attempt_an_event(
     assert spans.one("flaky").status.status_code is StatusCode.OK
 
 
+@on_sqlite
 def test_attributes_follow_the_semantic_conventions_if_asked(launch: Launch, spans: Spans) -> None:
     launch(enable_otlp=True, otel_attribute_format="semconv", otlp_attributes={"zone": "north"})
     with DBOSContextSetAuth("ann", ["clerk"]):
@@ -195,6 +201,7 @@ def test_a_carrier_from_elsewhere_is_gone_on_with_and_nonsense_ignored(
             assert len(DBOS.enqueue_workflow("traced", leaf, 1).get_result()) == 32
 
 
+@on_sqlite
 def test_records_of_the_logger_name_the_trace(
     launch: Launch, spans: Spans, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -214,6 +221,7 @@ def logged_once() -> None:
     DBOS.logger.info("hello")
 
 
+@on_sqlite
 def test_nothing_is_traced_unless_it_is_asked_for(dbos: type[DBOS], spans: Spans) -> None:
     add_child = DBOS.start_workflow(branches).get_result()
     assert add_child == [1, 2]
