@@ -27,8 +27,8 @@ PAGES = {
     "bulk": "workflows:bulk",
     "export": "exports:export",
 }
-# The target of an export is the filter of a list.
-FILTERED = {"workflows": "workflows:list", "audit": "audit"}
+# Their target is the filter of a list.
+FILTERED = {"workflows": "workflows:list", "audit": "audit", "errors": "workflows:errors"}
 LISTED = {"executor": "workflows:executors", "version": "workflows:executors"}
 # Outcome to its css class, icon, word and meaning.
 OUTCOMES = {

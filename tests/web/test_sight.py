@@ -99,6 +99,18 @@ def test_asking_to_cancel_and_what_is_not_there_show_no_payload(
     assert rows() == []
 
 
+def test_filling_a_form_with_what_an_earlier_run_was_given_is_a_look_at_it(
+    reader: Client,
+) -> None:
+    with atomic() as session:
+        add_workflow(session, "before", "SUCCESS", inputs="grace")
+    start = reverse("workflows:start", args=["checkout"])
+    reader.get(start)
+    assert rows() == []
+    assert "grace" in reader.get(f"{start}?like=before").content.decode()
+    assert rows() == [("rea", "view payload", "before")]
+
+
 def test_a_download_has_a_row_of_its_own_each_time(reader: Client) -> None:
     for _ in range(2):
         reader.get(f"{reverse('workflows:value', args=['w'])}?of=input&download")

@@ -18,6 +18,7 @@ from workflows.selectors import startable
 from workflows.selectors.queue_state import queue_names
 from workflows.selectors.rows import row
 from workflows.selectors.scope import viewer_for
+from workflows.sight import note_sight
 from workflows.start_form import StartForm
 from workflows.starting import PERMISSION, start
 from workflows.storage.now import database_now
@@ -52,6 +53,8 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         context = _recent(session, request, name)
         initial, problem = _initial(session, request, what)
     if request.method != "POST":
+        if initial:
+            note_sight(actor_of(request), "workflow", request.GET["like"])
         form = StartForm(name, application, what, queues=queues, initial=initial)
         return _show(request, form, context | {"problem": problem})
     form = StartForm(name, application, what, request.POST, queues=queues)
