@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from schedules import views
+from schedules import edit_views, views
 from schedules.converters import ScheduleName
 
 register_converter(ScheduleName, "schedule")
@@ -13,6 +13,8 @@ app_name = "schedules"
 
 urlpatterns = [
     path("", views.schedule_list, name="list"),
+    # Without a slash at its end, so that a schedule may be called "new".
+    path("new", edit_views.new, name="new"),
     path("do/<slug:verb>/<schedule:name>/", views.act, name="do"),
     path("<schedule:name>/", views.schedule_detail, name="detail"),
 ]

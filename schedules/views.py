@@ -14,11 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from schedules import selectors
 from schedules.actions import PERMISSION, backfill_ticks
+from schedules.edit_forms import ChangeForm
 from schedules.engine.records import ACTIVE, PAUSED, Schedule
 from schedules.forms import FORMS, BackfillForm, ScheduleForm
 from schedules.rendering import moment, show, strip
 from workflows.audit import ActionRefusedError, actor_of
 from workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
+from workflows.selectors.queue_state import queue_names
 from workflows.selectors.scope import viewer_for
 from workflows.sight import note_sight
 from workflows.topics import VIEW_PAYLOAD
@@ -103,7 +105,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
-    if verb not in FORMS:
+    if verb not in {*FORMS, ChangeForm.verb}:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
         found = selectors.one(session, name, viewer_for(request.user))
@@ -111,14 +113,22 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         return _missing(request, name)
     if request.method != "POST":
         return _ask(request, found, verb)
-    return carry_out(request, FORMS[verb](found, request.POST), partial(_confirm, request))
+    form = _form(verb, found, request.POST)
+    return carry_out(request, form, partial(_confirm, request))
+
+
+def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
+    if verb != ChangeForm.verb:
+        return FORMS[verb](found, *given)
+    with bounded_reading() as session:
+        return ChangeForm(found, *given, queues=queue_names(session))
 
 
 def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
     is_spanned = verb == BackfillForm.verb and "start" in request.GET
     if is_spanned and request.user.has_perm(PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
-    return _confirm(request, FORMS[verb](found))
+    return _confirm(request, _form(verb, found))
 
 
 def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
