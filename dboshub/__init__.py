@@ -22,6 +22,7 @@ from dboshub.facade import DBOS
 from dboshub.migrating import run_dbos_database_migrations
 from dboshub.telemetry.api import OtelContext, PropagateOtelContext
 from queues.engine.debouncer import Debouncer, DebouncerClient
+from queues.engine.kafka import KafkaMessage
 from queues.engine.queue import Queue
 from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from workflows.datasources.awaiting import AsyncSQLAlchemyDatasource
@@ -66,6 +67,7 @@ __all__ = [
     "DebouncerClient",
     "DuplicationPolicy",
     "EnqueueOptions",
+    "KafkaMessage",
     "OtelContext",
     "PortableWorkflowError",
     "PropagateOtelContext",

@@ -48,6 +48,7 @@ class DBOSConfig(TypedDict, total=False):
     listen_url: str | None
     notification_listener_polling_interval_sec: float
     scheduler_polling_interval_sec: float
+    kafka_queue_polling_interval_sec: float
     max_executor_threads: int | None
     application_version: str | None
     executor_id: str | None
@@ -101,6 +102,7 @@ LEAST: dict[str, float] = {
     "admin_port": 0,
     "notification_listener_polling_interval_sec": 0.001,
     "scheduler_polling_interval_sec": 0.001,
+    "kafka_queue_polling_interval_sec": 0.001,
 }
 
 
@@ -128,6 +130,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "behind_pooler": False,
         "notification_listener_polling_interval_sec": 1.0,
         "scheduler_polling_interval_sec": 30.0,
+        "kafka_queue_polling_interval_sec": 1.0,
         "application_version": os.environ.get("DBOS__APPVERSION") or None,
         "application_database_url": given.get("database_url"),
         "executor_id": os.environ.get("DBOS__VMID") or "local",

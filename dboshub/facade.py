@@ -12,6 +12,7 @@ from dboshub.frameworks.requests import current_request
 from dboshub.migrating import run_dbos_database_migrations
 from dboshub.telemetry.api import TelemetryAPI
 from queues.api import QueuesAPI
+from queues.kafka_api import KafkaAPI
 from schedules.api import SchedulesAPI
 from workflows.api import WorkflowsAPI
 from workflows.engine.alerts import AlertHandler, guarded
@@ -25,7 +26,7 @@ logger = logging.getLogger("dboshub")
 GRACE_S = 5.0
 
 
-class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, SchedulesAPI, TelemetryAPI):
+class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, KafkaAPI, SchedulesAPI, TelemetryAPI):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 
     There is one per process; constructing it again returns the first until ``destroy()``.

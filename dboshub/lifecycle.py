@@ -24,7 +24,9 @@ from dboshub.wiring import (
 )
 from queues.engine.directory import directory
 from queues.engine.dispatcher import Dispatcher, DispatcherConfig
+from queues.engine.kafka import consumers
 from queues.engine.maintenance import Maintenance
+from queues.kafka import Listeners
 from queues.storage.store import QueueStore, RegistryStore
 from schedules.engine.plan import Opened, plan
 from schedules.engine.runs import Runs
@@ -77,7 +79,7 @@ class Runtime:
             self.settings,
             config,
             registry,
-            around(storage_of(self.database)),
+            around(storage_of(self.database, patience=config["observability_query_timeout_sec"])),
             replace(executor_surroundings(config, self.database), tracer=self.telemetry.tracer),
         )
         store = around(self._queue_store())
@@ -94,6 +96,7 @@ class Runtime:
             enqueued=self.dispatcher.wake,
             cancelled=lambda workflow_id: self.engine.notices.publish([(STATUS, workflow_id)]),
         )
+        self.listeners = Listeners(self.engine, store, self._announce)
         self._functions = Publisher(self.engine.registry)
         self.heart = self._new_heart(listen)
         self.wakeups = Wakeups(
@@ -136,10 +139,12 @@ class Runtime:
         declared = plan.rows(self.engine.registry, settings.application_name, no_context)
         self.plan.table.apply(declared)
         self.ticker.start()
+        consumers.open(self.listeners.listen)
         self.admin_server = admin_server(self.config, self)
 
     def deactivate(self) -> None:
         """Start nothing more of what is queued or scheduled; what runs goes on."""
+        self.listeners.stop()
         self.ticker.stop()
         self.dispatcher.stop_claiming()
 
@@ -147,6 +152,8 @@ class Runtime:
         """Stop claiming, let steps end, hand back what is left, and close everything."""
         if self.admin_server is not None:
             self.admin_server.stop()
+        consumers.close()
+        self.listeners.stop()
         self.ticker.stop()
         self.dispatcher.stop()
         self.maintenance.stop()
@@ -219,7 +226,12 @@ class Runtime:
             application=settings.application_name,
             version=settings.application_version,
             executor_id=settings.executor_id,
+            kafka_interval=self._kafka_interval,
         )
+
+    def _kafka_interval(self) -> float | None:
+        seconds: float = self.config["kafka_queue_polling_interval_sec"]
+        return seconds if consumers.are_any else None
 
     def _new_heart(self, listen: Sequence[str] | None) -> Heart:
         return Heart(
@@ -239,10 +251,13 @@ class Runtime:
         ticker = Ticker(
             store,
             runs,
-            enqueued=lambda queue: self.engine.notices.publish([(QUEUE, queue)]),
+            enqueued=self._announce,
             interval=self.config["scheduler_polling_interval_sec"],
         )
         return Opened(store, runs, ticker.wake), ticker
+
+    def _announce(self, queue_name: str) -> None:
+        self.engine.notices.publish([(QUEUE, queue_name)])
 
     def _enqueued(self, queue_name: str, is_local: bool) -> None:
         self.dispatcher.wake(queue_name or None, is_local=is_local)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from queues.engine.directory import OnConflict, directory
+from queues.engine.kafka import consumers
 from queues.engine.queue import Queue, enqueue_on, settings_of
 from queues.engine.settings import QueueRateLimit, QueueSettings
 from workflows.engine.current import engine, is_launched
@@ -107,10 +108,11 @@ class QueuesAPI:
 
     @classmethod
     def forget_queues(cls, *, declared: bool = False) -> None:
-        """Forget what was listened to and, if asked, the queues that code declared."""
+        """Forget what was listened to and, if asked, what code declared to listen to and to run."""
         QueuesAPI._listened = None
         if declared:
             directory.clear()
+            consumers.clear()
 
 
 def register(

@@ -19,7 +19,7 @@ from queues.engine.lanes import Lane
 from queues.engine.ports import ClaimStore, Host
 from queues.engine.settings import QueueSettings
 from workflows.engine.clock import Clock
-from workflows.engine.records import INTERNAL_QUEUE, ClaimedWorkflow
+from workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
 
 logger = logging.getLogger("dboshub.queues")
 
@@ -39,7 +39,8 @@ class DispatcherConfig:
     polling_interval: float = 1.0
 
     def serves(self, queue: str) -> bool:
-        return queue == INTERNAL_QUEUE or self.listen is None or queue in self.listen
+        is_internal = queue.startswith(RESERVED_PREFIX)
+        return is_internal or self.listen is None or queue in self.listen
 
 
 class Dispatcher:

@@ -6,11 +6,14 @@ which announce nothing, and how an operator's edit of a limit takes effect.
 
 from __future__ import annotations
 
+from queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
 from queues.engine.ports import Survey
 from queues.storage.fragments import ENQUEUED, OURS, RUNNABLE
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.storage.sql import Session, Statement
+
+_INTERVAL = "CAST(:kafka_interval AS double precision)"
 
 # A scalar subquery with LIMIT, because the planner may turn EXISTS into a hash of everything
 # that is enqueued.
@@ -31,14 +34,27 @@ SURVEY = Statement(f"""
         WHERE {OURS}
         UNION ALL
         SELECT '{INTERNAL_QUEUE}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1.0, NULL, 0
+        UNION ALL
+        SELECT '{KAFKA_QUEUE}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {_INTERVAL}, NULL, 1
+        WHERE {_INTERVAL} IS NOT NULL
+        UNION ALL
+        SELECT '{ORDERED_QUEUE}', NULL, NULL, NULL, NULL, 1, NULL, NULL, NULL, {_INTERVAL}, NULL, 1
+        WHERE {_INTERVAL} IS NOT NULL
     ) AS queue
     ORDER BY turn, name
 """)
 
 
-def survey(session: Session, application: str, version: str) -> list[Survey]:
-    """Every queue this application may claim from, the internal one first."""
+def survey(
+    session: Session, application: str, version: str, *, kafka_interval: float | None = None
+) -> list[Survey]:
+    """Every queue this application may claim from, the internal one first.
+
+    Those of Kafka are among them if it consumes, and is to look at them every so many seconds.
+    """
     return [
         Survey(queue=queue_settings(tuple(row)), ready=bool(ready), paused=bool(paused))
-        for *row, ready, paused in session.all(SURVEY, application=application, version=version)
+        for *row, ready, paused in session.all(
+            SURVEY, application=application, version=version, kafka_interval=kafka_interval
+        )
     ]

@@ -11,17 +11,26 @@ from queues.engine.ports import Claim, Survey
 from queues.engine.settings import QueueSettings
 from queues.storage import claim, debounce, delayed, notify, probe, registry, turns
 from workflows.engine.clock import Clock
-from workflows.engine.records import ClaimedWorkflow
+from workflows.engine.records import ClaimedWorkflow, NewWorkflow
 from workflows.storage.database import Database
 from workflows.storage.sql import Session
+from workflows.storage.start import start
 
 
 class QueueStore:
     """The queues of one application, seen by one executor. Safe to use from any thread."""
 
     def __init__(
-        self, database: Database, *, application: str, version: str, executor_id: str
+        self,
+        database: Database,
+        *,
+        application: str,
+        version: str,
+        executor_id: str,
+        kafka_interval: Callable[[], float | None] = lambda: None,
     ) -> None:
+        """`kafka_interval` says after how many seconds to look at Kafka's queues; None: never."""
+        self._kafka_interval = kafka_interval
         self._database = database
         self._application = application
         self._version = version
@@ -29,7 +38,18 @@ class QueueStore:
 
     def survey(self) -> list[Survey]:
         with self._database.reading() as session:
-            return probe.survey(session, self._application, self._version)
+            return probe.survey(
+                session,
+                self._application,
+                self._version,
+                kafka_interval=self._kafka_interval(),
+            )
+
+    def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
+        """Enqueue workflows with their inputs, all or none; those that are there stay."""
+        with self._database.writing() as session:
+            for row, inputs in rows:
+                start(session, row, inputs)
 
     def claim(
         self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from queues.engine.kafka import INTERNAL_QUEUES
 from queues.engine.limits import Usage, allowance, shares
 from queues.engine.ports import Claim
 from queues.engine.settings import QueueSettings
 from queues.storage.claim import Claimant, claim, claim_partitions
 from queues.storage.fragments import ENQUEUED, OURS, PENDING, statement
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.storage.sql import Session
+from workflows.storage.sql import Session, Statement
 
 LOCK_QUEUE = statement(f"""
     SELECT {QUEUE_COLUMNS}
@@ -23,6 +24,12 @@ LOCK_QUEUE = statement(f"""
     WHERE name = :queue
     LOCKED
 """)
+
+# An internal queue has no row; SQLite's transaction is the only writer already.
+LOCK_INTERNAL = Statement(
+    postgres="SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))",
+    sqlite="SELECT :name IS NOT NULL",
+)
 
 _RUNNING = f"""
     FROM {{workflow_status}}
@@ -100,10 +107,9 @@ def claim_in_turn(
 
     Needs a transaction of its own, READ COMMITTED on PostgreSQL.
     """
-    locked = session.one(LOCK_QUEUE, queue=queue)
-    if locked is None:
+    settings = _locked(session, claimant, queue)
+    if settings is None:
         return Claim(contended=True)
-    settings = queue_settings(locked)
     most = allowance(settings, len(tokens), _usage(session, claimant, settings, now))
     if not most:
         return Claim(limited=True)
@@ -113,6 +119,16 @@ def claim_in_turn(
         session, claimant, queue, tokens[:most], rate_limited=settings.rate_limited, now=now
     )
     return Claim(workflows=taken, limited=len(taken) == most < len(tokens))
+
+
+def _locked(session: Session, claimant: Claimant, queue: str) -> QueueSettings | None:
+    """The settings of a queue that is ours until the transaction ends; None in other hands."""
+    internal = INTERNAL_QUEUES.get(queue)
+    if internal is None:
+        row = session.one(LOCK_QUEUE, queue=queue)
+        return None if row is None else queue_settings(row)
+    found = session.one(LOCK_INTERNAL, name=f"{claimant.parameters['application']}:{queue}")
+    return internal if found is not None and found[0] else None
 
 
 def _claim_partitions(

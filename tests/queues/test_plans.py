@@ -100,7 +100,7 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
     [
         (claim.CLAIM, {"queue": "q3", "most": 100, "tokens": ["t"] * 100}, IN_FLIGHT),
         (claim.READ_BACK, {"queue": "q3", "tokens": ["t"] * 100}, ANY_OF_FEW),
-        (probe.SURVEY, {}, IN_FLIGHT),
+        (probe.SURVEY, {"kafka_interval": 1.0}, IN_FLIGHT),
         (turns.USAGE, {"queue": "q3", "period": None}, ANY_OF_FEW),
         (
             turns.USAGE,

@@ -1,0 +1,179 @@
+"""Kafka messages as workflows: one for each, however often a broker delivers it.
+
+Topic, partition, group and offset make the workflow's id, so a message delivered again finds its
+workflow there. Offsets are handed to the broker only after the rows are durable.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from queues.engine.directory import directory
+from queues.engine.settings import QueueSettings
+from workflows.engine.engine import Engine
+from workflows.engine.errors import DBOSInitializationError
+from workflows.engine.records import NewWorkflow, Status
+from workflows.engine.registry import Target
+from workflows.engine.serialization import Codec
+
+logger = logging.getLogger("dboshub.kafka")
+
+KafkaOrdering = Literal["none", "partition", "topic"]
+ORDERINGS = ("none", "partition", "topic")
+KAFKA_QUEUE = "_dbos_kafka_queue"
+ORDERED_QUEUE = "_dbos_kafka_ordered_queue"
+# No rows in the table of queues say so: they belong to every application.
+INTERNAL_QUEUES = {
+    KAFKA_QUEUE: QueueSettings(name=KAFKA_QUEUE),
+    ORDERED_QUEUE: QueueSettings(name=ORDERED_QUEUE, partition_concurrency=1),
+}
+_LONGEST_GROUP = 255
+
+
+@dataclass
+class KafkaMessage:
+    """A message as its workflow is given it; times are epoch milliseconds."""
+
+    headers: list[tuple[str, str | bytes]] | None
+    key: bytes | str | None
+    latency: float | None
+    leader_epoch: int | None
+    offset: int | None
+    partition: int | None
+    timestamp: tuple[int, int]
+    topic: str | None
+    value: bytes | str | None
+
+
+class Inbox(Protocol):
+    """Where the workflows of messages are made durable."""
+
+    def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
+        """Enqueue workflows with their inputs, all or none; those that are there stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """One decorated workflow, and where its messages come from."""
+
+    target: Target
+    config: dict[str, Any]
+    topics: tuple[str, ...]
+    ordering: KafkaOrdering
+    batch_size: int
+    queue_name: str | None
+
+    def __post_init__(self) -> None:
+        """Raise DBOSInitializationError for what cannot be consumed."""
+        if self.ordering not in ORDERINGS:
+            raise DBOSInitializationError(
+                f"Kafka ordering {self.ordering!r} is none of {', '.join(ORDERINGS)}"
+            )
+        if self.batch_size < 1:
+            raise DBOSInitializationError(f"a Kafka batch of {self.batch_size} has no messages")
+        if self.queue_name is None:
+            return
+        if self.ordering != "none":
+            raise DBOSInitializationError(
+                "only unordered Kafka messages can go to a queue of your own: ordered ones are "
+                "kept in order by an internal queue"
+            )
+        declared = directory.declared(self.queue_name)
+        if declared is not None and declared.partitioned:
+            raise DBOSInitializationError(
+                f"queue {self.queue_name} is partitioned, and Kafka messages have no key for it"
+            )
+
+    @property
+    def group_id(self) -> str:
+        given = self.config.get("group.id")
+        if given:
+            return str(given)
+        text = f"dbos-kafka-group-{self.target.workflow.name}-{'-'.join(self.topics)}"
+        return re.sub(r"[^a-zA-Z0-9-]", "", text)[:_LONGEST_GROUP]
+
+    @property
+    def client_config(self) -> dict[str, Any]:
+        """What the client is configured with: offsets are stored by us, then committed by it."""
+        return {
+            "auto.offset.reset": "earliest",
+            **self.config,
+            "group.id": self.group_id,
+            "enable.auto.offset.store": False,
+            "enable.auto.commit": True,
+        }
+
+    def row(self, message: KafkaMessage, engine: Engine) -> NewWorkflow:
+        """The workflow of a message, enqueued."""
+        settings, now = engine.settings, engine.clock.now_ms()
+        place = f"{message.topic}-{message.partition}-{self.group_id}-{message.offset}"
+        return NewWorkflow(
+            workflow_uuid=f"kafka-unique-id-{place}",
+            status=Status.ENQUEUED,
+            name=self.target.workflow.name,
+            class_name=self.target.class_name,
+            config_name=self.target.config_name,
+            created_at=now,
+            updated_at=now,
+            executor_id=settings.executor_id,
+            application_version=settings.application_version,
+            application_id=settings.application_id,
+            application_name=settings.application_name,
+            queue_name=self._queue(),
+            queue_partition_key=self._key(message),
+            serialization=self._format(engine.codec),
+        )
+
+    def inputs(self, message: KafkaMessage, codec: Codec) -> str:
+        return codec.encode_args((message,), {}, self._format(codec))
+
+    def _format(self, codec: Codec) -> str:
+        return codec.format_name(self.target.workflow.serialization, None)
+
+    def _queue(self) -> str:
+        if self.ordering != "none":
+            return ORDERED_QUEUE
+        return self.queue_name or KAFKA_QUEUE
+
+    def _key(self, message: KafkaMessage) -> str | None:
+        if self.ordering == "none":
+            return None
+        whole = f"{self.group_id}:{message.topic}"
+        return whole if self.ordering == "topic" else f"{whole}:{message.partition}"
+
+
+class Consumers:
+    """Those that code of this process declared; after launch each is listened to."""
+
+    def __init__(self) -> None:
+        self._declared: list[Consumer] = []
+        self._listen: Callable[[Consumer], None] | None = None
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self._declared)
+
+    def declare(self, consumer: Consumer) -> None:
+        """Listen at launch, or now if that is past."""
+        self._declared.append(consumer)
+        if self._listen is not None:
+            self._listen(consumer)
+
+    def open(self, listen: Callable[[Consumer], None]) -> None:
+        for consumer in self._declared:
+            listen(consumer)
+        self._listen = listen
+
+    def close(self) -> None:
+        """At the end: declarations stay for the next launch."""
+        self._listen = None
+
+    def clear(self) -> None:
+        self._declared.clear()
+
+
+consumers = Consumers()
