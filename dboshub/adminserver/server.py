@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             found = Answer(refused.status, {"error": refused.problem})
         except Exception:
-            logger.exception("%s %s failed", self.command, self.path)
+            logger.exception("%s %r failed", self.command, self.path)
             found = Answer(500, {"error": "it failed; the log of this process says why"})
         self._write(found)
 
@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not is_open(self.command, self.path):
             self._check_token()
         if self.command == "POST":
-            logger.info("%s %s, asked by %s", self.command, self.path, self.client_address[0])
+            logger.info("%s %r, asked by %s", self.command, self.path, self.client_address[0])
         return answer(self.server.host, self.command, self.path, self._body())
 
     def _check_token(self) -> None:

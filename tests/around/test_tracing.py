@@ -14,6 +14,7 @@ from opentelemetry.trace import StatusCode
 from dboshub import (
     DBOS,
     DBOSContextSetAuth,
+    EnqueueOptions,
     OtelContext,
     PropagateOtelContext,
     SetWorkflowAttributes,
@@ -25,6 +26,7 @@ from tests.support.spans import Spans, told
 Launch = Callable[..., None]
 # What asks nothing of the database is shown on the cheaper one.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ELSEWHERE = "0af7651916cd43dd8448eb211c80319c"
 mine = trace.get_tracer("mine")
 tries: list[int] = []
 
@@ -191,11 +193,14 @@ def test_a_carrier_from_elsewhere_is_gone_on_with_and_nonsense_ignored(
 ) -> None:
     launch(enable_otlp=True)
     DBOS.register_queue("traced")
-    elsewhere = OtelContext(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    elsewhere = OtelContext(traceparent=f"00-{ELSEWHERE}-b7ad6b7169203331-01")
     with PropagateOtelContext(elsewhere):
-        assert DBOS.enqueue_workflow("traced", leaf, 1).get_result() == (
-            "0af7651916cd43dd8448eb211c80319c"
-        )
+        assert DBOS.enqueue_workflow("traced", leaf, 1).get_result() == (ELSEWHERE)
+    named: EnqueueOptions = {"workflow_name": "leaf", "queue_name": "traced"}
+    with PropagateOtelContext(elsewhere):
+        assert DBOS.enqueue_workflow_with_options(named, 3).get_result() == ELSEWHERE
+        named["otel_context"] = {"traceparent": f"00-{ELSEWHERE[::-1]}-b7ad6b7169203331-01"}
+        assert DBOS.enqueue_workflow_with_options(named, 4).get_result() == ELSEWHERE[::-1]
     for nonsense in (5, "x", [1], {"traceparent": "y"}, {"traceparent": 7}):
         with SetWorkflowAttributes({"dbos.otelContext": nonsense}):
             assert len(DBOS.enqueue_workflow("traced", leaf, 1).get_result()) == 32

@@ -89,8 +89,9 @@ def enqueue_as(
     engine: Engine, ordered: Order, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
     """Put a workflow on a queue by its order alone; returns its id once its row is durable."""
+    options = replace(ordered.options, trace=OPTIONS.get().trace)
     with ExitStack() as stack:
-        stack.callback(OPTIONS.reset, OPTIONS.set(ordered.options))
+        stack.callback(OPTIONS.reset, OPTIONS.set(options))
         if ordered.identity is not None:
             stack.callback(IDENTITY.reset, IDENTITY.set(ordered.identity))
         # Ids are drawn, and the options taken, before anything is awaited.

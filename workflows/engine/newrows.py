@@ -65,7 +65,7 @@ def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
 def _attributes(options: StartOptions) -> str | None:
     given = options.attributes
     if options.trace is not None:
-        given = {**(given or {}), TRACE: options.trace}
+        given = {TRACE: options.trace, **(given or {})}
     return None if given is None else json.dumps(given)
 
 
