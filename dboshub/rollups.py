@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -34,10 +34,12 @@ QUIETLY = Statement("""
 """)
 
 
-def keep_rollups() -> None:
-    """Take part in keeping them until the process ends, unless it is told not to."""
+def keep_rollups() -> threading.Event:
+    """Take part in keeping them, unless settings say no, until the event is set."""
+    stop = threading.Event()
     if settings.DBOSHUB_ROLLUPS:
-        threading.Thread(target=_keep, name="dboshub-rollups", daemon=True).start()
+        threading.Thread(target=_keep, args=(stop,), name="dboshub-rollups", daemon=True).start()
+    return stop
 
 
 def keeper() -> Keeper:
@@ -69,9 +71,9 @@ def samples(session: Session, now: int) -> Iterator[QueueSample]:
         )
 
 
-def _keep() -> None:
-    work, pause, is_well = keeper(), threading.Event(), True
-    while True:
+def _keep(stop: threading.Event) -> None:
+    work, wait, is_well = keeper(), 0.0, True
+    while not stop.wait(wait):
         wait = RETRY_S
         try:
             wait, is_well = work.turn(), True
@@ -86,4 +88,6 @@ def _keep() -> None:
             logger.exception("rollups.failed")
         finally:
             connections.close_all()
-        pause.wait(wait)
+    with suppress(DatabaseError):
+        work.hold.release()
+    connections.close_all()

@@ -78,10 +78,11 @@ class Command(BaseCommand):
             raise CommandError(f"cannot import {error.name}: {error}") from error
         DBOS.launch()
         self._adopt(options["adopt_executor"])
-        keep_rollups()
+        rollups = keep_rollups()
         work_on_bulk_jobs()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
+        rollups.set()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
         self._end(DBOS, options["grace"], stop)
 
