@@ -29,8 +29,8 @@ format: dev ## Format the code and mend what the linter can
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
 
-crash: dev ## Kill the engine at every storage call, and real workers with kill -9
-	$(PYTHON) -m pytest tests/crash $(ARGS)
+crash: dev ## Kill engines at every storage call and in random programs, and workers with kill -9
+	$(PYTHON) -m pytest tests/crash tests/properties $(ARGS)
 
 interop: dev ## Share one database with the dbos library, in both directions
 	$(PYTHON) -m pytest tests/interop tests/glue tests/queues/test_foreign.py $(ARGS)

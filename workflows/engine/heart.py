@@ -53,6 +53,7 @@ class Membership(Protocol):
 
     def forget(self) -> int: ...
     def stop(self, incarnation: str) -> None: ...
+    def close(self) -> None: ...
 
 
 class Host(Protocol):
@@ -132,8 +133,11 @@ class Heart:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_TIMEOUT)
-        if clean:
-            self._membership.stop(self.incarnation)
+        try:
+            if clean:
+                self._membership.stop(self.incarnation)
+        finally:
+            self._membership.close()
 
     def turn(self) -> float:
         """Beat if it is time, do one chore if one is due; return the seconds until the next."""

@@ -70,9 +70,11 @@ class DatabaseMembership:
     def stop(self, incarnation: str) -> None:
         with self._statement() as session:
             executors.stop(session, incarnation)
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
         if not owned:
