@@ -29,7 +29,15 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
 
     Without an `application_name` it sees all of them, and what it enqueues is for whichever
     serves the queue. It never creates or changes tables. ``destroy()`` it when done.
+
+    Give a URL, or a SQLAlchemy engine: of that, the URL is used. Without `retry_connection_errors`
+    a call fails with its connection. Listings are given up after `observability_query_timeout_sec`,
+    30 by default, never if 0. `behind_pooler` says that the URL leads to a pooler in transaction
+    mode. `system_database_polling_concurrency` limits nothing: one poll serves all that wait.
     """
+
+    _outside: Outside | None = None
+    _is_destroyed = False
 
     if TYPE_CHECKING:
 
@@ -56,26 +64,17 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Give a URL, or a SQLAlchemy engine: of that, the URL is used. Without
-        `retry_connection_errors` a call fails with the first connection. Listings are given up
-        after `observability_query_timeout_sec`, 30 by default, never if 0. `behind_pooler` says
-        that the URL leads to a pooler in transaction mode. `system_database_polling_concurrency`
-        limits nothing: one poll serves all that wait. Raises DatabaseUrlError and SchemaError for
-        a database that cannot be used.
+        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
-        if not system_database_url and system_database_engine is None:
-            raise DBOSException("DBOSClient needs the URL of a database: system_database_url")
         if use_listen_notify and (lazy or behind_pooler):
-            other = "a lazy client" if lazy else "a client behind a pooler"
-            raise DBOSException(f"{other} has no listener: leave out one of the two")
-        given = {
-            "sys_db_pool_size": system_database_pool_size,
-            "sys_db_polling_concurrency": system_database_polling_concurrency,
-            "observability_query_timeout_sec": observability_query_timeout_sec,
-            "sys_db_idle_transaction_timeout_sec": sys_db_idle_transaction_timeout_sec,
-            "sharding": sharding,
-        }
-        refuse_bad_values({key: value for key, value in given.items() if value is not None})
+            raise DBOSException("no listener when lazy or behind a pooler: leave out one of the two")
+        _refuse(
+            sys_db_pool_size=system_database_pool_size,
+            sys_db_polling_concurrency=system_database_polling_concurrency,
+            observability_query_timeout_sec=observability_query_timeout_sec,
+            sys_db_idle_transaction_timeout_sec=sys_db_idle_transaction_timeout_sec,
+            sharding=sharding,
+        )
         self.application_name = checks.optional_text("an application name", application_name)
         self._codec = Codec(serializer)
         self._manners = Manners(
@@ -84,7 +83,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             persists=retry_connection_errors,
         )
         self._database = open_database(
-            system_database_url or url_of(system_database_engine),
+            _url(system_database_url, system_database_engine),
             schema=dbos_system_schema or "dbos",
             pool_size=system_database_pool_size or DEFAULT_POOL,
             behind_pooler=behind_pooler,
@@ -92,8 +91,6 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             persists=retry_connection_errors,
         )
         self._lock = threading.Lock()
-        self._outside: Outside | None = None
-        self._is_destroyed = False
         if not lazy:
             self._open()
 
@@ -137,6 +134,17 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
                     application=self.application_name,
                 )
             return self._outside
+
+
+def _url(url: str | None, engine: Any) -> str:
+    if not url and engine is None:
+        raise DBOSException("DBOSClient needs the URL of a database: system_database_url")
+    return url or url_of(engine)
+
+
+def _refuse(**given: Any) -> None:
+    """Raise DBOSInitializationError for a value that its key cannot have."""
+    refuse_bad_values({key: value for key, value in given.items() if value is not None})
 
 
 def _or(value: float | None, default: float) -> float:

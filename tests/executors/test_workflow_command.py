@@ -26,7 +26,7 @@ STEP = Statement(
 
 def workflow(*words: str) -> Any:
     out = StringIO()
-    call_command("workflow", *words, stdout=out)
+    call_command("workflow", *words, "--json", stdout=out)
     return json.loads(out.getvalue())
 
 
@@ -95,9 +95,9 @@ def test_cancel_resume_and_fork_are_audited_as_the_person_at_the_terminal() -> N
     forked = workflow("fork", "order", "--step", "2", "--version", "v7")
     assert (forked["forked_from"], forked["app_version"]) == ("order", "v7")
     events = AuditEvent.objects.order_by("pk")
-    assert [each.action for each in events] == ["cancel", "resume", "fork"]
-    assert events[0].reason == "sold out"
-    assert events[0].username.endswith("(manage.py)")
+    assert [each.action for each in events] == ["start", "cancel", "resume", "fork"]
+    assert events[1].reason == "sold out"
+    assert events[1].username.endswith("(manage.py)")
 
 
 def test_steps_show_their_outputs() -> None:

@@ -256,7 +256,7 @@ def test_other_ticks_than_those_shown_are_refused(admin: Actor) -> None:
 
 def run_command(*words: str) -> Any:
     out = StringIO()
-    call_command("schedule", *words, stdout=out)
+    call_command("schedule", *words, "--json", stdout=out)
     return json.loads(out.getvalue())
 
 

@@ -57,16 +57,20 @@ def migrate_in(session: Session, *, adopt: bool = True) -> SchemaState:
 
 
 def _create(session: Session) -> None:
-    dialect = session.dialect
+    session.script(creation(session.dialect))
+    session.run(RECORD_VERSION, version=VERSION)
+
+
+def creation(dialect: Dialect) -> str:
+    """The script that makes all tables, indexes and functions."""
     if dialect.vendor == "postgresql":
-        session.script(f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}"')
+        schema = f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}";\n'
         tables = postgres_tables.TABLES
         extras = indexes.POSTGRES + postgres_functions.FUNCTIONS + postgres_tables.TUNING
     else:
-        tables, extras = sqlite_tables.TABLES, indexes.SQLITE
+        schema, tables, extras = "", sqlite_tables.TABLES, indexes.SQLITE
     script = tables + indexes.SHARED + indexes.SINCE_124 + extras + hub_tables.TABLES
-    session.script(_render(script, dialect))
-    session.run(RECORD_VERSION, version=VERSION)
+    return schema + _render(script, dialect)
 
 
 def _adopt(session: Session, state: SchemaState) -> None:

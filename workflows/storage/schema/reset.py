@@ -1,11 +1,11 @@
-"""Throwing a system database away: a test's helper, and nobody else's."""
+"""Throwing a system database away: for tests, and for who confirms it at a terminal."""
 
 from __future__ import annotations
 
 from workflows.storage.database import libpq_url, open_database, sqlite_path
 from workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from workflows.storage.schema.state import COLUMNS
-from workflows.storage.sql import Statement
+from workflows.storage.sql import Session, statement
 
 _SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
@@ -28,8 +28,15 @@ def _empty_tables(url: str, schema: str) -> None:
     database = open_database(url, schema=schema)
     try:
         with database.writing() as session:
-            found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
-            for table in sorted(found & {*SYSTEM_COLUMNS, *HUB_TABLES}):
-                session.run(Statement(f"DELETE FROM {{{table}}}"))
+            empty_tables(session)
     finally:
         database.close()
+
+
+def empty_tables(session: Session) -> dict[str, int]:
+    """Delete every row of the system tables, and of the engine's own; how many of each."""
+    found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
+    return {
+        table: session.run(statement(f"DELETE FROM {{{table}}}"))
+        for table in sorted(found & {*SYSTEM_COLUMNS, *HUB_TABLES})
+    }

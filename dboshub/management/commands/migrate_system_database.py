@@ -1,0 +1,42 @@
+"""Create or upgrade a system database; ``migrate`` does it for this hub's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from dboshub.management.terminal import TerminalCommand, argument, schema, url
+from dboshub.migrating import run_dbos_database_migrations
+from workflows.storage.database import masked, open_database
+from workflows.storage.schema.grants import grants
+from workflows.storage.schema.migrate import creation
+
+
+class Command(TerminalCommand):
+    help = (
+        "Create the system tables of a database, or add what they lack, and let a role use them. "
+        "Without --url: the database that DBOS_SYSTEM_DATABASE_URL names."
+    )
+    arguments = (
+        url,
+        schema,
+        argument("-r", "--app-role", help="PostgreSQL role that may use the tables"),
+        argument("--print-sql", action="store_true", help="show the SQL and do nothing"),
+    )
+
+    def run_verb(self, **options: Any) -> Any:
+        target = options["url"] or settings.DBOS_SYSTEM_DATABASE_URL
+        role = options["app_role"]
+        if options["print_sql"]:
+            return _script(target, options["schema"], role)
+        run_dbos_database_migrations(target, schema=options["schema"], application_role=role)
+        return {"migrated": masked(target), "role": role}
+
+
+def _script(target: str, schema: str, role: str | None) -> str:
+    dialect = open_database(target, schema=schema).dialect
+    if role and dialect.vendor == "sqlite":
+        raise CommandError("--app-role is for PostgreSQL: SQLite has no roles.")
+    return creation(dialect) + (f"\n{grants(schema, role)}" if role else "")

@@ -1,0 +1,136 @@
+"""List, inspect and steer queues from a terminal."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import asdict, replace
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from dboshub.management.terminal import Verb, VerbsCommand, actor, argument, reason
+from queues import actions
+from queues.engine.settings import QueueSettings, RateLimit
+from queues.selectors import overview
+from queues.storage.registry import retrieve
+from workflows.connection import reading
+from workflows.selectors.scope import EVERYTHING
+from workflows.storage.now import database_now
+
+COUNTS = ("concurrency", "worker_concurrency", "partition_concurrency")
+LIMITS = (*COUNTS, "partition_worker_concurrency")
+LIMITERS = ("limiter", "partition_limiter")
+
+
+def list_(**_: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after = ""
+    with reading() as session:
+        now = database_now(session)
+        while True:
+            page = overview.page(session, EVERYTHING, now=now, after=after)
+            found += [_outline(each) for each in page.queues]
+            if not page.after:
+                return found
+            after = page.after
+
+
+def get(*, name: str, **_: Any) -> dict[str, Any]:
+    with reading() as session:
+        found = overview.one(session, name, EVERYTHING, now=database_now(session))
+    if found is None:
+        raise CommandError(f"There is no queue {name!r}.")
+    return _outline(found)
+
+
+def add(*, name: str, application_name: str | None, reason: str, **given: Any) -> dict[str, Any]:
+    settings = QueueSettings(name=name, application_name=application_name)
+    actions.add_queue(actor(), _changed(settings, given), reason=reason)
+    return get(name=name)
+
+
+def change(*, name: str, reason: str, **given: Any) -> dict[str, Any]:
+    with reading() as session:
+        settings = retrieve(session, name)
+    if settings is None:
+        raise CommandError(f"There is no queue {name!r} with limits to change.")
+    actions.change_queue(actor(), _changed(settings, given), reason=reason)
+    return get(name=name)
+
+
+def pause(*, name: str, reason: str, **_: Any) -> dict[str, Any]:
+    actions.pause_queue(actor(), name, reason=reason)
+    return get(name=name)
+
+
+def resume(*, name: str, reason: str, **_: Any) -> dict[str, Any]:
+    actions.resume_queue(actor(), name, reason=reason)
+    return get(name=name)
+
+
+def delete(*, name: str, reason: str, **_: Any) -> dict[str, Any]:
+    actions.delete_queue(actor(), name, reason=reason)
+    return {"deleted": name}
+
+
+def _changed(settings: QueueSettings, given: dict[str, Any]) -> QueueSettings:
+    """The settings with what was given; 0 takes a limit away."""
+    changes: dict[str, Any] = {
+        key: given[key] or None for key in LIMITS if given.get(key) is not None
+    }
+    for key in LIMITERS:
+        if given.get(key) is not None:
+            limit, period = given[key]
+            changes[key] = RateLimit(int(limit), period) if limit else None
+    if given.get("polling_interval_sec") is not None:
+        changes["polling_interval_sec"] = given["polling_interval_sec"]
+    return replace(settings, **changes)
+
+
+def _outline(facts: overview.QueueFacts) -> dict[str, Any]:
+    settings = asdict(facts.settings) if facts.settings else {}
+    return {
+        "name": facts.name,
+        "registered": facts.settings is not None,
+        "paused": facts.pause is not None,
+        "waiting": facts.depth.waiting.number,
+        "running": facts.depth.running.number,
+        "delayed": facts.depth.delayed.number,
+        **{key: value for key, value in settings.items() if key != "name"},
+    }
+
+
+def limits(parser: ArgumentParser) -> None:
+    """The limits of a queue."""
+    for key in LIMITS:
+        parser.add_argument(f"--{key.replace('_', '-')}", type=int, help="0 for no limit")
+    for key in LIMITERS:
+        parser.add_argument(
+            f"--{key.replace('_', '-')}",
+            type=float,
+            nargs=2,
+            metavar=("STARTS", "SECONDS"),
+            help="starts in a period; 0 0 for no limit",
+        )
+    parser.add_argument("--polling-interval-sec", type=float)
+
+
+NAME = argument("name")
+
+
+class Command(VerbsCommand):
+    help = "List, inspect and steer queues."
+    verbs = (
+        Verb("list", "list queues by name", list_),
+        Verb("get", "show a queue with its limits", get, (NAME,)),
+        Verb(
+            "add",
+            "register a queue",
+            add,
+            (NAME, argument("-a", "--application-name", help="that alone claims"), limits, reason),
+        ),
+        Verb("change", "change limits; others stay", change, (NAME, limits, reason)),
+        Verb("pause", "let no worker take more from it", pause, (NAME, reason)),
+        Verb("resume", "let workers take from it again", resume, (NAME, reason)),
+        Verb("delete", "remove a queue on which nothing waits", delete, (NAME, reason)),
+    )

@@ -1,0 +1,37 @@
+"""Give all that an application owns to another name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, yes
+from workflows.audit import record
+from workflows.connection import atomic
+from workflows.engine.renaming import check_names
+from workflows.storage.rename import rename
+
+BATCH = 10_000
+
+
+class Command(TerminalCommand):
+    help = (
+        "Rename an application: its queues, schedules, versions, workflows and steps. Stop its "
+        "executors first, and start them under the new name."
+    )
+    arguments = (
+        yes,
+        argument("-f", "--from", dest="old", help="the name until now"),
+        argument("-t", "--to", dest="new", required=True, help="the new name"),
+        argument("--adopt-unclaimed-rows", action="store_true", help="take what nobody owns, too"),
+        argument("--batch-size", type=int, default=BATCH, help="rows in one transaction"),
+    )
+
+    def run_verb(self, **options: Any) -> Any:
+        old, new = options["old"], options["new"]
+        adopts, batch = options["adopt_unclaimed_rows"], max(1, options["batch_size"])
+        check_names(old, new, adopts)
+        what = f"application {old!r}" if old else "what no application owns"
+        confirm(f"This gives {what} the name {new!r}.", is_sure=options["yes"])
+        counts: dict[str, Any] = {**rename(atomic, old, new, batch=batch, adopt=adopts)}
+        record(actor(), "rename", "application", old or "", new=new, adopts=adopts, **counts)
+        return counts

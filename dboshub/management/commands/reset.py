@@ -1,0 +1,41 @@
+"""Empty a system database: every workflow, schedule, queue and version in it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, schema, url, yes
+from workflows.audit import record
+from workflows.connection import atomic
+from workflows.storage.database import masked
+from workflows.storage.schema.reset import empty_tables, reset
+
+
+class Command(TerminalCommand):
+    help = (
+        "Delete every workflow, schedule, queue and version of the system database, or drop the "
+        "whole database that --url names. Users, groups and the audit log of this hub stay. Stop "
+        "all executors first."
+    )
+    arguments = (
+        yes,
+        argument("--drop", action="store_true", help="drop the database that --url names"),
+        url,
+        schema,
+    )
+
+    def run_verb(self, **options: Any) -> Any:
+        target, drop = options["url"], options["drop"]
+        if drop and not target:
+            raise CommandError("--drop needs --url: this hub's own database holds its users, too.")
+        place = masked(target) if target else "this hub's system database"
+        confirm(f"This deletes all workflows of {place} for good.", is_sure=options["yes"])
+        if target:
+            reset(target, schema=options["schema"], truncate=not drop)
+            return {"reset": place, "dropped": drop}
+        with atomic() as session:
+            deleted = empty_tables(session)
+        record(actor(), "reset", "system database", "", rows=sum(deleted.values()))
+        return {"reset": place, "deleted": deleted}
