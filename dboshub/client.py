@@ -67,7 +67,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
         if use_listen_notify and (lazy or behind_pooler):
-            raise DBOSException("no listener when lazy or behind a pooler: leave out one of the two")
+            raise DBOSException("no listener when lazy or behind a pooler: leave one of them out")
         _refuse(
             sys_db_pool_size=system_database_pool_size,
             sys_db_polling_concurrency=system_database_polling_concurrency,
