@@ -31,7 +31,8 @@ WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 class Export:
     """One export by one person. `after` is where it began, `older` where a further one goes on.
 
-    `reached` is the moment down to which rows were looked through; `problem` why it failed.
+    `scope` holds the applications its maker saw, None if all; `reached` is the moment down to
+    which rows were looked through; `problem` says why it failed.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Export:
     query: str
     format: str
     payload: bool = False
+    scope: list[str] | None = None
     after: str = ""
     state: str = WAITING
     touched_at: int = 0

@@ -20,7 +20,7 @@ from dboshub.exports.store import DONE, Export
 from workflows.audit import actor_of, record
 from workflows.htmx import HtmxHttpRequest, page_or_partial
 from workflows.system_tables import now_ms
-from workflows.topics import VIEW_PAYLOAD
+from workflows.topics import VIEW_PAYLOAD, scope_of
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000
@@ -72,6 +72,7 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         query=context["query"],
         format=request.POST["format"],
         payload=wants_payload,
+        scope=_scope(request),
         after=context["after"],
     )
     refusal = _kept(export)
@@ -148,12 +149,17 @@ def discard(request: HttpRequest, key: str) -> HttpResponse:
 
 def _export(request: HttpRequest, key: str) -> Export:
     export = store.find(key, _user(request))
-    if export is None:
-        raise Http404("no such export, or it has expired")
+    if export is None or export.scope != _scope(request):
+        raise Http404("no such export, or it has expired, or it was made when you saw others")
     _source(request, export.of)
     if export.payload and not request.user.has_perm(VIEW_PAYLOAD):
         raise PermissionDenied("Seeing this needs the permission “view payload”.")
     return export
+
+
+def _scope(request: HttpRequest) -> list[str] | None:
+    scope = scope_of(request.user)
+    return None if scope is None else [*scope]
 
 
 def _user(request: HttpRequest) -> int:

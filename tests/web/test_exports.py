@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from dboshub.exports import sources, store, views, work
@@ -20,7 +20,7 @@ from dboshub.exports.store import Export
 from tests.support.eventually import eventually
 from tests.support.runs import T0, add_workflow, pickled
 from workflows.connection import atomic
-from workflows.models import AuditEvent, Workflow, WorkflowInput
+from workflows.models import AuditEvent, ScopeRule, Workflow, WorkflowInput
 from workflows.storage.sql import Session
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +192,21 @@ def test_who_lost_the_permission_gets_nothing_more(reader: Client) -> None:
     assert export is not None
     with pytest.raises(work.StoppedError):
         work.write(export)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_export_holds_what_its_maker_sees_and_is_gone_when_that_changes(viewer: Client) -> None:
+    with atomic() as session:
+        add_workflow(session, "mine", "SUCCESS", application_name="shop")
+        add_workflow(session, "theirs", "SUCCESS", application_name="bank")
+    everything = export_of(viewer)
+    assert len(records(viewer, everything)) == 2
+    group = Group.objects.create(name="shopkeepers")
+    ScopeRule.objects.create(group=group, application="shop")
+    User.objects.get().groups.add(group)
+    assert viewer.get(f"{everything}file").status_code == 404
+    (found,) = records(viewer, export_of(viewer))
+    assert found["workflow_id"] == "mine"
 
 
 @pytest.mark.usefixtures("at_once")
