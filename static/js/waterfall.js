@@ -1,5 +1,7 @@
 // A workflow's page beyond plain HTML: arrow keys through the waterfall, confirmations in a dialog,
 // copying the id. Everything delegates from the document, because sections are replaced as they move.
+import "./payload.js";
+
 const SUMMARY = ".lines summary";
 
 function visibleSummaries(chart) {
