@@ -17,7 +17,7 @@ from queues.selectors.busy import waiting_since
 from workflows.language import exactly
 from workflows.live.counts import counts_digest
 from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.series import Stretch, counted_to, series
+from workflows.rollups.series import counted_to, series
 from workflows.selectors.counts import counts
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.selectors.trouble import oldest_running
@@ -94,13 +94,9 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     edge = until if now - until < LATE_MS else now // MINUTE * MINUTE
     found = series(edge - length, edge, step, viewer, name=name)
 
-    def link(stretch: Stretch, **more: object) -> str:
-        span = {"by": "completed", "since": stretch.at, "until": stretch.until}
-        return findings.workflows(**span, **({"name": exactly(name)} if name else {}), **more)
-
-    def failed(stretch: Stretch) -> str:
-        return link(stretch, status=findings.FAILED)
-
+    about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
+    link = _link_to(findings.workflows(**about))
+    failed = _link_to(findings.workflows(**about, status=findings.FAILED))
     return context | {
         "charts": [
             charts.throughput(found, link),
@@ -114,3 +110,8 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
             if each.ended or each.tally.outcomes["created"]
         ],
     }
+
+
+def _link_to(rows: str) -> charts.Link:
+    """How a stretch of time becomes the address of those of some rows that ended in it."""
+    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"

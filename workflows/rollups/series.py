@@ -57,7 +57,8 @@ def counted_to() -> int | None:
 
 
 def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "") -> list[Stretch]:
-    """The stretches of `step` between two times, `until` being where counting has come to."""
+    """The stretches of `step` between two times, the first of them whole."""
+    since = since // step * step
     rows = _visible(Rollup.objects.filter(at__gte=since, at__lt=until), viewer)
     rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
     by_stretch: dict[int, list[Rollup]] = defaultdict(list)
@@ -70,12 +71,12 @@ def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "")
     return [
         Stretch(
             at,
-            at + step,
+            min(at + step, until),
             covered[at],
-            (min(at + step, until) - max(at, since)) // MINUTE,
+            (min(at + step, until) - at) // MINUTE,
             total(by_stretch[at]),
         )
-        for at in range(since // step * step, until, step)
+        for at in range(since, until, step)
     ]
 
 
