@@ -114,6 +114,17 @@ class Line:
         return through
 
 
+_nodes: list[Node] = []
+
+
+def disconnect_all() -> None:
+    """At a test's end: close what every node of the fleet, dead ones too, is connected by."""
+    while _nodes:
+        line = _nodes.pop().line
+        line.cut = False
+        line.close()
+
+
 class Node:
     """One process of the fleet."""
 
@@ -149,6 +160,7 @@ class Node:
             incarnation=self.host.incarnation,
         )
         self.heart.enter()
+        _nodes.append(self)
 
     @property
     def incarnation(self) -> str:

@@ -7,12 +7,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dboshub import DBOS, SetWorkflowID
 from tests.crash.deaths import Death
 from tests.crash.mortals import Mortals
+from tests.properties.profiles import long, quick
 from tests.properties.programs import Call, effects, interpret, left_by, programs
 from workflows.storage.sql import Statement
 
@@ -23,13 +24,6 @@ RECORDED = Statement("SELECT workflow_uuid, function_id FROM {operation_outputs}
 EXISTS = Statement("SELECT 1 FROM {workflow_status} WHERE workflow_uuid = :id")
 deaths = st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=3)
 _names = itertools.count(1)
-COMMON = {
-    "deadline": None,
-    "database": None,
-    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-}
-QUICK = settings(max_examples=6, derandomize=True, **COMMON)
-LONG = settings(max_examples=150, print_blob=True, **COMMON)
 
 
 def check(url: str, program: list[Call], deaths: list[tuple[int, bool]]) -> None:
@@ -68,7 +62,7 @@ def assert_nothing_again(recorded: set[tuple[Any, ...]], before: Counter[Any]) -
     assert not [step for step in again if step in recorded]
 
 
-@QUICK
+@quick(6)
 @given(program=programs, deaths=deaths)
 def test_a_program_that_dies_leaves_what_an_uninterrupted_run_leaves(
     database_url: str, program: list[Call], deaths: list[tuple[int, bool]]
@@ -78,7 +72,7 @@ def test_a_program_that_dies_leaves_what_an_uninterrupted_run_leaves(
 
 @pytest.mark.crash
 @pytest.mark.timeout(1800)
-@LONG
+@long(150)
 @given(program=programs, deaths=deaths)
 def test_many_programs_that_die_leave_what_uninterrupted_runs_leave(
     database_url: str, program: list[Call], deaths: list[tuple[int, bool]]
