@@ -68,6 +68,12 @@ def trunk() -> str:
 
 
 @DBOS.workflow()
+async def waits_and_asks() -> None:
+    assert await DBOS.list_schedules_async() == []
+    await DBOS.asyncio_wait([add_later(1)])
+
+
+@DBOS.workflow()
 def falls() -> None:
     broken()
 
@@ -130,6 +136,20 @@ async def test_coroutines_that_run_at_once_keep_their_own_spans(
         ("add_later", "branches"),
         ("branches", "request"),
         ("request", None),
+    ]
+
+
+@on_sqlite
+async def test_waiting_for_tasks_and_asking_for_schedules_are_spans(
+    launch: Launch, spans: Spans
+) -> None:
+    launch(enable_otlp=True)
+    await waits_and_asks()
+    assert spans.tree() == [
+        ("listSchedules", "waits_and_asks"),
+        ("add_later", "waits_and_asks"),
+        ("asyncio_wait", "waits_and_asks"),
+        ("waits_and_asks", None),
     ]
 
 

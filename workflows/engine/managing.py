@@ -18,6 +18,7 @@ from workflows.engine.options import OPTIONS
 from workflows.engine.programs import Program
 from workflows.engine.records import INTERNAL_QUEUE, Status
 from workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
+from workflows.engine.tracing import STEPS, spanned
 
 IN_FLIGHT = (Status.DELAYED, Status.ENQUEUED, Status.PENDING)
 
@@ -161,7 +162,8 @@ def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
     if current is None or current.step is not None:
         return _ask(engine, act)
     execution = current.execution
-    return execution.run_inner(execution.next_id(), name, _ask(engine, act))
+    program = execution.run_inner(execution.next_id(), name, _ask(engine, act))
+    return spanned(execution, STEPS[name], program) if name in STEPS else program
 
 
 def _ask(engine: Engine, act: Callable[[], Any]) -> Program[Any]:

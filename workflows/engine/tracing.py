@@ -18,7 +18,15 @@ TRACE = "dbos.otelContext"  # the attribute that carries a trace to the process 
 # Public calls that are spans of their own within a workflow.
 CALLS = {
     *("send", "send_bulk", "recv", "sleep", "set_event", "get_event"),
-    *("write_stream", "close_stream", "create_schedule"),
+    *("write_stream", "close_stream"),
+}
+# The same of calls by the names of their steps.
+STEPS = {
+    f"DBOS.{name}": name
+    for name in (
+        *("createSchedule", "listSchedules", "getSchedule", "pauseSchedule", "resumeSchedule"),
+        *("deleteSchedule", "debounce_delayed_workflow"),
+    )
 }
 
 
