@@ -88,7 +88,7 @@ def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
     total = sum(each.ended for each in stretches)
     return Chart(
         "Ended",
-        f"{total:,} workflows ended.",
+        f"{total:,} workflow{'' if total == 1 else 's'} ended.",
         tuple(columns),
         (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
         legend=(

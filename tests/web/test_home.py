@@ -232,7 +232,7 @@ def test_charts_can_be_about_one_name(viewer: Client) -> None:
     work("b", "SUCCESS", name="two")
     roll()
     html = page(viewer, "?name=two&span=1h")
-    assert "1 workflows ended." in words(html)
+    assert "1 workflow ended." in words(html)
     assert 'href="?span=24h&amp;name=two#trends"' in html
 
 
