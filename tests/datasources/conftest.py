@@ -11,7 +11,7 @@ import sqlalchemy
 
 from dboshub import DBOS, SQLAlchemyDatasource
 from tests.support.launched import config, dbos, launch
-from workflows.datasources.base import Base
+from workflows.datasources.base import Source
 from workflows.datasources.library import driver_url
 
 __all__ = ["config", "dbos", "launch"]
@@ -48,7 +48,7 @@ def ask(application_url: str) -> Ask:
 @pytest.fixture
 def no_other_datasources(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests made is on databases that are gone."""
-    monkeypatch.setattr(Base, "known", set())
+    monkeypatch.setattr(Source, "known", set())
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from workflows.datasources import library
-from workflows.datasources.base import SERIALIZABLE, Base
-from workflows.datasources.blocking import SQLAlchemyDatasource
+from workflows.datasources.base import SERIALIZABLE, Source
+from workflows.datasources.blocking import BlockingSource
 from workflows.datasources.current import offering, under_way
 from workflows.datasources.steps import step
 from workflows.engine.execution import Execution
@@ -133,15 +133,16 @@ class Elsewhere:
 
     def __init__(self, url: str) -> None:
         """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""
-        self._source = SQLAlchemyDatasource(
-            database_url=url, engine_kwargs={}, engine=None, schema=None, serializer=None
+        self._source = BlockingSource(
+            url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
         )
         try:
-            self._source.run_migrations()
+            with self._source.open() as session, session.begin():
+                self._source.migrate_in(session)
         except BaseException:
             self._source.close()
             raise
-        Base.known.add(self._source)
+        Source.known.add(self._source)
 
     def step(
         self,
@@ -152,7 +153,7 @@ class Elsewhere:
         kwargs: dict[str, Any],
     ) -> Program[Any]:
         def body(*args: Any, **kwargs: Any) -> Any:
-            with offering(self._source.sql_session):
+            with offering(lambda: self._source.session):
                 return function(*args, **kwargs)
 
         name, isolation_level = options
@@ -164,12 +165,11 @@ class Elsewhere:
             return call()
 
         def body() -> Any:
-            with offering(self._source.sql_session):
+            with offering(lambda: self._source.session):
                 return call()
 
-        level: Any = isolation_level
-        return self._source.run_tx_step({"isolation_level": level}, body)
+        return self._source.run(("", isolation_level or SERIALIZABLE), body, (), {})
 
     def close(self) -> None:
-        Base.known.discard(self._source)
+        Source.known.discard(self._source)
         self._source.close()

@@ -9,13 +9,20 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from workflows.datasources import library
-from workflows.datasources.base import Base, DatasourceOptions, named, refuse_late
+from workflows.datasources.base import (
+    SERIALIZABLE,
+    DatasourceOptions,
+    Source,
+    decorator,
+    named,
+    refuse_late,
+)
 from workflows.datasources.library import IsolationLevel
 from workflows.datasources.steps import plainly, step
 from workflows.engine.context import FRAME
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException
-from workflows.engine.programs import Call, Effect, Program, drive
+from workflows.engine.programs import Program, drive
 from workflows.engine.serialization import Serializer
 from workflows.storage import datasource
 from workflows.storage.sql import Dialect
@@ -24,7 +31,87 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 
-class AsyncSQLAlchemyDatasource(Base):
+class AwaitingSource(Source):
+    """Sessions that are awaited, on whichever event loop asks for them."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        engine: AsyncEngine | None,
+        engine_kwargs: dict[str, Any],
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: async_sessionmaker[Any] | None = None,
+    ) -> None:
+        super().__init__(url=url, schema=schema, serializer=serializer)
+        library.library()
+        from sqlalchemy.ext import asyncio as library_asyncio
+
+        self._engine = engine
+        self._options = engine_kwargs
+        # A connection belongs to the loop it was opened on, and workflows run on several.
+        self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._open = sessionmaker or library_asyncio.async_sessionmaker(expire_on_commit=False)
+        place = engine.url if engine is not None else library.driver_url(url, is_async=True)
+        vendor = library.vendor_of(place.get_backend_name())
+        self._dialect = Dialect(vendor, self.schema, pyformat=False)
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    def open(self) -> Any:
+        return self._open(bind=self._engine or self._engine_here())
+
+    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+        async def on_the_loop() -> Any:
+            return await drive(program)
+
+        return engine.loop.run(on_the_loop())
+
+    def release(self, engine: Engine) -> None:
+        if self._engines:
+            engine.loop.run(self.close())
+
+    async def close(self) -> None:
+        """Close what this event loop has open of engines of our own; others it cannot."""
+        engine = self._engines.pop(asyncio.get_running_loop(), None)
+        if engine is not None:
+            await engine.dispose()
+
+    def _engine_here(self) -> AsyncEngine:
+        loop = asyncio.get_running_loop()
+        engine = self._engines.get(loop)
+        if engine is None:
+            engine = library.new_async_engine(self.url, self._options)
+            self._engines[loop] = engine
+        return engine
+
+    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if not inspect.iscoroutinefunction(function):
+            raise DBOSException(
+                f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
+                "needs a SQLAlchemyDatasource"
+            )
+        return function
+
+    def run(
+        self,
+        options: tuple[str, str],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Coroutine[Any, Any, Any]:
+        current = FRAME.get()
+        if current is None or current.step is not None:
+            return drive(plainly(self, options[1], function, args, kwargs))
+        return drive(step(self, current.execution, options, function, args, kwargs))
+
+
+class AsyncSQLAlchemyDatasource:
     """A database of your own, whose transactions are async steps that happen exactly once.
 
     PostgreSQL, or SQLite by aiosqlite. Make it by ``await create(…)``, before ``DBOS.launch()``.
@@ -40,20 +127,14 @@ class AsyncSQLAlchemyDatasource(Base):
         serializer: Serializer | None,
         sessionmaker: async_sessionmaker[Any] | None = None,
     ) -> None:
-        super().__init__(url=database_url, schema=schema, serializer=serializer)
-        library.library()
-        from sqlalchemy.ext import asyncio as library_asyncio
-
-        self._engine = engine
-        self._options = engine_kwargs
-        # A connection belongs to the loop it was opened on, and workflows run on several.
-        self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine] = (
-            weakref.WeakKeyDictionary()
+        self._source = AwaitingSource(
+            url=database_url,
+            engine=engine,
+            engine_kwargs=engine_kwargs,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
         )
-        self._open = sessionmaker or library_asyncio.async_sessionmaker(expire_on_commit=False)
-        url = engine.url if engine is not None else library.driver_url(database_url, is_async=True)
-        vendor = library.vendor_of(url.get_backend_name())
-        self._dialect = Dialect(vendor, self.schema, pyformat=False)
 
     @staticmethod
     async def create(
@@ -86,7 +167,7 @@ class AsyncSQLAlchemyDatasource(Base):
         except BaseException:
             await made.close()
             raise
-        Base.known.add(made)
+        Source.known.add(made._source)
         return made
 
     @staticmethod
@@ -103,28 +184,28 @@ class AsyncSQLAlchemyDatasource(Base):
         )
         try:
             await made.run_migrations()
-            if application_role is not None and made.dialect.vendor == "postgresql":
-                async with made.open() as session, session.begin():
+            source = made._source
+            if application_role is not None and source.dialect.vendor == "postgresql":
+                async with source.open() as session, session.begin():
                     await session.run_sync(
-                        lambda on: datasource.grant(made.storage(on), application_role)
+                        lambda on: datasource.grant(source.storage(on), application_role)
                     )
         finally:
             await made.close()
 
     async def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        async with self.open() as session, session.begin():
-            await session.run_sync(self.migrate_in)
+        async with self._source.open() as session, session.begin():
+            await session.run_sync(self._source.migrate_in)
 
     async def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        async with self.open() as session:
-            await session.run_sync(self.verify)
+        async with self._source.open() as session:
+            await session.run_sync(self._source.verify)
 
     def sql_session(self) -> AsyncSession:
         """The session of the transaction under way. Raises AssertionError outside of one."""
-        session: AsyncSession | None = self._current.get()
-        assert session is not None, "sql_session() must be called within a datasource transaction"
+        session: AsyncSession = self._source.session
         return session
 
     def run_tx_step_async(
@@ -135,62 +216,19 @@ class AsyncSQLAlchemyDatasource(Base):
         **kwargs: Any,
     ) -> Coroutine[Any, Any, Any]:
         """Run any coroutine function as a transaction: a step in a workflow, else only that."""
-        return self._run(named(self._accepted(func), ds_options), func, args, kwargs)
+        source = self._source
+        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+
+    def transaction(
+        self,
+        func: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        isolation_level: IsolationLevel = SERIALIZABLE,
+    ) -> Any:
+        """Make each call of a function a transaction; with or without parentheses."""
+        return decorator(self._source, func, name, isolation_level)
 
     async def close(self) -> None:
-        """Close what this event loop has open of engines of our own; others it cannot."""
-        engine = self._engines.pop(asyncio.get_running_loop(), None)
-        if engine is not None:
-            await engine.dispose()
-
-    # -- what the steps need ---------------------------------------------------------------
-
-    @property
-    def dialect(self) -> Dialect:
-        return self._dialect
-
-    def open(self) -> Any:
-        return self._open(bind=self._engine or self._engine_here())
-
-    def call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Effect:
-        return Call(function, args, kwargs)
-
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
-        async def on_the_loop() -> Any:
-            return await drive(program)
-
-        return engine.loop.run(on_the_loop())
-
-    def release(self, engine: Engine) -> None:
-        if self._engines:
-            engine.loop.run(self.close())
-
-    def _engine_here(self) -> AsyncEngine:
-        loop = asyncio.get_running_loop()
-        engine = self._engines.get(loop)
-        if engine is None:
-            engine = library.new_async_engine(self.url, self._options)
-            self._engines[loop] = engine
-        return engine
-
-    def _accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if not inspect.iscoroutinefunction(function):
-            raise DBOSException(
-                f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
-                "needs a SQLAlchemyDatasource"
-            )
-        return function
-
-    def _run(
-        self,
-        options: tuple[str, IsolationLevel],
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Coroutine[Any, Any, Any]:
-        current = FRAME.get()
-        if current is None or current.step is not None:
-            return drive(plainly(self, options[1], function, args, kwargs))
-        return drive(step(self, current.execution, options, function, args, kwargs))
+        """Close the connections of this event loop, on an engine of its own."""
+        await self._source.close()

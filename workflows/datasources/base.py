@@ -15,7 +15,7 @@ from workflows.datasources.library import IsolationLevel
 from workflows.engine.current import engine, is_launched
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException, DBOSInitializationError
-from workflows.engine.programs import Effect, Outcome, Program, mark_coroutine
+from workflows.engine.programs import Outcome, Program, mark_coroutine
 from workflows.engine.serialization import Codec, Serializer
 from workflows.storage import datasource
 from workflows.storage.database import SCHEMA_NAME, masked
@@ -33,10 +33,10 @@ class DatasourceOptions(TypedDict, total=False):
     isolation_level: IsolationLevel | None
 
 
-class Base:
+class Source:
     """A user's database. Subclasses say how its sessions are opened."""
 
-    known: weakref.WeakSet[Base] = weakref.WeakSet()
+    known: weakref.WeakSet[Source] = weakref.WeakSet()
 
     def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
         self.url = url
@@ -46,39 +46,18 @@ class Base:
         self._codec = Codec(serializer) if serializer is not None else None
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
-    def transaction(
-        self,
-        func: Callable[..., Any] | None = None,
-        *,
-        name: str | None = None,
-        isolation_level: IsolationLevel = SERIALIZABLE,
-    ) -> Any:
-        """Make each call of a function a transaction; with or without parentheses."""
-
-        def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-            chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-            options = named(self._accepted(function), chosen)
-
-            @functools.wraps(function)
-            def begin(*args: Any, **kwargs: Any) -> Any:
-                return self._run(options, function, args, kwargs)
-
-            is_async = inspect.iscoroutinefunction(function)
-            return mark_coroutine(begin) if is_async else begin
-
-        return decorate if func is None else decorate(func)
-
-    def _accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function. Raises DBOSException for one of the other kind, async or not."""
         raise NotImplementedError
 
-    def _run(
+    def run(
         self,
-        options: tuple[str, IsolationLevel],
+        options: tuple[str, str],
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        """A transaction by its name and isolation level: as a step, if a workflow runs it."""
         raise NotImplementedError
 
     # -- sessions --------------------------------------------------------------------------
@@ -89,11 +68,6 @@ class Base:
 
     def open(self) -> Any:
         """A new session that begins with its first statement."""
-        raise NotImplementedError
-
-    def call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Effect:
         raise NotImplementedError
 
     def finish(self, engine: Engine, program: Program[Any]) -> Any:
@@ -107,6 +81,13 @@ class Base:
     @property
     def has_session(self) -> bool:
         return self._current.get() is not None
+
+    @property
+    def session(self) -> Any:
+        """That of the transaction under way. Raises AssertionError outside of one."""
+        session = self._current.get()
+        assert session is not None, "sql_session() must be called within a datasource transaction"
+        return session
 
     @contextmanager
     def using(self, session: Any) -> Iterator[None]:
@@ -164,11 +145,32 @@ class Base:
             raise DBOSInitializationError(
                 f"the datasource {masked(self.url)} has tables of version {found}, but "
                 f"{datasource.VERSION} is needed: create it with run_migrations=True, or let "
-                f"somebody who may create tables run {type(self).__name__}.migrate(url)"
+                "somebody who may create tables run its class's migrate(url)"
             )
 
     def migrate_in(self, session: Any) -> None:
         datasource.migrate(self.storage(session))
+
+
+def decorator(
+    source: Source,
+    function: Callable[..., Any] | None,
+    name: str | None,
+    isolation_level: IsolationLevel,
+) -> Any:
+    """What makes each call of a function a transaction, with or without parentheses."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
+        options = named(source.accepted(function), chosen)
+
+        @functools.wraps(function)
+        def begin(*args: Any, **kwargs: Any) -> Any:
+            return source.run(options, function, args, kwargs)
+
+        return mark_coroutine(begin) if inspect.iscoroutinefunction(function) else begin
+
+    return decorate if function is None else decorate(function)
 
 
 def refuse_late() -> None:

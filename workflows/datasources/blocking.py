@@ -7,13 +7,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workflows.datasources import library
-from workflows.datasources.base import Base, DatasourceOptions, named, refuse_late
+from workflows.datasources.base import (
+    SERIALIZABLE,
+    DatasourceOptions,
+    Source,
+    decorator,
+    named,
+    refuse_late,
+)
 from workflows.datasources.library import IsolationLevel
 from workflows.datasources.steps import plainly, step
 from workflows.engine.context import FRAME
 from workflows.engine.engine import Engine as LaunchedEngine
 from workflows.engine.errors import DBOSException
-from workflows.engine.programs import Call, Effect, Program, run
+from workflows.engine.programs import Program
+from workflows.engine.programs import run as block
 from workflows.engine.serialization import Serializer
 from workflows.storage import datasource
 from workflows.storage.sql import Dialect
@@ -23,7 +31,69 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
 
-class SQLAlchemyDatasource(Base):
+class BlockingSource(Source):
+    """Sessions that block."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        engine: Engine | None,
+        engine_kwargs: dict[str, Any],
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: sessionmaker[Any] | None = None,
+    ) -> None:
+        super().__init__(url=url, schema=schema, serializer=serializer)
+        library.library()
+        from sqlalchemy import orm
+
+        self.engine = engine or library.new_engine(url, engine_kwargs)
+        self._is_own = engine is None
+        self._open = sessionmaker or orm.sessionmaker(expire_on_commit=False)
+        self._dialect = Dialect(
+            library.vendor_of(self.engine.dialect.name), self.schema, pyformat=False
+        )
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    def open(self) -> Any:
+        return self._open(bind=self.engine)
+
+    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
+        return block(program)
+
+    def release(self, engine: LaunchedEngine) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open of an engine of our own; it opens again when it is used."""
+        if self._is_own:
+            self.engine.dispose()
+
+    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+            raise DBOSException(
+                f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
+            )
+        return function
+
+    def run(
+        self,
+        options: tuple[str, str],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        current = FRAME.get()
+        if current is None or current.step is not None:
+            return block(plainly(self, options[1], function, args, kwargs))
+        return block(step(self, current.execution, options, function, args, kwargs))
+
+
+class SQLAlchemyDatasource:
     """A database of your own, whose transactions are steps that happen exactly once.
 
     PostgreSQL or SQLite. Make it by ``create``, before ``DBOS.launch()``.
@@ -39,15 +109,13 @@ class SQLAlchemyDatasource(Base):
         serializer: Serializer | None,
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
-        super().__init__(url=database_url, schema=schema, serializer=serializer)
-        library.library()
-        from sqlalchemy import orm
-
-        self.engine = engine or library.new_engine(database_url, engine_kwargs)
-        self._is_own = engine is None
-        self._open = sessionmaker or orm.sessionmaker(expire_on_commit=False)
-        self._dialect = Dialect(
-            library.vendor_of(self.engine.dialect.name), self.schema, pyformat=False
+        self._source = BlockingSource(
+            url=database_url,
+            engine=engine,
+            engine_kwargs=engine_kwargs,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
         )
 
     @staticmethod
@@ -81,7 +149,7 @@ class SQLAlchemyDatasource(Base):
         except BaseException:
             made.close()
             raise
-        Base.known.add(made)
+        Source.known.add(made._source)
         return made
 
     @staticmethod
@@ -98,26 +166,26 @@ class SQLAlchemyDatasource(Base):
         )
         try:
             made.run_migrations()
-            if application_role is not None and made.dialect.vendor == "postgresql":
-                with made.open() as session, session.begin():
-                    datasource.grant(made.storage(session), application_role)
+            source = made._source
+            if application_role is not None and source.dialect.vendor == "postgresql":
+                with source.open() as session, session.begin():
+                    datasource.grant(source.storage(session), application_role)
         finally:
             made.close()
 
     def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        with self.open() as session, session.begin():
-            self.migrate_in(session)
+        with self._source.open() as session, session.begin():
+            self._source.migrate_in(session)
 
     def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        with self.open() as session:
-            self.verify(session)
+        with self._source.open() as session:
+            self._source.verify(session)
 
     def sql_session(self) -> Session:
         """The session of the transaction under way. Raises AssertionError outside of one."""
-        session: Session | None = self._current.get()
-        assert session is not None, "sql_session() must be called within a datasource transaction"
+        session: Session = self._source.session
         return session
 
     def run_tx_step(
@@ -128,48 +196,24 @@ class SQLAlchemyDatasource(Base):
         **kwargs: Any,
     ) -> Any:
         """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
-        return self._run(named(self._accepted(func), ds_options), func, args, kwargs)
+        source = self._source
+        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
 
-    # -- what the steps need ---------------------------------------------------------------
+    def transaction(
+        self,
+        func: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        isolation_level: IsolationLevel = SERIALIZABLE,
+    ) -> Any:
+        """Make each call of a function a transaction; with or without parentheses."""
+        return decorator(self._source, func, name, isolation_level)
 
     @property
-    def dialect(self) -> Dialect:
-        return self._dialect
-
-    def open(self) -> Any:
-        return self._open(bind=self.engine)
-
-    def call(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Effect:
-        return Call(function, args, kwargs)
-
-    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
-        return run(program)
-
-    def release(self, engine: LaunchedEngine) -> None:
-        self.close()
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for what is no transaction of a workflow."""
+        return self._source.engine
 
     def close(self) -> None:
-        """Close what is open of an engine of our own; it opens again when it is used."""
-        if self._is_own:
-            self.engine.dispose()
-
-    def _accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.iscoroutinefunction(function):
-            raise DBOSException(
-                f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
-            )
-        return function
-
-    def _run(
-        self,
-        options: tuple[str, IsolationLevel],
-        function: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        current = FRAME.get()
-        if current is None or current.step is not None:
-            return run(plainly(self, options[1], function, args, kwargs))
-        return run(step(self, current.execution, options, function, args, kwargs))
+        """Close the connections of an engine of its own; they are opened again when needed."""
+        self._source.close()

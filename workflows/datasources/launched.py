@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workflows.datasources.base import Base
+from workflows.datasources.base import Source
 from workflows.datasources.steps import forget_from
 from workflows.engine.engine import Engine
 
@@ -13,8 +13,8 @@ def forgetting(engine: Engine) -> Callable[[str, int], None]:
     """What is to happen before a workflow is rewound: it must not find what it forgets."""
 
     def forget(workflow_id: str, start_step: int) -> None:
-        if Base.known and engine.store.terminal_among([workflow_id]):
-            for source in [*Base.known]:
+        if Source.known and engine.store.terminal_among([workflow_id]):
+            for source in [*Source.known]:
                 source.finish(engine, forget_from(source, workflow_id, start_step))
 
     return forget
@@ -22,7 +22,7 @@ def forgetting(engine: Engine) -> Callable[[str, int], None]:
 
 def release(engine: Engine) -> None:
     """Close the connections that datasources keep for the engine."""
-    for source in [*Base.known]:
+    for source in [*Source.known]:
         try:
             source.release(engine)
         except Exception as error:

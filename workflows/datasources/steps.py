@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from workflows.datasources.base import Base
+from workflows.datasources.base import Source
 from workflows.engine.context import Frame, FramedCall, StepStatus
 from workflows.engine.doing import Doing
 from workflows.engine.errors import DBOSWorkflowConflictIDError
 from workflows.engine.execution import Execution
-from workflows.engine.programs import Outcome, Program
+from workflows.engine.programs import Call, Outcome, Program
 from workflows.engine.tracing import Span, step_span
 from workflows.storage import datasource
 from workflows.storage.sql import Session
@@ -44,7 +44,7 @@ class InSession:
 class Order:
     """One transaction to run as a step."""
 
-    source: Base
+    source: Source
     execution: Execution
     step_id: int
     isolation_level: str
@@ -57,7 +57,7 @@ class Order:
 
 
 def step(
-    source: Base,
+    source: Source,
     execution: Execution,
     options: tuple[str, str],
     function: Callable[..., Any],
@@ -96,14 +96,14 @@ def _step(order: Order, name: str) -> Program[Any]:
 
 
 def plainly(
-    source: Base,
+    source: Source,
     isolation_level: str,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
     """Run a transaction that is no step; within one of the same datasource it is a part of it."""
-    call = source.call(function, args, kwargs)
+    call = Call(function, args, kwargs)
     if source.has_session:
         outcome: Outcome = yield call
         return outcome.unwrap()
@@ -179,7 +179,7 @@ def _others(order: Order) -> Program[Outcome]:
     return order.source.outcome_of(found)
 
 
-def _forget(source: Base, execution: Execution) -> Program[None]:
+def _forget(source: Source, execution: Execution) -> Program[None]:
     """The run has ended: its checkpoints have served. A rewound one's are not touched."""
     session = source.open()
     try:
@@ -197,14 +197,14 @@ def _forget(source: Base, execution: Execution) -> Program[None]:
         )
 
 
-def forget_from(source: Base, workflow_id: str, start_step: int) -> Program[None]:
+def forget_from(source: Source, workflow_id: str, start_step: int) -> Program[None]:
     """Delete the checkpoints that a rewound workflow is not to find."""
     yield from _in_transaction(
         source, lambda on: datasource.forget(on, workflow_id, start_step=start_step)
     )
 
 
-def _in_transaction(source: Base, work: Callable[[Session], Any]) -> Program[Any]:
+def _in_transaction(source: Source, work: Callable[[Session], Any]) -> Program[Any]:
     session = source.open()
     try:
         answer = yield InSession(session, lambda on: work(source.storage(on)))
