@@ -33,6 +33,7 @@ from workflows.terms import (
     IN_FLIGHT,
     LONGEST,
     MOMENTS,
+    MOST_PROBLEMS,
     SINGLE,
     STATUSES,
     TEXT_KEYS,
@@ -213,7 +214,7 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
         top_level=flags["top"],
         internal=flags["internal"],
         words=" ".join(value for key, value in terms if not key),
-        problems=tuple(problems),
+        problems=tuple(dict.fromkeys(problems))[:MOST_PROBLEMS],
         given=tuple(given),
         columns=clean(query.get("columns", ""))[:LONGEST],
     )

@@ -48,6 +48,7 @@ BOXES = ("q", "and")
 LONGEST = 1_000
 LONGEST_BOX = 10_000
 MOST_VALUES = 50
+MOST_PROBLEMS = 10
 SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
 SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
@@ -71,17 +72,17 @@ def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term
     for key in BOXES:
         for text in query.getlist(key):
             terms += read_box(clean(text)[:LONGEST_BOX], problems)
-    terms = [_in_one_form(*term) for term in terms if term[1]]
-    found = [term for term in dict.fromkeys(terms) if _is_known(term, problems)]
+    terms = list(dict.fromkeys(_in_one_form(*term) for term in terms if term[1]))
+    if len(terms) > MOST_VALUES:
+        problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
+    found = [term for term in terms[:MOST_VALUES] if _is_known(term, problems)]
     if not attributes and any(key.startswith(PREFIX) for key, _ in found):
         problems.append(
             "Attributes are payload: filtering by them needs the right to see payloads."
         )
         found = [term for term in found if not term[0].startswith(PREFIX)]
-    if len(found) > MOST_VALUES:
-        problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
     order = {key: at for at, key in enumerate(KEYS)}
-    return sorted(found[:MOST_VALUES], key=lambda term: order.get(term[0], len(order)))
+    return sorted(found, key=lambda term: order.get(term[0], len(order)))
 
 
 def _is_known(term: Term, problems: list[str]) -> bool:
@@ -124,6 +125,8 @@ def read_statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:
             problems.append(f"There is no status {said!r}; it was left out.")
     if refused and not wanted:
         wanted = set(STATUSES)
+    if wanted and not wanted - refused:
+        problems.append("No status is left that may be shown; statuses were left out.")
     return tuple(status for status in STATUSES if status in wanted - refused)
 
 

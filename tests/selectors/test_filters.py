@@ -139,7 +139,7 @@ def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str
     return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(query=QUERIES)
 def test_sql_and_predicate_choose_the_same_rows(varied: Database, query: dict[str, Any]) -> None:
     criteria = read(query)
@@ -214,6 +214,27 @@ def test_what_makes_no_sense_is_named_and_left_out() -> None:
     assert criteria.since is None
     assert criteria.statuses == ("ERROR",)
     assert len(criteria.problems) == 2
+
+
+def test_a_box_full_of_nonsense_is_read_in_no_time_and_complained_of_briefly() -> None:
+    hostile = (
+        "x:" * 4_000,
+        "nokey:y " * 1_000,
+        '"' + "a" * 9_000,
+        "-" * 9_000,
+        "a:b:" + "\\" * 999,
+    )
+    for text in hostile:
+        assert len(read({"q": text}).problems) <= 10
+    many = read({"q": " ".join(f"name:{number}" for number in range(90))})
+    assert "at most 50 criteria" in many.problems[0]
+    assert len(many.texts) == 50
+
+
+def test_statuses_that_leave_none_are_a_problem_and_not_all_statuses_in_silence() -> None:
+    criteria = read({"status": ["ERROR", "!failed"]})
+    assert criteria.statuses == ()
+    assert "No status is left" in criteria.problems[0]
 
 
 def test_a_group_stands_for_its_statuses() -> None:

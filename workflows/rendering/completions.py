@@ -11,6 +11,8 @@ from workflows.language import exactly, quoted
 from workflows.statuses import LOOKS
 
 MOST = 10
+# A term that is longer than this is not completed.
+LONGEST = 200
 HINTS = {
     "status": "running, failed, in_flight…",
     "name": "of the function",
@@ -45,7 +47,7 @@ LAST = re.compile(r'(?P<minus>-?)(?:(?P<key>[a-z_]+):"?)?(?P<begun>[^\s":]*)$', 
 
 def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Up to MOST ways to go on: the whole new text, what it adds, and a hint."""
-    last = LAST.search(text)
+    last = LAST.search(text, max(0, len(text) - LONGEST))
     if last is None:
         return []
     before = text[: last.start()] + last["minus"]
