@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import IntegrityError
+
 from workflows.audit import ActionRefusedError, Actor, acting, record
 from workflows.connection import atomic
 from workflows.engine.errors import DBOSException
@@ -108,9 +110,10 @@ def import_(actor: Actor, text: str, *, reason: str = "") -> list[str]:
     with acting(actor, "import", "workflow", "", permission=permission, reason=reason) as act:
         try:
             rows = transfer.import_(act.session, text)
-        except DBOSException as error:
+        except (DBOSException, IntegrityError) as error:
+            why = error.message if isinstance(error, DBOSException) else "A part of it is here"
             raise ActionRefusedError(
-                f"{error.message}.", "Nothing was imported: give an export whose ids are free here."
+                f"{why}.", "Nothing was imported: give an export whose ids are free here."
             ) from error
         viewer = viewer_for(actor.user)
         if not all(viewer.may_see(row["application_name"]) for row in rows):

@@ -136,6 +136,21 @@ def test_workflows_are_carried_by_a_file(failed: str, tmp_path: Path) -> None:
         told("workflow", "import", str(file))
 
 
+def test_an_import_that_meets_a_deduplication_id_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "order.export"
+    held: dict[str, Any] = {"queue_name": "mail", "deduplication_id": "only one"}
+    with atomic() as session:
+        add_workflow(session, "first", "ENQUEUED", **held)
+    told("workflow", "export", "first", "-o", str(file))
+    with atomic() as session:
+        session.run(Statement("DELETE FROM {workflow_status}"))
+        session.run(Statement("DELETE FROM {workflow_input}"))
+        add_workflow(session, "second", "ENQUEUED", **held)
+    with pytest.raises(CommandError, match="A part of it is here"):
+        told("workflow", "import", str(file))
+    assert [each["workflow_id"] for each in answer("workflow", "list")] == ["second"]
+
+
 def test_queues_are_registered_changed_paused_and_deleted() -> None:
     made = answer("queue", "add", "mail", "--concurrency", "5", "--limiter", "10", "60")
     assert (made["concurrency"], made["limiter"]) == (5, {"limit": 10, "period": 60.0})

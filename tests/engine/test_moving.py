@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dboshub import DBOS, SetWorkflowAttributes, SetWorkflowID
+from dboshub import DBOS, EnqueueOptions, SetWorkflowAttributes, SetWorkflowID
 from tests.engine.calls import Calls
 from workflows.engine.errors import (
     DBOSException,
@@ -124,6 +124,21 @@ def test_an_import_takes_all_or_nothing(dbos: type[DBOS]) -> None:
     assert [each.workflow_id for each in DBOS.list_workflows()] == ["j-2"]
     with pytest.raises(DBOSNonExistentWorkflowError):
         DBOS.export_workflow("nobody")
+
+
+def test_an_import_that_meets_a_deduplication_id_changes_nothing(dbos: type[DBOS]) -> None:
+    options: EnqueueOptions = {
+        "workflow_name": "doubled",
+        "queue_name": "nobody-serves-it",
+        "deduplication_id": "only one",
+    }
+    first = DBOS.enqueue_workflow_with_options(options, 1)
+    exported = DBOS.export_workflow(first.workflow_id)
+    DBOS.delete_workflow(first.workflow_id)
+    second = DBOS.enqueue_workflow_with_options(options, 1)
+    with pytest.raises(DBOSException, match="nothing was imported"):
+        DBOS.import_workflow(exported)
+    assert [each.workflow_id for each in DBOS.list_workflows()] == [second.workflow_id]
 
 
 def test_moving_inside_a_workflow_is_recorded(dbos: type[DBOS]) -> None:
