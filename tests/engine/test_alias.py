@@ -12,7 +12,6 @@ import dboshub
 from workflows.engine import errors
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ROOT / "tests" / "seeds" / "programs"
 UNCHANGED = """
 import dbos
 import dbos.error
@@ -60,17 +59,6 @@ def run(program: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_program_that_imports_dbos_runs_unchanged(tmp_path: Path) -> None:
     done = run(ALIASED + TWICE + UNCHANGED, tmp_path)
     assert done.stdout.splitlines() == ["hello world", "nobody is missing", "greet"], done.stderr
-
-
-def test_a_tutorial_runs_with_its_own_import(tmp_path: Path) -> None:
-    source = (PROGRAMS / "first.py").read_text()
-    original = source.replace("from dboshub import", "from dbos import")
-    assert original != source
-    program = (
-        f"{ALIASED}exec(compile({original!r}, 'first.py', 'exec'), {{'__name__': '__main__'}})"
-    )
-    done = run(program, tmp_path)
-    assert "Workflow completed! Got: Result from step one and Result" in done.stdout, done.stderr
 
 
 def test_after_the_other_library_was_imported_it_is_refused(tmp_path: Path) -> None:
