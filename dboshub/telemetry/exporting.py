@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from workflows.engine.logs import WorkflowContext
 
-FLUSH_MS = 5_000
+SENDING_S = 5  # as long as a collector may take for one batch
 
 
 class Relay(SpanProcessor):
@@ -37,13 +37,16 @@ class Relay(SpanProcessor):
         for target in self.targets:
             target.on_end(span)
 
-    def shutdown(self) -> None:
+    def release(self) -> list[Callable[[], None]]:
+        """Pass on nothing more; what is called then sends what is left, and ends."""
         targets, self.targets = self.targets, ()
-        for target in targets:
-            target.force_flush(FLUSH_MS)
-            target.shutdown()
+        return [target.shutdown for target in targets]
 
-    def force_flush(self, timeout_millis: int = FLUSH_MS) -> bool:
+    def shutdown(self) -> None:
+        for end in self.release():
+            end()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
         done = [target.force_flush(timeout_millis) for target in self.targets]
         return all(done)
 
@@ -67,7 +70,8 @@ def relay_to(provider: TracerProvider, endpoints: Sequence[str]) -> Relay:
     if relay is None:
         relay = _relays[provider] = Relay()
         provider.add_span_processor(relay)
-    relay.targets = [BatchSpanProcessor(OTLPSpanExporter(endpoint=each)) for each in endpoints]
+    exporters = [OTLPSpanExporter(endpoint=each, timeout=SENDING_S) for each in endpoints]
+    relay.targets = [BatchSpanProcessor(each) for each in exporters]
     return relay
 
 
@@ -79,7 +83,7 @@ class LogExport:
     ) -> None:
         self._provider = LoggerProvider(_resource(name, attributes), shutdown_on_exit=False)
         for endpoint in endpoints:
-            exporter = OTLPLogExporter(endpoint=endpoint)
+            exporter = OTLPLogExporter(endpoint=endpoint, timeout=SENDING_S)
             self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
         self._handler: Any = LoggingHandler(level=level, logger_provider=self._provider)
         self._handler.addFilter(WorkflowContext())
@@ -87,7 +91,6 @@ class LogExport:
 
     def close(self) -> None:
         logging.getLogger("dboshub").removeHandler(self._handler)
-        self._provider.force_flush(FLUSH_MS)
         self._provider.shutdown()
 
 

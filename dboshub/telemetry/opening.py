@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from workflows.engine.engine import EngineSettings
@@ -14,22 +16,29 @@ if TYPE_CHECKING:
     from dboshub.telemetry.exporting import LogExport, Relay
     from dboshub.telemetry.spans import OtelTracer
 
+FLUSH_S = 5.0
 INSTALL = "install OpenTelemetry: pip install 'dboshub[otel]'"
 
 
 @dataclass(frozen=True)
 class Telemetry:
-    """A tracer for the engine; what it leads to is flushed and ended by ``close()``."""
+    """A tracer for the engine, and where what it tells goes."""
 
     tracer: OtelTracer | None = None
     relay: Relay | None = None
     logs: LogExport | None = None
 
     def close(self) -> None:
-        if self.relay is not None:
-            self.relay.shutdown()
+        """Send what is left; a collector that does not take it in time holds up nobody."""
+        ends = [] if self.relay is None else self.relay.release()
         if self.logs is not None:
-            self.logs.close()
+            ends.append(self.logs.close)
+        ending = [Thread(target=each, name="dboshub-export", daemon=True) for each in ends]
+        for thread in ending:
+            thread.start()
+        deadline = time.monotonic() + FLUSH_S
+        for thread in ending:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def opened(config: dict[str, Any], settings: EngineSettings) -> Telemetry:

@@ -14,7 +14,7 @@ from django_tasks import TaskResultStatus, default_task_backend
 from django_tasks.exceptions import InvalidTaskError, TaskResultDoesNotExist
 from django_tasks.signals import task_enqueued, task_finished, task_started
 
-from dboshub import DBOS
+from dboshub import DBOS, workers
 from dboshub.error import DBOSAwaitedWorkflowCancelledError
 from tests.support.eventually import eventually
 from tests.support.leaks import assert_no_thread_but, threads
@@ -184,3 +184,16 @@ def test_only_tasks_have_results_and_pickles_stay_shut(tasks: Any) -> None:
         with pytest.raises(TaskResultDoesNotExist):
             default_task_backend.get_result(unknown)
     assert tasks.pack.get_result("pickled").return_value is None
+
+
+def test_workers_import_the_tasks_of_apps_where_they_run_them(
+    tasks: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str] = []
+    monkeypatch.setattr(workers, "autodiscover_modules", looked_for.append)
+    workers.import_workflows([])
+    assert looked_for == ["workflows", "tasks"]
+    settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+    workers.import_workflows([])
+    assert looked_for == ["workflows", "tasks", "workflows"]
+    settings.TASKS = {"default": {"BACKEND": "dboshub.tasks.WorkflowTaskBackend"}}
