@@ -59,7 +59,9 @@ def start(actor: Actor, order: StartOrder, *, reason: str = "") -> str:
         _expect_text(order)
         _expect_queue(act.session, order)
         inputs = inputs_of(order)
-        found = insert(act.session, row_of(order, workflow_id, now=database_now(act.session)), inputs)
+        found = insert(
+            act.session, row_of(order, workflow_id, now=database_now(act.session)), inputs
+        )
         if found.deduplicated_by is not None:
             raise ActionRefusedError(
                 f"The workflow {found.deduplicated_by} holds this deduplication id on the queue.",

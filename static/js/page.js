@@ -2,7 +2,9 @@
 import { listenForKeys } from "./shortcuts.js";
 import { followThemeForm } from "./theme.js";
 import { keepTimes } from "./times.js";
+import { offerZones } from "./zones.js";
 
 followThemeForm();
 listenForKeys();
+offerZones();
 keepTimes();

@@ -1,4 +1,6 @@
 // Keeps "42 s ago" and running durations true. The words are those of workflows/moments.py.
+import { refreshZone } from "./zones.js";
+
 const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const STEPS = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [SECOND, "s"]];
 const SPANS = [[DAY, "d", HOUR, "h"], [HOUR, "h", MINUTE, "min"], [MINUTE, "min", SECOND, "s"]];
@@ -36,9 +38,11 @@ function refresh() {
     const text = going(now - Number(counter.dataset.since));
     if (counter.textContent !== text) counter.textContent = text;
   }
+  refreshZone(now);
 }
 
 export function keepTimes() {
+  refresh();
   setInterval(() => document.hidden || refresh(), SECOND);
   document.addEventListener("visibilitychange", () => document.hidden || refresh());
 }
