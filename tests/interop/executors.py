@@ -1,15 +1,18 @@
-"""Executors of both libraries as processes, on a database that they share."""
+"""Executors of all libraries as processes, on a database that they share."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+TYPESCRIPT = Path(__file__).parent / "typescript"
 OURS, THEIRS = "dboshub", "dbos"
 
 
@@ -18,38 +21,22 @@ def library_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://")
 
 
-class Executor:
-    """A process that runs the story with one of the libraries.
+class Process:
+    """An executor that is told what to do by lines of JSON, and answers so."""
 
-    `queues` are those it serves beside the internal one; all, if it is not given.
-    """
-
-    def __init__(self, library: str, url: str, folder: Path, **config: Any) -> None:
-        settings = {
-            "name": "story",
-            "system_database_url": library_url(url),
-            "application_version": "v1",
-            "executor_id": library,
-            **config,
-        }
-        self.library = library
-        self.log = folder / f"{library}.log"
+    def __init__(self, command: list[str], name: str, folder: Path, **environment: str) -> None:
+        self.log = folder / f"{name}.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.interop.program"],
+                command,
                 cwd=ROOT,
-                env={
-                    **os.environ,
-                    "STORY_LIBRARY": library,
-                    "STORY_FOLDER": str(folder),
-                    "STORY_CONFIG": json.dumps(settings),
-                },
+                env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
-        assert self.answer() == ["READY", library]
+        assert self.answer() == ["READY", name]
 
     def ask(self, verb: str, *arguments: Any) -> None:
         """Ask for something, without waiting for the answer."""
@@ -85,3 +72,55 @@ class Executor:
         assert self.process.stdin
         self.process.stdin.close()
         assert self.process.wait(30) == 0, self.log.read_text()
+
+
+class Executor(Process):
+    """A process that runs the story with one of the Python libraries.
+
+    `queues` are those it serves beside the internal one; all, if it is not given.
+    """
+
+    def __init__(self, library: str, url: str, folder: Path, **config: Any) -> None:
+        settings = {
+            "name": "story",
+            "system_database_url": library_url(url),
+            "application_version": "v1",
+            "executor_id": library,
+            **config,
+        }
+        self.library = library
+        super().__init__(
+            [sys.executable, "-m", "tests.interop.program"],
+            library,
+            folder,
+            STORY_LIBRARY=library,
+            STORY_FOLDER=str(folder),
+            STORY_CONFIG=json.dumps(settings),
+        )
+
+
+class TypeScript(Process):
+    """A process of the TypeScript library: an executor and a client in one."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        super().__init__(
+            ["node", str(TYPESCRIPT / "program.cjs")],
+            "typescript",
+            folder,
+            SDK_FOLDER=str(typescript_library()),
+            SYSTEM_URL=url,
+        )
+
+
+def typescript_library() -> Path:
+    """Where the pinned TypeScript library is installed: by npm, once for a machine."""
+    manifest = TYPESCRIPT / "package.json"
+    [version] = json.loads(manifest.read_text())["dependencies"].values()
+    folder = Path(tempfile.gettempdir()) / f"dboshub-dbos-sdk-{version}"
+    if not folder.is_dir():
+        fresh = Path(tempfile.mkdtemp(prefix="dboshub-npm-"))
+        shutil.copy(manifest, fresh)
+        install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(install, cwd=fresh, check=True, capture_output=True)
+        fresh.rename(folder)
+    return folder
