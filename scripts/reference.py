@@ -42,8 +42,8 @@ HEAD = """# Reference
 Every public name of `dboshub`, made by `python -m scripts.reference`. What these calls mean is in
 [Concepts](concepts.md). A name marked *async* has a twin `name_async` with the same parameters, to
 be awaited. The last column says how a signature differs from `dbos` 3.4.0: `-` a parameter that is
-not here, `+` one that is only here. `shard_key`, for sharded databases, is taken as None and refused
-otherwise: no database is sharded here.
+not here, `+` one that is only here. `shard_key`, for sharded databases, is taken as None
+and refused otherwise: no database is sharded here.
 
 An unknown filter of a listing is refused. Listing by `attributes` needs PostgreSQL.
 """
