@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dboshub.home import charts, findings, looking
+from dboshub.home import findings, looking
 from dboshub.home.news import wrong_digest
 from queues.selectors.busy import waiting_since
 from workflows.language import exactly
 from workflows.live.counts import counts_digest
 from workflows.models.rollups import HOUR, MINUTE
+from workflows.rendering import charts
 from workflows.rollups.series import counted_to, series
 from workflows.selectors.counts import counts
 from workflows.selectors.scope import Viewer, viewer_for

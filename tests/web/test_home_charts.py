@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dboshub.home.charts import HEIGHT, durations, failure_rate, labels, throughput
+from workflows.rendering.charts import HEIGHT, durations, failure_rate, labels, throughput
 from workflows.rollups.counting import Tally
 from workflows.rollups.histogram import bucket
 from workflows.rollups.series import Stretch

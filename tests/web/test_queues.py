@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +17,7 @@ from django.urls import reverse
 from queues.models import Queue, QueuePause
 from tests.support.runs import add_workflow, insert
 from workflows.connection import atomic
-from workflows.models import AuditEvent, Executor
+from workflows.models import AuditEvent, Executor, QueueSample, RolledSpan, ScopeRule
 from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
@@ -408,3 +409,32 @@ def test_a_purge_is_a_bulk_job_of_what_waits(client: Client, make_user: Callable
     address = "/workflows/bulk/new/?verb=cancel&queue=orders&status=ENQUEUED"
     assert address in page(client, detail("orders"))
     assert client.get(address).status_code == 200
+
+
+def test_a_day_of_depth_and_age_is_drawn_from_samples(viewer: Client) -> None:
+    add("orders")
+    assert "Last 24 hours" not in page(viewer, detail("orders"))
+    minute = now_ms() // 60_000 * 60_000 - 3_600_000
+    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
+    for queue, waiting in (("orders", 7), ("other", 99)):
+        QueueSample.objects.create(
+            width=60_000, at=minute, queue=queue, waiting=waiting, running=2, oldest_ms=61_000
+        )
+    shown = page(viewer, detail("orders"))
+    assert "at most 7 waiting, 2 running" in shown
+    assert "the oldest had waited 1 min 1 s" in shown
+    assert "99 waiting" not in shown
+    assert shown.count("not counted") >= 2 * 94
+
+
+def test_who_sees_some_applications_sees_no_numbers_of_all(
+    client: Client, make_user: Callable[..., Any]
+) -> None:
+    user = make_user("sam", *VIEW)
+    group = Group.objects.create(name="shop")
+    ScopeRule.objects.create(group=group, application="shop")
+    user.groups.add(group)
+    client.force_login(user)
+    add("orders")
+    RolledSpan.objects.create(width=60_000, at=now_ms() // 60_000 * 60_000 - 60_000, covered=1)
+    assert "Last 24 hours" not in page(client, detail("orders"))

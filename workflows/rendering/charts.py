@@ -80,9 +80,9 @@ class Label:
 
 def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
     """What ended, by how it ended."""
-    top = _nice(max((each.ended for each in stretches), default=0))
+    top = nice(max((each.ended for each in stretches), default=0))
     columns = [
-        _column(place, len(stretches), each, link, _said(each), _stack(each, top))
+        column(place, len(stretches), each, link, _said(each), _stack(each, top))
         for place, each in enumerate(stretches)
     ]
     total = sum(each.ended for each in stretches)
@@ -101,13 +101,13 @@ def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
 def failure_rate(stretches: Sequence[Stretch], link: Link) -> Chart:
     """Of what ended, how much failed."""
     shares = [each.failed / each.ended if each.ended else 0.0 for each in stretches]
-    top = min(100, _nice(ceil(100 * max(shares, default=0.0))))
+    top = min(100, nice(ceil(100 * max(shares, default=0.0))))
     columns = []
     for place, (each, share) in enumerate(zip(stretches, shares, strict=True)):
         height = HEIGHT * 100 * share / top
         rects = (Rect("s-error", HEIGHT - height, height),) if share else ()
         said = f"{each.failed:,} of {each.ended:,} failed, {share:.1%}"
-        columns.append(_column(place, len(stretches), each, link, said, rects))
+        columns.append(column(place, len(stretches), each, link, said, rects))
     failed, ended = (sum(getattr(each, of) for each in stretches) for of in ("failed", "ended"))
     summary = f"{failed:,} of {ended:,} failed" + (f", {failed / ended:.1%}." if ended else ".")
     grid = (Grid(0, f"{top} %"), Grid(HEIGHT / 2, f"{top / 2:g} %"))
@@ -125,7 +125,7 @@ def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
     columns = []
     for place, (each, values) in enumerate(zip(stretches, found, strict=True)):
         said = ", ".join(f"{name} {duration(ms)}" for name, ms in values.items() if ms is not None)
-        columns.append(_column(place, len(stretches), each, link, said or "no run ended", ()))
+        columns.append(column(place, len(stretches), each, link, said or "no run ended", ()))
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
     grid: list[Grid] = []
@@ -163,7 +163,7 @@ def _clock(at: int, step: int) -> str:
     return moment(at).strftime("%H:%M" if step < HOUR else "%d %b")
 
 
-def _column(
+def column(
     place: int, of: int, stretch: Stretch, link: Link, said: str, rects: tuple[Rect, ...]
 ) -> Column:
     start = f"{absolute(stretch.at)[:16]} to {absolute(stretch.until)[11:16]} UTC"
@@ -218,9 +218,9 @@ def _down(ms: int, low: int, high: int) -> float:
     return log10(high / max(1, ms)) / log10(high / low)
 
 
-def _nice(value: int) -> int:
+def nice(value: int) -> int:
     """The least of 2, 4, 10, 20, 40, 100 … that is not less: its half is a round number too."""
     size = 1
     while value > 10 * size:
         size *= 10
-    return next(nice * size for nice in (2, 4, 10) if nice * size >= value)
+    return next(step * size for step in (2, 4, 10) if step * size >= value)
