@@ -113,11 +113,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 # Names under which pages show no value; the word "none" shows all.
-DBOSHUB_REDACT = env.words(
-    "DBOSHUB_REDACT",
-    ["password", "passwd", "*secret*", "*token", "api_key", "apikey", "authorization", "cookie"]
-    + ["*private_key", "card_number", "cvc", "cvv"],
-)
+_SECRETS = "password passwd *secret* *token api_key apikey authorization cookie *private_key"
+DBOSHUB_REDACT = env.words("DBOSHUB_REDACT", f"{_SECRETS} card_number cvc cvv".split())
 if DBOSHUB_REDACT == ["none"]:
     DBOSHUB_REDACT = []
 LOGIN_ATTEMPTS_PER_NAME = env.number("DBOSHUB_LOGIN_ATTEMPTS", 5, least=1)
