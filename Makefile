@@ -39,7 +39,7 @@ bench: dev ## Compare steps per second and queue latency with the dbos library
 	$(PYTHON) -m bench.steps $(ARGS)
 	$(PYTHON) -m bench.latency
 
-bench-pages: dev ## Measure the workflow list over a million rows
+bench-pages: dev ## Measure every page over a million workflows and ten million steps
 	$(PYTHON) -m bench.pages $(ARGS)
 
 screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
+
 from workflows.conditions import Condition
-from workflows.models.scope import ScopeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,12 @@ def viewer_for(user: Any) -> Viewer:
 def _viewer(user: Any) -> Viewer:
     if user.is_superuser:
         return EVERYTHING
-    rules = ScopeRule.objects.filter(group__user=user).values_list("application", flat=True)
+    # Looked up by name: selectors also serve programs that never load Django's models.
+    rules = (
+        apps.get_model("workflows", "ScopeRule")
+        ._default_manager.filter(group__user=user)
+        .values_list("application", flat=True)
+    )
     named = frozenset(rules)
     if not named:
         return EVERYTHING
