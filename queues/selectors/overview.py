@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queues.engine.settings import QueueSettings
 from queues.selectors.depths import Depth, depths
 from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.engine.records import INTERNAL_QUEUE
+from workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
 from workflows.selectors.executors import Executor, executors
 from workflows.selectors.queue_state import HAS_PAUSES, QueueState
 from workflows.selectors.reasons import Reason, waiting
@@ -45,7 +45,11 @@ class QueueFacts:
 
     @property
     def is_internal(self) -> bool:
-        return self.name == INTERNAL_QUEUE
+        return self.name in INTERNAL_QUEUES
+
+    @property
+    def is_of_kafka(self) -> bool:
+        return self.is_internal and self.name != INTERNAL_QUEUE
 
     @property
     def is_missing(self) -> bool:
@@ -140,7 +144,7 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
         created_at, updated_at, *columns = rows.get(name) or (None, None)
         settings = queue_settings(tuple(columns)) if columns else None
         depth, pause = deep[name], pauses.get(name)
-        is_known = settings is not None or name == INTERNAL_QUEUE
+        is_known = settings is not None or name in INTERNAL_QUEUES
         servers = _serving(fleet if is_known else [], name, settings) if fleet is not None else None
         head = heads.get(depth.head_id or "")
         reason = _reason(head, settings, depth, pause, fleet, servers) if head else None
@@ -182,7 +186,7 @@ def _reason(
     """Why what is next has not started."""
     if pause is not None:
         return waiting(head, QueueState(paused_reason=pause.reason), None)
-    if settings is None and head.queue_name != INTERNAL_QUEUE:
+    if settings is None and head.queue_name not in INTERNAL_QUEUES:
         return Reason(
             "No application has registered this queue, so no worker takes from it.",
             advice="Register it (DBOS.register_queue), or resume the work onto another queue.",

@@ -174,7 +174,10 @@ def test_a_paused_queue_says_since_when_by_whom_and_why(viewer: Client) -> None:
 def test_work_on_a_queue_that_nobody_registered_is_seen(viewer: Client) -> None:
     enqueue(2, queue="ghost")
     enqueue(1, queue="_dbos_internal_queue")
+    enqueue(1, queue="_dbos_kafka_queue")
     html = page(viewer, LIST)
+    assert "messages for Kafka consumers" in row_of(html, "_dbos_kafka_queue")
+    assert "No application" not in row_of(html, "_dbos_kafka_queue")
     assert "Not registered" in row_of(html, "ghost")
     assert "No application has registered this queue" in row_of(html, "ghost")
     assert "recovered, resumed or forked" in row_of(html, "_dbos_internal_queue")

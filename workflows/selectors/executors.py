@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workflows.engine.records import INTERNAL_QUEUES
 from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session, Statement
 
@@ -61,10 +62,8 @@ class Executor:
     signatures: Mapping[str, Any] = field(default_factory=dict)
 
     def serves(self, queue: str | None) -> bool:
-        # Every executor serves the internal queue.
-        return (
-            self.queues is None or queue is None or queue in self.queues | {"_dbos_internal_queue"}
-        )
+        # Every executor serves the internal queues.
+        return self.queues is None or queue is None or queue in self.queues | {*INTERNAL_QUEUES}
 
     def knows(self, name: str | None) -> bool:
         return self.functions is None or name is None or name in self.functions
