@@ -77,10 +77,13 @@ class Process:
 class Executor(Process):
     """A process that runs the story with one of the Python libraries.
 
-    `queues` are those it serves beside the internal one; all, if it is not given.
+    `queues` are those it serves beside the internal one; all, if it is not given. `code` is the
+    version of the workflow ``upgraded`` that it runs: old, patched or deprecated.
     """
 
-    def __init__(self, library: str, url: str, folder: Path, **config: Any) -> None:
+    def __init__(
+        self, library: str, url: str, folder: Path, *, code: str = "old", **config: Any
+    ) -> None:
         settings = {
             "name": "story",
             "system_database_url": library_url(url),
@@ -95,6 +98,7 @@ class Executor(Process):
             folder,
             STORY_LIBRARY=library,
             STORY_FOLDER=str(folder),
+            STORY_CODE=code,
             STORY_CONFIG=json.dumps(settings),
         )
 

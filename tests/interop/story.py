@@ -23,6 +23,8 @@ PORTABLE = library.WorkflowSerializationFormat.PORTABLE
 # Where steps leave what they did, and look for leave to go on.
 FOLDER = Path(os.environ.get("STORY_FOLDER", "."))
 PATIENCE_S = 60
+# Which version of the code that is upgraded is deployed here.
+CODE = os.environ.get("STORY_CODE", "old")
 
 
 def note(*words: object) -> None:
@@ -109,6 +111,17 @@ def long_story() -> list[Any]:
     DBOS.write_stream("pages", "last")
     DBOS.close_stream("pages")
     return parts
+
+
+@DBOS.workflow()
+def upgraded() -> int:
+    """What a step computes with changes from one version of the code to the next."""
+    if CODE == "deprecated":
+        DBOS.deprecate_patch("hundredfold")
+    is_new = CODE == "deprecated" or (CODE == "patched" and DBOS.patch("hundredfold"))
+    number: int = double(100 if is_new else 1)
+    gated("gate")
+    return number
 
 
 @DBOS.workflow()
