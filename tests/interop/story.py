@@ -132,6 +132,7 @@ def every_call() -> str:
     _children(me)
     _management(me)
     _schedules(me)
+    _queues(me)
     return "done"
 
 
@@ -201,6 +202,20 @@ def _management(me: str) -> None:
     with library.SetWorkflowID(f"{me}-fork"):
         DBOS.fork_workflow(handle.workflow_id, 1, queue_name="unserved")
     DBOS.delete_workflow(f"{me}-fork")
+
+
+def _queues(me: str) -> None:
+    DBOS.register_queue(f"{me}-queue", worker_concurrency=2)
+    DBOS.retrieve_queue(f"{me}-queue")
+    DBOS.list_queues()
+    DBOS.delete_queue(f"{me}-queue")
+    with library.SetWorkflowID(f"{me}-waited"):
+        handle = DBOS.start_workflow(triple, 7)
+    DBOS.wait_first([handle])
+    DBOS.update_workflow_attributes(f"{me}-waited", {"seen": True})
+    DBOS.cancel_workflows([f"{me}-managed"])
+    DBOS.list_application_versions()
+    DBOS.get_latest_application_version()
 
 
 def _schedules(me: str) -> None:
