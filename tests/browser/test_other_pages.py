@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.hub import PASSWORD, HubProcess
+from tests.browser.inspection import listened, objections
 from tests.support.runs import add_step, add_workflow, insert
 from workflows.storage.database import open_database
 from workflows.storage.outcomes import owners
@@ -17,27 +16,6 @@ from workflows.storage.outcomes import owners
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
 pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
-
-# Width moves things and scheme colours them: one of each pair tells both.
-SIZES = ((1440, "light"), (390, "dark"))
-REFUSED = "Failed to load resource"
-VIOLATIONS = """
-addEventListener("securitypolicyviolation", (event) =>
-  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
-"""
-# axe itself adds styles to a page to look at those it cannot read, and the policy forbids that.
-QUIET = {"preload": False}
-SETTLED = "() => Promise.allSettled(document.getAnimations().map((each) => each.finished))"
-SCHEDULE = "/schedules/nightly/"
-OURS = (
-    SCHEDULE,
-    *(f"/schedules/do/{verb}/nightly/" for verb in ("pause", "trigger", "backfill", "delete")),
-    "/workflows/value/other-1?of=input",
-    "/workflows/do/cancel/other-1",
-    "/nowhere",
-    "/admin/",
-    "/admin/queues/queue/add/",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -59,34 +37,6 @@ def nobody(browser: Browser, served: HubProcess) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=served.url)
     yield context
     context.close()
-
-
-def listened(page: Page) -> list[str]:
-    """What the browser complains about from here on, but for an answer that is a refusal."""
-    complaints: list[str] = []
-    page.add_init_script(VIOLATIONS)
-    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-
-    def heard(said: Any) -> None:
-        if said.type == "error" and REFUSED not in said.text:
-            complaints.append(f"{page.url}: {said.text}")
-
-    page.on("console", heard)
-    return complaints
-
-
-def objections(page: Page) -> list[str]:
-    """What axe objects to, wide and light, narrow and dark, without loading the page again."""
-    found = []
-    for width, scheme in SIZES:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        page.evaluate(SETTLED)
-        found += [
-            f"{page.url} at {width}, {scheme}: {each['id']} {each['nodes'][0]['html'][:160]}"
-            for each in Axe().run(page, options=QUIET).response["violations"]
-        ]
-    return found
 
 
 def sign_in(page: Page, name: str, password: str) -> None:
@@ -124,14 +74,6 @@ def test_a_refusal_is_a_page_like_any_other(nobody: BrowserContext, served: HubP
     page.locator("main form button").last.click()
     page.get_by_text("open too long").wait_for()
     complaints += objections(page)
-    assert not complaints, "\n".join(complaints)
-
-
-def test_axe_objects_to_nothing(page: Page) -> None:
-    complaints = listened(page)
-    for address in OURS:
-        page.goto(address)
-        complaints += objections(page)
     assert not complaints, "\n".join(complaints)
 
 
