@@ -18,7 +18,7 @@ run() {
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
-        -q -n "${TEST_PROCESSES:-2}" --dist worksteal --durations 10 -m "$marks" "$@"
+        -q -n "${TEST_PROCESSES:-3}" --dist worksteal --durations 10 -m "$marks" "$@"
     code=$?
     # 2: interrupted.
     [ $code != 2 ] || exit 2

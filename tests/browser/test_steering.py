@@ -17,7 +17,9 @@ from workflows.storage.sql import Statement
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AUDIT = Statement(
-    "SELECT action, reason, outcome FROM dboshub_audit_event WHERE target = :id ORDER BY id"
+    # What was clicked: not how it began, nor that its payloads were seen.
+    "SELECT action, reason, outcome FROM dboshub_audit_event"
+    " WHERE target = :id AND action NOT IN ('start', 'view payload') ORDER BY id"
 )
 
 

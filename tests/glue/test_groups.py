@@ -29,6 +29,7 @@ ADMINISTER = OPERATE | {
     "queues.add_queue",
     "queues.delete_queue",
     "schedules.change_schedule",
+    "dboshub.share_view",
 }
 
 

@@ -37,7 +37,7 @@ from datetime import datetime
 import django
 django.setup()
 from django.core.management import call_command
-from dboshub.management.commands.workflow import TerminalUser
+from dboshub.management.terminal import TerminalUser
 from schedules import actions
 from workflows.audit import Actor
 
