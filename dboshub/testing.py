@@ -1,9 +1,6 @@
 """Fixtures for pytest: an engine for each test, on a database with nothing in it.
 
-    pytest_plugins = ["dboshub.testing"]  # in conftest.py
-
-    def test_checkout(reset_dbos):
-        assert checkout("o-1") == "paid"
+``pytest_plugins = ["dboshub.testing"]`` in conftest.py, and a test asks for ``reset_dbos``.
 """
 
 from __future__ import annotations
