@@ -35,12 +35,12 @@ Run = Callable[..., "Worker"]
 class Worker:
     """One `runworkers` command and what it printed."""
 
-    def __init__(self, url: str, folder: Path, *options: str) -> None:
+    def __init__(self, url: str, folder: Path, *options: str, version: str = "v1") -> None:
         self.log = folder / f"log-{time.monotonic_ns()}"
         environment = {
             **os.environ,
             "DBOS_SYSTEM_DATABASE_URL": url,
-            "DBOS__APPVERSION": "v1",
+            "DBOS__APPVERSION": version,
             "DBOSHUB_DATA_DIR": str(folder),
             "DBOSHUB_IMPORT": "tests.executors.jobs",
             "DIARY": str(folder / "diary"),
@@ -71,8 +71,8 @@ class Worker:
 def run(database: Database, database_url: str, tmp_path: Path) -> Iterator[Run]:
     workers: list[Worker] = []
 
-    def launch(*options: str) -> Worker:
-        workers.append(Worker(database_url, tmp_path, *options))
+    def launch(*options: str, version: str = "v1") -> Worker:
+        workers.append(Worker(database_url, tmp_path, *options, version=version))
         return workers[-1]
 
     yield launch
