@@ -31,7 +31,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"": 1280, "-390": 390}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 LINK = "a[href*='/workflows/run/']"
-README = ("workflows-light", "workflows-dark", "checkout-light")
+README = ("home-light", "workflows-light", "workflows-dark", "checkout-light")
 MODULES = ("carrier", "checkout", "items", "pipeline", "publisher")
 STORIES = (
     *(("checkout", '["lamp", 2]', "order-1041"), ("pay", '["order-1041"]', "")),
@@ -50,6 +50,17 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("pipeline", "/workflows/?name=measure_summits", LINK),
     ("queue", "/workflows/?name=process_items", LINK),
     ("error", "/workflows/?status=ERROR", LINK),
+    ("steps", "/workflows/steps/order-1041", ""),
+    ("family", "/workflows/family/order-1041", ""),
+    ("start", "/workflows/start/", ""),
+    ("start-form", "/workflows/start/checkout", ""),
+    ("bulk", "/workflows/bulk/new/?verb=fork_from_failure&status=ERROR", ""),
+    ("queues", "/queues/", ""),
+    ("queue-page", "/queues/demo-items/", ""),
+    ("schedules", "/schedules/", ""),
+    ("executors", "/workflows/executors/", ""),
+    ("audit", "/audit/", ""),
+    ("hub", "/hub/", ""),
     ("admin", "/admin/", ""),
     ("admin-queues", "/admin/queues/queue/", ""),
     ("not-found", "/nowhere/", ""),
