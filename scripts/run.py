@@ -71,8 +71,15 @@ def _die_with_parent() -> Callable[[], None] | None:
     """Ask Linux to stop a child whose parent was killed; elsewhere there is no such request."""
     if not sys.platform.startswith("linux"):
         return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def ask() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            # It was killed before it could be asked about, and will not be told of again.
+            os._exit(1)
+
+    return ask
 
 
 def _reason(code: int) -> str:
