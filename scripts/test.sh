@@ -13,12 +13,15 @@ has_browser=1
 sh scripts/chromium.sh || has_browser=0
 failed=0
 
+# A third process on two cores: tests wait more than they compute. Those with a browser compute.
 run() {
     database=$1 marks=$2
+    processes=${TEST_PROCESSES:-3}
+    case $marks in browser*) processes=${TEST_PROCESSES:-2} ;; esac
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
-        -q -n "${TEST_PROCESSES:-3}" --dist worksteal --durations 10 -m "$marks" "$@"
+        -q -n "$processes" --dist worksteal --durations 10 -m "$marks" "$@"
     code=$?
     # 2: interrupted.
     [ $code != 2 ] || exit 2

@@ -22,7 +22,7 @@ class HubProcess:
         self.database_url = url
         self.log = data / "daphne.log"
         self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "dboshub.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.browser.hub_settings",
             "DBOS_SYSTEM_DATABASE_URL": url,
             "DBOSHUB_DATA_DIR": str(data),
             "DBOSHUB_DATABASE_POOL": "0",

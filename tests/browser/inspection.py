@@ -18,7 +18,10 @@ COLOURS = QUIET | {"runOnly": ["color-contrast", "link-in-text-block"]}
 # Width moves things and scheme colours them; what a phone hides is looked at in both schemes.
 LOOKS = ((1440, "light", QUIET), (1440, "dark", COLOURS), (390, "dark", QUIET))
 SETTLED = "() => Promise.allSettled(document.getAnimations().map((each) => each.finished))"
-JUDGED = "options => axe.run(document, options).then(found => found.violations)"
+# What has left a list while its page is looked at is dimmed, as what cannot be used is.
+JUDGED = """options => axe.run({
+  include: [["html"]], exclude: [["tr.has-left"], ["tr.is-gone"], ["section.is-gone"]],
+}, options).then(found => found.violations)"""
 # The page itself must not move sideways; what is wider scrolls in a box of its own.
 WIDER = """() => {
   const root = document.documentElement;

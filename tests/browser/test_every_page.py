@@ -27,7 +27,8 @@ from workflows.storage.sql import Statement
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
-pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
+# One walk through all pages, several times over.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400), ONCE]
 
 QUEUE, SCHEDULE, FLEET = "/queues/every-mail/", "/schedules/every-night/", "/workflows/executors/"
 SIGNATURE = {

@@ -54,23 +54,25 @@ class News:
         ended = bool(wanted) and not {*wanted} & {*IN_FLIGHT}
         return "completed" if ended and self.criteria.by == "created" else self.criteria.by
 
-    def see(self, row: WorkflowRow) -> None:
+    def see(self, row: WorkflowRow, now: int) -> None:
         """Count a row if this list would show it and the page could not."""
         if not self.criteria.matches(row) or not self.viewer.may_see(row.application_name):
             return
         if row.created_at >= self.since:
-            self._add(self.created, row.workflow_uuid, row.created_at)
+            self._add(self.created, row.workflow_uuid, row.created_at, now)
         elif self.entered_by != "created":
             at = getattr(row, MOMENTS[self.entered_by]) or 0
             if at >= self.since:
-                self._add(self.ended, row.workflow_uuid, at)
+                self._add(self.ended, row.workflow_uuid, at, now)
 
-    def _add(self, counted: set[str], workflow_id: str, at: int) -> None:
+    def _add(self, counted: set[str], workflow_id: str, at: int, now: int) -> None:
         if len(counted) >= MOST:
             self.is_capped = True
             return
         counted.add(workflow_id)
-        if at < self.since + 2 * SLACK_MS and len(self.doubtful) < MOST_DOUBTFUL:
+        # Of a clock that is ahead, the page may show what was made in its future.
+        is_doubtful = at < self.since + 2 * SLACK_MS or at > now + SLACK_MS
+        if is_doubtful and len(self.doubtful) < MOST_DOUBTFUL:
             self.doubtful.add(workflow_id)
 
     def facts(self) -> Facts:
@@ -104,7 +106,7 @@ class ListSource:
         rows = self._rows(session, self._since(demands, moment))
         for topic, news in self._news.items():
             for row in rows:
-                news.see(row)
+                news.see(row, moment.now_ms)
             news.is_capped = news.is_capped or len(rows) >= 2 * MOST
             yield topic, news.facts()
 

@@ -1,0 +1,7 @@
+"""The settings of a hub under test: what it remembers for a minute would outlive a test."""
+
+from __future__ import annotations
+
+from dboshub.settings import *  # noqa: F403
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
