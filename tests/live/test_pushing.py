@@ -135,7 +135,9 @@ async def test_a_list_counts_what_its_page_could_not_show(
     await run(writer.add, "later", name="order", created_at=since + 60_000)
     await run(writer.add, "too old", name="order", created_at=since - 60_000)
     frame = await tab.frame(mine, timeout=WITHIN)
-    assert (frame["new"], frame["doubtful"], frame["capped"]) == (2, ["shown"], False)
+    # What lies in the future may be on the page: its reader counts it as seen if it is.
+    seen = ["later", "shown"]
+    assert (frame["new"], frame["doubtful"], frame["capped"]) == (2, seen, False)
     await run(writer.add, "bill", name="invoice")
     assert (await tab.frame(other, timeout=WITHIN))["new"] == 1
 
