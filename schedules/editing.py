@@ -18,12 +18,12 @@ from workflows.engine.errors import DBOSException
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.payloads import PICKLE
 from workflows.payloads.encode import NotPlainError, encode
+from workflows.selectors.queue_state import is_partitioned
 from workflows.selectors.scope import viewer_for
 from workflows.selectors.startable import startable
 from workflows.storage.now import database_now
 from workflows.storage.sql import Statement
 
-HAS_QUEUE = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 OWNERS = Statement("""
     SELECT DISTINCT application_name FROM {application_versions}
     WHERE application_name IS NOT NULL
@@ -100,10 +100,10 @@ def _expect_sound(act: Act, wanted: Schedule) -> None:
 def _expect_queue(act: Act, queue: str | None) -> None:
     if queue is None:
         return
-    row = act.session.one(HAS_QUEUE, name=queue)
-    if row is None:
+    found = is_partitioned(act.session, queue)
+    if found is None:
         raise ActionRefusedError(f"There is no queue {queue!r}.", "Choose a queue, or none.")
-    if row[0]:
+    if found:
         raise ActionRefusedError(
             f"The queue {queue!r} is partitioned, and scheduled runs have no partition key.",
             "Choose another queue, or none.",

@@ -14,6 +14,7 @@ from workflows.engine.notices import QUEUE, STATUS
 from workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
 from workflows.payloads import PICKLE, PORTABLE
 from workflows.payloads.encode import NotPlainError, encode
+from workflows.selectors.queue_state import is_partitioned
 from workflows.selectors.rows import WorkflowRow, rows_by_id
 from workflows.selectors.scope import viewer_for
 from workflows.storage import cancel as cancelling
@@ -21,7 +22,6 @@ from workflows.storage import delete as deleting
 from workflows.storage import fork as forking
 from workflows.storage import messages
 from workflows.storage import resume as resuming
-from workflows.storage.sql import Statement
 from workflows.system_tables import now_ms
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "send",
 ]
 
-IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 FINISHED = (Status.SUCCESS, Status.ERROR)
 
 
@@ -198,12 +197,12 @@ def _expect_queue(act: Act, queue: str | None, partition_key: str | None) -> Non
     """Refuse a queue on which the workflow would wait for ever."""
     if not queue or queue == INTERNAL_QUEUE:
         return
-    row = act.session.one(IS_PARTITIONED, name=queue)
-    if row is None:
+    found = is_partitioned(act.session, queue)
+    if found is None:
         raise ActionRefusedError(
             f"There is no queue {queue!r}.", "Leave the queue empty to run it as soon as possible."
         )
-    if row[0] and partition_key is None:
+    if found and partition_key is None:
         raise ActionRefusedError(
             f"The queue {queue!r} is partitioned and this workflow has no partition key.",
             "Choose another queue, or none.",

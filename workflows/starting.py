@@ -12,14 +12,13 @@ from workflows.engine.notices import QUEUE
 from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
 from workflows.payloads import PICKLE, PORTABLE
 from workflows.payloads.encode import NotPlainError, encode_arguments
+from workflows.selectors.queue_state import is_partitioned
 from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
-from workflows.storage.sql import Session, Statement
+from workflows.storage.sql import Session
 from workflows.storage.start import start as insert
 
 PERMISSION = "workflows.start_workflow"
-
-IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +128,14 @@ def _expect_queue(session: Session, order: StartOrder) -> None:
     """Refuse a queue on which the workflow would wait for ever."""
     if not order.queue:
         return
-    row = session.one(IS_PARTITIONED, name=order.queue)
-    if row is None:
+    found = is_partitioned(session, order.queue)
+    if found is None:
         raise ActionRefusedError(
             f"There is no queue {order.queue!r}.", "Leave it out to run as soon as possible."
         )
-    if bool(row[0]) != bool(order.partition_key):
-        is_partitioned = "is partitioned" if row[0] else "is not partitioned"
+    if found != bool(order.partition_key):
+        said = "is partitioned" if found else "is not partitioned"
         raise ActionRefusedError(
-            f"The queue {order.queue!r} {is_partitioned}.",
-            "Give a partition key." if row[0] else "Leave the partition key out.",
+            f"The queue {order.queue!r} {said}.",
+            "Give a partition key." if found else "Leave the partition key out.",
         )

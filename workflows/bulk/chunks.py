@@ -20,18 +20,18 @@ from workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
 from workflows.connection import atomic, reading, system_alias
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.models import AuditEvent, BulkItem, BulkJob
+from workflows.selectors.queue_state import is_partitioned
 from workflows.selectors.rows import WorkflowRow, rows_by_id
 from workflows.selectors.scope import viewer_for
 from workflows.storage import delete as deleting
 from workflows.storage.failures import is_passing
 from workflows.storage.notify import notify
-from workflows.storage.sql import Session, Statement
+from workflows.storage.sql import Session
 from workflows.system_tables import now_ms
 
 LARGEST = 250
 LONGEST_NOTE = 500
 BEFORE = "done already, before its process ended"
-IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 State = BulkItem.State
 
 
@@ -227,8 +227,7 @@ def _is_partitioned(queue: str | None) -> bool | None:
     if not queue or queue in (OWN_QUEUE, INTERNAL_QUEUE):
         return False
     with reading() as session:
-        found = session.one(IS_PARTITIONED, name=queue)
-    return None if found is None else bool(found[0])
+        return is_partitioned(session, queue)
 
 
 def _stop(job: BulkJob, why: str) -> None:

@@ -68,7 +68,14 @@ AHEAD = Statement(
     ) AS ahead
     """
 )
+IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 NAMES = Statement("SELECT name FROM {queues} ORDER BY name LIMIT :most")
+
+
+def is_partitioned(session: Session, name: str) -> bool | None:
+    """Whether a registered queue is partitioned; None if there is no such queue."""
+    row = session.one(IS_PARTITIONED, name=name)
+    return None if row is None else bool(row[0])
 
 
 def queue_names(session: Session) -> tuple[str, ...]:
