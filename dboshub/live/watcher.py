@@ -20,9 +20,9 @@ from django.urls import set_script_prefix
 from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
 from workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
-from workflows.storage import watch
 from workflows.storage.database import Connection, Database
 from workflows.storage.failures import is_passing
+from workflows.storage.now import database_now
 from workflows.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class _Look:
         demands = sorted(self._hub.demands(), key=lambda demand: demand.topic.kind)
         beat = started - self._beat_at >= self._timings.beat
         if beat:
-            self._clock_offset = watch.now_ms(self._session) / 1000 - time.monotonic()
+            self._clock_offset = database_now(self._session) / 1000 - time.monotonic()
         now_ms = int((time.monotonic() + self._clock_offset) * 1000)
         moment = Moment(now_ms=now_ms, at=started, timings=self._timings)
         for kind, group in groupby(demands, key=lambda demand: demand.topic.kind):

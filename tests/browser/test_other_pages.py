@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -89,7 +90,8 @@ def test_no_page_of_the_admin_breaks_the_policy(page: Page) -> None:
         assert answer.status == 200, address
         todo += [each for each in followed(page) if each not in seen and each not in todo]
     assert len(seen) > 25
-    assert {"/admin/queues/queue/q/delete/", "/admin/workflows/workflow/"} <= seen
+    assert any(re.fullmatch("/admin/queues/queue/[^/]+/delete/", each) for each in seen)
+    assert "/admin/workflows/workflow/" in seen
     assert not complaints, "\n".join(complaints)
 
 

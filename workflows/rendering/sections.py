@@ -26,8 +26,8 @@ from workflows.selectors.reasons import Reason, reason
 from workflows.selectors.rows import WorkflowRow, row
 from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.selectors.values import value
+from workflows.storage.now import database_now
 from workflows.storage.sql import Session
-from workflows.storage.watch import now_ms
 
 # Streams whose newest values are shown at once; the others are links.
 STREAMS_SHOWN = 4
@@ -61,7 +61,7 @@ def render_section(
 
 def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
     """Status, reason, facts, input and outcome."""
-    now = now_ms(session)
+    now = database_now(session)
     last = steps.latest(session, found.pk)
     return {
         "now": now,
@@ -83,7 +83,7 @@ def steps_section(
     start: int | None = None,
 ) -> Context:
     """The waterfall: all steps, or those a reader looks for first where there are too many."""
-    now = now_ms(session)
+    now = database_now(session)
     page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
     retries = attempts.counts(session, found.pk, page.first, page.last + 1)
     edge = None
@@ -147,7 +147,7 @@ def messages_section(session: Session, found: WorkflowRow, *, payload: bool) -> 
         }
         for each in inbox.messages
     ]
-    return {"messages": shown, "inbox": inbox, "now": now_ms(session)}
+    return {"messages": shown, "inbox": inbox, "now": database_now(session)}
 
 
 def stream_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:

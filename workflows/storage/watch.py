@@ -24,10 +24,6 @@ def _by_ids(select: str, column: str = "workflow_uuid", rest: str = "") -> State
     )
 
 
-NOW = Statement(
-    postgres="SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
-    sqlite="SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-)
 # What a person sees of attributes changes without any other column changing.
 ATTRIBUTES = _by_ids("SELECT workflow_uuid, attributes FROM {workflow_status}")
 # Steps are only added, or deleted from some number on and then made again: count, last number
@@ -99,13 +95,6 @@ _VALUES = (
 STREAM_VALUES = Statement(
     postgres=_VALUES.format(size="octet_length(value)"), sqlite=_VALUES.format(size="length(value)")
 )
-
-
-def now_ms(session: Session) -> int:
-    """The database's clock."""
-    row = session.one(NOW)
-    assert row is not None
-    return int(row[0])
 
 
 def grouped(session: Session, statement: Statement, ids: Iterable[str]) -> dict[str, list[Row]]:
