@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.leaks import assert_no_connection, assert_not_open
+from tests.support.memory import scratch_root
 from tests.support.postgres import Server, shared_server
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from workflows.storage.database import Database
 
+# Read by pytest when the first `tmp_path` is asked for.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
 
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 

@@ -11,7 +11,9 @@ import os
 import shutil
 import tempfile
 
-DATA_DIR_OF_RUN = tempfile.mkdtemp(prefix="dboshub-test-")
+from tests.support.memory import scratch_root
+
+DATA_DIR_OF_RUN = tempfile.mkdtemp(prefix="dboshub-test-", dir=scratch_root())
 atexit.register(shutil.rmtree, DATA_DIR_OF_RUN, ignore_errors=True)
 os.environ["DBOSHUB_DATA_DIR"] = DATA_DIR_OF_RUN
 os.environ["DBOSHUB_DATABASE_POOL"] = "0"

@@ -26,6 +26,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from tests.support.memory import scratch_root
+
 HOW_TO = (
     "The tests need PostgreSQL and found none. Install it (apt-get install postgresql), or "
     "`pip install -r requirements-dev.txt`, or point DBOSHUB_TEST_PG_URL at a server."
@@ -75,14 +77,14 @@ def shared_server() -> Server:
     given = os.environ.get("DBOSHUB_TEST_PG_URL")
     if given:
         return Server(given)
-    server = _start(_binaries(), HASTY)
+    server = _start(_binaries(), HASTY, scratch_root())
     os.environ["DBOSHUB_TEST_PG_URL"] = server.base_url
     return server
 
 
 def durable_server() -> Server:
     """A server of this process's own that flushes every commit to disk: for measuring."""
-    return _start(_binaries(), ())
+    return _start(_binaries(), (), tempfile.gettempdir())
 
 
 def _binaries() -> Path:
@@ -99,8 +101,8 @@ def _binaries() -> Path:
     raise RuntimeError(HOW_TO)
 
 
-def _start(binaries: Path, speed: tuple[str, ...]) -> Server:
-    data = Path(tempfile.mkdtemp(prefix="dboshub-pg-"))
+def _start(binaries: Path, speed: tuple[str, ...], root: str) -> Server:
+    data = Path(tempfile.mkdtemp(prefix="dboshub-pg-", dir=root))
     rights = _rights(data)
     binaries = _reachable(binaries, data, rights)
     cluster = data / "cluster"
