@@ -85,8 +85,7 @@ def test_a_task_enqueued_where_nothing_runs_is_run_by_a_worker(tasks: Any, url: 
     assert ended(result).return_value == {"weight": 6, "gift": True}
     assert result.attempts == 1
     assert result.enqueued_at <= result.started_at <= result.finished_at
-    [status] = DBOS.list_workflows()
-    assert status.name == "tests.around.sample_tasks.pack"
+    [status] = DBOS.list_workflows(name="tests.around.sample_tasks.pack")
     assert status.queue_name == "default"
     [step] = DBOS.list_workflow_steps(status.workflow_id)
     assert step["function_name"] == "weigh"

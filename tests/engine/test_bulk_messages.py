@@ -168,7 +168,6 @@ def test_values_written_between_two_reads_are_not_missed(
 ) -> None:
     with SetWorkflowID("w"):
         DBOS.start_workflow(bulk_streams, 2, True)
-    DBOS.send("w", "over", "end")
     eventually(lambda: list(DBOS.read_stream("w", "out")) == [0, 1])
     store = engine().store
     answers: list[list[Any]] = [[]]
@@ -176,7 +175,9 @@ def test_values_written_between_two_reads_are_not_missed(
     monkeypatch.setattr(
         store, "stream", lambda *a, **kw: answers.pop() if answers else read(*a, **kw)
     )
+    # While it runs: what has ended is read only after its end was seen.
     assert DBOS.read_stream_offset("w", "out", 1) == 1
+    DBOS.send("w", "over", "end")
 
 
 def test_ids_of_messages_sort_as_they_were_drawn() -> None:
