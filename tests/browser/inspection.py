@@ -61,10 +61,12 @@ def objections(page: Page) -> list[str]:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         page.evaluate(SETTLED)
-        found += [
-            f"{page.url} at {width}, {scheme}: {each['id']} {each['nodes'][0]['html'][:160]}"
-            for each in page.evaluate(JUDGED, options)
-        ]
+        # A live page may move while it is looked at: what is wrong with it is so at two looks.
+        if page.evaluate(JUDGED, options):
+            found += [
+                f"{page.url} at {width}, {scheme}: {each['id']} {each['nodes'][0]['html'][:160]}"
+                for each in page.evaluate(JUDGED, options)
+            ]
         if wider := page.evaluate(WIDER):
             found.append(f"{page.url} at {width}: {wider}")
     return found
