@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -44,16 +45,28 @@ def served(
         yield hub
 
 
+@pytest.fixture(scope="session")
+def signed_in() -> dict[str, Any]:
+    """The cookies of who has signed in, by the address of the hub: hashing a password is slow."""
+    return {}
+
+
 @pytest.fixture
-def page(browser: Browser, served: HubProcess) -> Iterator[Page]:
-    """A page of somebody who has signed in."""
-    context = browser.new_context(base_url=served.url, viewport={"width": 1400, "height": 900})
+def page(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Iterator[Page]:
+    """A page of somebody who has signed in, at home."""
+    context = browser.new_context(
+        base_url=served.url,
+        viewport={"width": 1400, "height": 900},
+        storage_state=signed_in.get(served.url),
+    )
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.goto("/login/")
-    page.locator("[name=username]").fill("ada")
-    page.locator("[name=password]").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "/login" not in url)
+    page.goto("/")
+    if "/login" in page.url:
+        page.locator("[name=username]").fill("ada")
+        page.locator("[name=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "/login" not in url)
+        signed_in[served.url] = {"cookies": context.cookies(), "origins": []}
     yield page
     context.close()
