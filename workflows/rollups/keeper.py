@@ -43,7 +43,7 @@ class Keeper:
     clock: Callable[[], float] = time.monotonic
     _closed_to: int = field(default=0, init=False)
     _at_once: int = field(default=10, init=False)
-    _is_filled: bool = field(default=False, init=False)
+    is_filled: bool = field(default=False, init=False)
 
     def turn(self) -> float:
         """Do what is due, if this process leads; how many seconds to leave it at that.
@@ -59,8 +59,8 @@ class Keeper:
         begun = self.clock()
         if edge > self._closed_to:
             self._close(edge, now)
-        elif self._is_filled or not self._fill(edge):
-            self._is_filled = True
+        elif self.is_filled or not self._fill(edge):
+            self.is_filled = True
             return (edge + MINUTE + LATE_MS - now) / 1_000
         return REST * (self.clock() - begun)
 
@@ -73,7 +73,7 @@ class Keeper:
         while fold(self.hold, edge):
             pass
         # Where nobody led for a while, there is something to fill in again.
-        self._is_filled, self._closed_to = False, edge
+        self.is_filled, self._closed_to = False, edge
 
     def _fill(self, edge: int) -> bool:
         """Count the newest stretch that nobody has counted; False if there is none."""

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Max, Q, QuerySet
+from django.db import connections
+from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models.expressions import CombinedExpression
 
 from workflows.models import RolledSpan, Rollup
 from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.counting import Tally
-from workflows.rollups.folding import total
+from workflows.rollups.counting import OUTCOMES, Tally
 from workflows.selectors.scope import Viewer
 
 # Rows that are looked at for failing names, the newest first.
@@ -57,27 +58,52 @@ def counted_to() -> int | None:
 
 
 def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "") -> list[Stretch]:
-    """The stretches of `step` between two times, the first of them whole."""
+    """The stretches of `step` between two times, the first of them whole.
+
+    They are summed by the database: a day of one name may be tens of thousands of rows.
+    """
     since = since // step * step
-    rows = _visible(Rollup.objects.filter(at__gte=since, at__lt=until), viewer)
+    counted = {"width__in": (MINUTE, HOUR), "at__gte": since, "at__lt": until}
+    rows = _visible(Rollup.objects.filter(**counted), viewer)
     rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
-    by_stretch: dict[int, list[Rollup]] = defaultdict(list)
-    for row in rows:
-        by_stretch[row.at // step * step].append(row)
-    covered: Counter[int] = Counter()
-    spans = RolledSpan.objects.filter(width__in=(MINUTE, HOUR), at__gte=since, at__lt=until)
-    for at, minutes in spans.values_list("at", "covered"):
-        covered[at // step * step] += minutes
+    tallies = _tallies(rows, step)
+    stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
+    covered = dict(stretches.values("stretch").values_list("stretch", Sum("covered")))
     return [
         Stretch(
             at,
             min(at + step, until),
-            covered[at],
+            covered.get(at, 0),
             (min(at + step, until) - at) // MINUTE,
-            total(by_stretch[at]),
+            tallies[at],
         )
         for at in range(since, until, step)
     ]
+
+
+def _stretch(step: int) -> CombinedExpression:
+    return F("at") - F("at") % step
+
+
+def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
+    """Outcomes and run times by stretch."""
+    found: dict[int, Tally] = defaultdict(Tally)
+    sums = [Sum(name) for name in OUTCOMES.values()]
+    by_stretch = rows.annotate(stretch=_stretch(step)).values("stretch")
+    for at, *numbers in by_stretch.values_list("stretch", *sums):
+        found[at].outcomes.update(dict(zip(OUTCOMES.values(), numbers, strict=True)))
+    connection = connections[rows.db]
+    members = "jsonb_each_text" if connection.vendor == "postgresql" else "json_each"
+    inner, params = rows.values("at", "run").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT at - at %% %s, runs.key, SUM(CAST(runs.value AS bigint)) FROM ({inner})"
+            f" AS rolled CROSS JOIN {members}(run) AS runs GROUP BY 1, 2",
+            [step, *params],
+        )
+        for at, bucket, number in cursor.fetchall():
+            found[at].run[int(bucket)] += int(number)
+    return found
 
 
 def failing(until: int, viewer: Viewer) -> list[Failing] | None:

@@ -33,11 +33,25 @@ STEPS = _by_ids(
     " FROM {operation_outputs}",
     rest="GROUP BY workflow_uuid",
 )
-CHILDREN = _by_ids(
+# Which children of those with very many is left to the index: sorting would read them all.
+_CHILD = (
     "SELECT parent_workflow_id, workflow_uuid, status, started_at_epoch_ms, completed_at"
-    " FROM {workflow_status}",
-    column="parent_workflow_id",
-    rest="ORDER BY parent_workflow_id, created_at DESC, workflow_uuid LIMIT 2000",
+    " FROM {workflow_status}"
+)
+CHILDREN = Statement(
+    # Not `=`: an equality makes the ORDER BY void, and the planner free to scan the table.
+    postgres=f"""
+        SELECT few.* FROM unnest(:ids::text[]) AS shown(id) CROSS JOIN LATERAL (
+            {_CHILD} WHERE parent_workflow_id >= shown.id AND parent_workflow_id <= shown.id
+            ORDER BY parent_workflow_id LIMIT 500
+        ) AS few ORDER BY parent_workflow_id, workflow_uuid LIMIT 2000
+    """,
+    sqlite=f"""
+        WITH few AS MATERIALIZED (
+            {_CHILD} WHERE parent_workflow_id IN (SELECT value FROM json_each(:ids)) LIMIT 2000
+        )
+        SELECT * FROM few ORDER BY parent_workflow_id, workflow_uuid
+    """,
 )
 # SQLite has no hash function, but its values lie in this process's own page cache.
 EVENTS = Statement(
