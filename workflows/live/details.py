@@ -6,14 +6,13 @@ Facts are read by primary key of the workflows shown: counts, last numbers and d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
 from functools import cache
 
 from workflows.live.pace import Pace
 from workflows.live.rows import GONE
 from workflows.live.source import Body, Demand, Facts, Moment, digest
 from workflows.rendering.sections import section
-from workflows.selectors.rows import WorkflowRow, rows_by_id
+from workflows.selectors.rows import WorkflowRow, facts_of, rows_by_id
 from workflows.storage import watch
 from workflows.storage.sql import Row, Session, Statement
 from workflows.topics import Topic, viewer_of
@@ -75,4 +74,4 @@ def _found(session: Session, kind: str, ids: Sequence[str]) -> list[dict[str, li
 
 
 def _digest(row: WorkflowRow, found: list[dict[str, list[Row]]]) -> str:
-    return digest(astuple(row), [facts.get(row.workflow_uuid) for facts in found])
+    return digest(facts_of(row), [facts.get(row.workflow_uuid) for facts in found])

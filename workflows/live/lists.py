@@ -5,7 +5,7 @@ Every filter on every page is evaluated in Python over the same newest rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.http import QueryDict
@@ -46,6 +46,10 @@ class News:
     ended: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
     is_capped: bool = False
+    _matches: Callable[[WorkflowRow], bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._matches = self.criteria.matcher()
 
     @property
     def entered_by(self) -> str:
@@ -56,7 +60,7 @@ class News:
 
     def see(self, row: WorkflowRow, now: int) -> None:
         """Count a row if this list would show it and the page could not."""
-        if not self.criteria.matches(row) or not self.viewer.may_see(row.application_name):
+        if not self._matches(row) or not self.viewer.may_see(row.application_name):
             return
         if row.created_at >= self.since:
             self._add(self.created, row.workflow_uuid, row.created_at, now)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from django.http import QueryDict
@@ -12,7 +11,7 @@ from workflows.filters import parse
 from workflows.live.pace import Pace
 from workflows.live.source import Body, Demand, Facts, Moment, digest
 from workflows.rendering.rows import row_cells
-from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.rows import WorkflowRow, facts_of
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
 
@@ -21,7 +20,7 @@ GONE = Facts(digest="gone", body=lambda shown: {"gone": True})
 
 def row_digest(row: WorkflowRow, matches: bool = True) -> str:
     """What a page shows of a row, for ``{% live %}``: pages show rows that match."""
-    return digest(astuple(row), matches)
+    return digest(facts_of(row), matches)
 
 
 class RowSource:
@@ -35,21 +34,23 @@ class RowSource:
     ) -> Iterator[tuple[Topic, Facts]]:
         due = self._pace.due(demands, moment)
         rows = self._pace.rows(session, due, moment)
-        # Topics differ by filter, but a row's cells do not.
+        # Topics differ by filter, but a row's cells do not; a hundred lists share a filter's tests.
         cells = cache(lambda key: row_cells(rows[key]))
+        digests = cache(lambda key, matches: row_digest(rows[key], matches))
+        lists = cache(lambda query: shown_by(query, moment.now_ms))
         for topic in (demand.topic for demand in due):
             row = rows.get(topic.key)
             if row is None or not viewer_of(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
-            matches = belongs(row, topic.filter, moment.now_ms)
+            matches = lists(topic.filter)(row)
 
             def body(shown: str, key: str = topic.key, matches: bool = matches) -> Body:
                 return {"cells": cells(key), "matches": matches}
 
-            yield topic, Facts(digest=row_digest(row, matches), body=body)
+            yield topic, Facts(digest=digests(topic.key, matches), body=body)
 
 
-def belongs(row: WorkflowRow, query: str, now_ms: int) -> bool:
-    """Whether a list with this query string would show the row."""
-    return not query or parse(QueryDict(query), now=now_ms).matches(row)
+def shown_by(query: str, now_ms: int) -> Callable[[WorkflowRow], bool]:
+    """Whether a list with this query string would show a row."""
+    return parse(QueryDict(query), now=now_ms).matcher() if query else lambda row: True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from workflows.filters import FAILED, IN_FLIGHT
@@ -76,6 +77,8 @@ class WorkflowRow:
 
 NAMES = tuple(field.name for field in fields(WorkflowRow))
 COLUMNS = ", ".join(NAMES)
+# A row as the tuple it was read from; dataclasses.astuple copies each value, deeply.
+facts_of = attrgetter(*NAMES)
 
 
 def from_record(record: Sequence[Any]) -> WorkflowRow:
