@@ -29,7 +29,8 @@ from workflows.topics import VIEW, Topic, TopicRefusedError
 
 logger = logging.getLogger(__name__)
 
-MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 1013
+# From 4000 on: daphne can send no other code but 1000, not even 1013, "try again later".
+MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
 MOST_SOCKETS = 100
 
 

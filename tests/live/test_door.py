@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from autobahn.websocket.protocol import WebSocketProtocol
 from django.core.cache import cache
 
 from dboshub.live import frames, socket
@@ -192,6 +193,16 @@ async def test_a_socket_does_not_outlive_its_permission(
 
 def test_a_logged_out_socket_closes_within_a_minute_in_production() -> None:
     assert LiveSocket.timings.recheck <= 30
+
+
+@pytest.mark.parametrize("code", ["MALFORMED", "SIGNED_OUT", "FORBIDDEN", "TRY_LATER"])
+def test_the_server_can_send_the_code_it_closes_with(code: str) -> None:
+    sent: list[int] = []
+    protocol = WebSocketProtocol()
+    protocol.onClose = lambda *given: None
+    protocol.sendCloseFrame = lambda code, **rest: sent.append(code)
+    protocol.sendClose(getattr(socket, code))
+    assert sent == [getattr(socket, code)]
 
 
 async def test_a_client_that_reads_and_never_acknowledges_is_put_off(
