@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format crash interop bench bench-pages screenshots reference venv dev
+.PHONY: help run test check format crash interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: dev ## Compare steps per second and queue latency with the dbos library
 
 bench-pages: dev ## Measure every page over a million workflows and ten million steps
 	$(PYTHON) -m bench.pages $(ARGS)
+
+load: dev ## Open 500 pages on one web process and see what its live view promises, and keeps
+	$(PYTHON) -m bench.load $(ARGS)
 
 screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow
 	$(PYTHON) scripts/screenshots.py $(ARGS)

@@ -18,11 +18,14 @@ PASSWORD = "correct horse battery"
 class HubProcess:
     """One database, and a server on it that can be killed and started again on its port."""
 
+    settings = "tests.browser.hub_settings"
+    application = "dboshub.asgi:application"
+
     def __init__(self, url: str, data: Path) -> None:
         self.database_url = url
         self.log = data / "daphne.log"
         self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "tests.browser.hub_settings",
+            "DJANGO_SETTINGS_MODULE": self.settings,
             "DBOS_SYSTEM_DATABASE_URL": url,
             "DBOSHUB_DATA_DIR": str(data),
             "DBOSHUB_DATABASE_POOL": "0",
@@ -42,16 +45,16 @@ class HubProcess:
         given = {"DBOSHUB_ADMIN_NAME": name, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
         self._manage("ensure_admin", **given)
 
-    def add_user(self, name: str) -> None:
-        """Make somebody who may do nothing."""
-        made = "from django.contrib.auth.models import User as U; U.objects.create_user"
+    def add_user(self, name: str, kind: str = "user") -> None:
+        """Make somebody who may do nothing, or a "superuser"."""
+        made = f"from django.contrib.auth.models import User as U; U.objects.create_{kind}"
         self._manage("shell", "--verbosity=0", "-c", f"{made}({name!r}, password={PASSWORD!r})")
 
     def start(self) -> None:
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--websocket_timeout", "-1", "dboshub.asgi:application"],
+                [*command, "--websocket_timeout", "-1", self.application],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,

@@ -1,0 +1,9 @@
+"""The project's settings, and one page more: a slow one."""
+
+from __future__ import annotations
+
+from dboshub.settings import *  # noqa: F403
+
+ROOT_URLCONF = "bench.loaded.urls"
+# One address asks for what hundreds of people ask for.
+LOGIN_ATTEMPTS_PER_ADDRESS = 1_000
