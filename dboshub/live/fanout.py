@@ -40,6 +40,20 @@ class _Audience:
     unread: bool = True
     since: dict[Subscriber, int] = field(default_factory=dict)
     shown: dict[Subscriber, str] = field(default_factory=dict)
+    # Kept until a viewer comes, goes or is sent something: most topics rest from tick to tick.
+    demand: Demand | None = None
+
+    def read(self) -> Demand:
+        """What is asked for now; the next time it has been read."""
+        demand = self.demand or Demand(
+            topic=self.topic,
+            unread=self.unread,
+            since=min(self.since.values()),
+            shown=frozenset(self.shown.values()),
+        )
+        self.demand = None if self.unread else demand
+        self.unread = False
+        return demand
 
 
 class Hub:
@@ -59,6 +73,7 @@ class Hub:
         with self.lock:
             audience = self._audiences.setdefault(topic_id, _Audience(topic))
             audience.unread = True
+            audience.demand = None
             audience.shown[subscriber] = shown
             audience.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
@@ -75,6 +90,7 @@ class Hub:
             subscriber.topics.discard(topic_id)
             audience.shown.pop(subscriber, None)
             audience.since.pop(subscriber, None)
+            audience.demand = None
             subscriber.pending.pop(topic_id, None)
             if not audience.shown:
                 del self._audiences[topic_id]
@@ -99,24 +115,14 @@ class Hub:
         """What is shown now; marks all of it as being read."""
         with self.lock:
             self._welcome, self._newcomers = self._newcomers, set()
-            demands = [
-                Demand(
-                    topic=each.topic,
-                    unread=each.unread,
-                    since=min(each.since.values()),
-                    shown=frozenset(each.shown.values()),
-                )
-                for each in self._audiences.values()
-            ]
-            for each in self._audiences.values():
-                each.unread = False
-            return demands
+            return [each.read() for each in self._audiences.values()]
 
     def forget_reads(self) -> None:
         """A tick failed: everything has to be read again."""
         with self.lock:
             for each in self._audiences.values():
                 each.unread = True
+                each.demand = None
 
     def publish(self, topic_id: str, digest: str, frames: dict[str, str]) -> None:
         """Queue a frame for every viewer of the topic; ``frames`` is by the digest they show."""
@@ -124,6 +130,7 @@ class Hub:
             audience = self._audiences.get(topic_id)
             if audience is None:
                 return
+            audience.demand = None
             for subscriber, shown in audience.shown.items():
                 if shown in frames:
                     subscriber.pending[topic_id] = frames[shown]

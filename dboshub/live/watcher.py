@@ -164,8 +164,11 @@ class _Look:
         return time.monotonic() - started
 
     def _look(self, kind: str, demands: list[Demand], moment: Moment) -> None:
+        found = [*self._sources[kind].look(self._session, demands, moment)]
+        if not found:
+            return
         shown = {demand.topic: demand.shown for demand in demands}
-        for topic, facts in self._sources[kind].look(self._session, demands, moment):
+        for topic, facts in found:
             stale = shown[topic] - {facts.digest}
             if stale:
                 self._publish(topic, facts, stale)

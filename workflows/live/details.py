@@ -10,7 +10,7 @@ from functools import cache
 
 from workflows.live.pace import Pace
 from workflows.live.rows import GONE
-from workflows.live.source import Body, Demand, Facts, Moment, digest
+from workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
 from workflows.rendering.sections import section
 from workflows.selectors.rows import WorkflowRow, facts_of, rows_by_id
 from workflows.storage import watch
@@ -32,7 +32,7 @@ def section_digest(session: Session, kind: str, workflow_id: str) -> str:
     row = rows_by_id(session, [workflow_id]).get(workflow_id)
     if row is None:
         return GONE.digest
-    return _digest(row, _found(session, kind, [workflow_id]))
+    return digest(*_shown(row, _found(session, kind, [workflow_id])))
 
 
 class SectionSource:
@@ -41,6 +41,7 @@ class SectionSource:
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._pace = Pace()
+        self._digests = Digests()
 
     def look(
         self, session: Session, demands: Sequence[Demand], moment: Moment
@@ -48,15 +49,16 @@ class SectionSource:
         due = self._pace.due(demands, moment)
         rows = self._pace.rows(session, due, moment)
         found = _found(session, self._kind, [*rows])
-        for topic in (demand.topic for demand in due):
+        self._digests.begin()
+        for demand in due:
+            topic = demand.topic
             row = rows.get(topic.key)
             if row is None or not viewer_of(topic).may_see(row.application_name):
                 yield topic, GONE
-            else:
-                yield topic, Facts(digest=_digest(row, found), body=self._body(session, topic))
-
-    def _body(self, session: Session, topic: Topic) -> _Render:
-        return _Render(session, self._kind, topic)
+                continue
+            name = self._digests.of(topic.key, *_shown(row, found))
+            if not demand.rests(name):
+                yield topic, Facts(digest=name, body=_Render(session, self._kind, topic))
 
 
 class _Render:
@@ -73,5 +75,5 @@ def _found(session: Session, kind: str, ids: Sequence[str]) -> list[dict[str, li
     return [watch.grouped(session, statement, ids) for statement in FACTS[kind]]
 
 
-def _digest(row: WorkflowRow, found: list[dict[str, list[Row]]]) -> str:
-    return digest(facts_of(row), [facts.get(row.workflow_uuid) for facts in found])
+def _shown(row: WorkflowRow, found: list[dict[str, list[Row]]]) -> tuple[object, object]:
+    return facts_of(row), [facts.get(row.workflow_uuid) for facts in found]

@@ -32,14 +32,18 @@ class Pace:
     def rows(
         self, session: Session, demands: Sequence[Demand], moment: Moment
     ) -> dict[str, WorkflowRow]:
-        """The rows of these topics' workflows, by id."""
+        """The rows of these topics' workflows, by id; a tick reads each but once."""
         ids = {demand.topic.key for demand in demands}
-        found: dict[str, WorkflowRow] = {}
-        for chunk in chunks([*ids], MOST_IDS):
-            found |= rows_by_id(session, chunk)
+        for chunk in chunks([each for each in ids if each not in moment.rows], MOST_IDS):
+            found = rows_by_id(session, chunk)
+            moment.rows.update((each, found.get(each)) for each in chunk)
+        rows: dict[str, WorkflowRow] = {}
         for each in ids:
-            if each not in found or found[each].is_final:
+            row = moment.rows[each]
+            if row is not None:
+                rows[each] = row
+            if row is None or row.is_final:
                 self._ended[each] = moment.at
             else:
                 self._ended.pop(each, None)
-        return found
+        return rows

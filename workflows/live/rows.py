@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from workflows.filters import parse
 from workflows.live.pace import Pace
-from workflows.live.source import Body, Demand, Facts, Moment, digest
+from workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
 from workflows.rendering.rows import row_cells
 from workflows.selectors.rows import WorkflowRow, facts_of
 from workflows.storage.sql import Session
@@ -28,6 +28,7 @@ class RowSource:
 
     def __init__(self) -> None:
         self._pace = Pace()
+        self._digests = Digests()
 
     def look(
         self, session: Session, demands: Sequence[Demand], moment: Moment
@@ -36,19 +37,23 @@ class RowSource:
         rows = self._pace.rows(session, due, moment)
         # Topics differ by filter, but a row's cells do not; a hundred lists share a filter's tests.
         cells = cache(lambda key: row_cells(rows[key]))
-        digests = cache(lambda key, matches: row_digest(rows[key], matches))
         lists = cache(lambda query: shown_by(query, moment.now_ms))
-        for topic in (demand.topic for demand in due):
+        self._digests.begin()
+        for demand in due:
+            topic = demand.topic
             row = rows.get(topic.key)
             if row is None or not viewer_of(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
             matches = lists(topic.filter)(row)
+            name = self._digests.of((topic.key, matches), facts_of(row), matches)
+            if demand.rests(name):
+                continue
 
             def body(shown: str, key: str = topic.key, matches: bool = matches) -> Body:
                 return {"cells": cells(key), "matches": matches}
 
-            yield topic, Facts(digest=digests(topic.key, matches), body=body)
+            yield topic, Facts(digest=name, body=body)
 
 
 def shown_by(query: str, now_ms: int) -> Callable[[WorkflowRow], bool]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
+from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session
 from workflows.topics import Topic
 
@@ -35,11 +36,15 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a tick looks: ``now_ms`` by the database's clock, ``at`` by ours (monotonic seconds)."""
+    """When a tick looks: ``now_ms`` by the database's clock, ``at`` by ours (monotonic seconds).
+
+    ``rows`` are the workflows it has read so far, for all sources; None is one that is not there.
+    """
 
     now_ms: int
     at: float
     timings: Timings = field(default_factory=Timings)
+    rows: dict[str, WorkflowRow | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,10 @@ class Demand:
     unread: bool
     since: int
     shown: frozenset[str]
+
+    def rests(self, digest: str) -> bool:
+        """Whether this is what all its viewers have."""
+        return len(self.shown) == 1 and digest in self.shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +71,30 @@ class Facts:
 
 class Source(Protocol):
     """Reads the truth of every topic of one kind, in a number of statements that viewers
-    do not raise. One instance serves one watcher, on one thread."""
+    do not raise. What rests may be left out. One instance serves one watcher, on one thread."""
 
     def look(
         self, session: Session, demands: Sequence[Demand], moment: Moment
     ) -> Iterable[tuple[Topic, Facts]]: ...
+
+
+class Digests:
+    """Digests that are made anew only of facts that moved since the last look."""
+
+    def __init__(self) -> None:
+        self._before: dict[object, tuple[tuple[object, ...], str]] = {}
+        self._known = self._before
+
+    def begin(self) -> None:
+        """A look begins: what the last one did not ask for is forgotten."""
+        self._before, self._known = self._known, {}
+
+    def of(self, key: object, *facts: object) -> str:
+        known = self._known.get(key) or self._before.get(key)
+        if known is None or known[0] != facts:
+            known = facts, digest(*facts)
+        self._known[key] = known
+        return known[1]
 
 
 def digest(*facts: object) -> str:
