@@ -44,6 +44,28 @@ def attribute_condition(key: str, path: str, value: str) -> Condition:
     return negatable(value, lambda said: _attribute(key, steps, said))
 
 
+def documents(path: str, values: Sequence[str]) -> list[str]:
+    """JSON texts of which attributes contain one, if they match one of these values exactly.
+
+    There are none where that cannot be said: of beginnings, of what is missing, and of numbers
+    with an exponent, which may be larger than jsonb holds.
+    """
+    steps = path.removeprefix(PREFIX).split(".")
+    found: list[str] = []
+    for given in values:
+        # Two negations are none.
+        value = given.lstrip("!") or given
+        if value == "-" or (value.endswith("*") and len(value) > 1 and value[0] != "="):
+            return []
+        for text in _exact(literal(value)):
+            if text[0] != '"' and "e" in text.lower() and text not in ("true", "false"):
+                return []
+            for step in reversed(steps):
+                text = f"{{{json.dumps(step, ensure_ascii=False)}: {text}}}"
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
 def _attribute(key: str, steps: Sequence[str], value: str) -> Condition:
     if value == "-":
         return _condition(key, steps, "{} IS NULL", {}, lambda row: _at(row, steps) is None)

@@ -18,6 +18,7 @@ from workflows.selectors.listing import Lister
 from workflows.storage.database import Database, open_database
 from workflows.storage.schema.migrate import migrate
 from workflows.storage.sql import Cursor, Session
+from workflows.storage.watch import CHILDREN, grouped
 
 T0 = 1_700_000_000_000
 
@@ -91,6 +92,9 @@ def test_what_is_counted_and_suggested_is_read_from_indexes(filled: Database) ->
         facets(spied)
         in_flight_of(spied, "q")
         children(spied, ["mother"])
+        grouped(spied, CHILDREN, ["mother"])
     assert not [note for note in notes if note == "SCAN workflow_status"]
+    # Without it SQLite sorts all children before it takes some.
+    assert "MATERIALIZE few" in notes
     for index in ("pending", "delayed", "failed", "in_flight_v2"):
         assert any(f"idx_workflow_status_{index}" in note for note in notes), notes

@@ -246,3 +246,16 @@ def test_nonsense_that_is_published_breaks_no_page(operator: Client, published: 
     publish(functions=published)
     assert operator.get(reverse("workflows:start_list")).status_code == 200
     assert operator.get(url()).status_code == 200
+
+
+def test_one_form_is_read_from_those_that_know_it_and_once_for_each_version(
+    operator: Client,
+) -> None:
+    for at in range(3):
+        publish("größe", incarnation=f"i-{at}", last_beat_at=now_ms() - at)
+        publish("other", incarnation=f"o-{at}")
+    publish("broken", functions='{"größe": nonsense')
+    assert b"arg:customer" in operator.get(reverse("workflows:start", args=["größe"])).content
+    assert b"arg:customer" in operator.get(reverse("workflows:start", args=["other"])).content
+    listed = operator.get(reverse("workflows:start_list")).content.decode()
+    assert listed.count("Take an order and ship it.") == 2

@@ -6,8 +6,8 @@ Only where our workers run is there a table of executors; without it nothing is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workflows.engine.records import INTERNAL_QUEUES
@@ -59,7 +59,6 @@ class Executor:
     queues: frozenset[str] | None
     functions: frozenset[str] | None
     activity: Any
-    signatures: Mapping[str, Any] = field(default_factory=dict)
 
     def serves(self, queue: str | None) -> bool:
         # Every executor serves the internal queues.
@@ -114,7 +113,6 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
         queues=_names(queues),
         functions=_names(functions),
         activity=activity,
-        signatures=functions if isinstance(functions, dict) else {},
     )
 
 

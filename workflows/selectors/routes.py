@@ -9,6 +9,7 @@ from typing import Any
 
 from workflows.conditions import Condition, id_prefix, status_condition
 from workflows.filters import FAILED, Criteria
+from workflows.selectors.contained import ids_with_attributes
 from workflows.selectors.lanes import IndexLane, Lane, SetLane
 from workflows.selectors.rows import statement
 from workflows.selectors.scope import Viewer
@@ -100,7 +101,7 @@ def _kin(session: Session, criteria: Criteria) -> list[str] | None:
             found = _ids(session, where, kin=value)
             if found is not None:
                 return found
-    return None
+    return ids_with_attributes(session, criteria)
 
 
 def _ids(session: Session, where: str, **params: Any) -> list[str] | None:

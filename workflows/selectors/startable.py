@@ -6,7 +6,8 @@ hand, as for any foreign application.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from workflows.payloads.tree import Mapping as Pairs
 from workflows.payloads.tree import Node, Scalar
 from workflows.payloads.tree import Sequence as Items
 from workflows.rendering.readable import readable
-from workflows.selectors.executors import Executor, executors
+from workflows.selectors.executors import EXISTS, MOST
 from workflows.selectors.rows import WorkflowRow, rows_by_id
 from workflows.selectors.scope import Viewer
 from workflows.selectors.values import value
@@ -25,6 +26,24 @@ from workflows.storage.sql import Session, Statement
 RECENT = 5
 LOOKED = 5_000
 LARGEST = 16 * 1_024
+
+# A version, and the signature of one of its workflows.
+_Published = tuple[str | None, Any]
+
+# What beating executors publish, the newest first: those of one version publish the same, which
+# is read once, and only where the name is written in it.
+_PUBLISHED = """
+    SELECT application_name, application_version, functions
+    FROM {{dboshub_executor}}
+    WHERE stopped_at IS NULL AND declared_dead_at IS NULL AND functions IS NOT NULL
+        AND last_beat_at + lease_ms >= :now AND {position}(functions, :said) > 0
+    GROUP BY application_name, application_version, functions
+    ORDER BY MAX(last_beat_at) DESC
+    LIMIT :most
+"""
+PUBLISHED = Statement(
+    postgres=_PUBLISHED.format(position="strpos"), sqlite=_PUBLISHED.format(position="instr")
+)
 
 # No index leads from a name to its runs: the newest LOOKED rows are looked through.
 RUNS = Statement(
@@ -76,20 +95,36 @@ class Startable:
         return found if isinstance(found, Mapping) else {}
 
 
-def startable(session: Session, viewer: Viewer, *, now: int) -> list[Startable]:
-    """What can be started now, by application and name."""
-    known: dict[tuple[str | None, str], list[Executor]] = {}
-    for each in executors(session, now) or ():
-        if each.is_beating and viewer.may_see(each.application):
-            for name in each.signatures:
-                known.setdefault((each.application, name), []).append(each)
-    found = [_startable(application, name, of) for (application, name), of in known.items()]
-    return sorted(found, key=lambda each: (each.application or "", each.name))
+def startable(
+    session: Session, viewer: Viewer, *, now: int, name: str | None = None
+) -> list[Startable]:
+    """What can be started now, by application and name; or only what is called so."""
+    known = session.one(EXISTS)
+    if known is None or not known[0]:
+        return []
+    # In JSON a name that is not ASCII may be written in two ways.
+    said = json.dumps(name) if name is not None and name.isascii() else ""
+    found: dict[tuple[str | None, str], list[_Published]] = {}
+    for application, version, functions in session.all(PUBLISHED, now=now, said=said, most=MOST):
+        if viewer.may_see(application):
+            for called, signature in _signatures(functions):
+                if name in (None, called):
+                    found.setdefault((application, called), []).append((version, signature))
+    shown = [_startable(application, called, of) for (application, called), of in found.items()]
+    return sorted(shown, key=lambda each: (each.application or "", each.name))
 
 
-def _startable(application: str | None, name: str, of: Sequence[Executor]) -> Startable:
-    signature = of[0].signatures[name]
-    versions = dict.fromkeys(each.version for each in of if each.version)
+def _signatures(functions: str) -> Iterable[tuple[str, Any]]:
+    try:
+        found = json.loads(functions)
+    except ValueError:
+        return ()
+    return found.items() if isinstance(found, dict) else ()
+
+
+def _startable(application: str | None, name: str, of: Sequence[_Published]) -> Startable:
+    signature = of[0][1]
+    versions = dict.fromkeys(version for version, _ in of if version)
     return Startable(
         name, application, tuple(versions), signature if isinstance(signature, Mapping) else {}
     )

@@ -85,8 +85,8 @@ def _show(
 def _what(
     session: Session, request: HttpRequest, name: str, application: str | None
 ) -> startable.Startable | None:
-    found = startable.startable(session, viewer_for(request.user), now=database_now(session))
-    named = [each for each in found if each.name == name]
+    now, viewer = database_now(session), viewer_for(request.user)
+    named = startable.startable(session, viewer, now=now, name=name)
     fitting = [each for each in named if application in (None, each.application)]
     return fitting[0] if fitting else None
 
