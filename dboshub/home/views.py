@@ -19,7 +19,7 @@ from workflows.live.counts import counts_digest
 from workflows.models.rollups import HOUR, MINUTE
 from workflows.rendering import charts
 from workflows.rollups.series import counted_to, series
-from workflows.selectors.counts import counts
+from workflows.rollups.totals import all_counts
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.selectors.trouble import oldest_running
 from workflows.statuses import LOOKS
@@ -66,7 +66,7 @@ def _in_flight(
     request: HttpRequest, session: Session, viewer: Viewer, waiting: dict[str, int]
 ) -> dict[str, Any]:
     """How many have which status, and what has been running and waiting longest."""
-    counted = counts(session, viewer=viewer)
+    counted = all_counts(session, viewer=viewer)
     return {
         "pills": [(LOOKS[token], count) for token, count in counted.items()],
         "live_counts": live_topic(request, "counts"),

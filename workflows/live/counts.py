@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from workflows.filters import IN_FLIGHT
 from workflows.live.source import Demand, Facts, Moment, digest
-from workflows.selectors.counts import Count, counts, total
+from workflows.rollups.totals import all_counts
+from workflows.selectors.counts import Count, total
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
 
@@ -43,6 +44,6 @@ class CountSource:
 
 
 def _facts(session: Session, topic: Topic) -> Facts:
-    counted = counts(session, viewer=viewer_of(topic))
+    counted = all_counts(session, viewer=viewer_of(topic))
     cells = count_cells(counted)
     return Facts(digest=counts_digest(counted), body=lambda shown: {"cells": cells})

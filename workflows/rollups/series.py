@@ -64,7 +64,7 @@ def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "")
     """
     since = since // step * step
     counted = {"width__in": (MINUTE, HOUR), "at__gte": since, "at__lt": until}
-    rows = _visible(Rollup.objects.filter(**counted), viewer)
+    rows = visible(Rollup.objects.filter(**counted), viewer)
     rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
     tallies = _tallies(rows, step)
     stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
@@ -114,7 +114,7 @@ def failing(until: int, viewer: Viewer) -> list[Failing] | None:
     rows = Rollup.objects.filter(
         Q(failed__gt=0) | Q(gave_up__gt=0), width=MINUTE, scope="one", at__gte=until - 2 * HOUR
     )
-    newest = _visible(rows, viewer).order_by("-at")[:MOST]
+    newest = visible(rows, viewer).order_by("-at")[:MOST]
     found = newest.values_list("name", "at", "failed", "gave_up")
     return ranked(
         ((name, at >= until - HOUR, failed + gave_up) for name, at, failed, gave_up in found)
@@ -130,7 +130,8 @@ def ranked(failures: Iterable[tuple[str, bool, int]]) -> list[Failing]:
     return [Failing(name, number, before[name]) for name, number in now.most_common()]
 
 
-def _visible(rows: QuerySet[Rollup], viewer: Viewer) -> QuerySet[Rollup]:
+def visible(rows: QuerySet[Rollup], viewer: Viewer) -> QuerySet[Rollup]:
+    """Those of the applications that a viewer may see."""
     if viewer.applications is None:
         return rows
     named = [*viewer.applications, *([""] if viewer.unclaimed else [])]

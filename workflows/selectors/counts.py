@@ -1,4 +1,5 @@
-"""How many workflows have each status: exact where an index holds them, capped where none does."""
+"""How many workflows have each status: up to a cap along the index that holds them; where none
+does, among the newest rows."""
 
 from __future__ import annotations
 
@@ -13,22 +14,25 @@ from workflows.storage.sql import Session
 # SUCCESS has no index: it is counted among this many of the newest rows.
 NEWEST = 20_000
 CAP = 10_000
+# Of a status with an index so many are counted, in some milliseconds.
+MOST = 100_000
 OLDEST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of rows; `at_least` if there may be more."""
+    """A number of rows; `at_least` if there may be more, `is_about` if somewhat more or less."""
 
     number: int
     at_least: bool = False
+    is_about: bool = False
 
     def __str__(self) -> str:
-        return f"{self.number:,}{'+' if self.at_least else ''}"
+        return f"{'≈' if self.is_about else ''}{self.number:,}{'+' if self.at_least else ''}"
 
 
 def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
-    """By status. In flight and failed are exact; SUCCESS is a capped walk."""
+    """By status. In flight and failed are exact up to MOST; SUCCESS is a capped walk."""
     scope = viewer.condition()
     narrowed = f" AND {scope.sql}" if scope else ""
     served = {
@@ -37,7 +41,8 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "DELAYED": "status = 'DELAYED'",
     } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
     parts = [
-        f"SELECT '{status}', COUNT(*), 0 FROM {{workflow_status}} WHERE {where}{narrowed}"
+        f"SELECT '{status}', COUNT(*), CAST(NULL AS bigint) FROM (SELECT 1 FROM {{workflow_status}}"
+        f" WHERE {where}{narrowed} LIMIT :most) AS few_{status.lower()}"
         for status, where in served.items()
     ]
     parts.append(
@@ -46,7 +51,10 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
     found = session.all(
-        statement(" UNION ALL ".join(parts)), **(scope.params if scope else {}), newest=NEWEST
+        statement(" UNION ALL ".join(parts)),
+        **(scope.params if scope else {}),
+        newest=NEWEST,
+        most=MOST + 1,
     )
     return {status: _count(number, seen) for status, number, seen in found}
 
@@ -106,10 +114,17 @@ def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -
 
 
 def total(parts: list[Count]) -> Count:
-    return Count(sum(part.number for part in parts), any(part.at_least for part in parts))
+    return Count(
+        sum(part.number for part in parts),
+        any(part.at_least for part in parts),
+        any(part.is_about for part in parts),
+    )
 
 
-def _count(number: int, seen: int) -> Count:
+def _count(number: int, seen: int | None) -> Count:
+    """Of `seen` of the newest rows; without it, of an index."""
+    if seen is None:
+        return Count(min(number, MOST), at_least=number > MOST)
     if seen < NEWEST:
         return Count(number)
     return Count(min(number, CAP), at_least=True)

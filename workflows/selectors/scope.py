@@ -17,6 +17,12 @@ class Viewer:
     applications: frozenset[str] | None = None
     unclaimed: bool = True
 
+    @property
+    def key(self) -> str:
+        """A cache key for what all viewers of one scope share."""
+        scope = "all" if self.applications is None else repr(sorted(self.applications))
+        return f"{scope} {self.unclaimed}".encode().hex()
+
     def may_see(self, application: str | None) -> bool:
         if self.applications is None:
             return True

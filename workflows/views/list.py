@@ -25,14 +25,15 @@ from workflows.live.rows import row_digest
 from workflows.rendering.columns import COOKIE, Column, columns
 from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
+from workflows.rollups.totals import all_counts
 from workflows.selectors.children import children
-from workflows.selectors.counts import Count, counts, in_flight_of, older_in_flight
+from workflows.selectors.counts import Count, in_flight_of, older_in_flight
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.scope import Viewer, viewer_for
 from workflows.storage.sql import Session
 from workflows.topics import VIEW_PAYLOAD, Ticket, live_topic
 from workflows.views.reads import bounded_reading
-from workflows.views.search import known_values, resolve, scope_key, typed, whole_id
+from workflows.views.search import known_values, resolve, typed, whole_id
 
 COUNTS_S = 2
 
@@ -151,8 +152,8 @@ def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[s
 
 def _above(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
     """What stands above the rows; counts are the same for all viewers of one scope."""
-    key = f"counts-{scope_key(viewer)}"
-    counted = cache.get_or_set(key, lambda: counts(session, viewer=viewer), COUNTS_S)
+    key = f"counts-{viewer.key}"
+    counted = cache.get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
     return {
         "bar": filter_bar(criteria, counted or {}, known_values(session, viewer)),
         "counts_digest": counts_digest(counted or {}),

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from workflows.filters import Criteria
 from workflows.rendering.columns import COOKIE, written
 from workflows.rendering.completions import complete
-from workflows.selectors.facets import facets
+from workflows.rollups.totals import names
+from workflows.selectors.facets import MOST_VALUES, facets
 from workflows.selectors.listing import Lister
 from workflows.selectors.rows import row
 from workflows.selectors.scope import Viewer, viewer_for
@@ -50,17 +51,16 @@ def typed(query: Mapping[str, str], criteria: Criteria) -> str:
     return query.get("q", "").strip() or criteria.box if criteria.problems else criteria.box
 
 
-def scope_key(viewer: Viewer) -> str:
-    """A cache key for what all viewers of one scope share."""
-    scope = "all" if viewer.applications is None else repr(sorted(viewer.applications))
-    return f"{scope} {viewer.unclaimed}".encode().hex()
-
-
 def known_values(session: Session, viewer: Viewer) -> dict[str, list[str]]:
     """Values to suggest by key, looked up at most once a minute."""
-    key = f"facets-{scope_key(viewer)}"
-    found = cache.get_or_set(key, lambda: facets(session, viewer=viewer), FACETS_S)
+    found = cache.get_or_set(f"facets-{viewer.key}", lambda: _known(session, viewer), FACETS_S)
     return found or {}
+
+
+def _known(session: Session, viewer: Viewer) -> dict[str, list[str]]:
+    """What the newest rows hold, and of names those that were counted earlier."""
+    found = facets(session, viewer=viewer)
+    return found | {"name": sorted({*found["name"], *names(viewer)})[:MOST_VALUES]}
 
 
 @require_safe

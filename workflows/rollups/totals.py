@@ -1,0 +1,76 @@
+"""What rollups know and no index holds: how many succeeded in all, and every name there was."""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+from django.db import connections
+from django.db.models import Sum
+
+from workflows.models import RolledSpan, Rollup
+from workflows.models.rollups import HOUR, MINUTE
+from workflows.rollups.series import counted_to, visible
+from workflows.selectors.counts import Count, counts
+from workflows.selectors.scope import EVERYTHING, Viewer
+from workflows.storage.sql import Session, Statement
+
+KEPT_S = 60
+MOST_NAMES = 200
+FIRST = Statement("SELECT MIN(created_at) FROM {workflow_status}")
+
+# Each step of the recursion is one look into the index on names.
+NAMES = """
+    WITH RECURSIVE known(name, place) AS (
+        SELECT (SELECT MIN(name) FROM dboshub_rollup WHERE name > ''), 1
+        UNION ALL
+        SELECT (SELECT MIN(name) FROM dboshub_rollup WHERE name > known.name), place + 1
+        FROM known
+        WHERE known.name IS NOT NULL AND place < %s
+    )
+    SELECT name FROM known WHERE name IS NOT NULL
+"""
+
+
+def all_counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
+    """How many have each status; of SUCCESS, where that is many, what was counted by minute."""
+    found = counts(session, viewer=viewer)
+    if found["SUCCESS"].at_least:
+        first = session.one(FIRST)
+        total = _succeeded(viewer, first[0]) if first and first[0] is not None else None
+        if total is not None and total.number > found["SUCCESS"].number:
+            found["SUCCESS"] = total
+    return found
+
+
+def names(viewer: Viewer) -> list[str]:
+    """The first names that were ever counted; none for who does not see all applications."""
+    if viewer.applications is not None:
+        return []
+    with connections[Rollup.objects.db].cursor() as cursor:
+        cursor.execute(NAMES, [MOST_NAMES])
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _succeeded(viewer: Viewer, first: int) -> Count | None:
+    """Those that ended since the first of the table was made, looked up at most once a minute.
+
+    About so many: what was deleted since, or run again, is counted still.
+    """
+    key = f"succeeded-{viewer.key}"
+    known: Count | None = cache.get(key)
+    if known is None:
+        known = _sum(viewer, first)
+        cache.set(key, known, KEPT_S)
+    return known
+
+
+def _sum(viewer: Viewer, first: int) -> Count | None:
+    until = counted_to()
+    if until is None:
+        return None
+    since = {"width__in": (MINUTE, HOUR), "at__gte": first // HOUR * HOUR}
+    rows = visible(Rollup.objects.filter(**since, scope="all"), viewer)
+    total = rows.aggregate(total=Sum("succeeded"))["total"] or 0
+    covered = RolledSpan.objects.filter(**since).aggregate(total=Sum("covered"))["total"] or 0
+    # The first hour is counted whole, though the table begins within it.
+    is_whole = covered >= (until - first) // MINUTE
+    return Count(int(total), at_least=not is_whole, is_about=is_whole)
