@@ -104,27 +104,30 @@ class Watcher:
                 look = _Look(self.hub, self._sources, self.timings, connection)
                 changed = database.change_counter()
                 while self.hub.watched:
+                    before = changed() if changed else 0
                     took = look.tick()
                     self.ticks += 1
                     self.hub.meter.ticked(took)
-                    self._wait(took, changed)
+                    self._wait(took, changed, before)
             finally:
                 connection.close()
         finally:
             database.close()
 
-    def _wait(self, took: float, changed: Callable[[], int] | None) -> None:
-        """Sleep out the tick; a nudge ends it early, but never ends the gap that spares others."""
+    def _wait(self, took: float, changed: Callable[[], int] | None, before: int) -> None:
+        """Sleep out the tick; a nudge, or a change since before it, ends the sleep early.
+
+        Nothing ends the gap that spares others.
+        """
         gap = max(self.timings.nudge, 2 * took)
         time.sleep(gap)
         rest = max(self.timings.tick, self.timings.duty * took) - gap
         deadline = time.monotonic() + rest
-        before = changed() if changed else 0
         while (left := deadline - time.monotonic()) > 0:
+            if changed and changed() != before:
+                break
             # SQLite tells nobody: its change counter is looked at ten times a second.
             if self._nudged.wait(min(left, self.timings.nudge) if changed else left):
-                break
-            if changed and changed() != before:
                 break
         self._nudged.clear()
 

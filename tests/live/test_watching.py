@@ -266,6 +266,34 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
     database.close()
 
 
+def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
+    sqlite_url: str, loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workflows.storage.schema.migrate import migrate
+
+    database = open_database(sqlite_url)
+    migrate(database)
+    writer = ForeignWriter(database)
+    writer.add("a")
+    slow = replace(QUICK, tick=60.0)
+    watcher = Watcher(Hub(), lambda: open_database(sqlite_url), live.SOURCES, slow)
+    wait = watcher._wait
+
+    def wait_after_a_change(*given: Any) -> None:
+        # The subscription itself nudges, once.
+        if not watcher._nudged.is_set():
+            writer.change("a", status="ERROR")
+        wait(*given)
+
+    monkeypatch.setattr(watcher, "_wait", wait_after_a_change)
+    page = Page(watcher.hub, loop).show(row("a"))
+    eventually(lambda: "ERROR" in page.read()[row("a").id]["cells"]["status"])
+    watcher.hub.leave(page.subscriber)
+    watcher.nudge()
+    eventually(lambda: watcher._thread is None)
+    database.close()
+
+
 def _one(database: Database, sql: str) -> Any:
     from workflows.storage.sql import Statement
 
