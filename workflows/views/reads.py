@@ -1,12 +1,17 @@
-"""Reads for pages: given up after two seconds, however badly the database plans them."""
+"""Reads for pages: a statement is given up after two seconds, however badly it is planned."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from workflows.connection import atomic, reading
-from workflows.storage.sql import Session, Statement
+from django.db import connections
+
+from workflows.connection import atomic, reading, system_alias
+from workflows.storage.sql import Cursor, Session, Statement
+from workflows.storage.sqlite import CHECKED_EVERY
 
 LIMIT_MS = 2_000
 LIMIT = Statement("SELECT set_config('statement_timeout', :limit, true)")
@@ -14,11 +19,31 @@ LIMIT = Statement("SELECT set_config('statement_timeout', :limit, true)")
 
 @contextmanager
 def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
-    """A session whose statements PostgreSQL ends after so long; SQLite has no such limit."""
+    """A session whose statements the database ends after so long, with an OperationalError."""
     with reading() as session:
         if session.vendor != "postgresql":
-            yield session
+            with _interrupted(session, limit_ms / 1_000) as bounded:
+                yield bounded
             return
     with atomic() as session:
         session.one(LIMIT, limit=str(limit_ms))
         yield session
+
+
+@contextmanager
+def _interrupted(session: Session, limit_s: float) -> Iterator[Session]:
+    """SQLite asks now and then whether to go on; each statement has the whole time."""
+    connection = connections[system_alias()]
+    connection.ensure_connection()
+    raw, until = connection.connection, time.monotonic() + limit_s
+
+    def execute(text: str, params: dict[str, Any]) -> Cursor:
+        nonlocal until
+        until = time.monotonic() + limit_s
+        return session._execute(text, params)
+
+    raw.set_progress_handler(lambda: time.monotonic() > until, CHECKED_EVERY)
+    try:
+        yield Session(session.dialect, execute, session._script)
+    finally:
+        raw.set_progress_handler(None, 0)
