@@ -9,6 +9,7 @@ from typing import Any
 
 LARGEST_FRAME = 16 * 1024
 MOST_UNACKED = 64
+ENOUGH_UNREAD = 512 * 1024
 
 
 class FrameRefusedError(Exception):
@@ -72,11 +73,13 @@ class Ledger:
     """Frames sent and not acknowledged: daphne buffers without end for who does not read."""
 
     seq: int = 0
-    unacked: deque[tuple[int, float]] = field(default_factory=deque)
+    unacked: deque[tuple[int, float, int]] = field(default_factory=deque)
+    unread: int = 0
 
-    def sent(self, at: float) -> int:
+    def sent(self, at: float, size: int) -> int:
         self.seq += 1
-        self.unacked.append((self.seq, at))
+        self.unread += size
+        self.unacked.append((self.seq, at, size))
         return self.seq
 
     def acknowledge(self, seq: int) -> None:
@@ -84,10 +87,14 @@ class Ledger:
         if seq > self.seq:
             raise FrameRefusedError("acknowledges what was not sent")
         while self.unacked and self.unacked[0][0] <= seq:
-            self.unacked.popleft()
+            self.unread -= self.unacked.popleft()[2]
 
     def is_full(self) -> bool:
         return len(self.unacked) >= MOST_UNACKED
+
+    def is_enough(self) -> bool:
+        """Whether to send no more before something was read: what waits is only the newest."""
+        return self.unread >= ENOUGH_UNREAD
 
     def waits_until(self, patience: float) -> float | None:
         """When the oldest frame has waited too long, on the clock of ``sent``."""

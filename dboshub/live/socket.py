@@ -150,12 +150,15 @@ class LiveSocket(AsyncWebsocketConsumer):
             late_at = self.ledger.waits_until(self.timings.ack)
             if late_at is not None and late_at <= time.monotonic():
                 return await self.close(TRY_LATER)
+            if self.ledger.is_enough():
+                self.subscriber.ready.clear()
+                continue
             text = self._outgoing()
             if text is None:
                 continue
             if self.ledger.is_full():
                 return await self.close(TRY_LATER)
-            seq = self.ledger.sent(time.monotonic())
+            seq = self.ledger.sent(time.monotonic(), len(text))
             await self.send(f'{{"seq":{seq},{text}}}')
 
     def _outgoing(self) -> str | None:

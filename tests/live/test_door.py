@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -223,6 +224,24 @@ async def test_a_client_that_owes_64_acknowledgements_is_put_off(
     for number in range(66):
         await tab.say({"sub": {f"t{number}": ["no token", ""]}})
     assert await tab.closed() == socket.TRY_LATER
+
+
+async def test_a_client_that_reads_slowly_is_sent_only_the_newest(
+    viewer: Any, open_tab: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "ENOUGH_UNREAD", 1)
+    tab = await open_tab(viewer)
+    tab.acknowledges = False
+    ticket = await tab.follow("row", "no such workflow")
+    first = await tab.message()
+    for number in range(70):
+        frame = f'{{"topic":"{ticket.id}","number":{number}}}'
+        hub.publish(ticket.id, "gone", {"gone": frame})
+        await asyncio.sleep(0)
+    assert await tab.communicator.receive_nothing(0.1)
+    tab.acknowledges = True
+    await tab.say({"ack": first["seq"]})
+    assert (await tab.frame(ticket))["number"] == 69
 
 
 async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: Any) -> None:
