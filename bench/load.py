@@ -93,17 +93,15 @@ async def changes(load: Load, report: Report) -> float:
 
 
 async def slow_pages(load: Load, report: Report, slowest: float) -> None:
-    """Three people ask for a page whose query takes seconds."""
-    asked = [
-        asyncio.create_task(asyncio.to_thread(visitor.get, "/slow/"))
-        for visitor in load.visitors[:3]
-    ]
+    """Somebody asks for a page whose query takes seconds, thrice."""
     took: list[float] = []
-    while not all(each.done() for each in asked):
-        took += await load.change(SHARED)
-    await asyncio.gather(*asked)
+    for visitor in load.visitors[:3]:
+        asked = asyncio.create_task(asyncio.to_thread(visitor.get, "/slow/"))
+        while not asked.done():
+            took += await load.change(SHARED)
+        await asked
     report.add(
-        f"slow page queries delay no frame by more than a tick ({TICK_S} s)",
+        f"a slow page query delays no frame by more than a tick ({TICK_S} s)",
         spread(took),
         max(took) <= slowest + TICK_S,
     )
@@ -114,9 +112,9 @@ async def stalled_readers(load: Load, report: Report) -> None:
     await load.close()
     await load.open([load.addresses()[0]])
     before = load.hub.memory_mb()
-    visitor = load.visitors[1]
     stalled = []
     for number in range(STALLED):
+        visitor = load.visitors[number % len(load.visitors)]
         regions = await asyncio.to_thread(visitor.regions, load.addresses()[number])
         stalled.append(Tab(visitor, regions))
         await stalled[-1].open(most_queued=1)

@@ -82,7 +82,6 @@ class Tab:
     regions: list[Region]
     heard_at: dict[str, float] = field(default_factory=dict)
     is_live: asyncio.Event = field(default_factory=asyncio.Event)
-    closed_with: int | None = None
     socket: ClientConnection | None = None
 
     async def open(self, *, most_queued: int | None = 16) -> ClientConnection:
@@ -103,11 +102,14 @@ class Tab:
     async def follow(self) -> None:
         """Read and acknowledge until the socket is closed."""
         socket = await self.open()
-        with suppress(ConnectionClosed):
-            async for text in socket:
-                self._heard(json.loads(text), time.monotonic())
-                await socket.send(json.dumps({"ack": json.loads(text)["seq"]}))
-        self.closed_with = socket.close_code
+        try:
+            with suppress(ConnectionClosed):
+                async for text in socket:
+                    at, message = time.monotonic(), json.loads(text)
+                    await socket.send(json.dumps({"ack": message["seq"]}))
+                    self._heard(message, at)
+        finally:
+            await socket.close()
 
     def _heard(self, message: dict[str, Any], at: float) -> None:
         for frame in message.get("frames", ()):
