@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +17,12 @@ from workflows.selectors.counts import CAP, counts, in_flight_of, older_in_fligh
 from workflows.selectors.facets import facets
 from workflows.selectors.lanes import TIES
 from workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
+from workflows.selectors.scope import EVERYTHING
+from workflows.selectors.trouble import LOOKED, looping
 from workflows.selectors.walk import LARGEST_CHUNK
 from workflows.storage.database import Database, open_database
 from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Cursor, Session
+from workflows.storage.sql import Cursor, Session, Statement
 from workflows.storage.watch import CHILDREN, grouped
 
 T0 = 1_700_000_000_000
@@ -54,6 +57,15 @@ SELECT md5(n::text), 'ENQUEUED', 'bulk', 'bulk', 1700000000000, 0
 FROM generate_series(1, {count}) AS n;
 ANALYZE {workflow_status};
 """
+
+PART_OF_THE_BACKLOG = Statement(
+    "DELETE FROM {workflow_status} WHERE status = 'ENQUEUED' AND created_at < 1600000012000"
+)
+ANALYZE = Statement("ANALYZE {workflow_status}")
+
+
+class UndoneError(Exception):
+    """Raised to leave the database as it was."""
 
 
 @dataclass
@@ -165,6 +177,18 @@ def test_an_old_backlog_is_reached_through_its_queues(skewed: Database) -> None:
         assert shown == 2 * PAGE_SIZE
         assert max(map(sum, costs)) <= 3 * INDEXED, costs
         assert max(map(len, costs)) <= 16, costs
+
+
+def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) -> None:
+    with suppress(UndoneError), skewed.writing() as session:
+        session.run(PART_OF_THE_BACKLOG)
+        session.run(ANALYZE)
+        spy = Spy(session)
+        rows = Lister(spy.spied(), parse(QueryDict("status=ENQUEUED"), now=T0)).first().rows
+        assert len(rows) == PAGE_SIZE
+        looping(spy.spied(), EVERYTHING)
+        assert sum(spy.examined) <= 3 * INDEXED + LOOKED
+        raise UndoneError
 
 
 @pytest.mark.parametrize(

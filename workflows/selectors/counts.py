@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from workflows.filters import FAILED
-from workflows.selectors.routes import FAILED_INDEX, QUEUED
-from workflows.selectors.rows import statement
+from workflows.selectors.routes import FAILED_INDEX
+from workflows.selectors.rows import enqueued, statement
 from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.sql import Session
 
@@ -37,7 +37,7 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
     narrowed = f" AND {scope.sql}" if scope else ""
     served = {
         "PENDING": "status = 'PENDING'",
-        "ENQUEUED": QUEUED,
+        "ENQUEUED": enqueued(session),
         "DELAYED": "status = 'DELAYED'",
     } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
     parts = [
@@ -67,7 +67,7 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
     scope = viewer.condition()
     narrowed = f" AND {scope.sql}" if scope else ""
     waiting = (
-        f"SELECT created_at FROM {{workflow_status}} WHERE {QUEUED}{narrowed}"
+        f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued(session)}{narrowed}"
         " ORDER BY queue_name, priority, created_at LIMIT :most"
     )
     running = (

@@ -6,7 +6,7 @@ from workflows.selectors.rows import statement
 from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.sql import Session
 
-NEWEST = 20_000
+NEWEST = 10_000
 MOST_VALUES = 200
 # Query key to column.
 COLUMNS = {

@@ -6,10 +6,12 @@ What is in flight is looked at up to a cap, oldest first; beyond it a number say
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from workflows.selectors.counts import Count
 from workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
+from workflows.selectors.rows import enqueued
 from workflows.selectors.scope import Viewer
 from workflows.storage.sql import Row, Session, Statement, statement
 
@@ -141,12 +143,9 @@ WAITING = """
     ) AS looked
     GROUP BY application_name, application_version
 """
-WAYS = {
-    "ENQUEUED": (
-        "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')",
-        "queue_name, priority, created_at",
-    ),
-    "DELAYED": ("status = 'DELAYED'", "delay_until_epoch_ms"),
+WAYS: dict[str, tuple[Callable[[Session], str], str]] = {
+    "ENQUEUED": (enqueued, "queue_name, priority, created_at"),
+    "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
 }
 LAUNCHED = """
     SELECT version_name, application_name, version_timestamp, created_at
@@ -191,7 +190,7 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
                 Holder(executor_id, application, version, count, oldest_at, moved_at, is_ours)
             )
     for status, (served, order) in WAYS.items():
-        text = WAITING.replace("SERVED", served).replace("ORDER_OF_INDEX", order)
+        text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
         for application, version, count in _run(session, text, viewer, most=LOOKED[status]):
             looked.add(status, application, version, count)
     launched = _run(session, LAUNCHED, viewer, most=VERSIONS)

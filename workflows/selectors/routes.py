@@ -11,7 +11,7 @@ from workflows.conditions import Condition, id_prefix, status_condition
 from workflows.filters import FAILED, Criteria
 from workflows.selectors.contained import ids_with_attributes
 from workflows.selectors.lanes import IndexLane, Lane, SetLane
-from workflows.selectors.rows import statement
+from workflows.selectors.rows import enqueued, statement
 from workflows.selectors.scope import Viewer
 from workflows.storage.sql import Session
 
@@ -28,7 +28,6 @@ KINSHIP = {
 # Literals, and the index's own predicate beside them: a generic plan cannot know that a parameter
 # satisfies a partial index, and SQLite proves nothing that is not written the same way.
 FAILED_INDEX = "status IN ('ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
-QUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
 
 
 def routes(session: Session, criteria: Criteria, viewer: Viewer) -> list[Lane]:
@@ -70,7 +69,7 @@ def _lanes(
     if status in FAILED:
         served = _literal(f"status = '{status}' AND {FAILED_INDEX}")
         return [IndexLane(status, [served, *times], others)]
-    waiting = QUEUED if status == "ENQUEUED" else "status = 'DELAYED'"
+    waiting = enqueued(session) if status == "ENQUEUED" else "status = 'DELAYED'"
     order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
     narrowed, params = _narrowed(waiting, criteria.plain("queue"))
     ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
@@ -81,7 +80,10 @@ def _lanes(
     groups = _groups(session, narrowed, params)
     if len(groups) > MOST_GROUPS:
         return None
-    return [IndexLane(f"q{_short(*group)}", [_group(*group), *times], others) for group in groups]
+    return [
+        IndexLane(f"q{_short(*group)}", [_group(waiting, *group), *times], others)
+        for group in groups
+    ]
 
 
 def _kin(session: Session, criteria: Criteria) -> list[str] | None:
@@ -165,11 +167,11 @@ def _narrowed(served: str, queue: str | None) -> tuple[str, dict[str, Any]]:
     return f"{served} AND queue_name = :of_queue", {"of_queue": queue}
 
 
-def _group(queue: str, priority: int) -> Condition:
+def _group(waiting: str, queue: str, priority: int) -> Condition:
     key = _short(queue, priority)
     return Condition(
         f"group_{key}",
-        f"queue_name = :queue_{key} AND {QUEUED} AND priority = :priority_{key}",
+        f"queue_name = :queue_{key} AND {waiting} AND priority = :priority_{key}",
         {f"queue_{key}": queue, f"priority_{key}": priority},
         lambda row: bool(
             row.status == "ENQUEUED" and row.queue_name == queue and row.priority == priority

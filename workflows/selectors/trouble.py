@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
 from workflows.selectors.scope import Viewer
 from workflows.storage.sql import Row, Session, statement
 
@@ -31,7 +31,7 @@ LOOPING = f"""
         UNION ALL
         SELECT * FROM (
             SELECT {COLUMNS} FROM {{workflow_status}}
-            WHERE status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING') AND SCOPE
+            WHERE ENQUEUED AND SCOPE
             ORDER BY queue_name, priority, created_at LIMIT :looked
         ) AS enqueued
     ) AS looked
@@ -71,7 +71,8 @@ def oldest_running(session: Session, viewer: Viewer) -> WorkflowRow | None:
 
 def looping(session: Session, viewer: Viewer) -> list[Loop]:
     """Workflows in flight that were recovered most, among those that are looked at."""
-    found = _run(session, LOOPING, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
+    text = LOOPING.replace("ENQUEUED", enqueued(session))
+    found = _run(session, text, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
     return [Loop(from_record(row)) for row in found]
 
 
