@@ -14,8 +14,10 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub import audit_log
+from workflows.live.source import digest
 from workflows.models import AuditEvent
 from workflows.system_tables import now_ms
+from workflows.topics import live_topic
 
 VIEW = "workflows.view_auditevent"
 SUGGESTED_S = 60
@@ -66,12 +68,15 @@ def audit(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "audit/list.html", context, status=503)
+    is_first = audit_log.read_place(after) is None
     context |= {
         "page": page,
         "known": known,
         "entries": [entry(each) for each in page.events],
         "older": wanted.query(after=page.after) if page.after else "",
-        "is_first": audit_log.read_place(after) is None,
+        "is_first": is_first,
+        "live_page": live_topic(request, "audit", filter=wanted.query()) if is_first else None,
+        "live_digest": digest([each.pk for each in page.events[:1]]),
     }
     return render(request, "audit/list.html", context)
 

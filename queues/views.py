@@ -12,16 +12,19 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from queues.history import history, stretches
+from queues.live import page_key, queue_facts
 from queues.rendering import show
 from queues.selectors import overview
 from queues.selectors.line import line
 from queues.selectors.partitions import partitions
 from queues.steering import FORMS, LimitsForm, QueueAction
 from workflows.confirming import carry_out, confirm_page
+from workflows.live.source import digest
 from workflows.rendering.charts import labels
 from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
 from workflows.topics import VIEW as VIEW_WORKFLOW
+from workflows.topics import live_topic
 from workflows.views.reads import bounded_reading
 
 VIEW = "queues.view_queue"
@@ -47,6 +50,8 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         "after": page.after,
         "rows": [show(each) for each in page.queues],
         "sees_workflows": request.user.has_perm(VIEW_WORKFLOW),
+        "live_page": live_topic(request, "queues", page_key(after, prefix)),
+        "live_digest": digest(queue_facts(page.queues)),
     }
     return render(request, "queues/list.html", context)
 
@@ -78,6 +83,8 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "may": may,
         "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
         "sees_workflows": sees_workflows,
+        "live_page": live_topic(request, "queue", name),
+        "live_digest": digest(queue_facts([found])),
     }
     return render(request, "queues/detail.html", context)
 

@@ -17,13 +17,15 @@ from schedules.actions import PERMISSION, backfill_ticks
 from schedules.edit_forms import ChangeForm
 from schedules.engine.records import ACTIVE, PAUSED, Schedule
 from schedules.forms import FORMS, BackfillForm, ScheduleForm
+from schedules.live import page_key, schedule_facts
 from schedules.rendering import moment, show, strip
 from workflows.audit import ActionRefusedError, actor_of
 from workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
+from workflows.live.source import digest
 from workflows.selectors.queue_state import queue_names
 from workflows.selectors.scope import viewer_for
 from workflows.sight import note_sight
-from workflows.topics import VIEW_PAYLOAD
+from workflows.topics import VIEW_PAYLOAD, live_topic
 from workflows.views.reads import bounded_reading
 
 VIEW = "schedules.view_schedule"
@@ -57,6 +59,8 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
             for one, ticks in zip(shown, strips, strict=True)
         ],
+        "live_page": live_topic(request, "schedules", page_key(after, prefix, status)),
+        "live_digest": digest(schedule_facts(page.schedules, runs)),
         "after": page.after,
         "is_first": not after,
         "pills": [
@@ -91,6 +95,8 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         "sees_payloads": sees_payloads,
         "given": given,
         "size": size,
+        "live_page": live_topic(request, "schedule", name),
+        "live_digest": digest(schedule_facts([found], runs)),
     }
     response = render(request, "schedules/detail.html", context)
     if sees_payloads:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.utils.html import format_html
 
 from dboshub.home.findings import Group
 from dboshub.home.looking import wrong_now
 from queues.selectors.busy import waiting_since
-from workflows.live.source import Demand, Facts, Moment, digest
+from workflows.live.seldom import SeldomSource
+from workflows.live.source import Facts, Moment, digest
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
 
@@ -21,27 +22,15 @@ def wrong_digest(groups: Sequence[Group]) -> str:
     )
 
 
-class WrongSource:
-    """Looks as often as rows that have ended are read again, once for all with the same rights."""
+class WrongSource(SeldomSource):
+    """Once for all with the same rights."""
 
     def __init__(self) -> None:
-        self._known: dict[Topic, tuple[float, Facts]] = {}
-
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        topics = {demand.topic for demand in demands}
-        self._known = {topic: known for topic, known in self._known.items() if topic in topics}
-        for topic in topics:
-            at, facts = self._known.get(topic, (float("-inf"), None))
-            if facts is None or moment.at - at >= moment.timings.terminal:
-                facts = _facts(session, topic, moment.now_ms)
-                self._known[topic] = moment.at, facts
-            yield topic, facts
+        super().__init__(_facts)
 
 
-def _facts(session: Session, topic: Topic, now: int) -> Facts:
+def _facts(session: Session, topic: Topic, moment: Moment) -> Facts:
     viewer, rights = viewer_of(topic), frozenset(topic.key.split(",")) - {""}
-    groups = wrong_now(session, viewer, rights, waiting_since(session, viewer), now)
+    groups = wrong_now(session, viewer, rights, waiting_since(session, viewer), moment.now_ms)
     html = format_html("<strong>{}</strong>", "What is wrong has changed.")
     return Facts(digest=wrong_digest(groups), body=lambda shown: {"cells": {"news": html}})

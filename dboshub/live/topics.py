@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from dboshub.audit_live import AuditSource
 from dboshub.home.news import WrongSource
 from dboshub.live.access import Account
+from queues import live as queues_live
+from schedules import live as schedules_live
 from workflows import live as workflows_live
 from workflows.live.source import Source
 from workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, Topic, TopicRefusedError, read
 
 MOST_TOPICS = 64
 
-SOURCES: Mapping[str, Callable[[], Source]] = {**workflows_live.SOURCES, "wrong": WrongSource}
+SOURCES: Mapping[str, Callable[[], Source]] = {
+    **workflows_live.SOURCES,
+    **queues_live.SOURCES,
+    **schedules_live.SOURCES,
+    "audit": AuditSource,
+    "wrong": WrongSource,
+}
 
 
 def admit(token: str, account: Account) -> Ticket:

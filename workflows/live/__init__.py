@@ -1,4 +1,4 @@
-"""The topics of workflows that pages can follow."""
+"""The topics of workflows and executors that pages can follow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import partial
 
 from workflows.live.counts import CountSource
 from workflows.live.details import SectionSource
+from workflows.live.errors import ErrorSource
+from workflows.live.fleet import FleetSource
 from workflows.live.lists import ListSource
 from workflows.live.rows import RowSource
 from workflows.live.source import Source
@@ -21,4 +23,6 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "events": partial(SectionSource, "events"),
     "messages": partial(SectionSource, "messages"),
     "stream": StreamSource,
+    "errors": ErrorSource,
+    "fleet": FleetSource,
 }

@@ -12,12 +12,12 @@ register = template.Library()
 
 
 @register.simple_tag
-def live(ticket: Ticket | None, digest: object = "") -> SafeString:
+def live(ticket: Ticket | str | None, digest: object = "") -> SafeString:
     """Without a digest the region is sent once more as soon as the page listens.
 
     Without a ticket the region stays as it was rendered: for fragments that are pushed.
     """
-    if ticket is None:
+    if not ticket:
         return SafeString("")
     return format_html(
         'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-digest="{}"',

@@ -14,13 +14,15 @@ from django.views.decorators.http import require_safe
 from workflows.actions import actor_of
 from workflows.bulk.verbs import VERBS
 from workflows.filters import Criteria, parse
+from workflows.live.errors import last_failed
+from workflows.live.source import digest
 from workflows.rendering.errors import ErrorGroup, grouped, read_runs
 from workflows.selectors.failed_runs import failed_runs
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.scope import viewer_for
 from workflows.sight import note_sight
 from workflows.storage.now import database_now
-from workflows.topics import VIEW, VIEW_PAYLOAD
+from workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
 from workflows.views.reads import bounded_reading
 
 # Failed runs that are looked at, the newest first.
@@ -39,6 +41,7 @@ class Seen:
     page: Page
     groups: list[ErrorGroup]
     now: int
+    last: object
 
 
 @require_safe
@@ -61,6 +64,8 @@ def error_list(request: HttpRequest) -> HttpResponse:
         ],
         "older": seen.criteria.query(after=seen.page.older) if seen.page.older else "",
         "first": seen.criteria.query(),
+        "live_page": live_topic(request, "errors", filter=seen.criteria.query()),
+        "live_digest": digest(seen.last),
         "is_first": seen.page.is_first,
     }
     return _answer(request, "errors/list.html", context)
@@ -93,7 +98,8 @@ def _look(request: HttpRequest) -> Seen:
         cursor = read_cursor(request.GET.get("after", ""))
         page = Lister(session, wanted, viewer, size=LOOKED).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
-    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
+        last = last_failed(session, criteria, viewer)
+    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now, last)
 
 
 def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:

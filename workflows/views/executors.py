@@ -13,11 +13,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows.confirming import carry_out, confirm_page
 from workflows.executor_forms import FORMS, SteerForm
+from workflows.live.fleet import fleet_facts
+from workflows.live.source import digest
 from workflows.rendering.processes import show
 from workflows.selectors.fleet import fleet
 from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
-from workflows.topics import VIEW
+from workflows.topics import VIEW, live_topic
 from workflows.views.reads import bounded_reading
 
 
@@ -36,6 +38,8 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     context |= {
         "now": now,
         "fleet": found,
+        "live_page": live_topic(request, "fleet"),
+        "live_digest": digest(fleet_facts(found)),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
         "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],

@@ -1,6 +1,7 @@
 // Puts a frame where its topic is shown. Rows keep their place; sections are morphed.
 import { morph } from "./morph.js";
 import { takeNews } from "./news.js";
+import { fetchAgain } from "./refresh.js";
 import { append } from "./stream.js";
 
 export function applyFrame(frame) {
@@ -9,6 +10,7 @@ export function applyFrame(frame) {
     delete element.dataset.live;
     if (frame.failed) element.dataset.live = "failed";
     else if (element.dataset.kind === "row") showRow(element, frame);
+    else if (frame.stale) refresh(element);
     else if (frame.cells) showCells(element, frame.cells);
     else if (element.dataset.kind === "list") takeNews(element, frame);
     else if (frame.values) append(element, frame);
@@ -24,6 +26,12 @@ export function refuse(topic) {
 
 function showing(topic) {
   return document.querySelectorAll(`[data-topic="${CSS.escape(topic)}"]`);
+}
+
+async function refresh(element) {
+  const fresh = await fetchAgain(element);
+  if (fresh === null) element.dataset.live = "failed";
+  else showSection(element, fresh);
 }
 
 function showSection(element, html) {

@@ -1,0 +1,48 @@
+"""The pages of queues, told when their lines, limits, pauses or executors have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from urllib.parse import parse_qs, urlencode
+
+from queues.selectors import overview
+from queues.selectors.overview import QueueFacts
+from workflows.live.seldom import PageSource
+from workflows.live.source import Moment, Source
+from workflows.storage.sql import Session
+from workflows.topics import Topic, viewer_of
+
+
+def queue_facts(queues: Sequence[QueueFacts]) -> object:
+    """What is news on a page about these queues. A heartbeat alone is none."""
+    return [
+        (
+            *(each.name, each.settings, each.depth, each.pause, each.updated_at),
+            None if each.servers is None else sorted(one.incarnation for one in each.servers),
+        )
+        for each in queues
+    ]
+
+
+def page_key(after: str, prefix: str) -> str:
+    """The state of a page of the list, as a topic's key."""
+    return urlencode({"after": after, "q": prefix})
+
+
+def _page(session: Session, topic: Topic, moment: Moment) -> object:
+    said = {key: values[0] for key, values in parse_qs(topic.key).items()}
+    place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
+    page = overview.page(session, viewer_of(topic), now=moment.now_ms, **place)
+    return queue_facts(page.queues)
+
+
+def _queue(session: Session, topic: Topic, moment: Moment) -> object:
+    found = overview.one(session, topic.key, viewer_of(topic), now=moment.now_ms)
+    return queue_facts([found] if found else [])
+
+
+SOURCES: Mapping[str, Callable[[], Source]] = {
+    "queues": partial(PageSource, _page),
+    "queue": partial(PageSource, _queue),
+}

@@ -1,0 +1,54 @@
+"""The pages of schedules, told when one was changed, has fired, or a run of it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import parse_qs, urlencode
+
+from schedules import selectors
+from schedules.engine.records import Schedule
+from schedules.rendering import show
+from workflows.live.seldom import PageSource
+from workflows.live.source import Moment, Source
+from workflows.selectors.rows import WorkflowRow
+from workflows.storage.sql import Session
+from workflows.topics import Topic, viewer_of
+
+
+def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:
+    """What is news on a page about these schedules and their last runs."""
+    told = [(each.definition, each.status, each.last_fired_at) for each in schedules]
+    return told, sorted((key, row.status) for key, row in runs.items())
+
+
+def page_key(after: str, prefix: str, status: str) -> str:
+    """The state of a page of the list, as a topic's key."""
+    return urlencode({"after": after, "q": prefix, "status": status})
+
+
+def _page(session: Session, topic: Topic, moment: Moment) -> object:
+    said = {key: values[0] for key, values in parse_qs(topic.key).items()}
+    place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
+    viewer = viewer_of(topic)
+    page = selectors.page(session, viewer, status=said.get("status", ""), **place)
+    return _facts(session, topic, page.schedules, moment)
+
+
+def _schedule(session: Session, topic: Topic, moment: Moment) -> object:
+    found = selectors.one(session, topic.key, viewer_of(topic))
+    return _facts(session, topic, [found] if found else [], moment)
+
+
+def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], moment: Moment) -> object:
+    now = datetime.fromtimestamp(moment.now_ms / 1000, UTC)
+    found = [*schedules]
+    ids = [each for one in found for each in show(one, now).ids]
+    return schedule_facts(found, selectors.runs(session, ids, viewer_of(topic)))
+
+
+SOURCES: Mapping[str, Callable[[], Source]] = {
+    "schedules": partial(PageSource, _page),
+    "schedule": partial(PageSource, _schedule),
+}

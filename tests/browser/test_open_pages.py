@@ -1,0 +1,93 @@
+"""Pages that stay open hear of what others do: queues, schedules, executors, errors, audit log."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.hub import HubProcess
+from tests.support.runs import add_step, add_workflow, insert
+from workflows.storage.database import Database, open_database
+from workflows.storage.sql import Session, statement
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    # The same pages come from both databases.
+    pytest.mark.parametrize("served", ["sqlite"], indirect=True),
+]
+# Such pages are looked at every ten seconds.
+WITHIN_MS = 40_000
+
+
+@pytest.fixture
+def database(served: HubProcess) -> Iterator[Database]:
+    opened = open_database(served.database_url)
+    yield opened
+    opened.close()
+
+
+def add_executor(session: Session, executor_id: str) -> None:
+    now = int(time.time() * 1_000)
+    who = {"incarnation": uuid.uuid4().hex, "executor_id": executor_id, "hostname": "box"}
+    beats = {"registered_at": now, "last_beat_at": now, "lease_ms": 3_600_000}
+    code = {"application_name": "shop", "application_version": "v1", "functions": json.dumps({})}
+    insert(session, "dboshub_executor", **who, **beats, **code, pid=7, slots=8, busy=0)
+
+
+def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> None:
+    with database.writing() as session:
+        insert(session, "queues", queue_id="open-q", name="open-mail", concurrency=2)
+        named = {"schedule_id": "open-s", "schedule_name": "open-nightly"}
+        ticks = {"workflow_name": "checkout", "schedule": "0 3 * * *", "context": "{}"}
+        insert(session, "workflow_schedules", **named, **ticks)
+    tabs = {}
+    for path in (
+        *("/queues/?q=open-", "/queues/open-mail", "/schedules/?q=open-"),
+        *("/workflows/executors/", "/workflows/errors/?name=open-gate", "/audit/"),
+    ):
+        tab = tabs[path] = page.context.new_page()
+        tab.goto(path)
+        expect(tab.locator("#live-state")).to_have_text("Live")
+    limits = tabs["/queues/open-mail"].locator("[name=concurrency]")
+    limits.fill("7")
+
+    now = int(time.time() * 1_000)
+    with database.writing() as session:
+        for number in range(3):
+            on = {"queue_name": "open-mail", "created_at": now, "name": "open-task"}
+            add_workflow(session, f"open-{number}", "ENQUEUED", **on)
+        paused = "UPDATE {workflow_schedules} SET status = 'PAUSED' WHERE schedule_id = 'open-s'"
+        session.run(statement(paused))
+        add_executor(session, "open-worker")
+        failed = {"name": "open-gate", "error": ValueError("shut"), "completed_at": now}
+        add_workflow(session, "open-failed", "ERROR", **failed)
+        add_step(session, "open-failed", 1, "open", error=ValueError("shut"))
+        who = {"at": now, "username": "bo", "address": "10.0.0.1", "outcome": "done"}
+        what = {"action": "pause", "target_kind": "queue", "target": "open-mail", "reason": "rush"}
+        insert(session, "dboshub_audit_event", **who, **what, detail="{}")
+
+    waiting = tabs["/queues/?q=open-"].get_by_role("row").filter(has_text="open-mail")
+    expect(waiting).to_contain_text("3", timeout=WITHIN_MS)
+    line = tabs["/queues/open-mail"].locator("[aria-labelledby=line]")
+    expect(line).to_contain_text("open-task", timeout=WITHIN_MS)
+    # What somebody is typing stays.
+    expect(limits).to_have_value("7")
+    nightly = tabs["/schedules/?q=open-"].get_by_role("row").filter(has_text="open-nightly")
+    expect(nightly).to_contain_text("Paused", timeout=WITHIN_MS)
+    fleet = tabs["/workflows/executors/"]
+    expect(fleet.get_by_role("row").filter(has_text="open-worker")).to_be_visible(timeout=WITHIN_MS)
+    errors = tabs["/workflows/errors/?name=open-gate"]
+    more = errors.get_by_role("link", name="More has failed. Look again.")
+    expect(more).to_be_visible(timeout=WITHIN_MS)
+    more.focus()
+    errors.keyboard.press("Enter")
+    expect(errors.get_by_role("row").filter(has_text="open-gate")).to_be_visible()
+    expect(tabs["/audit/"].get_by_role("link", name="There are newer entries")).to_be_visible(
+        timeout=WITHIN_MS
+    )

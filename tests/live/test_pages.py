@@ -1,0 +1,122 @@
+"""Pages about much: one look for all who show one, and only what a page shows is news."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dboshub.audit_live import AuditSource
+from queues import live as queues_live
+from queues.selectors import overview
+from schedules import live as schedules_live
+from tests.support.runs import add_workflow, insert
+from workflows import live
+from workflows.live.seldom import SeldomSource
+from workflows.live.source import Demand, Moment, digest
+from workflows.selectors.scope import EVERYTHING
+from workflows.storage.database import Database
+from workflows.storage.sql import statement
+from workflows.topics import Topic
+
+NOW = 1_700_000_000_000
+SOURCES: dict[str, Any] = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+PAGES = {
+    "queues": queues_live.page_key("", "ma"),
+    "queue": "mail",
+    "schedules": schedules_live.page_key("", "nig", ""),
+    "schedule": "nightly",
+    "fleet": "",
+    "errors": "",
+}
+NEWS = {
+    "queues": "UPDATE {queues} SET concurrency = 9",
+    "queue": "UPDATE {workflow_status} SET status = 'PENDING' WHERE workflow_uuid = 'waits'",
+    "schedules": "UPDATE {workflow_schedules} SET last_fired_at = '2023-11-14T22:00:00+00:00'",
+    "schedule": "UPDATE {workflow_schedules} SET status = 'PAUSED'",
+    "fleet": "UPDATE {dboshub_executor} SET last_beat_at = 0",
+    "errors": "UPDATE {workflow_status} SET status = 'ERROR', completed_at = 1700000000000",
+}
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    with database.writing() as session:
+        insert(session, "queues", queue_id="q", name="mail", concurrency=2)
+        named = {"schedule_id": "s", "schedule_name": "nightly", "workflow_name": "report"}
+        insert(session, "workflow_schedules", **named, schedule="0 3 * * *", context="{}")
+        add_workflow(session, "waits", "ENQUEUED", queue_name="mail", created_at=NOW - 1_000)
+        who = {"incarnation": "e" * 32, "executor_id": "worker", "hostname": "box", "pid": 7}
+        beats = {"registered_at": NOW, "last_beat_at": NOW, "lease_ms": 30_000}
+        insert(session, "dboshub_executor", **who, **beats, slots=8, busy=0, functions="{}")
+    return database
+
+
+def seen(source: SeldomSource, database: Database, topic: Topic, at: float = 0, **how: Any) -> str:
+    demand = Demand(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
+    with database.reading() as session:
+        [(_, facts)] = source.look(session, [demand], Moment(now_ms=NOW, at=at))
+    return facts.digest
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_changes_on_a_page_is_news_and_a_second_look_is_not(
+    filled: Database, kind: str
+) -> None:
+    topic = Topic(kind=kind, key=PAGES[kind])
+    first = seen(SOURCES[kind](), filled, topic)
+    assert seen(SOURCES[kind](), filled, topic) == first
+    with filled.writing() as session:
+        session.run(statement(NEWS[kind]))
+    assert seen(SOURCES[kind](), filled, topic) != first
+
+
+def test_a_heartbeat_alone_is_no_news(filled: Database) -> None:
+    topics = [Topic(kind="fleet"), Topic(kind="queue", key="mail")]
+    first = [seen(SOURCES[each.kind](), filled, each) for each in topics]
+    with filled.writing() as session:
+        session.run(statement(f"UPDATE {{dboshub_executor}} SET last_beat_at = {NOW + 5_000}"))
+    assert [seen(SOURCES[each.kind](), filled, each) for each in topics] == first
+
+
+def test_what_a_person_may_not_see_is_no_news_to_them(filled: Database) -> None:
+    mine = Topic(kind="fleet", scope=("bank",))
+    first = seen(SOURCES["fleet"](), filled, mine)
+    with filled.writing() as session:
+        session.run(statement("UPDATE {dboshub_executor} SET application_name = 'shop', busy = 3"))
+    assert seen(SOURCES["fleet"](), filled, mine) == first
+
+
+def test_one_look_serves_all_until_a_page_comes_that_differs(filled: Database) -> None:
+    source, topic = SOURCES["queue"](), Topic(kind="queue", key="mail")
+    first = seen(source, filled, topic)
+    with filled.writing() as session:
+        session.run(statement(NEWS["queues"]))
+    assert seen(source, filled, topic, at=9, unread=True, shown=frozenset({first})) == first
+    assert seen(source, filled, topic, at=9, unread=True, shown=frozenset({"newer"})) != first
+    assert seen(SOURCES["queue"](), filled, topic) == seen(source, filled, topic, at=19)
+
+
+def test_a_page_that_was_just_rendered_shows_what_is_true(filled: Database) -> None:
+    with filled.reading() as session:
+        page = overview.page(session, EVERYTHING, now=NOW, prefix="ma")
+    rendered = digest(queues_live.queue_facts(page.queues))
+    assert seen(SOURCES["queues"](), filled, Topic(kind="queues", key=PAGES["queues"])) == rendered
+
+
+@pytest.mark.django_db
+def test_another_entry_is_news_to_who_shows_it() -> None:
+    from workflows.connection import reading
+    from workflows.models import AuditEvent
+
+    def look(topic: Topic) -> str:
+        demand = Demand(topic=topic, unread=True, since=0, shown=frozenset())
+        with reading() as session:
+            [(_, facts)] = AuditSource().look(session, [demand], Moment(now_ms=NOW, at=0))
+        return str(facts.digest)
+
+    every, ada = Topic(kind="audit"), Topic(kind="audit", filter="user=ada")
+    before = look(every), look(ada)
+    AuditEvent.objects.create(at=NOW, username="bo", action="pause", outcome="done", detail={})
+    assert look(every) != before[0]
+    assert look(ada) == before[1]
