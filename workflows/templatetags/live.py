@@ -12,12 +12,13 @@ register = template.Library()
 
 
 @register.simple_tag
-def live(ticket: Ticket | str | None, digest: object = "") -> SafeString:
+def live(ticket: Ticket | None, digest: object = "") -> SafeString:
     """Without a digest the region is sent once more as soon as the page listens.
 
     Without a ticket the region stays as it was rendered: for fragments that are pushed.
     """
-    if not ticket:
+    # A page that has failed has none, which templates make an empty text.
+    if not isinstance(ticket, Ticket):
         return SafeString("")
     return format_html(
         'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-digest="{}"',
