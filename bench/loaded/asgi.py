@@ -33,7 +33,12 @@ class CountedLook(watcher._Look):
     def tick(self) -> float:
         self._texts.clear()
         took = super().tick()
-        note = {"topics": self._hub.followed(), "statements": self._texts, "took": took}
+        note = {
+            "topics": self._hub.followed(),
+            "statements": self._texts,
+            "took": took,
+            "asked": self.asked,
+        }
         print(json.dumps(note), file=self._notes)
         return took
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connections
 from django.urls import set_script_prefix
 
+from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
 from workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
@@ -108,20 +109,22 @@ class Watcher:
                     took = look.tick()
                     self.ticks += 1
                     self.hub.meter.ticked(took)
-                    self._wait(took, changed, before)
+                    self._wait(took, look.asked, changed, before)
             finally:
                 connection.close()
         finally:
             database.close()
 
-    def _wait(self, took: float, changed: Callable[[], int] | None, before: int) -> None:
+    def _wait(
+        self, took: float, asked: float, changed: Callable[[], int] | None, before: int
+    ) -> None:
         """Sleep out the tick; a nudge, or a change since before it, ends the sleep early.
 
-        Nothing ends the gap that spares others.
+        Nothing ends the gap that spares the process; the database is spared for longer.
         """
         gap = max(self.timings.nudge, 2 * took)
         time.sleep(gap)
-        rest = max(self.timings.tick, self.timings.duty * took) - gap
+        rest = max(self.timings.tick, self.timings.duty * asked) - gap
         deadline = time.monotonic() + rest
         while (left := deadline - time.monotonic()) > 0:
             if changed and changed() != before:
@@ -144,14 +147,20 @@ class _Look:
     ) -> None:
         self._hub = hub
         self._timings = timings
-        self._session = connection.session
+        self._session = TimedSession(connection.session)
         self._sources = {kind: make() for kind, make in sources.items()}
         self._beat_at = float("-inf")
         self._clock_offset = 0.0
 
+    @property
+    def asked(self) -> float:
+        """How long the database was busy with the last tick."""
+        return self._session.asked
+
     def tick(self) -> float:
         """Read everything that is due and publish what differs; how long it took."""
         started = time.monotonic()
+        self._session.asked = 0.0
         demands = sorted(self._hub.demands(), key=lambda demand: demand.topic.kind)
         beat = started - self._beat_at >= self._timings.beat
         if beat:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.listener import Listener
 from dboshub.live.watcher import Watcher
@@ -264,6 +265,28 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
     watcher.nudge()
     eventually(lambda: watcher._thread is None and not _one(database, listening))
     database.close()
+
+
+def test_the_database_rests_ten_times_as_long_as_it_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watcher = Watcher(Hub(), open_database, {}, QUICK)  # type: ignore[arg-type]
+    rests: list[float] = []
+    monkeypatch.setattr(watcher._nudged, "wait", lambda rest: rests.append(rest) or True)
+    watcher._wait(0.0, 5.0, None, 0)
+    watcher._wait(0.0, 0.0, None, 0)
+    assert rests[0] > 45
+    assert all(rest <= QUICK.tick for rest in rests[1:])
+
+
+def test_what_the_database_is_asked_is_timed(database: Database) -> None:
+    with database.reading() as session:
+        timed = TimedSession(session)
+        assert timed.all(NOW)
+        before = timed.asked
+        assert before > 0
+        assert timed.one(NOW)
+        assert timed.asked > before
 
 
 def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
