@@ -1,0 +1,78 @@
+"""No page asks the database more often when there is more to show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from queues.models import Queue
+from tests.support.runs import add_workflow
+from workflows.connection import atomic
+from workflows.models import AuditEvent
+from workflows.system_tables import now_ms
+
+pytestmark = pytest.mark.django_db
+
+# The most statements of each page; about a third of them are the session, the person and the
+# time limit that every page has.
+BUDGETS = {
+    "home": 34,
+    "workflows:list": 17,
+    "workflows:detail w0": 42,
+    "workflows:steps w0": 9,
+    "workflows:family w0": 13,
+    "workflows:start_list": 10,
+    "workflows:errors": 14,
+    "workflows:bulk_list": 5,
+    "workflows:executors": 14,
+    "queues:list": 18,
+    "queues:detail q0": 22,
+    "schedules:list": 9,
+    "exports:list": 4,
+    "audit": 6,
+    "hub": 42,
+}
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(get_user_model().objects.create_superuser("root", password=None))
+    return client
+
+
+def fill(first: int, last: int) -> None:
+    with atomic() as session:
+        for at in range(first, last):
+            status = ("SUCCESS", "ERROR", "PENDING", "ENQUEUED")[at % 4]
+            columns: dict[str, Any] = {"queue_name": f"q{at}"} if status == "ENQUEUED" else {}
+            made = now_ms() - at * 1_000
+            add_workflow(session, f"w{at}", status, created_at=made, name=f"n{at}", **columns)
+            Queue.objects.create(queue_id=f"q{at}", name=f"q{at}")
+            AuditEvent.objects.create(username="root", action="cancel", target=f"w{at}")
+
+
+def statements(client: Client, page: str) -> int:
+    name, *args = page.split()
+    cache.clear()
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get(reverse(name, args=args)).status_code == 200, page
+    return len(seen)
+
+
+def test_every_page_keeps_its_budget_of_statements_however_many_rows_it_shows(
+    admin: Client,
+) -> None:
+    fill(0, 4)
+    few = {page: statements(admin, page) for page in BUDGETS}
+    assert not {page: asked for page, asked in few.items() if asked > BUDGETS[page]}
+    fill(4, 44)
+    many = {page: statements(admin, page) for page in BUDGETS}
+    # A look at payloads is noted once; then it is only looked up.
+    assert {page: asked for page, asked in many.items() if asked > few[page]} == {}
