@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote, urlencode
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -16,6 +20,7 @@ from workflows.connection import atomic
 from workflows.models import AuditEvent, Executor, Workflow, WorkflowInput
 from workflows.payloads import read
 from workflows.payloads.inline import inline
+from workflows.selectors.startable import arguments_of
 from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +188,46 @@ def test_it_is_shown_as_code_and_not_started(operator: Client) -> None:
     assert "customer=&quot;it&#x27;s&quot;" in html
     assert "manage.py workflow start checkout --kwargs" in html
     assert not Workflow.objects.exists()
+
+
+def words_of(command: str, **environment: str) -> list[str]:
+    """What a shell makes of a command, after its name."""
+    script = command.replace("curl ", "printf '%s\\0' ", 1)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env=environment, capture_output=True, check=True
+    )
+    return done.stdout.decode().split("\0")[:-1]
+
+
+def test_it_is_shown_as_curl_that_starts_it(operator: Client) -> None:
+    publish()
+    hostile = 'it\'s "$HOME" `id`; @file\n\u202e&b=1'
+    asked = GIVEN | {
+        "code": "1",
+        "arg:customer": hostile,
+        "workflow_id": "by-curl",
+        "reason": "test",
+    }
+    page = operator.post(url(), asked)
+    [command] = [text for name, _, text in page.context["code"] if name == "curl"]
+    session = operator.cookies[settings.SESSION_COOKIE_NAME].value
+    words = words_of(command, DBOSHUB_SESSION=session)
+
+    options = list(pairwise(words))
+    client = Client(enforce_csrf_checks=True)
+    client.cookies.load(next(value for option, value in options if option == "--cookie"))
+    headers = dict(value.split(": ", 1) for option, value in options if option == "--header")
+    sent = [value.split("=", 1) for option, value in options if option == "--data-urlencode"]
+    body = urlencode([(unquote(name), value) for name, value in sent])
+    form = "application/x-www-form-urlencoded"
+    answer = client.post(words[-1], body, content_type=form, headers=headers)
+    assert answer.status_code == 302
+    row = WorkflowInput.objects.get(workflow_uuid="by-curl")
+    started = Workflow.objects.get(pk="by-curl")
+    _, kwargs = arguments_of(read(row.inputs, started.serialization))
+    assert kwargs["customer"] == hostile
+    refused = client.post(words[-1], body, content_type=form)
+    assert refused.status_code == 403
 
 
 def test_an_earlier_run_fills_it_in(operator: Client) -> None:

@@ -1,14 +1,21 @@
-"""The same start as code: for a program, and for a terminal."""
+"""The same start as code: for a program, for a terminal, and for any machine that has curl."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable
 from pprint import pformat
 from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
 
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.starting import StartOrder
+
+# Any token will do, if the cookie and the header agree.
+CSRF = "dboshub0" * 4
 
 
 def as_python(order: StartOrder) -> str:
@@ -52,6 +59,23 @@ def as_command(order: StartOrder) -> str:
     words += ["--id", order.workflow_id] if order.workflow_id else []
     words += ["--application", order.application] if order.application else []
     return shlex.join(words)
+
+
+def as_curl(address: str, fields: Iterable[tuple[str, str]]) -> str:
+    """The same form, posted by whoever puts a session of this hub into ``DBOSHUB_SESSION``.
+
+    Prints where the workflow is, or fails with the page that says why it was not started.
+    """
+    session, csrf = settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME
+    lines = [
+        "curl --silent --show-error --fail-with-body --data '' --write-out '%{redirect_url}\\n'",
+        f'--cookie "{session}=$DBOSHUB_SESSION; {csrf}={CSRF}"',
+        # Of no value to a forger, who cannot make a browser send them: curl is no browser.
+        shlex.join(["--header", f"X-CSRFToken: {CSRF}", "--header", f"Referer: {address}"]),
+        *(shlex.join(["--data-urlencode", f"{quote(name)}={value}"]) for name, value in fields),
+        shlex.quote(address),
+    ]
+    return " \\\n  ".join(lines)
 
 
 def _literal(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from workflows.audit import ActionRefusedError, actor_of
 from workflows.confirming import INVALID, status_of
 from workflows.payloads.encode import NotPlainError
-from workflows.rendering.start_code import as_command, as_python
+from workflows.rendering.start_code import as_command, as_curl, as_python
 from workflows.selectors import startable
 from workflows.selectors.queue_state import queue_names
 from workflows.selectors.rows import row
@@ -62,14 +63,29 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         return _show(request, form, context, status=INVALID)
     if "code" in request.POST:
         order = form.order()
-        code = {"python": as_python(order), "command": as_command(order)}
-        return _show(request, form, context | {"code": code})
+        code = (
+            ("python", "Python", as_python(order)),
+            ("command", "Command", as_command(order)),
+            ("curl", "curl", as_curl(request.build_absolute_uri(), _posted(request))),
+        )
+        named = {"code": code, "session_cookie": settings.SESSION_COOKIE_NAME}
+        return _show(request, form, context | named)
     try:
         workflow_id = start(actor_of(request), form.order(), reason=form.cleaned_data["reason"])
     except ActionRefusedError as refusal:
         return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
     return redirect("workflows:detail", workflow_id)
+
+
+def _posted(request: HttpRequest) -> list[tuple[str, str]]:
+    """The form as it was filled in, without what only asks for the code."""
+    return [
+        (name, value)
+        for name, values in request.POST.lists()
+        for value in values
+        if value and name not in ("csrfmiddlewaretoken", "code")
+    ]
 
 
 def _show(
