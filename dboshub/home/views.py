@@ -56,10 +56,11 @@ def home(request: HttpRequest) -> HttpResponse:
             groups = looking.wrong_now(session, viewer, rights, waiting, now)
             context |= {"now": now, "groups": groups, "wrong_digest": wrong_digest(groups)}
             context |= _in_flight(request, session, viewer, waiting)
+            context |= _charts(request, viewer, now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "home/home.html", context, status=503)
-    return render(request, "home/home.html", context | _charts(request, viewer, now))
+    return render(request, "home/home.html", context)
 
 
 def _in_flight(

@@ -14,7 +14,10 @@ from workflows.storage.sql import Cursor, Session, Statement
 from workflows.storage.sqlite import CHECKED_EVERY
 
 LIMIT_MS = 2_000
-LIMIT = Statement("SELECT set_config('statement_timeout', :limit, true)")
+# To compile a statement takes longer than any that a page may ask.
+LIMIT = Statement(
+    "SELECT set_config('statement_timeout', :limit, true), set_config('jit', 'off', true)"
+)
 
 
 @contextmanager
