@@ -85,6 +85,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "sees_workflows": sees_workflows,
         "live_page": live_topic(request, "queue", name),
         "live_digest": digest(queue_facts([found])),
+        "live_beats": live_topic(request, "beats"),
     }
     return render(request, "queues/detail.html", context)
 

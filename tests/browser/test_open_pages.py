@@ -23,6 +23,7 @@ pytestmark = [
 ]
 # Such pages are looked at every ten seconds.
 WITHIN_MS = 40_000
+BEAT = "UPDATE {{dboshub_executor}} SET last_beat_at = {} WHERE executor_id = 'open-elder'"
 
 
 @pytest.fixture
@@ -32,10 +33,9 @@ def database(served: HubProcess) -> Iterator[Database]:
     opened.close()
 
 
-def add_executor(session: Session, executor_id: str) -> None:
-    now = int(time.time() * 1_000)
+def add_executor(session: Session, executor_id: str, *, heard_at: int) -> None:
     who = {"incarnation": uuid.uuid4().hex, "executor_id": executor_id, "hostname": "box"}
-    beats = {"registered_at": now, "last_beat_at": now, "lease_ms": 3_600_000}
+    beats = {"registered_at": heard_at, "last_beat_at": heard_at, "lease_ms": 3_600_000}
     code = {"application_name": "shop", "application_version": "v1", "functions": json.dumps({})}
     insert(session, "dboshub_executor", **who, **beats, **code, pid=7, slots=8, busy=0)
 
@@ -46,6 +46,7 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
         named = {"schedule_id": "open-s", "schedule_name": "open-nightly"}
         ticks = {"workflow_name": "checkout", "schedule": "0 3 * * *", "context": "{}"}
         insert(session, "workflow_schedules", **named, **ticks)
+        add_executor(session, "open-elder", heard_at=int(time.time() * 1_000) - 600_000)
     tabs = {}
     for path in (
         *("/queues/?q=open-", "/queues/open-mail", "/schedules/?q=open-"),
@@ -64,7 +65,8 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
             add_workflow(session, f"open-{number}", "ENQUEUED", **on)
         paused = "UPDATE {workflow_schedules} SET status = 'PAUSED' WHERE schedule_id = 'open-s'"
         session.run(statement(paused))
-        add_executor(session, "open-worker")
+        session.run(statement(BEAT.format(now)))
+        add_executor(session, "open-worker", heard_at=now)
         failed = {"name": "open-gate", "error": ValueError("shut"), "completed_at": now}
         add_workflow(session, "open-failed", "ERROR", **failed)
         add_step(session, "open-failed", 1, "open", error=ValueError("shut"))
@@ -81,6 +83,8 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
     nightly = tabs["/schedules/?q=open-"].get_by_role("row").filter(has_text="open-nightly")
     expect(nightly).to_contain_text("Paused", timeout=WITHIN_MS)
     fleet = tabs["/workflows/executors/"]
+    elder = fleet.get_by_role("row").filter(has_text="open-elder").locator("[data-cell]")
+    expect(elder).not_to_contain_text("min ago", timeout=WITHIN_MS)
     expect(fleet.get_by_role("row").filter(has_text="open-worker")).to_be_visible(timeout=WITHIN_MS)
     errors = tabs["/workflows/errors/?name=open-gate"]
     more = errors.get_by_role("link", name="More has failed. Look again.")

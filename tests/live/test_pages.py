@@ -71,12 +71,14 @@ def test_what_changes_on_a_page_is_news_and_a_second_look_is_not(
     assert seen(SOURCES[kind](), filled, topic) != first
 
 
-def test_a_heartbeat_alone_is_no_news(filled: Database) -> None:
+def test_a_heartbeat_alone_moves_nothing_but_when_it_was_heard(filled: Database) -> None:
     topics = [Topic(kind="fleet"), Topic(kind="queue", key="mail")]
     first = [seen(SOURCES[each.kind](), filled, each) for each in topics]
+    heard = seen(SOURCES["beats"](), filled, Topic(kind="beats"))
     with filled.writing() as session:
         session.run(statement(f"UPDATE {{dboshub_executor}} SET last_beat_at = {NOW + 5_000}"))
     assert [seen(SOURCES[each.kind](), filled, each) for each in topics] == first
+    assert seen(SOURCES["beats"](), filled, Topic(kind="beats")) != heard
 
 
 def test_what_a_person_may_not_see_is_no_news_to_them(filled: Database) -> None:

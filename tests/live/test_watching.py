@@ -16,6 +16,8 @@ from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.listener import Listener
 from dboshub.live.watcher import Watcher
+from queues import live as queues_live
+from schedules import live as schedules_live
 from tests.live.foreign import ForeignWriter
 from tests.support.eventually import eventually
 from workflows import live
@@ -101,7 +103,8 @@ def writer(database: Database) -> ForeignWriter:
 
 @pytest.fixture
 def watcher(counting: Counting) -> Iterator[Watcher]:
-    watcher = Watcher(Hub(), lambda: counting, live.SOURCES, QUICK)  # type: ignore[arg-type]
+    sources = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+    watcher = Watcher(Hub(), lambda: counting, sources, QUICK)  # type: ignore[arg-type]
     yield watcher
     with watcher.hub.lock:
         everyone = {each for known in watcher.hub._audiences.values() for each in known.shown}
@@ -131,8 +134,9 @@ def test_statements_do_not_rise_with_viewers(
     for name in ("a", "b"):
         writer.add(name)
     topics = [row("a"), Topic(kind="list", key="1"), Topic(kind="steps", key="a")]
+    topics += [Topic(kind=kind) for kind in ("queues", "schedules", "fleet", "beats", "errors")]
     pages = [Page(watcher.hub, loop).show(*topics)]
-    eventually(lambda: len(pages[0].read()) == 3, timeout=30)
+    eventually(lambda: len(pages[0].read()) == len(topics), timeout=30)
     alone = per_tick(counting, watcher)
     for number in range(500):
         mine = Topic(kind="list", key=str(number), filter=f"name=n{number}")

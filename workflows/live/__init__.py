@@ -8,7 +8,7 @@ from functools import partial
 from workflows.live.counts import CountSource
 from workflows.live.details import SectionSource
 from workflows.live.errors import ErrorSource
-from workflows.live.fleet import FleetSource
+from workflows.live.fleet import BeatSource, FleetSource
 from workflows.live.lists import ListSource
 from workflows.live.rows import RowSource
 from workflows.live.source import Source
@@ -25,4 +25,5 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "stream": StreamSource,
     "errors": ErrorSource,
     "fleet": FleetSource,
+    "beats": BeatSource,
 }

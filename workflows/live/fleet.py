@@ -1,16 +1,17 @@
-"""The page of executors and versions: who came, died or stopped, and what each holds."""
+"""Pages about executors: who came, died or stopped, what each holds, when it was heard of."""
 
 from __future__ import annotations
 
-from workflows.live.seldom import PageSource
-from workflows.live.source import Moment
-from workflows.selectors.fleet import Fleet, fleet
+from workflows.live.seldom import PageSource, SeldomSource
+from workflows.live.source import Facts, Moment, digest
+from workflows.selectors.fleet import Fleet, fleet, known_processes
 from workflows.storage.sql import Session
+from workflows.templatetags.hub import distance
 from workflows.topics import Topic, viewer_of
 
 
 def fleet_facts(found: Fleet) -> object:
-    """What is news on the page. A heartbeat alone is none."""
+    """What is news on the page. A heartbeat alone is none: `BeatSource` tells of it."""
     processes = [
         (
             each.executor.incarnation,
@@ -34,3 +35,17 @@ class FleetSource(PageSource):
 
 def _shown(session: Session, topic: Topic, moment: Moment) -> object:
     return fleet_facts(fleet(session, viewer_of(topic), now=moment.now_ms))
+
+
+class BeatSource(SeldomSource):
+    """When each executor was last heard of, on every page that says so: pushed, not fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(_beats)
+
+
+def _beats(session: Session, topic: Topic, moment: Moment) -> Facts:
+    found = known_processes(session, viewer_of(topic), moment.now_ms) or ()
+    beats = {each.executor.incarnation: each.executor.last_beat_at for each in found}
+    cells = {each: distance(at, moment.now_ms) for each, at in beats.items()}
+    return Facts(digest=digest(beats), body=lambda shown: {"cells": cells})

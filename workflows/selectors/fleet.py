@@ -177,7 +177,7 @@ class _Looked:
 
 def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
     """Everything the page shows, in at most six statements."""
-    processes = _processes(session, viewer, now)
+    processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _Looked(), Counter[str](), []
     for row in _run(session, RUNNING, viewer, most=LOOKED["PENDING"]):
@@ -203,7 +203,7 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
     )
 
 
-def _processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
+def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
     """The live ones, then those that ended last; None where no table tells."""
     known = session.one(EXISTS)
     if known is None or not known[0]:

@@ -40,6 +40,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         "fleet": found,
         "live_page": live_topic(request, "fleet"),
         "live_digest": digest(fleet_facts(found)),
+        "live_beats": live_topic(request, "beats"),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
         "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
