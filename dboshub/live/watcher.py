@@ -10,8 +10,10 @@ import json
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import groupby
+from statistics import median
 
 from django.conf import settings
 from django.db import connections
@@ -27,6 +29,8 @@ from workflows.storage.now import database_now
 from workflows.topics import Topic
 
 logger = logging.getLogger(__name__)
+
+LATELY = 5
 
 
 class Watcher:
@@ -151,11 +155,12 @@ class _Look:
         self._sources = {kind: make() for kind, make in sources.items()}
         self._beat_at = float("-inf")
         self._clock_offset = 0.0
+        self._asked: deque[float] = deque(maxlen=LATELY)
 
     @property
     def asked(self) -> float:
-        """How long the database was busy with the last tick."""
-        return self._session.asked
+        """How long ticks lately keep the database busy; a single slow one says nothing."""
+        return median(self._asked)
 
     def tick(self) -> float:
         """Read everything that is due and publish what differs; how long it took."""
@@ -173,6 +178,7 @@ class _Look:
         self._hub.beat(now_ms, everyone=beat)
         if beat:
             self._beat_at = started
+        self._asked.append(self._session.asked)
         return time.monotonic() - started
 
     def _look(self, kind: str, demands: list[Demand], moment: Moment) -> None:
