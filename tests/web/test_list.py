@@ -230,6 +230,46 @@ def test_a_tree_counts_children_and_leads_to_them(viewer: Client) -> None:
     assert "child" in table(body(viewer, LIST + "?parent=mother%2F1"))
 
 
+def test_children_unfold_beneath_their_parent_and_the_address_keeps_it(viewer: Client) -> None:
+    add(workflow_uuid="mother/1")
+    for number in range(25):
+        status = "ERROR" if number == 24 else "SUCCESS"
+        made = {"created_at": T0 + number, "parent_workflow_id": "mother/1"}
+        add(workflow_uuid=f"child-{number}", status=status, **made)
+    add(workflow_uuid="grandchild", parent_workflow_id="child-24")
+    rows = table(body(viewer, LIST + "?top=yes"))
+    assert 'href="?top=yes&amp;open=mother%2F1"' in rows
+    assert 'aria-expanded="false"' in rows
+
+    rows = table(body(viewer, LIST + "?top=yes&open=mother%2F1"))
+    assert 'aria-expanded="true"' in rows
+    assert 'href="?top=yes"' in rows
+    assert "20 of 25" in rows
+    # What failed comes first, and what is beneath can be unfolded in turn.
+    assert rows.index("child-24</code>") < rows.index("child-0</code>")
+    assert "grandchild</code>" not in rows
+    address = LIST + "?top=yes&open=mother%2F1&open=child-24"
+    rows = table(body(viewer, address))
+    assert rows.index("child-24</code>") < rows.index("grandchild</code>")
+    assert 'class="below below-2"' in rows
+    pushed = viewer.get(address, headers={"HX-Request": "true"})
+    assert pushed["HX-Push-Url"] == address
+
+
+def test_only_some_can_lie_open_and_nonsense_opens_nothing(
+    viewer: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        add(workflow_uuid=f"mother-{number}")
+        add(workflow_uuid=f"child-{number}", parent_workflow_id=f"mother-{number}")
+    asked = "".join(f"&open=mother-{number}" for number in range(30))
+    with django_assert_max_num_queries(80):
+        rows = table(body(viewer, f"{LIST}?top=yes&open=nobody{asked}"))
+    assert rows.count('class="below below-1"') == 19
+    # The list itself knows no tree.
+    assert "below-1" not in table(body(viewer, f"{LIST}?{asked[1:]}"))
+
+
 def test_a_box_that_is_not_understood_keeps_its_text_and_says_why(viewer: Client) -> None:
     add(workflow_uuid="one", name="alpha")
     add(workflow_uuid="two", name="beta")

@@ -70,6 +70,12 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
     )
 
 
+def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
+    """Children along the index, at most RELATIVES; failures first, then by age."""
+    found, _ = _rows(session, CHILDREN, workflow_id, viewer)
+    return sorted(found, key=lambda each: not each.is_failed)
+
+
 def _rows(
     session: Session, statement: Statement, workflow_id: str, viewer: Viewer
 ) -> tuple[tuple[WorkflowRow, ...], bool]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -26,7 +26,6 @@ from workflows.rendering.columns import COOKIE, Column, columns
 from workflows.rendering.filterbar import filter_bar
 from workflows.rendering.rows import row_cells
 from workflows.rollups.totals import all_counts
-from workflows.selectors.children import children
 from workflows.selectors.counts import Count, in_flight_of, older_in_flight
 from workflows.selectors.listing import Lister, Page, read_cursor
 from workflows.selectors.scope import Viewer, viewer_for
@@ -34,6 +33,7 @@ from workflows.storage.sql import Session
 from workflows.topics import VIEW_PAYLOAD, Ticket, live_topic
 from workflows.views.reads import bounded_reading
 from workflows.views.search import known_values, resolve, typed, whole_id
+from workflows.views.tree import Line, Tree
 
 COUNTS_S = 2
 
@@ -53,6 +53,10 @@ class Asked:
         without = dict.fromkeys((*self.criteria.attributes, "columns"))
         listed = self.criteria.query(**without)
         return live_topic(self.request, kind, key, filter=listed, since=self.now)
+
+    def unfiltered(self, workflow_id: str) -> Ticket:
+        """A row that no filter of this list brought here."""
+        return live_topic(self.request, "row", workflow_id, since=self.now)
 
 
 @require_safe
@@ -75,7 +79,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
             criteria = resolve(session, criteria, viewer)
             if not request.htmx and _is_unclean(request.GET) and not criteria.problems:
                 # The address people share has neither a box nor empty fields.
-                return redirect(_address(criteria, {}))
+                return redirect(_address(criteria, QueryDict()))
             context |= _shown(session, Asked(request, criteria, viewer, shown, now))
             context |= _above(session, criteria, viewer)
     except DatabaseError as error:
@@ -119,21 +123,29 @@ def _shown(session: Session, asked: Asked) -> dict[str, object]:
 
 def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]:
     shown = [column.key for column in asked.columns if column.is_shown]
-    ids = [each.workflow_uuid for each in page.rows] if asked.criteria.top_level else []
-    below = children(session, ids, viewer=asked.viewer) if ids else {}
     found: list[dict[str, object]] = []
-    for each in page.rows:
-        cells = row_cells(each)
+    for line in _lines(session, asked, page):
+        row, cells = line.row, row_cells(line.row)
+        # Children are here because of their parent: whatever the filter, they do not leave.
+        ticket = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
         found.append(
             {
-                "id": each.workflow_uuid,
+                "id": row.pk,
                 "cells": {key: cells[key] for key in shown},
-                "ticket": asked.topic("row", each.workflow_uuid),
-                "digest": row_digest(each),
-                "children": below.get(each.workflow_uuid),
+                "ticket": ticket,
+                "digest": row_digest(row),
+                "line": line,
             }
         )
     return found
+
+
+def _lines(session: Session, asked: Asked, page: Page) -> Iterable[Line]:
+    if not asked.criteria.top_level:
+        return [Line(row) for row in page.rows]
+    query = asked.request.GET
+    tree = Tree.read(_query(asked.criteria, query, unfolded=False), query.getlist("open"))
+    return tree.lines(session, page.rows, asked.viewer)
 
 
 def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -> Count | None:
@@ -171,9 +183,16 @@ def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | Non
     return older_in_flight(session, criteria.since, viewer=viewer)
 
 
-def _address(criteria: Criteria, query: Mapping[str, str]) -> str:
+def _query(criteria: Criteria, query: QueryDict, *, unfolded: bool = True) -> str:
+    """The filter, the place in its pages, and in a tree what is unfolded."""
     places = {key: query[key] for key in ("after", "before") if query.get(key)}
-    asked = criteria.query(**places)
+    opened = query.getlist("open") if unfolded and criteria.top_level else []
+    parts = [criteria.query(**places), urlencode([("open", each) for each in opened if each])]
+    return "&".join(filter(None, parts))
+
+
+def _address(criteria: Criteria, query: QueryDict) -> str:
+    asked = _query(criteria, query)
     if criteria.problems and query.get("q"):
         asked = urlencode({"q": query["q"]})
     return f"{reverse('workflows:list')}?{asked}".rstrip("?")

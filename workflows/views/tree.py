@@ -1,0 +1,61 @@
+"""The list as a tree: children unfold beneath their parent, and the address remembers which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from workflows.selectors.children import children
+from workflows.selectors.counts import Count
+from workflows.selectors.lineage import first_children
+from workflows.selectors.rows import WorkflowRow
+from workflows.selectors.scope import Viewer
+from workflows.storage.sql import Session
+
+MOST_OPEN, DEEPEST = 20, 8
+# Children shown beneath one parent; the list of them all is a click away.
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the tree. `children` is None where there are none, `shown` how many lie open."""
+
+    row: WorkflowRow
+    depth: int = 0
+    children: Count | None = None
+    shown: int = 0
+    toggle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What somebody unfolded; `query` is the address of the list without it."""
+
+    query: str
+    opened: tuple[str, ...]
+
+    @classmethod
+    def read(cls, query: str, opened: Sequence[str]) -> Tree:
+        return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MOST_OPEN])
+
+    def lines(
+        self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
+    ) -> Iterator[Line]:
+        """Rows, each followed by what is unfolded beneath it."""
+        counted = children(session, [each.pk for each in rows], viewer=viewer)
+        for row in rows:
+            count = counted.get(row.pk)
+            is_open = count is not None and row.pk in self.opened and depth < DEEPEST
+            below = first_children(session, row.pk, viewer)[:SHOWN] if is_open else []
+            yield Line(row, depth, count, len(below), self._toggled(row.pk) if count else "")
+            if below:
+                yield from self.lines(session, below, viewer, depth + 1)
+
+    def _toggled(self, workflow_id: str) -> str:
+        opened = [each for each in self.opened if each != workflow_id]
+        if workflow_id not in self.opened:
+            opened.append(workflow_id)
+        parts = [self.query, urlencode([("open", each) for each in opened])]
+        return "&".join(filter(None, parts))
