@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
+from dboshub.awaited import AwaitedCalls
 from dboshub.config import DBOSConfig, checked
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.life import Life
@@ -26,7 +27,15 @@ logger = logging.getLogger("dboshub")
 GRACE_S = 5.0
 
 
-class DBOS(WorkflowsAPI, TransactionsAPI, QueuesAPI, KafkaAPI, SchedulesAPI, TelemetryAPI):
+class DBOS(
+    WorkflowsAPI,
+    TransactionsAPI,
+    QueuesAPI,
+    KafkaAPI,
+    SchedulesAPI,
+    TelemetryAPI,
+    AwaitedCalls,
+):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 
     There is one per process; constructing it again returns the first until ``destroy()``.
