@@ -1,30 +1,39 @@
-"""The page of errors, told when another run has failed that its filter shows."""
+"""The pages of errors, told when other runs are the newest that failed of those a filter leaves."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from django.http import QueryDict
 
-from workflows.filters import FAILED, Criteria, parse
+from workflows.filters import Criteria, parse
 from workflows.live.seldom import NewsSource
 from workflows.live.source import Moment
 from workflows.selectors.listing import Lister
-from workflows.selectors.scope import Viewer
+from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
 
+FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# By when they were made: one that is older, and fails only now, is news among so many.
+NEWEST = 50
 
-def last_failed(session: Session, criteria: Criteria, viewer: Viewer) -> object:
-    """The run that failed last of those a filter leaves."""
-    wanted = replace(criteria, statuses=FAILED, internal=True, by="completed")
-    return [row.pk for row in Lister(session, wanted, viewer, size=1).after(None).rows[:1]]
+
+def that_failed(criteria: Criteria) -> Criteria:
+    """What the pages list: of the runs that a filter leaves, those that failed."""
+    return replace(criteria, statuses=FAILED, internal=True)
+
+
+def newest_failed(rows: Sequence[WorkflowRow]) -> object:
+    """What is news on a page that begins with these rows."""
+    return [row.pk for row in rows[:NEWEST]]
 
 
 def _shown(session: Session, topic: Topic, moment: Moment) -> object:
-    criteria = parse(QueryDict(topic.filter), now=moment.now_ms)
-    return last_failed(session, criteria, viewer_of(topic))
+    criteria = that_failed(parse(QueryDict(topic.filter), now=moment.now_ms))
+    return newest_failed(Lister(session, criteria, viewer_of(topic), size=NEWEST).first().rows)
 
 
-ErrorSource = partial(NewsSource, _shown, "More has failed. Look again.")
+ErrorSource = partial(NewsSource, _shown, "What has failed has changed. Look again.")

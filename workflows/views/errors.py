@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from workflows.actions import actor_of
 from workflows.bulk.verbs import VERBS
 from workflows.filters import Criteria, parse
-from workflows.live.errors import last_failed
+from workflows.live.errors import failed_of, ids_of_newest, newest_failed
 from workflows.live.source import digest
 from workflows.rendering.errors import ErrorGroup, grouped, read_runs
 from workflows.selectors.failed_runs import failed_runs
@@ -28,7 +28,6 @@ from workflows.views.reads import bounded_reading
 # Failed runs that are looked at, the newest first.
 LOOKED = 500
 SHOWN = 50
-FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 SPANS = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 FORK = "fork_from_failure"
 
@@ -41,7 +40,7 @@ class Seen:
     page: Page
     groups: list[ErrorGroup]
     now: int
-    last: object
+    last: list[str]
 
 
 @require_safe
@@ -64,8 +63,6 @@ def error_list(request: HttpRequest) -> HttpResponse:
         ],
         "older": seen.criteria.query(after=seen.page.older) if seen.page.older else "",
         "first": seen.criteria.query(),
-        "live_page": live_topic(request, "errors", filter=seen.criteria.query()),
-        "live_digest": digest(seen.last),
         "is_first": seen.page.is_first,
     }
     return _answer(request, "errors/list.html", context)
@@ -94,16 +91,20 @@ def _look(request: HttpRequest) -> Seen:
     with bounded_reading() as session:
         now = database_now(session)
         criteria = parse(request.GET, now=now, attributes=payload)
-        wanted = replace(criteria, statuses=FAILED, internal=True)
         cursor = read_cursor(request.GET.get("after", ""))
-        page = Lister(session, wanted, viewer, size=LOOKED).after(cursor)
+        page = Lister(session, failed_of(criteria), viewer, size=LOOKED).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
-        last = last_failed(session, criteria, viewer)
+        is_first = cursor is None
+        last = ids_of_newest(page.rows) if is_first else newest_failed(session, criteria, viewer)
     return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now, last)
 
 
 def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
+    # Attributes are payload, which this topic does not read.
+    ticket = live_topic(request, "errors", filter=seen.criteria.query())
     return {
+        "live_page": None if seen.criteria.attributes or not seen.page.is_first else ticket,
+        "live_digest": digest(seen.last),
         "now": seen.now,
         "page": seen.page,
         "criteria": seen.criteria,
