@@ -22,4 +22,4 @@ def _shown(session: Session, topic: Topic, moment: Moment) -> object:
     return last_entry(audit_log.criteria(QueryDict(topic.filter), now=moment.now_ms))
 
 
-AuditSource = partial(NewsSource, _shown, "There are newer entries. Show them.")
+AuditSource = partial(NewsSource, _shown, "The log has changed. Show it.")

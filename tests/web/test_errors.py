@@ -101,6 +101,15 @@ def test_the_filter_is_that_of_the_list(viewer: Client) -> None:
     assert "No failed run matches" in words(page(viewer, f"{PAGE}?name=three"))
 
 
+def test_pages_of_the_newest_are_told_of_more_but_not_by_attributes(viewer: Client) -> None:
+    fail("a", ValueError("no"))
+    listed = page(viewer)
+    for html in (listed, page(viewer, group_url(listed, "ValueError"))):
+        assert 'data-kind="errors"' in html
+    # Attributes are payload: what is told to all who may look must say nothing of them.
+    assert 'data-kind="errors"' not in page(viewer, f"{PAGE}?attr.tier=gold")
+
+
 def test_one_group_shows_its_runs_and_forks_exactly_them(
     client: Client, make_user: Callable[..., Any]
 ) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from workflows.actions import actor_of
 from workflows.bulk.verbs import VERBS
 from workflows.filters import Criteria, parse
-from workflows.live.errors import failed_of, ids_of_newest, newest_failed
+from workflows.live.errors import newest_failed, that_failed
 from workflows.live.source import digest
 from workflows.rendering.errors import ErrorGroup, grouped, read_runs
 from workflows.selectors.failed_runs import failed_runs
@@ -40,7 +40,6 @@ class Seen:
     page: Page
     groups: list[ErrorGroup]
     now: int
-    last: list[str]
 
 
 @require_safe
@@ -92,11 +91,9 @@ def _look(request: HttpRequest) -> Seen:
         now = database_now(session)
         criteria = parse(request.GET, now=now, attributes=payload)
         cursor = read_cursor(request.GET.get("after", ""))
-        page = Lister(session, failed_of(criteria), viewer, size=LOOKED).after(cursor)
+        page = Lister(session, that_failed(criteria), viewer, size=LOOKED).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
-        is_first = cursor is None
-        last = ids_of_newest(page.rows) if is_first else newest_failed(session, criteria, viewer)
-    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now, last)
+    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
 
 
 def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
     ticket = live_topic(request, "errors", filter=seen.criteria.query())
     return {
         "live_page": None if seen.criteria.attributes or not seen.page.is_first else ticket,
-        "live_digest": digest(seen.last),
+        "live_digest": digest(newest_failed(seen.page.rows)),
         "now": seen.now,
         "page": seen.page,
         "criteria": seen.criteria,
