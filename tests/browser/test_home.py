@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.hub import HubProcess
-from tests.support.runs import add_step, add_workflow
+from tests.support.runs import add_step, add_workflow, insert
 from workflows.storage.database import Database, open_database
 
 pytestmark = [
@@ -78,3 +79,26 @@ def test_an_error_group_is_forked_without_scripts_after_a_dry_run(
     expect(plain.locator("main")).to_contain_text("group-1")
     expect(plain.get_by_label("At most per second")).to_be_visible()
     context.close()
+
+
+def test_a_drag_over_a_chart_leads_to_all_of_that_time(page: Page, database: Database) -> None:
+    minute = int(time.time()) // 60 * 60_000
+    with database.writing() as session:
+        for ago in range(3, 50):
+            at = minute - ago * 60_000
+            counted = {"at": at, "closed_at": at + 60_000, "covered": 1, "digest": ""}
+            insert(session, "dboshub_rolled_span", width=60_000, **counted)
+    page.goto("/?span=1h")
+    columns = page.locator(".plot-area.can-brush").first.locator("a.column")
+    chosen = [columns.nth(at) for at in (5, 20)]
+    begin, end = (each.locator(".column-hit").bounding_box() for each in chosen)
+    first, last = (parse_qs(urlsplit(str(each.get_attribute("href"))).query) for each in chosen)
+    assert begin
+    assert end
+    page.mouse.move(begin["x"] + 1, begin["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 1, end["y"] + 50, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**/workflows/?*")
+    asked = parse_qs(urlsplit(page.url).query)
+    assert (asked["since"], asked["until"]) == (first["since"], last["until"])
