@@ -22,6 +22,14 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "audit": AuditSource,
     "wrong": WrongSource,
 }
+# Pages that ask for more than to view workflows.
+NEEDED: Mapping[str, str] = {
+    "queues": "queues.view_queue",
+    "queue": "queues.view_queue",
+    "schedules": "schedules.view_schedule",
+    "schedule": "schedules.view_schedule",
+    "audit": "workflows.view_auditevent",
+}
 
 
 def admit(token: str, account: Account) -> Ticket:
@@ -36,5 +44,5 @@ def admit(token: str, account: Account) -> Ticket:
 
 def is_allowed(topic: Topic, account: Account) -> bool:
     """Whether someone may hear this topic: asked again while they listen."""
-    wanted = {VIEW, VIEW_PAYLOAD} if topic.payload else {VIEW}
+    wanted = {VIEW, NEEDED.get(topic.kind, VIEW)} | ({VIEW_PAYLOAD} if topic.payload else set())
     return wanted <= account.permissions and topic.scope == account.scope

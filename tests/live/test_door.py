@@ -13,6 +13,7 @@ from django.core.cache import cache
 
 from dboshub.live import frames, socket
 from dboshub.live.socket import LiveSocket
+from dboshub.live.topics import NEEDED
 from workflows.live.source import Timings
 from workflows.models import AuditEvent
 from workflows.topics import Topic, sign
@@ -104,6 +105,21 @@ async def test_a_topic_with_payloads_needs_the_permission_to_see_them(
     token = sign(Topic(kind="events", key="a", payload=True), user=str(user.pk), since=0)
     await tab.say({"sub": {"x": [token, ""]}})
     assert await tab.refused() == ["x"]
+
+
+@pytest.mark.parametrize("kind", ["queues", "queue", "schedules", "schedule", "audit"])
+async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_it(
+    make_user: Any, open_tab: Any, kind: str
+) -> None:
+    who = await sync_to_async(make_user)("bob", "workflows.view_workflow")
+    tab = await open_tab(who)
+    await tab.say({"sub": {"x": [sign(Topic(kind=kind), user=str(who.pk), since=0), ""]}})
+    assert await tab.refused() == ["x"]
+    may = await sync_to_async(make_user)("eve", "workflows.view_workflow", NEEDED[kind])
+    tab = await open_tab(may)
+    topic = Topic(kind=kind)
+    await tab.say({"sub": {topic.id: [sign(topic, user=str(may.pk), since=0), ""]}})
+    assert (await tab.message())["frames"][0]["topic"] == topic.id
 
 
 @pytest.mark.parametrize(
