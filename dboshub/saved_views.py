@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dboshub.models import SavedView
+from workflows.audit import actor_of, record
 from workflows.topics import canonical
 
 SHARE = "dboshub.share_view"
@@ -71,15 +72,14 @@ def save(request: HttpRequest) -> HttpResponse:
     if mine.exclude(name=given["name"]).count() >= MOST:
         messages.error(request, f"You have {MOST} saved views; delete one first.")
     else:
+        shared = given["is_shared"] and request.user.has_perm(SHARE)
         mine.update_or_create(
             owner_id=request.user.pk,
             page=given["page"],
             name=given["name"],
-            defaults={
-                "query": given["query"],
-                "is_shared": given["is_shared"] and request.user.has_perm(SHARE),
-            },
+            defaults={"query": given["query"], "is_shared": shared},
         )
+        record(actor_of(request), "save", "view", given["name"], shared=shared)
         messages.success(request, f"Saved the view {given['name']}.")
     return _list(given["page"], given["query"])
 
@@ -92,6 +92,7 @@ def delete(request: HttpRequest, view_id: int) -> HttpResponse:
     if view is None or not may_delete(request.user, view):
         raise Http404(f"no saved view {view_id}")
     view.delete()
+    record(actor_of(request), "delete", "view", view.name, shared=view.is_shared)
     messages.success(request, f"Deleted the view {view.name}.")
     return _list(view.page, view.query)
 

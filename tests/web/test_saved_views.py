@@ -10,6 +10,7 @@ from django.test import Client
 
 from dboshub.models import SavedView
 from dboshub.saved_views import MOST
+from workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +72,17 @@ def test_only_those_who_may_share_a_view_do(ada: Client, admin: Client) -> None:
     assert ada.post(f"/views/{ours.pk}/delete/").status_code == 404
     assert admin.post(f"/views/{ours.pk}/delete/").status_code == 302
     assert "Ours" not in shown(ada)
+
+
+def test_the_log_knows_who_made_and_who_deleted_a_view(admin: Client) -> None:
+    save(admin, "Ours", is_shared="on")
+    admin.post(f"/views/{SavedView.objects.get().pk}/delete/")
+    events = AuditEvent.objects.order_by("pk")
+    told = [(each.username, each.action, each.target, each.detail) for each in events]
+    assert told == [
+        ("grace", "save", "Ours", {"shared": True}),
+        ("grace", "delete", "Ours", {"shared": True}),
+    ]
 
 
 def test_a_view_saved_again_is_replaced(ada: Client) -> None:
