@@ -76,7 +76,6 @@ class Queue:
         self, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
         """Do the same without blocking."""
-        # The program begins here, at the call: that is where step ids are drawn.
         return _handle(_enqueue_awaitable(self, func, args, kwargs))
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from workflows.engine import execution
 from workflows.engine.errors import (
     DBOSException,
     DBOSPatchNondeterminismError,
@@ -125,10 +126,14 @@ async def test_coroutines_patch_too(dbos: type[DBOS]) -> None:
     assert await fork.get_result() == [True, True]
 
 
-async def test_a_patch_beside_other_calls_is_refused_on_replay(dbos: type[DBOS]) -> None:
+async def test_a_patch_beside_other_calls_is_refused_on_replay(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Once it has to look its own id up.
+    monkeypatch.setattr(execution, "HISTORY_CHUNK", 1)
     with SetWorkflowID("w"):
         assert await patch_races() == [True, None]
-    fork = await DBOS.fork_workflow_async("w", 2)
+    fork = await DBOS.fork_workflow_async("w", 100)
     refused, _ = await fork.get_result()
     assert isinstance(refused, DBOSPatchNondeterminismError)
     assert "await it by itself" in str(refused)

@@ -6,6 +6,7 @@ the other.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
@@ -153,10 +154,15 @@ def _steps_and_communication(me: str) -> None:
     DBOS.recv(timeout_seconds=0)
     with swallowed():
         DBOS.send("nobody", "lost")
+    letters = [library.SendMessage(destination_id=me, message=text, topic="bulk") for text in "ab"]
+    DBOS.send_bulk(letters)
+    DBOS.recv("bulk")
     DBOS.write_stream("stream", 1)
     DBOS.write_stream("stream", 2)
     DBOS.close_stream("stream")
     assert list(DBOS.read_stream(me, "stream")) == [1, 2]
+    DBOS.read_stream_offset(me, "stream", 1)
+    DBOS.patch("a change")
     _unserialisable(me)
     double(2)
 
@@ -214,6 +220,13 @@ def _queues(me: str) -> None:
     DBOS.wait_first([handle])
     DBOS.update_workflow_attributes(f"{me}-waited", {"seen": True})
     DBOS.cancel_workflows([f"{me}-managed"])
+    DBOS.resume_workflows([f"{me}-managed"], queue_name="unserved")
+    with library.SetWorkflowID(f"{me}-later"), library.SetEnqueueOptions(delay_seconds=3600):
+        DBOS.enqueue_workflow("unserved", triple, 8)
+    DBOS.set_workflow_delay(f"{me}-later", delay_seconds=7200)
+    DBOS.cancel_workflow(f"{me}-waited")
+    DBOS.rewind_workflow(f"{me}-waited", start_step=1, queue_name="unserved")
+    DBOS.delete_workflows([f"{me}-later"])
     DBOS.list_application_versions()
     DBOS.get_latest_application_version()
 
@@ -250,6 +263,34 @@ async def every_async_call() -> str:
     await handle.get_result()
     await DBOS.run_step_async({"name": "named"}, double_async, 3)
     await DBOS.list_workflow_steps_async(f"{me}-chosen")
+    letter = library.SendMessage(destination_id=me, message="in bulk", topic="bulk")
+    await DBOS.send_bulk_async([letter])
+    await DBOS.recv_async("bulk")
+    await DBOS.get_all_events_async(me)
+    await DBOS.read_stream_offset_async(me, "stream", 0)
+    await DBOS.patch_async("a change")
+    await DBOS.wait_first_async([handle])
+    await DBOS.list_workflows_async(workflow_ids=[me])
+    await DBOS.get_workflow_status_async("nobody")
+    await DBOS.asyncio_wait([double_async(4), double_async(5)])
+    return "done"
+
+
+@DBOS.workflow()
+async def every_late_call() -> str:
+    """Coroutines that are awaited in another order than they were made in."""
+    me = DBOS.workflow_id
+    await DBOS.asyncio_wait([double_async(1), triple_async(2)])
+    tasks = [asyncio.create_task(each) for each in (double_async(3), DBOS.sleep_async(0.001))]
+    await DBOS.asyncio_wait(tasks)
+    await asyncio.gather(double_async(4), DBOS.set_event_async("late", 1))
+    for late in (
+        *(DBOS.sleep_async(0.001), DBOS.run_step_async({"name": "late"}, lambda: 1)),
+        *(DBOS.start_workflow_async(triple_async, 5), triple_async(6)),
+        *(DBOS.set_event_async("key", 1), DBOS.send_async(me, 1), DBOS.recv_async()),
+    ):
+        await double_async(7)
+        await late
     return "done"
 
 

@@ -64,7 +64,7 @@ def step(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
-    """Run a transaction as a step, by its name and isolation level. Its id is drawn at the call."""
+    """Run a transaction as a step, by name and isolation level; its id is drawn as it begins."""
     name, isolation_level = options
     step_id = execution.next_id()
     execution.endings[source] = partial(_forget, source, execution)

@@ -15,7 +15,7 @@ from workflows.engine.arguments import (
 )
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
-from workflows.engine.programs import drive, mark_coroutine, run
+from workflows.engine.programs import later, mark_coroutine, run
 from workflows.engine.registry import (
     STEP_MARK,
     WORKFLOW_MARK,
@@ -69,8 +69,8 @@ def workflow(
             if registered.binding in _BOUND:
                 receiver, *rest = args
                 args = tuple(rest)
-            program = call(engine(), Target(registered, receiver), args, kwargs)
-            return drive(program) if registered.is_async else run(program)
+            begun = functools.partial(call, engine(), Target(registered, receiver), args, kwargs)
+            return later(begun) if registered.is_async else run(begun())
 
         return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))
 
@@ -112,8 +112,8 @@ def durable_step(  # noqa: PLR0913  # the public signature
             current = FRAME.get()
             if current is None or current.step is not None:
                 return function(*args, **kwargs)
-            program = step(current.execution, policy, function, args, kwargs)
-            return drive(program) if is_async else run(program)
+            begun = functools.partial(step, current.execution, policy, function, args, kwargs)
+            return later(begun) if is_async else run(begun())
 
         into.add_step(policy.name, begin, is_async=is_async)
         return cast(F, _marked(begin, STEP_MARK, policy.name, is_async=is_async))

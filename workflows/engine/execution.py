@@ -133,7 +133,7 @@ class Execution:
     # -- steps -----------------------------------------------------------------------------
 
     def next_id(self) -> int:
-        """Draw a step id: at call time, before anything is awaited."""
+        """Draw a step id: as the step begins, before it awaits anything."""
         self.counter += 1
         return self.counter
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
 from workflows.engine import managing
 from workflows.engine.awaiting import get_result
 from workflows.engine.context import frame
-from workflows.engine.current import OUTSIDER, awaited_within, engine, within
+from workflows.engine.current import OUTSIDER, engine, within
 from workflows.engine.errors import DBOSNonExistentWorkflowError
 from workflows.engine.programs import Program, blocking, drive, run
 from workflows.engine.status import WorkflowStatus
@@ -74,17 +73,15 @@ class WorkflowHandleAsync(Generic[R]):
     def get_workflow_id(self) -> str:
         return self.workflow_id
 
-    def get_result(self, *, polling_interval_sec: float = 1.0) -> Coroutine[Any, Any, R]:
+    async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
         with within(self._outsider):
-            begun = drive(result_of(self.workflow_id))
-        return awaited_within(self._outsider, begun)
+            return await drive(result_of(self.workflow_id))
 
-    def get_status(self) -> Coroutine[Any, Any, WorkflowStatus]:
+    async def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
         with within(self._outsider):
-            begun = drive(status_of(self.workflow_id))
-        return awaited_within(self._outsider, begun)
+            return await drive(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"

@@ -166,7 +166,7 @@ class Application(Protocol):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        """A transaction as a step, by its name and isolation level. Its id is drawn at the call."""
+        """A transaction as a step, by name and isolation level; its id is drawn as it begins."""
 
     def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         """A transaction that is no step; within one it is a part of it."""

@@ -42,23 +42,19 @@ def run(program: Program[R]) -> R:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
 
 
-def drive(program: Program[R]) -> Coroutine[Any, Any, R]:
-    """Start a program now and return the coroutine that finishes it.
+async def later(define: Callable[[], Program[R]]) -> R:
+    """Begin a program where its coroutine begins, not where it was called, and finish it.
 
-    Everything up to the first effect happens at the call: that is where step ids are
-    drawn, so that ``gather`` numbers steps in the order they were written.
+    That is where step ids are drawn: in the order in which calls are awaited, or in which their
+    tasks first run. The dbos library numbers alike, so that either finishes what the other began.
     """
+    return await drive(define())
+
+
+async def drive(program: Program[R]) -> R:
+    """Run a program, awaiting each effect."""
     try:
         effect = next(program)
-    except StopIteration as stop:
-        return _returned(stop.value)
-    except BaseException as error:
-        return _raised(error)
-    return _finish(program, effect)
-
-
-async def _finish(program: Program[R], effect: Effect) -> R:
-    try:
         while True:
             try:
                 value = await effect.wait()
@@ -68,14 +64,6 @@ async def _finish(program: Program[R], effect: Effect) -> R:
                 effect = program.send(value)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
-
-
-async def _returned(value: R) -> R:
-    return value
-
-
-async def _raised(error: BaseException) -> Any:
-    raise error
 
 
 def blocking(define: Callable[P, Program[R]]) -> Callable[P, R]:
@@ -94,14 +82,14 @@ def blocking(define: Callable[P, Program[R]]) -> Callable[P, R]:
 
 
 def awaitable(define: Callable[P, Program[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """The async form of a program: a plain function that returns a coroutine."""
+    """The async form of a program."""
 
     @functools.wraps(define)
-    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        return drive(define(*args, **kwargs))
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await drive(define(*args, **kwargs))
 
     call.__name__ = f"{define.__name__}_async"
-    return mark_coroutine(call)
+    return call
 
 
 F = TypeVar("F", bound=Callable[..., Any])

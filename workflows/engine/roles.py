@@ -122,7 +122,6 @@ def _guarded(function: F, roles: tuple[str, ...]) -> F:
         return _under(assumed, value) if inspect.iscoroutine(value) else value
 
     setattr(call, ROLES_MARK, roles)
-    # Called at once all the same: a step draws its id at the call.
     is_async = asyncio.iscoroutinefunction(function)
     return cast(F, mark_coroutine(call) if is_async else call)
 

@@ -72,7 +72,7 @@ def step(
     kwargs: dict[str, Any],
     step_id: int | None = None,
 ) -> Program[Any]:
-    """Run a step, or return what it returned before. Its id is drawn at the call."""
+    """Run a step, or return what it returned before. Its id is drawn as it begins."""
     step_id = execution.next_id() if step_id is None else step_id
     with step_span(execution, policy.name) as span:
         return (yield from _step(execution, policy, step_id, span, function, args, kwargs))

@@ -94,7 +94,6 @@ def traced(name: str, define: Callable[..., Program[Any]]) -> Callable[..., Prog
 
     @functools.wraps(define)
     def begin(*args: Any, **kwargs: Any) -> Program[Any]:
-        # The program begins here, at the call: that is where step ids are drawn.
         program, frame = define(*args, **kwargs), FRAME.get()
         return program if frame is None else spanned(frame.execution, name, program)
 

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from workflows.engine.current import Outsider, awaited_within, within
+from workflows.engine.current import Outsider, within
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
+from workflows.engine.programs import Program, awaitable, blocking
 from workflows.engine.sharding import unsharded
 from workflows.engine.tracing import CALLS, traced
 
@@ -67,13 +67,11 @@ def _asking(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _awaiting(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
     @functools.wraps(call)
-    def awaits(self: _Client, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-        outsider = self.outsider
-        with within(outsider):
-            begun = call(*args, **kwargs)
-        return awaited_within(outsider, begun)
+    async def awaits(self: _Client, *args: Any, **kwargs: Any) -> Any:
+        with within(self.outsider):
+            return await call(*args, **kwargs)
 
-    return mark_coroutine(awaits)
+    return awaits
 
 
 def _blocking(define: Callable[..., Program[Any]], wrap: Callable[[Any], Any]) -> Any:
@@ -90,15 +88,10 @@ def _awaitable(define: Callable[..., Program[Any]], wrap: Callable[[Any], Any]) 
     call = awaitable(define)
 
     @functools.wraps(call)
-    def awaits(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
-        # The program begins here, at the call: that is where step ids are drawn.
-        return _wrapped(call(*args, **kwargs), wrap)
+    async def awaits(*args: Any, **kwargs: Any) -> Any:
+        return wrap(await call(*args, **kwargs))
 
-    return mark_coroutine(awaits)
-
-
-async def _wrapped(coroutine: Coroutine[Any, Any, Any], wrap: Callable[[Any], Any]) -> Any:
-    return wrap(await coroutine)
+    return awaits
 
 
 def _as_it_is(value: Any) -> Any:
