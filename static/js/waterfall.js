@@ -1,6 +1,7 @@
 // A workflow's page beyond plain HTML: arrow keys through the waterfall, confirmations in a dialog,
 // copying the id. Everything delegates from the document, because sections are replaced as they move.
 import "./payload.js";
+import "./zoom.js";
 
 const SUMMARY = ".lines summary";
 

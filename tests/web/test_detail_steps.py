@@ -189,3 +189,18 @@ def test_a_step_of_hostile_name_is_shown_as_text(as_user: Callable[..., Client])
     shown = page(client, "steps", "w", query="?find=%3Cscript%3E")
     assert numbers(shown) == [1]
     assert "<script>alert" not in shown
+
+
+def test_a_time_is_zoomed_by_links_that_keep_the_step_the_page_began_at(
+    as_user: Callable[..., Client],
+) -> None:
+    add_many(1_200)
+    client = as_user()
+    begin, end = T0 + 610_000, T0 + 690_000
+    shown = page(client, "detail", "w", query=f"?steps=601&from={begin}&to={end}")
+    assert "Zoomed, standing still" in shown
+    link = r'data-zoom="\+" href="[^"]*\?steps=601&amp;from=(\d+)&amp;to=(\d+)'
+    [closer] = re.findall(link, shown)
+    assert begin < int(closer[0]) < int(closer[1]) < end
+    assert "?steps=601&amp;#steps" in shown
+    assert "from=9&" not in page(client, "detail", "w", query="?from=9&to=2%00")

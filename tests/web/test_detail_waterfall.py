@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.rendering.lines import Chart, Edge, Line
+from workflows.rendering.lines import Edge, Line
 from workflows.rendering.scale import CUT_WIDTH, scale
-from workflows.rendering.waterfall import chart
+from workflows.rendering.waterfall import Chart, chart
+from workflows.rendering.zoom import asked
 from workflows.selectors.rows import NAMES, WorkflowRow
 from workflows.selectors.steps import Family, StepRow
 
@@ -43,6 +44,39 @@ def step(number: int, name: str, start: int = 0, end: int = 100, **columns: Any)
 
 def drawn(row: WorkflowRow, *steps: StepRow, now: int = 10_000, **options: Any) -> Chart:
     return chart(row, steps, options.pop("family", Family()), now=T0 + now, **options)
+
+
+def test_a_zoom_leaves_out_other_times_and_says_where_bars_go_on() -> None:
+    found = drawn(
+        workflow(),
+        step(1, "early", 0, 100),
+        step(2, "long", 1_000, 9_000),
+        step(3, "late", 9_500, 9_600),
+        window=(T0 + 4_000, T0 + 6_000),
+    )
+    assert labels(found.lines) == ["checkout", "long"]
+    bar = found.lines[1].bars[0]
+    assert (bar.x, bar.width, bar.is_cut_left, bar.is_cut_right) == ("0%", "100%", True, True)
+    assert found.zoom.left_out == 2
+    assert found.zoom.closer == f"from={T0 + 4_500}&to={T0 + 5_500}"
+    assert found.zoom.wider == f"from={T0 + 3_000}&to={T0 + 7_000}"
+    assert found.zoom.earlier == f"from={T0 + 3_000}&to={T0 + 5_000}"
+    assert found.zoom.later == f"from={T0 + 5_000}&to={T0 + 7_000}"
+
+
+def test_a_whole_waterfall_cuts_no_bar_and_leads_only_closer() -> None:
+    found = drawn(workflow(), step(1, "a", 0, 9_000))
+    assert not any(bar.is_cut_left or bar.is_cut_right for bar in found.lines[1].bars)
+    zoom = found.zoom
+    assert zoom.closer
+    assert (zoom.wider, zoom.earlier, zoom.later) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("", ""), ("5", ""), ("9", "5"), ("-1", "5"), ("x", "5"), ("1", "9" * 40)]
+)
+def test_what_names_no_time_zooms_nothing(start: str, end: str) -> None:
+    assert asked(start, end) is None
 
 
 def labels(lines: tuple[Line, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.rendering.scale import Scale, percent
+from workflows.rendering.scale import CLOSEST_MS, percent, query
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.steps import StepRow
 
@@ -32,9 +32,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
+    """A span as it is drawn; one that is cut goes on beyond that edge of the axis."""
+
     kind: str
     x: str
     width: str
+    is_cut_left: bool = False
+    is_cut_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ class Line:
         return first.end - first.start if first and first.kind == "queued" else None
 
     @property
+    def zoom(self) -> str | None:
+        """The query string that shows its time with a margin on both sides."""
+        if not self.spans:
+            return None
+        start, end = self.spans[0].start, self.spans[-1].end
+        margin = max(CLOSEST_MS // 2, (end - start) // 10)
+        return query(max(0, start - margin), end + margin)
+
+    @property
     def is_open(self) -> bool:
         return 0 < len(self.lines) <= OPEN_UP_TO and self.step is not None
 
@@ -91,12 +104,6 @@ class Line:
     @property
     def _end(self) -> float:
         return float(self.bars[-1].x[:-1]) + float(self.bars[-1].width[:-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    lines: tuple[Line, ...]
-    scale: Scale
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ CUT_WIDTH = 5.0
 SHORTEST_CUT_MS = 1_000
 MOST_CUTS = 6
 TICKS = 5
+# No part of an axis is shown closer than this: times are recorded in whole milliseconds.
+CLOSEST_MS = 20
 NICE_MS = (
     *(1, 2, 5, 10, 20, 50, 100, 200, 500),
     *(1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
@@ -90,6 +92,21 @@ class Scale:
                 return stretch.left + (stretch.right - stretch.left) * share
         return 100.0
 
+    def time(self, position: float) -> int:
+        """The time that lies there: the inverse of `position`."""
+        for stretch in self.stretches:
+            if position <= stretch.right:
+                share = (position - stretch.left) / ((stretch.right - stretch.left) or 1)
+                return stretch.start + round((stretch.end - stretch.start) * max(0.0, share))
+        return self.end
+
+    @property
+    def said(self) -> str:
+        """All stretches as numbers, for whoever points at the axis."""
+        return " ".join(
+            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.stretches
+        )
+
     def ticks(self) -> list[Tick]:
         """Round distances from the origin, none inside a cut or cropped by the end."""
         drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
@@ -109,6 +126,11 @@ class Scale:
 
 def percent(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def query(start: int, end: int) -> str:
+    """The query string of a page that shows this part of its axis."""
+    return f"from={start}&to={end}"
 
 
 def scale(start: int, end: int, active: Iterable[Interval], *, origin: int | None = None) -> Scale:

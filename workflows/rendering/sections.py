@@ -19,6 +19,7 @@ from workflows.rendering.facts import facts
 from workflows.rendering.lines import Edge
 from workflows.rendering.minimap import StepMap
 from workflows.rendering.readable import readable
+from workflows.rendering.scale import Interval
 from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from workflows.rendering.waterfall import chart
 from workflows.selectors import attempts, events, messages, step_search, steps, streams
@@ -52,9 +53,11 @@ def render_section(
     payload: bool,
     viewer: Viewer = EVERYTHING,
     start: int | None = None,
+    window: Interval | None = None,
 ) -> str:
-    """The same for a workflow at hand; `start` begins the steps at that one."""
-    options = {"viewer": viewer, "start": start} if kind == "steps" else {}
+    """The same for a workflow at hand; `start` begins the steps at that one, `window` zooms."""
+    is_steps = kind == "steps"
+    options = {"viewer": viewer, "start": start, "window": window} if is_steps else {}
     context = SECTIONS[kind](session, found, payload=payload, **options)
     return render_to_string(f"workflows/_{kind}.html", context | {"row": found, "payload": payload})
 
@@ -81,6 +84,7 @@ def steps_section(
     payload: bool,
     viewer: Viewer = EVERYTHING,
     start: int | None = None,
+    window: Interval | None = None,
 ) -> Context:
     """The waterfall: all steps, or those a reader looks for first where there are too many."""
     now = database_now(session)
@@ -99,8 +103,11 @@ def steps_section(
         edge=edge,
         notes=_notes(session, found, page.steps) if payload else {},
         retries=retries,
+        window=window,
     )
-    context = {"now": now, "page": page, "chart": drawn}
+    # What a link to another time of the same steps keeps.
+    kept = "" if start is None else f"steps={start}&"
+    context = {"now": now, "page": page, "chart": drawn, "kept": kept}
     return context | (_among(session, found, page) if page.has_earlier or page.has_later else {})
 
 

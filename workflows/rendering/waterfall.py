@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from workflows.rendering.lines import Bar, Chart, Edge, Line, Span
-from workflows.rendering.scale import Scale, percent, scale
+from workflows.rendering.lines import Bar, Edge, Line, Span
+from workflows.rendering.scale import Interval, Scale, percent, scale
+from workflows.rendering.zoom import Zoom, within
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.steps import GET_EVENT, GET_RESULT, RECV, SLEEP, Family, StepRow
 
@@ -36,6 +37,13 @@ WAITS = frozenset({SLEEP, RECV, GET_EVENT, GET_RESULT, "DBOS.waitFirst", "DBOS.r
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    lines: tuple[Line, ...]
+    scale: Scale
+    zoom: Zoom
+
+
+@dataclass(frozen=True, slots=True)
 class Remarks:
     """What is written beside a step's line, by step id."""
 
@@ -57,8 +65,9 @@ def chart(
     edge: Edge | None = None,
     notes: dict[int, str] | None = None,
     retries: dict[int, int] | None = None,
+    window: Interval | None = None,
 ) -> Chart:
-    """The waterfall of a page of steps.
+    """The waterfall of a page of steps, or of it only the time in `window`.
 
     By step id, `notes` are remarks, such as error messages, and `retries` failed attempts.
     """
@@ -82,13 +91,14 @@ def chart(
     own, others = lines[0].spans, spans[len(lines[0].spans) :]
     # Of a page in the middle of many steps, only the time of that page.
     extent = [*others, *own] if len(steps) == 0 or steps[0].function_id <= 1 else others or own
-    axis = scale(
-        min(span.start for span in extent),
-        max(span.end for span in extent),
-        [(span.start, span.end) for span in _working(lines[1:])],
-        origin=min(span.start for span in own),
-    )
-    return Chart(tuple(_placed(line, axis) for line in lines), axis)
+    whole = (min(span.start for span in extent), max(span.end for span in extent))
+    start, end = window or whole
+    working = [(max(each.start, start), min(each.end, end)) for each in _working(lines[1:])]
+    active = [(begin, stop) for begin, stop in working if begin <= stop]
+    axis = scale(start, end, active, origin=min(span.start for span in own))
+    shown = lines if window is None else [lines[0], *within(lines[1:], window)]
+    zoom = Zoom(axis, whole, window is not None, len(lines) - len(shown))
+    return Chart(tuple(_placed(line, axis) for line in shown), axis, zoom)
 
 
 def _own(row: WorkflowRow, until: int) -> Line:
@@ -253,9 +263,12 @@ def _working(lines: Iterable[Line]) -> Iterator[Span]:
 def _placed(line: Line, axis: Scale) -> Line:
     bars = []
     for span in line.spans:
+        if span.end < axis.start or span.start > axis.end:
+            continue
         left, right = axis.position(span.start), axis.position(span.end)
         width = max(right - left, THINNEST)
-        bars.append(Bar(span.kind, percent(min(left, 100 - width)), percent(width)))
+        cut = (span.start < axis.start, span.end > axis.end)
+        bars.append(Bar(span.kind, percent(min(left, 100 - width)), percent(width), *cut))
     return replace(
         line, bars=tuple(bars), lines=tuple(_placed(inner, axis) for inner in line.lines)
     )

@@ -16,6 +16,7 @@ from django.views.decorators.vary import vary_on_headers
 from workflows.audit import actor_of, record
 from workflows.forms import FORMS, SendForm
 from workflows.live.details import section_digest
+from workflows.rendering import zoom
 from workflows.rendering.family import draw
 from workflows.rendering.readable import is_for_everyone
 from workflows.rendering.sections import render_section, stream_window
@@ -45,13 +46,15 @@ REDACTED = (
 @require_safe
 @of_workflow
 def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """Everything about one workflow; `?steps=` begins the waterfall at that step."""
+    """Everything about one workflow; `?steps=` begins the waterfall at that step, `?from=&to=`
+    shows only that time of it."""
     start = number(request, "steps")
+    window = zoom.asked(request.GET.get("from", ""), request.GET.get("to", ""))
     context = {
         "section": "workflows",
         "row": found,
         "header": _section(request, session, found, "workflow"),
-        "steps": _section(request, session, found, "steps", start=start),
+        "steps": _section(request, session, found, "steps", start=start, window=window),
         "others": [
             _section(request, session, found, kind) for kind in ("events", "messages", "stream")
         ],
@@ -176,8 +179,8 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
 def _section(
     request: HttpRequest, session: Session, found: WorkflowRow, kind: str, **options: Any
 ) -> dict[str, Any]:
-    """A section's HTML with what its region follows; a page amid the steps follows nothing."""
-    is_fixed = options.get("start") is not None
+    """A section's HTML with what its region follows; a part of the steps follows nothing."""
+    is_fixed = any(option is not None for option in options.values())
     # Read before the section: what changes in between is then sent once more, never lost.
     digest = "" if is_fixed else section_digest(session, kind, found.pk)
     html = render_section(
