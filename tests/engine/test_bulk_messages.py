@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SendMessage, SetWorkflowID
-from tests.support.eventually import eventually
+from tests.support.eventually import eventually, next_millisecond
 from workflows.engine.current import engine
 from workflows.engine.errors import (
     DBOSException,
@@ -118,6 +118,7 @@ def test_a_key_is_one_per_recipient_among_forks(dbos: type[DBOS]) -> None:
         DBOS.fork_workflow("a", 1)
     for _ in range(2):
         DBOS.send("a", "once", "t", idempotency_key="key", send_to_forks=True)
+    next_millisecond()
     DBOS.send("a", "last", "t", send_to_forks=True)
     assert DBOS.get_result("a") == DBOS.get_result("fork") == ["once", "last"]
 

@@ -27,6 +27,12 @@ def eventually(condition: Callable[[], T], timeout: float = 10, interval: float 
         time.sleep(interval)
 
 
+def next_millisecond() -> None:
+    """Let the clock move on: what is written in one millisecond has no order."""
+    now = time.time_ns() // 10**6
+    eventually(lambda: time.time_ns() // 10**6 > now, interval=0.0005)
+
+
 async def eventually_async(
     condition: Callable[[], Awaitable[T]], timeout: float = 10, interval: float = 0.01
 ) -> T:
