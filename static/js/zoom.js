@@ -1,7 +1,7 @@
 // Zooming a waterfall beyond its links: + - 0, and dragging along its axis.
 const TYPING = "input, textarea, select, [contenteditable], dialog[open] *";
 const SHORTEST_DRAG = 6;
-const CLOSEST_MS = 20;
+const CLOSEST_MS = 4;
 
 let pressed = null;
 

@@ -14,7 +14,7 @@ SHORTEST_CUT_MS = 1_000
 MOST_CUTS = 6
 TICKS = 5
 # No part of an axis is shown closer than this: times are recorded in whole milliseconds.
-CLOSEST_MS = 20
+CLOSEST_MS = 4
 NICE_MS = (
     *(1, 2, 5, 10, 20, 50, 100, 200, 500),
     *(1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
