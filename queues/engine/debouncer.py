@@ -6,7 +6,7 @@ arguments. When it is enqueued it gives up that id, and the next call starts ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,13 +14,13 @@ from queues.engine.directory import Bounce, directory
 from queues.engine.queue import Queue
 from workflows.engine import checks
 from workflows.engine.context import IDENTITY, Identity, frame
-from workflows.engine.current import Outsider, awaited_within, engine, within
+from workflows.engine.current import Outsider, engine, within
 from workflows.engine.enqueueing import EnqueueOptions, Order, enqueue_as, order
 from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.managing import as_step
 from workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
-from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
+from workflows.engine.programs import Program, blocking, drive
 from workflows.engine.records import INTERNAL_QUEUE
 from workflows.engine.registry import Binding, registry
 from workflows.engine.starting import Naming
@@ -98,13 +98,12 @@ class Debouncer:
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
         return WorkflowHandle(blocking(debounce)(call))
 
-    @mark_coroutine
-    def debounce_async(
+    async def debounce_async(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
-    ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
+    ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-        return _handle(awaitable(debounce)(call))
+        return WorkflowHandleAsync(await drive(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,16 +139,13 @@ class DebouncerClient:
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
-    @mark_coroutine
-    def debounce_async(
+    async def debounce_async(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
-    ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
+    ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        outsider = self._client.outsider
-        with within(outsider):
+        with within(self._client.outsider):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-            begun = _handle(awaitable(debounce)(call))
-        return awaited_within(outsider, begun)
+            return WorkflowHandleAsync(await drive(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -257,7 +253,3 @@ def _timeout(seconds: float | None) -> float | None:
 
 def _queue_name(queue: Queue | str | None) -> str | None:
     return queue.name if isinstance(queue, Queue) else queue
-
-
-async def _handle(debounced: Coroutine[Any, Any, str]) -> WorkflowHandleAsync[Any]:
-    return WorkflowHandleAsync(await debounced)

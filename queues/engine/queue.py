@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from queues.engine.directory import directory
 from queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
-from workflows.engine.current import OUTSIDER, Outsider, awaited_within, engine, within
+from workflows.engine.current import OUTSIDER, Outsider, engine, within
 from workflows.engine.errors import DBOSException
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import OPTIONS
-from workflows.engine.programs import Program, awaitable, blocking, mark_coroutine
+from workflows.engine.programs import Program, awaitable, blocking
 from workflows.engine.running import enqueue as enqueue_named
 from workflows.engine.starting import Naming
 
@@ -71,12 +71,11 @@ class Queue:
         """Enqueue a workflow or a step; returns a handle once its row is durable."""
         return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
 
-    @mark_coroutine
-    def enqueue_async(
+    async def enqueue_async(
         self, func: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> Coroutine[Any, Any, WorkflowHandleAsync[Any]]:
+    ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        return _handle(_enqueue_awaitable(self, func, args, kwargs))
+        return WorkflowHandleAsync(await _enqueue_awaitable(self, func, args, kwargs))
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
@@ -148,10 +147,6 @@ _enqueue_blocking = blocking(_enqueue)
 _enqueue_awaitable = awaitable(_enqueue)
 
 
-async def _handle(enqueued: Coroutine[Any, Any, str]) -> WorkflowHandleAsync[Any]:
-    return WorkflowHandleAsync(await enqueued)
-
-
 def _read(queue: Queue, field: str) -> Any:
     """One setting, from the row, or as declared while there is none yet."""
     if not directory.is_open:
@@ -181,10 +176,14 @@ def through(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def calls(queue: Queue, *args: Any) -> Any:
         with within(queue._outsider):
-            value = call(queue, *args)
-        return awaited_within(queue._outsider, value) if inspect.iscoroutine(value) else value
+            return call(queue, *args)
 
-    return mark_coroutine(calls) if call.__name__.endswith("_async") else calls
+    @functools.wraps(call)
+    async def awaits(queue: Queue, *args: Any) -> Any:
+        with within(queue._outsider):
+            return await call(queue, *args)
+
+    return awaits if inspect.iscoroutinefunction(call) else calls
 
 
 def _offer(name: str, field: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -68,9 +68,3 @@ def within(outsider: Outsider | None) -> Iterator[None]:
         OUTSIDER.reset(tokens[0])
         FRAME.reset(tokens[1])
         IDENTITY.reset(tokens[2])
-
-
-async def awaited_within(outsider: Outsider | None, begun: Coroutine[Any, Any, Any]) -> Any:
-    """Await what was begun within a client's block within it, too."""
-    with within(outsider):
-        return await begun
