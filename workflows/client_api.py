@@ -5,6 +5,7 @@ A client runs nothing and checkpoints nothing, also when a workflow's code calls
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -90,14 +91,14 @@ class _Calls:
         return then(handles.status_of(workflow_id), workflow_id)
 
 
-class WorkflowsClient:
+class WorkflowsClient(ABC):
     """Workflows and their communication, from outside."""
 
     outsider: Outsider
 
+    @abstractmethod
     def joined(self, connection: Any) -> Joined:
         """The transaction that a caller's connection has open."""
-        raise NotImplementedError
 
     def enqueue_in_transaction(
         self, conn_or_session: Any, options: EnqueueOptions, *args: Any, **kwargs: Any

@@ -60,7 +60,8 @@ class ConfirmForm(forms.Form):
 
     def perform(self, actor: Actor) -> Done:
         """Act. Raises ActionRefusedError."""
-        raise NotImplementedError
+        # Not by abc: forms have a metaclass of their own.
+        raise NotImplementedError(f"{type(self).__name__} does not say how to act")
 
 
 def confirm_page(

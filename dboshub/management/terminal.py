@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from abc import ABC, abstractmethod
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ class Verb:
     arguments: Sequence[Arguments] = ()
 
 
-class TerminalCommand(BaseCommand):
+class TerminalCommand(BaseCommand, ABC):
     """A command that does one thing: `arguments` and `run` are its own."""
 
     arguments: Sequence[Arguments] = ()
@@ -67,8 +68,9 @@ class TerminalCommand(BaseCommand):
             answer = self.run_verb(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
+    @abstractmethod
     def run_verb(self, **options: Any) -> Any:
-        raise NotImplementedError
+        """Do it; what to print."""
 
 
 class VerbsCommand(TerminalCommand):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,7 +34,7 @@ class DatasourceOptions(TypedDict, total=False):
     isolation_level: IsolationLevel | None
 
 
-class Source:
+class Source(ABC):
     """A user's database. Subclasses say how its sessions are opened."""
 
     known: weakref.WeakSet[Source] = weakref.WeakSet()
@@ -46,10 +47,11 @@ class Source:
         self._codec = Codec(serializer) if serializer is not None else None
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
+    @abstractmethod
     def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function. Raises DBOSException for one of the other kind, async or not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(
         self,
         options: tuple[str, str],
@@ -58,25 +60,25 @@ class Source:
         kwargs: dict[str, Any],
     ) -> Any:
         """A transaction by its name and isolation level: as a step, if a workflow runs it."""
-        raise NotImplementedError
 
     # -- sessions --------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def dialect(self) -> Dialect:
-        raise NotImplementedError
+        """How its SQL is written."""
 
+    @abstractmethod
     def open(self) -> Any:
         """A new session that begins with its first statement."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, engine: Engine, program: Program[Any]) -> Any:
         """Run a program to its end, blocking."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, engine: Engine) -> None:
         """Close what is kept open for an engine that ends."""
-        raise NotImplementedError
 
     @property
     def has_session(self) -> bool:
