@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -73,13 +74,14 @@ def save(request: HttpRequest) -> HttpResponse:
         messages.error(request, f"You have {MOST} saved views; delete one first.")
     else:
         shared = given["is_shared"] and request.user.has_perm(SHARE)
-        mine.update_or_create(
-            owner_id=request.user.pk,
-            page=given["page"],
-            name=given["name"],
-            defaults={"query": given["query"], "is_shared": shared},
-        )
-        record(actor_of(request), "save", "view", given["name"], shared=shared)
+        with transaction.atomic():
+            mine.update_or_create(
+                owner_id=request.user.pk,
+                page=given["page"],
+                name=given["name"],
+                defaults={"query": given["query"], "is_shared": shared},
+            )
+            record(actor_of(request), "save", "view", given["name"], shared=shared)
         messages.success(request, f"Saved the view {given['name']}.")
     return _list(given["page"], given["query"])
 
@@ -91,8 +93,9 @@ def delete(request: HttpRequest, view_id: int) -> HttpResponse:
     view = SavedView.objects.filter(pk=view_id).first()
     if view is None or not may_delete(request.user, view):
         raise Http404(f"no saved view {view_id}")
-    view.delete()
-    record(actor_of(request), "delete", "view", view.name, shared=view.is_shared)
+    with transaction.atomic():
+        view.delete()
+        record(actor_of(request), "delete", "view", view.name, shared=view.is_shared)
     messages.success(request, f"Deleted the view {view.name}.")
     return _list(view.page, view.query)
 

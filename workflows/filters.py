@@ -27,6 +27,7 @@ from workflows.conditions import (
 from workflows.language import write_box
 from workflows.terms import (
     BOXES,
+    BROKEN,
     FAILED,
     FLAGS,
     GROUPS,
@@ -47,6 +48,7 @@ from workflows.terms import (
 
 __all__ = [
     "BOXES",
+    "BROKEN",
     "FAILED",
     "GROUPS",
     "IN_FLIGHT",

@@ -17,6 +17,8 @@ from workflows.statuses import LOOKS
 
 IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
 FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# Those that nobody cancelled.
+BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
 GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
 # What people call a status, to its token or group.

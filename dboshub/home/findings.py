@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from schedules.engine.records import Schedule
 from schedules.rendering import Shown, show, strip
+from workflows.filters import BROKEN
 from workflows.language import exactly
 from workflows.models.rollups import HOUR, MINUTE
 from workflows.moments import duration, relative
@@ -19,7 +20,6 @@ from workflows.selectors.fleet import Fleet
 from workflows.selectors.rows import WorkflowRow
 from workflows.selectors.trouble import Loop
 
-FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 SHOWN = 6
 # A death is news for so long, a missed tick for so long.
 DEATH_MS, MISSED = HOUR, timedelta(hours=24)
@@ -68,7 +68,7 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
         Finding(
             each.name or "(no name)",
             f"failed {_times(each.now)} in the last hour, {_times(each.before)} in the hour before",
-            workflows(name=exactly(each.name) if each.name else "-", status=FAILED, **span),
+            workflows(name=exactly(each.name) if each.name else "-", status=BROKEN, **span),
         )
         for each in found
     ]

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from dboshub.home import findings, looking
 from dboshub.home.news import wrong_digest
 from queues.selectors.busy import waiting_since
+from workflows.filters import BROKEN
 from workflows.language import exactly
 from workflows.live.counts import counts_digest
 from workflows.models.rollups import HOUR, MINUTE
@@ -98,7 +99,7 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
     link = _link_to(findings.workflows(**about))
-    failed = _link_to(findings.workflows(**about, status=findings.FAILED))
+    failed = _link_to(findings.workflows(**about, status=BROKEN))
     return context | {
         "charts": [
             charts.throughput(found, link),

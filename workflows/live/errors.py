@@ -8,7 +8,7 @@ from functools import partial
 
 from django.http import QueryDict
 
-from workflows.filters import Criteria, parse
+from workflows.filters import BROKEN, Criteria, parse
 from workflows.live.seldom import NewsSource
 from workflows.live.source import Moment
 from workflows.selectors.listing import Lister
@@ -16,14 +16,13 @@ from workflows.selectors.rows import WorkflowRow
 from workflows.storage.sql import Session
 from workflows.topics import Topic, viewer_of
 
-FAILED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 # By when they were made: one that is older, and fails only now, is news among so many.
 NEWEST = 50
 
 
 def that_failed(criteria: Criteria) -> Criteria:
     """What the pages list: of the runs that a filter leaves, those that failed."""
-    return replace(criteria, statuses=FAILED, internal=True)
+    return replace(criteria, statuses=BROKEN, internal=True)
 
 
 def newest_failed(rows: Sequence[WorkflowRow]) -> object:
