@@ -40,6 +40,8 @@ document.addEventListener("pointerdown", (event) => {
   pressed = { axis, x: event.clientX };
 });
 
+// A finger that began to scroll.
+document.addEventListener("pointercancel", () => (pressed = null));
 document.addEventListener("pointerup", (event) => {
   if (!pressed) return;
   const { axis, x } = pressed;

@@ -31,8 +31,9 @@ class Zoom:
     @property
     def wider(self) -> str | None:
         length = self.axis.end - self.axis.start
-        start, end = self.axis.start - length // 2, self.axis.end + length // 2
-        return self._moved(start, end) if self.is_on else None
+        start = max(self.axis.start - length // 2, self.whole[0])
+        end = min(self.axis.end + length // 2, self.whole[1])
+        return query(start, end) if self.is_on and start < end else None
 
     @property
     def earlier(self) -> str | None:
@@ -47,9 +48,6 @@ class Zoom:
         by = direction * max(1, length // 2)
         start = max(self.whole[0], min(self.axis.start + by, self.whole[1] - length))
         return query(start, start + length)
-
-    def _moved(self, start: int, end: int) -> str:
-        return query(max(start, self.whole[0]), min(end, self.whole[1]))
 
 
 def asked(start: str, end: str) -> Interval | None:
