@@ -95,6 +95,7 @@ def test_idempotency_keys_hold_within_a_bulk_and_across(dbos: type[DBOS]) -> Non
         DBOS.send_bulk([SendMessage("a", n, "t", "key") for n in range(2)])
     for _ in range(2):
         DBOS.send_bulk([SendMessage("a", "once", "t", "key")])
+    next_millisecond()
     DBOS.send("a", "last", "t")
     assert receiving.get_result() == ["once", "last"]
 

@@ -203,6 +203,7 @@ def test_a_hundred_waiting_workflows_ask_the_database_together(dbos: type[DBOS])
         eventually(lambda handle=handle: "DBOS.sleep" in step_names(handle.get_workflow_id()))
     asked = Statements()
     with asked:
+        # Two polls and more: that something is not done can only be seen over a time.
         time.sleep(2.2)
     # A poll serves all of them; SQLite also looks when somebody commits, as a heartbeat does.
     assert asked.count("notifications") < 10

@@ -47,8 +47,10 @@ async def queue_async_quadruple(number: int) -> int:
 
 
 @pytest.fixture
-def launch(database_url: str) -> Iterator[Callable[..., Runtime]]:
+def launch(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Runtime]]:
     """Launch an engine on a database of the test's own; it ends with the test."""
+    # What other modules declared in this process is theirs, and there again afterwards.
+    monkeypatch.setattr(directory, "_declared", {})
     launched: list[Runtime] = []
 
     def start(**config: Any) -> Runtime:
