@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urljoin
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -44,20 +45,25 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("home", "/", ""),
     ("errors", "/workflows/errors/", ""),
     ("workflows", "/workflows/", ""),
+    ("tree", "/workflows/?top=yes", "a.unfold"),
     ("failed", "/workflows/?status=ERROR", ""),
     ("checkout", "/workflows/run/order-1041", ""),
     ("waiting", "/workflows/run/order-1043", ""),
     ("pipeline", "/workflows/?name=measure_summits", LINK),
     ("queue", "/workflows/?name=process_items", LINK),
     ("error", "/workflows/?status=ERROR", LINK),
+    ("zoom", "/workflows/run/order-1041", "[data-zoom='+']"),
     ("steps", "/workflows/steps/order-1041", ""),
     ("family", "/workflows/family/order-1041", ""),
     ("start", "/workflows/start/", ""),
     ("start-form", "/workflows/start/checkout", ""),
     ("bulk", "/workflows/bulk/new/?verb=fork_from_failure&status=ERROR", ""),
+    ("bulk-jobs", "/workflows/bulk/", ""),
+    ("export", "/exports/new/?of=workflows", ""),
     ("queues", "/queues/", ""),
     ("queue-page", "/queues/demo-items/", ""),
     ("schedules", "/schedules/", ""),
+    ("schedule-form", "/schedules/new", ""),
     ("executors", "/workflows/executors/", ""),
     ("audit", "/audit/", ""),
     ("hub", "/hub/", ""),
@@ -125,7 +131,7 @@ def photograph(page: Page, address: str, target: Path, suffix: str) -> None:
         page.goto(address + path)
         if link:
             href = page.locator(link).first.get_attribute("href", timeout=5_000)
-            page.goto(f"{address}{href}")
+            page.goto(urljoin(page.url, href))
         page.wait_for_load_state("networkidle")
         page.screenshot(path=target / f"{name}{suffix}.png", full_page=True)
         print(f"  {name}{suffix}.png", flush=True)
