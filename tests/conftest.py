@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_setupnodes() -> None:
     """Start PostgreSQL once, before the worker processes inherit the environment."""
     shared_server()
+
+
+@pytest.fixture(autouse=True)
+def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other modules scheduled does not fire in this test, though they share its process."""
+    if "schedules.engine.plan" not in sys.modules:
+        return
+    from schedules.engine.plan import plan
+    from workflows.engine.registry import registry
+
+    mine = {
+        name: cron
+        for name, cron in plan.declared.items()
+        if registry.workflows[name].function.__module__ == request.module.__name__
+    }
+    monkeypatch.setattr(plan, "declared", mine)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSConfig
-from schedules.engine.plan import plan
 from tests.support.leaks import assert_loop_is_done, assert_no_thread_but, threads
 from workflows.engine import current
-from workflows.engine.registry import registry
 
 
 def engine_threads() -> list[str]:
@@ -33,17 +31,8 @@ def config(database_url: str) -> DBOSConfig:
 
 
 @pytest.fixture
-def launch(
-    config: DBOSConfig, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., None]]:
+def launch(config: DBOSConfig) -> Iterator[Callable[..., None]]:
     """Launch with changed configuration; may be called again after ``DBOS.destroy()``."""
-    # What other modules scheduled would fire here, too: they share the process.
-    mine = {
-        name: cron
-        for name, cron in plan.declared.items()
-        if registry.workflows[name].function.__module__ == request.module.__name__
-    }
-    monkeypatch.setattr(plan, "declared", mine)
 
     def launch(**changes: Any) -> None:
         DBOS(config={**config, **changes})  # type: ignore[typeddict-item]
