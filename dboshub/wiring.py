@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from workflows.datasources.application import Elsewhere, OnSystemDatabase
+from workflows.datasources.within import holder_of
 from workflows.engine.clock import DatabaseClock
 from workflows.engine.engine import Engine, ExecutorSettings
 from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
@@ -142,9 +144,18 @@ def surroundings_of(database: Database) -> Surroundings:
     )
 
 
+def _with_datasources(around: Surroundings, database: Database) -> Surroundings:
+    """A datasource may be on the system database's file, which takes one writer."""
+    if not isinstance(database, SqliteDatabase):
+        return around
+    here = partial(holder_of, database.path)
+    return replace(around, ambient=lambda: here() or around.ambient(), ambient_async=here)
+
+
 def executor_surroundings(config: dict[str, Any], database: Database) -> Surroundings:
     """The same for a process that executes, with a database for ``@DBOS.transaction``."""
-    around, url = surroundings_of(database), config["application_database_url"]
+    around = _with_datasources(surroundings_of(database), database)
+    url = config["application_database_url"]
     if url is None and around.application is not None:
         return around
     if url is not None and not is_same(url, database):

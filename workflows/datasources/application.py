@@ -13,13 +13,12 @@ from workflows.datasources.base import SERIALIZABLE, Source
 from workflows.datasources.blocking import BlockingSource
 from workflows.datasources.current import offering, under_way
 from workflows.datasources.steps import step
+from workflows.datasources.within import Within
 from workflows.engine.execution import Execution
 from workflows.engine.joining import transaction
 from workflows.engine.ports import Joined
 from workflows.engine.programs import Program
-from workflows.engine.writes import Answer, StepWrite, Verdict, Write
-from workflows.storage.callers import session_on
-from workflows.storage.journal.single import apply_single
+from workflows.engine.writes import Answer, StepWrite, Verdict
 from workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class OnSystemDatabase:
         self._dialect = dialect
         # What a pooler in transaction mode hands to the next session may not be prepared.
         self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
-        self._joined: ContextVar[_Within | None] = ContextVar("dboshub_sql_joined", default=None)
+        self._joined: ContextVar[Within | None] = ContextVar("dboshub_sql_joined", default=None)
 
     def step(
         self,
@@ -92,12 +91,12 @@ class OnSystemDatabase:
         return Session(self._engine, expire_on_commit=False)
 
     @contextmanager
-    def _begun(self, isolation_level: str | None) -> Iterator[_Within]:
+    def _begun(self, isolation_level: str | None) -> Iterator[Within]:
         """A transaction that is committed at the end of the block, unless that raises."""
         options = library.level_for(self._dialect, isolation_level or SERIALIZABLE)
         with self._open() as session:
             session.connection(execution_options=options)
-            within = _Within(session, self._dialect)
+            within = Within(session, self._dialect)
             token = self._joined.set(within)
             try:
                 with offering(lambda: session):
@@ -106,26 +105,6 @@ class OnSystemDatabase:
                 self._joined.reset(token)
             session.commit()
             within.committed()
-
-
-class _Within:
-    """A session's transaction as far as the engine uses it."""
-
-    def __init__(self, session: Session, dialect: Dialect) -> None:
-        self.session = session
-        self._storage = session_on(session, vendor=dialect.vendor, schema=dialect.schema)
-        self._callbacks: list[Callable[[], None]] = []
-
-    def apply(self, write: Write, *, now: int) -> Answer:
-        self.session.flush()
-        return apply_single(self._storage, write, now=now)
-
-    def on_commit(self, callback: Callable[[], None]) -> None:
-        self._callbacks.append(callback)
-
-    def committed(self) -> None:
-        for callback in self._callbacks:
-            callback()
 
 
 class Elsewhere:

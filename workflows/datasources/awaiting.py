@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import weakref
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflows.datasources import library
@@ -58,10 +59,15 @@ class AwaitingSource(Source):
         place = engine.url if engine is not None else library.driver_url(url, is_async=True)
         vendor = library.vendor_of(place.get_backend_name())
         self._dialect = Dialect(vendor, self.schema, pyformat=False)
+        self._file = library.file_of(place)
 
     @property
     def dialect(self) -> Dialect:
         return self._dialect
+
+    @property
+    def file(self) -> Path | None:
+        return self._file
 
     def open(self) -> Any:
         return self._open(bind=self._engine or self._engine_here())

@@ -9,10 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, TypedDict
 
 from workflows.datasources import library
 from workflows.datasources.library import IsolationLevel
+from workflows.datasources.within import Within, holding
 from workflows.engine.current import engine, is_launched
 from workflows.engine.engine import Engine
 from workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -68,6 +70,11 @@ class Source(ABC):
     def dialect(self) -> Dialect:
         """How its SQL is written."""
 
+    @property
+    @abstractmethod
+    def file(self) -> Path | None:
+        """Where a SQLite database is."""
+
     @abstractmethod
     def open(self) -> Any:
         """A new session that begins with its first statement."""
@@ -92,11 +99,13 @@ class Source(ABC):
         return session
 
     @contextmanager
-    def using(self, session: Any) -> Iterator[None]:
+    def using(self, session: Any) -> Iterator[Within]:
         """Let ``sql_session()`` be this session."""
+        within = Within(session, self.dialect)
         token = self._current.set(session)
         try:
-            yield
+            with holding(self.file, within):
+                yield within
         finally:
             self._current.reset(token)
 

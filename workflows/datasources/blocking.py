@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workflows.datasources import library
@@ -58,6 +59,10 @@ class BlockingSource(Source):
     @property
     def dialect(self) -> Dialect:
         return self._dialect
+
+    @property
+    def file(self) -> Path | None:
+        return library.file_of(self.engine.url)
 
     def open(self) -> Any:
         return self._open(bind=self.engine)

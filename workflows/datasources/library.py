@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from workflows.engine.errors import DBOSInitializationError
@@ -91,6 +92,13 @@ def begin_immediately(engine: Engine) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
+
+
+def file_of(url: sqlalchemy.URL) -> Path | None:
+    """The file of a SQLite database."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database)).absolute()
 
 
 def vendor_of(backend: str) -> Vendor:

@@ -110,10 +110,11 @@ def plainly(
     session = source.open()
     try:
         yield InSession(session, source.beginning(isolation_level))
-        with source.using(session):
+        with source.using(session) as within:
             outcome = yield call
         value = outcome.unwrap()
         yield InSession(session, _commit)
+        within.committed()
     finally:
         yield InSession(session, _close)
     return value
@@ -148,7 +149,7 @@ def _perform(order: Order) -> Program[Outcome]:
     session = source.open()
     try:
         yield InSession(session, source.beginning(order.isolation_level))
-        with source.using(session):
+        with source.using(session) as within:
             outcome: Outcome = yield order.body
         recorded, value = source.recorded(outcome.unwrap())
         is_mine = yield InSession(session, partial(_insert, order, recorded))
@@ -157,6 +158,7 @@ def _perform(order: Order) -> Program[Outcome]:
             raise DBOSWorkflowConflictIDError(order.execution.workflow_id)
         if is_mine:
             yield InSession(session, _commit)
+            within.committed()
             return Outcome(value, None)
     finally:
         yield InSession(session, _close)

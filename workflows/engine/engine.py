@@ -82,6 +82,7 @@ class Engine:
             side_lanes=storage.side_lanes,
             on_durable=self.notices.durable,
             ambient=around.ambient,
+            ambient_async=around.ambient_async,
             persists=settings.persists,
         )
         self.slots = Slots(settings.slots)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 from workflows.engine.clock import Clock
 from workflows.engine.persistence import Persistence
-from workflows.engine.ports import Joined, Lane, StorageUnavailableError
+from workflows.engine.ports import Joined, JoinedAsync, Lane, StorageUnavailableError
 from workflows.engine.tickets import JournalClosedError, Ticket, deliver
 from workflows.engine.writes import Answer, Verdict, Write
 
@@ -38,12 +38,14 @@ class Journal:
         side_lanes: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
         ambient: Callable[[], Joined | None] = lambda: None,
+        ambient_async: Callable[[], JoinedAsync | None] = lambda: None,
         persists: bool = True,
     ) -> None:
         self._open_lane = open_lane
         self._clock = clock
         self._on_durable = on_durable
         self._ambient = ambient
+        self._ambient_async = ambient_async
         self._main = open_lane()
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
@@ -81,6 +83,11 @@ class Journal:
 
     async def write_async(self, write: Write) -> Answer:
         """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
+        joined = self._ambient_async()
+        if joined is not None:
+            told = await joined.apply_async(write, now=self._clock.now_ms())
+            joined.on_commit(lambda: self._on_durable((write,)))
+            return told
         ticket = Ticket(write, asyncio.get_running_loop())
         with self._mutex:
             full = len(self._pending) + len(self._side) >= MOST_PENDING

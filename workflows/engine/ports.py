@@ -138,6 +138,13 @@ class Joined(Protocol):
     def on_commit(self, callback: Callable[[], None]) -> None: ...
 
 
+class JoinedAsync(Protocol):
+    """The same where writing is awaited."""
+
+    async def apply_async(self, write: Write, *, now: int) -> Answer: ...
+    def on_commit(self, callback: Callable[[], None]) -> None: ...
+
+
 class Transactor(Protocol):
     """Runs a body and the checkpoint it returns in one transaction on the system database.
 
@@ -180,5 +187,6 @@ class Surroundings:
 
     tidy: Callable[[], None] = lambda: None  # after each sync step and task
     ambient: Callable[[], Joined | None] = lambda: None
+    ambient_async: Callable[[], JoinedAsync | None] = lambda: None
     application: Application | None = None
     tracer: Tracer | None = None
