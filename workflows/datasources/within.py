@@ -10,8 +10,6 @@ from typing import Any
 
 from workflows.engine.errors import DBOSException
 from workflows.engine.writes import Answer, Write
-from workflows.storage.callers import session_on
-from workflows.storage.journal.single import apply_single
 from workflows.storage.sql import Dialect
 
 
@@ -47,6 +45,10 @@ class Within:
             callback()
 
     def _apply(self, session: Any, write: Write, now: int) -> Answer:
+        # Importing this package brings in no driver.
+        from workflows.storage.callers import session_on
+        from workflows.storage.journal.single import apply_single
+
         session.flush()
         storage = session_on(session, vendor=self._dialect.vendor, schema=self._dialect.schema)
         return apply_single(storage, write, now=now)
