@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 from queues.engine.ports import Claim
 from queues.engine.settings import QueueSettings, RateLimit
 from queues.storage import claim, delayed, turns
-from tests.queues.rows import APP, CLAIMANT, columns_of, enqueue, run, tokens
-from workflows.engine.records import ClaimedWorkflow
+from tests.queues.rows import APP, CLAIMANT, VERSION, columns_of, enqueue, tokens
+from workflows.engine.records import ClaimedWorkflow, NewWorkflow
+from workflows.engine.writes import OutcomeWrite, Verdict
 from workflows.storage import recover
 from workflows.storage.database import Database
-from workflows.storage.sql import Statement
+from workflows.storage.journal.single import apply_single
+from workflows.storage.start import start
 
-FINISH = Statement("""
-    UPDATE {workflow_status}
-    SET status = 'SUCCESS', owner_xid = NULL, deduplication_id = NULL
-    WHERE workflow_uuid = :id
-""")
-_queues = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -34,6 +31,7 @@ class Load:
     due: dict[str, int] = field(default_factory=dict)  # not finished: when each may start
     running: dict[str, tuple[int, ClaimedWorkflow]] = field(default_factory=dict)
     starts: dict[str, int] = field(default_factory=dict)  # the latest of each
+    holders: dict[str, str] = field(default_factory=dict)  # of deduplication ids
 
     def enqueue(self, count: int, priority: int, partition: str, delay: int) -> None:
         at = self.now + delay
@@ -47,6 +45,30 @@ class Load:
             queue_partition_key=partition if self.limits.partitioned else None,
         )
         self.due |= dict.fromkeys(new, at)
+
+    def deduplicate(self, key: str, partition: str) -> None:
+        """Enqueue under a deduplication id: refused while it is held, and only then."""
+        workflow_id, holder = f"{self.limits.name}-{next(_numbers)}", self.holders.get(key)
+        row = NewWorkflow(
+            workflow_uuid=workflow_id,
+            status="ENQUEUED",
+            name="work",
+            created_at=self.now,
+            updated_at=self.now,
+            queue_name=self.limits.name,
+            application_name=APP,
+            application_version=VERSION,
+            deduplication_id=key,
+            queue_partition_key=partition if self.limits.partitioned else None,
+        )
+        with self.database.writing() as session:
+            started = start(session, row, "")
+        if holder is not None:
+            assert (started.created, started.deduplicated_by) == (False, holder)
+        else:
+            assert started.created, "nobody holds it"
+            self.holders[key] = workflow_id
+            self.due[workflow_id] = self.now
 
     def claim(self, engine: int, most: int) -> None:
         """Claim as an engine's dispatcher does, and hold what it took against every limit."""
@@ -65,14 +87,26 @@ class Load:
             self.starts[workflow.workflow_id] = self.now
         self._hold_limits()
         if not self.limits.partitioned:
-            first = sorted(waiting, key=self._urgency)[: len(taken)]
-            assert [each.workflow_id for each in taken] == first, "it was not its turn"
+            first = sorted(map(self._urgency, waiting))[: len(taken)]
+            urgencies = [self._urgency(each.workflow_id) for each in taken]
+            assert urgencies == first, "it was not its turn"
 
     def finish(self, which: int) -> None:
         if self.running:
             workflow_id = [*self.running][which % len(self.running)]
-            run(self.database, FINISH, id=workflow_id)
-            del self.running[workflow_id], self.due[workflow_id]
+            _, workflow = self.running.pop(workflow_id)
+            end = OutcomeWrite(
+                workflow_id=workflow_id,
+                owner=workflow.owner,
+                status="SUCCESS",
+                output=None,
+                error=None,
+                now=self.now,
+            )
+            with self.database.writing() as session:
+                assert apply_single(session, end, now=self.now).verdict is Verdict.DONE
+            del self.due[workflow_id]
+            self.holders = {k: held for k, held in self.holders.items() if held != workflow_id}
 
     def die(self, engine: int) -> None:
         """Others enqueue again what an engine ran."""
@@ -156,4 +190,4 @@ class Load:
 
 
 def fresh_name() -> str:
-    return f"load-{next(_queues)}"
+    return f"load-{next(_numbers)}"

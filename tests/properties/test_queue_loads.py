@@ -33,6 +33,7 @@ happenings = st.lists(
             st.sampled_from("xy"),
             st.sampled_from([0, 0, 700]),
         ),
+        st.tuples(st.just("deduplicate"), st.sampled_from("kl"), st.sampled_from("xy")),
         st.tuples(st.just("claim"), engine, st.integers(1, 4)),
         st.tuples(st.just("claim"), engine, st.integers(1, 4)),
         st.tuples(st.just("finish"), st.integers(0, 5)),
