@@ -39,6 +39,10 @@ class RuntimeHost:
         self._runtime = runtime
         self._shows = shows_payloads
 
+    @property
+    def executor_id(self) -> str:
+        return self._runtime.settings.executor_id
+
     def recover(self, executor_ids: list[str]) -> list[str]:
         settings, clock = self._runtime.settings, self._runtime.engine.clock
         recovered: list[str] = []

@@ -32,13 +32,17 @@ def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
         raise DBOSInitializationError(
             f"admin_token must be text of at least {SHORTEST_TOKEN} random characters"
         )
+    from dboshub.adminserver.audit import has_audit_log, record
     from dboshub.adminserver.host import RuntimeHost
     from dboshub.adminserver.server import AdminServer
 
     address = (config.get("admin_host", HOST), config.get("admin_port", PORT))
     host = RuntimeHost(runtime, shows_payloads=bool(config.get("admin_shows_payloads")))
     try:
-        server = AdminServer(host, address=address, token=token)
+        if has_audit_log(runtime.database):
+            server = AdminServer(host, address=address, token=token, record=record)
+        else:
+            server = AdminServer(host, address=address, token=token)
     except OSError as error:
         logger.warning("no admin server on %s port %s: %s", *address, error)
         return None

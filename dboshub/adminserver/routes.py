@@ -23,6 +23,8 @@ class Refused(Exception):
 class Host(Protocol):
     """What the endpoints do. Names are those of the 2.x endpoints; ids are workflows'."""
 
+    @property
+    def executor_id(self) -> str: ...
     def recover(self, executor_ids: list[str]) -> list[str]: ...
     def deactivate(self) -> None: ...
     def queues(self) -> list[dict[str, Any]]: ...
@@ -39,11 +41,21 @@ class Host(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done, as the audit log tells it."""
+
+    action: str
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply: JSON, or plain text, or nothing."""
+    """A reply: JSON, or plain text, or nothing; and what was done for it."""
 
     status: int = 204
     content: Any = None
+    deed: Deed | None = None
 
 
 def is_open(method: str, path: str) -> bool:
@@ -85,12 +97,13 @@ def _healthy(host: Host, *, body: Any) -> Answer:
 def _recover(host: Host, *, body: Any) -> Answer:
     if not isinstance(body, list) or not all(isinstance(each, str) for each in body):
         raise Refused(400, "send a list of executor ids")
-    return Answer(200, host.recover(body))
+    deed = Deed("recover", "executor", ", ".join(body))
+    return Answer(200, host.recover(body), deed)
 
 
 def _deactivate(host: Host, *, body: Any) -> Answer:
     host.deactivate()
-    return Answer(200, "deactivated")
+    return Answer(200, "deactivated", Deed("deactivate", "executor", host.executor_id))
 
 
 def _queues(host: Host, *, body: Any) -> Answer:
@@ -109,7 +122,7 @@ def _collect(host: Host, *, body: Any) -> Answer:
     if rows is not None and rows < 1:
         raise Refused(400, "rows_threshold must be at least 1")
     host.collect_garbage(cutoff, rows)
-    return Answer()
+    return Answer(deed=Deed("delete", "workflows", _told(given)))
 
 
 def _time_out(host: Host, *, body: Any) -> Answer:
@@ -117,7 +130,7 @@ def _time_out(host: Host, *, body: Any) -> Answer:
     if given.get("cutoff_epoch_timestamp_ms") is None:
         raise Refused(400, "send cutoff_epoch_timestamp_ms")
     host.time_out(given["cutoff_epoch_timestamp_ms"])
-    return Answer()
+    return Answer(deed=Deed("cancel", "workflows", _told(given)))
 
 
 def _workflow(host: Host, workflow_id: str, *, body: Any) -> Answer:
@@ -141,16 +154,17 @@ def _queued(host: Host, *, body: Any) -> Answer:
 
 def _cancel(host: Host, workflow_id: str, *, body: Any) -> Answer:
     host.cancel(workflow_id)
-    return Answer()
+    return Answer(deed=Deed("cancel", "workflow", workflow_id))
 
 
 def _resume(host: Host, workflow_id: str, *, body: Any) -> Answer:
     host.resume(workflow_id)
-    return Answer()
+    return Answer(deed=Deed("resume", "workflow", workflow_id))
 
 
 def _restart(host: Host, workflow_id: str, *, body: Any) -> Answer:
-    return Answer(200, {"workflow_id": host.fork(workflow_id, 1, new_id=None, version=None)})
+    forked = host.fork(workflow_id, 1, new_id=None, version=None)
+    return Answer(200, {"workflow_id": forked}, Deed("fork", "workflow", workflow_id))
 
 
 def _fork(host: Host, workflow_id: str, *, body: Any) -> Answer:
@@ -161,7 +175,11 @@ def _fork(host: Host, workflow_id: str, *, body: Any) -> Answer:
         new_id=given.get("new_workflow_id"),
         version=given.get("application_version"),
     )
-    return Answer(200, {"workflow_id": forked})
+    return Answer(200, {"workflow_id": forked}, Deed("fork", "workflow", workflow_id))
+
+
+def _told(given: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in given.items())
 
 
 def _object(body: Any) -> dict[str, Any]:

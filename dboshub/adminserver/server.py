@@ -8,10 +8,11 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from dboshub.adminserver.routes import Answer, Host, Refused, answer, is_open
+from dboshub.adminserver.routes import Answer, Deed, Host, Refused, answer, is_open
 
 logger = logging.getLogger("dboshub.admin_server")
 
@@ -20,11 +21,21 @@ MOST_CONNECTIONS = 32
 IDLE_S = 10.0
 
 
+Record = Callable[[Deed, str], None]
+
+
+def _log_only(deed: Deed, address: str) -> None:
+    """Every request is logged anyway."""
+
+
 class AdminServer:
     """Listens from its construction, which raises OSError for an address it cannot have."""
 
-    def __init__(self, host: Host, *, address: tuple[str, int], token: str) -> None:
-        self._server = _Server(address, host, _digest(token))
+    def __init__(
+        self, host: Host, *, address: tuple[str, int], token: str, record: Record = _log_only
+    ) -> None:
+        """`record` is told what was done, and from which address it was asked."""
+        self._server = _Server(address, host, _digest(token), record)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="dboshub-admin-server", daemon=True
         )
@@ -47,10 +58,11 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = False  # server_close() waits for them
 
-    def __init__(self, address: tuple[str, int], host: Host, token: bytes) -> None:
+    def __init__(self, address: tuple[str, int], host: Host, token: bytes, record: Record) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.host = host
         self.token = token
+        self.record = record
         self._connected: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
@@ -112,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_token()
         if self.command == "POST":
             logger.info("%s %r, asked by %s", self.command, self.path, self.client_address[0])
-        return answer(self.server.host, self.command, self.path, self._body())
+        found = answer(self.server.host, self.command, self.path, self._body())
+        if found.deed is not None:
+            self.server.record(found.deed, self.client_address[0])
+        return found
 
     def _check_token(self) -> None:
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
