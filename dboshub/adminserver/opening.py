@@ -39,10 +39,8 @@ def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
     address = (config.get("admin_host", HOST), config.get("admin_port", PORT))
     host = RuntimeHost(runtime, shows_payloads=bool(config.get("admin_shows_payloads")))
     try:
-        if has_audit_log(runtime.database):
-            server = AdminServer(host, address=address, token=token, record=record)
-        else:
-            server = AdminServer(host, address=address, token=token)
+        audit = record if has_audit_log(runtime.database) else None
+        server = AdminServer(host, address=address, token=token, record=audit)
     except OSError as error:
         logger.warning("no admin server on %s port %s: %s", *address, error)
         return None

@@ -24,17 +24,13 @@ IDLE_S = 10.0
 Record = Callable[[Deed, str], None]
 
 
-def _log_only(deed: Deed, address: str) -> None:
-    """Every request is logged anyway."""
-
-
 class AdminServer:
     """Listens from its construction, which raises OSError for an address it cannot have."""
 
     def __init__(
-        self, host: Host, *, address: tuple[str, int], token: str, record: Record = _log_only
+        self, host: Host, *, address: tuple[str, int], token: str, record: Record | None = None
     ) -> None:
-        """`record` is told what was done, and from which address it was asked."""
+        """`record` is told what was done, and from which address; the log has it in any case."""
         self._server = _Server(address, host, _digest(token), record)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="dboshub-admin-server", daemon=True
@@ -58,7 +54,9 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = False  # server_close() waits for them
 
-    def __init__(self, address: tuple[str, int], host: Host, token: bytes, record: Record) -> None:
+    def __init__(
+        self, address: tuple[str, int], host: Host, token: bytes, record: Record | None
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.host = host
         self.token = token
@@ -125,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             logger.info("%s %r, asked by %s", self.command, self.path, self.client_address[0])
         found = answer(self.server.host, self.command, self.path, self._body())
-        if found.deed is not None:
+        if found.deed is not None and self.server.record is not None:
             self.server.record(found.deed, self.client_address[0])
         return found
 
