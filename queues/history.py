@@ -1,4 +1,4 @@
-"""How a queue stood over the last day, as it was sampled each minute: nobody can count it later."""
+"""A queue over the last day: what waited, sampled each minute, and what ended."""
 
 from __future__ import annotations
 
@@ -9,31 +9,52 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from workflows.language import exactly
-from workflows.models import QueueSample, RolledSpan
+from workflows.models import QueueSample
 from workflows.models.rollups import HOUR, MINUTE
 from workflows.moments import duration
-from workflows.rendering.charts import HEIGHT, Chart, Grid, Link, Rect, column, nice
-from workflows.rollups.series import Stretch
+from workflows.rendering.charts import (
+    HEIGHT,
+    Chart,
+    Grid,
+    Label,
+    Link,
+    Rect,
+    column,
+    labels,
+    nice,
+    throughput,
+)
+from workflows.rollups.series import Stretch, series
 from workflows.selectors.scope import Viewer
 
 SPAN, STEP = 24 * HOUR, 15 * MINUTE
+Standing = tuple[int, int, int]  # waiting, running, age of the oldest
 
 
-def stretches(until: int) -> list[Stretch]:
-    """The last day in quarters of an hour; those without a counted minute are gaps."""
-    since = (until - SPAN) // STEP * STEP
-    spans = RolledSpan.objects.filter(width__in=(MINUTE, HOUR), at__gte=since, at__lt=until)
-    known = {at // STEP * STEP for at in spans.values_list("at", flat=True)}
-    return [
-        Stretch(at, min(at + STEP, until), int(at in known), 1) for at in range(since, until, STEP)
-    ]
+def history(
+    queue: str, until: int, viewer: Viewer, *, places: int | None
+) -> tuple[list[Chart], list[Label]]:
+    """Charts of the last day in quarters of an hour, and the labels of their axis.
+
+    What waited was not counted by application: it is not for those who see but some. `places`
+    is how many may run at once, now.
+    """
+    over = series(until - SPAN, until, STEP, viewer, queue=queue)
+    if all(each.is_gap for each in over):
+        return [], []
+    ended = throughput(over, _link(queue, by="completed"))
+    if viewer.applications is not None:
+        return [ended], labels(over)
+    found = _standing(queue, over)
+    charts = [_depth(queue, over, found), _age(queue, over, found), ended]
+    if places:
+        charts.append(_utilisation(queue, over, found, places))
+    return charts, labels(over)
 
 
-def history(queue: str, over: Sequence[Stretch], viewer: Viewer) -> list[Chart]:
-    """What waited and for how long; nothing for those who may not see all of the queue."""
-    if viewer.applications is not None or not over or all(each.is_gap for each in over):
-        return []
-    most: dict[int, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
+def _standing(queue: str, over: Sequence[Stretch]) -> list[Standing]:
+    """The most that was seen of a queue in each stretch."""
+    most: dict[int, Standing] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
         start = at // STEP * STEP
@@ -41,15 +62,14 @@ def history(queue: str, over: Sequence[Stretch], viewer: Viewer) -> list[Chart]:
             max(pair) for pair in zip(most[start], _known(seen), strict=True)
         )
         most[start] = waiting, running, oldest
-    found = [most[each.at] for each in over]
-    return [_depth(queue, over, found), _age(queue, over, found)]
+    return [most[each.at] for each in over]
 
 
 def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
     return tuple(each or 0 for each in seen)
 
 
-def _depth(queue: str, over: Sequence[Stretch], found: Sequence[tuple[int, int, int]]) -> Chart:
+def _depth(queue: str, over: Sequence[Stretch], found: Sequence[Standing]) -> Chart:
     top = nice(max(waiting + running for waiting, running, _ in found))
     columns = []
     for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
@@ -70,7 +90,7 @@ def _depth(queue: str, over: Sequence[Stretch], found: Sequence[tuple[int, int, 
     )
 
 
-def _age(queue: str, over: Sequence[Stretch], found: Sequence[tuple[int, int, int]]) -> Chart:
+def _age(queue: str, over: Sequence[Stretch], found: Sequence[Standing]) -> Chart:
     top = max((oldest for _, _, oldest in found), default=0) or 1
     columns = []
     for place, (each, (_, _, oldest)) in enumerate(zip(over, found, strict=True)):
@@ -86,7 +106,27 @@ def _age(queue: str, over: Sequence[Stretch], found: Sequence[tuple[int, int, in
     )
 
 
-def _link(queue: str) -> Link:
-    """To what was made for the queue in a stretch."""
-    rows = f"{reverse('workflows:list')}?{urlencode({'queue': exactly(queue)})}"
+def _utilisation(
+    queue: str, over: Sequence[Stretch], found: Sequence[Standing], places: int
+) -> Chart:
+    """What ran of the places that there are now: what a limit was then is not kept."""
+    shares = [min(1.0, running / places) for _, running, _ in found]
+    columns = []
+    for place, (each, share) in enumerate(zip(over, shares, strict=True)):
+        height = round(HEIGHT * share, 2)
+        rects = (Rect("s-running", round(HEIGHT - height, 2), height),) if height else ()
+        said = f"at most {share:.0%} of the places taken"
+        columns.append(column(place, len(over), each, _link(queue), said, rects))
+    return Chart(
+        "Utilisation",
+        f"At most {max(shares):.0%} of the {places:,} places there are now.",
+        tuple(columns),
+        (Grid(0, "100 %"), Grid(HEIGHT / 2, "50 %")),
+    )
+
+
+def _link(queue: str, by: str = "created") -> Link:
+    """To what was made for the queue in a stretch, or what ended in it."""
+    chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
+    rows = f"{reverse('workflows:list')}?{urlencode(chosen)}"
     return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"

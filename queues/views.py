@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from queues.history import history, stretches
+from queues.history import history
 from queues.live import page_key, queue_facts
 from queues.rendering import show
 from queues.selectors import overview
@@ -20,7 +20,6 @@ from queues.selectors.partitions import partitions
 from queues.steering import FORMS, LimitsForm, QueueAction
 from workflows.confirming import carry_out, confirm_page
 from workflows.live.source import digest
-from workflows.rendering.charts import labels
 from workflows.selectors.scope import viewer_for
 from workflows.storage.now import database_now
 from workflows.topics import VIEW as VIEW_WORKFLOW
@@ -69,15 +68,16 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
             return _missing(request, name)
         ahead = line(session, name, viewer) if sees_workflows else []
         held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
-    over = stretches(now)
+    places = found.settings.concurrency if found.settings else None
+    charts, labels = history(name, now, viewer, places=places)
     may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
     context = {
         "section": "queues",
         "now": now,
         "shown": show(found),
         "line": ahead,
-        "charts": history(name, over, viewer),
-        "labels": labels(over),
+        "charts": charts,
+        "labels": labels,
         "partitions": held,
         "more_partitions": held[-1].key if is_cut else "",
         "may": may,

@@ -37,7 +37,11 @@ MODULES = ("carrier", "checkout", "items", "pipeline", "publisher")
 STORIES = (
     *(("checkout", '["lamp", 2]', "order-1041"), ("pay", '["order-1041"]', "")),
     *(("track_parcel", f'["parcel-{number}"]', "") for number in range(100, 106)),
-    *(("measure_summits", "[]", ""), ("process_items", "[10]", ""), ("publish_gazette", "[5]", "")),
+    *(
+        ("measure_summits", "[]", "summits"),
+        ("process_items", "[10]", ""),
+        ("publish_gazette", "[5]", ""),
+    ),
     *(("checkout", '["yacht"]', "order-1042"), ("checkout", '["mug", 1]', "order-1043")),
 )
 # What to photograph: its name, where it is, and the row to open there, if any.
@@ -49,12 +53,12 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("failed", "/workflows/?status=ERROR", ""),
     ("checkout", "/workflows/run/order-1041", ""),
     ("waiting", "/workflows/run/order-1043", ""),
-    ("pipeline", "/workflows/?name=measure_summits", LINK),
+    ("pipeline", "/workflows/run/summits", ""),
     ("queue", "/workflows/?name=process_items", LINK),
     ("error", "/workflows/?status=ERROR", LINK),
     ("zoom", "/workflows/run/order-1041", "[data-zoom='+']"),
     ("steps", "/workflows/steps/order-1041", ""),
-    ("family", "/workflows/family/order-1041", ""),
+    ("family", "/workflows/family/summits", ""),
     ("start", "/workflows/start/", ""),
     ("start-form", "/workflows/start/checkout", ""),
     ("bulk", "/workflows/bulk/new/?verb=fork_from_failure&status=ERROR", ""),

@@ -17,7 +17,7 @@ from django.urls import reverse
 from queues.models import Queue, QueuePause
 from tests.support.runs import add_workflow, insert
 from workflows.connection import atomic
-from workflows.models import AuditEvent, Executor, QueueSample, RolledSpan, ScopeRule
+from workflows.models import AuditEvent, Executor, QueueSample, RolledSpan, Rollup, ScopeRule
 from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
@@ -427,7 +427,24 @@ def test_a_day_of_depth_and_age_is_drawn_from_samples(viewer: Client) -> None:
     assert "at most 7 waiting, 2 running" in shown
     assert "the oldest had waited 1 min 1 s" in shown
     assert "99 waiting" not in shown
-    assert shown.count("not counted") >= 2 * 94
+    assert shown.count("not counted") >= 3 * 94
+    assert "Utilisation" not in shown
+
+
+def test_a_day_of_rates_and_utilisation_is_drawn_from_what_was_counted(viewer: Client) -> None:
+    add("orders", concurrency=4)
+    minute = now_ms() // 60_000 * 60_000 - 3_600_000
+    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
+    QueueSample.objects.create(width=60_000, at=minute, queue="orders", waiting=0, running=3)
+    for queue, name, number in (("orders", "a", 5), ("orders", "b", 2), ("other", "a", 90)):
+        Rollup.objects.create(
+            width=60_000, at=minute, scope="one", queue=queue, name=name, succeeded=number, failed=1
+        )
+    shown = page(viewer, detail("orders"))
+    assert "9 workflows ended." in shown
+    assert "7 succeeded, 2 failed" in shown
+    assert "by=completed&amp;since=" in shown or "by=completed&since=" in shown
+    assert "At most 75% of the 4 places there are now." in shown
 
 
 def test_who_sees_some_applications_sees_no_numbers_of_all(
@@ -439,5 +456,12 @@ def test_who_sees_some_applications_sees_no_numbers_of_all(
     user.groups.add(group)
     client.force_login(user)
     add("orders")
-    RolledSpan.objects.create(width=60_000, at=now_ms() // 60_000 * 60_000 - 60_000, covered=1)
-    assert "Last 24 hours" not in page(client, detail("orders"))
+    minute = now_ms() // 60_000 * 60_000 - 60_000
+    RolledSpan.objects.create(width=60_000, at=minute, covered=1)
+    for application in ("shop", "bank"):
+        Rollup.objects.create(
+            width=60_000, at=minute, scope="one", queue="orders", application=application, failed=3
+        )
+    shown = page(client, detail("orders"))
+    assert "3 workflows ended." in shown
+    assert "Depth" not in shown

@@ -77,6 +77,7 @@ class Rollup(models.Model):
         indexes = [
             models.Index(fields=["width", "scope", "at"], name="rollup_span"),
             models.Index(fields=["name", "width", "at"], name="rollup_name"),
+            models.Index(fields=["queue", "width", "at"], name="rollup_queue"),
             models.Index(
                 fields=["width", "at"],
                 condition=models.Q(scope="one")

@@ -57,15 +57,19 @@ def counted_to() -> int | None:
     return None if last is None else int(last) + MINUTE
 
 
-def series(since: int, until: int, step: int, viewer: Viewer, *, name: str = "") -> list[Stretch]:
+def series(
+    since: int, until: int, step: int, viewer: Viewer, *, name: str = "", queue: str = ""
+) -> list[Stretch]:
     """The stretches of `step` between two times, the first of them whole.
 
-    They are summed by the database: a day of one name may be tens of thousands of rows.
+    They are of all workflows, or of those with a name, on a queue, or both; and summed by the
+    database: a day of one name may be tens of thousands of rows.
     """
     since = since // step * step
     counted = {"width__in": (MINUTE, HOUR), "at__gte": since, "at__lt": until}
     rows = visible(Rollup.objects.filter(**counted), viewer)
-    rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
+    one = {key: value for key, value in (("name", name), ("queue", queue)) if value}
+    rows = rows.filter(scope="one", **one) if one else rows.filter(scope="all")
     tallies = _tallies(rows, step)
     stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
     covered = dict(stretches.values("stretch").values_list("stretch", Sum("covered")))
