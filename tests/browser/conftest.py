@@ -70,3 +70,17 @@ def page(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Ite
         signed_in[served.url] = {"cookies": context.cookies(), "origins": []}
     yield page
     context.close()
+
+
+@pytest.fixture
+def plain(browser: Browser, served: HubProcess, page: Page) -> Iterator[Page]:
+    """A page of the same person, in a browser that runs no scripts."""
+    context = browser.new_context(
+        base_url=served.url,
+        java_script_enabled=False,
+        storage_state=page.context.storage_state(),
+    )
+    plain = context.new_page()
+    plain.set_default_timeout(15_000)
+    yield plain
+    context.close()
