@@ -47,27 +47,45 @@ def served(
 
 @pytest.fixture(scope="session")
 def signed_in() -> dict[str, Any]:
-    """The cookies of who has signed in, by the address of the hub: hashing a password is slow."""
+    """The cookies of who has signed in, by name and hub: hashing a password is slow."""
     return {}
 
 
 @pytest.fixture
 def page(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Iterator[Page]:
-    """A page of somebody who has signed in, at home."""
+    """A page of somebody who has signed in and may do anything, at home."""
+    yield from _opened(browser, served, signed_in, "ada")
+
+
+@pytest.fixture
+def viewer(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Iterator[Page]:
+    """A page of somebody who may look at workflows, queues and schedules, and not act."""
+    if _key(served, "vera") not in signed_in:
+        served.add_user("vera", group="DBOSHub viewer")
+    yield from _opened(browser, served, signed_in, "vera")
+
+
+def _key(served: HubProcess, name: str) -> str:
+    return f"{name} at {served.url}"
+
+
+def _opened(
+    browser: Browser, served: HubProcess, signed_in: dict[str, Any], name: str
+) -> Iterator[Page]:
     context = browser.new_context(
         base_url=served.url,
         viewport={"width": 1400, "height": 900},
-        storage_state=signed_in.get(served.url),
+        storage_state=signed_in.get(_key(served, name)),
     )
     page = context.new_page()
     page.set_default_timeout(15_000)
     page.goto("/")
     if "/login" in page.url:
-        page.locator("[name=username]").fill("ada")
+        page.locator("[name=username]").fill(name)
         page.locator("[name=password]").fill(PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/login" not in url)
-        signed_in[served.url] = {"cookies": context.cookies(), "origins": []}
+        signed_in[_key(served, name)] = {"cookies": context.cookies(), "origins": []}
     yield page
     context.close()
 

@@ -45,10 +45,14 @@ class HubProcess:
         given = {"DBOSHUB_ADMIN_NAME": name, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
         self._manage("ensure_admin", **given)
 
-    def add_user(self, name: str, kind: str = "user") -> None:
-        """Make somebody who may do nothing, or a "superuser"."""
-        made = f"from django.contrib.auth.models import User as U; U.objects.create_{kind}"
-        self._manage("shell", "--verbosity=0", "-c", f"{made}({name!r}, password={PASSWORD!r})")
+    def add_user(self, name: str, kind: str = "user", group: str = "") -> None:
+        """Make somebody who may do what their group may, or a "superuser"."""
+        made = (
+            f"from django.contrib.auth.models import Group, User; add = User.objects.create_{kind}"
+        )
+        made += f"; user = add({name!r}, password={PASSWORD!r})"
+        made += f"; user.groups.set(Group.objects.filter(name={group!r}))"
+        self._manage("shell", "--verbosity=0", "-c", made)
 
     def start(self) -> None:
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
