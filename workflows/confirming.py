@@ -86,7 +86,8 @@ def carry_out(
 ) -> HttpResponse:
     """Act as a posted form says and go on, or let `ask_again(form, status=…)` say what is wrong."""
     if not form.is_valid():
-        return ask_again(form, status=INVALID)
+        permitted = request.user.has_perm(form.permission)
+        return ask_again(form, status=INVALID if permitted else NOT_PERMITTED)
     try:
         # Without the permission too: the refusal is decided and audited in one place.
         done = form.perform(actor_of(request))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 REFUSED = "Failed to load resource"
 VIOLATIONS = """
@@ -91,3 +91,12 @@ def lifeless(page: Page) -> list[str]:
     if wider := page.evaluate(WIDER):
         found.append(f"{page.url} without scripts: {wider}")
     return found
+
+
+def tab_to(page: Page, wanted: Locator, most: int = 60) -> None:
+    """Reach it as somebody without a pointer does."""
+    for _ in range(most):
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key does not reach {wanted}")

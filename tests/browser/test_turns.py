@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.hub import HubProcess
+from tests.browser.inspection import tab_to
 from tests.live.foreign import ForeignWriter
 from workflows.storage.database import open_database
 
@@ -67,11 +68,3 @@ def test_a_workflow_is_cancelled_by_keyboard_alone(page: Page, writer: ForeignWr
     tab_to(page, page.locator("dialog #confirm button"))
     page.keyboard.press("Enter")
     expect(page.locator(".run .status").first).to_contain_text("Cancelled")
-
-
-def tab_to(page: Page, wanted: Locator) -> None:
-    for _ in range(60):
-        if wanted.evaluate("element => element === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"the Tab key does not reach {wanted}")
