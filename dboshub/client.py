@@ -95,11 +95,11 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             self._open()
 
     @property
-    def outsider(self) -> Outsider:  # type: ignore[override]  # calls only read it
+    def _outsider(self) -> Outsider:  # type: ignore[override]  # calls only read it
         """What calls are made with. Raises DBOSException after ``destroy()``."""
         return (self._outside or self._open()).outsider
 
-    def joined(self, connection: Any) -> Joined:
+    def _joined(self, connection: Any) -> Joined:
         """The transaction that a caller's connection has open."""
         return (self._outside or self._open()).joined(connection)
 

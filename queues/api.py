@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from queues.engine.directory import OnConflict, directory
 from queues.engine.kafka import consumers
-from queues.engine.queue import Queue, enqueue_on, settings_of
+from queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
 from queues.engine.settings import QueueRateLimit, QueueSettings
 from workflows.engine.current import engine, is_launched
 from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
@@ -121,19 +121,19 @@ def register(
     """Make a row of settings; of the caller's application unless another is named."""
     table = directory.table
     yield engine().query(lambda: table.register(settings, on_conflict, application))
-    return Queue.named(settings.name)
+    return queue_named(settings.name)
 
 
 def _retrieve(name: str) -> Program[Queue | None]:
     table = directory.table
     found = yield engine().query(lambda: table.retrieve(name))
-    return None if found is None else Queue.named(name)
+    return None if found is None else queue_named(name)
 
 
 def _list(applications: list[str] | None) -> Program[list[Queue]]:
     table = directory.table
     found = yield engine().query(lambda: table.list_queues(applications))
-    return [Queue.named(each.name) for each in found]
+    return [queue_named(each.name) for each in found]
 
 
 def _delete(name: str) -> Program[None]:

@@ -94,10 +94,10 @@ class _Calls:
 class WorkflowsClient(ABC):
     """Workflows and their communication, from outside."""
 
-    outsider: Outsider
+    _outsider: Outsider
 
     @abstractmethod
-    def joined(self, connection: Any) -> Joined:
+    def _joined(self, connection: Any) -> Joined:
         """The transaction that a caller's connection has open."""
 
     def enqueue_in_transaction(
@@ -150,9 +150,9 @@ class WorkflowsClient(ABC):
 
     @contextmanager
     def _within_transaction(self, connection: Any) -> Iterator[None]:
-        token = JOINED.set(self.joined(connection))
+        token = JOINED.set(self._joined(connection))
         try:
-            with within(self.outsider):
+            with within(self._outsider):
                 yield
         finally:
             JOINED.reset(token)
@@ -186,7 +186,7 @@ class WorkflowsClient(ABC):
     def _reader(
         self, workflow_id: str, key: str, offset: int, timeout_seconds: float | None
     ) -> streams.Reader:
-        with within(self.outsider):
+        with within(self._outsider):
             return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds)
 
 

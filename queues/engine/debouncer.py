@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 class HasOutsider(Protocol):
     @property
-    def outsider(self) -> Outsider: ...
+    def _outsider(self) -> Outsider: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
         """Run the workflow with these arguments, unless another call comes within the period."""
-        with within(self._client.outsider):
+        with within(self._client._outsider):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
@@ -143,7 +143,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        with within(self._client.outsider):
+        with within(self._client._outsider):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandleAsync(await drive(debounce(call)))
 

@@ -58,15 +58,6 @@ class Queue:
         self._outsider: Outsider | None = None
         directory.declare(per_partition(settings) if partition_queue else settings)
 
-    @classmethod
-    def named(cls, name: str) -> Queue:
-        """A queue that is a row already."""
-        queue = cls.__new__(cls)
-        queue.name = name
-        queue._needs_key = False
-        queue._outsider = OUTSIDER.get()  # a client's queue reads and writes through that client
-        return queue
-
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
         """Enqueue a workflow or a step; returns a handle once its row is durable."""
         return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
@@ -82,6 +73,15 @@ class Queue:
 
     def __getattr__(self, attribute: str) -> Any:
         raise AttributeError(f"a Queue has no attribute {attribute!r}")
+
+
+def queue_named(name: str) -> Queue:
+    """A queue that is a row already."""
+    queue = Queue.__new__(Queue)
+    queue.name = name
+    queue._needs_key = False
+    queue._outsider = OUTSIDER.get()  # a client's queue reads and writes through that client
+    return queue
 
 
 def settings_of(

@@ -141,6 +141,58 @@ def test_limits_are_read_and_set_on_the_row(launch: Callable[..., Runtime]) -> N
     assert same.worker_concurrency == 2
 
 
+async def test_every_limit_reads_and_writes_alike_in_both_worlds(
+    launch: Callable[..., Runtime],
+) -> None:
+    launch()
+    queue = await DBOS.register_queue_async("both-worlds")
+    await queue.set_global_concurrency_async(9)
+    await queue.set_worker_concurrency_async(7)
+    await queue.set_partition_concurrency_async(5)
+    await queue.set_partition_worker_concurrency_async(3)
+    await queue.set_limiter_async({"limit": 8, "period": 2})
+    await queue.set_partition_limiter_async({"limit": 4, "period": 2})
+    await queue.set_polling_interval_sec_async(0.25)
+    awaited = {
+        "concurrency": await queue.get_concurrency_async(),
+        "global_concurrency": await queue.get_global_concurrency_async(),
+        "worker_concurrency": await queue.get_worker_concurrency_async(),
+        "partition_concurrency": await queue.get_partition_concurrency_async(),
+        "partition_worker_concurrency": await queue.get_partition_worker_concurrency_async(),
+        "limiter": await queue.get_limiter_async(),
+        "partition_limiter": await queue.get_partition_limiter_async(),
+        "polling_interval_sec": await queue.get_polling_interval_sec_async(),
+    }
+    assert [*awaited.values()] == [
+        *(9, 9, 7, 5, 3),
+        *({"limit": 8, "period": 2.0}, {"limit": 4, "period": 2.0}, 0.25),
+    ]
+    assert awaited == {name: getattr(queue, name) for name in awaited}
+
+
+def test_limits_of_partitions_are_set_on_the_row(launch: Callable[..., Runtime]) -> None:
+    launch()
+    queue = DBOS.register_queue("parts", partition_concurrency=4, polling_interval_sec=0.5)
+    queue.set_partition_worker_concurrency(2)
+    queue.set_partition_limiter({"limit": 6, "period": 3})
+    queue.set_polling_interval_sec(0.25)
+    same = DBOS.retrieve_queue("parts")
+    assert (same.partition_concurrency, same.partition_worker_concurrency) == (4, 2)
+    assert (same.partition_limiter, same.polling_interval_sec) == (
+        {"limit": 6, "period": 3.0},
+        0.25,
+    )
+    queue.set_partition_worker_concurrency(None)
+    queue.set_partition_concurrency(1)
+    assert (same.partition_concurrency, same.partition_worker_concurrency) == (1, None)
+    with pytest.raises(ValueError, match="partition_concurrency must be greater than or equal"):
+        queue.set_partition_worker_concurrency(2)
+    with pytest.raises(ValueError, match="polling_interval_sec must be positive"):
+        queue.set_polling_interval_sec(0)
+    with pytest.raises(ValueError, match="positive period"):
+        queue.set_partition_limiter({"limit": 1, "period": 0})
+
+
 def test_an_operators_edit_outlives_a_restart(launch: Callable[..., Runtime]) -> None:
     queue = Queue("edited", concurrency=5)
     first = launch()

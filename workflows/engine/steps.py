@@ -21,7 +21,7 @@ from workflows.engine.tracing import Span, step_span
 
 LONGEST_PAUSE_S = 3600.0
 
-ShouldRetry = Callable[[BaseException], "bool | Awaitable[bool]"]
+ShouldRetry = Callable[[BaseException], bool | Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

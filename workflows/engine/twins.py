@@ -46,20 +46,20 @@ def with_twins(cls: type) -> Any:
 
 
 def offer(client: type, source: type, *names: str) -> None:
-    """Give a class of clients calls of a public class, in both forms; it has an ``outsider``."""
+    """Give a class of clients calls of a public class, in both forms; it has an ``_outsider``."""
     for name in names:
         setattr(client, name, _asking(getattr(source, name)))
         setattr(client, f"{name}_async", _awaiting(getattr(source, f"{name}_async")))
 
 
 class _Client(Protocol):
-    outsider: Outsider
+    _outsider: Outsider
 
 
 def _asking(call: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(call)
     def asks(self: _Client, *args: Any, **kwargs: Any) -> Any:
-        with within(self.outsider):
+        with within(self._outsider):
             return call(*args, **kwargs)
 
     return asks
@@ -68,7 +68,7 @@ def _asking(call: Callable[..., Any]) -> Callable[..., Any]:
 def _awaiting(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
     @functools.wraps(call)
     async def awaits(self: _Client, *args: Any, **kwargs: Any) -> Any:
-        with within(self.outsider):
+        with within(self._outsider):
             return await call(*args, **kwargs)
 
     return awaits
