@@ -71,9 +71,19 @@ class DBOSConfig(TypedDict, total=False):
     admin_shows_payloads: bool | None
 
 
+_CONDUCTOR = "the dashboard and runworkers of this project replace Conductor"
+_UPGRADE = "work waits for its version, or is forked or rewound with an application_version"
 REMOVED = {
-    "conductor_key": "the dashboard and runworkers of this project replace Conductor",
-    "conductor_url": "the dashboard and runworkers of this project replace Conductor",
+    "conductor_key": _CONDUCTOR,
+    "conductor_url": _CONDUCTOR,
+    "conductor_executor_metadata": _CONDUCTOR,
+    "conductor_metadata_only_mode": _CONDUCTOR,
+    "transact_enterprise_key": "nothing here needs a licence",
+    "auto_upgrade": _UPGRADE,
+    "auto_upgrade_interval_sec": _UPGRADE,
+    "auto_upgrade_grace_sec": _UPGRADE,
+    "db_engine_kwargs": "no SQLAlchemy engine is made; sys_db_pool_size says how many connections",
+    "notification_coalesce_sec": "writes that are committed together are told of together",
 }
 
 
@@ -170,10 +180,15 @@ def url_of(engine: Any) -> str:
         ) from None
 
 
-def _refuse_unknown(given: dict[str, Any]) -> None:
+def refuse_removed(given: dict[str, Any]) -> None:
+    """Raise DBOSInitializationError for what the dbos library knows and nobody needs here."""
     for key, advice in REMOVED.items():
-        if key in given:
+        if given.get(key) is not None:
             raise DBOSInitializationError(f"{key} is not supported: {advice}")
+
+
+def _refuse_unknown(given: dict[str, Any]) -> None:
+    refuse_removed(given)
     unknown = sorted(set(given) - set(DBOSConfig.__annotations__))
     if unknown:
         known = ", ".join(sorted(DBOSConfig.__annotations__))

@@ -6,7 +6,7 @@ import logging
 from typing import Any, ClassVar
 
 from dboshub.awaited import AwaitedCalls
-from dboshub.config import DBOSConfig, checked
+from dboshub.config import DBOSConfig, checked, refuse_removed
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.life import Life
 from dboshub.frameworks.requests import current_request
@@ -47,8 +47,20 @@ class DBOS(
     config: dict[str, Any]
     request = Current(current_request)
 
-    def __new__(cls, *, config: DBOSConfig, fastapi: Any = None, flask: Any = None) -> DBOS:
-        """With an application of FastAPI or Flask the engine lives as long as that serves."""
+    def __new__(
+        cls,
+        *,
+        config: DBOSConfig,
+        conductor_url: str | None = None,
+        conductor_key: str | None = None,
+        fastapi: Any = None,
+        flask: Any = None,
+    ) -> DBOS:
+        """With an application of FastAPI or Flask the engine lives as long as that serves.
+
+        Raises DBOSInitializationError for a configuration that cannot be, and for Conductor.
+        """
+        refuse_removed({"conductor_url": conductor_url, "conductor_key": conductor_key})
         if DBOS._instance is None:
             instance = super().__new__(cls)
             instance.config = checked(config)

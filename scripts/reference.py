@@ -11,11 +11,11 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, is_typeddict
+from typing import Any
 
 import dboshub
+from scripts.differences import UNSAID, difference, is_called, reason
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference.md"
@@ -29,9 +29,6 @@ CLASSES = (
     "SQLAlchemyDatasource",
     "AsyncSQLAlchemyDatasource",
 )
-UNSAID = {"self", "cls", "into", "queue"}  # receivers, and where tests register functions
-# What only a sharded, commercial database of DBOS has a use for.
-SHARDED = {"shard_key", "parent_shard_key"}
 TESTS = [
     path
     for path in sorted((ROOT / "tests").rglob("test_*.py"))
@@ -41,9 +38,9 @@ HEAD = """# Reference
 
 Every public name of `dboshub`, made by `python -m scripts.reference`. What these calls mean is in
 [Concepts](concepts.md). A name marked *async* has a twin `name_async` with the same parameters, to
-be awaited. The last column says how a signature differs from `dbos` 3.4.0: `-` a parameter that is
-not here, `+` one that is only here. `shard_key`, for sharded databases, is taken as None
-and refused otherwise: no database is sharded here.
+be awaited. The last columns say how a name differs from `dbos` 3.4.0, and why: `-` a parameter or
+key that is not here, `+` one that is only here, `~` one with another place or default. `shard_key`,
+for sharded databases, is taken as None and refused otherwise: no database is sharded here.
 
 An unknown filter of a listing is refused. Listing by `attributes` needs PostgreSQL.
 """
@@ -57,6 +54,15 @@ class Entry:
     name: str
     value: Any
     has_twin: bool = False
+
+    @property
+    def difference(self) -> str:
+        return difference(self.owner, self.name, self.value, has_twin=self.has_twin)
+
+    @property
+    def reason(self) -> str:
+        """Why it differs; empty if it does not, or if nobody said."""
+        return reason(self.owner, self.name) if self.difference else ""
 
     @property
     def title(self) -> str:
@@ -82,15 +88,9 @@ def _members(owner: str, cls: type) -> Iterator[Entry]:
             yield Entry(owner, name, getattr(value, "__func__", value), f"{name}_async" in names)
 
 
-def _is_called(value: Any) -> bool:
-    if inspect.isclass(value):
-        return not issubclass(value, Enum) and not is_typeddict(value)
-    return inspect.isroutine(value) or inspect.isfunction(value)
-
-
 def signature(value: Any) -> str:
     """The signature as it is written, or nothing for what is not called."""
-    if not _is_called(value):
+    if not is_called(value):
         return ""
     try:
         found = inspect.signature(value)
@@ -163,35 +163,6 @@ def _mention(entry: Entry) -> re.Pattern[str]:
     return re.compile(rf"\.{name}\b" if entry.owner else rf"\b{name}\b")
 
 
-def difference(entry: Entry) -> str:
-    """How the parameters differ from those of the ``dbos`` package."""
-    try:
-        import dbos
-    except ImportError:
-        return ""
-    theirs: Any = getattr(dbos, entry.owner, None) if entry.owner else dbos
-    if entry.name not in dir(theirs):
-        return "only here"
-    other, own = (
-        _parameters(inspect.getattr_static(theirs, entry.name, None)),
-        _parameters(entry.value),
-    )
-    if own is None or other is None or "filters" in own:
-        return ""
-    missing, more = sorted(other - own - SHARDED), sorted(own - other - SHARDED)
-    return ", ".join([*(f"-`{each}`" for each in missing), *(f"+`{each}`" for each in more)])
-
-
-def _parameters(value: Any) -> set[str] | None:
-    value = getattr(value, "__func__", value)
-    if not _is_called(value):
-        return None
-    try:
-        return {*inspect.signature(value).parameters} - UNSAID
-    except (TypeError, ValueError):
-        return None
-
-
 def call(entry: Entry) -> str:
     """The first column."""
     text = f"`{entry.title}{signature(entry.value)}`".replace("|", "\\|")
@@ -201,7 +172,7 @@ def call(entry: Entry) -> str:
 def row(entry: Entry) -> str:
     path = tested_in(entry)
     place = "" if path is None else f"[{path.stem}](../{path.relative_to(ROOT)})"
-    return f"| {call(entry)} | {place} | {difference(entry)} |"
+    return f"| {call(entry)} | {place} | {entry.difference} | {entry.reason} |"
 
 
 def page() -> str:
@@ -211,7 +182,11 @@ def page() -> str:
         groups.setdefault(entry.owner, []).append(entry)
     for owner, members in groups.items():
         title = f"`{owner}`" if owner else "Names"
-        table = ["| Name | Tested in | Differs |", "| --- | --- | --- |", *map(row, members)]
+        table = [
+            "| Name | Tested in | Differs | Why |",
+            "| --- | --- | --- | --- |",
+            *map(row, members),
+        ]
         parts.append("\n".join([f"## {title}", "", *table, ""]))
     return "\n".join(parts)
 

@@ -29,17 +29,20 @@ class Queue:
     ``get_<name>_async``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the public call has as many
         self,
         name: str,
         concurrency: int | None = None,
         limiter: QueueRateLimit | None = None,
         *,
         worker_concurrency: int | None = None,
+        global_concurrency: int | None = None,
+        partition_concurrency: int | None = None,
+        partition_worker_concurrency: int | None = None,
+        partition_limiter: QueueRateLimit | None = None,
         priority_enabled: bool = False,
         partition_queue: bool = False,
         polling_interval_sec: float = 1.0,
-        **limits: Any,
     ) -> None:
         """Declare a queue; with `partition_queue` its limits are those of each partition.
 
@@ -50,8 +53,11 @@ class Queue:
             concurrency=concurrency,
             limiter=limiter,
             worker_concurrency=worker_concurrency,
+            global_concurrency=global_concurrency,
+            partition_concurrency=partition_concurrency,
+            partition_worker_concurrency=partition_worker_concurrency,
+            partition_limiter=partition_limiter,
             polling_interval_sec=polling_interval_sec,
-            **limits,
         )
         self.name = name
         self._needs_key = partition_queue
@@ -174,14 +180,14 @@ def through(call: Callable[..., Any]) -> Callable[..., Any]:
     """Call within the client that a queue came from, if it came from one."""
 
     @functools.wraps(call)
-    def calls(queue: Queue, *args: Any) -> Any:
-        with within(queue._outsider):
-            return call(queue, *args)
+    def calls(self: Queue, *args: Any) -> Any:
+        with within(self._outsider):
+            return call(self, *args)
 
     @functools.wraps(call)
-    async def awaits(queue: Queue, *args: Any) -> Any:
-        with within(queue._outsider):
-            return await call(queue, *args)
+    async def awaits(self: Queue, *args: Any) -> Any:
+        with within(self._outsider):
+            return await call(self, *args)
 
     return awaits if inspect.iscoroutinefunction(call) else calls
 
@@ -189,17 +195,17 @@ def through(call: Callable[..., Any]) -> Callable[..., Any]:
 def _offer(name: str, field: str) -> None:
     """Give ``Queue`` a property and its writers and async twins."""
 
-    def reading(queue: Queue) -> Program[Any]:
-        return (yield engine().query(lambda: _read(queue, field)))
+    def reading(self: Queue) -> Program[Any]:
+        return (yield engine().query(lambda: _read(self, field)))
 
-    def writing(queue: Queue, value: Any) -> Program[None]:
-        yield engine().query(lambda: _write(queue, field, value))
+    def writing(self: Queue, value: Any) -> Program[None]:
+        yield engine().query(lambda: _write(self, field, value))
 
     reading.__name__, writing.__name__ = f"get_{name}", f"set_{name}"
 
-    def read(queue: Queue) -> Any:
-        with within(queue._outsider):
-            return _read(queue, field)
+    def read(self: Queue) -> Any:
+        with within(self._outsider):
+            return _read(self, field)
 
     setattr(Queue, name, property(read, doc=f"``{name}`` of the row."))
     setattr(Queue, f"get_{name}_async", through(awaitable(reading)))

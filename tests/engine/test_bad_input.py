@@ -12,7 +12,12 @@ import pytest
 
 from dboshub import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, SetWorkflowTimeout
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException, DBOSRecoveryError, PortableWorkflowError
+from workflows.engine.errors import (
+    DBOSException,
+    DBOSInitializationError,
+    DBOSRecoveryError,
+    PortableWorkflowError,
+)
 from workflows.engine.records import NewWorkflow
 from workflows.storage.database import Database, open_database
 from workflows.storage.sql import Statement
@@ -348,6 +353,9 @@ def test_a_wrong_database_url_is_refused_without_its_password(
         ({"databse_url": "x"}, "unknown configuration databse_url; known: "),
         ({"database_url": ""}, "give text, or leave it out"),
         ({"conductor_key": "x"}, "replace Conductor"),
+        ({"transact_enterprise_key": "x"}, "nothing here needs a licence"),
+        ({"auto_upgrade": True}, "with an application_version"),
+        ({"db_engine_kwargs": {}}, "sys_db_pool_size says how many"),
         ({"name": "My App"}, "must be 3 to 256 characters of a-z"),
         ({"name": None}, "must be 3 to 256 characters of a-z"),
         ({"dbos_system_schema": "My Schema"}, "is not [a-z_]"),
@@ -364,6 +372,19 @@ def test_a_wrong_configuration_is_refused_with_what_is_right(
     changes: dict[str, Any], complaint: str, refuse: Callable[..., str]
 ) -> None:
     assert complaint in refuse(**changes)
+
+
+def test_conductor_is_refused_where_it_is_named(config: DBOSConfig) -> None:
+    with pytest.raises(DBOSInitializationError, match=r"conductor_key is .*runworkers"):
+        DBOS(config=config, conductor_key="key")
+    with pytest.raises(DBOSInitializationError, match="conductor_url is not supported"):
+        DBOS(config=config, conductor_url="wss://example.com")
+
+
+def test_a_workflow_that_would_upgrade_itself_is_refused() -> None:
+    with pytest.raises(DBOSException, match="fork_workflow or rewind_workflow"):
+        DBOS.workflow(auto_upgrade=True)
+    DBOS.workflow(auto_upgrade=False)
 
 
 def test_a_database_without_tables_is_not_given_any_unasked(

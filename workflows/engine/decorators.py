@@ -15,6 +15,7 @@ from workflows.engine.arguments import (
 )
 from workflows.engine.context import FRAME
 from workflows.engine.current import engine
+from workflows.engine.errors import DBOSException
 from workflows.engine.programs import later, mark_coroutine, run
 from workflows.engine.registry import (
     STEP_MARK,
@@ -36,19 +37,26 @@ C = TypeVar("C", bound=type)
 _BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
-def workflow(
+def workflow(  # the public signature
     *,
     name: str | None = None,
     max_recovery_attempts: int | None = 100,
     serialization_type: WorkflowSerializationFormat | None = None,
     validate_args: ValidateArgs | None = None,
+    auto_upgrade: bool | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
     """Register a function as a workflow; calling it runs it durably and returns its result.
 
     `validate_args` is given the arguments of rows that were queued or recovered, and returns
-    those to call with; what it raises is the workflow's error.
+    those to call with; what it raises is the workflow's error. Raises DBOSException for
+    `auto_upgrade`: no work is moved to a newer version unasked.
     """
+    if auto_upgrade:
+        raise DBOSException(
+            "auto_upgrade is not supported: work of an older version waits for a process of that "
+            "version, or for fork_workflow or rewind_workflow with an application_version"
+        )
 
     def decorate(function: F) -> F:
         function, roles = unguarded(function)

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import nullcontext
 from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
@@ -32,8 +31,17 @@ def set_authentication(
     IDENTITY.set(Identity(authenticated_user, roles))
 
 
-class DBOSContextEnsure(nullcontext[None]):
+class DBOSContextEnsure:
     """Code in the block may call durable functions: here it always may."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
 
 class DBOSContextSetAuth:
