@@ -39,11 +39,6 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     _outside: Outside | None = None
     _is_destroyed = False
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Most methods come from the public class ``DBOS``, where no checker sees them."""
-
     def __init__(  # noqa: PLR0913  # the public call has as many
         self,
         *,

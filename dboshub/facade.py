@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from dboshub.awaited import AwaitedCalls
 from dboshub.config import DBOSConfig, checked, refuse_removed
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.life import Life
@@ -34,7 +33,6 @@ class DBOS(
     KafkaAPI,
     SchedulesAPI,
     TelemetryAPI,
-    AwaitedCalls,
 ):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 

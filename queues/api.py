@@ -16,10 +16,9 @@ from workflows.engine.current import engine, is_launched
 from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
 from workflows.engine.errors import DBOSException
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, durable_handle, with_twins
+from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
 
 
-@with_twins
 class QueuesAPI:
     """Registering queues, and enqueueing by a queue's name."""
 
@@ -57,10 +56,14 @@ class QueuesAPI:
         )
         return register(settings, on_conflict)
 
+    register_queue_async = awaited(register_queue)
+
     @durable
     def retrieve_queue(name: str) -> Program[Queue | None]:
         """A queue by name, or None."""
         return _retrieve(name)
+
+    retrieve_queue_async = awaited(retrieve_queue)
 
     @durable
     def list_queues(*, application_name: str | list[str] | None = None) -> Program[list[Queue]]:
@@ -68,10 +71,14 @@ class QueuesAPI:
         names = [application_name] if isinstance(application_name, str) else application_name
         return _list(names)
 
+    list_queues_async = awaited(list_queues)
+
     @durable
     def delete_queue(name: str) -> Program[None]:
         """Delete a queue's row; what is enqueued waits until it is registered again."""
         return _delete(name)
+
+    delete_queue_async = awaited(delete_queue)
 
     @durable_handle
     def enqueue_workflow_with_options(
@@ -80,12 +87,16 @@ class QueuesAPI:
         """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
         return enqueue_as(engine(), order(options), args, kwargs)
 
+    enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
+
     @durable_handle
     def enqueue_workflow(
         queue_name: str, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue a workflow or a step by queue name; the queue need not be registered here."""
         return enqueue_on(queue_name, func, args, kwargs)
+
+    enqueue_workflow_async = awaited_handle(enqueue_workflow)
 
     @classmethod
     def listen_queues(cls, queues: Sequence[Queue | str]) -> None:

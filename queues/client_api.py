@@ -7,10 +7,9 @@ from queues.engine.directory import OnConflict
 from queues.engine.queue import Queue, settings_of
 from queues.engine.settings import QueueRateLimit
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, offer, with_twins
+from workflows.engine.twins import awaited, durable, offered
 
 
-@with_twins
 class _Calls:
     """What a client's methods do where they differ from those of ``DBOS``."""
 
@@ -46,10 +45,18 @@ class _Calls:
         )
         return register(settings, on_conflict, application_name)
 
+    register_queue_async = awaited(register_queue)
+
 
 class QueuesClient:
     """Queues, from outside."""
 
+    register_queue = offered(_Calls.register_queue)
+    register_queue_async = offered(_Calls.register_queue_async)
 
-offer(QueuesClient, _Calls, "register_queue")
-offer(QueuesClient, QueuesAPI, "retrieve_queue", "list_queues", "delete_queue")
+    retrieve_queue = offered(QueuesAPI.retrieve_queue)
+    retrieve_queue_async = offered(QueuesAPI.retrieve_queue_async)
+    list_queues = offered(QueuesAPI.list_queues)
+    list_queues_async = offered(QueuesAPI.list_queues_async)
+    delete_queue = offered(QueuesAPI.delete_queue)
+    delete_queue_async = offered(QueuesAPI.delete_queue_async)

@@ -12,12 +12,18 @@ from typing import Any
 from schedules.engine import declaring
 from schedules.engine.records import ScheduleInput, WorkflowSchedule
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, durable_handle, durable_handles, with_twins
+from workflows.engine.twins import (
+    awaited,
+    awaited_handle,
+    awaited_handles,
+    durable,
+    durable_handle,
+    durable_handles,
+)
 
 Names = str | list[str] | None
 
 
-@with_twins
 class SchedulesAPI:
     """Cron schedules: exactly one run per tick, however many processes there are."""
 
@@ -51,10 +57,14 @@ class SchedulesAPI:
             }
         )
 
+    create_schedule_async = awaited(create_schedule)
+
     @durable
     def apply_schedules(schedules: list[ScheduleInput]) -> Program[None]:
         """Create or change schedules by name, all or none; those not listed stay as they are."""
         return declaring.apply(schedules)
+
+    apply_schedules_async = awaited(apply_schedules)
 
     @durable
     def list_schedules(
@@ -72,32 +82,46 @@ class SchedulesAPI:
             applications=application_name,
         )
 
+    list_schedules_async = awaited(list_schedules)
+
     @durable
     def get_schedule(name: str) -> Program[WorkflowSchedule | None]:
         """A schedule by name, or None."""
         return declaring.get(name)
+
+    get_schedule_async = awaited(get_schedule)
 
     @durable
     def pause_schedule(name: str) -> Program[None]:
         """Let no tick fire until it is resumed. An unknown name is ignored."""
         return declaring.pause(name)
 
+    pause_schedule_async = awaited(pause_schedule)
+
     @durable
     def resume_schedule(name: str) -> Program[None]:
         """Go on with the next tick, after those missed if it backfills automatically."""
         return declaring.resume(name)
+
+    resume_schedule_async = awaited(resume_schedule)
 
     @durable
     def delete_schedule(name: str) -> Program[None]:
         """Remove a schedule; runs that it enqueued stay."""
         return declaring.delete(name)
 
+    delete_schedule_async = awaited(delete_schedule)
+
     @durable_handles
     def backfill_schedule(schedule_name: str, start: datetime, end: datetime) -> Program[list[str]]:
         """Start a run for every tick strictly between two times; naive ones are UTC."""
         return declaring.backfill(schedule_name, start, end)
 
+    backfill_schedule_async = awaited_handles(backfill_schedule)
+
     @durable_handle
     def trigger_schedule(schedule_name: str) -> Program[str]:
         """Start one run now, also of a paused schedule."""
         return declaring.trigger(schedule_name)
+
+    trigger_schedule_async = awaited_handle(trigger_schedule)

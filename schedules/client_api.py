@@ -8,15 +8,9 @@ from schedules.api import SchedulesAPI
 from schedules.engine import declaring
 from schedules.engine.records import ClientScheduleInput
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, offer, with_twins
-
-OFFERED = (
-    *("list_schedules", "get_schedule", "pause_schedule", "resume_schedule", "delete_schedule"),
-    *("backfill_schedule", "trigger_schedule"),
-)
+from workflows.engine.twins import awaited, durable, offered
 
 
-@with_twins
 class _Calls:
     """What a client's methods do where they differ from those of ``DBOS``."""
 
@@ -52,15 +46,35 @@ class _Calls:
             }
         )
 
+    create_schedule_async = awaited(create_schedule)
+
     @durable
     def apply_schedules(schedules: list[ClientScheduleInput]) -> Program[None]:
         """Create or change schedules by name, all or none; those not listed stay as they are."""
         return declaring.apply(schedules)
 
+    apply_schedules_async = awaited(apply_schedules)
+
 
 class SchedulesClient:
     """Schedules, from outside."""
 
+    create_schedule = offered(_Calls.create_schedule)
+    create_schedule_async = offered(_Calls.create_schedule_async)
+    apply_schedules = offered(_Calls.apply_schedules)
+    apply_schedules_async = offered(_Calls.apply_schedules_async)
 
-offer(SchedulesClient, _Calls, "create_schedule", "apply_schedules")
-offer(SchedulesClient, SchedulesAPI, *OFFERED)
+    list_schedules = offered(SchedulesAPI.list_schedules)
+    list_schedules_async = offered(SchedulesAPI.list_schedules_async)
+    get_schedule = offered(SchedulesAPI.get_schedule)
+    get_schedule_async = offered(SchedulesAPI.get_schedule_async)
+    pause_schedule = offered(SchedulesAPI.pause_schedule)
+    pause_schedule_async = offered(SchedulesAPI.pause_schedule_async)
+    resume_schedule = offered(SchedulesAPI.resume_schedule)
+    resume_schedule_async = offered(SchedulesAPI.resume_schedule_async)
+    delete_schedule = offered(SchedulesAPI.delete_schedule)
+    delete_schedule_async = offered(SchedulesAPI.delete_schedule_async)
+    backfill_schedule = offered(SchedulesAPI.backfill_schedule)
+    backfill_schedule_async = offered(SchedulesAPI.backfill_schedule_async)
+    trigger_schedule = offered(SchedulesAPI.trigger_schedule)
+    trigger_schedule_async = offered(SchedulesAPI.trigger_schedule_async)

@@ -101,12 +101,9 @@ def signature(value: Any) -> str:
         for name, each in found.parameters.items()
         if name not in UNSAID
     ]
-    result = "" if inspect.isclass(value) else _result(value, found.return_annotation)
-    text = str(inspect.Signature(parameters))
-    return (
-        re.sub(r"<object object at \w+>|<WorkflowSerializationFormat\.(\w+): \w+>", r"\1", text)
-        + result
-    )
+    returned = inspect.Signature.empty if inspect.isclass(value) else found.return_annotation
+    text = str(inspect.Signature(parameters, return_annotation=_plain(returned)))
+    return re.sub(r"<object object at \w+>|<WorkflowSerializationFormat\.(\w+): \w+>", r"\1", text)
 
 
 def _plain(annotation: Any) -> Any:
@@ -123,20 +120,6 @@ class _Written:
 
     def __repr__(self) -> str:
         return self.text
-
-
-def _result(value: Any, annotation: Any) -> str:
-    handles = getattr(value, "__dboshub_durable__", (None,))[0]
-    if handles is dboshub.WorkflowHandle:
-        return " -> WorkflowHandle"
-    if annotation is inspect.Signature.empty:
-        return ""
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    if text.startswith("Program["):
-        text = text.removeprefix("Program[").removesuffix("]")
-        if handles is not None and getattr(handles, "__name__", "") == "<lambda>":
-            text = "list[WorkflowHandle]"
-    return f" -> {text}"
 
 
 def tested_in(entry: Entry) -> Path | None:

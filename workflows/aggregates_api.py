@@ -12,10 +12,9 @@ from workflows.engine.aggregating import Metric, StepAggregate, StepFilters, Wor
 from workflows.engine.current import engine
 from workflows.engine.listing import Filters, spelled_out
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, with_twins
+from workflows.engine.twins import awaited, durable
 
 
-@with_twins
 class AggregatesAPI:
     """Aggregates and metrics; a step inside a workflow body."""
 
@@ -61,6 +60,8 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
+    get_workflow_aggregates_async = awaited(get_workflow_aggregates)
+
     @durable
     @spelled_out(StepFilters)
     def get_step_aggregates(
@@ -81,6 +82,8 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
+    get_step_aggregates_async = awaited(get_step_aggregates)
+
     @durable
     def get_metrics(
         start_time: str,
@@ -91,3 +94,5 @@ class AggregatesAPI:
     ) -> Program[list[Metric]]:
         """How many workflows began and steps ended from `start_time` up to `end_time`, by name."""
         return aggregating.metrics(engine(), start_time, end_time, metric_class, application_name)
+
+    get_metrics_async = awaited(get_metrics)

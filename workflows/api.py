@@ -15,7 +15,7 @@ from workflows.engine.programs import Program
 from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.sharding import unsharded
-from workflows.engine.twins import durable, durable_handle, with_twins
+from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
 from workflows.functions_api import FunctionsAPI
 from workflows.management_api import ManagementAPI, then
 from workflows.moving_api import MovingAPI
@@ -23,7 +23,6 @@ from workflows.moving_api import MovingAPI
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
-@with_twins
 class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
     """Starting and communication; what makes workflows, and manages them, comes with it."""
 
@@ -34,15 +33,21 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         """Start a workflow in the background; returns a handle once its row is durable."""
         return running.start(engine(), engine().registry.target(func), args, kwargs)
 
+    start_workflow_async = awaited_handle(start_workflow)
+
     @durable_handle
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:
         """A handle for an id. Raises DBOSNonExistentWorkflowError unless told not to look."""
         return _retrieve(workflow_id, existing_workflow)
 
+    retrieve_workflow_async = awaited_handle(retrieve_workflow)
+
     @durable
     def get_result(workflow_id: str) -> Program[Any]:
         """Wait for any workflow by id; an unknown id is waited for, as its row may yet come."""
         return handles.result_of(workflow_id, is_handle=False)
+
+    get_result_async = awaited(get_result)
 
     # -- communication ---------------------------------------------------------------------
 
@@ -50,6 +55,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
     def sleep(seconds: float) -> Program[None]:
         """Sleep durably: a workflow that is recovered sleeps only what is left."""
         return sleeping.sleep(seconds)
+
+    sleep_async = awaited(sleep)
 
     @durable
     def send(
@@ -72,6 +79,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
             to_forks=send_to_forks,
         )
 
+    send_async = awaited(send)
+
     @durable
     def send_bulk(
         messages: list[SendMessage],
@@ -84,10 +93,14 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
             engine(), messages, serialization=serialization_type, to_forks=send_to_forks
         )
 
+    send_bulk_async = awaited(send_bulk)
+
     @durable
     def recv(topic: str | None = None, timeout_seconds: float = 60) -> Program[Any]:
         """Wait for the oldest unconsumed message of a topic; None if none comes in time."""
         return messages.recv(topic, timeout_seconds)
+
+    recv_async = awaited(recv)
 
     @durable
     def set_event(
@@ -99,15 +112,21 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         """Publish the latest value of a key of this workflow."""
         return events.set_event(key, value, serialization_type)
 
+    set_event_async = awaited(set_event)
+
     @durable
     def get_event(workflow_id: str, key: str, timeout_seconds: float = 60) -> Program[Any]:
         """Wait for a key of a workflow to be published; None if it is not in time."""
         return events.get_event(engine(), workflow_id, key, timeout_seconds)
 
+    get_event_async = awaited(get_event)
+
     @durable
     def get_all_events(workflow_id: str) -> Program[dict[str, Any]]:
         """The latest value of every key a workflow has published."""
         return events.get_all_events(engine(), workflow_id)
+
+    get_all_events_async = awaited(get_all_events)
 
     @durable
     def write_stream(
@@ -119,10 +138,14 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         """Append a value to a stream of this workflow."""
         return streams.write_stream(key, value, serialization_type)
 
+    write_stream_async = awaited(write_stream)
+
     @durable
     def close_stream(key: str) -> Program[None]:
         """End a stream: readers stop here."""
         return streams.close_stream(key)
+
+    close_stream_async = awaited(close_stream)
 
     @staticmethod
     @unsharded
@@ -168,6 +191,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, MovingAPI, AggregatesAPI):
         has ended before.
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
+
+    read_stream_offset_async = awaited(read_stream_offset)
 
 
 def _retrieve(workflow_id: str, existing: bool) -> Program[str]:

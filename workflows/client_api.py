@@ -22,24 +22,14 @@ from workflows.engine.renaming import ApplicationRowCounts
 from workflows.engine.sending import SendMessage
 from workflows.engine.serialization import WorkflowSerializationFormat
 from workflows.engine.sharding import unsharded
-from workflows.engine.twins import durable, durable_handle, offer, with_twins
+from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle, offered
 from workflows.management_api import then
 
 # The caller's transaction, while a client writes in it.
 JOINED: ContextVar[Joined | None] = ContextVar("dboshub_joined", default=None)
-OFFERED = (
-    *("get_event", "get_all_events", "send_bulk", "read_stream_offset", "wait_first"),
-    *("list_workflows", "list_queued_workflows", "list_workflow_steps"),
-    *("cancel_workflow", "cancel_workflows", "resume_workflow", "resume_workflows"),
-    *("fork_workflow", "rewind_workflow", "delete_workflow", "delete_workflows"),
-    *("set_workflow_delay", "update_workflow_attributes"),
-    *("list_application_versions", "get_latest_application_version"),
-    *("set_latest_application_version", "export_workflow", "import_workflow"),
-    *("fork_from_failure", "get_workflow_aggregates", "get_step_aggregates", "get_metrics"),
-)
+_API = WorkflowsAPI
 
 
-@with_twins
 class _Calls:
     """What a client's methods do where they differ from those of ``DBOS``."""
 
@@ -51,6 +41,8 @@ class _Calls:
         DBOSConflictingWorkflowError as within an application.
         """
         return enqueue_as(engine(), order(options), args, kwargs)
+
+    enqueue_async = awaited_handle(enqueue)
 
     @durable
     def send(
@@ -67,6 +59,8 @@ class _Calls:
         return sending.send(
             engine(), given, serialization=serialization_type, to_forks=send_to_forks
         )
+
+    send_async = awaited(send)
 
     @durable
     def rename_application(
@@ -85,10 +79,14 @@ class _Calls:
             engine(), old_name, new_name, batch_size=batch_size, adopt=adopt_unclaimed_rows
         )
 
+    rename_application_async = awaited(rename_application)
+
     @durable_handle
     def retrieve_workflow(workflow_id: str) -> Program[str]:
         """A handle for an id. Raises DBOSNonExistentWorkflowError."""
         return then(handles.status_of(workflow_id), workflow_id)
+
+    retrieve_workflow_async = awaited_handle(retrieve_workflow)
 
 
 class WorkflowsClient(ABC):
@@ -99,6 +97,70 @@ class WorkflowsClient(ABC):
     @abstractmethod
     def _joined(self, connection: Any) -> Joined:
         """The transaction that a caller's connection has open."""
+
+    enqueue = offered(_Calls.enqueue)
+    enqueue_async = offered(_Calls.enqueue_async)
+    send = offered(_Calls.send)
+    send_async = offered(_Calls.send_async)
+    retrieve_workflow = offered(_Calls.retrieve_workflow)
+    retrieve_workflow_async = offered(_Calls.retrieve_workflow_async)
+    rename_application = offered(_Calls.rename_application)
+    rename_application_async = offered(_Calls.rename_application_async)
+
+    get_event = offered(_API.get_event)
+    get_event_async = offered(_API.get_event_async)
+    get_all_events = offered(_API.get_all_events)
+    get_all_events_async = offered(_API.get_all_events_async)
+    send_bulk = offered(_API.send_bulk)
+    send_bulk_async = offered(_API.send_bulk_async)
+    read_stream_offset = offered(_API.read_stream_offset)
+    read_stream_offset_async = offered(_API.read_stream_offset_async)
+    wait_first = offered(_API.wait_first)
+    wait_first_async = offered(_API.wait_first_async)
+    list_workflows = offered(_API.list_workflows)
+    list_workflows_async = offered(_API.list_workflows_async)
+    list_queued_workflows = offered(_API.list_queued_workflows)
+    list_queued_workflows_async = offered(_API.list_queued_workflows_async)
+    list_workflow_steps = offered(_API.list_workflow_steps)
+    list_workflow_steps_async = offered(_API.list_workflow_steps_async)
+    cancel_workflow = offered(_API.cancel_workflow)
+    cancel_workflow_async = offered(_API.cancel_workflow_async)
+    cancel_workflows = offered(_API.cancel_workflows)
+    cancel_workflows_async = offered(_API.cancel_workflows_async)
+    resume_workflow = offered(_API.resume_workflow)
+    resume_workflow_async = offered(_API.resume_workflow_async)
+    resume_workflows = offered(_API.resume_workflows)
+    resume_workflows_async = offered(_API.resume_workflows_async)
+    fork_workflow = offered(_API.fork_workflow)
+    fork_workflow_async = offered(_API.fork_workflow_async)
+    rewind_workflow = offered(_API.rewind_workflow)
+    rewind_workflow_async = offered(_API.rewind_workflow_async)
+    delete_workflow = offered(_API.delete_workflow)
+    delete_workflow_async = offered(_API.delete_workflow_async)
+    delete_workflows = offered(_API.delete_workflows)
+    delete_workflows_async = offered(_API.delete_workflows_async)
+    set_workflow_delay = offered(_API.set_workflow_delay)
+    set_workflow_delay_async = offered(_API.set_workflow_delay_async)
+    update_workflow_attributes = offered(_API.update_workflow_attributes)
+    update_workflow_attributes_async = offered(_API.update_workflow_attributes_async)
+    list_application_versions = offered(_API.list_application_versions)
+    list_application_versions_async = offered(_API.list_application_versions_async)
+    get_latest_application_version = offered(_API.get_latest_application_version)
+    get_latest_application_version_async = offered(_API.get_latest_application_version_async)
+    set_latest_application_version = offered(_API.set_latest_application_version)
+    set_latest_application_version_async = offered(_API.set_latest_application_version_async)
+    export_workflow = offered(_API.export_workflow)
+    export_workflow_async = offered(_API.export_workflow_async)
+    import_workflow = offered(_API.import_workflow)
+    import_workflow_async = offered(_API.import_workflow_async)
+    fork_from_failure = offered(_API.fork_from_failure)
+    fork_from_failure_async = offered(_API.fork_from_failure_async)
+    get_workflow_aggregates = offered(_API.get_workflow_aggregates)
+    get_workflow_aggregates_async = offered(_API.get_workflow_aggregates_async)
+    get_step_aggregates = offered(_API.get_step_aggregates)
+    get_step_aggregates_async = offered(_API.get_step_aggregates_async)
+    get_metrics = offered(_API.get_metrics)
+    get_metrics_async = offered(_API.get_metrics_async)
 
     def enqueue_in_transaction(
         self, conn_or_session: Any, options: EnqueueOptions, *args: Any, **kwargs: Any
@@ -188,7 +250,3 @@ class WorkflowsClient(ABC):
     ) -> streams.Reader:
         with within(self._outsider):
             return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds)
-
-
-offer(WorkflowsClient, _Calls, "enqueue", "send", "retrieve_workflow", "rename_application")
-offer(WorkflowsClient, WorkflowsAPI, *OFFERED)

@@ -6,7 +6,7 @@ What returns a program here is offered twice: ``name`` blocks, ``name_async`` is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from workflows.engine import choosing, decorators, reserving, roles, versioning
 from workflows.engine.context import FRAME, IDENTITY, StepStatus
@@ -15,19 +15,21 @@ from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.logs import application_logger
 from workflows.engine.programs import Program
 from workflows.engine.reserving import StepOptions, StepReservation
-from workflows.engine.twins import durable, with_twins
+from workflows.engine.twins import awaited, durable
+
+R = TypeVar("R")
 
 AnyHandle = WorkflowHandle[Any] | WorkflowHandleAsync[Any]
 
 
-class Current:
+class Current(Generic[R]):
     """A property of the class itself: ``DBOS.workflow_id``."""
 
-    def __init__(self, read: Callable[[], Any]) -> None:
+    def __init__(self, read: Callable[[], R]) -> None:
         self._read = read
         self.__doc__ = read.__doc__
 
-    def __get__(self, instance: object, owner: type) -> Any:
+    def __get__(self, instance: object, owner: type) -> R:
         return self._read()
 
 
@@ -79,7 +81,6 @@ def _shard_key() -> None:
     """Of a workflow in a sharded database; None, as this one is not."""
 
 
-@with_twins
 class FunctionsAPI:
     """What makes functions durable, and what they can know of themselves."""
 
@@ -111,6 +112,8 @@ class FunctionsAPI:
         """Run any callable as a step, without decorating it; options as for ``step``."""
         return reserving.run_step(dbos_step_options, func, args, kwargs)
 
+    run_step_async = awaited(run_step)
+
     @staticmethod
     def reserve_step() -> StepReservation:
         """Draw the next step id now, for a step that a concurrent task runs later."""
@@ -121,10 +124,14 @@ class FunctionsAPI:
         """Whether to run the new code: False for a run that passed here before it was patched."""
         return versioning.patch(patch_name)
 
+    patch_async = awaited(patch)
+
     @durable
     def deprecate_patch(patch_name: str) -> Program[bool]:
         """Pass over the marker of a patch that only old runs still have; always True."""
         return versioning.deprecate_patch(patch_name)
+
+    deprecate_patch_async = awaited(deprecate_patch)
 
     @durable
     def wait_first(
@@ -135,6 +142,8 @@ class FunctionsAPI:
         Raises ValueError for no handles, or two of one workflow.
         """
         return choosing.wait_first(engine(), handles)
+
+    wait_first_async = awaited(wait_first)
 
     @staticmethod
     def asyncio_wait(

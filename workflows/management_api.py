@@ -13,10 +13,16 @@ from workflows.engine.listing import ListFilters, QueuedFilters, spelled_out
 from workflows.engine.programs import Program
 from workflows.engine.records import VersionInfo
 from workflows.engine.status import StepInfo, WorkflowStatus
-from workflows.engine.twins import durable, durable_handle, durable_handles, with_twins
+from workflows.engine.twins import (
+    awaited,
+    awaited_handle,
+    awaited_handles,
+    durable,
+    durable_handle,
+    durable_handles,
+)
 
 
-@with_twins
 class ManagementAPI:
     """What operators and programs do to workflows; a step inside a workflow body."""
 
@@ -24,6 +30,8 @@ class ManagementAPI:
     def get_workflow_status(workflow_id: str) -> Program[WorkflowStatus | None]:
         """The status of a workflow, or None if there is none by that id."""
         return managing.get_status(engine(), workflow_id)
+
+    get_workflow_status_async = awaited(get_workflow_status)
 
     @durable
     @spelled_out(ListFilters)
@@ -35,11 +43,15 @@ class ManagementAPI:
         """
         return managing.list_workflows(engine(), {**filters})
 
+    list_workflows_async = awaited(list_workflows)
+
     @durable
     @spelled_out(QueuedFilters)
     def list_queued_workflows(**filters: Unpack[QueuedFilters]) -> Program[list[WorkflowStatus]]:
         """Workflows on queues, by the same filters: those in flight unless a `status` is given."""
         return managing.list_queued(engine(), {**filters})
+
+    list_queued_workflows_async = awaited(list_queued_workflows)
 
     @durable
     def list_workflow_steps(
@@ -54,10 +66,14 @@ class ManagementAPI:
             engine(), workflow_id, load_output=load_output, limit=limit, offset=offset
         )
 
+    list_workflow_steps_async = awaited(list_workflow_steps)
+
     @durable
     def cancel_workflow(workflow_id: str, *, cancel_children: bool = False) -> Program[None]:
         """Cancel: running code stops at its next durable call. Unknown ids are ignored."""
         return managing.cancel(engine(), [workflow_id], children=cancel_children)
+
+    cancel_workflow_async = awaited(cancel_workflow)
 
     @durable
     def cancel_workflows(
@@ -66,10 +82,14 @@ class ManagementAPI:
         """Cancel many at once."""
         return managing.cancel(engine(), workflow_ids, children=cancel_children)
 
+    cancel_workflows_async = awaited(cancel_workflows)
+
     @durable_handle
     def resume_workflow(workflow_id: str, *, queue_name: str | None = None) -> Program[str]:
         """Run again from the first unrecorded step; no effect on SUCCESS and ERROR."""
         return then(managing.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id)
+
+    resume_workflow_async = awaited_handle(resume_workflow)
 
     @durable_handles
     def resume_workflows(
@@ -77,6 +97,8 @@ class ManagementAPI:
     ) -> Program[list[str]]:
         """Resume all, or none if one is missing."""
         return then(managing.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids)
+
+    resume_workflows_async = awaited_handles(resume_workflows)
 
     @durable_handle
     def fork_workflow(
@@ -102,6 +124,8 @@ class ManagementAPI:
         )
         return _retrieved(forked)
 
+    fork_workflow_async = awaited_handle(fork_workflow)
+
     @durable_handle
     def rewind_workflow(
         workflow_id: str,
@@ -126,6 +150,8 @@ class ManagementAPI:
         )
         return then(rewound, workflow_id)
 
+    rewind_workflow_async = awaited_handle(rewind_workflow)
+
     @durable
     def set_workflow_delay(
         workflow_id: str,
@@ -136,6 +162,8 @@ class ManagementAPI:
         """Change when a DELAYED workflow is due, by one of the two; any other stays as it is."""
         return adjusting.set_delay(engine(), workflow_id, delay_seconds, delay_until_epoch_ms)
 
+    set_workflow_delay_async = awaited(set_workflow_delay)
+
     @durable
     def update_workflow_attributes(
         workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool = False
@@ -143,15 +171,21 @@ class ManagementAPI:
         """Replace the attributes, None clears them; or `merge` the given top-level keys."""
         return adjusting.update_attributes(engine(), workflow_id, attributes, merge=merge)
 
+    update_workflow_attributes_async = awaited(update_workflow_attributes)
+
     @durable
     def get_latest_application_version() -> Program[VersionInfo]:
         """The version that work without one goes to. Raises DBOSException if there is none."""
         return versioning.latest(engine())
 
+    get_latest_application_version_async = awaited(get_latest_application_version)
+
     @durable
     def list_application_versions() -> Program[list[VersionInfo]]:
         """This application's versions and those nobody claimed, latest first."""
         return versioning.versions(engine())
+
+    list_application_versions_async = awaited(list_application_versions)
 
     @durable
     def set_latest_application_version(
@@ -163,10 +197,14 @@ class ManagementAPI:
         """
         return versioning.set_latest(engine(), version_name, application_name)
 
+    set_latest_application_version_async = awaited(set_latest_application_version)
+
     @durable
     def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:
         """Delete a workflow in any status with all its data. Unknown ids are ignored."""
         return managing.delete(engine(), [workflow_id], children=delete_children)
+
+    delete_workflow_async = awaited(delete_workflow)
 
     @durable
     def delete_workflows(
@@ -174,6 +212,8 @@ class ManagementAPI:
     ) -> Program[None]:
         """Delete many at once."""
         return managing.delete(engine(), workflow_ids, children=delete_children)
+
+    delete_workflows_async = awaited(delete_workflows)
 
 
 def _retrieved(forked: Program[str]) -> Program[str]:

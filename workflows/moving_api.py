@@ -8,10 +8,9 @@ from __future__ import annotations
 from workflows.engine import moving
 from workflows.engine.current import engine
 from workflows.engine.programs import Program
-from workflows.engine.twins import durable, durable_handles, with_twins
+from workflows.engine.twins import awaited, awaited_handles, durable, durable_handles
 
 
-@with_twins
 class MovingAPI:
     """Export, import and forks in bulk; a step inside a workflow body."""
 
@@ -24,6 +23,8 @@ class MovingAPI:
         """
         return moving.export_workflow(engine(), workflow_id, children=export_children)
 
+    export_workflow_async = awaited(export_workflow)
+
     @durable_handles
     def import_workflow(serialized_workflow: str) -> Program[list[str]]:
         """Take in all workflows of an export, or none; the exported one is the first.
@@ -33,6 +34,8 @@ class MovingAPI:
         that is no export.
         """
         return moving.import_workflow(engine(), serialized_workflow)
+
+    import_workflow_async = awaited_handles(import_workflow)
 
     @durable_handles
     def fork_from_failure(
@@ -65,3 +68,5 @@ class MovingAPI:
             queue_name=queue_name,
             queue_partition_key=queue_partition_key,
         )
+
+    fork_from_failure_async = awaited_handles(fork_from_failure)

@@ -5,15 +5,14 @@ Constructed in code it declares a queue; ``DBOS.register_queue`` and its kin ret
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from queues.engine.directory import directory
+from queues.engine.row_settings import Setting
 from queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
-from workflows.engine.current import OUTSIDER, Outsider, engine, within
+from workflows.engine.current import OUTSIDER, Outsider, engine
 from workflows.engine.errors import DBOSException
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from workflows.engine.options import OPTIONS
@@ -28,6 +27,46 @@ class Queue:
     Besides the properties there are, for each of them, ``set_<name>``, ``set_<name>_async`` and
     ``get_<name>_async``.
     """
+
+    concurrency = Setting[int | None]("concurrency")
+    get_concurrency_async = concurrency.reader_async()
+    set_concurrency = concurrency.writer()
+    set_concurrency_async = concurrency.writer_async()
+
+    global_concurrency = Setting[int | None]("global_concurrency", "concurrency")
+    get_global_concurrency_async = global_concurrency.reader_async()
+    set_global_concurrency = global_concurrency.writer()
+    set_global_concurrency_async = global_concurrency.writer_async()
+
+    worker_concurrency = Setting[int | None]("worker_concurrency")
+    get_worker_concurrency_async = worker_concurrency.reader_async()
+    set_worker_concurrency = worker_concurrency.writer()
+    set_worker_concurrency_async = worker_concurrency.writer_async()
+
+    limiter = Setting[QueueRateLimit | None]("limiter")
+    get_limiter_async = limiter.reader_async()
+    set_limiter = limiter.writer()
+    set_limiter_async = limiter.writer_async()
+
+    polling_interval_sec = Setting[float]("polling_interval_sec")
+    get_polling_interval_sec_async = polling_interval_sec.reader_async()
+    set_polling_interval_sec = polling_interval_sec.writer()
+    set_polling_interval_sec_async = polling_interval_sec.writer_async()
+
+    partition_concurrency = Setting[int | None]("partition_concurrency")
+    get_partition_concurrency_async = partition_concurrency.reader_async()
+    set_partition_concurrency = partition_concurrency.writer()
+    set_partition_concurrency_async = partition_concurrency.writer_async()
+
+    partition_worker_concurrency = Setting[int | None]("partition_worker_concurrency")
+    get_partition_worker_concurrency_async = partition_worker_concurrency.reader_async()
+    set_partition_worker_concurrency = partition_worker_concurrency.writer()
+    set_partition_worker_concurrency_async = partition_worker_concurrency.writer_async()
+
+    partition_limiter = Setting[QueueRateLimit | None]("partition_limiter")
+    get_partition_limiter_async = partition_limiter.reader_async()
+    set_partition_limiter = partition_limiter.writer()
+    set_partition_limiter_async = partition_limiter.writer_async()
 
     def __init__(  # noqa: PLR0913  # the public call has as many
         self,
@@ -76,9 +115,6 @@ class Queue:
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
-
-    def __getattr__(self, attribute: str) -> Any:
-        raise AttributeError(f"a Queue has no attribute {attribute!r}")
 
 
 def queue_named(name: str) -> Queue:
@@ -151,71 +187,3 @@ def _enqueue(
 _enqueue.__name__ = "enqueue"
 _enqueue_blocking = blocking(_enqueue)
 _enqueue_awaitable = awaitable(_enqueue)
-
-
-def _read(queue: Queue, field: str) -> Any:
-    """One setting, from the row, or as declared while there is none yet."""
-    if not directory.is_open:
-        settings = directory.declared(queue.name)
-    else:
-        settings = directory.table.retrieve(queue.name)
-    if settings is None:
-        raise DBOSException(f"Queue {queue.name} not found in the database")
-    value = getattr(settings, field)
-    return value.public() if isinstance(value, RateLimit) else value
-
-
-def _write(queue: Queue, field: str, value: Any) -> None:
-    table = directory.table
-    settings = table.retrieve(queue.name)
-    if settings is not None:
-        if field.endswith("limiter"):
-            value = RateLimit.of(value)
-        if table.update(replace(settings, **{field: value}).validate()):
-            return
-    raise DBOSException(f"Queue {queue.name} not found in the database")
-
-
-def through(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Call within the client that a queue came from, if it came from one."""
-
-    @functools.wraps(call)
-    def calls(self: Queue, *args: Any) -> Any:
-        with within(self._outsider):
-            return call(self, *args)
-
-    @functools.wraps(call)
-    async def awaits(self: Queue, *args: Any) -> Any:
-        with within(self._outsider):
-            return await call(self, *args)
-
-    return awaits if inspect.iscoroutinefunction(call) else calls
-
-
-def _offer(name: str, field: str) -> None:
-    """Give ``Queue`` a property and its writers and async twins."""
-
-    def reading(self: Queue) -> Program[Any]:
-        return (yield engine().query(lambda: _read(self, field)))
-
-    def writing(self: Queue, value: Any) -> Program[None]:
-        yield engine().query(lambda: _write(self, field, value))
-
-    reading.__name__, writing.__name__ = f"get_{name}", f"set_{name}"
-
-    def read(self: Queue) -> Any:
-        with within(self._outsider):
-            return _read(self, field)
-
-    setattr(Queue, name, property(read, doc=f"``{name}`` of the row."))
-    setattr(Queue, f"get_{name}_async", through(awaitable(reading)))
-    setattr(Queue, f"set_{name}", through(blocking(writing)))
-    setattr(Queue, f"set_{name}_async", through(awaitable(writing)))
-
-
-for _name in (
-    *("concurrency", "worker_concurrency", "limiter", "polling_interval_sec"),
-    *("partition_concurrency", "partition_worker_concurrency", "partition_limiter"),
-):
-    _offer(_name, _name)
-_offer("global_concurrency", "concurrency")

@@ -174,7 +174,7 @@ def test_limits_of_partitions_are_set_on_the_row(launch: Callable[..., Runtime])
     launch()
     queue = DBOS.register_queue("parts", partition_concurrency=4, polling_interval_sec=0.5)
     queue.set_partition_worker_concurrency(2)
-    queue.set_partition_limiter({"limit": 6, "period": 3})
+    queue.set_partition_limiter(value={"limit": 6, "period": 3})
     queue.set_polling_interval_sec(0.25)
     same = DBOS.retrieve_queue("parts")
     assert (same.partition_concurrency, same.partition_worker_concurrency) == (4, 2)
@@ -189,6 +189,8 @@ def test_limits_of_partitions_are_set_on_the_row(launch: Callable[..., Runtime])
         queue.set_partition_worker_concurrency(2)
     with pytest.raises(ValueError, match="polling_interval_sec must be positive"):
         queue.set_polling_interval_sec(0)
+    with pytest.raises(AttributeError, match="set_polling_interval_sec"):
+        queue.polling_interval_sec = 0.1
     with pytest.raises(ValueError, match="positive period"):
         queue.set_partition_limiter({"limit": 1, "period": 0})
 

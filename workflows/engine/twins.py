@@ -1,10 +1,20 @@
-"""Public calls in both worlds from one definition: ``name`` blocks, ``name_async`` is awaited."""
+"""Public calls in both worlds from one definition: ``name`` blocks, ``name_async`` is awaited.
+
+In the body of a class, with the parameters and results that type checkers then know::
+
+    @durable
+    def sleep(seconds: float) -> Program[None]: ...
+
+    sleep_async = awaited(sleep)
+"""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from workflows.engine.current import Outsider, within
 from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
@@ -12,91 +22,127 @@ from workflows.engine.programs import Program, awaitable, blocking
 from workflows.engine.sharding import unsharded
 from workflows.engine.tracing import CALLS, traced
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+Handle = WorkflowHandle[Any]
+HandleAsync = WorkflowHandleAsync[Any]
+# What a blocking form was made of.
 _DURABLE = "__dboshub_durable__"
 
 
-def durable(define: Callable[..., Program[Any]]) -> staticmethod[..., Any]:
-    """Mark a definition in a class decorated by ``with_twins``: it returns a program."""
-    setattr(define, _DURABLE, (_as_it_is, _as_it_is))
-    return staticmethod(define)
+def durable(define: Callable[P, Program[R]]) -> staticmethod[P, R]:
+    """The blocking form of a call that is defined by a program."""
+    return _blocks(define, _PLAIN)
 
 
-def durable_handle(define: Callable[..., Program[str]]) -> staticmethod[..., Any]:
+def durable_handle(define: Callable[P, Program[str]]) -> staticmethod[P, Handle]:
     """The same for a program that returns a workflow id, handed out as a handle."""
-    setattr(define, _DURABLE, (WorkflowHandle, WorkflowHandleAsync))
-    return staticmethod(define)
+    return _blocks(define, _HANDLE)
 
 
-def durable_handles(define: Callable[..., Program[list[str]]]) -> staticmethod[..., Any]:
+def durable_handles(define: Callable[P, Program[list[str]]]) -> staticmethod[P, list[Handle]]:
     """The same for a program that returns workflow ids."""
-    setattr(define, _DURABLE, (_each(WorkflowHandle), _each(WorkflowHandleAsync)))
-    return staticmethod(define)
+    return _blocks(define, _HANDLES)
 
 
-def with_twins(cls: type) -> Any:
-    """Replace each marked definition by its blocking form, and add the awaited one."""
-    for name, attribute in [*vars(cls).items()]:
-        define = getattr(attribute, "__func__", None)
-        wraps = getattr(define, _DURABLE, None)
-        if define is not None and wraps is not None:
-            define = unsharded(traced(name, define) if name in CALLS else define)
-            setattr(cls, name, staticmethod(_blocking(define, wraps[0])))
-            setattr(cls, f"{name}_async", staticmethod(_awaitable(define, wraps[1])))
-    return cls
+def awaited(call: staticmethod[P, R]) -> staticmethod[P, Coroutine[Any, Any, R]]:
+    """The awaited form of a call that is ``durable``."""
+    return _awaits(call)
 
 
-def offer(client: type, source: type, *names: str) -> None:
-    """Give a class of clients calls of a public class, in both forms; it has an ``_outsider``."""
-    for name in names:
-        setattr(client, name, _asking(getattr(source, name)))
-        setattr(client, f"{name}_async", _awaiting(getattr(source, f"{name}_async")))
+def awaited_handle(
+    call: staticmethod[P, Handle],
+) -> staticmethod[P, Coroutine[Any, Any, HandleAsync]]:
+    """The awaited form of a ``durable_handle``."""
+    return _awaits(call)
+
+
+def awaited_handles(
+    call: staticmethod[P, list[Handle]],
+) -> staticmethod[P, Coroutine[Any, Any, list[HandleAsync]]]:
+    """The awaited form of ``durable_handles``."""
+    return _awaits(call)
+
+
+class Method(Protocol[P, R_co]):
+    """A function of a class: called on an instance without its first parameter."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[P, R_co]: ...
+
+
+def offered(call: Callable[P, R]) -> Method[P, R]:
+    """A public call, in either form, as a method of a client: made with its ``_outsider``."""
+    if inspect.iscoroutinefunction(call):
+
+        @functools.wraps(call)
+        async def awaits(self: _Client, *args: Any, **kwargs: Any) -> Any:
+            with within(self._outsider):
+                return await call(*args, **kwargs)
+
+        return cast("Method[P, R]", awaits)
+
+    @functools.wraps(call)
+    def asks(self: _Client, *args: Any, **kwargs: Any) -> Any:
+        with within(self._outsider):
+            return call(*args, **kwargs)
+
+    return cast("Method[P, R]", asks)
 
 
 class _Client(Protocol):
     _outsider: Outsider
 
 
-def _asking(call: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(call)
-    def asks(self: _Client, *args: Any, **kwargs: Any) -> Any:
-        with within(self._outsider):
-            return call(*args, **kwargs)
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """What the two forms make of the value of a program, and how their signatures call it."""
 
-    return asks
-
-
-def _awaiting(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    @functools.wraps(call)
-    async def awaits(self: _Client, *args: Any, **kwargs: Any) -> Any:
-        with within(self._outsider):
-            return await call(*args, **kwargs)
-
-    return awaits
+    blocking: Callable[[Any], Any] = lambda value: value
+    awaited: Callable[[Any], Any] = lambda value: value
+    blocking_name: str = ""
+    awaited_name: str = ""
 
 
-def _blocking(define: Callable[..., Program[Any]], wrap: Callable[[Any], Any]) -> Any:
-    call = blocking(define)
+_PLAIN = _Results()
+_HANDLE = _Results(WorkflowHandle, WorkflowHandleAsync, "WorkflowHandle", "WorkflowHandleAsync")
+_HANDLES = _Results(
+    lambda ids: [WorkflowHandle(each) for each in ids],
+    lambda ids: [WorkflowHandleAsync(each) for each in ids],
+    "list[WorkflowHandle]",
+    "list[WorkflowHandleAsync]",
+)
+
+
+def _blocks(define: Callable[P, Program[Any]], results: _Results) -> staticmethod[P, Any]:
+    name = define.__name__
+    program = unsharded(traced(name, define) if name in CALLS else define)
+    call = blocking(program)
 
     @functools.wraps(define)
-    def blocks(*args: Any, **kwargs: Any) -> Any:
-        return wrap(call(*args, **kwargs))
+    def blocks(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return results.blocking(call(*args, **kwargs))
 
-    return blocks
+    setattr(blocks, _DURABLE, (program, results))
+    _sign(blocks, program, results.blocking_name)
+    return staticmethod(blocks)
 
 
-def _awaitable(define: Callable[..., Program[Any]], wrap: Callable[[Any], Any]) -> Any:
-    call = awaitable(define)
+def _awaits(twin: staticmethod[P, Any]) -> staticmethod[P, Any]:
+    program, results = getattr(twin.__func__, _DURABLE)
+    call = awaitable(program)
 
     @functools.wraps(call)
-    async def awaits(*args: Any, **kwargs: Any) -> Any:
-        return wrap(await call(*args, **kwargs))
+    async def awaits(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return results.awaited(await call(*args, **kwargs))
 
-    return awaits
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    _sign(awaits, program, results.awaited_name)
+    return staticmethod(awaits)
 
 
-def _each(wrap: Callable[[str], Any]) -> Callable[[list[str]], list[Any]]:
-    return lambda ids: [wrap(each) for each in ids]
+def _sign(call: Any, program: Callable[..., Program[Any]], result: str) -> None:
+    """Let a call say what it returns where its definition says which program."""
+    signature = inspect.signature(program)
+    said = result or signature.return_annotation.removeprefix("Program[").removesuffix("]")
+    call.__signature__ = signature.replace(return_annotation=said)

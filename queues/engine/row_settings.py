@@ -1,0 +1,147 @@
+"""The settings of a queue as ``Queue`` shows them: each is read from the row, and set in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
+
+from queues.engine.directory import directory
+from queues.engine.settings import RateLimit
+from workflows.engine.current import Outsider, engine, within
+from workflows.engine.errors import DBOSException
+from workflows.engine.programs import Program, blocking, drive
+
+V = TypeVar("V")
+V_contra = TypeVar("V_contra", contravariant=True)
+V_co = TypeVar("V_co", covariant=True)
+
+
+class Named(Protocol):
+    """A queue, and the client that it came from, if it came from one."""
+
+    name: str
+    _outsider: Outsider | None
+
+
+class Setting(Generic[V]):
+    """An attribute that is read from the row, or as declared while there is none yet."""
+
+    def __init__(self, name: str, field: str | None = None) -> None:
+        self._name = name
+        self._field = field or name
+
+    @overload
+    def __get__(self, queue: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, queue: Named, owner: type | None = None) -> V: ...
+    def __get__(self, queue: Named | None, owner: type | None = None) -> Self | V:
+        if queue is None:
+            return self
+        with within(queue._outsider):
+            value: V = _read(queue.name, self._field)
+        return value
+
+    def __set__(self, queue: Named, value: Never) -> None:
+        raise AttributeError(f"set it in the row: set_{self._name}(…)")
+
+    def reader_async(self) -> GetsAsync[V]:
+        """The method ``get_<name>_async``."""
+        field = self._field
+
+        async def gets(self: Named) -> Any:
+            with within(self._outsider):
+                return await drive(_reading(self.name, field))
+
+        return cast("GetsAsync[V]", _method(gets, f"get_{self._name}_async"))
+
+    def writer(self) -> Sets[V]:
+        """The method ``set_<name>``."""
+        writing = self._writing()
+        blocks = blocking(writing)
+
+        def sets(self: Named, value: Any) -> None:
+            with within(self._outsider):
+                blocks(self.name, value)
+
+        return cast("Sets[V]", _method(sets, writing.__name__))
+
+    def writer_async(self) -> SetsAsync[V]:
+        """The method ``set_<name>_async``."""
+        writing = self._writing()
+
+        async def sets(self: Named, value: Any) -> None:
+            with within(self._outsider):
+                await drive(writing(self.name, value))
+
+        return cast("SetsAsync[V]", _method(sets, f"{writing.__name__}_async"))
+
+    def _writing(self) -> Callable[[str, Any], Program[None]]:
+        field = self._field
+
+        def writing(name: str, value: Any) -> Program[None]:
+            yield engine().query(lambda: _write(name, field, value))
+
+        writing.__name__ = f"set_{self._name}"
+        return writing
+
+
+class _Getter(Protocol[V_co]):
+    def __call__(self) -> Coroutine[Any, Any, V_co]: ...
+
+
+class _Setter(Protocol[V_contra]):
+    def __call__(self, value: V_contra) -> None: ...
+
+
+class _SetterAsync(Protocol[V_contra]):
+    def __call__(self, value: V_contra) -> Coroutine[Any, Any, None]: ...
+
+
+class GetsAsync(Protocol[V_co]):
+    """What type checkers know of ``get_<name>_async``."""
+
+    def __get__(self, queue: object, owner: type | None = None) -> _Getter[V_co]: ...
+
+
+class Sets(Protocol[V_contra]):
+    """What type checkers know of ``set_<name>``."""
+
+    def __get__(self, queue: object, owner: type | None = None) -> _Setter[V_contra]: ...
+
+
+class SetsAsync(Protocol[V_contra]):
+    """What type checkers know of ``set_<name>_async``."""
+
+    def __get__(self, queue: object, owner: type | None = None) -> _SetterAsync[V_contra]: ...
+
+
+def _method(function: Callable[..., Any], name: str) -> object:
+    function.__name__, function.__qualname__ = name, f"Queue.{name}"
+    return function
+
+
+def _reading(name: str, field: str) -> Program[Any]:
+    return (yield engine().query(lambda: _read(name, field)))
+
+
+def _read(name: str, field: str) -> Any:
+    if not directory.is_open:
+        settings = directory.declared(name)
+    else:
+        settings = directory.table.retrieve(name)
+    if settings is None:
+        raise DBOSException(f"Queue {name} not found in the database")
+    value = getattr(settings, field)
+    return value.public() if isinstance(value, RateLimit) else value
+
+
+def _write(name: str, field: str, value: Any) -> None:
+    table = directory.table
+    settings = table.retrieve(name)
+    if settings is not None:
+        if field.endswith("limiter"):
+            value = RateLimit.of(value)
+        if table.update(replace(settings, **{field: value}).validate()):
+            return
+    raise DBOSException(f"Queue {name} not found in the database")

@@ -1,0 +1,67 @@
+"""A program as users write it, for a type checker alone: it is never run.
+
+What is wrong in it says so, and a checker that finds it right complains of the comment.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+from dboshub import (
+    DBOS,
+    DBOSClient,
+    Queue,
+    WorkflowHandle,
+    WorkflowHandleAsync,
+    WorkflowStatus,
+)
+
+
+def blocking(client: DBOSClient) -> None:
+    assert_type(DBOS.send("w", {"any": 1}, topic="t"), None)
+    assert_type(DBOS.workflow_id, str | None)
+    assert_type(DBOS.retrieve_workflow("w"), WorkflowHandle[Any])
+    assert_type(DBOS.list_workflows(status="ERROR", limit=1), list[WorkflowStatus])
+    assert_type(client.list_workflows(status="ERROR", limit=1), list[WorkflowStatus])
+    assert_type(client.resume_workflows(["w"]), list[WorkflowHandle[Any]])
+    assert_type(client.retrieve_queue("jobs"), Queue | None)
+
+
+def blocking_wrongly(client: DBOSClient) -> None:
+    DBOS.send("w")  # type: ignore[call-arg]
+    DBOS.list_workflows(limit="all")  # type: ignore[arg-type]
+    DBOS.sned("w", 1)  # type: ignore[attr-defined]
+    client.send(1, "message")  # type: ignore[arg-type]
+    client.list_workflows(nobody="x")  # type: ignore[call-arg]
+    client.sned("w", 1)  # type: ignore[attr-defined]
+
+
+async def awaiting(client: DBOSClient) -> None:
+    assert_type(await DBOS.send_async("w", {"any": 1}, topic="t"), None)
+    assert_type(await DBOS.start_workflow_async(print, 1), WorkflowHandleAsync[Any])
+    assert_type(await DBOS.resume_workflows_async(["w"]), list[WorkflowHandleAsync[Any]])
+    assert_type(await client.send_async("w", 1, None, "only once"), None)
+    assert_type(await client.list_workflows_async(limit=1), list[WorkflowStatus])
+    assert_type(
+        await client.enqueue_async({"workflow_name": "w", "queue_name": "jobs"}),
+        WorkflowHandleAsync[Any],
+    )
+
+
+async def awaiting_wrongly(client: DBOSClient) -> None:
+    await DBOS.send_async(1)  # type: ignore[arg-type, call-arg]
+    await DBOS.sleep_async("long")  # type: ignore[arg-type]
+    await DBOS.sned_async("w", 1)  # type: ignore[attr-defined]
+    await client.send_async(1)  # type: ignore[arg-type, call-arg]
+    await client.fork_workflow_async("w")  # type: ignore[call-arg]
+    await client.enqueue_async({"queue_name": "jobs"})  # type: ignore[typeddict-item]
+
+
+async def limiting(queue: Queue) -> None:
+    assert_type(queue.concurrency, int | None)
+    assert_type(await queue.get_polling_interval_sec_async(), float)
+    queue.set_concurrency(value=3)
+    await queue.set_limiter_async({"limit": 3, "period": 2})
+    queue.set_concurrency("three")  # type: ignore[arg-type]
+    queue.concurrency = 3  # type: ignore[assignment]
+    queue.conurrency  # type: ignore[attr-defined]  # noqa: B018
