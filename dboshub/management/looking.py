@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, BooleanOptionalAction
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from workflows.engine.listing import Filters, ListFilters, checked
 from workflows.engine.records import ACTIVE, Checkpoint, Status
 from workflows.payloads import read
 from workflows.payloads.inline import inline
+from workflows.selectors.streams import CLOSED
+from workflows.storage import communication
 from workflows.storage.aggregates import (
     STEP_GROUPS,
     WORKFLOW_GROUPS,
@@ -25,6 +27,7 @@ from workflows.storage.aggregates import (
 )
 from workflows.storage.history import history
 from workflows.storage.listing import workflows
+from workflows.storage.messages import NULL_TOPIC
 from workflows.storage.sql import Session
 from workflows.storage.waited import ALL_EVENTS
 
@@ -68,6 +71,41 @@ def events(*, workflow_id: str, **_: Any) -> list[dict[str, Any]]:
         existing(session, workflow_id)
         found = session.all(ALL_EVENTS, workflow_id=workflow_id)
     return [{"key": key, "value": _shown(value, format_)} for key, value, format_ in found]
+
+
+def messages(*, workflow_id: str, limit: int, **_: Any) -> list[dict[str, Any]]:
+    with reading() as session:
+        existing(session, workflow_id)
+        found = communication.messages(session, workflow_id, limit=limit)
+    return [
+        {
+            "message_uuid": uuid,
+            "topic": None if topic == NULL_TOPIC else topic,
+            "created_at": created_at,
+            "consumed": bool(consumed),
+            "consumed_by_function_id": consumed_by,
+            "message": _shown(message, format_),
+        }
+        for uuid, topic, created_at, consumed, consumed_by, message, format_ in found
+    ]
+
+
+def streams(
+    *, workflow_id: str, key: str | None, offset: int, limit: int, **_: Any
+) -> list[dict[str, Any]]:
+    with reading() as session:
+        existing(session, workflow_id)
+        found = communication.streamed(session, workflow_id, key=key, start=offset, limit=limit)
+    return [
+        {
+            "key": key,
+            "offset": offset,
+            "function_id": function_id,
+            "value": None if value == CLOSED else _shown(value, format_),
+            "closed": value == CLOSED,
+        }
+        for key, offset, function_id, value, format_ in found
+    ]
 
 
 def aggregate(*, group_by: list[str], bucket_ms: int | None, **options: Any) -> list[Any]:
@@ -167,6 +205,12 @@ def page(parser: ArgumentParser) -> None:
     )
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a number of rows")
+    return int(text)
+
+
 def _grouped_by(names: Any) -> Any:
     return argument("--by", dest="group_by", action="append", default=[], choices=[*names])
 
@@ -179,6 +223,7 @@ step_filters = (
     argument("--before", dest="completed_before", help="ended at or before this time"),
     argument("-a", "--application-name", help="of this application"),
 )
+at_most = argument("-l", "--limit", type=_count, default=STEPS, help=f"{STEPS:,} by default")
 children = argument("--children", action="store_true", help="its descendants, too")
 to_file = argument("-o", "--output", type=Path, help="file to write; by default it is printed")
 
@@ -197,6 +242,18 @@ VERBS = (
     Verb("get", "show a workflow with its input and outcome", get, (workflow_id,)),
     Verb("steps", "show its recorded steps", steps, (workflow_id,)),
     Verb("events", "show its events", events, (workflow_id,)),
+    Verb("messages", "show what was sent to it, oldest first", messages, (workflow_id, at_most)),
+    Verb(
+        "streams",
+        "show the values of its streams",
+        streams,
+        (
+            workflow_id,
+            argument("-k", "--key", help="of this stream; by default of all"),
+            argument("-o", "--offset", type=int, default=0, help="from this offset on"),
+            at_most,
+        ),
+    ),
     Verb("export", "write all that is stored of it", export, (workflow_id, children, to_file)),
     Verb(
         "aggregate",

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.support.runs import T0, add_event, add_step, add_workflow, insert
+from tests.support.runs import (
+    T0,
+    add_event,
+    add_message,
+    add_step,
+    add_stream,
+    add_workflow,
+    insert,
+)
 from workflows.connection import atomic, reading
 from workflows.models import AuditEvent
 from workflows.storage.database import open_database
@@ -76,6 +84,42 @@ def test_events_and_figures_are_shown(failed: str) -> None:
     (steps,) = answer("workflow", "aggregate-steps", "--status", "ERROR")
     assert steps["count"] == 1
     assert "status=ERROR" in told("workflow", "aggregate", "--by", "status")
+
+
+def test_messages_are_shown_oldest_first_with_the_step_that_took_them(failed: str) -> None:
+    assert answer("workflow", "messages", failed) == []
+    with atomic() as session:
+        add_message(session, failed, "late", topic="paid", created_at_epoch_ms=T0 + 900)
+        add_message(session, failed, "early", consumed=True, consumed_by_function_id=3)
+    early, late = answer("workflow", "messages", failed)
+    assert (early["topic"], early["message"], early["consumed"]) == (None, '"early"', True)
+    assert early["consumed_by_function_id"] == 3
+    assert (late["topic"], late["message"], late["consumed"]) == ("paid", '"late"', False)
+    assert answer("workflow", "messages", failed, "--limit", "1") == [early]
+    with pytest.raises(CommandError, match="not a number of rows"):
+        told("workflow", "messages", failed, "--limit", "-1")
+    table = told("workflow", "messages", failed)
+    assert "2026-09-21 14:13:20.500Z" in table
+    with pytest.raises(CommandError, match="no workflow 'nobody'"):
+        told("workflow", "messages", "nobody")
+
+
+def test_streams_are_shown_value_by_value_until_they_were_closed(failed: str) -> None:
+    assert told("workflow", "streams", failed).strip() == "Nothing found."
+    with atomic() as session:
+        add_stream(session, failed, "lines", "one", "two", closed=True)
+        add_stream(session, failed, "bytes", 7)
+    shown = answer("workflow", "streams", failed)
+    assert [(each["key"], each["offset"], each["value"], each["closed"]) for each in shown] == [
+        ("bytes", 0, "7", False),
+        ("lines", 0, '"one"', False),
+        ("lines", 1, '"two"', False),
+        ("lines", 2, None, True),
+    ]
+    assert answer("workflow", "streams", failed, "-k", "lines", "-o", "1", "-l", "1") == [shown[2]]
+    assert told("workflow", "streams", failed).splitlines()[0].split() == [
+        *("key", "offset", "function_id", "value", "closed"),
+    ]
 
 
 def test_failed_ones_are_forked_from_where_they_failed(failed: str) -> None:
