@@ -42,6 +42,20 @@ DBOS.destroy()
 """
 ALIASED = "import dboshub; dboshub.install_as_dbos()\n"
 TWICE = "dboshub.install_as_dbos()\n"
+MODULES = """
+import importlib
+import dbos
+from dbos._error import DBOSException
+from dbos._queue import Queue, QueueRateLimit
+
+assert DBOSException is dbos.error.DBOSException and Queue is dbos.Queue
+# The second is a module of this package, which would be loaded once more under that name.
+for name in ("dbos.cli.cli", "dbos.config", "dbos._sys_db"):
+    try:
+        importlib.import_module(name)
+    except ImportError as missing:
+        print(missing)
+"""
 TOO_LATE = "import dbos\nimport dboshub; dboshub.install_as_dbos()\n"
 
 
@@ -59,6 +73,15 @@ def run(program: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_program_that_imports_dbos_runs_unchanged(tmp_path: Path) -> None:
     done = run(ALIASED + TWICE + UNCHANGED, tmp_path)
     assert done.stdout.splitlines() == ["hello world", "nobody is missing", "greet"], done.stderr
+
+
+def test_modules_of_the_other_library_are_there_or_say_what_to_import(tmp_path: Path) -> None:
+    done = run(ALIASED + TWICE + MODULES, tmp_path)
+    told = done.stdout.splitlines()
+    assert [each.split()[3] for each in told] == ["dbos.cli", "dbos.config", "dbos._sys_db"], (
+        done.stderr
+    )
+    assert all("public names from dbos, errors from dbos.error" in each for each in told)
 
 
 def test_after_the_other_library_was_imported_it_is_refused(tmp_path: Path) -> None:
