@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -34,6 +35,15 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     sortable_by = ()
     list_per_page = 50
     list_max_show_all = MOST_ROWS
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        # PostgreSQL cannot even be asked for a NUL.
+        if any("\x00" in value for values in request.GET.lists() for value in values[1]):
+            raise BadRequest("no row holds a NUL")
+        return super().changelist_view(request, extra_context)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
 
 
 class ReadOnlyAdmin(BoundedAdmin):

@@ -38,6 +38,8 @@ from workflows.views.one import (
 
 LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
 LONGEST_NAME = 200
+# The largest number its column holds.
+MOST_STEPS = 2**31 - 1
 REDACTED = (
     "Parts of this value are redacted, or it is too long to tell: only a superuser may download it."
 )
@@ -98,6 +100,8 @@ def step_detail(
     request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
 ) -> HttpResponse:
     """One step: its times, its output or error, its failed attempts, and forking from it."""
+    if function_id > MOST_STEPS:
+        raise Http404("no workflow has so many steps")
     step = steps.one(session, found.pk, function_id)
     failures = attempts.of_step(session, found.pk, function_id)
     if step is None and not failures:
