@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView, PasswordChangeView
+from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from dboshub import saved_views, views
@@ -21,7 +21,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("password/", PasswordChangeView.as_view(success_url="/"), name="password_change"),
+    path("password/", views.OwnPassword.as_view(), name="password_change"),
     path("theme/", views.theme, name="theme"),
     path("views/save/", saved_views.save, name="save_view"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="delete_view"),

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
@@ -19,6 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from dboshub.context import THEME_COOKIE, THEMES
 from dboshub.login import ThrottledLoginForm
 from dboshub.outages import outage_of, outage_page
+from workflows.audit import actor_of, record
+from workflows.models import AuditEvent
 
 
 class Login(LoginView):
@@ -28,6 +31,16 @@ class Login(LoginView):
         response = super().form_invalid(form)
         response.status_code = 429 if form.is_throttled() else 200
         return response
+
+
+class OwnPassword(PasswordChangeView):
+    success_url = "/"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic(using=router.db_for_write(AuditEvent)):
+            name = self.request.user.get_username()
+            record(actor_of(self.request), "change_password", "user", name)
+            return super().form_valid(form)
 
 
 @login_not_required

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import reverse
 
-from workflows.admin_base import ReadOnlyAdmin, when
+from workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
 from workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
 
 
@@ -50,7 +50,7 @@ class ApplicationVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ScopeRule)
-class ScopeRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ScopeRuleAdmin(AuditedAdmin):
     """The one thing here that is edited: who sees which application."""
 
     list_display = ("group", "application")

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from workflows.audit import actor_of, record
 from workflows.moments import absolute
 from workflows.selectors.scope import viewer_for
 
@@ -25,6 +26,28 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:MOST_ROWS].count())
+
+
+class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What is edited here is in the audit log, too, in the transaction that changes it: the names
+    of the fields that were changed, and no value."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, "add", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._record(request, "change", obj, message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for each in queryset:
+            self._record(request, "delete", each)
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, action: str, obj: Model, message: Any = ()) -> None:
+        kind = str(obj._meta.verbose_name)
+        record(actor_of(request), action, kind, str(obj), changes=message)
 
 
 class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

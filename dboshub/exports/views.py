@@ -142,7 +142,9 @@ def download(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def discard(request: HttpRequest, key: str) -> HttpResponse:
     """Stop it if it is being written, and remove it."""
-    store.discard(_export(request, key).key)
+    export = _export(request, key)
+    record(actor_of(request), "discard", "export", key, of=export.of)
+    store.discard(export.key)
     messages.success(request, "The export was discarded.")
     return redirect("exports:list")
 

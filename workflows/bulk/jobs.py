@@ -10,7 +10,7 @@ from typing import Any
 from django.db import DatabaseError, router, transaction
 from django.http import QueryDict
 
-from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting
+from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting, record
 from workflows.bulk.collecting import collect_page, freeze_checked
 from workflows.bulk.rounds import nudge
 from workflows.bulk.verbs import VERBS
@@ -45,7 +45,9 @@ def freeze(
     viewer = viewer_for(actor.user)
     _expect_understood(job, actor)
     forget_drafts()
-    job.save()
+    with transaction.atomic(using=router.db_for_write(BulkJob)):
+        job.save()
+        record(actor, "bulk_freeze", "bulk", str(job.pk), verb=verb, filter=query)
     if ids is not None:
         freeze_checked(job, ids, viewer)
         return job
