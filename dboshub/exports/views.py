@@ -11,16 +11,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from dboshub.exports import store, work
 from dboshub.exports.formats import FORMATS, MIME_TYPES
+from dboshub.exports.live import export_facts, page_key
 from dboshub.exports.sources import SOURCES, Source
 from dboshub.exports.store import DONE, Export
 from workflows.audit import actor_of, record
-from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.live.source import digest
 from workflows.system_tables import now_ms
-from workflows.topics import VIEW_PAYLOAD, scope_of
+from workflows.topics import VIEW_PAYLOAD, live_topic, scope_of
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000
@@ -104,8 +104,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@vary_on_headers("HX-Request")
-def export_detail(request: HtmxHttpRequest, key: str) -> HttpResponse:
+def export_detail(request: HttpRequest, key: str) -> HttpResponse:
     """How far one is, and when it is done, the way to its file."""
     export = _export(request, key)
     source = SOURCES[export.of]
@@ -116,8 +115,10 @@ def export_detail(request: HtmxHttpRequest, key: str) -> HttpResponse:
         "list_url": f"{reverse(source.address)}?{export.query}".rstrip("?"),
         "format": FORMATS[export.format],
         "now": now_ms(),
+        "live_page": live_topic(request, "export", page_key(export)),
+        "live_digest": digest(export_facts(export)),
     }
-    return render(request, page_or_partial(request, "exports/export.html", "export"), context)
+    return render(request, "exports/export.html", context)
 
 
 @require_safe

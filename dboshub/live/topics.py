@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dboshub.audit_live import AuditSource
+from dboshub.exports.live import ExportSource
 from dboshub.home.news import WrongSource
 from dboshub.live.access import Account
 from queues import live as queues_live
@@ -20,6 +21,7 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     **queues_live.SOURCES,
     **schedules_live.SOURCES,
     "audit": AuditSource,
+    "export": ExportSource,
     "wrong": WrongSource,
 }
 # Pages that ask for more than to view workflows.

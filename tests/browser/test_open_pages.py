@@ -1,4 +1,5 @@
-"""Pages that stay open hear of what others do: queues, schedules, executors, errors, audit log."""
+"""Pages that stay open hear of what others do: queues, schedules, executors, errors, audit log,
+bulk jobs."""
 
 from __future__ import annotations
 
@@ -18,12 +19,13 @@ from workflows.storage.sql import Session, Statement, statement
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # Such pages are looked at every ten seconds.
 WITHIN_MS = 40_000
-# The log is a table of Django's, which lie elsewhere than those of the engine on PostgreSQL.
+# Jobs and the log are tables of Django's, which lie elsewhere than the engine's on PostgreSQL.
 AUDITED = Statement(
     "INSERT INTO dboshub_audit_event"
     " (at, username, address, outcome, action, target_kind, target, reason, detail) VALUES"
     " (:at, :username, :address, :outcome, :action, :target_kind, :target, :reason, '{}')"
 )
+JOB = 770_077
 BEAT = "UPDATE {{dboshub_executor}} SET last_beat_at = {} WHERE executor_id = 'open-elder'"
 
 
@@ -41,12 +43,32 @@ def add_executor(session: Session, executor_id: str, *, heard_at: int) -> None:
     insert(session, "dboshub_executor", **who, **beats, **code, pid=7, slots=8, busy=0)
 
 
+def add_job(session: Session) -> None:
+    """A job that was stopped, with a third of its set done."""
+    how = {"verb": "cancel", "state": "stopped", "options": "{}", "left_out": "{}", "filter": ""}
+    who = {"username": "bo", "address": "", "reason": "open-rush", "note": "", "lease_owner": ""}
+    counts = {"total": 30, "done": 10, "skipped": 0, "failed": 0, "is_capped": False}
+    now = int(time.time() * 1_000)
+    times = {"created_at": now, "started_at": now, "next_at": 0, "lease_until": 0}
+    columns = {"id": JOB, **how, **who, **counts, **times}
+    names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    session.run(Statement(f"INSERT INTO dboshub_bulk ({names}) VALUES ({values})"), **columns)
+
+
+def expect_progress(jobs: Page, job: Page) -> None:
+    expect(job.locator(".run-state")).to_contain_text("20 of 30", timeout=WITHIN_MS)
+    expect(job.get_by_label("Reason")).to_have_value("because")
+    row = jobs.get_by_role("row").filter(has_text="open-rush")
+    expect(row.locator("[data-label=Done]")).to_have_text("20", timeout=WITHIN_MS)
+
+
 def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> None:
     with database.writing() as session:
         insert(session, "queues", queue_id="open-q", name="open-mail", concurrency=2)
         named = {"schedule_id": "open-s", "schedule_name": "open-nightly"}
         ticks = {"workflow_name": "checkout", "schedule": "0 3 * * *", "context": "{}"}
         insert(session, "workflow_schedules", **named, **ticks)
+        add_job(session)
         add_executor(session, "open-elder", heard_at=int(time.time() * 1_000) - 600_000)
     tabs = {}
     for path in (
@@ -57,12 +79,14 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
             "/schedules/open-nightly",
         ),
         *("/workflows/executors/", "/workflows/errors/?name=open-gate", "/audit/"),
+        *("/workflows/bulk/", f"/workflows/bulk/{JOB}/"),
     ):
         tab = tabs[path] = page.context.new_page()
         tab.goto(path)
         expect(tab.locator("#live-state")).to_have_text("Live")
     limits = tabs["/queues/open-mail"].locator("[name=concurrency]")
     limits.fill("7")
+    tabs[f"/workflows/bulk/{JOB}/"].get_by_label("Reason").fill("because")
 
     now = int(time.time() * 1_000)
     with database.writing() as session:
@@ -72,6 +96,7 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
         paused = "UPDATE {workflow_schedules} SET status = 'PAUSED' WHERE schedule_id = 'open-s'"
         session.run(statement(paused))
         session.run(statement(BEAT.format(now)))
+        session.run(statement(f"UPDATE dboshub_bulk SET done = 20 WHERE id = {JOB}"))
         add_executor(session, "open-worker", heard_at=now)
         failed = {"name": "open-gate", "error": ValueError("shut"), "completed_at": now}
         add_workflow(session, "open-failed", "ERROR", **failed)
@@ -86,6 +111,7 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
     expect(line).to_contain_text("open-task", timeout=WITHIN_MS)
     # What somebody is typing stays.
     expect(limits).to_have_value("7")
+    expect_progress(tabs["/workflows/bulk/"], tabs[f"/workflows/bulk/{JOB}/"])
     nightly = tabs["/schedules/?q=open-"].get_by_role("row").filter(has_text="open-nightly")
     expect(nightly).to_contain_text("Paused", timeout=WITHIN_MS)
     state = tabs["/schedules/open-nightly"].get_by_role("region", name="State")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from workflows.live.bulk import JobSource, ListedSource
 from workflows.live.counts import CountSource
 from workflows.live.details import SectionSource
 from workflows.live.errors import ErrorSource
@@ -24,6 +25,8 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "messages": partial(SectionSource, "messages"),
     "stream": StreamSource,
     "errors": ErrorSource,
+    "bulk": JobSource,
+    "bulk_jobs": ListedSource,
     "fleet": FleetSource,
     "beats": BeatSource,
 }

@@ -13,13 +13,17 @@ from workflows.topics import Topic
 Look = Callable[[Session, Topic, Moment], Facts]
 # What a page shows, as far as a change of it is news.
 Shown = Callable[[Session, Topic, Moment], object]
+# The frame that says to fetch the page anew.
+STALE: Body = {"stale": True}
 
 
 class SeldomSource:
-    """Looks as often as rows that have ended are read again, or when a page comes that differs."""
+    """Looks as often as rows that have ended are read again, or every `pace_s` seconds; and when a
+    page comes that differs."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, pace_s: float | None = None) -> None:
         self._look = look
+        self._pace_s = pace_s
         self._known: dict[Topic, tuple[float, Facts]] = {}
 
     def look(
@@ -35,14 +39,15 @@ class SeldomSource:
 
     def _is_due(self, at: float, facts: Facts, demand: Demand, moment: Moment) -> bool:
         is_newer = demand.unread and not demand.rests(facts.digest)
-        return is_newer or moment.at - at >= moment.timings.terminal
+        pace_s = moment.timings.terminal if self._pace_s is None else self._pace_s
+        return is_newer or moment.at - at >= pace_s
 
 
 class PageSource(SeldomSource):
-    """Pages that differ by what their readers may do: the frame only says to fetch them anew."""
+    """Pages that differ by what their readers may do: they fetch them anew."""
 
-    def __init__(self, shown: Shown) -> None:
-        super().__init__(_telling(shown, {"stale": True}))
+    def __init__(self, shown: Shown, pace_s: float | None = None) -> None:
+        super().__init__(_telling(shown, STALE), pace_s)
 
 
 class NewsSource(SeldomSource):

@@ -26,9 +26,14 @@ class ItemPage:
     before: int | None
 
 
-def job_page(user: Any, *, before: int | None = None) -> JobPage:
-    """The newest jobs, or those older than one."""
-    jobs = _visible(user)
+def owner_seen_by(user: Any) -> int | None:
+    """Whose jobs a person sees; None if everybody's."""
+    return None if viewer_for(user).applications is None else user.pk
+
+
+def job_page(owner: int | None, *, before: int | None = None) -> JobPage:
+    """The newest jobs, or those older than one; of one person, if `owner` is not None."""
+    jobs = _of(owner)
     if before is not None:
         jobs = jobs.filter(pk__lt=before)
     found = [*jobs.order_by("-pk")[: PAGE + 1]]
@@ -37,7 +42,7 @@ def job_page(user: Any, *, before: int | None = None) -> JobPage:
 
 def job(user: Any, job_id: int) -> BulkJob | None:
     """One job, or None if there is none or the person may not know of it."""
-    return _visible(user).filter(pk=job_id).first()
+    return _of(owner_seen_by(user)).filter(pk=job_id).first()
 
 
 def item_page(
@@ -58,6 +63,5 @@ def item_page(
     return ItemPage(found[:most], found[most - 1].pk if len(found) > most else None)
 
 
-def _visible(user: Any) -> QuerySet[BulkJob]:
-    is_unlimited = viewer_for(user).applications is None
-    return BulkJob.objects.all() if is_unlimited else BulkJob.objects.filter(user=user)
+def _of(owner: int | None) -> QuerySet[BulkJob]:
+    return BulkJob.objects.all() if owner is None else BulkJob.objects.filter(user=owner)

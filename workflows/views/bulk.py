@@ -7,7 +7,6 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from workflows.actions import ActionRefusedError, actor_of
 from workflows.bulk import jobs
@@ -16,14 +15,15 @@ from workflows.bulk.verbs import VERBS
 from workflows.confirming import INVALID, LONGEST, status_of
 from workflows.connection import reading
 from workflows.filters import parse
-from workflows.htmx import HtmxHttpRequest, page_or_partial
+from workflows.live.bulk import job_facts, page_key
+from workflows.live.source import digest
 from workflows.models import BulkItem, BulkJob
 from workflows.rendering.bulk import show_items, show_job, tabs
 from workflows.selectors import bulk as selector
 from workflows.selectors.queue_state import queue_names
 from workflows.selectors.scope import viewer_for
 from workflows.system_tables import now_ms
-from workflows.topics import VIEW, VIEW_PAYLOAD
+from workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
 from workflows.views.one import number
 
 CHECKED = "checked"
@@ -34,12 +34,15 @@ NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddleware
 @permission_required(VIEW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
     """The jobs, newest first."""
-    page = selector.job_page(request.user, before=number(request, "before"))
+    owner, before = selector.owner_seen_by(request.user), number(request, "before")
+    page = selector.job_page(owner, before=before)
     context = {
         "section": "workflows",
         "jobs": [show_job(job) for job in page.jobs],
         "before": page.before,
         "is_first": "before" not in request.GET,
+        "live_page": live_topic(request, "bulk_jobs", page_key(owner, before)),
+        "live_digest": digest(job_facts(page.jobs)),
     }
     return render(request, "bulk/list.html", context)
 
@@ -68,8 +71,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
-@vary_on_headers("HX-Request")
-def job_detail(request: HtmxHttpRequest, job_id: int) -> HttpResponse:
+def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     """One job: its set to confirm, or how far it is; a post steers it."""
     job = selector.job(request.user, job_id)
     if job is None:
@@ -115,7 +117,7 @@ def _form(job: BulkJob, data: QueryDict | None = None) -> StartForm:
 
 
 def _show(
-    request: HtmxHttpRequest,
+    request: HttpRequest,
     job: BulkJob,
     form: StartForm,
     *,
@@ -133,16 +135,16 @@ def _show(
         "form": form,
         "items": show_items(page.items),
         "before": page.before,
-        "at": at,
         "is_first": at is None,
         "state": state,
         "tabs": tabs(shown, state),
         "refusal": refusal,
         "permitted": request.user.has_perm(shown.verb.permission),
         "now": now_ms(),
+        "live_page": live_topic(request, "bulk", str(job.pk)),
+        "live_digest": digest(job_facts([job])),
     }
-    template = page_or_partial(request, "bulk/job.html", "job")
-    return render(request, template, context, status=status)
+    return render(request, "bulk/job.html", context, status=status)
 
 
 def _ask(

@@ -1,0 +1,33 @@
+"""The page of an export, told how far it is. Its note is a file of this machine: no statement."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from dboshub.exports import store
+from dboshub.exports.store import Export
+from workflows.live.seldom import PageSource
+from workflows.live.source import Moment
+from workflows.storage.sql import Session
+from workflows.topics import Topic
+
+# How often a note is looked at while its page is open.
+PACE_S = 1.0
+
+
+def export_facts(export: Export | None) -> object:
+    """What is news on the page of an export."""
+    return export and (export.state, export.rows, export.size, export.older, export.problem)
+
+
+def page_key(export: Export) -> str:
+    """Whose export it is, and which, as a topic's key."""
+    return f"{export.user}/{export.key}"
+
+
+def _shown(session: Session, topic: Topic, moment: Moment) -> object:
+    user, _, key = topic.key.partition("/")
+    return export_facts(store.find(key, int(user)))
+
+
+ExportSource = partial(PageSource, _shown, pace_s=PACE_S)

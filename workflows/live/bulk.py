@@ -1,0 +1,70 @@
+"""The pages of bulk jobs, told how far the jobs are that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from urllib.parse import parse_qs, urlencode
+
+from workflows.live.seldom import STALE, PageSource
+from workflows.live.source import Demand, Facts, Moment, digest
+from workflows.models import BulkJob
+from workflows.rendering.bulk import show_job
+from workflows.selectors import bulk
+from workflows.storage.sql import Session
+from workflows.topics import Topic
+
+# How often a job is looked at while its page is open: each change sends its readers for the page.
+PACE_S = 2.0
+
+
+def job_facts(jobs: Iterable[BulkJob]) -> object:
+    """What is news on a page about these jobs. What came of each item is counted in its job."""
+    return [
+        (
+            *(job.pk, job.state, job.total, job.done, job.skipped, job.failed),
+            *(job.username, job.reason, job.note, job.rate, job.is_capped, job.left_out),
+            show_job(job).is_unattended,
+        )
+        for job in jobs
+    ]
+
+
+def page_key(owner: int | None, before: int | None) -> str:
+    """A page of the list, as a topic's key: whose jobs, and the number they are older than."""
+    given = {"owner": owner, "before": before}
+    return urlencode({name: value for name, value in given.items() if value is not None})
+
+
+def _page(session: Session, topic: Topic, moment: Moment) -> object:
+    said = {name: int(values[0]) for name, values in parse_qs(topic.key).items()}
+    return job_facts(bulk.job_page(said.get("owner"), before=said.get("before")).jobs)
+
+
+ListedSource = partial(PageSource, _page)
+
+
+class JobSource:
+    """One statement for all the jobs that are shown, however many."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._known: dict[Topic, str] = {}
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterator[tuple[Topic, Facts]]:
+        if moment.at - self._at >= PACE_S or not all(map(self._is_told, demands)):
+            self._at = moment.at
+            found = BulkJob.objects.in_bulk([int(demand.topic.key) for demand in demands])
+            self._known = {
+                demand.topic: digest(job_facts([job] if job else []))
+                for demand in demands
+                for job in [found.get(int(demand.topic.key))]
+            }
+        for demand in demands:
+            yield demand.topic, Facts(digest=self._known[demand.topic], body=lambda shown: STALE)
+
+    def _is_told(self, demand: Demand) -> bool:
+        known = self._known.get(demand.topic)
+        return known is not None and (not demand.unread or demand.rests(known))
