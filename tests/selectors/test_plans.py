@@ -16,6 +16,7 @@ from workflows.selectors.children import children
 from workflows.selectors.counts import CAP, counts, in_flight_of, older_in_flight
 from workflows.selectors.facets import facets
 from workflows.selectors.lanes import TIES
+from workflows.selectors.lineage import RELATIVES, SEARCHED, first_children
 from workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
 from workflows.selectors.scope import EVERYTHING
 from workflows.selectors.trouble import LOOKED, looping
@@ -242,6 +243,13 @@ def test_the_children_of_a_page_are_counted_up_to_a_cap(skewed: Database) -> Non
         found = children(spy.spied(), ["mother", "nobody"])
     assert {id: str(count) for id, count in found.items()} == {"mother": "100+"}
     assert sum(spy.examined) <= 101
+
+
+def test_failed_children_are_looked_for_among_so_many(skewed: Database) -> None:
+    with skewed.reading() as session:
+        spy = Spy(session)
+        assert len(first_children(spy.spied(), "mother", EVERYTHING)) >= RELATIVES
+    assert sum(spy.examined) <= RELATIVES + 1 + SEARCHED
 
 
 def test_who_watches_a_parent_of_very_many_reads_some_of_them(skewed: Database) -> None:

@@ -16,7 +16,7 @@ from tests.support.runs import (
 )
 from workflows.selectors import events, lineage, messages, steps, streams, values
 from workflows.selectors.rows import row
-from workflows.selectors.scope import Viewer
+from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.database import Database
 from workflows.storage.sql import Session
 
@@ -171,6 +171,16 @@ def test_lineage_knows_ancestors_children_origin_and_forks(session: Session) -> 
     assert found.origin is not None
     assert found.origin.pk == "origin"
     assert [each.pk for each in (*found.children, *found.forks)] == ["child", "fork"]
+
+
+def test_a_child_that_failed_after_many_others_is_found_first(session: Session) -> None:
+    for number in range(lineage.RELATIVES + 10):
+        is_last = number == lineage.RELATIVES + 9
+        status = "ERROR" if is_last else "SUCCESS"
+        add_workflow(session, f"c-{number:02}", status, parent_workflow_id="p", created_at=number)
+    found = [each.pk for each in lineage.first_children(session, "p", EVERYTHING)]
+    assert found[:2] == ["c-59", "c-00"]
+    assert lineage.first_children(session, "p", Viewer(frozenset(), unclaimed=False)) == []
 
 
 def test_ancestors_in_a_circle_end(session: Session) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workflows.filters import FAILED
 from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, rows_by_id
 from workflows.selectors.scope import EVERYTHING, Viewer
 from workflows.storage.sql import Session, Statement
 
 RELATIVES = 50
 GENERATIONS = 20
+# Children of one parent among which failed ones are looked for.
+SEARCHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,15 @@ def _related(column: str) -> Statement:
 
 CHILDREN = _related("parent_workflow_id")
 FORKS = _related("forked_from")
+# There is no index of failed children: those among the first are found along the parent's.
+FAILED_CHILDREN = Statement(
+    f"""
+    SELECT {COLUMNS} FROM (
+        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id LIMIT {SEARCHED}
+    ) AS first
+    WHERE status IN ({", ".join(f"'{status}'" for status in FAILED)}) LIMIT :most
+    """
+)
 
 
 def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) -> Lineage:
@@ -71,9 +84,15 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
 
 
 def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
-    """Children along the index, at most RELATIVES; failures first, then by age."""
-    found, _ = _rows(session, CHILDREN, workflow_id, viewer)
-    return sorted(found, key=lambda each: not each.is_failed)
+    """Children along the index; failures first, at most RELATIVES of both, then by age.
+
+    Failures are looked for among SEARCHED children, the rest are of the first RELATIVES.
+    """
+    found, has_more = _rows(session, CHILDREN, workflow_id, viewer)
+    failed: Sequence[WorkflowRow] = [each for each in found if each.is_failed]
+    if has_more:
+        failed, _ = _rows(session, FAILED_CHILDREN, workflow_id, viewer)
+    return [*failed, *(each for each in found if not each.is_failed)]
 
 
 def _rows(
