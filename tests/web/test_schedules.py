@@ -154,7 +154,7 @@ def test_a_missed_tick_leads_those_who_may_to_its_backfill(admin: Client) -> Non
     (url,) = {
         unescape(each)
         for each in re.findall(r'href="([^"]*backfill[^"]*start=[^"]*)"', page(admin, detail()))
-        if hours_ago(3).strftime("%H%%3A00") in each
+        if hours_ago(3).strftime("T%H%%3A00") in each
     }
     preview = page(admin, url)
     assert "1 tick" in preview
