@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from workflows.payloads.envelope import opened
 from workflows.payloads.failures import traceback
 from workflows.payloads.inline import inline
 from workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
@@ -16,9 +17,6 @@ from workflows.selectors.values import SHOWN, Stored
 INLINE = 16 * 1_024
 # Values that fit on a line are shown as one.
 LINE = 90
-
-
-ENVELOPE = frozenset({"args", "kwargs", "positionalArgs", "namedArgs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +97,14 @@ def brief(place: Place, stored: Stored | None) -> Value | None:
 
 def arguments(value: Value | None) -> Value | None:
     """A workflow's input as its function was called, without the envelope around it."""
-    if value is None or not isinstance(value.node, Mapping):
+    found = opened(value.node) if value else None
+    if value is None or found is None:
         return value
-    parts = {key.text: part for key, part in value.node.items if isinstance(key, Scalar)}
-    if not parts or not parts.keys() <= ENVELOPE:
-        return value
-    positional = parts.get("args") or parts.get("positionalArgs")
-    named = parts.get("kwargs") or parts.get("namedArgs")
-    items: list[tuple[Node, Node]] = []
-    if isinstance(positional, Sequence):
-        items += [(Scalar("int", str(at)), part) for at, part in enumerate(positional.items)]
-    if isinstance(named, Mapping):
-        items += [(_bare(key), part) for key, part in named.items]
+    positional, named = found
+    items: list[tuple[Node, Node]] = [
+        *((Scalar("int", str(at)), part) for at, part in enumerate(positional.items)),
+        *((_bare(key), part) for key, part in named.items),
+    ]
     node = Mapping("arguments", tuple(items)) if items else Raw("no arguments")
     return replace(value, node=node)
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.payloads.encode import NotPlainError
+from workflows.payloads.envelope import opened
 from workflows.payloads.plain import plain
-from workflows.payloads.tree import Mapping as Pairs
-from workflows.payloads.tree import Node, Scalar
-from workflows.payloads.tree import Sequence as Items
+from workflows.payloads.tree import Node
 from workflows.rendering.readable import readable
 from workflows.selectors.executors import EXISTS, MOST
 from workflows.selectors.rows import WorkflowRow, rows_by_id
@@ -147,11 +146,8 @@ def given_to(session: Session, row: WorkflowRow) -> Node | None:
 
 def arguments_of(inputs: Node | None) -> tuple[list[Any], dict[str, Any]]:
     """The plain arguments of an input envelope. Raises NotPlainError for all else."""
-    if not isinstance(inputs, Pairs):
+    found = opened(inputs)
+    if found is None:
         raise NotPlainError("its input is not in a form that can be filled in again")
-    parts = {key.text: part for key, part in inputs.items if isinstance(key, Scalar)}
-    positional = parts.get("args") or parts.get("positionalArgs")
-    named = parts.get("kwargs") or parts.get("namedArgs")
-    args = [plain(each) for each in positional.items] if isinstance(positional, Items) else []
-    kwargs = plain(named) if isinstance(named, Pairs) else {}
-    return args, kwargs
+    positional, named = found
+    return [plain(each) for each in positional.items], plain(named)
