@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import tab_to
+from tests.support.eventually import eventually
 from tests.support.runs import T0, add_step, add_workflow, insert, pickled
 from workflows.storage.database import open_database
 from workflows.storage.sql import Statement
@@ -179,6 +180,66 @@ def test_what_is_asked_for_is_confirmed_done_said_and_logged(
     hand.press(page.get_by_role("button", name="Filter"))
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody tr")).to_contain_text(reason)
+
+
+def test_a_schedule_is_changed_backfilled_and_deleted_and_a_queue_is(
+    hand: Hand, served: HubProcess
+) -> None:
+    page, name, reason = hand.page, hand.name, f"because of {hand.name}"
+    form, notes = page.locator("#confirm"), page.locator(".notes")
+    page.goto(f"/schedules/{name}/")
+    hand.press(page.get_by_role("link", name="Change…"))
+    hand.fill(form.locator("[name=cron]"), "0 4 * * *")
+    hand.fill(form.locator("[name=reason]"), reason)
+    hand.press(form.get_by_role("button", name="Change the schedule"))
+    expect(notes).to_contain_text("Changed")
+    expect(page.locator("main")).to_contain_text("04:00")
+
+    hand.press(page.get_by_role("link", name="Backfill…"))
+    # Typing a time by keys is the browser's own business.
+    form.locator("[name=start]").fill("2026-01-01T00:00")
+    form.locator("[name=end]").fill("2026-01-02T23:00")
+    hand.press(form.get_by_role("button", name="Show the ticks"))
+    expect(form).to_contain_text("2 ticks")
+    hand.fill(form.locator("[name=reason]"), reason)
+    hand.press(form.get_by_role("button", name="Start 2 runs"))
+    expect(notes).to_contain_text("Enqueued 2 runs")
+
+    for path in (f"/schedules/{name}/", f"/queues/{name}/"):
+        page.goto(path)
+        hand.press(page.get_by_role("link", name="Delete…"))
+        hand.fill(form.locator("[name=reason]"), reason)
+        hand.press(form.get_by_role("button", name="Delete the"))
+        expect(notes).to_contain_text("Deleted")
+    assert sorted(actions_done(served, reason)) == ["backfill", "change", "delete", "delete"]
+
+
+def test_rows_that_are_checked_are_a_job_that_is_confirmed_and_followed(
+    hand: Hand, served: HubProcess
+) -> None:
+    page, reason = hand.page, f"because of {hand.name}"
+    page.goto(f"/workflows/?name={hand.name}")
+    row = page.get_by_label(f"Check {hand.name}-failed")
+    verb = page.locator("#bulk [name=verb]")
+    if hand.has_pointer:
+        row.check()
+        verb.select_option("delete")
+    else:
+        tab_to(page, row, 200)
+        page.keyboard.press("Space")
+        tab_to(page, verb, 200)
+        page.keyboard.type("Delete")
+    expect(verb).to_have_value("delete")
+    hand.press(page.get_by_role("button", name="Checked rows"))
+    expect(page.locator("#job")).to_contain_text("1 workflow would be acted on")
+    hand.fill(page.locator("[name=reason]"), reason)
+    hand.press(page.get_by_role("button", name="Delete: 1 workflow"))
+
+    state = page.locator(".run-state")
+    if not hand.has_scripts:
+        eventually(lambda: page.reload() and "Done" in state.inner_text(), timeout=30)
+    # Nobody reloads it where scripts run.
+    expect(state).to_contain_text("Done", timeout=30_000)
 
 
 def test_an_export_is_asked_for_waited_for_and_taken(hand: Hand) -> None:
