@@ -137,6 +137,7 @@ def photograph(page: Page, address: str, target: Path, suffix: str) -> None:
             href = page.locator(link).first.get_attribute("href", timeout=5_000)
             page.goto(urljoin(page.url, href))
         page.wait_for_load_state("networkidle")
+        page.evaluate("scrollTo(0, 0)")  # what is fixed to the window would lie over the page
         page.screenshot(path=target / f"{name}{suffix}.png", full_page=True)
         print(f"  {name}{suffix}.png", flush=True)
 
