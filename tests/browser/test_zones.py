@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.hub import HubProcess
+from tests.support.runs import insert
 from workflows import moments
+from workflows.storage.database import open_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,3 +35,26 @@ def test_script_and_server_write_a_clock_alike(page: Page) -> None:
     tokyo = page.evaluate(SAY, [NOW, [NOW], "Asia/Tokyo"])
     there = datetime.fromtimestamp(NOW / 1_000, UTC).astimezone(ZoneInfo("Asia/Tokyo"))
     assert tokyo == [there.strftime("%H:%M:%S")]
+
+
+@pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+def test_next_runs_are_told_in_the_reader_s_zone_besides_their_own(
+    browser: Browser, page: Page, served: HubProcess
+) -> None:
+    database = open_database(served.database_url)
+    named = {"schedule_id": "zoned", "schedule_name": "zoned", "workflow_name": "checkout"}
+    more = {"schedule": "0 3 * * *", "cron_timezone": "Europe/Berlin", "context": "{}"}
+    with database.writing() as session:
+        insert(session, "workflow_schedules", **named, **more)
+    database.close()
+    state = page.context.storage_state()
+    tokyo = browser.new_context(
+        base_url=served.url, storage_state=state, timezone_id="Asia/Tokyo"
+    ).new_page()
+    tokyo.goto("/schedules/zoned/")
+    tokyo.evaluate("localStorage.setItem('dboshub-zone', 'own')")
+    tokyo.reload()
+    run = tokyo.get_by_role("row").filter(has_text="03:00").first
+    # Berlin's three o'clock, in winter or in summer.
+    expect(run).to_contain_text(re.compile("1[01]:00"))
+    tokyo.context.close()
