@@ -12,7 +12,9 @@ from tests.browser.hub import HubProcess
 from tests.support.rows import insert
 from workflows.storage.database import open_database
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The same pages come from both databases.
+ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 T0 = 1_700_000_000_000
 # Ink on surface, as tokens.css pairs them.

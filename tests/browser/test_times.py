@@ -7,7 +7,9 @@ from playwright.sync_api import Page
 
 from workflows import moments
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The same pages come from both databases.
+ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 NOW = 1_767_225_600_000
 SPANS = (0, 1, 999, 1_000, 59_000, 60_000, 61_000, 3_599_000, 3_600_000, 86_399_000, 90_061_000)

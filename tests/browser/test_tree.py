@@ -12,7 +12,9 @@ from tests.support.runs import add_workflow
 from workflows.storage.database import open_database
 from workflows.storage.outcomes import owners
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# The same pages come from both databases.
+ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
+pytestmark = [pytest.mark.browser, pytest.mark.slow, ONCE]
 
 MOTHERS = "/workflows/?name=tree-order&top=yes"
 
