@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workflows.filters import FAILED
@@ -84,15 +83,17 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
 
 
 def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
-    """Children along the index; failures first, at most RELATIVES of both, then by age.
+    """Children along the index: failures first, then by age.
 
-    Failures are looked for among SEARCHED children, the rest are of the first RELATIVES.
+    They are the first RELATIVES, and the failed among the first SEARCHED, at most as many.
     """
     found, has_more = _rows(session, CHILDREN, workflow_id, viewer)
-    failed: Sequence[WorkflowRow] = [each for each in found if each.is_failed]
-    if has_more:
-        failed, _ = _rows(session, FAILED_CHILDREN, workflow_id, viewer)
-    return [*failed, *(each for each in found if not each.is_failed)]
+    failed = _rows(session, FAILED_CHILDREN, workflow_id, viewer)[0] if has_more else ()
+    # Neither statement has an order: what one came across the other may have missed.
+    children = {each.pk: each for each in (*found, *failed)}
+    return sorted(
+        children.values(), key=lambda each: (not each.is_failed, each.created_at, each.pk)
+    )
 
 
 def _rows(
