@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sqlite import SqliteDatabase
 
 STEPS_EACH = 10
 LONG_RUN, LONG_STEPS, MOTHER = "long-run", 10_000, "mother"

@@ -20,9 +20,9 @@ from websockets.exceptions import ConnectionClosed
 
 from bench.loaded.hub import GIVEN_UP_S, SHARED, WORKFLOWS, Load, LoadedHub
 from bench.loaded.pages import Tab
+from dboshub.workflows.storage.database import open_database
 from tests.live.foreign import ForeignWriter
 from tests.support.postgres import durable_server
-from workflows.storage.database import open_database
 
 ROUNDS = 20
 WITHIN_S = 1.0

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import PASSWORD, HubProcess
 from tests.support.postgres import durable_server
 from tests.support.runs import add_step, add_workflow
-from workflows.storage.database import open_database
 
 STEPS, FAILS_EACH, STEP_MS = 10_000, 1_999, 20
 RUN, TABLE = "/workflows/run/long", "/workflows/steps/long"

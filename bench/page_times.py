@@ -63,7 +63,7 @@ def addresses(client: Any) -> list[Asked]:
     """Every page by name; those about one thing take one that exists."""
     from django.urls import reverse
 
-    from workflows.models import Workflow
+    from dboshub.workflows.models import Workflow
 
     failed = Workflow.objects.filter(status="ERROR").order_by("-created_at").first()
     newest = (
@@ -75,52 +75,52 @@ def addresses(client: Any) -> list[Asked]:
     def at(page: str, /, *args: object, **query: object) -> str:
         return f"{reverse(page, args=args)}?{urlencode(query)}".rstrip("?")
 
-    listed, one = reverse("workflows:list"), newest.pk
-    errors = client.get(reverse("workflows:errors")).content.decode()
+    listed, one = reverse("dboshub:workflows:list"), newest.pk
+    errors = client.get(reverse("dboshub:workflows:errors")).content.decode()
     group = GROUP.search(errors)
     assert group is not None
     lists = [Asked(f"list {each}".strip(), f"{listed}?{each}", LIST_MS) for each in LISTS]
     lists += [Asked(f"list {each}", f"{listed}?{each}") for each in WALKS]
     pages = {
-        "home": at("home"),
-        "home, a week": at("home", span="7d"),
-        "home, one name": at("home", name="common"),
-        "suggestions": at("workflows:suggest", text="name:"),
-        "suggestions, begun": at("workflows:suggest", text="name:ta"),
-        "workflow": at("workflows:detail", one),
-        "workflow, failed": at("workflows:detail", failed.pk),
-        "workflow, 10,000 steps": at("workflows:detail", LONG_RUN),
-        "workflow, 100,000 children": at("workflows:detail", MOTHER),
-        "steps": at("workflows:steps", one),
-        "steps of 10,000": at("workflows:steps", LONG_RUN),
-        "steps of 10,000, found": at("workflows:steps", LONG_RUN, find="absent"),
-        "step": at("workflows:step", 1, one),
-        "value": at("workflows:value", one, of="input"),
-        "family": at("workflows:family", one),
-        "family of 100,000": at("workflows:family", MOTHER),
-        "start": at("workflows:start_list"),
-        "start one": at("workflows:start", "task-1"),
-        "start one like another": at("workflows:start", "task-1", like=one),
-        "errors": at("workflows:errors"),
-        "errors, last hour": at("workflows:errors", since="1h"),
-        "errors, one name": at("workflows:errors", name="task-3"),
-        "errors, absent name": at("workflows:errors", name="absent"),
+        "home": at("dboshub:home"),
+        "home, a week": at("dboshub:home", span="7d"),
+        "home, one name": at("dboshub:home", name="common"),
+        "suggestions": at("dboshub:workflows:suggest", text="name:"),
+        "suggestions, begun": at("dboshub:workflows:suggest", text="name:ta"),
+        "workflow": at("dboshub:workflows:detail", one),
+        "workflow, failed": at("dboshub:workflows:detail", failed.pk),
+        "workflow, 10,000 steps": at("dboshub:workflows:detail", LONG_RUN),
+        "workflow, 100,000 children": at("dboshub:workflows:detail", MOTHER),
+        "steps": at("dboshub:workflows:steps", one),
+        "steps of 10,000": at("dboshub:workflows:steps", LONG_RUN),
+        "steps of 10,000, found": at("dboshub:workflows:steps", LONG_RUN, find="absent"),
+        "step": at("dboshub:workflows:step", 1, one),
+        "value": at("dboshub:workflows:value", one, of="input"),
+        "family": at("dboshub:workflows:family", one),
+        "family of 100,000": at("dboshub:workflows:family", MOTHER),
+        "start": at("dboshub:workflows:start_list"),
+        "start one": at("dboshub:workflows:start", "task-1"),
+        "start one like another": at("dboshub:workflows:start", "task-1", like=one),
+        "errors": at("dboshub:workflows:errors"),
+        "errors, last hour": at("dboshub:workflows:errors", since="1h"),
+        "errors, one name": at("dboshub:workflows:errors", name="task-3"),
+        "errors, absent name": at("dboshub:workflows:errors", name="absent"),
         "error group": html.unescape(group[1]),
-        "bulk jobs": at("workflows:bulk_list"),
-        "bulk job, asking": at("workflows:bulk_new", status="ERROR"),
-        "queues": at("queues:list"),
-        "queue": at("queues:detail", "slow"),
-        "queue, busy": at("queues:detail", "orders"),
-        "queue, idle": at("queues:detail", "seldom"),
-        "schedules": at("schedules:list"),
-        "executors": at("workflows:executors"),
-        "exports": at("exports:list"),
-        "export, asking": at("exports:new", of="workflows"),
-        "audit": at("audit"),
-        "audit, one person": at("audit", user="person-3"),
-        "audit, absent person": at("audit", user="absent"),
-        "audit, absent target": at("audit", kind="workflow", target="absent*"),
-        "this hub": at("hub"),
+        "bulk jobs": at("dboshub:workflows:bulk_list"),
+        "bulk job, asking": at("dboshub:workflows:bulk_new", status="ERROR"),
+        "queues": at("dboshub:queues:list"),
+        "queue": at("dboshub:queues:detail", "slow"),
+        "queue, busy": at("dboshub:queues:detail", "orders"),
+        "queue, idle": at("dboshub:queues:detail", "seldom"),
+        "schedules": at("dboshub:schedules:list"),
+        "executors": at("dboshub:workflows:executors"),
+        "exports": at("dboshub:exports:list"),
+        "export, asking": at("dboshub:exports:new", of="workflows"),
+        "audit": at("dboshub:audit"),
+        "audit, one person": at("dboshub:audit", user="person-3"),
+        "audit, absent person": at("dboshub:audit", user="absent"),
+        "audit, absent target": at("dboshub:audit", kind="workflow", target="absent*"),
+        "this hub": at("dboshub:hub"),
         "admin": at("admin:index"),
     }
     return lists + [Asked(name, url) for name, url in pages.items()]
@@ -131,7 +131,7 @@ def prepare() -> None:
     from django.db import connection
 
     from dboshub.rollups import keeper
-    from workflows.models import AuditEvent
+    from dboshub.workflows.models import AuditEvent
 
     if AuditEvent.objects.count() < EVENTS:
         with connection.cursor() as cursor:

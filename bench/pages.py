@@ -25,13 +25,13 @@ from django.conf import settings
 from django.http import QueryDict
 
 from bench.filling import MOTHER, fill
+from dboshub.workflows.filters import parse
+from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.selectors.test_plans import MOST, Spy
 from tests.support.postgres import durable_server
-from workflows.filters import parse
-from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Session, Statement
 
 FILTERS = (
     *("", "status=SUCCESS", "status=ERROR", "status=failed", "status=ENQUEUED", "status=in_flight"),

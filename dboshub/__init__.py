@@ -20,19 +20,19 @@ from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
 from dboshub.migrating import run_dbos_database_migrations
+from dboshub.queues.engine.debouncer import Debouncer, DebouncerClient
+from dboshub.queues.engine.kafka import KafkaMessage
+from dboshub.queues.engine.queue import Queue
+from dboshub.schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from dboshub.telemetry.api import OtelContext, PropagateOtelContext
-from queues.engine.debouncer import Debouncer, DebouncerClient
-from queues.engine.kafka import KafkaMessage
-from queues.engine.queue import Queue
-from schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
-from workflows.datasources.awaiting import AsyncSQLAlchemyDatasource
-from workflows.datasources.blocking import SQLAlchemyDatasource
-from workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
-from workflows.engine.decorators import DBOSConfiguredInstance
-from workflows.engine.enqueueing import EnqueueOptions
-from workflows.engine.errors import PortableWorkflowError
-from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.options import (
+from dboshub.workflows.datasources.awaiting import AsyncSQLAlchemyDatasource
+from dboshub.workflows.datasources.blocking import SQLAlchemyDatasource
+from dboshub.workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
+from dboshub.workflows.engine.decorators import DBOSConfiguredInstance
+from dboshub.workflows.engine.enqueueing import EnqueueOptions
+from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.options import (
     DuplicationPolicy,
     SetEnqueueOptions,
     SetWorkflowAttributes,
@@ -40,18 +40,18 @@ from workflows.engine.options import (
     SetWorkflowTimeout,
     WorkflowIDReusePolicy,
 )
-from workflows.engine.records import Status as WorkflowStatusString
-from workflows.engine.records import VersionInfo
-from workflows.engine.reserving import StepOptions, StepReservation
-from workflows.engine.roles import DBOSContextEnsure, DBOSContextSetAuth
-from workflows.engine.sending import SendMessage
-from workflows.engine.serialization import (
+from dboshub.workflows.engine.records import Status as WorkflowStatusString
+from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.engine.reserving import StepOptions, StepReservation
+from dboshub.workflows.engine.roles import DBOSContextEnsure, DBOSContextSetAuth
+from dboshub.workflows.engine.sending import SendMessage
+from dboshub.workflows.engine.serialization import (
     DBOSPortableJSONSerializer,
     Serializer,
     WorkflowSerializationFormat,
 )
-from workflows.engine.sharding import SetShardKey
-from workflows.engine.status import StepInfo, WorkflowStatus
+from dboshub.workflows.engine.sharding import SetShardKey
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
 
 __all__ = [
     "DBOS",

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 
-from workflows.admin_base import AuditedAdmin
+from dboshub.workflows.admin_base import AuditedAdmin
 
 admin.site.unregister([Group, User])
 

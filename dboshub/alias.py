@@ -12,7 +12,7 @@ MODULES = {
     "dbos": "dboshub",
     "dbos.error": "dboshub.error",
     "dbos._error": "dboshub.error",
-    "dbos._queue": "queues.engine.queue",
+    "dbos._queue": "dboshub.queues.engine.queue",
 }
 
 

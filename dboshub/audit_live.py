@@ -7,10 +7,10 @@ from functools import partial
 from django.http import QueryDict
 
 from dboshub import audit_log
-from workflows.live.seldom import NewsSource
-from workflows.live.source import Moment
-from workflows.storage.sql import Session
-from workflows.topics import Topic
+from dboshub.workflows.live.seldom import NewsSource
+from dboshub.workflows.live.source import Moment
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 
 
 def last_entry(wanted: audit_log.Criteria) -> object:

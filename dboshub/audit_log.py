@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Left
 from django.http import QueryDict
 
-from workflows.filters import parse
-from workflows.models import AuditEvent
+from dboshub.workflows.filters import parse
+from dboshub.workflows.models import AuditEvent
 
 PAGE = 50
 # Rows that one page looks through for those a filter leaves, whatever it asks for.

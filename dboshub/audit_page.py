@@ -14,24 +14,28 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub import audit_log
-from workflows.live.source import digest
-from workflows.models import AuditEvent
-from workflows.system_tables import now_ms
-from workflows.topics import live_topic
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import live_topic
 
-VIEW = "workflows.view_auditevent"
+VIEW = "dboshub_workflows.view_auditevent"
 SUGGESTED_S = 60
 LONGEST_DETAIL = 20_000
 PAGES = {
-    "workflow": "workflows:detail",
-    "queue": "queues:detail",
-    "schedule": "schedules:detail",
-    "bulk": "workflows:bulk",
-    "export": "exports:export",
+    "workflow": "dboshub:workflows:detail",
+    "queue": "dboshub:queues:detail",
+    "schedule": "dboshub:schedules:detail",
+    "bulk": "dboshub:workflows:bulk",
+    "export": "dboshub:exports:export",
 }
 # Their target is the filter of a list.
-FILTERED = {"workflows": "workflows:list", "audit": "audit", "errors": "workflows:errors"}
-LISTED = {"executor": "workflows:executors", "version": "workflows:executors"}
+FILTERED = {
+    "workflows": "dboshub:workflows:list",
+    "audit": "dboshub:audit",
+    "errors": "dboshub:workflows:errors",
+}
+LISTED = {"executor": "dboshub:workflows:executors", "version": "dboshub:workflows:executors"}
 # Outcome to its css class, icon, word and meaning.
 OUTCOMES = {
     "done": ("s-success", "circle-check", "Done", "It took effect."),
@@ -59,7 +63,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     wanted = audit_log.criteria(request.GET, now=now_ms())
     if "" in request.GET.dict().values():
         # A plain form also sends its empty fields: the address people share has none.
-        return redirect(f"{reverse('audit')}?{wanted.query()}".rstrip("?"))
+        return redirect(f"{reverse('dboshub:audit')}?{wanted.query()}".rstrip("?"))
     after = request.GET.get("after", "")
     context: dict[str, object] = {"section": "audit", "wanted": wanted, "outcomes": OUTCOMES}
     try:
@@ -67,7 +71,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         known = cache.get_or_set("audit-known", audit_log.suggestions, SUGGESTED_S)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "audit/list.html", context, status=503)
+        return render(request, "dboshub/audit/list.html", context, status=503)
     is_first = audit_log.read_place(after) is None
     context |= {
         "page": page,
@@ -78,7 +82,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "live_page": live_topic(request, "audit", filter=wanted.query()) if is_first else None,
         "live_digest": digest([each.pk for each in page.events[:1]]),
     }
-    return render(request, "audit/list.html", context)
+    return render(request, "dboshub/audit/list.html", context)
 
 
 def entry(event: AuditEvent) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dboshub import env
-from workflows.bulk import rounds
+from dboshub.workflows.bulk import rounds
 
 
 def work_on_bulk_jobs() -> None:

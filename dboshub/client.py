@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, refuse_bad_values, url_of
 from dboshub.manners import Manners
-from queues.client_api import QueuesClient
-from schedules.client_api import SchedulesClient
-from workflows.client_api import WorkflowsClient
-from workflows.engine import checks
-from workflows.engine.current import Outsider
-from workflows.engine.errors import DBOSException
-from workflows.engine.ports import Joined
-from workflows.engine.serialization import Codec, Serializer
-from workflows.storage.database import open_database
+from dboshub.queues.client_api import QueuesClient
+from dboshub.schedules.client_api import SchedulesClient
+from dboshub.workflows.client_api import WorkflowsClient
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.current import Outsider
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.ports import Joined
+from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.storage.database import open_database
 
 if TYPE_CHECKING:
     from dboshub.outside import Outside

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
     DBOSBaseException,

@@ -10,16 +10,16 @@ from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.life import Life
 from dboshub.frameworks.requests import current_request
 from dboshub.migrating import run_dbos_database_migrations
+from dboshub.queues.api import QueuesAPI
+from dboshub.queues.kafka_api import KafkaAPI
+from dboshub.schedules.api import SchedulesAPI
 from dboshub.telemetry.api import TelemetryAPI
-from queues.api import QueuesAPI
-from queues.kafka_api import KafkaAPI
-from schedules.api import SchedulesAPI
-from workflows.api import WorkflowsAPI
-from workflows.engine.alerts import AlertHandler, guarded
-from workflows.engine.errors import DBOSException
-from workflows.engine.registry import registry
-from workflows.functions_api import Current
-from workflows.transaction_api import TransactionsAPI
+from dboshub.workflows.api import WorkflowsAPI
+from dboshub.workflows.engine.alerts import AlertHandler, guarded
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.functions_api import Current
+from dboshub.workflows.transaction_api import TransactionsAPI
 
 logger = logging.getLogger("dboshub")
 
@@ -166,6 +166,6 @@ class DBOS(
         if url is None:
             logger.warning("nothing to reset: DBOS is not configured and no URL was given")
             return
-        from workflows.storage.schema.reset import reset
+        from dboshub.workflows.storage.schema.reset import reset
 
         reset(url, schema=schema or config.get("dbos_system_schema", "dbos"), truncate=truncate)

@@ -17,8 +17,8 @@ from dboshub.env import masked
 from dboshub.live import process
 from dboshub.live.meter import Meter
 from dboshub.live.socket import LiveSocket
-from workflows.models import Lease, RolledSpan
-from workflows.models.rollups import MINUTE
+from dboshub.workflows.models import Lease, RolledSpan
+from dboshub.workflows.models.rollups import MINUTE
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
 # Environment variable to setting.

@@ -15,13 +15,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub import hub_facts
-from workflows.selectors import vitals
-from workflows.selectors.executors import executors
-from workflows.slowest import SLOW_S, SLOWEST
-from workflows.storage.schema.state import VERSION
-from workflows.storage.sql import Session
-from workflows.system_tables import now_ms
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.selectors import vitals
+from dboshub.workflows.selectors.executors import executors
+from dboshub.workflows.slowest import SLOW_S, SLOWEST
+from dboshub.workflows.storage.schema.state import VERSION
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.views.reads import bounded_reading
 
 VIEW = "dboshub.view_hub"
 SLOWEST_SHOWN = 15
@@ -67,4 +67,4 @@ def hub(request: HttpRequest) -> HttpResponse:
         "is_skewed": server is not None and abs(server.skew_ms) > SKEW_MS + server.trip_ms,
         "failures": sorted(set(failures)),
     }
-    return render(request, "hub/page.html", context, status=503 if failures else 200)
+    return render(request, "dboshub/hub/page.html", context, status=503 if failures else 200)

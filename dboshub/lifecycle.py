@@ -11,6 +11,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dboshub.adminserver.opening import opened as admin_server
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.dispatcher import Dispatcher, DispatcherConfig
+from dboshub.queues.engine.kafka import consumers
+from dboshub.queues.engine.maintenance import Maintenance
+from dboshub.queues.kafka import Listeners
+from dboshub.queues.storage.store import QueueStore, RegistryStore
+from dboshub.schedules.engine.plan import Opened, plan
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.engine.ticker import Ticker
+from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.telemetry.opening import opened as telemetry
 from dboshub.wiring import (
     PostgresLine,
@@ -22,35 +32,25 @@ from dboshub.wiring import (
     settings_of,
     storage_of,
 )
-from queues.engine.directory import directory
-from queues.engine.dispatcher import Dispatcher, DispatcherConfig
-from queues.engine.kafka import consumers
-from queues.engine.maintenance import Maintenance
-from queues.kafka import Listeners
-from queues.storage.store import QueueStore, RegistryStore
-from schedules.engine.plan import Opened, plan
-from schedules.engine.runs import Runs
-from schedules.engine.ticker import Ticker
-from schedules.storage.store import ScheduleStore
-from workflows.datasources.launched import forgetting, release
-from workflows.engine import current
-from workflows.engine.heart import Heart
-from workflows.engine.incarnations import this_process
-from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.records import ClaimedWorkflow
-from workflows.engine.registry import Registry
-from workflows.engine.running import run_claimed
-from workflows.engine.signatures import Publisher
-from workflows.engine.wakeups import Wakeups
-from workflows.storage import recover, versions
-from workflows.storage.database import libpq_url
-from workflows.storage.executors import Executor
-from workflows.storage.membership import DatabaseMembership
-from workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.datasources.launched import forgetting, release
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.heart import Heart
+from dboshub.workflows.engine.incarnations import this_process
+from dboshub.workflows.engine.notices import QUEUE, STATUS
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.engine.registry import Registry
+from dboshub.workflows.engine.running import run_claimed
+from dboshub.workflows.engine.signatures import Publisher
+from dboshub.workflows.engine.wakeups import Wakeups
+from dboshub.workflows.storage import recover, versions
+from dboshub.workflows.storage.database import libpq_url
+from dboshub.workflows.storage.executors import Executor
+from dboshub.workflows.storage.membership import DatabaseMembership
+from dboshub.workflows.storage.postgres import PostgresDatabase
 
 if TYPE_CHECKING:
     from dboshub.adminserver.server import AdminServer
-    from workflows.storage.database import Database
+    from dboshub.workflows.storage.database import Database
 
 logger = logging.getLogger("dboshub")
 

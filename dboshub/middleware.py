@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
@@ -61,4 +62,4 @@ class LoginRequired(LoginRequiredMiddleware):
         page = urlsplit(request.headers.get("HX-Current-URL", ""))
         back = f"{page.path}?{page.query}".rstrip("?") or "/"
         query = urlencode({"next": back})
-        return HttpResponse(headers={"HX-Redirect": f"{resolve_url('login')}?{query}"})
+        return HttpResponse(headers={"HX-Redirect": f"{resolve_url(settings.LOGIN_URL)}?{query}"})

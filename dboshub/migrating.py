@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workflows.engine.errors import DBOSInitializationError
-from workflows.storage.database import open_database
-from workflows.storage.schema.grants import grant
-from workflows.storage.schema.migrate import migrate
+from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.schema.grants import grant
+from dboshub.workflows.storage.schema.migrate import migrate
 
 
 def run_dbos_database_migrations(

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 
-from workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.ports import StorageUnavailableError
 
 RETRY_S = 5
 
@@ -93,7 +93,7 @@ def outage_page(request: HttpRequest, outage: Outage) -> HttpResponse:
     """Rendered without the request; of a page that is open, its main part says the same."""
     is_part = "HX-Request" in request.headers
     context = {"outage": outage, "again": _again(request, is_part=is_part)}
-    template = "components/_outage.html" if is_part else "503.html"
+    template = "dboshub/components/_outage.html" if is_part else "dboshub/responses/503.html"
     response = HttpResponse(render_to_string(template, context), status=503)
     if is_part:
         # Wherever a part was wanted: an outage does not fit into a cell.

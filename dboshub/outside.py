@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from dboshub.manners import Manners
+from dboshub.queues.storage.store import RegistryStore
+from dboshub.schedules.engine.plan import Opened
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.wiring import PostgresLine, storage_of, surroundings_of
-from queues.storage.store import RegistryStore
-from schedules.engine.plan import Opened
-from schedules.engine.runs import Runs
-from schedules.storage.store import ScheduleStore
-from workflows.client_api import JOINED
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.current import Outsider
-from workflows.engine.engine import Engine, EngineSettings
-from workflows.engine.ports import Joined, Surroundings
-from workflows.engine.registry import Registry
-from workflows.engine.serialization import Codec
-from workflows.engine.wakeups import Wakeups
-from workflows.storage.callers import CallersTransaction
-from workflows.storage.database import Database
-from workflows.storage.now import database_now
-from workflows.storage.postgres import PostgresDatabase
-from workflows.storage.schema.state import inspect
+from dboshub.workflows.client_api import JOINED
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.current import Outsider
+from dboshub.workflows.engine.engine import Engine, EngineSettings
+from dboshub.workflows.engine.ports import Joined, Surroundings
+from dboshub.workflows.engine.registry import Registry
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.wakeups import Wakeups
+from dboshub.workflows.storage.callers import CallersTransaction
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.state import inspect
 
 CLOSE_S = 5.0
 

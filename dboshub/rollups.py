@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from queues.selectors.busy import standing
-from workflows.models import QueueSample
-from workflows.models.rollups import MINUTE
-from workflows.rollups.keeper import Keeper
-from workflows.rollups.lease import Hold, LeaseLostError
-from workflows.storage.sql import Session, Statement
-from workflows.views.reads import bounded_reading
+from dboshub.queues.selectors.busy import standing
+from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.rollups.keeper import Keeper
+from dboshub.workflows.rollups.lease import Hold, LeaseLostError
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.views.reads import bounded_reading
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,19 @@ from typing import Any
 
 from django.db.models import Model
 
-SYSTEM_APPS = {"workflows", "queues", "schedules"}
+SYSTEM_APPS = {"dboshub_workflows", "dboshub_queues", "dboshub_schedules"}
 HUB_MODELS = {
-    *(("workflows", "auditevent"), ("workflows", "bulkjob"), ("workflows", "bulkitem")),
-    *(("workflows", "lease"), ("workflows", "rolledspan"), ("workflows", "rollup")),
-    *(("workflows", "queuesample"), ("workflows", "scoperule")),
+    *(
+        ("dboshub_workflows", "auditevent"),
+        ("dboshub_workflows", "bulkjob"),
+        ("dboshub_workflows", "bulkitem"),
+    ),
+    *(
+        ("dboshub_workflows", "lease"),
+        ("dboshub_workflows", "rolledspan"),
+        ("dboshub_workflows", "rollup"),
+    ),
+    *(("dboshub_workflows", "queuesample"), ("dboshub_workflows", "scoperule")),
 }
 
 

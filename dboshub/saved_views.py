@@ -16,12 +16,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dboshub.models import SavedView
-from workflows.audit import actor_of, record
-from workflows.topics import canonical
+from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.topics import canonical
 
 SHARE = "dboshub.share_view"
-VIEW = "workflows.view_workflow"
-PAGES = {"workflows": "workflows:list"}
+VIEW = "dboshub_workflows.view_workflow"
+PAGES = {"workflows": "dboshub:workflows:list"}
 # As many as one can find again.
 MOST = 50
 LONGEST_QUERY = 8_000
@@ -67,7 +67,7 @@ def save(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         for errors in form.errors.values():
             messages.error(request, " ".join(map(str, errors)))
-        return redirect("workflows:list")
+        return redirect("dboshub:workflows:list")
     given = form.cleaned_data
     mine = SavedView.objects.filter(owner=request.user.pk, page=given["page"])
     if mine.exclude(name=given["name"]).count() >= MOST:

@@ -9,7 +9,8 @@ from csp.constants import NONE, SELF
 
 from dboshub import env
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGE_DIR = Path(__file__).resolve().parent
+BASE_DIR = PACKAGE_DIR.parent
 DATA_DIR = Path(env.text("DBOSHUB_DATA_DIR", str(BASE_DIR / "var"))).absolute()
 
 DEBUG = env.flag("DBOSHUB_DEBUG")
@@ -51,9 +52,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "daphne",
     "dboshub",
-    "schedules",
-    "queues",
-    "workflows",
+    "dboshub.schedules",
+    "dboshub.queues",
+    "dboshub.workflows",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -80,13 +81,13 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
-ROOT_URLCONF = "dboshub.urls"
+ROOT_URLCONF = "dboshub.standalone.urls"
 ASGI_APPLICATION = "dboshub.asgi.application"
 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PACKAGE_DIR / "templates" / "standalone"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -101,7 +102,6 @@ TEMPLATES = [
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "dboshub.static_files.HashedStaticFiles"},
@@ -110,7 +110,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "dboshub:home"
 LOGOUT_REDIRECT_URL = "login"
 # Names under which pages show no value; the word "none" shows all.
 _SECRETS = "password passwd *secret* *token api_key apikey authorization cookie *private_key"

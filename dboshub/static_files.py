@@ -19,4 +19,7 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
     mentions an import fails the collection.
     """
 
-    patterns: ClassVar = (*CompressedManifestStaticFilesStorage.patterns, ("js/*.js", IMPORTS))
+    patterns: ClassVar = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("dboshub/js/*.js", IMPORTS),
+    )

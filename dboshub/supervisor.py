@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dboshub.stopping import StopRequests
-from workflows.engine.incarnations import ProcessIdentity, process_started, this_process
+from dboshub.workflows.engine.incarnations import ProcessIdentity, process_started, this_process
 
 log = logging.getLogger(__name__)
 

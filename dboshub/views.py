@@ -13,6 +13,7 @@ from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.template.loader import render_to_string
+from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -20,11 +21,12 @@ from django.views.decorators.http import require_POST, require_safe
 from dboshub.context import THEME_COOKIE, THEMES
 from dboshub.login import ThrottledLoginForm
 from dboshub.outages import outage_of, outage_page
-from workflows.audit import actor_of, record
-from workflows.models import AuditEvent
+from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.models import AuditEvent
 
 
 class Login(LoginView):
+    template_name = "dboshub/accounts/login.html"
     authentication_form = ThrottledLoginForm
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -34,7 +36,8 @@ class Login(LoginView):
 
 
 class OwnPassword(PasswordChangeView):
-    success_url = "/"
+    template_name = "dboshub/accounts/password_change_form.html"
+    success_url = reverse_lazy("dboshub:home")
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic(using=router.db_for_write(AuditEvent)):
@@ -47,7 +50,9 @@ class OwnPassword(PasswordChangeView):
 @require_safe
 def admin_login(request: HttpRequest) -> HttpResponse:
     """Send whoever the admin turns away to the one login page."""
-    return redirect(f"{resolve_url('login')}?{request.META.get('QUERY_STRING', '')}".rstrip("?"))
+    return redirect(
+        f"{resolve_url(settings.LOGIN_URL)}?{request.META.get('QUERY_STRING', '')}".rstrip("?")
+    )
 
 
 @login_not_required
@@ -80,23 +85,23 @@ def _back(request: HttpRequest) -> str:
     if url_has_allowed_host_and_scheme(referrer, {request.get_host()}):
         parts = urlsplit(referrer)
         return f"{parts.path}?{parts.query}".rstrip("?")
-    return resolve_url("home")
+    return resolve_url("dboshub:home")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "400.html", status=400)
+    return render(request, "dboshub/responses/400.html", status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "403.html", {"reason": str(exception)}, status=403)
+    return render(request, "dboshub/responses/403.html", {"reason": str(exception)}, status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return render(request, "403_csrf.html", status=403)
+    return render(request, "dboshub/responses/403_csrf.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "404.html", status=404)
+    return render(request, "dboshub/responses/404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -104,4 +109,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
     outage = outage_of(sys.exception())
     if outage is not None:
         return outage_page(request, outage)
-    return HttpResponse(render_to_string("500.html"), status=500)
+    return HttpResponse(render_to_string("dboshub/responses/500.html"), status=500)

@@ -9,22 +9,22 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from workflows.datasources.application import Elsewhere, OnSystemDatabase
-from workflows.datasources.within import holder_of
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.engine import Engine, ExecutorSettings
-from workflows.engine.incarnations import ProcessIdentity, is_proven_dead
-from workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
-from workflows.engine.ports import Storage, Surroundings
-from workflows.engine.registry import Registry
-from workflows.engine.serialization import Codec
-from workflows.storage import notify
-from workflows.storage.database import Database, is_same, open_database
-from workflows.storage.journal.lane import PostgresLane, SqliteLane
-from workflows.storage.postgres import PostgresDatabase
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sqlite import SqliteDatabase
-from workflows.storage.store import SqlStore
+from dboshub.workflows.datasources.application import Elsewhere, OnSystemDatabase
+from dboshub.workflows.datasources.within import holder_of
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.engine import Engine, ExecutorSettings
+from dboshub.workflows.engine.incarnations import ProcessIdentity, is_proven_dead
+from dboshub.workflows.engine.notices import EVENTS, MESSAGES, QUEUE, STATUS, STREAMS, Notice
+from dboshub.workflows.engine.ports import Storage, Surroundings
+from dboshub.workflows.engine.registry import Registry
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.storage import notify
+from dboshub.workflows.storage.database import Database, is_same, open_database
+from dboshub.workflows.storage.journal.lane import PostgresLane, SqliteLane
+from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.storage.store import SqlStore
 
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
 SIDE_LANES = 4
@@ -130,7 +130,7 @@ def surroundings_of(database: Database) -> Surroundings:
         return Surroundings()
     from django.conf import settings
 
-    from workflows.ambient import DjangoTransactor, alias_of, ambient_on, tidy
+    from dboshub.workflows.ambient import DjangoTransactor, alias_of, ambient_on, tidy
 
     if not settings.configured:
         return Surroundings()

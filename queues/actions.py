@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 
-from queues.engine.settings import QueueSettings
-from queues.storage import notify, pause, registry
-from workflows.audit import Act, ActionRefusedError, Actor, acting
-from workflows.selectors.queue_state import HAS_PAUSES
-from workflows.selectors.scope import viewer_for
-from workflows.storage.sql import Statement
-from workflows.system_tables import now_ms
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage import notify, pause, registry
+from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.selectors.queue_state import HAS_PAUSES
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.system_tables import now_ms
 
 __all__ = ["add_queue", "change_queue", "delete_queue", "pause_queue", "problem", "resume_queue"]
 
@@ -30,7 +30,7 @@ WAITING = Statement("""
 def add_queue(actor: Actor, settings: QueueSettings, *, reason: str = "") -> None:
     """Make a queue; without an application, every application claims from it."""
     with acting(
-        actor, "add", "queue", settings.name, permission="queues.add_queue", reason=reason
+        actor, "add", "queue", settings.name, permission="dboshub_queues.add_queue", reason=reason
     ) as act:
         _expect_valid(settings)
         _expect_seen(act, settings.application_name)
@@ -48,7 +48,12 @@ def change_queue(
 ) -> None:
     """Change a queue's limits; `as_of` is the `updated_at` of the row the person looked at."""
     with acting(
-        actor, "change", "queue", settings.name, permission="queues.change_queue", reason=reason
+        actor,
+        "change",
+        "queue",
+        settings.name,
+        permission="dboshub_queues.change_queue",
+        reason=reason,
     ) as act:
         updated_at = _expect_queue(act, settings.name)
         if as_of is not None and updated_at != as_of:
@@ -65,7 +70,7 @@ def change_queue(
 def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Delete a queue on which nothing waits. What it started goes on."""
     with acting(
-        actor, "delete", "queue", name, permission="queues.delete_queue", reason=reason
+        actor, "delete", "queue", name, permission="dboshub_queues.delete_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
         if act.session.one(WAITING, name=name):
@@ -81,7 +86,7 @@ def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
 def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Keep workers from taking more from the queue; what runs goes on."""
     with acting(
-        actor, "pause", "queue", name, permission="queues.change_queue", reason=reason
+        actor, "pause", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
         if not _knows_pauses(act):
@@ -97,7 +102,7 @@ def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
 def resume_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Let workers take from a paused queue again, at once."""
     with acting(
-        actor, "resume", "queue", name, permission="queues.change_queue", reason=reason
+        actor, "resume", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
         if not (_knows_pauses(act) and pause.unpause(act.session, name)):

@@ -1,4 +1,4 @@
-"""Queues in the admin: limits edited, queues paused and deleted, all of it by `queues.actions`."""
+"""Queues in the admin: limits edited, queues paused and deleted, by `dboshub.queues.actions`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from queues import actions
-from queues.forms import LIMITS, QueueForm
-from queues.models import Queue, QueuePause
-from workflows.admin_base import BoundedAdmin, when
-from workflows.audit import ActionRefusedError, Actor, actor_of
+from dboshub.queues import actions
+from dboshub.queues.forms import LIMITS, QueueForm
+from dboshub.queues.models import Queue, QueuePause
+from dboshub.workflows.admin_base import BoundedAdmin, when
+from dboshub.workflows.audit import ActionRefusedError, Actor, actor_of
 
 Operation = Callable[[Actor, str], None]
 
@@ -112,7 +112,9 @@ class QueueAdmin(BoundedAdmin):
         """What the audit log has on this queue."""
         queue = self.get_object(request, object_id)
         query = urlencode({"q": queue.name if queue else ""})
-        return HttpResponseRedirect(f"{reverse('admin:workflows_auditevent_changelist')}?{query}")
+        return HttpResponseRedirect(
+            f"{reverse('admin:dboshub_workflows_auditevent_changelist')}?{query}"
+        )
 
 
 def _perform(request: HttpRequest, operation: Operation, name: str) -> bool:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from queues.engine.directory import OnConflict, directory
-from queues.engine.kafka import consumers
-from queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
-from queues.engine.settings import QueueRateLimit, QueueSettings
-from workflows.engine.current import engine, is_launched
-from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
-from workflows.engine.errors import DBOSException
-from workflows.engine.programs import Program
-from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
+from dboshub.queues.engine.directory import OnConflict, directory
+from dboshub.queues.engine.kafka import consumers
+from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
+from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
+from dboshub.workflows.engine.current import engine, is_launched
+from dboshub.workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
 
 
 class QueuesAPI:

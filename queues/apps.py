@@ -6,4 +6,5 @@ from django.apps import AppConfig
 
 
 class QueuesConfig(AppConfig):
-    name = "queues"
+    name = "dboshub.queues"
+    label = "dboshub_queues"

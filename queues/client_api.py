@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from queues.api import QueuesAPI, register
-from queues.engine.directory import OnConflict
-from queues.engine.queue import Queue, settings_of
-from queues.engine.settings import QueueRateLimit
-from workflows.engine.programs import Program
-from workflows.engine.twins import awaited, durable, offered
+from dboshub.queues.api import QueuesAPI, register
+from dboshub.queues.engine.directory import OnConflict
+from dboshub.queues.engine.queue import Queue, settings_of
+from dboshub.queues.engine.settings import QueueRateLimit
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import awaited, durable, offered
 
 
 class _Calls:

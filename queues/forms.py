@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
-from queues.actions import problem
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.models import Queue
+from dboshub.queues.actions import problem
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.models import Queue
 
 LIMITS = (
     *("concurrency", "worker_concurrency", "rate_limit_max", "rate_limit_period_sec"),

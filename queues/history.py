@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from workflows.language import exactly
-from workflows.models import QueueSample
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.moments import duration
-from workflows.rendering.charts import (
+from dboshub.workflows.language import exactly
+from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.moments import duration
+from dboshub.workflows.rendering.charts import (
     HEIGHT,
     Chart,
     Grid,
@@ -24,8 +24,8 @@ from workflows.rendering.charts import (
     nice,
     throughput,
 )
-from workflows.rollups.series import Stretch, series
-from workflows.selectors.scope import Viewer
+from dboshub.workflows.rollups.series import Stretch, series
+from dboshub.workflows.selectors.scope import Viewer
 
 SPAN, STEP = 24 * HOUR, 15 * MINUTE
 Standing = tuple[int, int, int]  # waiting, running, age of the oldest
@@ -128,5 +128,5 @@ def _utilisation(
 def _link(queue: str, by: str = "created") -> Link:
     """To what was made for the queue in a stretch, or what ended in it."""
     chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
-    rows = f"{reverse('workflows:list')}?{urlencode(chosen)}"
+    rows = f"{reverse('dboshub:workflows:list')}?{urlencode(chosen)}"
     return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from queues.engine.kafka import Consumer, Inbox, KafkaMessage
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSInitializationError
+from dboshub.queues.engine.kafka import Consumer, Inbox, KafkaMessage
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSInitializationError
 
 logger = logging.getLogger("dboshub.kafka")
 

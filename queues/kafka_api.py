@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from queues.engine.kafka import Consumer, KafkaOrdering, consumers
-from workflows.engine.registry import registry
+from dboshub.queues.engine.kafka import Consumer, KafkaOrdering, consumers
+from dboshub.workflows.engine.registry import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import parse_qs, urlencode
 
-from queues.selectors import overview
-from queues.selectors.overview import QueueFacts
-from workflows.live.seldom import PageSource
-from workflows.live.source import Moment, Source
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.queues.selectors import overview
+from dboshub.queues.selectors.overview import QueueFacts
+from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 
 def queue_facts(queues: Sequence[QueueFacts]) -> object:

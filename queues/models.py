@@ -6,7 +6,7 @@ import uuid
 
 from django.db import models
 
-from workflows.system_tables import now_ms, system_table
+from dboshub.workflows.system_tables import now_ms, system_table
 
 
 def new_queue_id() -> str:
@@ -14,7 +14,10 @@ def new_queue_id() -> str:
 
 
 class Queue(models.Model):
-    """A named queue and its limits; empty limits do not limit. Saved by `queues.actions` alone."""
+    """A named queue and its limits; an empty limit does not limit.
+
+    Only `dboshub.queues.actions` saves it.
+    """
 
     queue_id = models.TextField(primary_key=True, default=new_queue_id, editable=False)
     name = models.TextField(unique=True)

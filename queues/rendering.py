@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.selectors.overview import QueueFacts
-from workflows.selectors.counts import Count
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.selectors.overview import QueueFacts
+from dboshub.workflows.selectors.counts import Count
 
 
 @dataclass(frozen=True, slots=True)

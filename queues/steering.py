@@ -7,18 +7,18 @@ from typing import Any
 
 from django.urls import reverse
 
-from queues import actions
-from queues.converters import detail_url
-from queues.forms import QueueForm
-from queues.models import Queue
-from workflows.audit import Actor
-from workflows.confirming import ConfirmForm, Done
+from dboshub.queues import actions
+from dboshub.queues.forms import QueueForm
+from dboshub.queues.links import detail_url
+from dboshub.queues.models import Queue
+from dboshub.workflows.audit import Actor
+from dboshub.workflows.confirming import ConfirmForm, Done
 
 
 class QueueAction(ConfirmForm):
     """One action on one queue."""
 
-    permission = "queues.change_queue"
+    permission = "dboshub_queues.change_queue"
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class ResumeForm(QueueAction):
 
 class DeleteForm(QueueAction):
     verb = "delete"
-    permission = "queues.delete_queue"
+    permission = "dboshub_queues.delete_queue"
     title = "Delete this queue?"
     consequence = (
         "Its limits and its pause are gone; what it started goes on. An application that "
@@ -63,14 +63,14 @@ class DeleteForm(QueueAction):
 
     def perform(self, actor: Actor) -> Done:
         actions.delete_queue(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done(f"Deleted the queue {self.name}.", reverse("queues:list"))
+        return Done(f"Deleted the queue {self.name}.", reverse("dboshub:queues:list"))
 
 
 class LimitsForm(QueueForm):
     """A queue's limits, edited in place: the admin's checks, without its name and owner."""
 
     verb = "change"
-    permission = "queues.change_queue"
+    permission = "dboshub_queues.change_queue"
     title = "Change this queue's limits"
     consequence = "Running workers take the new limits at their next poll. Empty means unlimited."
     button = "Save the limits"

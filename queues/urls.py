@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from queues import views
-from queues.converters import QueueName
-
-register_converter(QueueName, "queue")
+import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
+from dboshub.queues import views
 
 app_name = "queues"
 
 urlpatterns = [
     path("", views.queue_list, name="list"),
-    path("do/<slug:verb>/<queue:name>/", views.act, name="do"),
-    path("<queue:name>/", views.queue_detail, name="detail"),
+    path("do/<slug:verb>/<dboshub_name:name>/", views.act, name="do"),
+    path("<dboshub_name:name>/", views.queue_detail, name="detail"),
 ]

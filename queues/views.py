@@ -11,22 +11,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from queues.history import history
-from queues.live import page_key, queue_facts
-from queues.rendering import show
-from queues.selectors import overview
-from queues.selectors.line import line
-from queues.selectors.partitions import partitions
-from queues.steering import FORMS, LimitsForm, QueueAction
-from workflows.confirming import carry_out, confirm_page
-from workflows.live.source import digest
-from workflows.selectors.scope import viewer_for
-from workflows.storage.now import database_now
-from workflows.topics import VIEW as VIEW_WORKFLOW
-from workflows.topics import live_topic
-from workflows.views.reads import bounded_reading
+from dboshub.queues.history import history
+from dboshub.queues.live import page_key, queue_facts
+from dboshub.queues.rendering import show
+from dboshub.queues.selectors import overview
+from dboshub.queues.selectors.line import line
+from dboshub.queues.selectors.partitions import partitions
+from dboshub.queues.steering import FORMS, LimitsForm, QueueAction
+from dboshub.workflows.confirming import carry_out, confirm_page
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.topics import VIEW as VIEW_WORKFLOW
+from dboshub.workflows.topics import live_topic
+from dboshub.workflows.views.reads import bounded_reading
 
-VIEW = "queues.view_queue"
+VIEW = "dboshub_queues.view_queue"
 LONGEST = 1_000
 
 
@@ -43,7 +43,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
             page = overview.page(session, viewer, now=now, after=after, prefix=prefix)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "queues/list.html", context, status=503)
+        return render(request, "dboshub/queues/list.html", context, status=503)
     context |= {
         "now": now,
         "after": page.after,
@@ -52,7 +52,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         "live_page": live_topic(request, "queues", page_key(after, prefix)),
         "live_digest": digest(queue_facts(page.queues)),
     }
-    return render(request, "queues/list.html", context)
+    return render(request, "dboshub/queues/list.html", context)
 
 
 @require_safe
@@ -87,7 +87,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "live_digest": digest(queue_facts([found])),
         "live_beats": live_topic(request, "beats"),
     }
-    return render(request, "queues/detail.html", context)
+    return render(request, "dboshub/queues/detail.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,12 +111,12 @@ def _ask(
     request: HttpRequest, found: overview.QueueFacts, form: QueueAction | LimitsForm, **how: Any
 ) -> HttpResponse:
     context = {"section": "queues", "shown": show(found)}
-    return confirm_page(request, "queues/confirm.html", form, context, **how)
+    return confirm_page(request, "dboshub/queues/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     context = {"section": "queues", "name": name}
-    return render(request, "queues/missing.html", context, status=404)
+    return render(request, "dboshub/queues/missing.html", context, status=404)
 
 
 def _text(request: HttpRequest, key: str) -> str:

@@ -10,26 +10,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from queues.storage.notify import announce
-from schedules import selectors
-from schedules.engine.calendar import INSTANT, between
-from schedules.engine.records import ACTIVE, PAUSED, Schedule
-from schedules.engine.runs import Runs
-from schedules.inputs import PlainCodec, is_pickle, takes_two_times
-from schedules.storage import schedules as storage
-from workflows.audit import Act, ActionRefusedError, Actor, acting
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
-from workflows.engine.serialization import Codec
-from workflows.payloads.encode import NotPlainError
-from workflows.selectors.scope import viewer_for
-from workflows.storage.sql import Session, Statement
-from workflows.storage.start import start as insert
+from dboshub.queues.storage.notify import announce
+from dboshub.schedules import selectors
+from dboshub.schedules.engine.calendar import INSTANT, between
+from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.inputs import PlainCodec, is_pickle, takes_two_times
+from dboshub.schedules.storage import schedules as storage
+from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.start import start as insert
 
 __all__ = ["PERMISSION", "backfill", "backfill_ticks", "delete", "pause", "resume", "trigger"]
 
-PERMISSION = "schedules.change_schedule"
+PERMISSION = "dboshub_schedules.change_schedule"
 MOST_TICKS = 1_000
 # Locked, so that what is decided is decided about the row as it is.
 LOCK = Statement(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from schedules.models import Schedule
-from workflows.admin_base import ReadOnlyAdmin
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.admin_base import ReadOnlyAdmin
 
 
 @admin.register(Schedule)
 class ScheduleAdmin(ReadOnlyAdmin):
-    permission = "schedules.view_schedule"
+    permission = "dboshub_schedules.view_schedule"
     payloads = ("context",)
     list_display = (
         *("schedule_name", "workflow_name", "schedule", "cron_timezone", "status"),

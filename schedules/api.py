@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from schedules.engine import declaring
-from schedules.engine.records import ScheduleInput, WorkflowSchedule
-from workflows.engine.programs import Program
-from workflows.engine.twins import (
+from dboshub.schedules.engine import declaring
+from dboshub.schedules.engine.records import ScheduleInput, WorkflowSchedule
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import (
     awaited,
     awaited_handle,
     awaited_handles,

@@ -6,4 +6,5 @@ from django.apps import AppConfig
 
 
 class SchedulesConfig(AppConfig):
-    name = "schedules"
+    name = "dboshub.schedules"
+    label = "dboshub_schedules"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from schedules.api import SchedulesAPI
-from schedules.engine import declaring
-from schedules.engine.records import ClientScheduleInput
-from workflows.engine.programs import Program
-from workflows.engine.twins import awaited, durable, offered
+from dboshub.schedules.api import SchedulesAPI
+from dboshub.schedules.engine import declaring
+from dboshub.schedules.engine.records import ClientScheduleInput
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import awaited, durable, offered
 
 
 class _Calls:

@@ -7,14 +7,14 @@ from zoneinfo import available_timezones
 
 from django import forms
 
-from schedules import editing
-from schedules.actions import PERMISSION
-from schedules.converters import detail_url
-from schedules.engine.records import Schedule
-from schedules.forms import ScheduleForm
-from workflows.audit import Actor
-from workflows.confirming import LONGEST, ConfirmForm, Done
-from workflows.forms import LARGEST_MESSAGE, parsed_json
+from dboshub.schedules import editing
+from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.forms import ScheduleForm
+from dboshub.schedules.links import detail_url
+from dboshub.workflows.audit import Actor
+from dboshub.workflows.confirming import LONGEST, ConfirmForm, Done
+from dboshub.workflows.forms import LARGEST_MESSAGE, parsed_json
 
 NAME = {"spellcheck": "false", "autocomplete": "off"}
 CODE = NAME | {"class": "mono"}

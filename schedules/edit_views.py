@@ -10,17 +10,17 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods
 
-from schedules.edit_forms import NewScheduleForm
-from schedules.rendering import show
-from workflows.audit import ActionRefusedError
-from workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
-from workflows.selectors.queue_state import queue_names
-from workflows.selectors.scope import viewer_for
-from workflows.selectors.startable import Startable, startable
-from workflows.storage.now import database_now
-from workflows.views.reads import bounded_reading
+from dboshub.schedules.edit_forms import NewScheduleForm
+from dboshub.schedules.rendering import show
+from dboshub.workflows.audit import ActionRefusedError
+from dboshub.workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
+from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.startable import Startable, startable
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.views.reads import bounded_reading
 
-VIEW = "schedules.view_schedule"
+VIEW = "dboshub_schedules.view_schedule"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,4 +59,4 @@ def _ask(
         "applications": sorted({each.application for each in known if each.application}),
         "shown": how.pop("shown", None),
     }
-    return confirm_page(request, "schedules/new.html", form, context, **how)
+    return confirm_page(request, "dboshub/schedules/new.html", form, context, **how)

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from queues.storage.notify import announce
-from schedules.actions import PERMISSION
-from schedules.engine.cron import Cron
-from schedules.engine.records import Schedule
-from schedules.selectors import one
-from schedules.storage import schedules as storage
-from workflows.audit import Act, ActionRefusedError, Actor, acting
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.payloads import PICKLE
-from workflows.payloads.encode import NotPlainError, encode
-from workflows.selectors.queue_state import is_partitioned
-from workflows.selectors.scope import viewer_for
-from workflows.selectors.startable import startable
-from workflows.storage.now import database_now
-from workflows.storage.sql import Statement
+from dboshub.queues.storage.notify import announce
+from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.engine.cron import Cron
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.selectors import one
+from dboshub.schedules.storage import schedules as storage
+from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.payloads import PICKLE
+from dboshub.workflows.payloads.encode import NotPlainError, encode
+from dboshub.workflows.selectors.queue_state import is_partitioned
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.startable import startable
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Statement
 
 OWNERS = Statement("""
     SELECT DISTINCT application_name FROM {application_versions}

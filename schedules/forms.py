@@ -10,14 +10,14 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
-from schedules import actions
-from schedules.converters import detail_url
-from schedules.engine.cron import aware, zone
-from schedules.engine.records import Schedule
-from schedules.rendering import cut
-from workflows.audit import Actor
-from workflows.confirming import ConfirmForm, Done
-from workflows.engine.errors import DBOSException
+from dboshub.schedules import actions
+from dboshub.schedules.engine.cron import aware, zone
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.links import detail_url
+from dboshub.schedules.rendering import cut
+from dboshub.workflows.audit import Actor
+from dboshub.workflows.confirming import ConfirmForm, Done
+from dboshub.workflows.engine.errors import DBOSException
 
 
 class ScheduleForm(ConfirmForm):
@@ -71,9 +71,9 @@ class TriggerForm(ScheduleForm):
     def perform(self, actor: Actor) -> Done:
         run = actions.trigger(actor, self.name, reason=self.cleaned_data["reason"])
         message = "Enqueued: it starts when a worker is free."
-        if not actor.user.has_perm("workflows.view_workflow"):
+        if not actor.user.has_perm("dboshub_workflows.view_workflow"):
             return self._here(message)
-        return Done(message, reverse("workflows:detail", args=[run]))
+        return Done(message, reverse("dboshub:workflows:detail", args=[run]))
 
 
 class BackfillForm(ScheduleForm):
@@ -163,7 +163,7 @@ class DeleteForm(ScheduleForm):
 
     def perform(self, actor: Actor) -> Done:
         actions.delete(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done(f"Deleted {self.name}.", reverse("schedules:list"))
+        return Done(f"Deleted {self.name}.", reverse("dboshub:schedules:list"))
 
 
 FORMS: dict[str, type[ScheduleForm]] = {

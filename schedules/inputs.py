@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schedules.engine.records import Schedule
-from workflows.engine.serialization import Codec
-from workflows.payloads import PICKLED, read
-from workflows.payloads.plain import plain
-from workflows.payloads.tree import NONE, Mapping, Node, Scalar
-from workflows.payloads.tree import Sequence as Items
+from dboshub.schedules.engine.records import Schedule
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.payloads import PICKLED, read
+from dboshub.workflows.payloads.plain import plain
+from dboshub.workflows.payloads.tree import NONE, Mapping, Node, Scalar
+from dboshub.workflows.payloads.tree import Sequence as Items
 
 
 class PlainCodec(Codec):

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qs, urlencode
 
-from schedules import selectors
-from schedules.engine.records import Schedule
-from schedules.rendering import show
-from workflows.live.seldom import PageSource
-from workflows.live.source import Moment, Source
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.schedules import selectors
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.rendering import show
+from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 
 def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:

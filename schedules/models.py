@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from workflows.system_tables import system_table
+from dboshub.workflows.system_tables import system_table
 
 
 class Schedule(models.Model):

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from cron_descriptor import Options, get_description
 from django.urls import reverse
 
-from schedules.engine.calendar import ClockChange, Ticks, clock_changes
-from schedules.engine.cron import Cron, aware
-from schedules.engine.records import ACTIVE, PAUSED, Schedule
-from schedules.selectors import STRIP, run_ids
-from workflows import statuses
-from workflows.engine.errors import DBOSException
-from workflows.selectors.rows import WorkflowRow
+from dboshub.schedules.engine.calendar import ClockChange, Ticks, clock_changes
+from dboshub.schedules.engine.cron import Cron, aware
+from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
+from dboshub.schedules.selectors import STRIP, run_ids
+from dboshub.workflows import statuses
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.selectors.rows import WorkflowRow
 
 NEXT = 5
 LONGEST = 300  # characters
@@ -194,7 +194,7 @@ def _warning(change: ClockChange) -> str:
 
 def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
     look = statuses.look(row.status)
-    url = reverse("workflows:detail", args=[row.pk])
+    url = reverse("dboshub:workflows:detail", args=[row.pk])
     return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
 
 
@@ -210,7 +210,7 @@ def _bare_tick(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
     if acts:
         # Naive, as the form's own fields are: it reads them in the schedule's zone.
         wall = at.replace(tzinfo=None).isoformat()
-        url = reverse("schedules:do", args=["backfill", shown.name])
+        url = reverse("dboshub:schedules:do", args=["backfill", shown.name])
         url += "?" + urlencode({"start": wall, "end": wall})
     if shown.is_paused and _fired_before(shown, at):
         return Tick("s-unknown", "pause", f"{said}: no run, it is paused", url)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from schedules.engine.calendar import newest
-from schedules.engine.records import Schedule
-from workflows.payloads import read
-from workflows.payloads.tree import Node
-from workflows.rendering.readable import readable
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.schedules.engine.calendar import newest
+from dboshub.schedules.engine.records import Schedule
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.tree import Node
+from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 PAGE = 25
 STRIP = 30

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from schedules import edit_views, views
-from schedules.converters import ScheduleName
-
-register_converter(ScheduleName, "schedule")
+import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
+from dboshub.schedules import edit_views, views
 
 app_name = "schedules"
 
@@ -15,6 +13,6 @@ urlpatterns = [
     path("", views.schedule_list, name="list"),
     # Without a slash at its end, so that a schedule may be called "new".
     path("new", edit_views.new, name="new"),
-    path("do/<slug:verb>/<schedule:name>/", views.act, name="do"),
-    path("<schedule:name>/", views.schedule_detail, name="detail"),
+    path("do/<slug:verb>/<dboshub_name:name>/", views.act, name="do"),
+    path("<dboshub_name:name>/", views.schedule_detail, name="detail"),
 ]

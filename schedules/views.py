@@ -12,23 +12,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from schedules import selectors
-from schedules.actions import PERMISSION, backfill_ticks
-from schedules.edit_forms import ChangeForm
-from schedules.engine.records import ACTIVE, PAUSED, Schedule
-from schedules.forms import FORMS, BackfillForm, ScheduleForm
-from schedules.live import page_key, schedule_facts
-from schedules.rendering import moment, show, strip
-from workflows.audit import ActionRefusedError, actor_of
-from workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
-from workflows.live.source import digest
-from workflows.selectors.queue_state import queue_names
-from workflows.selectors.scope import viewer_for
-from workflows.sight import note_sight
-from workflows.topics import VIEW_PAYLOAD, live_topic
-from workflows.views.reads import bounded_reading
+from dboshub.schedules import selectors
+from dboshub.schedules.actions import PERMISSION, backfill_ticks
+from dboshub.schedules.edit_forms import ChangeForm
+from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
+from dboshub.schedules.forms import FORMS, BackfillForm, ScheduleForm
+from dboshub.schedules.live import page_key, schedule_facts
+from dboshub.schedules.rendering import moment, show, strip
+from dboshub.workflows.audit import ActionRefusedError, actor_of
+from dboshub.workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.sight import note_sight
+from dboshub.workflows.topics import VIEW_PAYLOAD, live_topic
+from dboshub.workflows.views.reads import bounded_reading
 
-VIEW = "schedules.view_schedule"
+VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
 LONGEST = 1_000
 
@@ -51,7 +51,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             runs = selectors.runs(session, [each for one in shown for each in one.ids], viewer)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "schedules/list.html", context, status=503)
+        return render(request, "dboshub/schedules/list.html", context, status=503)
     acts = request.user.has_perm(PERMISSION)
     strips = [strip(each, runs, now, acts=acts) for each in shown]
     context |= {
@@ -68,7 +68,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             for token, word in STATUSES.items()
         ],
     }
-    return render(request, "schedules/list.html", context)
+    return render(request, "dboshub/schedules/list.html", context)
 
 
 @require_safe
@@ -98,7 +98,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         "live_page": live_topic(request, "schedule", name),
         "live_digest": digest(schedule_facts([found], runs)),
     }
-    response = render(request, "schedules/detail.html", context)
+    response = render(request, "dboshub/schedules/detail.html", context)
     if sees_payloads:
         # What was seen by one person must not be served to the next from a shared disk.
         response["Cache-Control"] = "no-store"
@@ -173,11 +173,11 @@ def _confirm(
         # A span is chosen by GET and looked at before it may be posted.
         "asks_first": isinstance(form, BackfillForm) and preview is None,
     }
-    return confirm_page(request, "schedules/confirm.html", form, context, **how)
+    return confirm_page(request, "dboshub/schedules/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
-    return render(request, "schedules/missing.html", {"name": name}, status=404)
+    return render(request, "dboshub/schedules/missing.html", {"name": name}, status=404)
 
 
 def _text(request: HttpRequest, key: str) -> str:

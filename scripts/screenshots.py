@@ -72,7 +72,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("audit", "/audit/", ""),
     ("hub", "/hub/", ""),
     ("admin", "/admin/", ""),
-    ("admin-queues", "/admin/queues/queue/", ""),
+    ("admin-queues", "/admin/dboshub_queues/queue/", ""),
     ("not-found", "/nowhere/", ""),
 )
 

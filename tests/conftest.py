@@ -17,7 +17,7 @@ from tests.support.postgres import Server, shared_server
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from workflows.storage.database import Database
+    from dboshub.workflows.storage.database import Database
 
 # Read by pytest when the first `tmp_path` is asked for.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
@@ -43,10 +43,10 @@ def pytest_xdist_setupnodes() -> None:
 @pytest.fixture(autouse=True)
 def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other modules scheduled does not fire in this test, though they share its process."""
-    if "schedules.engine.plan" not in sys.modules:
+    if "dboshub.schedules.engine.plan" not in sys.modules:
         return
-    from schedules.engine.plan import plan
-    from workflows.engine.registry import registry
+    from dboshub.schedules.engine.plan import plan
+    from dboshub.workflows.engine.registry import registry
 
     mine = {
         name: cron
@@ -87,8 +87,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """The storage layer on a fresh, migrated database; the test runs once on each of the two."""
-    from workflows.storage.database import open_database
-    from workflows.storage.schema.migrate import migrate
+    from dboshub.workflows.storage.database import open_database
+    from dboshub.workflows.storage.schema.migrate import migrate
 
     opened = open_database(database_url)
     try:
@@ -100,7 +100,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
-    """Make a user with just these permissions: make_user("ada", "workflows.cancel_workflow")."""
+    """Make a user with these permissions: `make_user("ada", "dboshub_queues.view_queue")`."""
     from django.contrib.auth.models import Permission, User
 
     def make(name: str = "ada", *permissions: str, **fields: Any) -> User:

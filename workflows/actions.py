@@ -9,20 +9,27 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting, actor_of
-from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
-from workflows.payloads import PICKLE, PORTABLE
-from workflows.payloads.encode import NotPlainError, encode
-from workflows.selectors.queue_state import is_partitioned
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import viewer_for
-from workflows.storage import cancel as cancelling
-from workflows.storage import delete as deleting
-from workflows.storage import fork as forking
-from workflows.storage import messages
-from workflows.storage import resume as resuming
-from workflows.system_tables import now_ms
+from dboshub.workflows.audit import (
+    Act,
+    ActionRefusedError,
+    Actor,
+    NotPermittedError,
+    acting,
+    actor_of,
+)
+from dboshub.workflows.engine.notices import QUEUE, STATUS
+from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
+from dboshub.workflows.payloads import PICKLE, PORTABLE
+from dboshub.workflows.payloads.encode import NotPlainError, encode
+from dboshub.workflows.selectors.queue_state import is_partitioned
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage import cancel as cancelling
+from dboshub.workflows.storage import delete as deleting
+from dboshub.workflows.storage import fork as forking
+from dboshub.workflows.storage import messages
+from dboshub.workflows.storage import resume as resuming
+from dboshub.workflows.system_tables import now_ms
 
 __all__ = [
     "ActionRefusedError",
@@ -41,7 +48,7 @@ FINISHED = (Status.SUCCESS, Status.ERROR)
 
 def cancel(actor: Actor, workflow_id: str, *, reason: str = "", children: bool = False) -> None:
     """Take the workflow from its executor for good, and its descendants if `children`."""
-    permission = "workflows.cancel_workflow"
+    permission = "dboshub_workflows.cancel_workflow"
     with acting(
         actor, "cancel", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -63,7 +70,7 @@ def resume(actor: Actor, workflow_id: str, *, reason: str = "", queue: str | Non
 
     A running one is taken from its executor. Without `queue` no limit holds it back.
     """
-    permission = "workflows.resume_workflow"
+    permission = "dboshub_workflows.resume_workflow"
     with acting(
         actor, "resume", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -88,7 +95,7 @@ def fork(
 
     Without `version` any executor of the newest one runs it. The source stays as it is.
     """
-    permission = "workflows.fork_workflow"
+    permission = "dboshub_workflows.fork_workflow"
     with acting(
         actor, "fork", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -117,7 +124,7 @@ def fork(
 
 def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str = "") -> None:
     """Send a message made of plain JSON types; an empty `topic` is the one `recv()` reads."""
-    permission = "workflows.send_message"
+    permission = "dboshub_workflows.send_message"
     with acting(
         actor, "send", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -146,7 +153,7 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
 
 def delete(actor: Actor, workflow_id: str, *, reason: str = "", children: bool = False) -> None:
     """Delete an ended workflow and all it recorded, and its descendants if `children`."""
-    permission = "workflows.delete_workflow"
+    permission = "dboshub_workflows.delete_workflow"
     with acting(
         actor, "delete", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import reverse
 
-from workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
-from workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
+from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
 
 
 @admin.register(Workflow)
@@ -24,7 +24,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
     ordering = ("-created_at", "-workflow_uuid")
 
     def view_on_site(self, obj: Workflow) -> str:
-        return reverse("workflows:detail", args=[obj.workflow_uuid])
+        return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
 
 
 @admin.register(Executor)
@@ -61,7 +61,7 @@ class ScopeRuleAdmin(AuditedAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    permission = "workflows.view_auditevent"
+    permission = "dboshub_workflows.view_auditevent"
     list_display = (
         when("at", "at"),
         *("username", "action", "target_kind", "target", "outcome", "reason"),

@@ -12,9 +12,9 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from workflows.audit import actor_of, record
-from workflows.moments import absolute
-from workflows.selectors.scope import viewer_for
+from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.moments import absolute
+from dboshub.workflows.selectors.scope import viewer_for
 
 MOST_ROWS = 1_000
 
@@ -72,7 +72,7 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class ReadOnlyAdmin(BoundedAdmin):
     """A table that only the engine writes. `payloads` are not even read from the database."""
 
-    permission = "workflows.view_workflow"
+    permission = "dboshub_workflows.view_workflow"
     payloads: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from workflows.engine import aggregating
-from workflows.engine.aggregating import Metric, StepAggregate, StepFilters, WorkflowAggregate
-from workflows.engine.current import engine
-from workflows.engine.listing import Filters, spelled_out
-from workflows.engine.programs import Program
-from workflows.engine.twins import awaited, durable
+from dboshub.workflows.engine import aggregating
+from dboshub.workflows.engine.aggregating import (
+    Metric,
+    StepAggregate,
+    StepFilters,
+    WorkflowAggregate,
+)
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.listing import Filters, spelled_out
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import awaited, durable
 
 
 class AggregatesAPI:

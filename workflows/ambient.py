@@ -11,19 +11,19 @@ from typing import Any
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
 
-from workflows.connection import session_on, system_alias
-from workflows.datasources.current import offering, under_way
-from workflows.datasources.library import library
-from workflows.engine import joining
-from workflows.engine.execution import Execution
-from workflows.engine.ports import Joined
-from workflows.engine.programs import Program
-from workflows.engine.writes import Answer, StepWrite, Verdict, Write
-from workflows.storage.database import Database
-from workflows.storage.failures import is_passing
-from workflows.storage.journal.single import apply_single
-from workflows.storage.postgres import PostgresDatabase, place_of
-from workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.connection import session_on, system_alias
+from dboshub.workflows.datasources.current import offering, under_way
+from dboshub.workflows.datasources.library import library
+from dboshub.workflows.engine import joining
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.ports import Joined
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.writes import Answer, StepWrite, Verdict, Write
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.failures import is_passing
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.postgres import PostgresDatabase, place_of
+from dboshub.workflows.storage.sqlite import SqliteDatabase
 
 logger = logging.getLogger("dboshub")
 
@@ -106,7 +106,7 @@ class DjangoTransactor:
 
 def _lent(alias: str) -> Any:
     library()
-    from workflows.datasources.borrowed import session_on
+    from dboshub.workflows.datasources.borrowed import session_on
 
     return session_on(alias)
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from workflows.aggregates_api import AggregatesAPI
-from workflows.engine import events, handles, messages, running, sending, sleeping, streams
-from workflows.engine.current import engine
-from workflows.engine.programs import Program
-from workflows.engine.sending import SendMessage
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.sharding import unsharded
-from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
-from workflows.functions_api import FunctionsAPI
-from workflows.management_api import ManagementAPI, then
-from workflows.moving_api import MovingAPI
+from dboshub.workflows.aggregates_api import AggregatesAPI
+from dboshub.workflows.engine import events, handles, messages, running, sending, sleeping, streams
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sending import SendMessage
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.sharding import unsharded
+from dboshub.workflows.engine.twins import awaited, awaited_handle, durable, durable_handle
+from dboshub.workflows.functions_api import FunctionsAPI
+from dboshub.workflows.management_api import ManagementAPI, then
+from dboshub.workflows.moving_api import MovingAPI
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 

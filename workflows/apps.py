@@ -7,9 +7,10 @@ from django.db.models.signals import pre_migrate
 
 
 class WorkflowsConfig(AppConfig):
-    name = "workflows"
+    name = "dboshub.workflows"
+    label = "dboshub_workflows"
 
     def ready(self) -> None:
-        from workflows.system_tables import refuse_unusable_tables
+        from dboshub.workflows.system_tables import refuse_unusable_tables
 
         pre_migrate.connect(refuse_unusable_tables, sender=self)

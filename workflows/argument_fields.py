@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.text import capfirst
 
-from workflows.forms import LARGEST_MESSAGE, parsed_json
+from dboshub.workflows.forms import LARGEST_MESSAGE, parsed_json
 
 # A parameter may be called like a field of the form itself.
 GIVEN = "arg:"

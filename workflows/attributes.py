@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from workflows.conditions import Condition, Holds, literal, negatable
+from dboshub.workflows.conditions import Condition, Holds, literal, negatable
 
 PREFIX = "attr."
 SCALAR = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false|null", re.ASCII)

@@ -14,10 +14,10 @@ from typing import Any
 from django.db import router
 from django.http import HttpRequest
 
-from workflows.connection import atomic, system_alias
-from workflows.models import AuditEvent
-from workflows.storage.notify import notify
-from workflows.storage.sql import Session
+from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.storage.notify import notify
+from dboshub.workflows.storage.sql import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from workflows.api import DEFAULT, WorkflowsAPI
-from workflows.engine import handles, renaming, sending, streams
-from workflows.engine.current import Outsider, engine, within
-from workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
-from workflows.engine.handles import WorkflowHandle
-from workflows.engine.ports import Joined
-from workflows.engine.programs import Program, run
-from workflows.engine.renaming import ApplicationRowCounts
-from workflows.engine.sending import SendMessage
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.sharding import unsharded
-from workflows.engine.twins import awaited, awaited_handle, durable, durable_handle, offered
-from workflows.management_api import then
+from dboshub.workflows.api import DEFAULT, WorkflowsAPI
+from dboshub.workflows.engine import handles, renaming, sending, streams
+from dboshub.workflows.engine.current import Outsider, engine, within
+from dboshub.workflows.engine.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.handles import WorkflowHandle
+from dboshub.workflows.engine.ports import Joined
+from dboshub.workflows.engine.programs import Program, run
+from dboshub.workflows.engine.renaming import ApplicationRowCounts
+from dboshub.workflows.engine.sending import SendMessage
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.sharding import unsharded
+from dboshub.workflows.engine.twins import awaited, awaited_handle, durable, durable_handle, offered
+from dboshub.workflows.management_api import then
 
 # The caller's transaction, while a client writes in it.
 JOINED: ContextVar[Joined | None] = ContextVar("dboshub_joined", default=None)

@@ -15,7 +15,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from workflows.audit import ActionRefusedError, Actor, NotPermittedError, actor_of
+from dboshub.workflows.audit import ActionRefusedError, Actor, NotPermittedError, actor_of
 
 NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 LONGEST = 2_000

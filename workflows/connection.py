@@ -13,9 +13,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, transaction
 
-from workflows.slowest import SLOWEST
-from workflows.storage.sql import Cursor, Dialect, Session
-from workflows.storage.sqlite import statements
+from dboshub.workflows.slowest import SLOWEST
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session
+from dboshub.workflows.storage.sqlite import statements
 
 
 def system_alias() -> str:

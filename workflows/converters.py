@@ -1,8 +1,8 @@
-"""Workflow ids in URLs. An id is any text, so some of them need a detour.
+"""Ids and names in URLs. Both are any text, so some of them are encoded.
 
-An id may hold slashes, spaces, emoji and markup, which quoting carries. It may not hold what
-browsers and proxies rewrite (`.` and `..` segments, doubled or outer slashes) or what no pattern
-matches (line breaks): such ids travel as `~` and their base64.
+They may hold slashes, spaces, emoji and markup, which percent-encoding carries. They may not hold
+what browsers and proxies rewrite (`.` and `..` segments, doubled or outer slashes) or what no
+pattern matches (line breaks): such text travels as `~` and its base64.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
+from django.urls import register_converter
+
 _UNSAFE = re.compile(r"^~|(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]|^\s|\s$")
 
 
-class WorkflowId:
-    """The path converter `<workflow_id:…>`."""
+class AnyText:
+    """The path converter `<dboshub_id:…>`: the id of a workflow, an executor or a version."""
 
     regex = ".+"
 
@@ -27,3 +29,17 @@ class WorkflowId:
         if not _UNSAFE.search(value):
             return value
         return "~" + urlsafe_b64encode(value.encode("utf-8", "backslashreplace")).decode()
+
+
+class NameBesideActions(AnyText):
+    """The path converter `<dboshub_name:…>`: a name on a level that also has `do/<verb>/`."""
+
+    def to_url(self, value: str) -> str:
+        if value == "do" or value.startswith("do/"):
+            return "~" + urlsafe_b64encode(value.encode()).decode()
+        return super().to_url(value)
+
+
+# Under names of our own: a project's converters share one table.
+register_converter(AnyText, "dboshub_id")
+register_converter(NameBesideActions, "dboshub_name")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from workflows.audit import Act, ActionRefusedError, Actor, acting
-from workflows.engine.notices import QUEUE
-from workflows.engine.records import INTERNAL_QUEUE, VersionInfo
-from workflows.selectors.executors import EXISTS
-from workflows.selectors.scope import viewer_for
-from workflows.storage import recover, versions
-from workflows.system_tables import now_ms
+from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.engine.notices import QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, VersionInfo
+from dboshub.workflows.selectors.executors import EXISTS
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage import recover, versions
+from dboshub.workflows.system_tables import now_ms
 
 
 def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "") -> int:
@@ -22,7 +22,7 @@ def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "")
         "adopt",
         "executor",
         executor_id,
-        permission="workflows.adopt_executor",
+        permission="dboshub_workflows.adopt_executor",
         reason=reason,
     ) as act:
         if not viewer_for(actor.user).may_see(application or None):
@@ -56,7 +56,7 @@ def promote(actor: Actor, version: str, *, reason: str = "") -> None:
         "promote",
         "version",
         version,
-        permission="workflows.promote_version",
+        permission="dboshub_workflows.promote_version",
         reason=reason,
     ) as act:
         known = versions.versions(act.session, application=None)

@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
-from workflows import executor_actions
-from workflows.audit import Actor
-from workflows.confirming import LONGEST, ConfirmForm, Done
+from dboshub.workflows import executor_actions
+from dboshub.workflows.audit import Actor
+from dboshub.workflows.confirming import LONGEST, ConfirmForm, Done
 
 
 class SteerForm(ConfirmForm):
@@ -23,7 +23,7 @@ class SteerForm(ConfirmForm):
 
 class AdoptForm(SteerForm):
     verb = "adopt"
-    permission = "workflows.adopt_executor"
+    permission = "dboshub_workflows.adopt_executor"
     title = "Adopt the work of this executor?"
     consequence = (
         "All that it runs is enqueued again, and executors of the same version go on after the "
@@ -43,12 +43,14 @@ class AdoptForm(SteerForm):
             actor, self.target, application=data["application"], reason=data["reason"]
         )
         runs = "1 workflow" if moved == 1 else f"{moved:,} workflows"
-        return Done(f"Enqueued {runs} of {self.target} again.", reverse("workflows:executors"))
+        return Done(
+            f"Enqueued {runs} of {self.target} again.", reverse("dboshub:workflows:executors")
+        )
 
 
 class PromoteForm(SteerForm):
     verb = "promote"
-    permission = "workflows.promote_version"
+    permission = "dboshub_workflows.promote_version"
     title = "Make this version the latest?"
     consequence = (
         "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
@@ -58,7 +60,9 @@ class PromoteForm(SteerForm):
 
     def perform(self, actor: Actor) -> Done:
         executor_actions.promote(actor, self.target, reason=self.cleaned_data["reason"])
-        return Done(f"{self.target} is the latest version now.", reverse("workflows:executors"))
+        return Done(
+            f"{self.target} is the latest version now.", reverse("dboshub:workflows:executors")
+        )
 
 
 FORMS: dict[str, type[SteerForm]] = {form.verb: form for form in (AdoptForm, PromoteForm)}

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from workflows.attributes import PREFIX, attribute_condition
-from workflows.conditions import (
+from dboshub.workflows.attributes import PREFIX, attribute_condition
+from dboshub.workflows.conditions import (
     Condition,
     either,
     hidden_condition,
@@ -24,8 +24,8 @@ from workflows.conditions import (
     text_condition,
     until_condition,
 )
-from workflows.language import write_box
-from workflows.terms import (
+from dboshub.workflows.language import write_box
+from dboshub.workflows.terms import (
     BOXES,
     BROKEN,
     FAILED,

@@ -9,10 +9,10 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
-from workflows import actions
-from workflows.actions import Actor
-from workflows.confirming import LONGEST, ConfirmForm, Done
-from workflows.selectors.rows import WorkflowRow
+from dboshub.workflows import actions
+from dboshub.workflows.actions import Actor
+from dboshub.workflows.confirming import LONGEST, ConfirmForm, Done
+from dboshub.workflows.selectors.rows import WorkflowRow
 
 LARGEST_MESSAGE = 1_000_000
 
@@ -33,12 +33,12 @@ class ActionForm(ConfirmForm):
             field.choices = [now, *((name, name) for name in queues)]
 
     def _here(self, message: str) -> Done:
-        return Done(message, reverse("workflows:detail", args=[self.row.pk]))
+        return Done(message, reverse("dboshub:workflows:detail", args=[self.row.pk]))
 
 
 class CancelForm(ActionForm):
     verb = "cancel"
-    permission = "workflows.cancel_workflow"
+    permission = "dboshub_workflows.cancel_workflow"
     title = "Cancel this workflow?"
     consequence = (
         "It is taken from its executor and stops at its next step. What is recorded stays, "
@@ -58,7 +58,7 @@ class CancelForm(ActionForm):
 
 class ResumeForm(ActionForm):
     verb = "resume"
-    permission = "workflows.resume_workflow"
+    permission = "dboshub_workflows.resume_workflow"
     title = "Resume this workflow?"
     consequence = (
         "It is enqueued again and goes on after its last completed step. If it is running, it is "
@@ -77,7 +77,7 @@ class ResumeForm(ActionForm):
 
 class ForkForm(ActionForm):
     verb = "fork"
-    permission = "workflows.fork_workflow"
+    permission = "dboshub_workflows.fork_workflow"
     title = "Fork this workflow?"
     consequence = (
         "A new workflow with the same input keeps the recorded results of the steps before the "
@@ -109,13 +109,13 @@ class ForkForm(ActionForm):
         )
         return Done(
             f"This is the fork of {self.row.pk}, from step {data['step']}.",
-            reverse("workflows:detail", args=[new_id]),
+            reverse("dboshub:workflows:detail", args=[new_id]),
         )
 
 
 class DeleteForm(ActionForm):
     verb = "delete"
-    permission = "workflows.delete_workflow"
+    permission = "dboshub_workflows.delete_workflow"
     title = "Delete this workflow?"
     consequence = (
         "Its input, outcome, steps, events, messages and streams are deleted with it. This "
@@ -130,12 +130,12 @@ class DeleteForm(ActionForm):
     def perform(self, actor: Actor) -> Done:
         data = self.cleaned_data
         actions.delete(actor, self.row.pk, reason=data["reason"], children=data["children"])
-        return Done(f"Deleted {self.row.pk}.", reverse("workflows:list"))
+        return Done(f"Deleted {self.row.pk}.", reverse("dboshub:workflows:list"))
 
 
 class SendForm(ActionForm):
     verb = "send"
-    permission = "workflows.send_message"
+    permission = "dboshub_workflows.send_message"
     title = "Send a message"
     consequence = "DBOS.recv of this workflow gets it, if it asks for the same topic."
     button = "Send"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from workflows.engine import choosing, decorators, reserving, roles, versioning
-from workflows.engine.context import FRAME, IDENTITY, StepStatus
-from workflows.engine.current import engine
-from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.logs import application_logger
-from workflows.engine.programs import Program
-from workflows.engine.reserving import StepOptions, StepReservation
-from workflows.engine.twins import awaited, durable
+from dboshub.workflows.engine import choosing, decorators, reserving, roles, versioning
+from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.logs import application_logger
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.reserving import StepOptions, StepReservation
+from dboshub.workflows.engine.twins import awaited, durable
 
 R = TypeVar("R")
 

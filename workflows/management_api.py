@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from workflows.engine import adjusting, handles, managing, versioning
-from workflows.engine.current import engine
-from workflows.engine.listing import ListFilters, QueuedFilters, spelled_out
-from workflows.engine.programs import Program
-from workflows.engine.records import VersionInfo
-from workflows.engine.status import StepInfo, WorkflowStatus
-from workflows.engine.twins import (
+from dboshub.workflows.engine import adjusting, handles, managing, versioning
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.listing import ListFilters, QueuedFilters, spelled_out
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
+from dboshub.workflows.engine.twins import (
     awaited,
     awaited_handle,
     awaited_handles,

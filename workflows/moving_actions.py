@@ -1,6 +1,6 @@
 """What people do to workflows from a terminal beyond the pages: rewind, adjust, carry elsewhere.
 
-Each is an action like those of ``workflows.actions``: checked, performed and audited in one place.
+Each is an action like those of ``dboshub.workflows.actions``: checked, performed and audited here.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from workflows.audit import ActionRefusedError, Actor, acting, record
-from workflows.connection import atomic
-from workflows.engine.errors import DBOSException
-from workflows.engine.moving import notices_of
-from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.records import INTERNAL_QUEUE, TERMINAL, Status
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import viewer_for
-from workflows.storage import adjust, transfer
-from workflows.storage import rewind as rewinding
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session
+from dboshub.workflows.audit import ActionRefusedError, Actor, acting, record
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.moving import notices_of
+from dboshub.workflows.engine.notices import QUEUE, STATUS
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, TERMINAL, Status
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage import adjust, transfer
+from dboshub.workflows.storage import rewind as rewinding
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session
 
 
 def rewind(
@@ -33,7 +33,7 @@ def rewind(
     version: str | None = None,
 ) -> None:
     """Run a workflow that has ended again, under its own id, from `start_step`."""
-    permission = "workflows.resume_workflow"
+    permission = "dboshub_workflows.resume_workflow"
     with acting(
         actor, "rewind", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -58,7 +58,7 @@ def rewind(
 
 def set_delay(actor: Actor, workflow_id: str, *, seconds: float, reason: str = "") -> None:
     """Let a delayed workflow be due so many seconds from now."""
-    permission = "workflows.resume_workflow"
+    permission = "dboshub_workflows.resume_workflow"
     with acting(
         actor, "delay", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -82,7 +82,7 @@ def update_attributes(
     reason: str = "",
 ) -> None:
     """Replace a workflow's attributes, None clears them; or `merge` the given keys."""
-    permission = "workflows.resume_workflow"
+    permission = "dboshub_workflows.resume_workflow"
     with acting(
         actor, "attributes", "workflow", workflow_id, permission=permission, reason=reason
     ) as act:
@@ -95,7 +95,7 @@ def update_attributes(
 
 def export(actor: Actor, workflow_id: str, *, children: bool = False) -> str:
     """All that is stored of a workflow, payloads as well, as text for ``import_``."""
-    if not actor.user.has_perm("workflows.view_payload"):
+    if not actor.user.has_perm("dboshub_workflows.view_payload"):
         raise ActionRefusedError("An export holds payloads.", "Ask for the permission to see them.")
     with atomic() as session:
         _find(session, actor, workflow_id)
@@ -106,7 +106,7 @@ def export(actor: Actor, workflow_id: str, *, children: bool = False) -> str:
 
 def import_(actor: Actor, text: str, *, reason: str = "") -> list[str]:
     """Take in all workflows of an export, or none; their ids, the exported one first."""
-    permission = "workflows.start_workflow"
+    permission = "dboshub_workflows.start_workflow"
     with acting(actor, "import", "workflow", "", permission=permission, reason=reason) as act:
         try:
             rows = transfer.import_(act.session, text)

@@ -5,10 +5,10 @@ What returns a program here is offered twice: ``name`` blocks, ``name_async`` is
 
 from __future__ import annotations
 
-from workflows.engine import moving
-from workflows.engine.current import engine
-from workflows.engine.programs import Program
-from workflows.engine.twins import awaited, awaited_handles, durable, durable_handles
+from dboshub.workflows.engine import moving
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.twins import awaited, awaited_handles, durable, durable_handles
 
 
 class MovingAPI:

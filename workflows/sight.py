@@ -10,9 +10,9 @@ from hashlib import blake2s
 
 from django.core.cache import cache
 
-from workflows.audit import Actor, record
-from workflows.models import AuditEvent
-from workflows.system_tables import now_ms
+from dboshub.workflows.audit import Actor, record
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.system_tables import now_ms
 
 ACTION = "view payload"
 STRETCH_MS = 15 * 60 * 1_000

@@ -12,7 +12,12 @@ from threading import Lock
 SLOW_S = 0.02
 MOST = 100
 # Who runs a statement for others did not ask for it.
-CARRIERS = ("workflows.slowest", "workflows.connection", "workflows.storage.sql", "contextlib")
+CARRIERS = (
+    "dboshub.workflows.slowest",
+    "dboshub.workflows.connection",
+    "dboshub.workflows.storage.sql",
+    "contextlib",
+)
 
 
 @dataclass(frozen=True, slots=True)

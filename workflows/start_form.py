@@ -6,16 +6,16 @@ from typing import Any
 
 from django import forms
 
-from workflows.argument_fields import (
+from dboshub.workflows.argument_fields import (
     GIVEN,
     MORE_ARGUMENTS,
     MORE_KEYWORDS,
     OMITTED,
     argument_fields,
 )
-from workflows.confirming import LONGEST
-from workflows.selectors.startable import Startable
-from workflows.starting import StartOrder
+from dboshub.workflows.confirming import LONGEST
+from dboshub.workflows.selectors.startable import Startable
+from dboshub.workflows.starting import StartOrder
 
 YEAR_S = 366 * 86_400
 

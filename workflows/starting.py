@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflows.audit import ActionRefusedError, Actor, acting
-from workflows.engine.notices import QUEUE
-from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
-from workflows.payloads import PICKLE, PORTABLE
-from workflows.payloads.encode import NotPlainError, encode_arguments
-from workflows.selectors.queue_state import is_partitioned
-from workflows.selectors.scope import viewer_for
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session
-from workflows.storage.start import start as insert
+from dboshub.workflows.audit import ActionRefusedError, Actor, acting
+from dboshub.workflows.engine.notices import QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
+from dboshub.workflows.payloads import PICKLE, PORTABLE
+from dboshub.workflows.payloads.encode import NotPlainError, encode_arguments
+from dboshub.workflows.selectors.queue_state import is_partitioned
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.start import start as insert
 
-PERMISSION = "workflows.start_workflow"
+PERMISSION = "dboshub_workflows.start_workflow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

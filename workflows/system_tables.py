@@ -9,10 +9,10 @@ from django.core.management.base import CommandError
 from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from workflows.connection import session_on, system_alias, system_dialect
-from workflows.storage.schema.errors import SchemaError
-from workflows.storage.schema.migrate import migrate_in
-from workflows.storage.schema.state import read_state
+from dboshub.workflows.connection import session_on, system_alias, system_dialect
+from dboshub.workflows.storage.schema.errors import SchemaError
+from dboshub.workflows.storage.schema.migrate import migrate_in
+from dboshub.workflows.storage.schema.state import read_state
 
 
 def now_ms() -> int:

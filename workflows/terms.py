@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from workflows.attributes import PREFIX, is_path
-from workflows.conditions import is_negated
-from workflows.language import Term, read_box, suggestion
-from workflows.statuses import LOOKS
+from dboshub.workflows.attributes import PREFIX, is_path
+from dboshub.workflows.conditions import is_negated
+from dboshub.workflows.language import Term, read_box, suggestion
+from dboshub.workflows.statuses import LOOKS
 
 IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
 FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")

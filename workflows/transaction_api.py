@@ -7,14 +7,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from workflows.datasources.current import sql_session
-from workflows.datasources.library import LEVELS, IsolationLevel
-from workflows.engine.context import FRAME
-from workflows.engine.current import engine, is_launched
-from workflows.engine.errors import DBOSException
-from workflows.engine.ports import Application
-from workflows.engine.programs import run
-from workflows.functions_api import Current
+from dboshub.workflows.datasources.current import sql_session
+from dboshub.workflows.datasources.library import LEVELS, IsolationLevel
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.current import engine, is_launched
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.ports import Application
+from dboshub.workflows.engine.programs import run
+from dboshub.workflows.functions_api import Current
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,7 +75,7 @@ def _before_launch() -> Application | None:
     """A Django project has its connection at any time."""
     from django.conf import settings
 
-    from workflows.ambient import DjangoTransactor
-    from workflows.connection import system_alias
+    from dboshub.workflows.ambient import DjangoTransactor
+    from dboshub.workflows.connection import system_alias
 
     return DjangoTransactor(system_alias()) if settings.configured else None

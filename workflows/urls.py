@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from workflows.converters import WorkflowId
-from workflows.views import actions, bulk, detail, errors, executors, search, start
-from workflows.views.list import workflow_list
-
-register_converter(WorkflowId, "id")
+import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
+from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
+from dboshub.workflows.views.list import workflow_list
 
 app_name = "workflows"
 
@@ -21,15 +19,15 @@ urlpatterns = [
     path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),
     path("errors/", errors.error_list, name="errors"),
     path("errors/group/", errors.error_group, name="error_group"),
-    path("run/<id:workflow_id>", detail.workflow_detail, name="detail"),
-    path("steps/<id:workflow_id>", detail.step_table, name="steps"),
-    path("step/<int:function_id>/<id:workflow_id>", detail.step_detail, name="step"),
-    path("value/<id:workflow_id>", detail.value_detail, name="value"),
-    path("family/<id:workflow_id>", detail.family_page, name="family"),
-    path("stream/<id:workflow_id>", detail.stream_detail, name="stream"),
+    path("run/<dboshub_id:workflow_id>", detail.workflow_detail, name="detail"),
+    path("steps/<dboshub_id:workflow_id>", detail.step_table, name="steps"),
+    path("step/<int:function_id>/<dboshub_id:workflow_id>", detail.step_detail, name="step"),
+    path("value/<dboshub_id:workflow_id>", detail.value_detail, name="value"),
+    path("family/<dboshub_id:workflow_id>", detail.family_page, name="family"),
+    path("stream/<dboshub_id:workflow_id>", detail.stream_detail, name="stream"),
     path("executors/", executors.fleet_page, name="executors"),
-    path("executors/<slug:verb>/<id:target>", executors.act, name="steer"),
+    path("executors/<slug:verb>/<dboshub_id:target>", executors.act, name="steer"),
     path("start/", start.start_list, name="start_list"),
-    path("start/<id:name>", start.start_one, name="start"),
-    path("do/<slug:verb>/<id:workflow_id>", actions.act, name="do"),
+    path("start/<dboshub_id:name>", start.start_one, name="start"),
+    path("do/<slug:verb>/<dboshub_id:workflow_id>", actions.act, name="do"),
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from bench.loaded import TICKS
 from dboshub.asgi import application
 from dboshub.live import watcher
-from workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Session
 
 __all__ = ["application"]
 

@@ -19,4 +19,4 @@ def slow(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
-urlpatterns = [path("slow/", slow), path("", include("dboshub.urls"))]
+urlpatterns = [path("slow/", slow), path("", include("dboshub.standalone.urls"))]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dboshub.adminserver.routes import Deed
 
 if TYPE_CHECKING:
-    from workflows.storage.database import Database
+    from dboshub.workflows.storage.database import Database
 
 logger = logging.getLogger("dboshub.admin_server")
 
@@ -27,7 +27,7 @@ def record(deed: Deed, address: str) -> None:
     """Write the row. What was done stays done if that fails, and the process's log says so."""
     from django.db import DatabaseError, connections
 
-    from workflows import audit
+    from dboshub.workflows import audit
 
     try:
         audit.record(audit.Actor(TokenHolder(), address), deed.action, deed.kind, deed.target)
@@ -41,6 +41,6 @@ def has_audit_log(database: Database) -> bool:
     """Whether this process is of a Django project on this database; a plain script has none."""
     if "django.conf" not in sys.modules:
         return False
-    from workflows.ambient import alias_of
+    from dboshub.workflows.ambient import alias_of
 
     return alias_of(database) is not None

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from queues.engine.directory import directory
-from workflows.engine.errors import DBOSException
-from workflows.engine.options import SetWorkflowID
-from workflows.engine.records import ACTIVE, TERMINAL
-from workflows.engine.status import StepInfo, WorkflowStatus
-from workflows.management_api import ManagementAPI as Workflows
-from workflows.storage import recover
+from dboshub.queues.engine.directory import directory
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import SetWorkflowID
+from dboshub.workflows.engine.records import ACTIVE, TERMINAL
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
+from dboshub.workflows.management_api import ManagementAPI as Workflows
+from dboshub.workflows.storage import recover
 
 if TYPE_CHECKING:
     from dboshub.lifecycle import Runtime

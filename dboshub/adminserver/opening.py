@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.errors import DBOSInitializationError
 
 if TYPE_CHECKING:
     from dboshub.adminserver.server import AdminServer

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
 
 
 class Refused(Exception):

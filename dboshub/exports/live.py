@@ -6,10 +6,10 @@ from functools import partial
 
 from dboshub.exports import store
 from dboshub.exports.store import Export
-from workflows.live.seldom import PageSource
-from workflows.live.source import Moment
-from workflows.storage.sql import Session
-from workflows.topics import Topic
+from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.source import Moment
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 
 # How often a note is looked at while its page is open.
 PACE_S = 1.0

@@ -11,16 +11,16 @@ from django.http import QueryDict
 from dboshub import audit_log
 from dboshub.exports.formats import Record
 from dboshub.exports.store import Export
-from workflows.filters import parse
-from workflows.models import AuditEvent
-from workflows.moments import iso
-from workflows.selectors.exported import COLUMNS as PAYLOAD_COLUMNS
-from workflows.selectors.exported import payloads
-from workflows.selectors.listing import Lister, read_cursor
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.scope import viewer_for
-from workflows.topics import VIEW
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.filters import parse
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.moments import iso
+from dboshub.workflows.selectors.exported import COLUMNS as PAYLOAD_COLUMNS
+from dboshub.workflows.selectors.exported import payloads
+from dboshub.workflows.selectors.listing import Lister, read_cursor
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.topics import VIEW
+from dboshub.workflows.views.reads import bounded_reading
 
 CHUNK = 1_000
 # With payloads a chunk is what fits into memory many times over.
@@ -132,7 +132,7 @@ SOURCES: Mapping[str, Source] = {
     "workflows": Source(
         title="Workflows",
         permission=VIEW,
-        address="workflows:list",
+        address="dboshub:workflows:list",
         columns=tuple(FACTS),
         payload_columns=PAYLOAD_COLUMNS,
         clean=_clean_workflows,
@@ -140,8 +140,8 @@ SOURCES: Mapping[str, Source] = {
     ),
     "audit": Source(
         title="Audit log",
-        permission="workflows.view_auditevent",
-        address="audit",
+        permission="dboshub_workflows.view_auditevent",
+        address="dboshub:audit",
         columns=("at", *EVENT_FACTS, "detail"),
         payload_columns=(),
         clean=_clean_audit,

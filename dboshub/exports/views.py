@@ -17,10 +17,10 @@ from dboshub.exports.formats import FORMATS, MIME_TYPES
 from dboshub.exports.live import export_facts, page_key
 from dboshub.exports.sources import SOURCES, Source
 from dboshub.exports.store import DONE, Export
-from workflows.audit import actor_of, record
-from workflows.live.source import digest
-from workflows.system_tables import now_ms
-from workflows.topics import VIEW_PAYLOAD, live_topic, scope_of
+from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import VIEW_PAYLOAD, live_topic, scope_of
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000
@@ -49,7 +49,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "section": given["of"],
     }
     if request.method != "POST":
-        return render(request, "exports/new.html", context)
+        return render(request, "dboshub/exports/new.html", context)
     return _begin(request, context)
 
 
@@ -62,7 +62,7 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         raise Http404("no such format")
     if wants_payload and not reason:
         context |= {"refusal": NO_REASON, "wants_payload": True}
-        return render(request, "exports/new.html", context, status=INVALID)
+        return render(request, "dboshub/exports/new.html", context, status=INVALID)
     export = Export(
         key=store.new_key(),
         user=_user(request),
@@ -78,11 +78,11 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     refusal = _kept(export)
     if refusal:
         context |= {"refusal": refusal, "reason": reason, "wants_payload": wants_payload}
-        return render(request, "exports/new.html", context, status=CONFLICT)
+        return render(request, "dboshub/exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
     record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
     work.start(export)
-    return redirect("exports:export", export.key)
+    return redirect("dboshub:exports:export", export.key)
 
 
 def _kept(export: Export) -> str:
@@ -100,7 +100,7 @@ def _kept(export: Export) -> str:
 def export_list(request: HttpRequest) -> HttpResponse:
     """One's own exports."""
     context = {"section": "exports", "exports": store.of_user(_user(request)), "now": now_ms()}
-    return render(request, "exports/list.html", context)
+    return render(request, "dboshub/exports/list.html", context)
 
 
 @require_safe
@@ -118,7 +118,7 @@ def export_detail(request: HttpRequest, key: str) -> HttpResponse:
         "live_page": live_topic(request, "export", page_key(export)),
         "live_digest": digest(export_facts(export)),
     }
-    return render(request, "exports/export.html", context)
+    return render(request, "dboshub/exports/export.html", context)
 
 
 @require_safe
@@ -147,7 +147,7 @@ def discard(request: HttpRequest, key: str) -> HttpResponse:
     record(actor_of(request), "discard", "export", key, of=export.of)
     store.discard(export.key)
     messages.success(request, "The export was discarded.")
-    return redirect("exports:list")
+    return redirect("dboshub:exports:list")
 
 
 def _export(request: HttpRequest, key: str) -> Export:

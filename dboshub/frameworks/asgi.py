@@ -16,8 +16,8 @@ from dboshub.frameworks.requests import (
     problem_of,
     request_id,
 )
-from workflows.engine.context import IDENTITY
-from workflows.engine.errors import DBOSException, DBOSNotAuthorizedError
+from dboshub.workflows.engine.context import IDENTITY
+from dboshub.workflows.engine.errors import DBOSException, DBOSNotAuthorizedError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.context import IDENTITY, Identity
-from workflows.engine.errors import DBOSException
-from workflows.engine.options import SetWorkflowID
+from dboshub.workflows.engine.context import IDENTITY, Identity
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import SetWorkflowID
 
 WORKFLOW_ID = "dbos-workflow-id"  # header: the id of the first workflow that the request starts
 REQUEST_ID = "x-request-id"  # header of request and reply: one names itself, another is named

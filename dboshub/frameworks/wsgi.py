@@ -16,7 +16,7 @@ from dboshub.frameworks.requests import (
     problem_of,
     request_id,
 )
-from workflows.engine.context import NOBODY
+from dboshub.workflows.engine.context import NOBODY
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from schedules.engine.records import Schedule
-from schedules.rendering import Shown, show, strip
-from workflows.filters import BROKEN
-from workflows.language import exactly
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.moments import duration, relative
-from workflows.rollups.series import Failing
-from workflows.selectors.fleet import Fleet
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.trouble import Loop
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.rendering import Shown, show, strip
+from dboshub.workflows.filters import BROKEN
+from dboshub.workflows.language import exactly
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.moments import duration, relative
+from dboshub.workflows.rollups.series import Failing
+from dboshub.workflows.selectors.fleet import Fleet
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.trouble import Loop
 
 SHOWN = 6
 # A death is news for so long, a missed tick for so long.
@@ -59,7 +59,9 @@ class Group:
 
 def workflows(**query: object) -> str:
     """The list of workflows with a filter; ours among them, since they are counted too."""
-    return f"{reverse('workflows:list')}?{urlencode({**query, 'internal': 'yes'}, doseq=True)}"
+    return (
+        f"{reverse('dboshub:workflows:list')}?{urlencode({**query, 'internal': 'yes'}, doseq=True)}"
+    )
 
 
 def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> Group:
@@ -72,7 +74,7 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
         )
         for each in found
     ]
-    url = f"{reverse('workflows:errors')}?{urlencode({'since': since})}"
+    url = f"{reverse('dboshub:workflows:errors')}?{urlencode({'since': since})}"
     return Group("Failing workflows", "circle-x", "s-error", findings, url, note)
 
 
@@ -88,9 +90,9 @@ def growing(
             continue
         was = f", {duration(before[name])} ten minutes ago" if before.get(name) else ""
         said = f"its oldest has waited {duration(age)}{was}"
-        findings.append(Finding(name, said, reverse("queues:detail", args=[name])))
+        findings.append(Finding(name, said, reverse("dboshub:queues:detail", args=[name])))
     return Group(
-        "Queues that fall behind", "layers", "s-cancelled", findings, reverse("queues:list")
+        "Queues that fall behind", "layers", "s-cancelled", findings, reverse("dboshub:queues:list")
     )
 
 
@@ -107,11 +109,13 @@ def dead(fleet: Fleet, now: int) -> Group:
         else:
             continue
         held = f" and holds {each.holds:,}" if each.holds else ""
-        url = reverse("workflows:executors")
+        url = reverse("dboshub:workflows:executors")
         if each.holds:
             url = workflows(executor=exactly(each.executor.executor_id), status="PENDING")
         findings.append(Finding(each.executor.executor_id, said + held, url))
-    return Group("Executors that died", "cpu", "s-error", findings, reverse("workflows:executors"))
+    return Group(
+        "Executors that died", "cpu", "s-error", findings, reverse("dboshub:workflows:executors")
+    )
 
 
 def stranded(fleet: Fleet) -> Group:
@@ -131,7 +135,11 @@ def stranded(fleet: Fleet) -> Group:
         if each.name not in foreign
     ]
     return Group(
-        "Stranded versions", "git-branch", "s-cancelled", findings, reverse("workflows:executors")
+        "Stranded versions",
+        "git-branch",
+        "s-cancelled",
+        findings,
+        reverse("dboshub:workflows:executors"),
     )
 
 
@@ -140,7 +148,7 @@ def loops(found: Iterable[Loop]) -> Group:
         Finding(
             each.row.name or each.row.pk,
             f"was recovered {_times(each.recoveries)} and has not ended: {each.row.pk}",
-            reverse("workflows:detail", args=[each.row.pk]),
+            reverse("dboshub:workflows:detail", args=[each.row.pk]),
         )
         for each in found
     ]
@@ -162,9 +170,15 @@ def missed(shown: Iterable[Shown], runs: dict[str, WorkflowRow], now: datetime) 
         if late and each.is_active:
             last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))
             said = f"missed {len(late)} of its last {len(each.ticks)} runs, last {last}"
-            findings.append(Finding(each.name, said, reverse("schedules:detail", args=[each.name])))
+            findings.append(
+                Finding(each.name, said, reverse("dboshub:schedules:detail", args=[each.name]))
+            )
     return Group(
-        "Missed schedules", "calendar-clock", "s-cancelled", findings, reverse("schedules:list")
+        "Missed schedules",
+        "calendar-clock",
+        "s-cancelled",
+        findings,
+        reverse("dboshub:schedules:list"),
     )
 
 

@@ -8,19 +8,19 @@ from typing import Any
 from django.db.models import Max, Min
 
 from dboshub.home import findings
-from schedules import selectors as schedules
-from schedules.engine.records import ACTIVE, Schedule
-from workflows.models import QueueSample
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.series import counted_to, failing, ranked
-from workflows.selectors.fleet import fleet
-from workflows.selectors.scope import Viewer
-from workflows.selectors.trouble import failures, looping
-from workflows.storage.sql import Session
+from dboshub.schedules import selectors as schedules
+from dboshub.schedules.engine.records import ACTIVE, Schedule
+from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.series import counted_to, failing, ranked
+from dboshub.workflows.selectors.fleet import fleet
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.trouble import failures, looping
+from dboshub.workflows.storage.sql import Session
 
 SCHEDULES = 100
 BEFORE_MS = 10 * MINUTE
-RIGHTS = {"queues": "queues.view_queue", "schedules": "schedules.view_schedule"}
+RIGHTS = {"queues": "dboshub_queues.view_queue", "schedules": "dboshub_schedules.view_schedule"}
 
 
 def rights_of(user: Any) -> frozenset[str]:

@@ -8,11 +8,11 @@ from django.utils.html import format_html
 
 from dboshub.home.findings import Group
 from dboshub.home.looking import wrong_now
-from queues.selectors.busy import waiting_since
-from workflows.live.seldom import SeldomSource
-from workflows.live.source import Facts, Moment, digest
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.queues.selectors.busy import waiting_since
+from dboshub.workflows.live.seldom import SeldomSource
+from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 
 def wrong_digest(groups: Sequence[Group]) -> str:

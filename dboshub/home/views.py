@@ -13,21 +13,21 @@ from django.views.decorators.http import require_safe
 
 from dboshub.home import findings, looking
 from dboshub.home.news import wrong_digest
-from queues.selectors.busy import waiting_since
-from workflows.filters import BROKEN
-from workflows.language import exactly
-from workflows.live.counts import counts_digest
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rendering import charts
-from workflows.rollups.series import counted_to, series
-from workflows.rollups.totals import all_counts
-from workflows.selectors.scope import Viewer, viewer_for
-from workflows.selectors.trouble import oldest_running
-from workflows.statuses import LOOKS
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session
-from workflows.topics import VIEW, live_topic
-from workflows.views.reads import bounded_reading
+from dboshub.queues.selectors.busy import waiting_since
+from dboshub.workflows.filters import BROKEN
+from dboshub.workflows.language import exactly
+from dboshub.workflows.live.counts import counts_digest
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rendering import charts
+from dboshub.workflows.rollups.series import counted_to, series
+from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.selectors.trouble import oldest_running
+from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import VIEW, live_topic
+from dboshub.workflows.views.reads import bounded_reading
 
 DAY = 24 * HOUR
 # A span of time, and how much of it is one bar.
@@ -60,8 +60,8 @@ def home(request: HttpRequest) -> HttpResponse:
             context |= _charts(request, viewer, now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "home/home.html", context, status=503)
-    return render(request, "home/home.html", context)
+        return render(request, "dboshub/home/home.html", context, status=503)
+    return render(request, "dboshub/home/home.html", context)
 
 
 def _in_flight(

@@ -20,9 +20,9 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
 from dboshub.middleware import forwarded_address
-from workflows.audit import Actor
-from workflows.sight import note_sight
-from workflows.topics import Topic, scope_of
+from dboshub.workflows.audit import Actor
+from dboshub.workflows.sight import note_sight
+from dboshub.workflows.topics import Topic, scope_of
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 

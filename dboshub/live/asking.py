@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 
 class TimedSession(Session):

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dboshub.live.meter import Meter
-from workflows.live.source import Demand
-from workflows.topics import Topic
+from dboshub.workflows.live.source import Demand
+from dboshub.workflows.topics import Topic
 
 
 class Subscriber:

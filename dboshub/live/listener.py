@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from workflows.engine.notices import EVENTS, MESSAGES, STATUS, STREAMS
-from workflows.storage.notify import listen
+from dboshub.workflows.engine.notices import EVENTS, MESSAGES, STATUS, STREAMS
+from dboshub.workflows.storage.notify import listen
 
 logger = logging.getLogger(__name__)
 

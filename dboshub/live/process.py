@@ -12,8 +12,8 @@ from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
 from dboshub.live.topics import SOURCES
 from dboshub.live.watcher import Watcher
-from workflows.connection import system_alias
-from workflows.storage.database import Database, open_database
+from dboshub.workflows.connection import system_alias
+from dboshub.workflows.storage.database import Database, open_database
 
 
 @cache

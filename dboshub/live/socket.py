@@ -24,8 +24,8 @@ from dboshub.live.access import Account, account, handshake, is_same_origin, tra
 from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, Ledger, Wanted, parse
 from dboshub.live.topics import MOST_TOPICS, admit, is_allowed
-from workflows.live.source import Timings
-from workflows.topics import VIEW, Topic, TopicRefusedError
+from dboshub.workflows.live.source import Timings
+from dboshub.workflows.topics import VIEW, Topic, TopicRefusedError
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from dboshub.audit_live import AuditSource
 from dboshub.exports.live import ExportSource
 from dboshub.home.news import WrongSource
 from dboshub.live.access import Account
-from queues import live as queues_live
-from schedules import live as schedules_live
-from workflows import live as workflows_live
-from workflows.live.source import Source
-from workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, Topic, TopicRefusedError, read
+from dboshub.queues import live as queues_live
+from dboshub.schedules import live as schedules_live
+from dboshub.workflows import live as workflows_live
+from dboshub.workflows.live.source import Source
+from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD, Ticket, Topic, TopicRefusedError, read
 
 MOST_TOPICS = 64
 
@@ -26,11 +26,11 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
 }
 # Pages that ask for more than to view workflows.
 NEEDED: Mapping[str, str] = {
-    "queues": "queues.view_queue",
-    "queue": "queues.view_queue",
-    "schedules": "schedules.view_schedule",
-    "schedule": "schedules.view_schedule",
-    "audit": "workflows.view_auditevent",
+    "queues": "dboshub_queues.view_queue",
+    "queue": "dboshub_queues.view_queue",
+    "schedules": "dboshub_schedules.view_schedule",
+    "schedule": "dboshub_schedules.view_schedule",
+    "audit": "dboshub_workflows.view_auditevent",
 }
 
 

@@ -22,11 +22,11 @@ from django.urls import set_script_prefix
 from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
-from workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
-from workflows.storage.database import Connection, Database
-from workflows.storage.failures import is_passing
-from workflows.storage.now import database_now
-from workflows.topics import Topic
+from dboshub.workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
+from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.failures import is_passing
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.topics import Topic
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 
 from dboshub.management.looking import children, outline
 from dboshub.management.terminal import Verb, actor, argument, json_of, queue, reason, workflow_id
-from workflows import actions, moving_actions, starting
-from workflows.connection import reading
-from workflows.engine import checks
-from workflows.storage.fork_points import fork_points
+from dboshub.workflows import actions, moving_actions, starting
+from dboshub.workflows.connection import reading
+from dboshub.workflows.engine import checks
+from dboshub.workflows.storage.fork_points import fork_points
 
 
 def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:

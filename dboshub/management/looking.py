@@ -10,26 +10,26 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, actor, argument, workflow_id
-from workflows import moving_actions
-from workflows.connection import reading
-from workflows.engine.aggregating import StepFilters
-from workflows.engine.listing import Filters, ListFilters, checked
-from workflows.engine.records import ACTIVE, Checkpoint, Status
-from workflows.payloads import read
-from workflows.payloads.inline import inline
-from workflows.selectors.streams import CLOSED
-from workflows.storage import communication
-from workflows.storage.aggregates import (
+from dboshub.workflows import moving_actions
+from dboshub.workflows.connection import reading
+from dboshub.workflows.engine.aggregating import StepFilters
+from dboshub.workflows.engine.listing import Filters, ListFilters, checked
+from dboshub.workflows.engine.records import ACTIVE, Checkpoint, Status
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.selectors.streams import CLOSED
+from dboshub.workflows.storage import communication
+from dboshub.workflows.storage.aggregates import (
     STEP_GROUPS,
     WORKFLOW_GROUPS,
     step_aggregates,
     workflow_aggregates,
 )
-from workflows.storage.history import history
-from workflows.storage.listing import workflows
-from workflows.storage.messages import NULL_TOPIC
-from workflows.storage.sql import Session
-from workflows.storage.waited import ALL_EVENTS
+from dboshub.workflows.storage.history import history
+from dboshub.workflows.storage.listing import workflows
+from dboshub.workflows.storage.messages import NULL_TOPIC
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.waited import ALL_EVENTS
 
 SHOWN = 10_000  # characters of a payload
 STEPS = 10_000

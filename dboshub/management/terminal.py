@@ -19,10 +19,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.management.answers import rendered
-from schedules.engine.cron import aware
-from workflows.audit import ActionRefusedError, Actor
-from workflows.engine.errors import DBOSException
-from workflows.payloads.encode import NotPlainError
+from dboshub.schedules.engine.cron import aware
+from dboshub.workflows.audit import ActionRefusedError, Actor
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.payloads.encode import NotPlainError
 
 Arguments = Callable[[ArgumentParser], object]
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.queue import Queue
 from dboshub.tasks.framework import (
     BaseTaskBackend,
     Task,
@@ -23,14 +25,12 @@ from dboshub.tasks.framework import (
 )
 from dboshub.tasks.results import change, new_result, result_of, workflow_priority
 from dboshub.tasks.rows import Enqueuer, row_of
-from queues.engine.directory import directory
-from queues.engine.queue import Queue
-from workflows.engine.context import FRAME
-from workflows.engine.decorators import workflow
-from workflows.engine.enqueueing import EnqueueOptions
-from workflows.engine.errors import PortableWorkflowError
-from workflows.engine.registry import registry
-from workflows.engine.serialization import WorkflowSerializationFormat, portable
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.decorators import workflow
+from dboshub.workflows.engine.enqueueing import EnqueueOptions
+from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat, portable
 
 
 class WorkflowTaskBackend(BaseTaskBackend):

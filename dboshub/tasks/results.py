@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dboshub.tasks.framework import Task, TaskError, TaskResult, TaskResultStatus
-from workflows.engine.records import Status
-from workflows.engine.serialization import PORTABLE
+from dboshub.workflows.engine.records import Status
+from dboshub.workflows.engine.serialization import PORTABLE
 
 STATUSES = {
     Status.ENQUEUED: TaskResultStatus.READY,

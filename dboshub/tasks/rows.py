@@ -7,12 +7,12 @@ import threading
 from typing import Any
 
 from dboshub.client import DBOSClient
+from dboshub.queues.api import QueuesAPI
 from dboshub.workers import configuration
-from queues.api import QueuesAPI
-from workflows.connection import reading
-from workflows.engine import current
-from workflows.engine.enqueueing import EnqueueOptions
-from workflows.storage import listing
+from dboshub.workflows.connection import reading
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.enqueueing import EnqueueOptions
+from dboshub.workflows.storage import listing
 
 
 class Enqueuer:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from workflows.engine.logs import WorkflowContext
+from dboshub.workflows.engine.logs import WorkflowContext
 
 SENDING_S = 5  # as long as a collector may take for one batch
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.engine import EngineSettings
-from workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.engine import EngineSettings
+from dboshub.workflows.engine.errors import DBOSInitializationError
 
 if TYPE_CHECKING:
     from dboshub.telemetry.exporting import LogExport, Relay

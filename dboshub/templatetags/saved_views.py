@@ -11,7 +11,7 @@ from dboshub.saved_views import SHARE, is_open, may_delete, views_for
 register = template.Library()
 
 
-@register.inclusion_tag("components/_saved_views.html", takes_context=True)
+@register.inclusion_tag("dboshub/components/_saved_views.html", takes_context=True)
 def saved_views(context: Any, page: str, query: str) -> dict[str, object]:
     request = context["request"]
     user = request.user

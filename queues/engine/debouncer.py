@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from queues.engine.directory import Bounce, directory
-from queues.engine.queue import Queue
-from workflows.engine import checks
-from workflows.engine.context import IDENTITY, Identity, frame
-from workflows.engine.current import Outsider, engine, within
-from workflows.engine.enqueueing import EnqueueOptions, Order, enqueue_as, order
-from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
-from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.managing import as_step
-from workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
-from workflows.engine.programs import Program, blocking, drive
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.engine.registry import Binding, registry
-from workflows.engine.starting import Naming
+from dboshub.queues.engine.directory import Bounce, directory
+from dboshub.queues.engine.queue import Queue
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import IDENTITY, Identity, frame
+from dboshub.workflows.engine.current import Outsider, engine, within
+from dboshub.workflows.engine.enqueueing import EnqueueOptions, Order, enqueue_as, order
+from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.managing import as_step
+from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
+from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.registry import Binding, registry
+from dboshub.workflows.engine.starting import Naming
 
 STEP = "DBOS.debounce_delayed_workflow"
 # A call that finds neither a workflow to put off nor room for one of its own looks again.

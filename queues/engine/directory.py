@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from queues.engine.settings import QueueSettings
-from workflows.engine.current import OUTSIDER
-from workflows.engine.errors import DBOSException
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.current import OUTSIDER
+from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
 

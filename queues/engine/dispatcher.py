@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from queues.engine.lanes import Lane
-from queues.engine.ports import ClaimStore, Host
-from queues.engine.settings import QueueSettings
-from workflows.engine.clock import Clock
-from workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
+from dboshub.queues.engine.lanes import Lane
+from dboshub.queues.engine.ports import ClaimStore, Host
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
 
 logger = logging.getLogger("dboshub.queues")
 

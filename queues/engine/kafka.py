@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from queues.engine.directory import directory
-from queues.engine.settings import QueueSettings
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSInitializationError
-from workflows.engine.records import NewWorkflow, Status
-from workflows.engine.registry import Target
-from workflows.engine.serialization import Codec
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.records import NewWorkflow, Status
+from dboshub.workflows.engine.registry import Target
+from dboshub.workflows.engine.serialization import Codec
 
 logger = logging.getLogger("dboshub.kafka")
 

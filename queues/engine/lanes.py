@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
-from queues.engine.ports import Claim, Survey
-from queues.engine.settings import QueueSettings
+from dboshub.queues.engine.ports import Claim, Survey
+from dboshub.queues.engine.settings import QueueSettings
 
 MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
 DAMPED = 0.05  # after a wake that found nothing, others were quicker: leave more to them

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from queues.engine.settings import QueueSettings
+from dboshub.queues.engine.settings import QueueSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import random
 import threading
 from collections.abc import Callable
 
-from queues.engine.ports import DutyStore
-from workflows.engine.clock import Clock
+from dboshub.queues.engine.ports import DutyStore
+from dboshub.workflows.engine.clock import Clock
 
 logger = logging.getLogger("dboshub.queues")
 

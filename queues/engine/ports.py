@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from queues.engine.settings import QueueSettings
-from workflows.engine.records import ClaimedWorkflow
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.records import ClaimedWorkflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from queues.engine.directory import directory
-from queues.engine.row_settings import Setting
-from queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
-from workflows.engine.current import OUTSIDER, Outsider, engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.options import OPTIONS
-from workflows.engine.programs import Program, awaitable, blocking
-from workflows.engine.running import enqueue as enqueue_named
-from workflows.engine.starting import Naming
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.row_settings import Setting
+from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
+from dboshub.workflows.engine.current import OUTSIDER, Outsider, engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.options import OPTIONS
+from dboshub.workflows.engine.programs import Program, awaitable, blocking
+from dboshub.workflows.engine.running import enqueue as enqueue_named
+from dboshub.workflows.engine.starting import Naming
 
 
 class Queue:

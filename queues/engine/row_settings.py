@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
-from queues.engine.directory import directory
-from queues.engine.settings import RateLimit
-from workflows.engine.current import Outsider, engine, within
-from workflows.engine.errors import DBOSException
-from workflows.engine.programs import Program, blocking, drive
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.settings import RateLimit
+from dboshub.workflows.engine.current import Outsider, engine, within
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program, blocking, drive
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX
 
 
 class QueueRateLimit(TypedDict):

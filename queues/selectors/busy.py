@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from queues.selectors.depths import Depth, depths, oldest
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.selectors.depths import Depth, depths, oldest
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 200
 

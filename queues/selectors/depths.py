@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from workflows.selectors.counts import Count
-from workflows.selectors.queue_state import RATE_SINCE
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.queue_state import RATE_SINCE
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows that one page counts, shared among its queues; each kind has its own.
 WAITING, RUNNING, DELAYED, STARTED = 9_000, 5_000, 3_000, 2_000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from queues.selectors.depths import ENQUEUED
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session, statement
+from dboshub.queues.selectors.depths import ENQUEUED
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session, statement
 
 SHOWN = 10
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queues.engine.settings import QueueSettings
-from queues.selectors.depths import Depth, depths
-from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
-from workflows.selectors.executors import Executor, executors
-from workflows.selectors.queue_state import HAS_PAUSES, QueueState
-from workflows.selectors.reasons import Reason, waiting
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.selectors.depths import Depth, depths
+from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
+from dboshub.workflows.selectors.executors import Executor, executors
+from dboshub.workflows.selectors.queue_state import HAS_PAUSES, QueueState
+from dboshub.workflows.selectors.reasons import Reason, waiting
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 PAGE = 20
 # How many names of busy queues a search by prefix passes on its way.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from workflows.selectors.counts import Count
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 # By key. Nobody reads more on a page, and each costs a few looks into the index of partitions.
 MOST = 50

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from queues.storage.fragments import ENQUEUED, PENDING, RUNNABLE, statement
-from queues.storage.rows import CLAIMED_COLUMNS, HAS_STEPS, claimed_workflows
-from workflows.engine.records import ClaimedWorkflow
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.storage.fragments import ENQUEUED, PENDING, RUNNABLE, statement
+from dboshub.queues.storage.rows import CLAIMED_COLUMNS, HAS_STEPS, claimed_workflows
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.sql import Session, Statement
 
 _ENQUEUED = f"""
     SELECT workflow_uuid, priority, created_at, updated_at

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from queues.engine.directory import Bounce
-from queues.storage.fragments import OURS
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.engine.directory import Bounce
+from dboshub.queues.storage.fragments import OURS
+from dboshub.workflows.storage.sql import Session, Statement
 
 _BOUNCED = f"""
     UPDATE {{{{workflow_status}}}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from queues.storage.fragments import OURS, statement
-from workflows.storage.sql import Session
+from dboshub.queues.storage.fragments import OURS, statement
+from dboshub.workflows.storage.sql import Session
 
 BATCH = 1_000
 

@@ -6,7 +6,7 @@ Parameters they bring along: ``:application`` and ``:version`` are the process's
 
 from __future__ import annotations
 
-from workflows.storage.sql import Statement
+from dboshub.workflows.storage.sql import Statement
 
 # Rows of this application, and those that nobody owns yet.
 OURS = "(application_name = :application OR application_name IS NULL)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 CHANNEL = "dboshub_queue"
 PAYLOAD_BYTES = 7_999  # PostgreSQL's limit

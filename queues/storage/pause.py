@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 PAUSE = Statement("""
     INSERT INTO {dboshub_queue_pause} (queue_name, paused_at, paused_by, reason)

@@ -6,12 +6,12 @@ which announce nothing, and how an operator's edit of a limit takes effect.
 
 from __future__ import annotations
 
-from queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
-from queues.engine.ports import Survey
-from queues.storage.fragments import ENQUEUED, OURS, RUNNABLE
-from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
+from dboshub.queues.engine.ports import Survey
+from dboshub.queues.storage.fragments import ENQUEUED, OURS, RUNNABLE
+from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.storage.sql import Session, Statement
 
 _INTERVAL = "CAST(:kafka_interval AS double precision)"
 

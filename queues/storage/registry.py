@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from queues.engine.directory import OnConflict
-from queues.engine.settings import QueueSettings
-from queues.storage.fragments import OURS
-from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.engine.errors import DBOSException
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.engine.directory import OnConflict
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage.fragments import OURS
+from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.sql import Session, Statement
 
 _VALUES = """
     concurrency = :concurrency,

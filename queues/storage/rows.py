@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from queues.engine.settings import QueueSettings, RateLimit
-from workflows.engine.records import ClaimedWorkflow
-from workflows.storage.sql import Row
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.sql import Row
 
 QUEUE_COLUMNS = """
     name, concurrency, worker_concurrency, rate_limit_max, rate_limit_period_sec,

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from queues.engine.directory import Bounce, OnConflict
-from queues.engine.ports import Claim, Survey
-from queues.engine.settings import QueueSettings
-from queues.storage import claim, debounce, delayed, notify, probe, registry, turns
-from workflows.engine.clock import Clock
-from workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from workflows.storage.database import Database
-from workflows.storage.sql import Session
-from workflows.storage.start import start
+from dboshub.queues.engine.directory import Bounce, OnConflict
+from dboshub.queues.engine.ports import Claim, Survey
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage import claim, debounce, delayed, notify, probe, registry, turns
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.start import start
 
 
 class QueueStore:

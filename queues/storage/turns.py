@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from queues.engine.kafka import INTERNAL_QUEUES
-from queues.engine.limits import Usage, allowance, shares
-from queues.engine.ports import Claim
-from queues.engine.settings import QueueSettings
-from queues.storage.claim import Claimant, claim, claim_partitions
-from queues.storage.fragments import ENQUEUED, OURS, PENDING, statement
-from queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from workflows.storage.sql import Session, Statement
+from dboshub.queues.engine.kafka import INTERNAL_QUEUES
+from dboshub.queues.engine.limits import Usage, allowance, shares
+from dboshub.queues.engine.ports import Claim
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage.claim import Claimant, claim, claim_partitions
+from dboshub.queues.storage.fragments import ENQUEUED, OURS, PENDING, statement
+from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from dboshub.workflows.storage.sql import Session, Statement
 
 LOCK_QUEUE = statement(f"""
     SELECT {QUEUE_COLUMNS}

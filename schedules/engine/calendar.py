@@ -15,7 +15,7 @@ from itertools import islice
 from croniter import croniter
 from croniter.croniter import CroniterError
 
-from schedules.engine.cron import Cron
+from dboshub.schedules.engine.cron import Cron
 
 MOST_BACK = timedelta(days=2 * 366)
 MOST_AHEAD = timedelta(days=400)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException
 
 LONGEST = 200
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)

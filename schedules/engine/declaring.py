@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from queues.engine.directory import directory
-from schedules.engine.cron import Cron
-from schedules.engine.plan import plan
-from schedules.engine.records import (
+from dboshub.queues.engine.directory import directory
+from dboshub.schedules.engine.cron import Cron
+from dboshub.schedules.engine.plan import plan
+from dboshub.schedules.engine.records import (
     ACTIVE,
     PAUSED,
     ClientScheduleInput,
@@ -18,13 +18,13 @@ from schedules.engine.records import (
     ScheduleInput,
     WorkflowSchedule,
 )
-from workflows.engine import checks
-from workflows.engine.context import frame
-from workflows.engine.current import engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.managing import as_step
-from workflows.engine.programs import Program
-from workflows.engine.registry import WORKFLOW_MARK, Binding, Target, registry
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.managing import as_step
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.registry import WORKFLOW_MARK, Binding, Target, registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 

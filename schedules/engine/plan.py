@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schedules.engine.cron import Cron
-from schedules.engine.records import Schedule
-from schedules.engine.runs import Runs
-from workflows.engine.current import OUTSIDER
-from workflows.engine.errors import DBOSException
-from workflows.engine.registry import Registry, Target
+from dboshub.schedules.engine.cron import Cron
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.engine.runs import Runs
+from dboshub.workflows.engine.current import OUTSIDER
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.registry import Registry, Target
 
 
 class ScheduleTable(Protocol):

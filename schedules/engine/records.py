@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Required, TypedDict
 
-from schedules.engine.cron import Cron
+from dboshub.schedules.engine.cron import Cron
 
 ACTIVE, PAUSED = "ACTIVE", "PAUSED"
 Status = Literal["ACTIVE", "PAUSED"]

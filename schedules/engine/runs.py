@@ -6,12 +6,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from schedules.engine.cron import aware
-from schedules.engine.records import Schedule
-from workflows.engine.clock import Clock
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
-from workflows.engine.serialization import Codec
+from dboshub.schedules.engine.cron import aware
+from dboshub.schedules.engine.records import Schedule
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
+from dboshub.workflows.engine.serialization import Codec
 
 
 class FiringStore(Protocol):

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from schedules.engine.records import ACTIVE, Schedule
-from schedules.engine.runs import Runs, resumes_after
-from workflows.engine.errors import DBOSException
+from dboshub.schedules.engine.records import ACTIVE, Schedule
+from dboshub.schedules.engine.runs import Runs, resumes_after
+from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.schedules")
 

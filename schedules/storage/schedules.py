@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from schedules.engine.records import Schedule
-from workflows.engine.errors import DBOSException
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.schedules.engine.records import Schedule
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 COLUMNS = tuple(field.name for field in fields(Schedule))
 _NAMES = ", ".join(COLUMNS)

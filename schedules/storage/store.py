@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from schedules.engine.records import Schedule
-from schedules.storage import schedules
-from workflows.engine.records import NewWorkflow
-from workflows.storage.database import Database
-from workflows.storage.start import start
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.storage import schedules
+from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.start import start
 
 
 class ScheduleStore:

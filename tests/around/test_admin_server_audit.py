@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from dboshub import DBOS
-from workflows.models import AuditEvent, Workflow
+from dboshub.workflows.models import AuditEvent, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "correct-horse-battery"

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from flask import Flask
 
 from dboshub import DBOS, DBOSConfig
+from dboshub.workflows.engine import current
 from tests.support.leaks import assert_no_thread_but, threads
 from tests.support.spans import Spans, told
-from workflows.engine import current
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}

@@ -16,10 +16,10 @@ from django_tasks.signals import task_enqueued, task_finished, task_started
 
 from dboshub import DBOS, workers
 from dboshub.error import DBOSAwaitedWorkflowCancelledError
+from dboshub.workflows.connection import atomic
 from tests.support.eventually import eventually
 from tests.support.leaks import assert_no_thread_but, threads
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SAMPLES = ("pack", "fly", "count", "lose", "return_it")

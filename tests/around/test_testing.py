@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 from dboshub import DBOS, SetWorkflowID
-from workflows.engine import current
+from dboshub.workflows.engine import current
 
 runs = []
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import tab_to
 from tests.support.eventually import eventually
 from tests.support.runs import T0, add_step, add_workflow, insert, pickled
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

@@ -8,10 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_step, add_workflow
-from workflows.storage.database import open_database
-from workflows.storage.outcomes import owners
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page
 
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.outcomes import owners
+from dboshub.workflows.storage.sql import Statement
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import lifeless, listened, objections, unreached
 from tests.support.runs import (
@@ -21,9 +24,6 @@ from tests.support.runs import (
     add_workflow,
     insert,
 )
-from workflows.storage.database import Database, open_database
-from workflows.storage.outcomes import owners
-from workflows.storage.sql import Statement
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
@@ -87,7 +87,7 @@ PAGES = (
     "/password/",
     "/nowhere",
     "/admin/",
-    "/admin/queues/queue/add/",
+    "/admin/dboshub_queues/queue/add/",
 )
 # What has an address only after somebody asked for it: the page that asks, and its button.
 MADE = (

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dboshub.workflows.storage.database import Database, open_database
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_step, add_workflow, insert
-from workflows.storage.database import Database, open_database
 
 pytestmark = [
     pytest.mark.browser,

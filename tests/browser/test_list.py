@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.support.rows import insert
-from workflows.storage.database import open_database
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

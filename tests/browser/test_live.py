@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.live.foreign import ForeignWriter
-from workflows.storage.database import open_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

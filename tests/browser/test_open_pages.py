@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.sql import Session, Statement, statement
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_step, add_workflow, insert
-from workflows.storage.database import Database, open_database
-from workflows.storage.sql import Session, Statement, statement
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # Such pages are looked at every ten seconds.

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.outcomes import owners
 from tests.browser.hub import PASSWORD, HubProcess
 from tests.browser.inspection import listened, objections
 from tests.support.runs import add_step, add_workflow, insert
-from workflows.storage.database import open_database
-from workflows.storage.outcomes import owners
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
@@ -90,8 +90,8 @@ def test_no_page_of_the_admin_breaks_the_policy(page: Page) -> None:
         assert answer.status == 200, address
         todo += [each for each in followed(page) if each not in seen and each not in todo]
     assert len(seen) > 25
-    assert any(re.fullmatch("/admin/queues/queue/[^/]+/delete/", each) for each in seen)
-    assert "/admin/workflows/workflow/" in seen
+    assert any(re.fullmatch("/admin/dboshub_queues/queue/[^/]+/delete/", each) for each in seen)
+    assert "/admin/dboshub_workflows/workflow/" in seen
     assert not complaints, "\n".join(complaints)
 
 

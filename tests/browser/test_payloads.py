@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_workflow, pickled
-from workflows.storage.database import open_database
-from workflows.storage.outcomes import owners
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

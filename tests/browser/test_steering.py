@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.browser.hub import ROOT, HubProcess
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

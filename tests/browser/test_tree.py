@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_workflow
-from workflows.storage.database import open_database
-from workflows.storage.outcomes import owners
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)

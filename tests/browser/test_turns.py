@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import tab_to
 from tests.live.foreign import ForeignWriter
-from workflows.storage.database import open_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dboshub.workflows import moments
+from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.support.runs import insert
-from workflows import moments
-from workflows.storage.database import open_database
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workflows.actions import Actor
+from dboshub.workflows.actions import Actor
 
 VERBS = ("cancel_workflow", "resume_workflow", "fork_workflow", "delete_workflow")
 Workflows = Callable[..., list[str]]
@@ -15,15 +15,15 @@ Workflows = Callable[..., list[str]]
 
 @pytest.fixture
 def operator(make_user: Callable[..., Any]) -> Actor:
-    names = [f"workflows.{name}" for name in (*VERBS, "view_workflow")]
+    names = [f"dboshub_workflows.{name}" for name in (*VERBS, "view_workflow")]
     return Actor(make_user("grace", *names), "10.0.0.7")
 
 
 @pytest.fixture
 def workflows(db: None) -> Workflows:
     """Make some: workflows(3, "ERROR", queue_name="mail"); the ids, oldest first."""
-    from workflows.connection import atomic
-    from workflows.storage.sql import Statement
+    from dboshub.workflows.connection import atomic
+    from dboshub.workflows.storage.sql import Statement
 
     def make(count: int, status: str = "ERROR", prefix: str = "", **fields: Any) -> list[str]:
         given = {"name": "charge", "owner_xid": "o", "updated_at": 1_000, "status": status}
@@ -47,7 +47,7 @@ def workflows(db: None) -> Workflows:
 @pytest.fixture
 def work(db: None) -> Callable[..., int]:
     """Let rounds go by until nothing is due, or as many as asked for; how many there were."""
-    from workflows.bulk.rounds import one_round
+    from dboshub.workflows.bulk.rounds import one_round
 
     def rounds(most: int = 1_000, owner: str = "one") -> int:
         done = 0

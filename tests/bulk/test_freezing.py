@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.actions import Actor, NotPermittedError
+from dboshub.workflows.bulk import collecting, jobs
+from dboshub.workflows.models import BulkItem, BulkJob, Workflow
+from dboshub.workflows.system_tables import now_ms
 from tests.bulk.conftest import Workflows
-from workflows.actions import Actor, NotPermittedError
-from workflows.bulk import collecting, jobs
-from workflows.models import BulkItem, BulkJob, Workflow
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +101,7 @@ def test_whoever_may_not_act_cannot_even_freeze(
     make_user: Callable[..., Any], workflows: Workflows
 ) -> None:
     workflows(1, "PENDING")
-    watcher = Actor(make_user("eve", "workflows.view_workflow"))
+    watcher = Actor(make_user("eve", "dboshub_workflows.view_workflow"))
 
     with pytest.raises(NotPermittedError):
         jobs.freeze(watcher, "cancel")

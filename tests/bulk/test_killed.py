@@ -9,11 +9,11 @@ from collections import Counter
 import pytest
 from django.db import connections
 
+from dboshub.workflows.actions import Actor
+from dboshub.workflows.bulk import chunks, jobs
+from dboshub.workflows.bulk.rounds import one_round
+from dboshub.workflows.models import AuditEvent, BulkJob, Workflow
 from tests.bulk.conftest import Workflows
-from workflows.actions import Actor
-from workflows.bulk import chunks, jobs
-from workflows.bulk.rounds import one_round
-from workflows.models import AuditEvent, BulkJob, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

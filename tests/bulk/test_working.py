@@ -11,12 +11,12 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dboshub.workflows.actions import ActionRefusedError, Actor
+from dboshub.workflows.bulk import chunks, jobs
+from dboshub.workflows.bulk.rounds import one_round
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Step, Workflow, WorkflowInput
+from dboshub.workflows.models.scope import ScopeRule
 from tests.bulk.conftest import Workflows
-from workflows.actions import ActionRefusedError, Actor
-from workflows.bulk import chunks, jobs
-from workflows.bulk.rounds import one_round
-from workflows.models import AuditEvent, BulkItem, BulkJob, Step, Workflow, WorkflowInput
-from workflows.models.scope import ScopeRule
 
 pytestmark = pytest.mark.django_db
 Work = Callable[..., int]
@@ -125,7 +125,7 @@ def test_forks_can_begin_elsewhere(
 def test_resuming_puts_all_on_the_chosen_queue_and_leaves_what_it_would_never_run(
     operator: Actor, workflows: Workflows, work: Work
 ) -> None:
-    from queues.models import Queue
+    from dboshub.queues.models import Queue
 
     Queue.objects.create(name="split", partition_queue=True, partition_concurrency=1)
     [keyless] = workflows(1, "CANCELLED")
@@ -234,7 +234,7 @@ def test_the_rate_holds_whoever_works(
     workflows(10, "PENDING")
     clock = [5_000_000]
     monkeypatch.setattr(chunks, "now_ms", lambda: clock[0])
-    monkeypatch.setattr("workflows.bulk.rounds.now_ms", lambda: clock[0])
+    monkeypatch.setattr("dboshub.workflows.bulk.rounds.now_ms", lambda: clock[0])
     job = started(operator, "cancel", rate=2.0)
 
     done: list[int] = []
@@ -266,10 +266,10 @@ def test_a_permission_lost_in_the_middle_stops_the_job_and_another_may_go_on(
 
     job.refresh_from_db()
     assert (job.state, states(job)) == ("stopped", {"done": 3, "waiting": 6})
-    assert job.note == "grace lacks the permission workflows.cancel_workflow now."
+    assert job.note == "grace lacks the permission dboshub_workflows.cancel_workflow now."
     assert AuditEvent.objects.get(action="bulk_stop").outcome == "refused"
 
-    other = Actor(make_user("ada", "workflows.cancel_workflow"))
+    other = Actor(make_user("ada", "dboshub_workflows.cancel_workflow"))
     jobs.start(other, job.pk)
     work()
     job.refresh_from_db()

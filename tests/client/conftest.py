@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSClient, DBOSConfig
+from dboshub.workflows.storage.database import Database
 from tests.support.eventually import eventually
 from tests.support.launched import config, engine_threads, launch
-from workflows.storage.database import Database
 
 __all__ = ["config", "launch"]
 

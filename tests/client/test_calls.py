@@ -7,12 +7,7 @@ import threading
 import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
-from tests.client import program
-from tests.client.conftest import MakeClient
-from tests.support.eventually import eventually
-from tests.support.launched import engine_threads
-from tests.support.postgres import Server
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DatabaseUrlError,
     DBOSConflictingWorkflowError,
     DBOSException,
@@ -21,9 +16,14 @@ from workflows.engine.errors import (
     DBOSStreamTimeoutError,
     DBOSWorkflowIDInUseError,
 )
-from workflows.storage.database import open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Statement
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
+from tests.client import program
+from tests.client.conftest import MakeClient
+from tests.support.eventually import eventually
+from tests.support.launched import engine_threads
+from tests.support.postgres import Server
 
 TRIPLE: EnqueueOptions = {"workflow_name": "client_triple", "queue_name": "jobs"}
 

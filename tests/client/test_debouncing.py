@@ -16,8 +16,8 @@ from dboshub import (
     SetWorkflowID,
     WorkflowHandle,
 )
+from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from tests.client import program
-from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 
 TRIPLE: EnqueueOptions = {"workflow_name": "client_triple", "queue_name": "jobs"}
 

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import create_engine
 
 from dboshub import DBOSClient
-from tests.client.conftest import MakeClient
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSInitializationError,
     DBOSQueryTimeoutError,
 )
-from workflows.engine.ports import StorageUnavailableError
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Statement
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
+from tests.client.conftest import MakeClient
 
 ENDLESS = Statement(
     postgres="SELECT pg_sleep(600)",

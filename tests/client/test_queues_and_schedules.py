@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSClient
+from dboshub.workflows.engine.errors import DBOSException
 from tests.client.conftest import MakeClient
-from workflows.engine.errors import DBOSException
 
 EVERY_HOUR: Any = {
     "schedule_name": "hourly",

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dboshub import DBOSClient
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 from tests.support.runs import add_step, add_workflow, insert
-from workflows.engine.errors import DBOSException
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
 
 OWNERS = Statement(
     """

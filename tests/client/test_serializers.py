@@ -16,10 +16,10 @@ from dboshub import (
     Serializer,
     WorkflowSerializationFormat,
 )
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 from tests.client.conftest import MakeClient
 from tests.support.runs import add_event, add_step, add_stream, add_workflow, insert
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
 
 PORTABLE = WorkflowSerializationFormat.PORTABLE
 FORMATS = Statement("SELECT serialization FROM {workflow_status} WHERE workflow_uuid = :id")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, SetWorkflowID
+from dboshub.workflows.engine.errors import DBOSException
 from tests.client import program
-from workflows.engine.errors import DBOSException
 
 WAITING: EnqueueOptions = {"workflow_name": "client_triple", "queue_name": "nobody-serves-it"}
 FAR = 32_503_680_000_000  # the year 3000

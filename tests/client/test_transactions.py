@@ -13,14 +13,14 @@ import sqlalchemy
 import sqlalchemy.orm
 
 from dboshub import DBOSClient, EnqueueOptions, SendMessage
-from tests.client.conftest import MakeClient
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSQueueDeduplicatedError,
 )
-from workflows.storage.database import Database, sqlite_path
-from workflows.storage.sql import Statement
+from dboshub.workflows.storage.database import Database, sqlite_path
+from dboshub.workflows.storage.sql import Statement
+from tests.client.conftest import MakeClient
 
 OPTIONS: EnqueueOptions = {
     "workflow_name": "client_triple",
@@ -161,9 +161,9 @@ def test_a_django_connection_takes_part(make_client: MakeClient) -> None:
     from django.db import connection as django_connection
     from django.db import transaction
 
-    from workflows.connection import session_on
-    from workflows.storage.callers import CallersTransaction
-    from workflows.storage.callers import session_on as callers_session
+    from dboshub.workflows.connection import session_on
+    from dboshub.workflows.storage.callers import CallersTransaction
+    from dboshub.workflows.storage.callers import session_on as callers_session
 
     vendor: Any = django_connection.vendor
     count = Statement("SELECT COUNT(*) FROM {workflow_status}")

@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.schema.state import inspect
+from dboshub.workflows.storage.sql import Statement
 from tests.support.runs import (
     T0,
     add_event,
@@ -19,11 +24,6 @@ from tests.support.runs import (
     add_workflow,
     insert,
 )
-from workflows.connection import atomic, reading
-from workflows.models import AuditEvent
-from workflows.storage.database import open_database
-from workflows.storage.schema.state import inspect
-from workflows.storage.sql import Statement
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from workflows.engine.ports import Storage
+from dboshub.workflows.engine.ports import Storage
 
 # What background threads ask at times of their own would make the count differ from run to run.
 UNCOUNTED = frozenset(

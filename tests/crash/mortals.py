@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from dboshub.config import checked
 from dboshub.lifecycle import Runtime
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.engine.tickets import JournalClosedError
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.crash.deaths import Death, Died
 from tests.support.eventually import eventually
-from workflows.engine import current
-from workflows.engine.registry import registry
-from workflows.engine.tickets import JournalClosedError
-from workflows.storage.database import open_database
-from workflows.storage.sql import Session, Statement
 
 BURY = Statement(
     "UPDATE {dboshub_executor} SET declared_dead_at = 1 WHERE declared_dead_at IS NULL"

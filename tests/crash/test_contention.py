@@ -10,14 +10,14 @@ from itertools import accumulate
 
 import pytest
 
+from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.payloads import PICKLE
+from dboshub.workflows.payloads.encode import encode_arguments
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.start import start
 from tests.executors.test_runworkers import Run, diary, run
 from tests.support.eventually import eventually
-from workflows.engine.records import NewWorkflow
-from workflows.payloads import PICKLE
-from workflows.payloads.encode import encode_arguments
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
-from workflows.storage.start import start
 
 __all__ = ["diary", "run"]
 pytestmark = pytest.mark.crash

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.storage.sql import Statement
 from tests.crash.deaths import Death
 from tests.crash.mortals import Mortals
 from tests.crash.story import LOG, RESULT, effects, story
-from workflows.storage.sql import Statement
 
 # A dead engine's threads end by the death that struck them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

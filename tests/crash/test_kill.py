@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
+from dboshub.workflows.engine.serialization import DefaultSerializer
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.start import start
 from tests.support.eventually import eventually
-from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
-from workflows.engine.serialization import DefaultSerializer
-from workflows.storage.database import Database, open_database
-from workflows.storage.sql import Statement
-from workflows.storage.start import start
 
 ROOT = Path(__file__).resolve().parents[2]
 HOW_MANY = 200

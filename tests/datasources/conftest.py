@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy
 
 from dboshub import DBOS, SQLAlchemyDatasource
+from dboshub.workflows.datasources.base import Source
+from dboshub.workflows.datasources.library import driver_url
 from tests.support.launched import config, dbos, launch
-from workflows.datasources.base import Source
-from workflows.datasources.library import driver_url
 
 __all__ = ["config", "dbos", "launch"]
 Ask = Callable[..., list[tuple[Any, ...]]]

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from dboshub import DBOS, AsyncSQLAlchemyDatasource, SetWorkflowID
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from tests.datasources.conftest import Ask
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException, DBOSInitializationError
 
 INSERT = text("INSERT INTO effects VALUES (:name)")
 CHECKPOINTS = "SELECT workflow_id, step_id FROM dbos.datasource_outputs ORDER BY 1, 2"

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from dboshub import DBOS, Serializer, SetWorkflowID, SQLAlchemyDatasource
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from tests.datasources.conftest import Ask
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException, DBOSInitializationError
 
 INSERT = text("INSERT INTO effects VALUES (:name)")
 CHECKPOINTS = "SELECT workflow_id, step_id FROM dbos.datasource_outputs ORDER BY 1, 2"
@@ -260,6 +260,6 @@ def test_without_sqlalchemy_the_error_says_what_to_install(
 
 
 def running() -> list[str]:
-    from workflows.engine.current import engine
+    from dboshub.workflows.engine.current import engine
 
     return [each.workflow_id for each in engine().executions]

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from dboshub import DBOS, AsyncSQLAlchemyDatasource, SetWorkflowID, SQLAlchemyDatasource
+from dboshub.workflows.engine.errors import DBOSException
 from tests.datasources.conftest import Ask
-from workflows.engine.errors import DBOSException
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 INSERT = text("INSERT INTO effects VALUES ('a')")

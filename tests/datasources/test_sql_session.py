@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine.errors import DBOSException
 from tests.datasources.conftest import Ask
 from tests.datasources.test_datasource import names, running, steps
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException
 
 INSERT = text("INSERT INTO effects VALUES (:name)")
 

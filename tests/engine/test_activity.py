@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dboshub import DBOS, DBOSConfig, SetWorkflowID
+from dboshub.workflows.selectors import steps
+from dboshub.workflows.selectors.reasons import Reason, reason
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.storage.database import Database, open_database
 from tests.support.eventually import eventually
-from workflows.selectors import steps
-from workflows.selectors.reasons import Reason, reason
-from workflows.selectors.rows import row
-from workflows.storage.database import Database, open_database
 
 BEAT = {"executor_heartbeat_sec": 0.1, "executor_lease_sec": 5}
 gate = threading.Event()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSClient
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.database import Database
 from tests.client.conftest import MakeClient, alone, make_client
 from tests.support.runs import T0, add_step, add_workflow
-from workflows.engine.errors import DBOSException
-from workflows.storage.database import Database
 
 __all__ = ["alone", "make_client"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dboshub
-from workflows.engine import errors
+from dboshub.workflows.engine import errors
 
 ROOT = Path(__file__).resolve().parents[2]
 UNCHANGED = """

@@ -19,7 +19,7 @@ from dboshub import (
     make_pydantic_args_validator,
     pydantic_args_validator,
 )
-from workflows.engine.arguments import coerced
+from dboshub.workflows.engine.arguments import coerced
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERNAL = "_dbos_internal_queue"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowAttributes, SetWorkflowID
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException
 
 
 @DBOS.workflow()

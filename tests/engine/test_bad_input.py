@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, SetWorkflowTimeout
-from tests.support.eventually import eventually
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSInitializationError,
     DBOSRecoveryError,
     PortableWorkflowError,
 )
-from workflows.engine.records import NewWorkflow
-from workflows.storage.database import Database, open_database
-from workflows.storage.sql import Statement
-from workflows.storage.start import start
+from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.start import start
+from tests.support.eventually import eventually
 
 Launch = Callable[..., None]
 

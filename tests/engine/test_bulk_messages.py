@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SendMessage, SetWorkflowID
-from tests.support.eventually import eventually, next_millisecond
-from workflows.engine.current import engine
-from workflows.engine.errors import (
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSStreamTimeoutError,
 )
-from workflows.engine.message_ids import MessageIds
+from dboshub.workflows.engine.message_ids import MessageIds
+from tests.support.eventually import eventually, next_millisecond
 
 
 @DBOS.workflow()

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID, SetWorkflowTimeout
-from tests.support.eventually import eventually
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSWorkflowCancelledError,
 )
+from tests.support.eventually import eventually
 
 
 @DBOS.step()
@@ -146,7 +146,7 @@ def test_an_id_of_another_function_is_refused(dbos: type[DBOS]) -> None:
 
 
 def test_a_taken_id_can_be_refused_altogether(dbos: type[DBOS]) -> None:
-    from workflows.engine.errors import DBOSWorkflowIDInUseError
+    from dboshub.workflows.engine.errors import DBOSWorkflowIDInUseError
 
     with SetWorkflowID("taken"):
         sum_of(1)

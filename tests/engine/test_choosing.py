@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID, StepReservation
+from dboshub.workflows.engine.errors import DBOSAwaitedWorkflowCancelledError, DBOSException
 from tests.engine.calls import Calls
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSAwaitedWorkflowCancelledError, DBOSException
 
 calls = Calls()
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
-from tests.support.eventually import eventually
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSStreamTimeoutError,
 )
+from tests.support.eventually import eventually
 
 
 @DBOS.workflow()
@@ -240,7 +240,7 @@ class Statements:
         return sum(1 for text in self.texts if word in text)
 
     def __enter__(self) -> Statements:
-        from workflows.storage.sql import Session
+        from dboshub.workflows.storage.sql import Session
 
         self._cursor = Session.cursor
 
@@ -252,6 +252,6 @@ class Statements:
         return self
 
     def __exit__(self, *_: object) -> None:
-        from workflows.storage.sql import Session
+        from dboshub.workflows.storage.sql import Session
 
         Session.cursor = self._cursor  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dboshub import DBOS, DBOSConfig, SetWorkflowID
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException
 
 INTERNAL = "_dbos_internal_queue"
 

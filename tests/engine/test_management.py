@@ -7,13 +7,13 @@ import time
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
-from tests.engine.calls import Calls
-from tests.support.eventually import eventually
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSException,
     DBOSNonExistentWorkflowError,
 )
+from tests.engine.calls import Calls
+from tests.support.eventually import eventually
 
 calls = Calls()
 
@@ -171,7 +171,7 @@ def test_lists_filter_sort_and_page(dbos: type[DBOS]) -> None:
 
 
 def running() -> list[str]:
-    from workflows.engine.current import engine
+    from dboshub.workflows.engine.current import engine
 
     time.sleep(0)
     return [each.workflow_id for each in engine().executions]

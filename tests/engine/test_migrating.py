@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from dboshub import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, run_dbos_database_migrations
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException, DBOSInitializationError
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 DOOM = Statement(
     """

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, EnqueueOptions, SetWorkflowAttributes, SetWorkflowID
-from tests.engine.calls import Calls
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSWorkflowIDInUseError,
 )
+from tests.engine.calls import Calls
 
 calls = Calls()
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
-from workflows.engine import execution
-from workflows.engine.errors import (
+from dboshub.workflows.engine import execution
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSPatchNondeterminismError,
     DBOSUnexpectedStepError,

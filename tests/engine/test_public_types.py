@@ -24,7 +24,7 @@ from dboshub import (
     WorkflowSchedule,
     WorkflowStatusString,
 )
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException
 
 NOBODYS: EnqueueOptions = {"workflow_name": "typed_report", "queue_name": "nobody-serves-it"}
 

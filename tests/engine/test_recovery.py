@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.engine.calls import Calls
 from tests.support.eventually import eventually
 from tests.support.launched import engine_threads
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 calls = Calls()
 hold = threading.Event()

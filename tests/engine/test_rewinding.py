@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SendMessage, SetEnqueueOptions, SetWorkflowID
-from tests.engine.calls import Calls
-from tests.support.eventually import eventually
-from workflows.engine.errors import (
+from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSException,
     DBOSNonExistentWorkflowError,
 )
+from tests.engine.calls import Calls
+from tests.support.eventually import eventually
 
 calls = Calls()
 

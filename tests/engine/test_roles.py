@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dboshub import DBOS, DBOSContextEnsure, DBOSContextSetAuth, SetWorkflowID
-from workflows.engine.errors import DBOSNotAuthorizedError
+from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
 
 Seen = tuple[str | None, list[str] | None, str | None]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, SendMessage, SetShardKey, SetWorkflowID
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from tests.client.conftest import alone, make_client
-from workflows.engine.errors import DBOSException, DBOSInitializationError
 
 __all__ = ["alone", "make_client"]
 

@@ -6,13 +6,13 @@ import json
 from typing import Any, Literal, TypedDict
 
 from dboshub import DBOS, WorkflowSerializationFormat
-from workflows.engine import current
-from workflows.engine.registry import Registry, Workflow
-from workflows.engine.signatures import Publisher, parameters_schema
-from workflows.starting import StartOrder, inputs_of, row_of
-from workflows.storage.database import Database
-from workflows.storage.now import database_now
-from workflows.storage.start import start as insert
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.registry import Registry, Workflow
+from dboshub.workflows.engine.signatures import Publisher, parameters_schema
+from dboshub.workflows.starting import StartOrder, inputs_of, row_of
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.start import start as insert
 
 
 class Line(TypedDict):

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded, DBOSStepTimeoutError
 from tests.engine.calls import Calls
-from workflows.engine import current
-from workflows.engine.errors import DBOSMaxStepRetriesExceeded, DBOSStepTimeoutError
 
 calls = Calls()
 

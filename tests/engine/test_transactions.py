@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dboshub import DBOS, Queue, SetWorkflowID
 from dboshub.models import LoginAttempt
+from dboshub.workflows.engine.errors import DBOSException
 from tests.support.eventually import eventually
 from tests.support.launched import engine_threads
-from workflows.engine.errors import DBOSException
 
 pytestmark = pytest.mark.django_db(transaction=True)
 queue = Queue("transactions")
@@ -230,6 +230,6 @@ def test_a_coroutine_cannot_be_a_transaction() -> None:
 
 
 def running() -> list[str]:
-    from workflows.engine.current import engine
+    from dboshub.workflows.engine.current import engine
 
     return [each.workflow_id for each in engine().executions]

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dboshub.workflows.engine.waits import CHUNK, Waits
 from tests.support.eventually import eventually
-from workflows.engine.waits import CHUNK, Waits
 
 KEY = ("message", "order::1::paid")
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from dboshub.workflows.storage.database import Database
 from tests.executors.fleet import disconnect_all
-from workflows.storage.database import Database
 
 
 @pytest.fixture

@@ -8,20 +8,20 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from workflows.engine.heart import Heart
-from workflows.engine.incarnations import (
+from dboshub.workflows.engine.heart import Heart
+from dboshub.workflows.engine.incarnations import (
     ProcessIdentity,
     new_incarnation,
     this_process,
     token_prefix,
 )
-from workflows.engine.leases import Lease
-from workflows.engine.records import NewWorkflow
-from workflows.storage.database import Database
-from workflows.storage.executors import Executor
-from workflows.storage.membership import DatabaseMembership
-from workflows.storage.sql import Session, Statement
-from workflows.storage.start import start
+from dboshub.workflows.engine.leases import Lease
+from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.executors import Executor
+from dboshub.workflows.storage.membership import DatabaseMembership
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.start import start
 
 LEASE = Lease()
 LONG_AGO = 1_700_000_000_000

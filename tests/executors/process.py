@@ -10,14 +10,14 @@ import signal
 import sys
 from functools import partial
 
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.heart import Heart
+from dboshub.workflows.engine.incarnations import is_proven_dead, this_process
+from dboshub.workflows.engine.leases import Lease
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.executors import Executor
+from dboshub.workflows.storage.membership import DatabaseMembership
 from tests.executors.fleet import QuietHost, pending
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.heart import Heart
-from workflows.engine.incarnations import is_proven_dead, this_process
-from workflows.engine.leases import Lease
-from workflows.storage.database import Database, open_database
-from workflows.storage.executors import Executor
-from workflows.storage.membership import DatabaseMembership
 
 
 class TalkingHost(QuietHost):

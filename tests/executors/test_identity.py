@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.eventually import eventually
-from workflows.engine.incarnations import (
+from dboshub.workflows.engine.incarnations import (
     ProcessIdentity,
     is_proven_dead,
     new_incarnation,
@@ -20,6 +19,7 @@ from workflows.engine.incarnations import (
     this_process,
     token_prefix,
 )
+from tests.support.eventually import eventually
 
 MINE = this_process()
 

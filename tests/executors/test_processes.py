@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from dboshub.workflows.engine.heart import Heart
+from dboshub.workflows.engine.leases import Lease
+from dboshub.workflows.storage.database import Database
 from tests.executors.fleet import LEASE, QuietHost, count, status_of, tombstone
 from tests.executors.process import make_heart
 from tests.support.eventually import eventually
-from workflows.engine.heart import Heart
-from workflows.engine.leases import Lease
-from workflows.storage.database import Database
 
 PROGRAM = "tests.executors.process"
 SHORT = Lease(lease_ms=1_500, beat_ms=250)

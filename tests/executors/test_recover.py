@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dboshub.workflows.engine.incarnations import ProcessIdentity
+from dboshub.workflows.storage import executors, recover
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.executors.fleet import (
     EXECUTOR,
     LEASE,
@@ -17,11 +22,6 @@ from tests.executors.fleet import (
     status_of,
     tombstone,
 )
-from workflows.engine.incarnations import ProcessIdentity
-from workflows.storage import executors, recover
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Session, Statement
 
 ATTEMPTS = Statement("UPDATE {workflow_status} SET recovery_attempts = :attempts")
 FINISH = Statement(

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
+from dboshub.workflows.payloads import PICKLE
+from dboshub.workflows.payloads.encode import encode_arguments
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.start import start
 from tests.executors.fleet import EXECUTOR, ROW, pending, status_of
 from tests.support.eventually import eventually
-from workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
-from workflows.payloads import PICKLE
-from workflows.payloads.encode import encode_arguments
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
-from workflows.storage.start import start
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow

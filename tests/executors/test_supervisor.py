@@ -13,8 +13,8 @@ import pytest
 
 from dboshub.stopping import StopRequests
 from dboshub.supervisor import supervise
+from dboshub.workflows.engine.incarnations import ProcessIdentity, is_proven_dead, this_process
 from tests.support.eventually import eventually
-from workflows.engine.incarnations import ProcessIdentity, is_proven_dead, this_process
 
 OBEDIENT = """
 import os, signal, sys

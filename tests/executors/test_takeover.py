@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from dboshub.workflows.engine.incarnations import ProcessIdentity
+from dboshub.workflows.storage import executors, recover
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Session
 from tests.executors.fleet import (
     EXECUTOR,
     LEASE,
@@ -16,10 +20,6 @@ from tests.executors.fleet import (
     status_of,
     tombstone,
 )
-from workflows.engine.incarnations import ProcessIdentity
-from workflows.storage import executors, recover
-from workflows.storage.database import Database
-from workflows.storage.sql import Session
 
 WITHIN = (LEASE.lease_ms + LEASE.beat_ms) / 1000
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from workflows.engine.errors import DBOSException
-from workflows.storage import versions
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage import versions
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 
 UNCLAIMED = Statement(
     """

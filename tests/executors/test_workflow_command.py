@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from workflows.connection import atomic, reading
-from workflows.models import AuditEvent
-from workflows.storage.listing import workflows
-from workflows.storage.sql import Statement
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.storage.listing import workflows
+from dboshub.workflows.storage.sql import Statement
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from workflows import actions
-from workflows.actions import ActionRefusedError, Actor, NotPermittedError
-from workflows.models import (
+from dboshub.workflows import actions
+from dboshub.workflows.actions import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.models import (
     AuditEvent,
     Event,
     EventHistory,
@@ -33,7 +33,7 @@ STOPPED = ["CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 @pytest.fixture
 def operator(make_user: Callable[..., Any]) -> Actor:
     verbs = ["cancel_workflow", "resume_workflow", "fork_workflow", "delete_workflow"]
-    names = [f"workflows.{name}" for name in [*verbs, "send_message"]]
+    names = [f"dboshub_workflows.{name}" for name in [*verbs, "send_message"]]
     return Actor(make_user("grace", *names), "10.0.0.7")
 
 
@@ -140,7 +140,7 @@ def test_a_final_outcome_is_not_resumed(operator: Actor, status: str) -> None:
 
 
 def test_resuming_on_a_queue_that_would_never_run_it_is_refused(operator: Actor) -> None:
-    from queues.models import Queue
+    from dboshub.queues.models import Queue
 
     workflow(status="CANCELLED")
     workflow("keyed", "CANCELLED", queue_partition_key="eu")
@@ -291,7 +291,9 @@ def test_without_the_permission_nothing_happens_but_the_audit_row(
     make_user: Callable[..., Any], verb: str
 ) -> None:
     workflow(status="CANCELLED")
-    viewer = Actor(make_user("eve", "workflows.view_workflow", "workflows.view_payload"))
+    viewer = Actor(
+        make_user("eve", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
 
     with pytest.raises(NotPermittedError, match="Ask an administrator"):
         VERBS[verb](viewer, "order/7 ✓")

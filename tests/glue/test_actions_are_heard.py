@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from django.db import connection, transaction
 
-from workflows import actions
-from workflows.actions import Actor
-from workflows.models import Workflow
+from dboshub.workflows import actions
+from dboshub.workflows.actions import Actor
+from dboshub.workflows.models import Workflow
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -22,7 +22,7 @@ pytestmark = [
 def test_cancelling_and_resuming_are_heard_when_they_commit(
     make_user: Callable[..., Any],
 ) -> None:
-    names = ["workflows.cancel_workflow", "workflows.resume_workflow"]
+    names = ["dboshub_workflows.cancel_workflow", "dboshub_workflows.resume_workflow"]
     operator = Actor(make_user("grace", *names))
     Workflow.objects.create(workflow_uuid="w", status="PENDING")
     given = connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}

@@ -12,22 +12,26 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from queues.models import Queue, QueuePause
-from schedules.models import Schedule
-from workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
+from dboshub.queues.models import Queue, QueuePause
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
 
 pytestmark = pytest.mark.django_db
 
 MARKER = "payload-that-nobody-may-see"
-QUEUES = "/admin/queues/queue/"
+QUEUES = "/admin/dboshub_queues/queue/"
 RIGHTS = ("view_queue", "add_queue", "change_queue", "delete_queue")
 FORM = {"name": "mail", "polling_interval_sec": "1.0", "reason": "campaign"}
 
 
 @pytest.fixture
 def admin(client: Client, make_user: Callable[..., Any]) -> Client:
-    rights = [f"queues.{right}" for right in RIGHTS]
-    rights += ["workflows.view_workflow", "workflows.view_auditevent", "schedules.view_schedule"]
+    rights = [f"dboshub_queues.{right}" for right in RIGHTS]
+    rights += [
+        "dboshub_workflows.view_workflow",
+        "dboshub_workflows.view_auditevent",
+        "dboshub_schedules.view_schedule",
+    ]
     client.force_login(make_user("grace", *rights, is_staff=True))
     return client
 
@@ -149,7 +153,7 @@ def test_a_viewer_sees_queues_and_cannot_change_them(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
     page = a_queue(concurrency=1)
-    client.force_login(make_user("eve", "queues.view_queue", is_staff=True))
+    client.force_login(make_user("eve", "dboshub_queues.view_queue", is_staff=True))
 
     assert 'name="concurrency"' not in text(client, page)
     assert client.post(page, FORM | {"concurrency": "9"}).status_code == 403
@@ -161,19 +165,19 @@ def one_of_each() -> dict[str, Any]:
     workflow_id = "order/7 ✓_2F"
     payloads = {"inputs": MARKER, "output": MARKER, "error": MARKER, "attributes": {"a": MARKER}}
     return {
-        "workflows/workflow": Workflow.objects.create(
+        "dboshub_workflows/workflow": Workflow.objects.create(
             workflow_uuid=workflow_id, status="ERROR", name="checkout", **payloads
         ),
-        "workflows/executor": Executor.objects.create(
+        "dboshub_workflows/executor": Executor.objects.create(
             incarnation="i", executor_id="e", lease_ms=1, functions=MARKER, activity=MARKER
         ),
-        "workflows/applicationversion": ApplicationVersion.objects.create(
+        "dboshub_workflows/applicationversion": ApplicationVersion.objects.create(
             version_id="v", version_name="v1"
         ),
-        "workflows/auditevent": AuditEvent.objects.create(
+        "dboshub_workflows/auditevent": AuditEvent.objects.create(
             username="grace", action="cancel", target_kind="workflow", target=workflow_id
         ),
-        "schedules/schedule": Schedule.objects.create(
+        "dboshub_schedules/schedule": Schedule.objects.create(
             schedule_id="s", schedule_name="nightly", workflow_name="w", schedule="* * * * *",
             context=MARKER,
         ),
@@ -194,13 +198,13 @@ def test_engine_tables_are_read_only_and_show_no_payload(admin: Client) -> None:
 
 
 def test_payload_columns_are_not_even_read(admin: Client) -> None:
-    row = one_of_each()["workflows/workflow"]
+    row = one_of_each()["dboshub_workflows/workflow"]
 
     with CaptureQueriesContext(
         connection,
     ) as asked:
-        text(admin, "/admin/workflows/workflow/")
-        text(admin, f"/admin/workflows/workflow/{quote(row.pk)}/change/")
+        text(admin, "/admin/dboshub_workflows/workflow/")
+        text(admin, f"/admin/dboshub_workflows/workflow/{quote(row.pk)}/change/")
 
     read = [query["sql"] for query in asked if "workflow_status" in query["sql"]]
     assert len(read) >= 2
@@ -213,14 +217,14 @@ def test_a_list_counts_a_bounded_number_of_rows_and_sorts_along_the_index(admin:
     )
 
     with CaptureQueriesContext(connection) as asked:
-        page = text(admin, "/admin/workflows/workflow/")
+        page = text(admin, "/admin/dboshub_workflows/workflow/")
 
     assert "w1099" in page
     assert "w1000" not in page
     assert "1000 workflows" in page
     counts = [query["sql"] for query in asked if "COUNT" in query["sql"]]
     assert [sql for sql in counts if "workflow_status" in sql and "LIMIT 1000" not in sql] == []
-    assert "w0500" in text(admin, "/admin/workflows/workflow/?q=w0500")
+    assert "w0500" in text(admin, "/admin/dboshub_workflows/workflow/?q=w0500")
 
 
 def test_someone_without_permissions_finds_an_empty_admin(

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from workflows.connection import atomic, reading
-from workflows.models import Workflow
-from workflows.storage.sql import Statement
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import Workflow
+from dboshub.workflows.storage.sql import Statement
 
 pytestmark = pytest.mark.django_db
 

@@ -10,25 +10,29 @@ from django.contrib.auth.models import Group
 
 pytestmark = pytest.mark.django_db
 
-WATCH = {"workflows.view_workflow", "queues.view_queue", "schedules.view_schedule"}
+WATCH = {
+    "dboshub_workflows.view_workflow",
+    "dboshub_queues.view_queue",
+    "dboshub_schedules.view_schedule",
+}
 OPERATE = WATCH | {
-    "workflows.view_payload",
-    "workflows.cancel_workflow",
-    "workflows.resume_workflow",
-    "workflows.fork_workflow",
-    "workflows.start_workflow",
-    "workflows.send_message",
-    "queues.change_queue",
+    "dboshub_workflows.view_payload",
+    "dboshub_workflows.cancel_workflow",
+    "dboshub_workflows.resume_workflow",
+    "dboshub_workflows.fork_workflow",
+    "dboshub_workflows.start_workflow",
+    "dboshub_workflows.send_message",
+    "dboshub_queues.change_queue",
     "dboshub.view_hub",
 }
 ADMINISTER = OPERATE | {
-    "workflows.delete_workflow",
-    "workflows.view_auditevent",
-    "workflows.adopt_executor",
-    "workflows.promote_version",
-    "queues.add_queue",
-    "queues.delete_queue",
-    "schedules.change_schedule",
+    "dboshub_workflows.delete_workflow",
+    "dboshub_workflows.view_auditevent",
+    "dboshub_workflows.adopt_executor",
+    "dboshub_workflows.promote_version",
+    "dboshub_queues.add_queue",
+    "dboshub_queues.delete_queue",
+    "dboshub_schedules.change_schedule",
     "dboshub.share_view",
 }
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from queues import actions
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.models import Queue, QueuePause
-from queues.storage.probe import survey
-from workflows.audit import ActionRefusedError, Actor, NotPermittedError
-from workflows.connection import reading
-from workflows.models import AuditEvent, Workflow
+from dboshub.queues import actions
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.models import Queue, QueuePause
+from dboshub.queues.storage.probe import survey
+from dboshub.workflows.audit import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.connection import reading
+from dboshub.workflows.models import AuditEvent, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ MAIL = QueueSettings(
     limiter=RateLimit(50, 1.5),
     polling_interval_sec=0.5,
 )
-RIGHTS = ("queues.add_queue", "queues.change_queue", "queues.delete_queue")
+RIGHTS = ("dboshub_queues.add_queue", "dboshub_queues.change_queue", "dboshub_queues.delete_queue")
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_without_the_permission_a_queue_stays_as_it_is(
     make_user: Callable[..., Any], verb: str
 ) -> None:
     Queue.objects.create(name="mail", concurrency=1)
-    viewer = Actor(make_user("eve", "queues.view_queue"))
+    viewer = Actor(make_user("eve", "dboshub_queues.view_queue"))
 
     with pytest.raises(NotPermittedError):
         VERBS[verb](viewer, "mail")

@@ -7,12 +7,12 @@ from contextlib import closing
 
 import pytest
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.schema.errors import SchemaTooOldError
+from dboshub.workflows.storage.schema.migrate import inspect, migrate
+from dboshub.workflows.storage.sql import Statement
 from tests.glue.conftest import Manage
 from tests.support.shape import rows_of, shape_of
-from workflows.storage.database import open_database
-from workflows.storage.schema.errors import SchemaTooOldError
-from workflows.storage.schema.migrate import inspect, migrate
-from workflows.storage.sql import Statement
 
 RunDbos = Callable[[str], None]
 SET_VERSION = Statement("UPDATE {dbos_migrations} SET version = :version")

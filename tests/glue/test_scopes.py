@@ -10,19 +10,24 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows import actions
+from dboshub.workflows.actions import ActionRefusedError, Actor
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import ScopeRule, Workflow
+from dboshub.workflows.selectors.scope import EVERYTHING, viewer_for
+from dboshub.workflows.starting import StartOrder, start
+from dboshub.workflows.topics import scope_of
 from tests.support.runs import add_step, add_workflow
-from workflows import actions
-from workflows.actions import ActionRefusedError, Actor
-from workflows.connection import atomic
-from workflows.models import ScopeRule, Workflow
-from workflows.selectors.scope import EVERYTHING, viewer_for
-from workflows.starting import StartOrder, start
-from workflows.topics import scope_of
 
 pytestmark = pytest.mark.django_db
 
-VIEW = "workflows.view_workflow"
-ALL = (VIEW, "workflows.cancel_workflow", "workflows.start_workflow", "schedules.view_schedule")
+VIEW = "dboshub_workflows.view_workflow"
+ALL = (
+    VIEW,
+    "dboshub_workflows.cancel_workflow",
+    "dboshub_workflows.start_workflow",
+    "dboshub_schedules.view_schedule",
+)
 
 
 @pytest.fixture
@@ -71,11 +76,11 @@ def test_lists_pages_and_the_admin_show_what_is_in_scope(
 ) -> None:
     client.force_login(scoped(*applications, is_staff=True))
     every = {"of-shop", "of-bank", "of-none", "child"}
-    for url in ("/workflows/", reverse("admin:workflows_workflow_changelist")):
+    for url in ("/workflows/", reverse("admin:dboshub_workflows_workflow_changelist")):
         html = client.get(url).content.decode()
         assert {each for each in every if f">{each}<" in html or f"/{each}/" in html} == seen, url
     for each in every:
-        status = client.get(reverse("workflows:detail", args=[each])).status_code
+        status = client.get(reverse("dboshub:workflows:detail", args=[each])).status_code
         assert status == (200 if each in seen else 404)
 
 
@@ -85,7 +90,7 @@ def test_a_child_of_another_application_is_not_told_of(
     client.force_login(scoped("shop"))
     with atomic() as session:
         add_workflow(session, "fork", application_name="bank", forked_from="of-shop")
-    html = client.get(reverse("workflows:detail", args=["of-shop"])).content.decode()
+    html = client.get(reverse("dboshub:workflows:detail", args=["of-shop"])).content.decode()
     assert "fork</" not in html
 
 

@@ -25,7 +25,9 @@ def collected(tmp_path: Path) -> Path:
 def test_modules_import_each_other_by_hashed_names(collected: Path) -> None:
     paths: dict[str, str] = json.loads((collected / "staticfiles.json").read_text())["paths"]
     served = {collected / hashed for hashed in paths.values()}
-    modules = [collected / hashed for name, hashed in paths.items() if name.startswith("js/")]
+    modules = [
+        collected / hashed for name, hashed in paths.items() if name.startswith("dboshub/js/")
+    ]
     imported = [
         (module.parent / url).resolve()
         for module in modules

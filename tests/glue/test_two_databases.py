@@ -9,9 +9,9 @@ from tests.support.shape import rows_of, tables_of
 
 AUDITED = """
 from django.db import connections
-from workflows import actions
-from workflows.actions import Actor
-from workflows.models import AuditEvent, Workflow
+from dboshub.workflows import actions
+from dboshub.workflows.actions import Actor
+from dboshub.workflows.models import AuditEvent, Workflow
 from django.contrib.auth.models import User
 
 ada = User.objects.create_superuser("ada", password="correct horse battery")
@@ -21,11 +21,11 @@ one.refresh_from_db()
 event = AuditEvent.objects.get()
 print(one.status, event.outcome, one._state.db, event._state.db)
 
-from workflows.connection import reading
-from workflows.models import Rollup
-from workflows.models.rollups import MINUTE
-from workflows.rollups.closing import roll
-from workflows.rollups.lease import Hold
+from dboshub.workflows.connection import reading
+from dboshub.workflows.models import Rollup
+from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.rollups.closing import roll
+from dboshub.workflows.rollups.lease import Hold
 
 made, hold = one.created_at // MINUTE * MINUTE, Hold("rollups", "me")
 hold.take(made)
@@ -37,10 +37,10 @@ print(row._state.db, row.application)
 # A process that dies once the other database has committed, and before this one has.
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
-from workflows.actions import Actor
-from workflows.bulk import chunks, jobs
-from workflows.bulk.rounds import one_round
-from workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
+from dboshub.workflows.actions import Actor
+from dboshub.workflows.bulk import chunks, jobs
+from dboshub.workflows.bulk.rounds import one_round
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
 class Death(BaseException):
     pass
@@ -73,7 +73,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 from django.test.utils import override_settings
-from workflows.models import AuditEvent, Workflow
+from dboshub.workflows.models import AuditEvent, Workflow
 
 plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 override_settings(STORAGES=settings.STORAGES | plain).enable()

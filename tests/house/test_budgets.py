@@ -21,10 +21,10 @@ BUDGETS = {
     "tests/**/*.py": 500,
     "templates/**/_*.html": 60,
     "templates/**/*.html": 180,
-    "static/css/*.css": 300,
-    "static/js/*.js": 200,
+    "static/dboshub/css/*.css": 300,
+    "static/dboshub/js/*.js": 200,
 }
-TOTALS = {"static/css/*.css": 1500, "static/js/*.js": 1500}
+TOTALS = {"static/dboshub/css/*.css": 1500, "static/dboshub/js/*.js": 1500}
 LONGEST_FUNCTION = 50
 
 

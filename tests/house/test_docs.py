@@ -31,7 +31,7 @@ def test_every_environment_variable_is_documented_and_no_other() -> None:
 
 
 def test_every_status_is_in_the_state_machine() -> None:
-    from workflows.engine.records import Status
+    from dboshub.workflows.engine.records import Status
 
     page = _read("docs/state-machine.md")
     missing = [status for status in Status if f"| `{status}` |" not in page]

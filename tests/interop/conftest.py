@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.interop.executors import Executor
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 Run = Callable[..., Executor]
 

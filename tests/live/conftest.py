@@ -47,7 +47,7 @@ def hub(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub
 @pytest.fixture
 def viewer(transactional_db: None, make_user: Callable[..., User]) -> User:
     """A user who may see workflows and their payloads."""
-    return make_user("ada", "workflows.view_workflow", "workflows.view_payload")
+    return make_user("ada", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
 
 
 @pytest_asyncio.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 
 
 class ForeignWriter:

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import Client
 
-from workflows.topics import Ticket, live_topic
+from dboshub.workflows.topics import Ticket, live_topic
 
 
 class Tab:

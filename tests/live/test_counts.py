@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dboshub.workflows.live.counts import CountSource, counts_digest
+from dboshub.workflows.live.source import Demand, Facts, Moment
+from dboshub.workflows.selectors.counts import counts
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.topics import Topic
 from tests.support.rows import insert
-from workflows.live.counts import CountSource, counts_digest
-from workflows.live.source import Demand, Facts, Moment
-from workflows.selectors.counts import counts
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
-from workflows.topics import Topic
 
 EVERYTHING = Topic(kind="counts")
 SHOP = Topic(kind="counts", scope=("shop",))

@@ -14,9 +14,9 @@ from django.core.cache import cache
 from dboshub.live import frames, socket
 from dboshub.live.socket import LiveSocket
 from dboshub.live.topics import NEEDED
-from workflows.live.source import Timings
-from workflows.models import AuditEvent
-from workflows.topics import Topic, sign
+from dboshub.workflows.live.source import Timings
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.topics import Topic, sign
 
 QUICK = Timings(recheck=0.1, ack=0.3, beat=0.1)
 
@@ -77,7 +77,7 @@ async def test_nobody_listens_without_a_session(open_tab: Any) -> None:
 
 
 async def test_a_user_without_the_permission_may_not_listen(make_user: Any, open_tab: Any) -> None:
-    user = await sync_to_async(make_user)("eve", "workflows.cancel_workflow")
+    user = await sync_to_async(make_user)("eve", "dboshub_workflows.cancel_workflow")
     assert await (await open_tab(user)).closed() == socket.FORBIDDEN
 
 
@@ -100,7 +100,7 @@ async def test_a_forged_topic_is_refused_and_the_others_go_on(viewer: Any, open_
 async def test_a_topic_with_payloads_needs_the_permission_to_see_them(
     make_user: Any, open_tab: Any
 ) -> None:
-    user = await sync_to_async(make_user)("bob", "workflows.view_workflow")
+    user = await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow")
     tab = await open_tab(user)
     token = sign(Topic(kind="events", key="a", payload=True), user=str(user.pk), since=0)
     await tab.say({"sub": {"x": [token, ""]}})
@@ -111,11 +111,11 @@ async def test_a_topic_with_payloads_needs_the_permission_to_see_them(
 async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_it(
     make_user: Any, open_tab: Any, kind: str
 ) -> None:
-    who = await sync_to_async(make_user)("bob", "workflows.view_workflow")
+    who = await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow")
     tab = await open_tab(who)
     await tab.say({"sub": {"x": [sign(Topic(kind=kind), user=str(who.pk), since=0), ""]}})
     assert await tab.refused() == ["x"]
-    may = await sync_to_async(make_user)("eve", "workflows.view_workflow", NEEDED[kind])
+    may = await sync_to_async(make_user)("eve", "dboshub_workflows.view_workflow", NEEDED[kind])
     tab = await open_tab(may)
     topic = Topic(kind=kind)
     await tab.say({"sub": {topic.id: [sign(topic, user=str(may.pk), since=0), ""]}})
@@ -272,6 +272,6 @@ async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: A
 
 async def test_who_follows_no_payloads_is_not(make_user: Any, open_tab: Any) -> None:
     cache.clear()
-    tab = await open_tab(await sync_to_async(make_user)("bob", "workflows.view_workflow"))
+    tab = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
     await tab.frame(await tab.follow("workflow", "w"))
     assert await sync_to_async(AuditEvent.objects.count)() == 0

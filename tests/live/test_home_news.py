@@ -6,14 +6,14 @@ import pytest
 
 from dboshub.home.looking import wrong_now
 from dboshub.home.news import WrongSource, wrong_digest
-from queues.selectors.busy import waiting_since
+from dboshub.queues.selectors.busy import waiting_since
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.live.source import Demand, Facts, Moment
+from dboshub.workflows.models.rollups import HOUR
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import Topic
 from tests.support.runs import add_workflow
-from workflows.connection import atomic, reading
-from workflows.live.source import Demand, Facts, Moment
-from workflows.models.rollups import HOUR
-from workflows.selectors.scope import EVERYTHING
-from workflows.system_tables import now_ms
-from workflows.topics import Topic
 
 pytestmark = pytest.mark.django_db
 

@@ -19,12 +19,12 @@ from dboshub.exports import store
 from dboshub.exports.live import ExportSource
 from dboshub.exports.store import Export
 from dboshub.live.topics import SOURCES
-from workflows.connection import reading
-from workflows.live.bulk import PACE_S, JobSource
-from workflows.live.source import Demand, Moment, Source
-from workflows.models import BulkJob, ScopeRule
-from workflows.system_tables import now_ms
-from workflows.topics import Ticket, read
+from dboshub.workflows.connection import reading
+from dboshub.workflows.live.bulk import PACE_S, JobSource
+from dboshub.workflows.live.source import Demand, Moment, Source
+from dboshub.workflows.models import BulkJob, ScopeRule
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import Ticket, read
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ FOLLOWS = re.compile(r'data-token="([^"]+)" data-digest="([^"]+)"')
 
 @pytest.fixture
 def viewer(make_user: Callable[..., User], client: Client) -> User:
-    user = make_user("viv", "workflows.view_workflow")
+    user = make_user("viv", "dboshub_workflows.view_workflow")
     client.force_login(user)
     return user
 
@@ -61,7 +61,10 @@ def test_what_a_page_was_rendered_with_rests_until_a_job_moves(
     client: Client, viewer: User
 ) -> None:
     job = add_job()
-    for address in (reverse("workflows:bulk_list"), reverse("workflows:bulk", args=[job.pk])):
+    for address in (
+        reverse("dboshub:workflows:bulk_list"),
+        reverse("dboshub:workflows:bulk", args=[job.pk]),
+    ):
         ticket, shown = followed(client, viewer, address)
         make = SOURCES[ticket.topic.kind]
         assert look(make(), 0, ticket) == [shown]
@@ -76,7 +79,9 @@ def test_all_jobs_that_are_shown_cost_one_statement_and_none_between(
     client: Client, viewer: User
 ) -> None:
     jobs = [add_job() for _ in range(4)]
-    pages = [followed(client, viewer, reverse("workflows:bulk", args=[job.pk])) for job in jobs]
+    pages = [
+        followed(client, viewer, reverse("dboshub:workflows:bulk", args=[job.pk])) for job in jobs
+    ]
     tickets = [ticket for ticket, _ in pages]
     source = JobSource()
 
@@ -96,7 +101,7 @@ def test_all_jobs_that_are_shown_cost_one_statement_and_none_between(
 
 def test_the_list_is_looked_at_once_for_all_and_seldom(client: Client, viewer: User) -> None:
     add_job()
-    ticket, _ = followed(client, viewer, reverse("workflows:bulk_list"))
+    ticket, _ = followed(client, viewer, reverse("dboshub:workflows:bulk_list"))
     source = SOURCES["bulk_jobs"]()
     costs = []
     for at in (0, 9, 10):
@@ -113,7 +118,7 @@ def test_who_sees_few_applications_hears_of_their_own_jobs_alone(
     ScopeRule.objects.create(group=few, application="shop")
     viewer.groups.add(few)
     mine, other = add_job(user=viewer), add_job(username="bo")
-    ticket, shown = followed(client, viewer, reverse("workflows:bulk_list"))
+    ticket, shown = followed(client, viewer, reverse("dboshub:workflows:bulk_list"))
     BulkJob.objects.filter(pk=other.pk).update(done=5)
     assert look(SOURCES["bulk_jobs"](), 0, ticket) == [shown]
     BulkJob.objects.filter(pk=mine.pk).update(done=5)
@@ -122,7 +127,7 @@ def test_who_sees_few_applications_hears_of_their_own_jobs_alone(
 
 def test_a_job_that_is_forgotten_is_news(client: Client, viewer: User) -> None:
     job = add_job(state="frozen")
-    ticket, shown = followed(client, viewer, reverse("workflows:bulk", args=[job.pk]))
+    ticket, shown = followed(client, viewer, reverse("dboshub:workflows:bulk", args=[job.pk]))
     job.delete()
     assert look(JobSource(), 0, ticket) != [shown]
 
@@ -134,7 +139,7 @@ def test_an_export_is_followed_without_a_statement(
     made = {"made_at": now_ms(), "touched_at": now_ms(), "state": "running", "rows": 10}
     export = Export(key="k", user=viewer.pk, of="workflows", query="", format="csv", **made)
     store.add(export)
-    ticket, shown = followed(client, viewer, reverse("exports:export", args=["k"]))
+    ticket, shown = followed(client, viewer, reverse("dboshub:exports:export", args=["k"]))
     source = ExportSource()
     with CaptureQueriesContext(connection) as asked:
         assert look(source, 0, ticket) == [shown]

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from dboshub.audit_live import AuditSource
-from queues import live as queues_live
-from queues.selectors import overview
-from schedules import live as schedules_live
+from dboshub.queues import live as queues_live
+from dboshub.queues.selectors import overview
+from dboshub.schedules import live as schedules_live
+from dboshub.workflows import live
+from dboshub.workflows.live.seldom import SeldomSource
+from dboshub.workflows.live.source import Demand, Moment, digest
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import statement
+from dboshub.workflows.topics import Topic
 from tests.support.runs import add_workflow, insert
-from workflows import live
-from workflows.live.seldom import SeldomSource
-from workflows.live.source import Demand, Moment, digest
-from workflows.selectors.scope import EVERYTHING
-from workflows.storage.database import Database
-from workflows.storage.sql import statement
-from workflows.topics import Topic
 
 NOW = 1_700_000_000_000
 SOURCES: dict[str, Any] = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
@@ -108,8 +108,8 @@ def test_a_page_that_was_just_rendered_shows_what_is_true(filled: Database) -> N
 
 @pytest.mark.django_db
 def test_another_entry_is_news_to_who_shows_it() -> None:
-    from workflows.connection import reading
-    from workflows.models import AuditEvent
+    from dboshub.workflows.connection import reading
+    from dboshub.workflows.models import AuditEvent
 
     def look(topic: Topic) -> str:
         demand = Demand(topic=topic, unread=True, since=0, shown=frozenset())

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from workflows.live.details import section_digest
-from workflows.live.rows import row_digest
-from workflows.selectors.rows import rows_by_id
-from workflows.topics import Ticket
+from dboshub.workflows.live.details import section_digest
+from dboshub.workflows.live.rows import row_digest
+from dboshub.workflows.selectors.rows import rows_by_id
+from dboshub.workflows.topics import Ticket
 
 WITHIN = 2.0
 SECRET = "correct-horse-battery"
@@ -230,7 +230,7 @@ async def test_without_the_permission_no_payload_is_pushed(
     await run(writer.insert, "workflow_events", **event, serialization="portable_json")
     await run(writer.change, "a", output=json.dumps(SECRET), inputs=json.dumps(SECRET))
     allowed = await open_tab(viewer)
-    blind = await open_tab(await sync_to_async(make_user)("bob", "workflows.view_workflow"))
+    blind = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
     for kind, stream in (("events", ""), ("stream", ""), ("stream", "log"), ("workflow", "")):
         seen = await allowed.frame(await allowed.follow(kind, "a", filter=stream))
         assert kind == "workflow" or SECRET in json.dumps(seen)
@@ -243,7 +243,11 @@ async def test_every_viewer_is_sent_the_same_bytes_and_none_of_their_own(
 ) -> None:
     await run(writer.add, "a")
     tabs = [await open_tab(viewer)]
-    rights = ("workflows.view_workflow", "workflows.view_payload", "workflows.cancel_workflow")
+    rights = (
+        "dboshub_workflows.view_workflow",
+        "dboshub_workflows.view_payload",
+        "dboshub_workflows.cancel_workflow",
+    )
     tabs.append(await open_tab(await sync_to_async(make_user)("operator", *rights)))
     for kind in ("row", "workflow", "steps"):
         tickets = [await tab.follow(kind, "a") for tab in tabs]

@@ -16,16 +16,16 @@ from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.listener import Listener
 from dboshub.live.watcher import Watcher
-from queues import live as queues_live
-from schedules import live as schedules_live
+from dboshub.queues import live as queues_live
+from dboshub.schedules import live as schedules_live
+from dboshub.workflows import live
+from dboshub.workflows.live.source import Timings
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.now import NOW
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 from tests.live.foreign import ForeignWriter
 from tests.support.eventually import eventually
-from workflows import live
-from workflows.live.source import Timings
-from workflows.storage.database import Database, open_database
-from workflows.storage.now import NOW
-from workflows.storage.sql import Session
-from workflows.topics import Topic
 
 QUICK = Timings(tick=0.05, nudge=0.01, terminal=0.2, beat=0.2)
 # Every tick reads whatever a tick can read, so that how long one takes changes nothing.
@@ -248,7 +248,7 @@ def test_who_sees_some_applications_is_pushed_only_those(
 
 
 def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: Any) -> None:
-    from workflows.storage.schema.migrate import migrate
+    from dboshub.workflows.storage.schema.migrate import migrate
 
     database = open_database(postgres_url)
     migrate(database)
@@ -296,7 +296,7 @@ def test_what_the_database_is_asked_is_timed(database: Database) -> None:
 def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
     sqlite_url: str, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workflows.storage.schema.migrate import migrate
+    from dboshub.workflows.storage.schema.migrate import migrate
 
     database = open_database(sqlite_url)
     migrate(database)
@@ -322,7 +322,7 @@ def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
 
 
 def _one(database: Database, sql: str) -> Any:
-    from workflows.storage.sql import Statement
+    from dboshub.workflows.storage.sql import Statement
 
     with database.reading() as session:
         return session.one(Statement(sql))

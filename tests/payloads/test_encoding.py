@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.payloads import read
-from workflows.payloads.encode import NotPlainError, encode, encode_arguments
-from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.encode import NotPlainError, encode, encode_arguments
+from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 FORMATS = ["py_pickle", "portable_json", None]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -20,12 +20,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.payloads import read
-from workflows.payloads.inline import inline
-from workflows.payloads.outline import outline
-from workflows.payloads.redact import Rules
-from workflows.payloads.tree import Failure, Instance, Malformed, Node, Scalar, Sequence, Truncated
-from workflows.templatetags.payloads import payload
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.outline import outline
+from dboshub.workflows.payloads.redact import Rules
+from dboshub.workflows.payloads.tree import (
+    Failure,
+    Instance,
+    Malformed,
+    Node,
+    Scalar,
+    Sequence,
+    Truncated,
+)
+from dboshub.workflows.templatetags.payloads import payload
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 6

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from workflows.payloads import read
-from workflows.payloads.failures import traceback
-from workflows.payloads.inline import inline
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.failures import traceback
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.tree import (
     NONE,
     Failure,
     Instance,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.payloads import read
-from workflows.payloads.encode import encode
-from workflows.payloads.outline import outline
-from workflows.payloads.redact import Rules
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.encode import encode
+from dboshub.workflows.payloads.outline import outline
+from dboshub.workflows.payloads.redact import Rules
 
 RULES = Rules(["password", "*_token", "api_key"])
 SECRET = "hunter2"

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from django.template import Context, Template
 
-from workflows.payloads import read
-from workflows.payloads.tree import Node
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.tree import Node
 
 ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7|add:7 }}\"'"
 

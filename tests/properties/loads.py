@@ -6,16 +6,16 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 
-from queues.engine.ports import Claim
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.storage import claim, delayed, turns
+from dboshub.queues.engine.ports import Claim
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.storage import claim, delayed, turns
+from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
+from dboshub.workflows.engine.writes import OutcomeWrite, Verdict
+from dboshub.workflows.storage import recover
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.start import start
 from tests.queues.rows import APP, CLAIMANT, VERSION, columns_of, enqueue, tokens
-from workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from workflows.engine.writes import OutcomeWrite, Verdict
-from workflows.storage import recover
-from workflows.storage.database import Database
-from workflows.storage.journal.single import apply_single
-from workflows.storage.start import start
 
 _numbers = itertools.count(1)
 

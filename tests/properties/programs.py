@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dboshub import DBOS, Queue
-from workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
 
 Call = tuple[Any, ...]
 queue = Queue("property-programs", worker_concurrency=50)

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.storage.sql import Statement
 from tests.crash.deaths import Death
 from tests.crash.mortals import Mortals
 from tests.properties.profiles import long, quick
 from tests.properties.programs import Call, effects, interpret, left_by, programs
-from workflows.storage.sql import Statement
 
 # A dead engine's threads end by the death that struck them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.workflows.storage.database import Database
 from tests.properties.loads import Load, fresh_name
 from tests.properties.profiles import long, quick
 from tests.queues.test_dispatcher import register
-from workflows.storage.database import Database
 
 few = st.integers(1, 3)
 engine = st.integers(0, 2)

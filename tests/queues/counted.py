@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from workflows.storage.database import Connection, Database
-from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 
 class CountedDatabase:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from queues.engine.dispatcher import Dispatcher, DispatcherConfig
-from queues.engine.ports import ClaimStore
-from queues.storage.store import QueueStore
+from dboshub.queues.engine.dispatcher import Dispatcher, DispatcherConfig
+from dboshub.queues.engine.ports import ClaimStore
+from dboshub.queues.storage.store import QueueStore
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.database import Database
 from tests.queues.rows import APP, FINISH, VERSION, run
-from workflows.engine.clock import DatabaseClock
-from workflows.engine.records import ClaimedWorkflow
-from workflows.storage.database import Database
 
 Body = Callable[[ClaimedWorkflow], None]
 

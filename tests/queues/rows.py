@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from queues.storage.claim import Claimant
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
+from dboshub.queues.storage.claim import Claimant
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 
 APP = "shop"
 VERSION = "v1"

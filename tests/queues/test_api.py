@@ -11,14 +11,14 @@ import pytest
 
 from dboshub.config import checked
 from dboshub.lifecycle import Runtime
-from queues.api import QueuesAPI
-from queues.engine.directory import directory
-from queues.engine.queue import Queue
+from dboshub.queues.api import QueuesAPI
+from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.queue import Queue
+from dboshub.workflows.api import WorkflowsAPI
+from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
+from dboshub.workflows.engine.options import SetEnqueueOptions
+from dboshub.workflows.engine.registry import registry
 from tests.support.eventually import eventually
-from workflows.api import WorkflowsAPI
-from workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
-from workflows.engine.options import SetEnqueueOptions
-from workflows.engine.registry import registry
 
 
 class DBOS(WorkflowsAPI, QueuesAPI):

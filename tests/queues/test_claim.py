@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from queues.storage import claim
+from dboshub.queues.storage import claim
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 from tests.queues.rows import (
     APP,
     CLAIMANT,
@@ -20,9 +23,6 @@ from tests.queues.rows import (
     run,
     tokens,
 )
-from workflows.engine.records import ClaimedWorkflow
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
 
 CHECKPOINT = Statement("""
     INSERT INTO {operation_outputs} (workflow_uuid, function_id, function_name)

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from queues.engine.ports import Claim, Survey
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.storage import registry
-from queues.storage.store import QueueStore
+from dboshub.queues.engine.ports import Claim, Survey
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.storage import registry
+from dboshub.queues.storage.store import QueueStore
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, ClaimedWorkflow
+from dboshub.workflows.storage.database import Database
 from tests.queues.counted import CountedDatabase
 from tests.queues.host import ThreadHost, dispatching
 from tests.queues.rows import APP, PAUSE, UNPAUSE, VERSION, columns_of, enqueue, run
 from tests.support.eventually import eventually
-from workflows.engine.records import INTERNAL_QUEUE, ClaimedWorkflow
-from workflows.storage.database import Database
 
 REGISTRAR = registry.Registrar(APP, VERSION)
 

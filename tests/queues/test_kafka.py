@@ -17,19 +17,19 @@ import pytest
 from confluent_kafka import Producer
 
 from dboshub import DBOS, KafkaMessage, Queue, Serializer
-from queues import kafka
-from queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
-from queues.kafka import Listeners
-from queues.storage.claim import Claimant
-from queues.storage.turns import claim_in_turn
+from dboshub.queues import kafka
+from dboshub.queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
+from dboshub.queues.kafka import Listeners
+from dboshub.queues.storage.claim import Claimant
+from dboshub.queues.storage.turns import claim_in_turn
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Session
 from tests.support.eventually import eventually
 from tests.support.launched import config, dbos, launch
-from workflows.engine.current import engine
-from workflows.engine.errors import DBOSException, DBOSInitializationError
-from workflows.engine.registry import registry
-from workflows.storage.database import open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Session
 
 __all__ = ["config", "dbos", "launch"]
 IDS = [

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from queues.engine.limits import Usage, allowance, partition_allowance
-from queues.engine.ports import Claim
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.storage import turns
-from queues.storage.store import QueueStore
+from dboshub.queues.engine.limits import Usage, allowance, partition_allowance
+from dboshub.queues.engine.ports import Claim
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.storage import turns
+from dboshub.queues.storage.store import QueueStore
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.queues.rows import (
     APP,
     CLAIMANT,
@@ -24,8 +26,6 @@ from tests.queues.rows import (
     tokens,
 )
 from tests.queues.test_dispatcher import register
-from workflows.storage.database import Database, open_database
-from workflows.storage.sql import Statement
 
 RUNNING = Statement("""
     SELECT queue_partition_key, count(*) FROM {workflow_status}
@@ -177,7 +177,7 @@ def test_a_rate_window_slides(database: Database) -> None:
 def test_finished_starts_stay_in_the_window_and_cancelled_ones_leave_it(
     database: Database,
 ) -> None:
-    from workflows.storage.cancel import cancel
+    from dboshub.workflows.storage.cancel import cancel
 
     register(database, limiter=RateLimit(2, 10.0))
     waiting = enqueue(database, count=4)
@@ -264,7 +264,7 @@ def test_partitions_take_turns_at_random(database: Database) -> None:
 def test_a_claimer_leaves_a_queue_that_another_one_is_claiming_from(
     postgres_url: str,
 ) -> None:
-    from workflows.storage.schema.migrate import migrate
+    from dboshub.workflows.storage.schema.migrate import migrate
 
     database = open_database(postgres_url)
     try:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from queues.engine.settings import QueueSettings
-from queues.storage import claim, delayed, probe, turns
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage import claim, delayed, probe, turns
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
 from tests.queues.rows import APP, VERSION
 from tests.queues.test_dispatcher import register
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Statement
 
 ROWS = 20_000
 

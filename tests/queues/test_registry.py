@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.storage import registry
-from queues.storage.registry import OnConflict, Registrar
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.storage import registry
+from dboshub.queues.storage.registry import OnConflict, Registrar
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.database import Database
 from tests.queues.rows import PAUSE, VERSION_ROW, run
-from workflows.engine.errors import DBOSException
-from workflows.storage.database import Database
 
 OLD, NEW, OTHER = Registrar("shop", "v1"), Registrar("shop", "v2"), Registrar("bank", "v1")
 

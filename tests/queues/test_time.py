@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from queues.engine.maintenance import Maintenance
-from queues.storage import delayed
-from queues.storage.store import QueueStore
+from dboshub.queues.engine.maintenance import Maintenance
+from dboshub.queues.storage import delayed
+from dboshub.queues.storage.store import QueueStore
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.storage.database import Database
 from tests.queues.rows import APP, VERSION, columns_of, enqueue
 from tests.support.eventually import eventually
-from workflows.engine.clock import DatabaseClock
-from workflows.storage.database import Database
 
 
 def release(database: Database, now: int) -> list[str]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import random
 
-from workflows.rollups.histogram import BOUNDS, bucket, bucket_sql, merged, percentile, stored
-from workflows.storage.database import Database
-from workflows.storage.sql import statement
+from dboshub.workflows.rollups.histogram import (
+    BOUNDS,
+    bucket,
+    bucket_sql,
+    merged,
+    percentile,
+    stored,
+)
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import statement
 
 EDGES = [0, 1, 2, 3, 4, 59_999, 60_000, *BOUNDS, *(bound - 1 for bound in BOUNDS), 2**40]
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import Lease, QueueSample, RolledSpan, Rollup, Workflow
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups import closing
+from dboshub.workflows.rollups.counting import SERIES
+from dboshub.workflows.rollups.folding import MINUTES_KEPT, fold
+from dboshub.workflows.rollups.histogram import bucket
+from dboshub.workflows.rollups.keeper import AGAIN, FOLLOW_S, Keeper
+from dboshub.workflows.rollups.lease import LEASE_MS, Hold, LeaseLostError
+from dboshub.workflows.storage.now import database_now
 from tests.support.runs import add_workflow
-from workflows.connection import atomic, reading
-from workflows.models import Lease, QueueSample, RolledSpan, Rollup, Workflow
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups import closing
-from workflows.rollups.counting import SERIES
-from workflows.rollups.folding import MINUTES_KEPT, fold
-from workflows.rollups.histogram import bucket
-from workflows.rollups.keeper import AGAIN, FOLLOW_S, Keeper
-from workflows.rollups.lease import LEASE_MS, Hold, LeaseLostError
-from workflows.storage.now import database_now
 
 pytestmark = pytest.mark.django_db
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from workflows.models import RolledSpan, Rollup
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.series import series
-from workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.models import RolledSpan, Rollup
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.series import series
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 
 pytestmark = pytest.mark.django_db
 T0 = 1_700_000_000_000 // HOUR * HOUR

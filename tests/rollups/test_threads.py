@@ -9,13 +9,13 @@ import pytest
 from django.db import DatabaseError
 
 from dboshub import rollups
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import Lease, QueueSample, RolledSpan
+from dboshub.workflows.rollups.keeper import AGAIN
+from dboshub.workflows.rollups.lease import Hold, LeaseLostError
+from dboshub.workflows.system_tables import now_ms
 from tests.support.eventually import eventually
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
-from workflows.models import Lease, QueueSample, RolledSpan
-from workflows.rollups.keeper import AGAIN
-from workflows.rollups.lease import Hold, LeaseLostError
-from workflows.system_tables import now_ms
 
 
 def thread() -> threading.Thread | None:

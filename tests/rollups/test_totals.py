@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from dboshub.workflows.connection import reading
+from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.totals import all_counts, names
+from dboshub.workflows.selectors import counts
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from tests.rollups.test_keeping import T0, hold, roll, work
-from workflows.connection import reading
-from workflows.models.rollups import MINUTE
-from workflows.rollups.lease import Hold
-from workflows.rollups.totals import all_counts, names
-from workflows.selectors import counts
-from workflows.selectors.scope import EVERYTHING, Viewer
 
 __all__ = ["hold"]
 pytestmark = pytest.mark.django_db

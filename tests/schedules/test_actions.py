@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from schedules import actions
-from schedules.engine.records import Schedule as Row
-from schedules.engine.runs import Runs
-from schedules.models import Schedule
+from dboshub.schedules import actions
+from dboshub.schedules.engine.records import Schedule as Row
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.audit import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.models import AuditEvent, Workflow, WorkflowInput
 from tests.support.runs import T0, insert, pickled
-from workflows.audit import ActionRefusedError, Actor, NotPermittedError
-from workflows.connection import atomic
-from workflows.engine.records import NewWorkflow
-from workflows.engine.serialization import Codec
-from workflows.models import AuditEvent, Workflow, WorkflowInput
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +103,7 @@ def test_without_the_permission_nothing_happens_and_the_attempt_is_kept(
     make_user: Callable[..., Any], verb: str
 ) -> None:
     add()
-    viewer = Actor(make_user("viv", "schedules.view_schedule"))
+    viewer = Actor(make_user("viv", "dboshub_schedules.view_schedule"))
     with pytest.raises(NotPermittedError):
         getattr(actions, verb)(viewer, NAME)
     assert status() == "ACTIVE"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.engine.calendar import Ticks, between, clock_changes, newest, upcoming
-from schedules.engine.cron import Cron
+from dboshub.schedules.engine.calendar import Ticks, between, clock_changes, newest, upcoming
+from dboshub.schedules.engine.cron import Cron
 
 BERLIN = "Europe/Berlin"
 SPRING = datetime(2027, 3, 27, 12, tzinfo=UTC)

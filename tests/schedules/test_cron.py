@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.engine.cron import Cron
-from workflows.engine.errors import DBOSException
+from dboshub.schedules.engine.cron import Cron
+from dboshub.workflows.engine.errors import DBOSException
 
 BERLIN = "Europe/Berlin"
 

@@ -38,8 +38,8 @@ import django
 django.setup()
 from django.core.management import call_command
 from dboshub.management.terminal import TerminalUser
-from schedules import actions
-from workflows.audit import Actor
+from dboshub.schedules import actions
+from dboshub.workflows.audit import Actor
 
 call_command("migrate", verbosity=0)
 actor = Actor(TerminalUser())

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedules.engine.records import Schedule
-from schedules.inputs import PlainCodec, takes_two_times
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.inputs import PlainCodec, takes_two_times
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.encode import NotPlainError
 from tests.support.runs import pickled
-from workflows.payloads import read
-from workflows.payloads.encode import NotPlainError
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 JSON = st.recursive(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS
+from dboshub.workflows.engine.errors import DBOSException
 from tests.support.eventually import eventually
-from workflows.engine.errors import DBOSException
 
 ran: list[tuple[datetime, Any]] = []
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from schedules.engine.records import PAUSED, Schedule
-from schedules.engine.runs import Runs
-from schedules.engine.ticker import Ticker
-from schedules.storage.store import ScheduleStore
-from workflows.engine.serialization import Codec, DBOSPortableJSONSerializer
-from workflows.storage import versions
-from workflows.storage.database import Database
-from workflows.storage.sql import Statement
+from dboshub.schedules.engine.records import PAUSED, Schedule
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.engine.ticker import Ticker
+from dboshub.schedules.storage.store import ScheduleStore
+from dboshub.workflows.engine.serialization import Codec, DBOSPortableJSONSerializer
+from dboshub.workflows.storage import versions
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
 
 RUNS = Statement(
     """

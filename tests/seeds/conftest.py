@@ -10,13 +10,13 @@ import pytest
 
 import dboshub
 from dboshub import DBOS
-from queues.engine.directory import directory
-from schedules.engine.plan import plan
+from dboshub.queues.engine.directory import directory
+from dboshub.schedules.engine.plan import plan
+from dboshub.workflows.engine import current, steps
+from dboshub.workflows.engine.registry import registry
 from tests.seeds.pages import BLOCKS, Page
 from tests.support.leaks import assert_no_connection, assert_no_thread_but, assert_not_open, threads
 from tests.support.postgres import Server
-from workflows.engine import current, steps
-from workflows.engine.registry import registry
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgres"])

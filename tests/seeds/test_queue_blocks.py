@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine import current
 from tests.seeds.pages import NAME, Page, echo, latest, of, steps_of
 from tests.support.eventually import next_millisecond
-from workflows.engine import current
 
 
 @of("python-prompt-41", "python-prompt-45", "python-prompt-46", "python-prompt-48")

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
 from tests.seeds.pages import BLOCKS
 from tests.seeds.running import Running, free_port
 from tests.support.eventually import eventually
-from workflows.storage.database import open_database
-from workflows.storage.sql import Statement
 
 STEPS = Statement(
     """

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from dboshub.workflows.filters import parse
+from dboshub.workflows.selectors import contained
+from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.selectors.walk import LARGEST_CHUNK
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.selectors.test_plans import Spy, filled
 from tests.support.rows import insert
-from workflows.filters import parse
-from workflows.selectors import contained
-from workflows.selectors.listing import Lister
-from workflows.selectors.walk import LARGEST_CHUNK
-from workflows.storage.database import Database
-from workflows.storage.sql import Session, Statement
 
 T0 = 1_700_000_000_000
 HELD: list[Any] = [

@@ -12,14 +12,14 @@ from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dboshub.workflows.attributes import read_attributes
+from dboshub.workflows.conditions import text_condition
+from dboshub.workflows.filters import IN_FLIGHT, MOMENTS, STATUSES, TEXT_KEYS, Criteria, parse
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
 from tests.support.rows import insert
-from workflows.attributes import read_attributes
-from workflows.conditions import text_condition
-from workflows.filters import IN_FLIGHT, MOMENTS, STATUSES, TEXT_KEYS, Criteria, parse
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Statement
 
 T0 = 1_700_000_000_000
 VALUES = (

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from queues.selectors.busy import waiting_since
+from dboshub.queues.selectors.busy import waiting_since
+from dboshub.workflows.filters import Criteria
+from dboshub.workflows.selectors.failed_runs import failed_runs
+from dboshub.workflows.selectors.fleet import LOOKED, fleet
+from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.selectors.trouble import SHOWN, failures, looping, oldest_running
+from dboshub.workflows.storage.database import Database
 from tests.selectors.test_plans import MOST, Spy, filled
-from workflows.filters import Criteria
-from workflows.selectors.failed_runs import failed_runs
-from workflows.selectors.fleet import LOOKED, fleet
-from workflows.selectors.listing import Lister
-from workflows.selectors.scope import EVERYTHING
-from workflows.selectors.trouble import SHOWN, failures, looping, oldest_running
-from workflows.storage.database import Database
 
 NOW = 1_700_000_000_000
 CROWDED = """

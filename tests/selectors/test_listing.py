@@ -8,17 +8,17 @@ from random import Random
 import pytest
 from django.http import QueryDict
 
+from dboshub.workflows.filters import Criteria, parse
+from dboshub.workflows.selectors import lanes, routes
+from dboshub.workflows.selectors.lanes import Position
+from dboshub.workflows.selectors.listing import Lister, Page, read_cursor, write_cursor
+from dboshub.workflows.selectors.rows import COLUMNS, from_record
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.support.postgres import Server
 from tests.support.rows import insert, insert_all
-from workflows.filters import Criteria, parse
-from workflows.selectors import lanes, routes
-from workflows.selectors.lanes import Position
-from workflows.selectors.listing import Lister, Page, read_cursor, write_cursor
-from workflows.selectors.rows import COLUMNS, from_record
-from workflows.selectors.scope import Viewer
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Session, Statement
 
 T0 = 1_700_000_000_000
 STATUSES = ("PENDING", "ENQUEUED", "DELAYED", "SUCCESS", "ERROR", "CANCELLED")

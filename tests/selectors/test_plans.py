@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from workflows.filters import parse
-from workflows.selectors.children import children
-from workflows.selectors.counts import CAP, counts, in_flight_of, older_in_flight
-from workflows.selectors.facets import facets
-from workflows.selectors.lanes import TIES
-from workflows.selectors.lineage import RELATIVES, SEARCHED, first_children
-from workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
-from workflows.selectors.scope import EVERYTHING
-from workflows.selectors.trouble import LOOKED, looping
-from workflows.selectors.walk import LARGEST_CHUNK
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Cursor, Session, Statement
-from workflows.storage.watch import CHILDREN, grouped
+from dboshub.workflows.filters import parse
+from dboshub.workflows.selectors.children import children
+from dboshub.workflows.selectors.counts import CAP, counts, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.facets import facets
+from dboshub.workflows.selectors.lanes import TIES
+from dboshub.workflows.selectors.lineage import RELATIVES, SEARCHED, first_children
+from dboshub.workflows.selectors.listing import PAGE_SIZE, Lister, read_cursor
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.selectors.trouble import LOOKED, looping
+from dboshub.workflows.selectors.walk import LARGEST_CHUNK
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Cursor, Session, Statement
+from dboshub.workflows.storage.watch import CHILDREN, grouped
 
 T0 = 1_700_000_000_000
 INDEXED = 20 * PAGE_SIZE

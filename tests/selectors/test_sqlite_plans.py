@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from dboshub.workflows.filters import FAILED, parse
+from dboshub.workflows.selectors import routes
+from dboshub.workflows.selectors.children import children
+from dboshub.workflows.selectors.counts import counts, in_flight_of
+from dboshub.workflows.selectors.facets import facets
+from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Cursor, Session
+from dboshub.workflows.storage.watch import CHILDREN, grouped
 from tests.support.rows import insert
-from workflows.filters import FAILED, parse
-from workflows.selectors import routes
-from workflows.selectors.children import children
-from workflows.selectors.counts import counts, in_flight_of
-from workflows.selectors.facets import facets
-from workflows.selectors.listing import Lister
-from workflows.storage.database import Database, open_database
-from workflows.storage.schema.migrate import migrate
-from workflows.storage.sql import Cursor, Session
-from workflows.storage.watch import CHILDREN, grouped
 
 T0 = 1_700_000_000_000
 

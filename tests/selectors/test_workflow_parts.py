@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from dboshub.workflows.selectors import events, lineage, messages, steps, streams, values
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Session
 from tests.support.runs import (
     add_event,
     add_message,
@@ -14,11 +19,6 @@ from tests.support.runs import (
     add_workflow,
     insert,
 )
-from workflows.selectors import events, lineage, messages, steps, streams, values
-from workflows.selectors.rows import row
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.database import Database
-from workflows.storage.sql import Session
 
 ID = "order/7 🐒"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.selectors import steps
+from dboshub.workflows.selectors.reasons import Reason, reason
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.support.runs import T0, add_step, add_workflow, insert
-from workflows.selectors import steps
-from workflows.selectors.reasons import Reason, reason
-from workflows.selectors.rows import row
-from workflows.storage.database import Database
-from workflows.storage.sql import Session, Statement
 
 NOW = T0 + 10_000
 

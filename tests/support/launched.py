@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSConfig
+from dboshub.workflows.engine import current
 from tests.support.leaks import assert_loop_is_done, assert_no_thread_but, threads
-from workflows.engine import current
 
 
 def engine_threads() -> list[str]:

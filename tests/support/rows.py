@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 FIELDS = (
     *("workflow_uuid", "status", "name", "class_name", "config_name", "queue_name"),

@@ -6,7 +6,7 @@ import base64
 import pickle
 from typing import Any
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 T0 = 1_790_000_000_000
 

@@ -13,9 +13,9 @@ from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from queues.forms import LIMITS
-from queues.models import Queue
-from workflows.models import AuditEvent, ScopeRule
+from dboshub.queues.forms import LIMITS
+from dboshub.queues.models import Queue
+from dboshub.workflows.models import AuditEvent, ScopeRule
 
 pytestmark = pytest.mark.django_db
 

@@ -16,10 +16,10 @@ from django.urls import reverse
 
 from dboshub import audit_log
 from dboshub.audit_log import PAGE
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
-from workflows.models import AuditEvent
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,9 @@ def fresh() -> None:
 
 @pytest.fixture
 def auditor(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("aud", "workflows.view_auditevent", "workflows.view_workflow"))
+    client.force_login(
+        make_user("aud", "dboshub_workflows.view_auditevent", "dboshub_workflows.view_workflow")
+    )
     return client
 
 
@@ -76,7 +78,7 @@ def test_each_action_says_who_what_when_why_from_where_and_how_it_went(auditor: 
         assert said in told
     assert '"start_step": 3' in told
     assert "Unfinished" in told
-    assert f'href="{reverse("workflows:detail", args=["order/7"])}"' in html
+    assert f'href="{reverse("dboshub:workflows:detail", args=["order/7"])}"' in html
     assert re.search(r"just now|\d+ s ago", told)
 
 
@@ -86,7 +88,7 @@ def test_a_target_leads_to_its_page_and_an_export_to_the_list_it_was_made_of(
     add("12", target_kind="bulk")
     add("status=ERROR&since=1h", target_kind="workflows", action="export")
     html = page(auditor)
-    assert f'href="{reverse("workflows:bulk", args=[12])}"' in html
+    assert f'href="{reverse("dboshub:workflows:bulk", args=[12])}"' in html
     assert 'href="/workflows/?status=ERROR&since=1h"' in html
 
 
@@ -94,10 +96,12 @@ def test_what_the_hub_does_is_in_the_log_at_once(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
     rights = ("view_workflow", "cancel_workflow", "view_auditevent")
-    client.force_login(make_user("grace", *(f"workflows.{each}" for each in rights)))
+    client.force_login(make_user("grace", *(f"dboshub_workflows.{each}" for each in rights)))
     with atomic() as session:
         add_workflow(session, "w", "PENDING")
-    client.post(reverse("workflows:do", args=["cancel", "w"]), {"reason": "stuck for hours"})
+    client.post(
+        reverse("dboshub:workflows:do", args=["cancel", "w"]), {"reason": "stuck for hours"}
+    )
     html = page(client)
     assert "stuck for hours" in html
     assert ">grace<" in html
@@ -235,7 +239,7 @@ def test_what_was_recorded_may_be_anything(auditor: Client, text: str) -> None:
 
 def test_the_log_is_for_those_who_may_see_it(client: Client, make_user: Callable[..., Any]) -> None:
     add()
-    client.force_login(make_user("bob", "workflows.view_workflow"))
+    client.force_login(make_user("bob", "dboshub_workflows.view_workflow"))
     assert client.get(LOG).status_code == 403
     assert f'href="{LOG}"' not in client.get("/workflows/").content.decode()
     assert client.post(LOG).status_code == 405

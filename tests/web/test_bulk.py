@@ -13,13 +13,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from workflows.bulk.rounds import one_round
-from workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
-from workflows.system_tables import now_ms
+from dboshub.workflows.bulk.rounds import one_round
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
+from dboshub.workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
-VIEW = "workflows.view_workflow"
+VIEW = "dboshub_workflows.view_workflow"
 NEW = "/workflows/bulk/new/"
 HOSTILE = ["<script>alert(1)</script>", "../x", "a//b", "7/🐒", "\u202egnp"]
 
@@ -32,7 +32,11 @@ def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
 
 @pytest.fixture
 def operator(client: Client, make_user: Callable[..., Any]) -> Client:
-    rights = ("workflows.cancel_workflow", "workflows.fork_workflow", "workflows.resume_workflow")
+    rights = (
+        "dboshub_workflows.cancel_workflow",
+        "dboshub_workflows.fork_workflow",
+        "dboshub_workflows.resume_workflow",
+    )
     client.force_login(make_user("grace", VIEW, *rights))
     return client
 
@@ -66,7 +70,7 @@ def test_all_that_match_a_filter_are_frozen_shown_confirmed_and_followed(
     assert "failed-2" in text
     job = BulkJob.objects.get()
 
-    here = reverse("workflows:bulk", args=[job.pk])
+    here = reverse("dboshub:workflows:bulk", args=[job.pk])
     form = {"do": "start", "start": "failed", "queue": "own", "rate": "", "reason": "mail is back"}
     started = operator.post(here, form, follow=True)
     assert 'data-kind="bulk"' in page(started)
@@ -111,7 +115,7 @@ def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
 ) -> None:
     add("a")
     operator.post(NEW, {"verb": "cancel", "filter": "name=charge"})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
     operator.post(here, {"do": "start", "rate": "0.5"})
 
     assert "Stopped by grace." in page(
@@ -131,7 +135,7 @@ def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
 def test_what_is_filled_in_wrongly_is_said_and_nothing_starts(operator: Client) -> None:
     add("a", "ERROR")
     operator.post(NEW, {"verb": "fork_from_failure", "filter": ""})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
 
     answer = operator.post(here, {"do": "start", "start": "number", "queue": "own", "rate": "-1"})
 
@@ -144,11 +148,11 @@ def test_whoever_may_only_look_sees_jobs_but_steers_none(
     viewer: Client, make_user: Callable[..., Any]
 ) -> None:
     add("a")
-    grace = make_user("grace", VIEW, "workflows.cancel_workflow")
+    grace = make_user("grace", VIEW, "dboshub_workflows.cancel_workflow")
     other = Client()
     other.force_login(grace)
     other.post(NEW, {"verb": "cancel", "filter": ""})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
 
     assert "grace" in page(viewer.get(here))
     assert 'value="start"' not in page(viewer.get(here))
@@ -165,12 +169,12 @@ def test_names_and_ids_of_anybody_are_shown_as_text(operator: Client) -> None:
         add(name, name=name)
     operator.post(NEW, {"verb": "cancel", "filter": ""})
 
-    shown = operator.get(reverse("workflows:bulk", args=[BulkJob.objects.get().pk]))
+    shown = operator.get(reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk]))
 
     assert "<script>alert(1)" not in shown.content.decode()
     text = page(shown)
     for name in HOSTILE:
-        assert reverse("workflows:detail", args=[name]) in text
+        assert reverse("dboshub:workflows:detail", args=[name]) in text
 
 
 def test_what_is_not_there_is_not_found(operator: Client) -> None:
@@ -178,7 +182,7 @@ def test_what_is_not_there_is_not_found(operator: Client) -> None:
     assert operator.get(NEW, {"verb": "explode"}).status_code == 404
     add("a")
     operator.post(NEW, {"verb": "cancel", "filter": ""})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
     assert operator.post(here, {"do": "explode"}).status_code == 404
 
 
@@ -186,7 +190,7 @@ def test_a_job_of_any_size_is_shown_in_few_statements(operator: Client) -> None:
     for number in range(120):
         add(f"w-{number:03}")
     operator.post(NEW, {"verb": "cancel", "filter": ""})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
 
     with CaptureQueriesContext(connection) as asked:
         first = page(operator.get(here))
@@ -218,7 +222,7 @@ def test_the_list_offers_only_what_the_person_may_do(
 def test_a_job_that_nobody_works_on_says_so(operator: Client) -> None:
     add("a")
     operator.post(NEW, {"verb": "cancel", "filter": ""})
-    here = reverse("workflows:bulk", args=[BulkJob.objects.get().pk])
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
     operator.post(here, {"do": "start"})
     assert "No process of the hub" not in page(operator.get(here))
 

@@ -12,6 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.models import AuditEvent
 from tests.support.runs import (
     add_event,
     add_message,
@@ -19,8 +21,6 @@ from tests.support.runs import (
     add_stream,
     add_workflow,
 )
-from workflows.connection import atomic, system_alias
-from workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -45,19 +45,19 @@ HOSTILE = [
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("viv", "workflows.view_workflow"))
+    client.force_login(make_user("viv", "dboshub_workflows.view_workflow"))
     return client
 
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    permissions = ("workflows.view_workflow", "workflows.view_payload")
+    permissions = ("dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
     client.force_login(make_user("rea", *permissions))
     return client
 
 
 def page(client: Client, workflow_id: str, name: str = "detail", query: str = "") -> str:
-    response = client.get(reverse(f"workflows:{name}", args=[workflow_id]) + query)
+    response = client.get(reverse(f"dboshub:workflows:{name}", args=[workflow_id]) + query)
     assert response.status_code == 200, response
     return response.content.decode()
 
@@ -83,8 +83,8 @@ def add_everything(workflow_id: str, value: Any, status: str = "SUCCESS") -> Non
 
 def addresses(workflow_id: str) -> list[str]:
     names = ("detail", "steps", "value", "stream")
-    found = [reverse(f"workflows:{name}", args=[workflow_id]) for name in names]
-    found += [reverse("workflows:step", args=[number, workflow_id]) for number in (1, 2)]
+    found = [reverse(f"dboshub:workflows:{name}", args=[workflow_id]) for name in names]
+    found += [reverse("dboshub:workflows:step", args=[number, workflow_id]) for number in (1, 2)]
     value, stream = found[2], found[3]
     found += [f"{stream}?key=log", f"{stream}?key=log&from=0", f"{value}?of=attributes"]
     for kind in ("input", "output", "error", "step", "step-error", "event", "history", "stream"):
@@ -94,7 +94,7 @@ def addresses(workflow_id: str) -> list[str]:
             found.append(f"{value}?of={kind}&key={key}&step={step}&download=1")
     found.append(f"{value}?of=message&key=m-1")
     verbs = ("cancel", "resume", "fork", "delete", "send")
-    return found + [reverse("workflows:do", args=[verb, workflow_id]) for verb in verbs]
+    return found + [reverse("dboshub:workflows:do", args=[verb, workflow_id]) for verb in verbs]
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "ERROR", "PENDING"])
@@ -120,7 +120,9 @@ def test_the_marker_would_be_seen_by_those_who_may(reader: Client, status: str) 
 
 def test_pages_with_payloads_are_kept_by_no_cache(reader: Client) -> None:
     add_everything("w", MARKER)
-    assert reader.get(reverse("workflows:detail", args=["w"]))["Cache-Control"] == "no-store"
+    assert (
+        reader.get(reverse("dboshub:workflows:detail", args=["w"]))["Cache-Control"] == "no-store"
+    )
 
 
 @pytest.mark.parametrize("workflow_id", HOSTILE)
@@ -128,7 +130,7 @@ def test_any_id_has_an_address_that_leads_to_it(viewer: Client, workflow_id: str
     with atomic() as session:
         add_workflow(session, workflow_id, name="<img src=x onerror=alert(2)>")
         add_step(session, workflow_id, 1, "</svg><script>alert(4)</script>")
-    address = reverse("workflows:detail", args=[workflow_id])
+    address = reverse("dboshub:workflows:detail", args=[workflow_id])
     assert not re.search(r"/\.{0,2}(/|$)", address.removeprefix("/workflows/run"))
     html = page(viewer, workflow_id)
     assert "<script>alert" not in html
@@ -147,7 +149,7 @@ def test_stored_markup_is_text(reader: Client) -> None:
 
 @pytest.mark.parametrize("workflow_id", ["nope", "no/pe", "<b>x</b>", "~%%%", "~AA==", "a\x00b"])
 def test_an_unknown_id_is_a_page_that_says_so(viewer: Client, workflow_id: str) -> None:
-    response = viewer.get(reverse("workflows:detail", args=[workflow_id]))
+    response = viewer.get(reverse("dboshub:workflows:detail", args=[workflow_id]))
     assert response.status_code == 404
     assert b"No such workflow" in response.content
     assert b"<b>x</b>" not in response.content
@@ -163,7 +165,7 @@ def test_a_forged_address_is_not_found(viewer: Client) -> None:
 )
 def test_a_value_that_is_not_there_is_not_found(reader: Client, query: str) -> None:
     add_everything("w", "x")
-    assert reader.get(reverse("workflows:value", args=["w"]) + query).status_code == 404
+    assert reader.get(reverse("dboshub:workflows:value", args=["w"]) + query).status_code == 404
 
 
 def test_there_is_no_inline_script_or_style(reader: Client) -> None:
@@ -209,7 +211,7 @@ def test_a_large_value_is_a_link_and_then_a_download(reader: Client) -> None:
     html = page(reader, "w")
     assert MARKER not in html
     assert len(html) < 60_000
-    address = reverse("workflows:value", args=["w"]) + "?of=output"
+    address = reverse("dboshub:workflows:value", args=["w"]) + "?of=output"
     assert address in html
     shown = reader.get(address, headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in shown
@@ -244,7 +246,7 @@ def test_children_are_nested_and_kin_is_linked(viewer: Client) -> None:
     html = page(viewer, "w")
     assert "pick_items" in html
     for relative in ("root", "w-1", "copy"):
-        assert reverse("workflows:detail", args=[relative]) in html
+        assert reverse("dboshub:workflows:detail", args=[relative]) in html
 
 
 def test_a_stream_can_be_read_back_and_followed(reader: Client) -> None:
@@ -258,7 +260,7 @@ def test_a_stream_can_be_read_back_and_followed(reader: Client) -> None:
     earlier = page(reader, "w", "stream", "?key=log+%261&from=0")
     assert "value 49" in earlier
     assert 'data-topic="' not in earlier
-    unknown = reader.get(reverse("workflows:stream", args=["w"]) + "?key=none")
+    unknown = reader.get(reverse("dboshub:workflows:stream", args=["w"]) + "?key=none")
     assert unknown.status_code == 404
 
 

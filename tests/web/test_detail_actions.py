@@ -10,10 +10,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.forms import FORMS
+from dboshub.workflows.models import AuditEvent, Message, Step, Workflow
 from tests.support.runs import add_step, add_workflow, insert
-from workflows.connection import atomic
-from workflows.forms import FORMS
-from workflows.models import AuditEvent, Message, Step, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -25,13 +25,13 @@ SENT = {"step": "1", "topic": "paid", "value": "1"}
 @pytest.fixture
 def operator(client: Client, make_user: Callable[..., Any]) -> Client:
     permissions = [form.permission for form in FORMS.values()]
-    client.force_login(make_user("olga", "workflows.view_workflow", *permissions))
+    client.force_login(make_user("olga", "dboshub_workflows.view_workflow", *permissions))
     return client
 
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("viv", "workflows.view_workflow"))
+    client.force_login(make_user("viv", "dboshub_workflows.view_workflow"))
     return client
 
 
@@ -43,7 +43,7 @@ def add(status: str = "PENDING", **columns: Any) -> None:
 
 
 def do(client: Client, verb: str, **data: str) -> Any:
-    return client.post(reverse("workflows:do", args=[verb, ID]), data)
+    return client.post(reverse("dboshub:workflows:do", args=[verb, ID]), data)
 
 
 def status() -> str | None:
@@ -57,7 +57,7 @@ def said(response: HttpResponse) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_each_action_asks_first_and_changes_nothing(operator: Client, verb: str) -> None:
     add()
-    response = operator.get(reverse("workflows:do", args=[verb, ID]))
+    response = operator.get(reverse("dboshub:workflows:do", args=[verb, ID]))
     assert response.status_code == 200
     assert FORMS[verb].title in said(response)
     assert 'name="reason"' in said(response)
@@ -68,7 +68,7 @@ def test_each_action_asks_first_and_changes_nothing(operator: Client, verb: str)
 def test_cancelling_stops_it_and_keeps_the_reason(operator: Client) -> None:
     add()
     response = do(operator, "cancel", reason="wrong customer")
-    assert response["Location"] == reverse("workflows:detail", args=[ID])
+    assert response["Location"] == reverse("dboshub:workflows:detail", args=[ID])
     assert status() == "CANCELLED"
     event = AuditEvent.objects.get()
     assert (event.action, event.outcome, event.reason) == ("cancel", "done", "wrong customer")
@@ -97,20 +97,20 @@ def test_forking_leads_to_the_fork(operator: Client) -> None:
     add("ERROR")
     response = do(operator, "fork", step="3")
     fork = Workflow.objects.get(forked_from=ID)
-    assert response["Location"] == reverse("workflows:detail", args=[fork.pk])
+    assert response["Location"] == reverse("dboshub:workflows:detail", args=[fork.pk])
     assert Step.objects.filter(workflow_uuid=fork.pk).count() == 2
 
 
 def test_a_fork_begins_at_the_step_asked_for_or_the_one_that_failed(operator: Client) -> None:
     add("ERROR")
-    address = reverse("workflows:do", args=["fork", ID])
+    address = reverse("dboshub:workflows:do", args=["fork", ID])
     assert 'value="3"' in said(operator.get(address))
     assert 'value="2"' in said(operator.get(f"{address}?step=2"))
 
 
 def test_deleting_leads_to_the_list(operator: Client) -> None:
     add("ERROR")
-    assert do(operator, "delete")["Location"] == reverse("workflows:list")
+    assert do(operator, "delete")["Location"] == reverse("dboshub:workflows:list")
     assert not Workflow.objects.exists()
 
 
@@ -164,7 +164,7 @@ def test_without_the_permission_it_is_explained_refused_and_audited(
 ) -> None:
     add("PENDING" if verb != "delete" else "ERROR")
     before = status()
-    response = viewer.get(reverse("workflows:do", args=[verb, ID]))
+    response = viewer.get(reverse("dboshub:workflows:do", args=[verb, ID]))
     assert response.status_code == 403
     assert FORMS[verb].permission in said(response)
     assert 'name="reason"' not in said(response)
@@ -185,7 +185,9 @@ def test_what_was_deleted_meanwhile_is_a_page_that_says_so(operator: Client, ver
 def test_an_action_needs_its_token(make_user: Callable[..., Any]) -> None:
     add()
     client = Client(enforce_csrf_checks=True)
-    client.force_login(make_user("olga", "workflows.view_workflow", "workflows.cancel_workflow"))
+    client.force_login(
+        make_user("olga", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
+    )
     assert do(client, "cancel").status_code == 403
     assert status() == "PENDING"
 
@@ -194,7 +196,7 @@ def test_the_page_offers_what_its_state_allows_and_says_what_is_not_permitted(
     viewer: Client,
 ) -> None:
     add()
-    html = said(viewer.get(reverse("workflows:detail", args=[ID])))
+    html = said(viewer.get(reverse("dboshub:workflows:detail", args=[ID])))
     assert 'data-needs="cancel"' in html
     assert 'data-needs="delete"' not in html
     assert 'data-may=""' in html

@@ -10,15 +10,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import Attempt, Step
+from dboshub.workflows.selectors import step_search
+from dboshub.workflows.storage.sql import Statement
 from tests.support.runs import T0, add_step, add_workflow, insert
-from workflows.connection import atomic
-from workflows.models import Attempt, Step
-from workflows.selectors import step_search
-from workflows.storage.sql import Statement
 
 pytestmark = pytest.mark.django_db
 
-VIEW = "workflows.view_workflow"
+VIEW = "dboshub_workflows.view_workflow"
 MESSAGE = "the card network said no"
 
 
@@ -32,7 +32,7 @@ def as_user(client: Client, make_user: Callable[..., Any]) -> Callable[..., Clie
 
 
 def page(client: Client, name: str, *args: Any, query: str = "") -> str:
-    response = client.get(reverse(f"workflows:{name}", args=args) + query)
+    response = client.get(reverse(f"dboshub:workflows:{name}", args=args) + query)
     assert response.status_code == 200, response
     return response.content.decode()
 
@@ -73,7 +73,7 @@ def numbers(html: str) -> list[int]:
 def test_failed_attempts_are_counted_in_the_waterfall_and_told_on_the_step(
     as_user: Callable[..., Client],
 ) -> None:
-    client = as_user("workflows.view_payload")
+    client = as_user("dboshub_workflows.view_payload")
     with atomic() as session:
         add_workflow(session, "w")
         add_step(session, "w", 1, "charge")
@@ -101,15 +101,15 @@ def test_what_failed_is_hidden_without_the_permission(as_user: Callable[..., Cli
 def test_a_step_that_fails_again_and_again_is_shown_before_it_is_recorded(
     as_user: Callable[..., Client],
 ) -> None:
-    client = as_user("workflows.view_payload")
+    client = as_user("dboshub_workflows.view_payload")
     with atomic() as session:
         add_workflow(session, "w", "PENDING", started_at_epoch_ms=T0)
         add_step(session, "w", 1, "reserve")
     add_attempt(2, 0)
-    url = reverse("workflows:step", args=[2, "w"])
+    url = reverse("dboshub:workflows:step", args=[2, "w"])
     assert f'href="{url}">Failed attempts of step 2' in page(client, "detail", "w")
     assert MESSAGE in page(client, "step", 2, "w")
-    assert client.get(reverse("workflows:step", args=[3, "w"])).status_code == 404
+    assert client.get(reverse("dboshub:workflows:step", args=[3, "w"])).status_code == 404
 
 
 def test_a_database_without_the_table_of_attempts_has_none(as_user: Callable[..., Client]) -> None:
@@ -140,7 +140,7 @@ def test_the_map_of_many_steps_leads_to_each_part_and_marks_failures(
     assert figure.count("<title>") == 100 + 1
     assert "<title>Steps 550 to 559, 10 s, 1 failed</title>" in figure
     assert figure.count("s-error") == 1
-    assert f"{reverse('workflows:detail', args=['w'])}?steps=550#steps" in figure
+    assert f"{reverse('dboshub:workflows:detail', args=['w'])}?steps=550#steps" in figure
 
 
 def test_the_next_failure_begins_again_at_the_end(as_user: Callable[..., Client]) -> None:

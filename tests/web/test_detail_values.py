@@ -11,12 +11,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded
+from dboshub.workflows.rendering.rows import row_cells
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.support.runs import T0, add_step, add_workflow, insert, pickled
-from workflows.connection import atomic
-from workflows.engine.errors import DBOSMaxStepRetriesExceeded
-from workflows.rendering.rows import row_cells
-from workflows.selectors.rows import row
-from workflows.storage.sql import Session, Statement
 
 pytestmark = pytest.mark.django_db
 
@@ -29,13 +29,13 @@ INPUT = Statement("UPDATE {workflow_input} SET inputs = :inputs WHERE workflow_u
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    permissions = ("workflows.view_workflow", "workflows.view_payload")
+    permissions = ("dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
     client.force_login(make_user("rea", *permissions))
     return client
 
 
 def page(client: Client, workflow_id: str = "w") -> str:
-    response = client.get(reverse("workflows:detail", args=[workflow_id]))
+    response = client.get(reverse("dboshub:workflows:detail", args=[workflow_id]))
     assert response.status_code == 200, response
     return response.content.decode()
 
@@ -106,7 +106,7 @@ def test_what_another_language_wrote_can_be_read(reader: Client) -> None:
         add_foreign_step(session, 1, error='{"json":{"name":"Error","message":"declined"}}')
     said = words(page(reader))
     assert "12345678901234567890" in words(
-        reader.get(reverse("workflows:step", args=[0, "w"])).content.decode()
+        reader.get(reverse("dboshub:workflows:step", args=[0, "w"])).content.decode()
     )
     for word in ("mug", "2026-09-01T08:00:00.000Z", "step_0", "step_1", "declined"):
         assert word in said, word

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.rendering.lines import Edge, Line
-from workflows.rendering.scale import CUT_WIDTH, scale
-from workflows.rendering.waterfall import Chart, chart
-from workflows.rendering.zoom import asked
-from workflows.selectors.rows import NAMES, WorkflowRow
-from workflows.selectors.steps import Family, StepRow
+from dboshub.workflows.rendering.lines import Edge, Line
+from dboshub.workflows.rendering.scale import CUT_WIDTH, scale
+from dboshub.workflows.rendering.waterfall import Chart, chart
+from dboshub.workflows.rendering.zoom import asked
+from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
+from dboshub.workflows.selectors.steps import Family, StepRow
 
 T0 = 1_000_000
 

@@ -13,15 +13,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
+from dboshub.workflows.views import errors
 from tests.support.runs import T0, add_step, add_workflow, insert
-from workflows.connection import atomic
-from workflows.models import AuditEvent, BulkItem, BulkJob
-from workflows.views import errors
 
 pytestmark = pytest.mark.django_db
 
-VIEW = ("workflows.view_workflow",)
-SEES = (*VIEW, "workflows.view_payload")
+VIEW = ("dboshub_workflows.view_workflow",)
+SEES = (*VIEW, "dboshub_workflows.view_payload")
 PAGE = "/workflows/errors/"
 HOSTILE = "<script>alert(1)</script>"
 
@@ -113,7 +113,7 @@ def test_pages_of_the_newest_are_told_of_more_but_not_by_attributes(viewer: Clie
 def test_one_group_shows_its_runs_and_forks_exactly_them(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
-    client.force_login(make_user("op", *SEES, "workflows.fork_workflow"))
+    client.force_login(make_user("op", *SEES, "dboshub_workflows.fork_workflow"))
     for number in range(3):
         fail(f"a/{number}", ValueError("no"), "charge")
     fail("b", ValueError("no"), "ship")
@@ -129,7 +129,7 @@ def test_one_group_shows_its_runs_and_forks_exactly_them(
         fields.setdefault(name, []).append(unescape(value))
     answer = client.post(form[1], fields)
     job = BulkJob.objects.get()
-    assert answer["Location"] == reverse("workflows:bulk", args=[job.pk])
+    assert answer["Location"] == reverse("dboshub:workflows:bulk", args=[job.pk])
     assert (job.verb, job.state) == ("fork_from_failure", "frozen")
     frozen = {*BulkItem.objects.values_list("workflow_id", flat=True)}
     assert frozen == {"a/0", "a/1", "a/2"}

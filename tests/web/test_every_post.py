@@ -17,17 +17,17 @@ from django.urls import reverse
 from dboshub.exports import store, work
 from dboshub.exports.store import Export
 from dboshub.models import SavedView
-from queues import steering
-from queues.models import Queue, QueuePause
-from schedules import forms as schedule_forms
-from schedules.models import Schedule
+from dboshub.queues import steering
+from dboshub.queues.models import Queue, QueuePause
+from dboshub.schedules import forms as schedule_forms
+from dboshub.schedules.models import Schedule
+from dboshub.workflows import executor_forms
+from dboshub.workflows import forms as workflow_forms
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
-from workflows import executor_forms
-from workflows import forms as workflow_forms
-from workflows.connection import atomic
-from workflows.models import ApplicationVersion, AuditEvent, BulkJob
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -36,10 +36,14 @@ REASON = "because of the fire"
 PASSWORD, NEW = "correct horse battery", "staple of nine lives"
 # The number of what is there before; none that a sequence comes to.
 THERE = 1_000_000
-LOOKING = ("workflows.view_workflow", "queues.view_queue", "schedules.view_schedule")
-STEER = "schedules.change_schedule"
+LOOKING = (
+    "dboshub_workflows.view_workflow",
+    "dboshub_queues.view_queue",
+    "dboshub_schedules.view_schedule",
+)
+STEER = "dboshub_schedules.change_schedule"
 # What leaves no trace in any table but the person's own session or cookies.
-WITHOUT_TRACE = {"login", "logout", "theme", "workflows:columns"}
+WITHOUT_TRACE = {"login", "logout", "dboshub:theme", "dboshub:workflows:columns"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +61,19 @@ class Case:
 
 def of_workflow(verb: str, needs: str, target: str = "w", **data: Any) -> Case:
     at = {"verb": verb, "workflow_id": target}
-    return Case(at=at, data=data, needs=f"workflows.{needs}", row=(verb, "workflow", target))
+    return Case(
+        at=at, data=data, needs=f"dboshub_workflows.{needs}", row=(verb, "workflow", target)
+    )
 
 
 def of_executors(verb: str, needs: str, kind: str, target: str, **data: Any) -> Case:
     at = {"verb": verb, "target": target}
-    return Case(at=at, data=data, needs=f"workflows.{needs}", row=(verb, kind, target))
+    return Case(at=at, data=data, needs=f"dboshub_workflows.{needs}", row=(verb, kind, target))
 
 
 def of_queue(verb: str, needs: str = "change_queue", **more: Any) -> Case:
     at = {"verb": verb, "name": "q"}
-    return Case(at=at, needs=f"queues.{needs}", row=(verb, "queue", "q"), **more)
+    return Case(at=at, needs=f"dboshub_queues.{needs}", row=(verb, "queue", "q"), **more)
 
 
 def of_schedule(verb: str, **more: Any) -> Case:
@@ -78,7 +84,7 @@ def of_job(do: str, *, asks_why: bool = True, **columns: Any) -> Case:
     return Case(
         at={"job_id": THERE},
         data={"do": do},
-        needs="workflows.cancel_workflow",
+        needs="dboshub_workflows.cancel_workflow",
         row=(f"bulk_{do}", "bulk", str(THERE)),
         asks_why=asks_why,
         before=lambda: BulkJob.objects.update(**columns),
@@ -94,46 +100,46 @@ def pause_queue() -> None:
 
 
 CASES: dict[str, list[Case]] = {
-    "workflows:do": [
+    "dboshub:workflows:do": [
         of_workflow("cancel", "cancel_workflow"),
         of_workflow("resume", "resume_workflow"),
         of_workflow("fork", "fork_workflow", step=1),
         of_workflow("delete", "delete_workflow", "ended"),
         of_workflow("send", "send_message", value='"paid"'),
     ],
-    "workflows:steer": [
+    "dboshub:workflows:steer": [
         of_executors("adopt", "adopt_executor", "executor", "gone", application="shop"),
         of_executors("promote", "promote_version", "version", "v1"),
     ],
-    "workflows:start": [
+    "dboshub:workflows:start": [
         Case(
             at={"name": "checkout"},
             data={"workflow_id": "new"},
-            needs="workflows.start_workflow",
+            needs="dboshub_workflows.start_workflow",
             row=("start", "workflow", "new"),
         )
     ],
-    "workflows:bulk_new": [
+    "dboshub:workflows:bulk_new": [
         Case(
             data={"verb": "cancel", "filter": "name=checkout"},
-            needs="workflows.cancel_workflow",
+            needs="dboshub_workflows.cancel_workflow",
             row=("bulk_freeze", "bulk", None),
             asks_why=False,
         )
     ],
-    "workflows:bulk": [
+    "dboshub:workflows:bulk": [
         of_job("start", state="frozen", total=1),
         of_job("stop", state="running", started_at=1),
         of_job("retry", state="done", failed=1, started_at=1),
         of_job("discard", state="frozen", asks_why=False),
     ],
-    "queues:do": [
+    "dboshub:queues:do": [
         of_queue("pause"),
         of_queue("resume", before=pause_queue),
         of_queue("change", data={"concurrency": "4", "polling_interval_sec": "1"}),
         of_queue("delete", "delete_queue"),
     ],
-    "schedules:do": [
+    "dboshub:schedules:do": [
         of_schedule("pause"),
         of_schedule("resume", before=pause_schedule),
         of_schedule("trigger"),
@@ -148,45 +154,45 @@ CASES: dict[str, list[Case]] = {
         of_schedule("change", data={"cron": "5 * * * *"}),
         of_schedule("delete"),
     ],
-    "schedules:new": [
+    "dboshub:schedules:new": [
         Case(
             data={"name": "new", "workflow": "report", "cron": "0 * * * *", "application": "shop"},
             needs=STEER,
             row=("create", "schedule", "new"),
         )
     ],
-    "exports:new": [
+    "dboshub:exports:new": [
         Case(
             data={"of": "workflows", "format": "csv", "filter": "name=checkout", "payload": "on"},
-            needs="workflows.view_payload",
+            needs="dboshub_workflows.view_payload",
             row=("export", "workflows", "name=checkout"),
         ),
         Case(
             data={"of": "audit", "format": "csv", "filter": "user=root"},
-            needs="workflows.view_auditevent",
+            needs="dboshub_workflows.view_auditevent",
             row=("export", "audit", "user=root"),
         ),
     ],
-    "exports:discard": [
+    "dboshub:exports:discard": [
         Case(
             at={"key": "an_export"},
-            needs="workflows.view_auditevent",
+            needs="dboshub_workflows.view_auditevent",
             row=("discard", "export", "an_export"),
             asks_why=False,
         )
     ],
-    "save_view": [
+    "dboshub:save_view": [
         Case(
             data={"page": "workflows", "name": "new", "query": "status=ERROR"},
-            needs="workflows.view_workflow",
+            needs="dboshub_workflows.view_workflow",
             row=("save", "view", "new"),
             asks_why=False,
         )
     ],
-    "delete_view": [
+    "dboshub:delete_view": [
         Case(
             at={"view_id": THERE},
-            needs="workflows.view_workflow",
+            needs="dboshub_workflows.view_workflow",
             row=("delete", "view", "mine"),
             asks_why=False,
         )
@@ -203,10 +209,10 @@ CASES: dict[str, list[Case]] = {
     ],
 }
 VERBS = {
-    "workflows:do": {*workflow_forms.FORMS},
-    "workflows:steer": {*executor_forms.FORMS},
-    "queues:do": {*steering.FORMS},
-    "schedules:do": {*schedule_forms.FORMS, "change"},
+    "dboshub:workflows:do": {*workflow_forms.FORMS},
+    "dboshub:workflows:steer": {*executor_forms.FORMS},
+    "dboshub:queues:do": {*steering.FORMS},
+    "dboshub:schedules:do": {*schedule_forms.FORMS, "change"},
 }
 ALL = [(name, case) for name, cases in CASES.items() for case in cases]
 GUARDED = [(name, case) for name, case in ALL if case.needs]
@@ -252,7 +258,7 @@ def person(
 
 def everything() -> dict[str, list[str]]:
     """What is in every table but the audit log, and which exports there are."""
-    labels = ("workflows", "queues", "schedules", "dboshub", "auth")
+    labels = ("dboshub_workflows", "dboshub_queues", "dboshub_schedules", "dboshub", "auth")
     models = [model for label in labels for model in apps.get_app_config(label).get_models()]
     rows = {
         model._meta.label: sorted(str(row) for row in model._default_manager.values())

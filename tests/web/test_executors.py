@@ -14,17 +14,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
+from dboshub.workflows.selectors.executors import MOST
+from dboshub.workflows.selectors.fleet import ENDED
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
-from workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
-from workflows.selectors.executors import MOST
-from workflows.selectors.fleet import ENDED
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
 PAGE = "/workflows/executors/"
-VIEW = "workflows.view_workflow"
+VIEW = "dboshub_workflows.view_workflow"
 LIVE, DEAD = "a" * 32, "d" * 32
 HOSTILE = ["<script>alert(1)</script>", "../x", "~x", "a//b", "vm 7/🐒", "\u202egnp"]
 
@@ -37,7 +37,7 @@ def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
 
 @pytest.fixture
 def admin(client: Client, make_user: Callable[..., Any]) -> Client:
-    rights = ("workflows.adopt_executor", "workflows.promote_version")
+    rights = ("dboshub_workflows.adopt_executor", "dboshub_workflows.promote_version")
     client.force_login(make_user("grace", VIEW, *rights))
     return client
 
@@ -89,7 +89,7 @@ def row_of(html: str, name: str) -> str:
 
 
 def steer(verb: str, target: str) -> str:
-    return reverse("workflows:steer", args=[verb, target])
+    return reverse("dboshub:workflows:steer", args=[verb, target])
 
 
 def test_a_live_executor_shows_what_it_serves_and_does(viewer: Client) -> None:
@@ -108,7 +108,7 @@ def test_a_live_executor_shows_what_it_serves_and_does(viewer: Client) -> None:
     assert told.index("Waiting for a message on the topic paid") < told.index(
         "Running step 3 (charge)"
     )
-    assert f'href="{reverse("workflows:detail", args=["w/1"])}"' in html
+    assert f'href="{reverse("dboshub:workflows:detail", args=["w/1"])}"' in html
     assert "0 recorded as running" in told
 
 
@@ -289,7 +289,7 @@ def test_who_may_only_look_is_offered_nothing_and_refused(viewer: Client) -> Non
     for verb, target in (("adopt", "vm-7"), ("promote", "v1")):
         asked = viewer.get(steer(verb, target))
         assert asked.status_code == 403
-        assert f"workflows.{verb}_" in asked.content.decode()
+        assert f"dboshub_workflows.{verb}_" in asked.content.decode()
         assert viewer.post(steer(verb, target), {"application": "shop"}).status_code == 403
     assert Workflow.objects.get().status == "PENDING"
     assert [each.outcome for each in AuditEvent.objects.all()] == ["refused"] * 2
@@ -298,7 +298,7 @@ def test_who_may_only_look_is_offered_nothing_and_refused(viewer: Client) -> Non
 def test_without_the_permission_to_view_there_is_no_page(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
-    client.force_login(make_user("bob", "queues.view_queue"))
+    client.force_login(make_user("bob", "dboshub_queues.view_queue"))
     for url in (PAGE, steer("adopt", "x")):
         assert client.get(url).status_code == 403
     assert PAGE not in client.get("/queues/").content.decode()

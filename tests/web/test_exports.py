@@ -17,11 +17,11 @@ from django.test import Client
 from dboshub.exports import sources, store, views, work
 from dboshub.exports.formats import cell
 from dboshub.exports.store import Export
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent, ScopeRule, Workflow, WorkflowInput
+from dboshub.workflows.storage.sql import Session
 from tests.support.eventually import eventually
 from tests.support.runs import T0, add_workflow, pickled
-from workflows.connection import atomic
-from workflows.models import AuditEvent, ScopeRule, Workflow, WorkflowInput
-from workflows.storage.sql import Session
 
 pytestmark = pytest.mark.django_db
 
@@ -43,13 +43,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("rea", "workflows.view_workflow", "workflows.view_payload"))
+    client.force_login(
+        make_user("rea", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
     return client
 
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("vic", "workflows.view_workflow"))
+    client.force_login(make_user("vic", "dboshub_workflows.view_workflow"))
     return client
 
 
@@ -217,7 +219,7 @@ def test_an_export_is_its_makers_alone(
     for path in folder.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
-    viewer.force_login(make_user("eve", "workflows.view_workflow"))
+    viewer.force_login(make_user("eve", "dboshub_workflows.view_workflow"))
     for method, end in (("get", ""), ("get", "file"), ("post", "discard")):
         assert getattr(viewer, method)(f"{address}{end}").status_code == 404
     assert address not in viewer.get("/exports/").content.decode()
@@ -296,7 +298,7 @@ def test_the_audit_log_is_exported_by_who_may_see_it(
             detail={"was": number},
         )
     AuditEvent.objects.create(username="ada", action="fork", target_kind="workflow", target="x")
-    client.force_login(make_user("aud", "workflows.view_auditevent"))
+    client.force_login(make_user("aud", "dboshub_workflows.view_auditevent"))
     assert "of=audit&amp;user=olga" in client.get("/audit/?user=olga").content.decode()
     found = records(client, export_of(client, of="audit", filter="user=olga"))
     assert [each["target"] for each in found] == [f"t{number}" for number in reversed(range(8))]

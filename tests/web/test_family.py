@@ -13,16 +13,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.models import ScopeRule, Workflow
 from tests.support.runs import T0, add_workflow
-from workflows.connection import atomic, system_alias
-from workflows.models import ScopeRule, Workflow
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("viv", "workflows.view_workflow"))
+    client.force_login(make_user("viv", "dboshub_workflows.view_workflow"))
     return client
 
 
@@ -33,7 +33,7 @@ def add(*rows: tuple[str, str | None, str | None]) -> None:
 
 
 def family(client: Client, workflow_id: str) -> str:
-    response = client.get(reverse("workflows:family", args=[workflow_id]))
+    response = client.get(reverse("dboshub:workflows:family", args=[workflow_id]))
     assert response.status_code == 200
     return response.content.decode()
 
@@ -98,7 +98,7 @@ def test_relatives_out_of_scope_are_not_drawn(
     add(("root", None, None))
     with atomic() as session:
         add_workflow(session, "secret", application_name="bank", parent_workflow_id="root")
-    user = make_user("sam", "workflows.view_workflow")
+    user = make_user("sam", "dboshub_workflows.view_workflow")
     group = Group.objects.create(name="shop")
     ScopeRule.objects.create(group=group, application="shop")
     user.groups.add(group)

@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("ada", "workflows.view_workflow"))
+    client.force_login(make_user("ada", "dboshub_workflows.view_workflow"))
     return client
 
 
@@ -32,7 +32,7 @@ def theme_of(page: bytes) -> str:
 def test_the_door_opens_for_the_right_password_and_leads_on(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
-    make_user("ada", "workflows.view_workflow")
+    make_user("ada", "dboshub_workflows.view_workflow")
     page = client.get("/login/?next=/workflows/%3Fstatus%3DERROR")
     assert b'value="/workflows/?status=ERROR"' in page.content
     sent = {"username": "ada", "password": PASSWORD, "next": "/workflows/?status=ERROR"}
@@ -113,6 +113,14 @@ def test_a_failing_page_needs_neither_user_nor_database() -> None:
     assert b"data-theme" in response.content
 
 
-@pytest.mark.parametrize("template", ["400.html", "403.html", "403_csrf.html", "404.html"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "dboshub/responses/400.html",
+        "dboshub/responses/403.html",
+        "dboshub/responses/403_csrf.html",
+        "dboshub/responses/404.html",
+    ],
+)
 def test_no_error_page_loads_a_script(template: str) -> None:
     assert "<script" not in render_to_string(template)

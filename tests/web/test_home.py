@@ -12,18 +12,22 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from schedules.models import Schedule
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups import closing
+from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert, pickled
-from workflows.connection import atomic, reading
-from workflows.models import QueueSample
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups import closing
-from workflows.rollups.lease import Hold
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
-RIGHTS = ("workflows.view_workflow", "queues.view_queue", "schedules.view_schedule")
+RIGHTS = (
+    "dboshub_workflows.view_workflow",
+    "dboshub_queues.view_queue",
+    "dboshub_schedules.view_schedule",
+)
 HOSTILE = "<script>alert(1)</script>*"
 DEAD = "d" * 32
 
@@ -194,7 +198,7 @@ def test_what_somebody_may_not_see_is_not_told(
     work("stuck", "ENQUEUED", 20 * MINUTE, queue_name="stuck")
     client.force_login(make_user("no"))
     assert client.get("/").status_code == 403
-    client.force_login(make_user("some", "workflows.view_workflow"))
+    client.force_login(make_user("some", "dboshub_workflows.view_workflow"))
     assert "fall behind" not in words(page(client))
 
 

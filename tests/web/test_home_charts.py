@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from workflows.rendering.charts import HEIGHT, durations, failure_rate, labels, throughput
-from workflows.rollups.counting import Tally
-from workflows.rollups.histogram import bucket
-from workflows.rollups.series import Stretch
+from dboshub.workflows.rendering.charts import HEIGHT, durations, failure_rate, labels, throughput
+from dboshub.workflows.rollups.counting import Tally
+from dboshub.workflows.rollups.histogram import bucket
+from dboshub.workflows.rollups.series import Stretch
 
 M = 60_000
 

@@ -17,16 +17,16 @@ from django.test import Client
 from django.urls import reverse
 
 from dboshub.models import SavedView
-from queues.models import Queue
-from schedules.models import Schedule
+from dboshub.queues.models import Queue
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 from tests.web.routes import routes
 from tests.web.test_detail import add_everything, addresses
 from tests.web.test_hostile_input import THERE
-from workflows.connection import atomic
-from workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
-from workflows.storage.sql import Session, Statement
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 

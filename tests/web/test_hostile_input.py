@@ -18,17 +18,17 @@ from django.urls import reverse
 
 from dboshub.exports.store import Export, add
 from dboshub.models import SavedView
-from queues import steering
-from queues.models import Queue
-from schedules import forms as schedule_forms
-from schedules.models import Schedule
+from dboshub.queues import steering
+from dboshub.queues.models import Queue
+from dboshub.schedules import forms as schedule_forms
+from dboshub.schedules.models import Schedule
+from dboshub.workflows import executor_forms
+from dboshub.workflows import forms as workflow_forms
+from dboshub.workflows.models import BulkJob
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.terms import KEYS as FILTER
 from tests.web.routes import Route, routes
 from tests.web.test_detail import add_everything
-from workflows import executor_forms
-from workflows import forms as workflow_forms
-from workflows.models import BulkJob
-from workflows.system_tables import now_ms
-from workflows.terms import KEYS as FILTER
 
 pytestmark = pytest.mark.django_db
 
@@ -40,23 +40,23 @@ THERE = {
     "workflow_id": ["w"],
     "key": ["an_export"],
     "target": ["e1"],
-    "workflows:start name": ["checkout"],
-    "queues:detail name": ["q"],
-    "queues:do name": ["q"],
-    "schedules:detail name": ["s"],
-    "schedules:do name": ["s"],
-    "workflows:do verb": [*workflow_forms.FORMS],
-    "workflows:steer verb": [*executor_forms.FORMS],
-    "queues:do verb": [*steering.FORMS],
-    "schedules:do verb": [*schedule_forms.FORMS, "change"],
+    "dboshub:workflows:start name": ["checkout"],
+    "dboshub:queues:detail name": ["q"],
+    "dboshub:queues:do name": ["q"],
+    "dboshub:schedules:detail name": ["s"],
+    "dboshub:schedules:do name": ["s"],
+    "dboshub:workflows:do verb": [*workflow_forms.FORMS],
+    "dboshub:workflows:steer verb": [*executor_forms.FORMS],
+    "dboshub:queues:do verb": [*steering.FORMS],
+    "dboshub:schedules:do verb": [*schedule_forms.FORMS, "change"],
 }
 # What a page is asked besides, where it reads some parameters only if it knows another's value.
 ALSO = {
-    "workflows:value": ["of=event&key=progress&step=1"],
-    "workflows:error_group": ["kind=ValueError&step=ship"],
-    "workflows:stream": ["key=log"],
-    "exports:new": ["of=workflows", "of=audit"],
-    "schedules:do": ["start=2026-01-01T00:00&end=2026-01-01T02:00"],
+    "dboshub:workflows:value": ["of=event&key=progress&step=1"],
+    "dboshub:workflows:error_group": ["kind=ValueError&step=ship"],
+    "dboshub:workflows:stream": ["key=log"],
+    "dboshub:exports:new": ["of=workflows", "of=audit"],
+    "dboshub:schedules:do": ["start=2026-01-01T00:00&end=2026-01-01T02:00"],
 }
 HOSTILE = (
     "%00a%00",

@@ -14,14 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from dboshub import hub_facts
 from dboshub.live.meter import Meter
+from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.models import Lease, RolledSpan
+from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.selectors import vitals
+from dboshub.workflows.slowest import Slowest
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from workflows.connection import atomic, reading
-from workflows.models import Lease, RolledSpan
-from workflows.models.rollups import MINUTE
-from workflows.selectors import vitals
-from workflows.slowest import Slowest
-from workflows.storage.sql import Statement
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ SLEEP = Statement(
 
 @pytest.fixture
 def operator(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("olga", "workflows.view_workflow", "dboshub.view_hub"))
+    client.force_login(make_user("olga", "dboshub_workflows.view_workflow", "dboshub.view_hub"))
     return client
 
 
@@ -164,7 +164,7 @@ def test_a_database_that_is_away_leaves_the_rest_of_the_page(operator: Client) -
 
 
 def test_it_is_for_operators_and_admins(client: Client, make_user: Callable[..., Any]) -> None:
-    client.force_login(make_user("bob", "workflows.view_workflow"))
+    client.force_login(make_user("bob", "dboshub_workflows.view_workflow"))
     assert client.get(HUB).status_code == 403
     assert f'href="{HUB}"' not in client.get("/workflows/").content.decode()
     assert client.post(HUB).status_code == 405

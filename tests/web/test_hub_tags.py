@@ -10,9 +10,9 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows import moments
-from workflows.engine.records import Status
-from workflows.statuses import LOOKS, look
+from dboshub.workflows import moments
+from dboshub.workflows.engine.records import Status
+from dboshub.workflows.statuses import LOOKS, look
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -24,15 +24,15 @@ def render(source: str, **values: object) -> str:
 
 def test_every_status_has_a_look_and_every_look_is_drawn() -> None:
     assert set(LOOKS) == {str(status) for status in Status}
-    sprite = (ROOT / "static/img/icons.svg").read_text()
-    tokens = (ROOT / "static/css/tokens.css").read_text()
+    sprite = (ROOT / "static/dboshub/img/icons.svg").read_text()
+    tokens = (ROOT / "static/dboshub/css/tokens.css").read_text()
     for each in (*LOOKS.values(), look("NEWER")):
         assert f'id="{each.icon}"' in sprite
         assert f".{each.css}" in tokens
 
 
 def test_every_icon_the_templates_name_is_in_the_sprite() -> None:
-    sprite = (ROOT / "static/img/icons.svg").read_text()
+    sprite = (ROOT / "static/dboshub/img/icons.svg").read_text()
     named = {
         name
         for path in (ROOT / "templates").rglob("*.html")

@@ -15,9 +15,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.selectors.listing import Lister
 from tests.support.rows import insert
-from workflows.connection import atomic, system_alias
-from workflows.selectors.listing import Lister
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def fresh_cache() -> None:
 
 @pytest.fixture
 def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("ada", "workflows.view_workflow"))
+    client.force_login(make_user("ada", "dboshub_workflows.view_workflow"))
     return client
 
 
@@ -88,7 +88,7 @@ def test_a_row_shows_its_facts_and_leads_to_its_page(viewer: Client) -> None:
         completed_at=T0 + 4_500,
     )
     page = body(viewer, LIST)
-    assert f'href="{reverse("workflows:detail", args=[workflow_id])}"' in page
+    assert f'href="{reverse("dboshub:workflows:detail", args=[workflow_id])}"' in page
     for shown in (
         "Failed",
         "check&lt;out&gt;",
@@ -180,7 +180,7 @@ def test_older_and_newer_lead_through_every_row(viewer: Client) -> None:
 def test_a_walk_out_of_time_says_how_far_it_came_and_can_be_continued(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflows.views.list.Lister", partial(Lister, budget_s=-1))
+    monkeypatch.setattr("dboshub.workflows.views.list.Lister", partial(Lister, budget_s=-1))
     for number in range(300):
         add(
             workflow_uuid=f"w-{number:03}",
@@ -199,7 +199,7 @@ def test_a_walk_out_of_time_says_how_far_it_came_and_can_be_continued(
 def test_a_walk_for_a_queue_says_what_of_it_is_in_flight(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflows.views.list.Lister", partial(Lister, budget_s=-1))
+    monkeypatch.setattr("dboshub.workflows.views.list.Lister", partial(Lister, budget_s=-1))
     add(workflow_uuid="old", status="ENQUEUED", queue_name="mail", created_at=T0)
     for number in range(300):
         add(workflow_uuid=f"w-{number:03}", created_at=T0 + number + 1)
@@ -298,7 +298,9 @@ def test_attributes_are_asked_about_only_by_those_who_may_see_payloads(
     assert "needs the right to see payloads" in page
     assert "attr.customer" not in table(page)
     other = Client()
-    other.force_login(make_user("bob", "workflows.view_workflow", "workflows.view_payload"))
+    other.force_login(
+        make_user("bob", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
     said = body(other, LIST + "?attr.customer=42")
     assert "No workflow matches" in said
     assert 'value="attr.customer:42"' in said
@@ -338,7 +340,7 @@ def test_suggestions_go_on_from_what_is_typed(viewer: Client) -> None:
 
 def test_an_exact_id_goes_to_its_page(viewer: Client) -> None:
     add(workflow_uuid="shop/order 1")
-    detail = reverse("workflows:detail", args=["shop/order 1"])
+    detail = reverse("dboshub:workflows:detail", args=["shop/order 1"])
     for key in ("id", "q"):
         assert viewer.get(LIST, {key: " shop/order 1 "})["Location"] == detail
     asked_by_htmx = viewer.get(LIST, {"id": "shop/order 1"}, headers={"HX-Request": "true"})
@@ -348,7 +350,7 @@ def test_an_exact_id_goes_to_its_page(viewer: Client) -> None:
 def test_a_step_of_a_workflow_in_the_search_box_leads_to_the_workflow(viewer: Client) -> None:
     add(workflow_uuid="order-1")
     found = viewer.get(LIST, {"q": "order-1-3"})
-    assert found["Location"] == reverse("workflows:detail", args=["order-1"])
+    assert found["Location"] == reverse("dboshub:workflows:detail", args=["order-1"])
 
 
 def test_the_search_box_falls_back_on_ids_that_begin_so_and_then_on_names(viewer: Client) -> None:
@@ -412,7 +414,7 @@ def test_a_database_that_does_not_answer_leaves_a_page_that_says_so(
     def refuse(*_args: object, **_options: object) -> None:
         raise OperationalError("canceling statement due to statement timeout\nCONTEXT: secret")
 
-    monkeypatch.setattr("workflows.selectors.listing.Lister.after", refuse)
+    monkeypatch.setattr("dboshub.workflows.selectors.listing.Lister.after", refuse)
     response = viewer.get(LIST + "?name=alpha")
     said = response.content.decode()
     assert response.status_code == 503

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from dboshub.middleware import ForwardedAddress
 from dboshub.models import LoginAttempt
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent
 from tests.support.runs import add_workflow
 from tests.web.test_doors import ALL
-from workflows.connection import atomic
-from workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,7 @@ PROXY = "dboshub.middleware.ForwardedAddress"
 def limits(settings: Any, make_user: Callable[..., Any]) -> None:
     settings.LOGIN_ATTEMPTS_PER_NAME = 3
     settings.LOGIN_ATTEMPTS_PER_ADDRESS = 6
-    make_user("ada", "workflows.view_workflow", "workflows.cancel_workflow")
+    make_user("ada", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from django.urls import reverse
 
 from dboshub.env import django_database
 from dboshub.outages import AWAY, outage_of
-from workflows.engine.ports import StorageUnavailableError
-from workflows.models import AuditEvent
-from workflows.storage.sql import Statement
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.views.reads import bounded_reading
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,9 @@ ENDLESS = Statement(
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("rea", "workflows.view_workflow", "workflows.cancel_workflow"))
+    client.force_login(
+        make_user("rea", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
+    )
     client.raise_request_exception = False
     return client
 
@@ -79,7 +81,9 @@ def test_an_open_page_says_it_in_its_main_part(reader: Client) -> None:
 
 @pytest.mark.usefixtures("away")
 def test_what_was_posted_is_not_offered_again(reader: Client) -> None:
-    response = reader.post(reverse("workflows:do", args=["cancel", "w"]), {"reason": "stuck"})
+    response = reader.post(
+        reverse("dboshub:workflows:do", args=["cancel", "w"]), {"reason": "stuck"}
+    )
     assert response.status_code == 503
     assert "Try again</a>" not in text(response)
 

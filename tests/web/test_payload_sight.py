@@ -13,12 +13,9 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from queues.models import Queue
-from schedules.models import Schedule
-from tests.support.runs import T0, pickled
-from tests.web.test_detail import addresses
-from tests.web.test_doors import ALL
-from workflows.models import (
+from dboshub.queues.models import Queue
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.models import (
     Attempt,
     Event,
     EventHistory,
@@ -30,6 +27,9 @@ from workflows.models import (
     WorkflowInput,
     WorkflowOutput,
 )
+from tests.support.runs import T0, pickled
+from tests.web.test_detail import addresses
+from tests.web.test_doors import ALL
 
 pytestmark = pytest.mark.django_db
 
@@ -113,8 +113,8 @@ def member(client: Client, make_user: Callable[..., Any], group: str) -> Client:
 
 def everywhere() -> list[str]:
     # What was written before differs in the row itself alone.
-    before = reverse("workflows:value", args=["old"])
-    old = [reverse("workflows:detail", args=["old"])]
+    before = reverse("dboshub:workflows:value", args=["old"])
+    old = [reverse("dboshub:workflows:detail", args=["old"])]
     old += [f"{before}?of={kind}" for kind in ("input", "output", "error", "attributes")]
     return [
         *WALK,
@@ -136,7 +136,7 @@ def seen(client: Client, secrets: dict[str, str], address: str, method: str = "g
 
 
 def test_every_column_that_may_hold_a_payload_is_known_here() -> None:
-    for app in ("workflows", "queues", "schedules"):
+    for app in ("dboshub_workflows", "dboshub_queues", "dboshub_schedules"):
         for model in apps.get_app_config(app).get_models():
             columns = {field.name for field in model._meta.concrete_fields}
             assert columns & SUSPECT == set(PAYLOADS.get(model, ())), model
@@ -153,7 +153,7 @@ def test_the_viewer_group_is_shown_no_payload_anywhere(
     for address in everywhere():
         assert not seen(viewer, dict(markers()) | stored, address), address
     for verb in ("cancel", "resume", "fork", "delete", "send"):
-        address = reverse("workflows:do", args=[verb, "w"])
+        address = reverse("dboshub:workflows:do", args=[verb, "w"])
         assert not seen(viewer, dict(markers()), address, "post"), address
     assert Workflow.objects.filter(status="ERROR").count() == 2
 

@@ -14,11 +14,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from queues.models import Queue, QueuePause
+from dboshub.queues.models import Queue, QueuePause
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import (
+    AuditEvent,
+    Executor,
+    QueueSample,
+    RolledSpan,
+    Rollup,
+    ScopeRule,
+)
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert
-from workflows.connection import atomic
-from workflows.models import AuditEvent, Executor, QueueSample, RolledSpan, Rollup, ScopeRule
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +41,7 @@ HOSTILE = [
     "\u202egnp",
     "a?b#c",
 ]
-VIEW = ("queues.view_queue", "workflows.view_workflow")
+VIEW = ("dboshub_queues.view_queue", "dboshub_workflows.view_workflow")
 LIMITS = {"concurrency": "4", "polling_interval_sec": "1"}
 
 
@@ -46,7 +53,9 @@ def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
 
 @pytest.fixture
 def admin(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("grace", *VIEW, "queues.change_queue", "queues.delete_queue"))
+    client.force_login(
+        make_user("grace", *VIEW, "dboshub_queues.change_queue", "dboshub_queues.delete_queue")
+    )
     return client
 
 
@@ -83,11 +92,11 @@ def page(client: Client, url: str) -> str:
 
 
 def detail(name: str = NAME) -> str:
-    return reverse("queues:detail", args=[name])
+    return reverse("dboshub:queues:detail", args=[name])
 
 
 def do(verb: str, name: str = NAME) -> str:
-    return reverse("queues:do", args=[verb, name])
+    return reverse("dboshub:queues:do", args=[verb, name])
 
 
 def row_of(html: str, name: str = NAME) -> str:
@@ -287,7 +296,7 @@ def test_without_the_permission_to_view_there_is_no_page(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
     add()
-    client.force_login(make_user("bob", "workflows.view_workflow"))
+    client.force_login(make_user("bob", "dboshub_workflows.view_workflow"))
     for url in (LIST, detail(), do("pause")):
         assert client.get(url).status_code == 403
     assert client.post(do("pause")).status_code == 403
@@ -299,7 +308,7 @@ def test_who_may_not_see_workflows_sees_numbers_alone(
 ) -> None:
     add()
     enqueue(1)
-    client.force_login(make_user("bob", "queues.view_queue"))
+    client.force_login(make_user("bob", "dboshub_queues.view_queue"))
     assert "/workflows/?queue" not in page(client, LIST)
     shown = page(client, detail())
     assert f"{NAME}-ENQUEUED" not in shown
@@ -313,7 +322,7 @@ def test_who_may_only_look_is_offered_nothing_and_refused(viewer: Client) -> Non
     assert "may look but not act" in html
     asked = viewer.get(do("pause"))
     assert asked.status_code == 403
-    assert "queues.change_queue" in asked.content.decode()
+    assert "dboshub_queues.change_queue" in asked.content.decode()
     for verb, sent in (("pause", {}), ("change", LIMITS), ("delete", {})):
         assert viewer.post(do(verb), sent).status_code == 403
     assert Queue.objects.get().concurrency is None
@@ -405,7 +414,7 @@ def test_many_partitions_come_in_pages(viewer: Client) -> None:
 
 
 def test_a_purge_is_a_bulk_job_of_what_waits(client: Client, make_user: Callable[..., Any]) -> None:
-    client.force_login(make_user("kay", *VIEW, "workflows.cancel_workflow"))
+    client.force_login(make_user("kay", *VIEW, "dboshub_workflows.cancel_workflow"))
     add("orders")
     assert "Purge" not in page(client, detail("orders"))
     enqueue(2, queue="orders")

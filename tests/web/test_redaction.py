@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows.connection import atomic
 from tests.support.runs import add_event, add_message, add_step, add_stream, add_workflow
-from workflows.connection import atomic
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,9 @@ GIVEN = {"order": "o-17", "password": SECRET}
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("rea", "workflows.view_workflow", "workflows.view_payload"))
+    client.force_login(
+        make_user("rea", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
     with atomic() as session:
         add_workflow(session, "w", inputs=GIVEN, output=GIVEN)
         add_step(session, "w", 1, "charge", output=GIVEN)
@@ -31,7 +33,7 @@ def reader(client: Client, make_user: Callable[..., Any]) -> Client:
 
 
 def url(name: str, *args: Any, query: str = "") -> str:
-    return reverse(f"workflows:{name}", args=args) + query
+    return reverse(f"dboshub:workflows:{name}", args=args) + query
 
 
 def test_pages_show_the_rest(reader: Client) -> None:

@@ -10,12 +10,12 @@ from django.test import Client
 
 from dboshub.models import SavedView
 from dboshub.saved_views import MOST
-from workflows.models import AuditEvent
+from dboshub.workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/workflows/"
-VIEW = "workflows.view_workflow"
+VIEW = "dboshub_workflows.view_workflow"
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from queues.models import Queue
-from schedules.models import Schedule
+from dboshub.queues.models import Queue
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.models import AuditEvent, Executor
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import pickled
-from workflows.models import AuditEvent, Executor
-from workflows.payloads import read
-from workflows.payloads.inline import inline
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -28,12 +28,12 @@ GIVEN = {
     "context": '{"team": "ops"}',
     "reason": "asked for",
 }
-VIEW = "schedules.view_schedule"
+VIEW = "dboshub_schedules.view_schedule"
 
 
 @pytest.fixture
 def admin(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("grace", VIEW, "schedules.change_schedule"))
+    client.force_login(make_user("grace", VIEW, "dboshub_schedules.change_schedule"))
     return client
 
 

@@ -14,13 +14,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from schedules import rendering
-from schedules.actions import PERMISSION
-from schedules.engine.records import Schedule as Row
-from schedules.models import Schedule
+from dboshub.schedules import rendering
+from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.engine.records import Schedule as Row
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent, Workflow
 from tests.support.runs import add_workflow, insert, pickled
-from workflows.connection import atomic
-from workflows.models import AuditEvent, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ HOSTILE = [
     "a?b#c%2F",
     " ",
 ]
-VIEW = ("schedules.view_schedule", "workflows.view_workflow")
+VIEW = ("dboshub_schedules.view_schedule", "dboshub_workflows.view_workflow")
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def page(client: Client, url: str) -> str:
 
 
 def detail(name: str = NAME) -> str:
-    return reverse("schedules:detail", args=[name])
+    return reverse("dboshub:schedules:detail", args=[name])
 
 
 def do(verb: str, name: str = NAME) -> str:
-    return reverse("schedules:do", args=[verb, name])
+    return reverse("dboshub:schedules:do", args=[verb, name])
 
 
 def labels(html: str) -> list[str]:
@@ -116,7 +116,7 @@ def test_a_schedule_is_told_in_plain_words_with_its_facts(viewer: Client) -> Non
         automatic_backfill=True,
         last_fired_at="2026-01-05T09:30:00+01:00",
     )
-    listed = page(viewer, reverse("schedules:list"))
+    listed = page(viewer, reverse("dboshub:schedules:list"))
     for said in ("At 09:30, Monday through Friday", "Europe/Berlin", "mail", "shop", "backfills"):
         assert said in listed
     assert 'href="/workflows/?name=report"' in listed
@@ -141,10 +141,10 @@ def test_runs_are_links_and_missed_ticks_are_seen(viewer: Client) -> None:
         "no run",
     ]
     assert told[0].endswith("before the first run that is known of")
-    assert f'href="{reverse("workflows:detail", args=[run])}"' in html
+    assert f'href="{reverse("dboshub:workflows:detail", args=[run])}"' in html
     missed = 3 if told[-1].endswith("no run") else 2
     assert f"{missed} of 30 without a run" in html
-    assert f"{missed} of 30 without a run" in page(viewer, reverse("schedules:list"))
+    assert f"{missed} of 30 without a run" in page(viewer, reverse("dboshub:schedules:list"))
 
 
 def test_a_missed_tick_leads_those_who_may_to_its_backfill(admin: Client) -> None:
@@ -217,7 +217,7 @@ def test_a_change_of_the_clocks_is_warned_of() -> None:
 )
 def test_a_row_that_makes_no_sense_breaks_no_page(admin: Client, columns: dict[str, Any]) -> None:
     add(**columns)
-    for url in (reverse("schedules:list"), detail(), do("pause"), do("backfill")):
+    for url in (reverse("dboshub:schedules:list"), detail(), do("pause"), do("backfill")):
         html = page(admin, url)
         assert html.count("9" * 400) + html.count("Z" * 400) == 0
         assert "<b>" not in html.replace("<b>0</b>", "").replace("<b>1</b>", "")
@@ -228,7 +228,7 @@ def test_a_row_that_makes_no_sense_breaks_no_page(admin: Client, columns: dict[s
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_may_be_anything(admin: Client, name: str) -> None:
     add(name)
-    html = page(admin, reverse("schedules:list"))
+    html = page(admin, reverse("dboshub:schedules:list"))
     assert "<script>alert" not in html
     assert f'href="{detail(name)}"' in html
     for url in (detail(name), do("pause", name)):
@@ -238,9 +238,9 @@ def test_a_name_may_be_anything(admin: Client, name: str) -> None:
 
 
 def test_there_is_a_page_for_having_none_and_for_finding_none(viewer: Client) -> None:
-    assert "No schedules yet" in page(viewer, reverse("schedules:list"))
+    assert "No schedules yet" in page(viewer, reverse("dboshub:schedules:list"))
     add()
-    url = reverse("schedules:list")
+    url = reverse("dboshub:schedules:list")
     assert "No schedule matches" in page(viewer, f"{url}?q=zzz")
     assert "No schedule matches" in page(viewer, f"{url}?status=PAUSED&after=%00")
     assert "nightly/report" in page(viewer, f"{url}?q=nightly&status=ACTIVE")
@@ -254,7 +254,7 @@ def test_a_database_that_does_not_answer_is_said_to_be_so(viewer: Client) -> Non
     table = Schedule._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} RENAME TO gone")
-    response = viewer.get(reverse("schedules:list"))
+    response = viewer.get(reverse("dboshub:schedules:list"))
     assert response.status_code == 503
     assert "The database did not answer" in response.content.decode()
 
@@ -263,12 +263,12 @@ def test_many_schedules_come_in_pages_at_a_bounded_cost(viewer: Client) -> None:
     for number in range(60):
         add(f"s{number:02}")
     with CaptureQueriesContext(connection) as few:
-        first = page(viewer, reverse("schedules:list"))
+        first = page(viewer, reverse("dboshub:schedules:list"))
     ours = [each for each in few.captured_queries if "workflow_" in each["sql"]]
     assert len(ours) == 3
     assert first.count('class="schedule-what"') == 25
     assert "context" not in "".join(each["sql"] for each in ours)
-    second = page(viewer, f"{reverse('schedules:list')}?after=s24")
+    second = page(viewer, f"{reverse('dboshub:schedules:list')}?after=s24")
     assert 'href="/schedules/s25/"' in second
     assert 'href="/schedules/s24/"' not in second
 
@@ -277,8 +277,8 @@ def test_without_the_permission_to_view_there_is_no_page(
     client: Client, make_user: Callable[..., Any]
 ) -> None:
     add()
-    client.force_login(make_user("bob", "workflows.view_workflow"))
-    for url in (reverse("schedules:list"), detail(), do("pause")):
+    client.force_login(make_user("bob", "dboshub_workflows.view_workflow"))
+    for url in (reverse("dboshub:schedules:list"), detail(), do("pause")):
         assert client.get(url).status_code == 403
     assert client.post(do("pause")).status_code == 403
     assert 'href="/schedules/"' not in page(client, "/workflows/")
@@ -302,9 +302,9 @@ def test_the_context_is_for_those_who_may_see_payloads(
 ) -> None:
     add()
     client.force_login(make_user("viv", *VIEW, PERMISSION))
-    for url in (reverse("schedules:list"), detail(), do("trigger")):
+    for url in (reverse("dboshub:schedules:list"), detail(), do("trigger")):
         assert "MARKER" not in page(client, url)
-    client.force_login(make_user("pia", *VIEW, "workflows.view_payload"))
+    client.force_login(make_user("pia", *VIEW, "dboshub_workflows.view_payload"))
     response = client.get(detail())
     assert "MARKER" in response.content.decode()
     assert response["Cache-Control"] == "no-store"
@@ -327,8 +327,8 @@ def test_acting_leads_on_and_keeps_the_reason(admin: Client) -> None:
     assert "Paused. Workers notice" in page(admin, detail())
     assert AuditEvent.objects.get().reason == "stock"
     run = admin.post(do("trigger"))["Location"]
-    assert run == reverse("workflows:detail", args=[Workflow.objects.get().pk])
-    assert admin.post(do("delete"))["Location"] == reverse("schedules:list")
+    assert run == reverse("dboshub:workflows:detail", args=[Workflow.objects.get().pk])
+    assert admin.post(do("delete"))["Location"] == reverse("dboshub:schedules:list")
     assert not Schedule.objects.exists()
 
 
@@ -389,7 +389,7 @@ def test_a_backfill_that_nobody_was_shown_is_refused(admin: Client) -> None:
 def test_pages_keep_the_content_policy(admin: Client) -> None:
     add()
     add_run(3)
-    for url in (reverse("schedules:list"), detail(), do("backfill"), do("delete")):
+    for url in (reverse("dboshub:schedules:list"), detail(), do("backfill"), do("delete")):
         html = page(admin, url)
         assert not re.search(r'\sstyle="|\son\w+="|<script>|javascript:', html)
 
@@ -397,11 +397,14 @@ def test_pages_keep_the_content_policy(admin: Client) -> None:
 def test_the_admin_only_looks(client: Client, make_user: Callable[..., Any]) -> None:
     add()
     client.force_login(make_user("root", is_staff=True, is_superuser=True))
-    url = reverse("admin:schedules_schedule_change", args=[NAME])
+    url = reverse("admin:dboshub_schedules_schedule_change", args=[NAME])
     html = page(client, url)
     assert "MARKER" not in html
     assert pickled({"tenant": "MARKER"}) not in html
     assert client.post(url, {"status": "PAUSED"}).status_code == 403
-    assert client.get(reverse("admin:schedules_schedule_add")).status_code == 403
-    assert client.get(reverse("admin:schedules_schedule_delete", args=[NAME])).status_code == 403
+    assert client.get(reverse("admin:dboshub_schedules_schedule_add")).status_code == 403
+    assert (
+        client.get(reverse("admin:dboshub_schedules_schedule_delete", args=[NAME])).status_code
+        == 403
+    )
     assert Schedule.objects.get().status == "ACTIVE"

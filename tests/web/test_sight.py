@@ -11,11 +11,11 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
 
+from dboshub.workflows import sight
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent
 from tests.support.runs import add_workflow
 from tests.web.test_detail import MARKER, add_everything
-from workflows import sight
-from workflows.connection import atomic
-from workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,9 @@ def stored() -> None:
 
 @pytest.fixture
 def reader(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("rea", "workflows.view_workflow", "workflows.view_payload"))
+    client.force_login(
+        make_user("rea", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
     return client
 
 
@@ -42,8 +44,8 @@ def rows() -> list[tuple[str, str, str]]:
 def test_looking_at_a_workflow_leaves_one_row_however_often_and_wherever_one_looks(
     reader: Client,
 ) -> None:
-    value = f"{reverse('workflows:value', args=['w'])}?of=input"
-    step = reverse("workflows:step", kwargs={"workflow_id": "w", "function_id": 1})
+    value = f"{reverse('dboshub:workflows:value', args=['w'])}?of=input"
+    step = reverse("dboshub:workflows:step", kwargs={"workflow_id": "w", "function_id": 1})
     for address in (DETAIL, value, DETAIL, step, value):
         assert reader.get(address).status_code == 200
     assert rows() == [("rea", "view payload", "w")]
@@ -73,7 +75,9 @@ def test_each_person_and_each_workflow_counts(
         add_workflow(session, "x", "ERROR")
     reader.get(DETAIL)
     reader.get("/workflows/run/x")
-    reader.force_login(make_user("eve", "workflows.view_workflow", "workflows.view_payload"))
+    reader.force_login(
+        make_user("eve", "dboshub_workflows.view_workflow", "dboshub_workflows.view_payload")
+    )
     reader.get(DETAIL)
     assert rows() == [
         ("rea", "view payload", "w"),
@@ -83,9 +87,13 @@ def test_each_person_and_each_workflow_counts(
 
 
 def test_who_sees_no_payload_leaves_no_row(client: Client, make_user: Callable[..., Any]) -> None:
-    client.force_login(make_user("bob", "workflows.view_workflow", "workflows.cancel_workflow"))
+    client.force_login(
+        make_user("bob", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
+    )
     assert client.get(DETAIL).status_code == 200
-    assert client.get(f"{reverse('workflows:value', args=['w'])}?of=input").status_code == 403
+    assert (
+        client.get(f"{reverse('dboshub:workflows:value', args=['w'])}?of=input").status_code == 403
+    )
     assert rows() == []
 
 
@@ -94,8 +102,11 @@ def test_asking_to_cancel_and_what_is_not_there_show_no_payload(
 ) -> None:
     assert reader.get("/workflows/").status_code == 200
     assert reader.get("/workflows/run/none").status_code == 404
-    assert reader.get(f"{reverse('workflows:value', args=['w'])}?of=nonsense").status_code == 404
-    assert reader.get(reverse("workflows:do", args=["cancel", "w"])).status_code == 403
+    assert (
+        reader.get(f"{reverse('dboshub:workflows:value', args=['w'])}?of=nonsense").status_code
+        == 404
+    )
+    assert reader.get(reverse("dboshub:workflows:do", args=["cancel", "w"])).status_code == 403
     assert rows() == []
 
 
@@ -104,7 +115,7 @@ def test_filling_a_form_with_what_an_earlier_run_was_given_is_a_look_at_it(
 ) -> None:
     with atomic() as session:
         add_workflow(session, "before", "SUCCESS", inputs="grace")
-    start = reverse("workflows:start", args=["checkout"])
+    start = reverse("dboshub:workflows:start", args=["checkout"])
     reader.get(start)
     assert rows() == []
     assert "grace" in reader.get(f"{start}?like=before").content.decode()
@@ -113,7 +124,7 @@ def test_filling_a_form_with_what_an_earlier_run_was_given_is_a_look_at_it(
 
 def test_a_download_has_a_row_of_its_own_each_time(reader: Client) -> None:
     for _ in range(2):
-        reader.get(f"{reverse('workflows:value', args=['w'])}?of=input&download")
+        reader.get(f"{reverse('dboshub:workflows:value', args=['w'])}?of=input&download")
     assert rows() == [("rea", "download", "w")] * 2
 
 

@@ -15,19 +15,19 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from queues.models import Queue
+from dboshub.queues.models import Queue
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent, Executor, Workflow, WorkflowInput
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.selectors.startable import arguments_of
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
-from workflows.models import AuditEvent, Executor, Workflow, WorkflowInput
-from workflows.payloads import read
-from workflows.payloads.inline import inline
-from workflows.selectors.startable import arguments_of
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
-VIEW = "workflows.view_workflow"
-START = "workflows.start_workflow"
+VIEW = "dboshub_workflows.view_workflow"
+START = "dboshub_workflows.start_workflow"
 SIGNATURE = {
     "doc": "Take an order and ship it.",
     "parameters": {
@@ -48,7 +48,7 @@ GIVEN = {"arg:customer": "ada", "arg:count": "3", "arg:lines": '["a", 1]'}
 
 @pytest.fixture
 def operator(client: Client, make_user: Callable[..., Any]) -> Client:
-    client.force_login(make_user("ops", VIEW, START, "workflows.view_payload"))
+    client.force_login(make_user("ops", VIEW, START, "dboshub_workflows.view_payload"))
     return client
 
 
@@ -67,7 +67,7 @@ def publish(name: str = "checkout", signature: Any = SIGNATURE, **columns: Any) 
 
 
 def url(name: str = "checkout", query: str = "?app=shop") -> str:
-    return reverse("workflows:start", args=[name]) + query
+    return reverse("dboshub:workflows:start", args=[name]) + query
 
 
 def given_to(workflow: Workflow) -> str:
@@ -78,7 +78,7 @@ def given_to(workflow: Workflow) -> str:
 def test_what_live_executors_publish_is_listed(operator: Client) -> None:
     publish()
     publish("ancient", last_beat_at=0)
-    html = operator.get(reverse("workflows:start_list")).content.decode()
+    html = operator.get(reverse("dboshub:workflows:start_list")).content.decode()
     assert "checkout" in html
     assert "Take an order and ship it." in html
     arguments = html[html.index('data-label="Arguments"') :]
@@ -107,7 +107,7 @@ def test_it_is_enqueued_with_its_arguments_and_audited(operator: Client) -> None
         "reason": "redo",
     }
     response = operator.post(url(), GIVEN | more)
-    assert response.headers["Location"] == reverse("workflows:detail", args=["w-1"])
+    assert response.headers["Location"] == reverse("dboshub:workflows:detail", args=["w-1"])
     row = Workflow.objects.get()
     assert (row.name, row.status, row.queue_name, row.priority) == (
         "checkout",
@@ -279,7 +279,7 @@ def test_without_the_permission_nothing_starts_and_the_attempt_is_kept(
 
 
 def test_a_name_that_nobody_publishes_is_written_by_hand(operator: Client) -> None:
-    to = operator.get(reverse("workflows:start_list") + "?name=ts/fn")
+    to = operator.get(reverse("dboshub:workflows:start_list") + "?name=ts/fn")
     assert to.headers["Location"] == url("ts/fn", "")
     html = operator.get(url("ts/fn", "")).content.decode()
     assert "No live executor publishes this workflow" in html
@@ -292,7 +292,7 @@ def test_a_name_that_nobody_publishes_is_written_by_hand(operator: Client) -> No
 @pytest.mark.parametrize("published", ["{", "7", "null", '["checkout"]', '{"checkout": 5}'])
 def test_nonsense_that_is_published_breaks_no_page(operator: Client, published: str) -> None:
     publish(functions=published)
-    assert operator.get(reverse("workflows:start_list")).status_code == 200
+    assert operator.get(reverse("dboshub:workflows:start_list")).status_code == 200
     assert operator.get(url()).status_code == 200
 
 
@@ -303,7 +303,11 @@ def test_one_form_is_read_from_those_that_know_it_and_once_for_each_version(
         publish("größe", incarnation=f"i-{at}", last_beat_at=now_ms() - at)
         publish("other", incarnation=f"o-{at}")
     publish("broken", functions='{"größe": nonsense')
-    assert b"arg:customer" in operator.get(reverse("workflows:start", args=["größe"])).content
-    assert b"arg:customer" in operator.get(reverse("workflows:start", args=["other"])).content
-    listed = operator.get(reverse("workflows:start_list")).content.decode()
+    assert (
+        b"arg:customer" in operator.get(reverse("dboshub:workflows:start", args=["größe"])).content
+    )
+    assert (
+        b"arg:customer" in operator.get(reverse("dboshub:workflows:start", args=["other"])).content
+    )
+    listed = operator.get(reverse("dboshub:workflows:start_list")).content.decode()
     assert listed.count("Take an order and ship it.") == 2

@@ -12,32 +12,32 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from queues.models import Queue
+from dboshub.queues.models import Queue
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from workflows.connection import atomic
-from workflows.models import AuditEvent
-from workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
 # The most statements of each page; about a third of them are the session, the person and the
 # time limit that every page has.
 BUDGETS = {
-    "home": 34,
-    "workflows:list": 17,
-    "workflows:detail w0": 42,
-    "workflows:steps w0": 9,
-    "workflows:family w0": 13,
-    "workflows:start_list": 10,
-    "workflows:errors": 14,
-    "workflows:bulk_list": 5,
-    "workflows:executors": 14,
-    "queues:list": 18,
-    "queues:detail q0": 22,
-    "schedules:list": 9,
-    "exports:list": 4,
-    "audit": 6,
-    "hub": 42,
+    "dboshub:home": 34,
+    "dboshub:workflows:list": 17,
+    "dboshub:workflows:detail w0": 42,
+    "dboshub:workflows:steps w0": 9,
+    "dboshub:workflows:family w0": 13,
+    "dboshub:workflows:start_list": 10,
+    "dboshub:workflows:errors": 14,
+    "dboshub:workflows:bulk_list": 5,
+    "dboshub:workflows:executors": 14,
+    "dboshub:queues:list": 18,
+    "dboshub:queues:detail q0": 22,
+    "dboshub:schedules:list": 9,
+    "dboshub:exports:list": 4,
+    "dboshub:audit": 6,
+    "dboshub:hub": 42,
 }
 
 

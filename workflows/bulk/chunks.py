@@ -14,20 +14,20 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
-from workflows.audit import Actor, event_of
-from workflows.bulk.collecting import FORKED, HIDDEN
-from workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
-from workflows.connection import atomic, reading, system_alias
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.models import AuditEvent, BulkItem, BulkJob
-from workflows.selectors.queue_state import is_partitioned
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import viewer_for
-from workflows.storage import delete as deleting
-from workflows.storage.failures import is_passing
-from workflows.storage.notify import notify
-from workflows.storage.sql import Session
-from workflows.system_tables import now_ms
+from dboshub.workflows.audit import Actor, event_of
+from dboshub.workflows.bulk.collecting import FORKED, HIDDEN
+from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
+from dboshub.workflows.connection import atomic, reading, system_alias
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
+from dboshub.workflows.selectors.queue_state import is_partitioned
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage import delete as deleting
+from dboshub.workflows.storage.failures import is_passing
+from dboshub.workflows.storage.notify import notify
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.system_tables import now_ms
 
 LARGEST = 250
 LONGEST_NOTE = 500

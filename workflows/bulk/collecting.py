@@ -15,14 +15,14 @@ from dataclasses import replace
 from django.db import router, transaction
 from django.http import QueryDict
 
-from workflows.bulk.verbs import VERBS, Verb
-from workflows.connection import reading
-from workflows.filters import STATUSES, Criteria, parse
-from workflows.models import BulkItem, BulkJob
-from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import Viewer
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.connection import reading
+from dboshub.workflows.filters import STATUSES, Criteria, parse
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.views.reads import bounded_reading
 
 MOST = 100_000
 MOST_LEFT_OUT = 10_000

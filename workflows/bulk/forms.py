@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
-from workflows.bulk.verbs import OWN_QUEUE, VERBS
-from workflows.confirming import LONGEST
-from workflows.models import BulkJob
+from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS
+from dboshub.workflows.confirming import LONGEST
+from dboshub.workflows.models import BulkJob
 
 FIELDS = {
     "cancel": ("children",),

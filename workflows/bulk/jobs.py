@@ -10,15 +10,22 @@ from typing import Any
 from django.db import DatabaseError, router, transaction
 from django.http import QueryDict
 
-from workflows.audit import Act, ActionRefusedError, Actor, NotPermittedError, acting, record
-from workflows.bulk.collecting import collect_page, freeze_checked
-from workflows.bulk.rounds import nudge
-from workflows.bulk.verbs import VERBS
-from workflows.filters import parse
-from workflows.models import BulkItem, BulkJob
-from workflows.selectors.scope import viewer_for
-from workflows.system_tables import now_ms
-from workflows.topics import VIEW_PAYLOAD
+from dboshub.workflows.audit import (
+    Act,
+    ActionRefusedError,
+    Actor,
+    NotPermittedError,
+    acting,
+    record,
+)
+from dboshub.workflows.bulk.collecting import collect_page, freeze_checked
+from dboshub.workflows.bulk.rounds import nudge
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.filters import parse
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import VIEW_PAYLOAD
 
 State = BulkJob.State
 # A small set is frozen before the page answers; rounds go on with a large one.

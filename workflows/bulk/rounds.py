@@ -11,12 +11,12 @@ import uuid
 from django.db import connections
 from django.db.models import Q
 
-from workflows.bulk.chunks import account_of, do_chunk
-from workflows.bulk.collecting import collect_page
-from workflows.models import BulkJob
-from workflows.selectors.scope import viewer_for
-from workflows.storage.failures import is_passing
-from workflows.system_tables import now_ms
+from dboshub.workflows.bulk.chunks import account_of, do_chunk
+from dboshub.workflows.bulk.collecting import collect_page
+from dboshub.workflows.models import BulkJob
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.failures import is_passing
+from dboshub.workflows.system_tables import now_ms
 
 logger = logging.getLogger(__name__)
 

@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.records import ACTIVE, INTERNAL_QUEUE
-from workflows.filters import FAILED, IN_FLIGHT, STATUSES
-from workflows.models import BulkItem
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import Viewer
-from workflows.storage import cancel as cancelling
-from workflows.storage import delete as deleting
-from workflows.storage import fork as forking
-from workflows.storage import resume as resuming
-from workflows.storage.fork_points import fork_points
-from workflows.storage.sql import Session
+from dboshub.workflows.engine.notices import QUEUE, STATUS
+from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
+from dboshub.workflows.filters import FAILED, IN_FLIGHT, STATUSES
+from dboshub.workflows.models import BulkItem
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage import cancel as cancelling
+from dboshub.workflows.storage import delete as deleting
+from dboshub.workflows.storage import fork as forking
+from dboshub.workflows.storage import resume as resuming
+from dboshub.workflows.storage.fork_points import fork_points
+from dboshub.workflows.storage.sql import Session
 
 OWN_QUEUE = "own"
 
@@ -167,7 +167,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="cancel",
             title="Cancel",
-            permission="workflows.cancel_workflow",
+            permission="dboshub_workflows.cancel_workflow",
             action="cancel",
             takes=IN_FLIGHT,
             refusals=dict.fromkeys(("SUCCESS", *FAILED), "ended already"),
@@ -179,7 +179,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="resume",
             title="Resume",
-            permission="workflows.resume_workflow",
+            permission="dboshub_workflows.resume_workflow",
             action="resume",
             takes=("ENQUEUED", "DELAYED", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
             refusals=ENDED | {"PENDING": "running: resume it on its own page"},
@@ -189,7 +189,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="fork_from_failure",
             title="Fork from the failed step",
-            permission="workflows.fork_workflow",
+            permission="dboshub_workflows.fork_workflow",
             action="fork",
             takes=FAILED,
             refusals=NOT_FAILED,
@@ -203,7 +203,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="delete",
             title="Delete",
-            permission="workflows.delete_workflow",
+            permission="dboshub_workflows.delete_workflow",
             action="delete",
             takes=("SUCCESS", *FAILED),
             refusals=dict.fromkeys(IN_FLIGHT, "still active: cancel it first"),

@@ -8,18 +8,18 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from workflows.datasources import library
-from workflows.datasources.base import SERIALIZABLE, Source
-from workflows.datasources.blocking import BlockingSource
-from workflows.datasources.current import offering, under_way
-from workflows.datasources.steps import step
-from workflows.datasources.within import Within
-from workflows.engine.execution import Execution
-from workflows.engine.joining import transaction
-from workflows.engine.ports import Joined
-from workflows.engine.programs import Program
-from workflows.engine.writes import Answer, StepWrite, Verdict
-from workflows.storage.sql import Dialect
+from dboshub.workflows.datasources import library
+from dboshub.workflows.datasources.base import SERIALIZABLE, Source
+from dboshub.workflows.datasources.blocking import BlockingSource
+from dboshub.workflows.datasources.current import offering, under_way
+from dboshub.workflows.datasources.steps import step
+from dboshub.workflows.datasources.within import Within
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.joining import transaction
+from dboshub.workflows.engine.ports import Joined
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.writes import Answer, StepWrite, Verdict
+from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflows.datasources import library
-from workflows.datasources.base import (
+from dboshub.workflows.datasources import library
+from dboshub.workflows.datasources.base import (
     SERIALIZABLE,
     DatasourceOptions,
     Source,
@@ -18,15 +18,15 @@ from workflows.datasources.base import (
     named,
     refuse_late,
 )
-from workflows.datasources.library import IsolationLevel
-from workflows.datasources.steps import plainly, step
-from workflows.engine.context import FRAME
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.programs import Program, drive
-from workflows.engine.serialization import Serializer
-from workflows.storage import datasource
-from workflows.storage.sql import Dialect
+from dboshub.workflows.datasources.library import IsolationLevel
+from dboshub.workflows.datasources.steps import plainly, step
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program, drive
+from dboshub.workflows.engine.serialization import Serializer
+from dboshub.workflows.storage import datasource
+from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker

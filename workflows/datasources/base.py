@@ -12,18 +12,18 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypedDict
 
-from workflows.datasources import library
-from workflows.datasources.library import IsolationLevel
-from workflows.datasources.within import Within, holding
-from workflows.engine.current import engine, is_launched
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSInitializationError
-from workflows.engine.programs import Outcome, Program, mark_coroutine
-from workflows.engine.serialization import Codec, Serializer
-from workflows.storage import datasource
-from workflows.storage.database import SCHEMA_NAME, masked
-from workflows.storage.datasource import Recorded
-from workflows.storage.sql import Dialect, Session
+from dboshub.workflows.datasources import library
+from dboshub.workflows.datasources.library import IsolationLevel
+from dboshub.workflows.datasources.within import Within, holding
+from dboshub.workflows.engine.current import engine, is_launched
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
+from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.storage import datasource
+from dboshub.workflows.storage.database import SCHEMA_NAME, masked
+from dboshub.workflows.storage.datasource import Recorded
+from dboshub.workflows.storage.sql import Dialect, Session
 
 SERIALIZABLE: IsolationLevel = "SERIALIZABLE"
 DEFAULT_SCHEMA = "dbos"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

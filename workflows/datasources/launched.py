@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workflows.datasources.base import Source
-from workflows.datasources.steps import forget_from
-from workflows.engine.engine import Engine
+from dboshub.workflows.datasources.base import Source
+from dboshub.workflows.datasources.steps import forget_from
+from dboshub.workflows.engine.engine import Engine
 
 
 def forgetting(engine: Engine) -> Callable[[str, int], None]:

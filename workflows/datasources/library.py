@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from workflows.engine.errors import DBOSInitializationError
-from workflows.engine.ports import StorageUnavailableError
-from workflows.storage.database import masked
-from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.storage.database import masked
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -126,7 +126,7 @@ def storage_session(connection: Any, dialect: Dialect) -> Session:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same transaction may succeed a moment later."""
-    from workflows.storage import failures
+    from dboshub.workflows.storage import failures
 
     exc = library().exc
     if isinstance(error, StorageUnavailableError | exc.TimeoutError):

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from workflows.datasources.base import Source
-from workflows.engine.context import Frame, FramedCall, StepStatus
-from workflows.engine.doing import Doing
-from workflows.engine.errors import DBOSWorkflowConflictIDError
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Call, Outcome, Program
-from workflows.engine.tracing import Span, step_span
-from workflows.storage import datasource
-from workflows.storage.sql import Session
+from dboshub.workflows.datasources.base import Source
+from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Call, Outcome, Program
+from dboshub.workflows.engine.tracing import Span, step_span
+from dboshub.workflows.storage import datasource
+from dboshub.workflows.storage.sql import Session
 
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1, 2_000
 

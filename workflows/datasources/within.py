@@ -8,9 +8,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.writes import Answer, Write
-from workflows.storage.sql import Dialect
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.writes import Answer, Write
+from dboshub.workflows.storage.sql import Dialect
 
 
 class Within:
@@ -46,8 +46,8 @@ class Within:
 
     def _apply(self, session: Any, write: Write, now: int) -> Answer:
         # Importing this package brings in no driver.
-        from workflows.storage.callers import session_on
-        from workflows.storage.journal.single import apply_single
+        from dboshub.workflows.storage.callers import session_on
+        from dboshub.workflows.storage.journal.single import apply_single
 
         session.flush()
         storage = session_on(session, vendor=self._dialect.vendor, schema=self._dialect.schema)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from workflows.engine.managing import announce, as_step
-from workflows.engine.programs import Program
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.managing import announce, as_step
+from dboshub.workflows.engine.programs import Program
 
 
 def rewind(

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.listing import Filters, OneOrMore, checked, epoch_ms
-from workflows.engine.managing import as_step
-from workflows.engine.programs import Program
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.listing import Filters, OneOrMore, checked, epoch_ms
+from dboshub.workflows.engine.managing import as_step
+from dboshub.workflows.engine.programs import Program
 
 METRIC_CLASSES = ("workflow_step_count",)
 

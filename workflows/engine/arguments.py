@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from types import UnionType
 from typing import Any, Union
 
-from workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.errors import DBOSInitializationError
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine.doing import Doing
-from workflows.engine.engine import Engine
-from workflows.engine.errors import (
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
     DBOSNonExistentWorkflowError,
     DBOSWorkflowCancelledError,
 )
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Program
-from workflows.engine.records import Ended, Status
-from workflows.engine.waits import Key, Waiter
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Ended, Status
+from dboshub.workflows.engine.waits import Key, Waiter
 
 
 def outcome_of(

@@ -7,8 +7,8 @@ import math
 import re
 from typing import Any
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import INTERNAL_QUEUES, RESERVED_PREFIX
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import INTERNAL_QUEUES, RESERVED_PREFIX
 
 APPLICATION_NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
-from workflows.engine.context import frame
-from workflows.engine.doing import Doing
-from workflows.engine.engine import Engine
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Call, Program, drive
-from workflows.engine.tracing import spanned
-from workflows.engine.waits import Key
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Call, Program, drive
+from dboshub.workflows.engine.tracing import spanned
+from dboshub.workflows.engine.waits import Key
 
 WAIT_FIRST = "DBOS.waitFirst"
 WAIT_TASKS = "DBOS.asyncio_wait"

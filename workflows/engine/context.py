@@ -8,13 +8,13 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.options import NO_OPTIONS, OPTIONS
-from workflows.engine.programs import Outcome
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
+from dboshub.workflows.engine.programs import Outcome
 
 if TYPE_CHECKING:
-    from workflows.engine.execution import Execution
-    from workflows.engine.tracing import Span
+    from dboshub.workflows.engine.execution import Execution
+    from dboshub.workflows.engine.tracing import Span
 
 
 @dataclass(slots=True)

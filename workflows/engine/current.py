@@ -9,9 +9,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.context import FRAME, IDENTITY, NOBODY
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.context import FRAME, IDENTITY, NOBODY
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
 
 
 @dataclass(frozen=True, slots=True)

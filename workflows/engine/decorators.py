@@ -8,16 +8,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from workflows.engine.arguments import (
+from dboshub.workflows.engine.arguments import (
     ValidateArgs,
     make_pydantic_args_validator,
     pydantic_args_validator,
 )
-from workflows.engine.context import FRAME
-from workflows.engine.current import engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.programs import later, mark_coroutine, run
-from workflows.engine.registry import (
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import later, mark_coroutine, run
+from dboshub.workflows.engine.registry import (
     STEP_MARK,
     WORKFLOW_MARK,
     Binding,
@@ -26,10 +26,10 @@ from workflows.engine.registry import (
     Workflow,
     registry,
 )
-from workflows.engine.roles import unguarded
-from workflows.engine.running import call
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.steps import ShouldRetry, checked_policy, step
+from dboshub.workflows.engine.roles import unguarded
+from dboshub.workflows.engine.running import call
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.steps import ShouldRetry, checked_policy, step
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)

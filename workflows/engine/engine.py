@@ -12,19 +12,19 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.alerts import AlertHandler, log
-from workflows.engine.clock import Clock
-from workflows.engine.errors import DBOSException
-from workflows.engine.execution import Execution
-from workflows.engine.incarnations import new_incarnation, token_prefix
-from workflows.engine.journal import Journal
-from workflows.engine.notices import Notices
-from workflows.engine.ports import Storage, Surroundings
-from workflows.engine.registry import Registry
-from workflows.engine.serialization import Codec
-from workflows.engine.slots import Slots
-from workflows.engine.threads import Loop, Threads
-from workflows.engine.waits import Waiter, Waits
+from dboshub.workflows.engine.alerts import AlertHandler, log
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.incarnations import new_incarnation, token_prefix
+from dboshub.workflows.engine.journal import Journal
+from dboshub.workflows.engine.notices import Notices
+from dboshub.workflows.engine.ports import Storage, Surroundings
+from dboshub.workflows.engine.registry import Registry
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.slots import Slots
+from dboshub.workflows.engine.threads import Loop, Threads
+from dboshub.workflows.engine.waits import Waiter, Waits
 
 # A sync wait costs a thread, so there may be far more threads than slots.
 MOST_THREADS = 10_000

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Required, TypedDict
 
-from workflows.engine import checks, sharding
-from workflows.engine.context import IDENTITY, Identity
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.options import (
+from dboshub.workflows.engine import checks, sharding
+from dboshub.workflows.engine.context import IDENTITY, Identity
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import (
     NO_OPTIONS,
     OPTIONS,
     DuplicationPolicy,
@@ -23,11 +23,11 @@ from workflows.engine.options import (
     StartOptions,
     WorkflowIDReusePolicy,
 )
-from workflows.engine.programs import Program
-from workflows.engine.running import enqueue
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.starting import Naming
-from workflows.engine.tracing import TRACE
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.running import enqueue
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.starting import Naming
+from dboshub.workflows.engine.tracing import TRACE
 
 
 class EnqueueOptions(TypedDict, total=False):

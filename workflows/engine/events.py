@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.context import frame
-from workflows.engine.doing import Doing
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Program
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.sleeping import deadline
-from workflows.engine.waits import Key
-from workflows.engine.writes import EventWrite
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.sleeping import deadline
+from dboshub.workflows.engine.waits import Key
+from dboshub.workflows.engine.writes import EventWrite
 
 SET_EVENT = "DBOS.setEvent"
 GET_EVENT = "DBOS.getEvent"

@@ -6,23 +6,23 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from workflows.engine.doing import Activities, Doing
-from workflows.engine.errors import (
+from dboshub.workflows.engine.doing import Activities, Doing
+from dboshub.workflows.engine.errors import (
     DBOSStepNondeterminismError,
     DBOSUnexpectedStepError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     ExecutionInterrupted,
 )
-from workflows.engine.journal import Commit
-from workflows.engine.programs import Program
-from workflows.engine.records import Checkpoint, Status
-from workflows.engine.runs import Run
-from workflows.engine.waits import Key, Waiter
-from workflows.engine.writes import Answer, StepWrite, Verdict, Write
+from dboshub.workflows.engine.journal import Commit
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Checkpoint, Status
+from dboshub.workflows.engine.runs import Run
+from dboshub.workflows.engine.waits import Key, Waiter
+from dboshub.workflows.engine.writes import Answer, StepWrite, Verdict, Write
 
 if TYPE_CHECKING:
-    from workflows.engine.engine import Engine
+    from dboshub.workflows.engine.engine import Engine
 
 HISTORY_CHUNK = 1_000
 # A step body starts only on a proof of ownership younger than this.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from workflows.engine import managing
-from workflows.engine.awaiting import get_result
-from workflows.engine.context import frame
-from workflows.engine.current import OUTSIDER, engine, within
-from workflows.engine.errors import DBOSNonExistentWorkflowError
-from workflows.engine.programs import Program, blocking, drive, run
-from workflows.engine.status import WorkflowStatus
+from dboshub.workflows.engine import managing
+from dboshub.workflows.engine.awaiting import get_result
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.current import OUTSIDER, engine, within
+from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.programs import Program, blocking, drive, run
+from dboshub.workflows.engine.status import WorkflowStatus
 
 R = TypeVar("R")
 

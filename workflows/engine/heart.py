@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from workflows.engine.clock import Clock
-from workflows.engine.incarnations import ProcessIdentity, new_incarnation
-from workflows.engine.leases import Lease, LeaseJudge, Sighting
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.incarnations import ProcessIdentity, new_incarnation
+from dboshub.workflows.engine.leases import Lease, LeaseJudge, Sighting
 
 log = logging.getLogger(__name__)
 

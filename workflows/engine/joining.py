@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workflows.engine.context import Frame, FramedCall, StepStatus
-from workflows.engine.doing import Doing
-from workflows.engine.errors import DBOSWorkflowConflictIDError
-from workflows.engine.execution import Execution
-from workflows.engine.ports import Transactor
-from workflows.engine.programs import Outcome, Program
-from workflows.engine.tracing import Span, step_span
-from workflows.engine.writes import StepWrite, Verdict
+from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.ports import Transactor
+from dboshub.workflows.engine.programs import Outcome, Program
+from dboshub.workflows.engine.tracing import Span, step_span
+from dboshub.workflows.engine.writes import StepWrite, Verdict
 
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1, 2_000
 

@@ -15,11 +15,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from workflows.engine.clock import Clock
-from workflows.engine.persistence import Persistence
-from workflows.engine.ports import Joined, JoinedAsync, Lane, StorageUnavailableError
-from workflows.engine.tickets import JournalClosedError, Ticket, deliver
-from workflows.engine.writes import Answer, Verdict, Write
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.persistence import Persistence
+from dboshub.workflows.engine.ports import Joined, JoinedAsync, Lane, StorageUnavailableError
+from dboshub.workflows.engine.tickets import JournalClosedError, Ticket, deliver
+from dboshub.workflows.engine.writes import Answer, Verdict, Write
 
 logger = logging.getLogger("dboshub.journal")
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflows.engine.errors import DBOSInitializationError
-from workflows.engine.incarnations import ProcessIdentity
+from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.incarnations import ProcessIdentity
 
 LEASE_KEY = "executor_lease_sec"
 HEARTBEAT_KEY = "executor_heartbeat_sec"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import Status
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import Status
 
 OneOrMore = str | list[str]
 TIMES = (

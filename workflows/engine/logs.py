@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from workflows.engine import current
-from workflows.engine.context import FRAME
+from dboshub.workflows.engine import current
+from dboshub.workflows.engine.context import FRAME
 
 
 class WorkflowContext(logging.Filter):

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.context import frame
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from workflows.engine.listing import ListFilters, QueuedFilters, checked
-from workflows.engine.notices import QUEUE, STATUS
-from workflows.engine.options import OPTIONS
-from workflows.engine.programs import Program
-from workflows.engine.records import INTERNAL_QUEUE, Status
-from workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
-from workflows.engine.tracing import STEPS, spanned
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.listing import ListFilters, QueuedFilters, checked
+from dboshub.workflows.engine.notices import QUEUE, STATUS
+from dboshub.workflows.engine.options import OPTIONS
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
+from dboshub.workflows.engine.tracing import STEPS, spanned
 
 IN_FLIGHT = (Status.DELAYED, Status.ENQUEUED, Status.PENDING)
 

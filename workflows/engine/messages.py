@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.context import workflow_frame
-from workflows.engine.doing import Doing
-from workflows.engine.execution import Execution
-from workflows.engine.notices import NULL_TOPIC, message_key
-from workflows.engine.programs import Program
-from workflows.engine.sleeping import deadline
-from workflows.engine.waits import Key
-from workflows.engine.writes import ConsumeWrite
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.notices import NULL_TOPIC, message_key
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sleeping import deadline
+from dboshub.workflows.engine.waits import Key
+from dboshub.workflows.engine.writes import ConsumeWrite
 
 RECV = "DBOS.recv"
 

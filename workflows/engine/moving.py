@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from workflows.engine.managing import announce, as_step
-from workflows.engine.notices import QUEUE, STATUS, Notice
-from workflows.engine.programs import Program
-from workflows.engine.records import Status
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.managing import announce, as_step
+from dboshub.workflows.engine.notices import QUEUE, STATUS, Notice
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Status
 
 
 def export_workflow(engine: Engine, workflow_id: str, *, children: bool) -> Program[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from workflows.engine.engine import Engine
-from workflows.engine.options import StartOptions
-from workflows.engine.records import NewWorkflow, Status
-from workflows.engine.tracing import TRACE
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.options import StartOptions
+from dboshub.workflows.engine.records import NewWorkflow, Status
+from dboshub.workflows.engine.tracing import TRACE
 
 if TYPE_CHECKING:
-    from workflows.engine.starting import Request
+    from dboshub.workflows.engine.starting import Request
 
 
 def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:

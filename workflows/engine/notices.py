@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from workflows.engine.waits import Waits
-from workflows.engine.writes import (
+from dboshub.workflows.engine.waits import Waits
+from dboshub.workflows.engine.writes import (
     BulkSendWrite,
     EventWrite,
     OutcomeWrite,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from workflows.engine import checks
-from workflows.engine.errors import DBOSException
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.errors import DBOSException
 
 MOST_PRIORITY = 2**31 - 1
 # The first of each is the default.

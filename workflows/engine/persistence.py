@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from workflows.engine.ports import StorageUnavailableError
-from workflows.engine.tickets import JournalClosedError
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.tickets import JournalClosedError
 
 logger = logging.getLogger("dboshub.journal")
 

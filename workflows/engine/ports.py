@@ -1,4 +1,4 @@
-"""What the engine asks of storage. Implemented in ``workflows.storage``, wrapped by crash tests."""
+"""What the engine asks of storage: `dboshub.workflows.storage` implements it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from workflows.engine.programs import Program
-from workflows.engine.records import Checkpoint, Ended, VersionInfo
-from workflows.engine.tracing import Tracer
-from workflows.engine.writes import Answer, StepWrite, Write
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
+from dboshub.workflows.engine.tracing import Tracer
+from dboshub.workflows.engine.writes import Answer, StepWrite, Write
 
 if TYPE_CHECKING:
-    from workflows.engine.execution import Execution
+    from dboshub.workflows.engine.execution import Execution
 
 
 class StorageUnavailableError(Exception):

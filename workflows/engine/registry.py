@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from workflows.engine.arguments import ValidateArgs, coerced
-from workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
-from workflows.engine.records import TEMP_WORKFLOW
-from workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.arguments import ValidateArgs, coerced
+from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
+from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
 
 logger = logging.getLogger("dboshub")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TypedDict, cast
 
-from workflows.engine import checks
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.managing import as_step
-from workflows.engine.programs import Program
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.managing import as_step
+from dboshub.workflows.engine.programs import Program
 
 
 class ApplicationRowCounts(TypedDict):

@@ -8,12 +8,12 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypedDict
 
-from workflows.engine.context import FRAME
-from workflows.engine.current import engine
-from workflows.engine.errors import DBOSException
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Call, Program, blocking, drive
-from workflows.engine.steps import ShouldRetry, StepPolicy, checked_policy, step
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.current import engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Call, Program, blocking, drive
+from dboshub.workflows.engine.steps import ShouldRetry, StepPolicy, checked_policy, step
 
 Options = Mapping[str, Any]
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from workflows.engine.context import IDENTITY, Identity
-from workflows.engine.errors import DBOSNotAuthorizedError
-from workflows.engine.programs import mark_coroutine
-from workflows.engine.registry import STEP_MARK, WORKFLOW_MARK
+from dboshub.workflows.engine.context import IDENTITY, Identity
+from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
+from dboshub.workflows.engine.programs import mark_coroutine
+from dboshub.workflows.engine.registry import STEP_MARK, WORKFLOW_MARK
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)

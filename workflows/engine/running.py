@@ -6,30 +6,30 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.alerts import DEAD_LETTERED
-from workflows.engine.arguments import ValidateArgs
-from workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
-from workflows.engine.context import Frame, FramedCall, Identity
-from workflows.engine.engine import Engine
-from workflows.engine.errors import (
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.alerts import DEAD_LETTERED
+from dboshub.workflows.engine.arguments import ValidateArgs
+from dboshub.workflows.engine.awaiting import outcome_of, parked, recorded_result, unwrap
+from dboshub.workflows.engine.context import Frame, FramedCall, Identity
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import (
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     DBOSWorkflowFunctionNotFoundError,
 )
-from workflows.engine.execution import Execution
-from workflows.engine.journal import Commit
-from workflows.engine.programs import Outcome, Program, drive
-from workflows.engine.programs import run as block
-from workflows.engine.records import ClaimedWorkflow, Status
-from workflows.engine.registry import Target, validator_of
-from workflows.engine.runs import Run
-from workflows.engine.serialization import UnknownFormatError
-from workflows.engine.starting import Launched, Naming, Request, launch, request
-from workflows.engine.tickets import JournalClosedError
-from workflows.engine.tracing import workflow_span
-from workflows.engine.writes import OutcomeWrite, Verdict
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.journal import Commit
+from dboshub.workflows.engine.programs import Outcome, Program, drive
+from dboshub.workflows.engine.programs import run as block
+from dboshub.workflows.engine.records import ClaimedWorkflow, Status
+from dboshub.workflows.engine.registry import Target, validator_of
+from dboshub.workflows.engine.runs import Run
+from dboshub.workflows.engine.serialization import UnknownFormatError
+from dboshub.workflows.engine.starting import Launched, Naming, Request, launch, request
+from dboshub.workflows.engine.tickets import JournalClosedError
+from dboshub.workflows.engine.tracing import workflow_span
+from dboshub.workflows.engine.writes import OutcomeWrite, Verdict
 
 
 def execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.context import Identity
+from dboshub.workflows.engine.context import Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

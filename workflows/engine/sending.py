@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.context import frame
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from workflows.engine.execution import Execution
-from workflows.engine.journal import Commit
-from workflows.engine.message_ids import MessageIds
-from workflows.engine.programs import Program
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.sharding import refuse
-from workflows.engine.writes import Answer, BulkSendWrite, SendWrite, Verdict
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.journal import Commit
+from dboshub.workflows.engine.message_ids import MessageIds
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.sharding import refuse
+from dboshub.workflows.engine.writes import Answer, BulkSendWrite, SendWrite, Verdict
 
 SEND = "DBOS.send"
 SEND_BULK = "DBOS.send_bulk"

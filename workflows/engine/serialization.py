@@ -7,6 +7,8 @@ custom Serializer is known by its name. Only executors decode: web pages never c
 from __future__ import annotations
 
 import base64
+import importlib
+import io
 import json
 import os
 import pickle
@@ -19,7 +21,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.errors import PortableWorkflowError
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
@@ -32,6 +34,15 @@ _ADVICE = (
 )
 _CODES = ("code", "error_code", "errno", "status", "status_code")
 _DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
+
+
+# Modules named in pickles of version 0.1.0, and where their classes are now.
+MOVED_MODULES = {
+    "workflows.engine.errors": "dboshub.workflows.engine.errors",
+    "workflows.engine.records": "dboshub.workflows.engine.records",
+    "workflows.engine.status": "dboshub.workflows.engine.status",
+    "schedules.engine.records": "dboshub.schedules.engine.records",
+}
 
 
 class WorkflowSerializationFormat(Enum):
@@ -60,6 +71,20 @@ class Serializer(ABC):
         return "custom_serializer"
 
 
+class _RecordUnpickler(pickle.Unpickler):
+    """Reads records of every version: a class that has moved is found where it is now.
+
+    A module of the application that has an old name of ours keeps it for all its own classes.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in MOVED_MODULES:
+            found = getattr(importlib.import_module(MOVED_MODULES[module]), name, None)
+            if found is not None:
+                return found
+        return super().find_class(module, name)
+
+
 class DefaultSerializer(Serializer):
     """Pickle, as base64 text: every picklable value comes back as it was."""
 
@@ -67,7 +92,7 @@ class DefaultSerializer(Serializer):
         return base64.b64encode(pickle.dumps(data)).decode("ascii")
 
     def deserialize(self, serialized_data: str) -> Any:
-        return pickle.loads(base64.b64decode(serialized_data))  # noqa: S301
+        return _RecordUnpickler(io.BytesIO(base64.b64decode(serialized_data))).load()
 
     def name(self) -> str:
         return PICKLE

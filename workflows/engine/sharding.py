@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.options import OptionsBlock
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import OptionsBlock
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,9 +13,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from workflows.engine.records import TEMP_WORKFLOW
-from workflows.engine.registry import Binding, Registry, Workflow
-from workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
+from dboshub.workflows.engine.registry import Binding, Registry, Workflow
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 _PLAIN: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},

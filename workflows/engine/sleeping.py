@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from workflows.engine import checks
-from workflows.engine.context import workflow_frame
-from workflows.engine.doing import Doing
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Program
-from workflows.engine.serialization import PORTABLE
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.serialization import PORTABLE
 
 SLEEP = "DBOS.sleep"
 

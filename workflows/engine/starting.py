@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.context import IDENTITY, Identity, frame
-from workflows.engine.engine import Engine
-from workflows.engine.errors import (
+from dboshub.workflows.engine.context import IDENTITY, Identity, frame
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import (
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSQueueDeduplicatedError,
     DBOSWorkflowIDInUseError,
 )
-from workflows.engine.execution import Execution
-from workflows.engine.journal import Commit
-from workflows.engine.newrows import new_row
-from workflows.engine.options import OPTIONS, StartOptions
-from workflows.engine.programs import Program
-from workflows.engine.records import Started
-from workflows.engine.registry import Target
-from workflows.engine.roles import authorized
-from workflows.engine.runs import Run
-from workflows.engine.serialization import WorkflowSerializationFormat
-from workflows.engine.writes import StartWrite, StepWrite, Verdict
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.journal import Commit
+from dboshub.workflows.engine.newrows import new_row
+from dboshub.workflows.engine.options import OPTIONS, StartOptions
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Started
+from dboshub.workflows.engine.registry import Target
+from dboshub.workflows.engine.roles import authorized
+from dboshub.workflows.engine.runs import Run
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.writes import StartWrite, StepWrite, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

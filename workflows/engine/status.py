@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from workflows.engine.records import Checkpoint
-from workflows.engine.serialization import Codec
+from dboshub.workflows.engine.records import Checkpoint
+from dboshub.workflows.engine.serialization import Codec
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,16 +8,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from workflows.engine.context import Frame, FramedCall, StepStatus
-from workflows.engine.doing import Doing
-from workflows.engine.errors import (
+from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSMaxStepRetriesExceeded,
     DBOSStepTimeoutError,
 )
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Outcome, Program
-from workflows.engine.tracing import Span, step_span
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Outcome, Program
+from dboshub.workflows.engine.tracing import Span, step_span
 
 LONGEST_PAUSE_S = 3600.0
 

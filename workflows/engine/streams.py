@@ -7,22 +7,22 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
-from workflows.engine import checks
-from workflows.engine.context import frame
-from workflows.engine.doing import Doing
-from workflows.engine.engine import Engine
-from workflows.engine.errors import (
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.doing import Doing
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSNonExistentWorkflowError,
     DBOSStreamNondeterminismError,
     DBOSStreamTimeoutError,
 )
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Program, drive, run
-from workflows.engine.records import TERMINAL
-from workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
-from workflows.engine.waits import Key
-from workflows.engine.writes import StreamWrite
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Program, drive, run
+from dboshub.workflows.engine.records import TERMINAL
+from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.waits import Key
+from dboshub.workflows.engine.writes import StreamWrite
 
 WRITE = "DBOS.writeStream"
 CLOSE = "DBOS.closeStream"

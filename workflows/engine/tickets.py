@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterable
 
-from workflows.engine.writes import Answer, Write
+from dboshub.workflows.engine.writes import Answer, Write
 
 
 class JournalClosedError(BaseException):

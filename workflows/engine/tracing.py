@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from workflows.engine.context import FRAME
-from workflows.engine.programs import Program
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.programs import Program
 
 if TYPE_CHECKING:
-    from workflows.engine.execution import Execution
+    from dboshub.workflows.engine.execution import Execution
 
 TRACE = "dbos.otelContext"  # the attribute that carries a trace to the process that runs it
 # Public calls that are spans of their own within a workflow.

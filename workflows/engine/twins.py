@@ -16,11 +16,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from workflows.engine.current import Outsider, within
-from workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from workflows.engine.programs import Program, awaitable, blocking
-from workflows.engine.sharding import unsharded
-from workflows.engine.tracing import CALLS, traced
+from dboshub.workflows.engine.current import Outsider, within
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.programs import Program, awaitable, blocking
+from dboshub.workflows.engine.sharding import unsharded
+from dboshub.workflows.engine.tracing import CALLS, traced
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from workflows.engine import checks
-from workflows.engine.context import workflow_frame
-from workflows.engine.engine import Engine
-from workflows.engine.errors import DBOSException, DBOSPatchNondeterminismError
-from workflows.engine.execution import Execution
-from workflows.engine.programs import Program
-from workflows.engine.records import VersionInfo
+from dboshub.workflows.engine import checks
+from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.errors import DBOSException, DBOSPatchNondeterminismError
+from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import VersionInfo
 
 MOST_VERSIONS = 10_000
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from workflows.engine.engine import Engine
-from workflows.engine.notices import STATUS, Notice
+from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.engine.notices import STATUS, Notice
 
 logger = logging.getLogger("dboshub")
 

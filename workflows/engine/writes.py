@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from workflows.engine.records import NewWorkflow, Started
+from dboshub.workflows.engine.records import NewWorkflow, Started
 
 # A payload above this size would hold up the group it travels in.
 ISOLATE_ABOVE = 256 * 1024

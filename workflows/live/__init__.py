@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from workflows.live.bulk import JobSource, ListedSource
-from workflows.live.counts import CountSource
-from workflows.live.details import SectionSource
-from workflows.live.errors import ErrorSource
-from workflows.live.fleet import BeatSource, FleetSource
-from workflows.live.lists import ListSource
-from workflows.live.rows import RowSource
-from workflows.live.source import Source
-from workflows.live.streams import StreamSource
+from dboshub.workflows.live.bulk import JobSource, ListedSource
+from dboshub.workflows.live.counts import CountSource
+from dboshub.workflows.live.details import SectionSource
+from dboshub.workflows.live.errors import ErrorSource
+from dboshub.workflows.live.fleet import BeatSource, FleetSource
+from dboshub.workflows.live.lists import ListSource
+from dboshub.workflows.live.rows import RowSource
+from dboshub.workflows.live.source import Source
+from dboshub.workflows.live.streams import StreamSource
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
     "row": RowSource,

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from urllib.parse import parse_qs, urlencode
 
-from workflows.live.seldom import STALE, PageSource
-from workflows.live.source import Demand, Facts, Moment, digest
-from workflows.models import BulkJob
-from workflows.rendering.bulk import show_job
-from workflows.selectors import bulk
-from workflows.storage.sql import Session
-from workflows.topics import Topic
+from dboshub.workflows.live.seldom import STALE, PageSource
+from dboshub.workflows.live.source import Demand, Facts, Moment, digest
+from dboshub.workflows.models import BulkJob
+from dboshub.workflows.rendering.bulk import show_job
+from dboshub.workflows.selectors import bulk
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 
 # How often a job is looked at while its page is open: each change sends its readers for the page.
 PACE_S = 2.0

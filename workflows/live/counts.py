@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workflows.filters import IN_FLIGHT
-from workflows.live.seldom import SeldomSource
-from workflows.live.source import Facts, Moment, digest
-from workflows.rollups.totals import all_counts
-from workflows.selectors.counts import Count, total
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.filters import IN_FLIGHT
+from dboshub.workflows.live.seldom import SeldomSource
+from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.selectors.counts import Count, total
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 
 def count_cells(counted: Mapping[str, Count]) -> dict[str, str]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
-from workflows.live.pace import Pace
-from workflows.live.rows import GONE
-from workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
-from workflows.rendering.sections import section
-from workflows.selectors.rows import WorkflowRow, facts_of, rows_by_id
-from workflows.storage import watch
-from workflows.storage.sql import Row, Session, Statement
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.live.pace import Pace
+from dboshub.workflows.live.rows import GONE
+from dboshub.workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
+from dboshub.workflows.rendering.sections import section
+from dboshub.workflows.selectors.rows import WorkflowRow, facts_of, rows_by_id
+from dboshub.workflows.storage import watch
+from dboshub.workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.topics import Topic, viewer_of
 
 # What a section shows beside the workflow's own row.
 FACTS: Mapping[str, tuple[Statement, ...]] = {

@@ -8,13 +8,13 @@ from functools import partial
 
 from django.http import QueryDict
 
-from workflows.filters import BROKEN, Criteria, parse
-from workflows.live.seldom import NewsSource
-from workflows.live.source import Moment
-from workflows.selectors.listing import Lister
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.filters import BROKEN, Criteria, parse
+from dboshub.workflows.live.seldom import NewsSource
+from dboshub.workflows.live.source import Moment
+from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 # By when they were made: one that is older, and fails only now, is news among so many.
 NEWEST = 50

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from workflows.live.seldom import PageSource, SeldomSource
-from workflows.live.source import Facts, Moment, digest
-from workflows.selectors.fleet import Fleet, fleet, known_processes
-from workflows.storage.sql import Session
-from workflows.templatetags.hub import distance
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.live.seldom import PageSource, SeldomSource
+from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.selectors.fleet import Fleet, fleet, known_processes
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.templatetags.hub import distance
+from dboshub.workflows.topics import Topic, viewer_of
 
 
 def fleet_facts(found: Fleet) -> object:

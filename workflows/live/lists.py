@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from workflows.filters import IN_FLIGHT, MOMENTS, Criteria, parse
-from workflows.live.source import Body, Demand, Facts, Moment, digest
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session, Statement
-from workflows.topics import SLACK_MS, Topic, viewer_of
+from dboshub.workflows.filters import IN_FLIGHT, MOMENTS, Criteria, parse
+from dboshub.workflows.live.source import Body, Demand, Facts, Moment, digest
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.topics import SLACK_MS, Topic, viewer_of
 
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
 MOST = 1_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workflows.live.source import Demand, Moment
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.storage.cancel import chunks
-from workflows.storage.sql import Session
-from workflows.storage.watch import MOST_IDS
+from dboshub.workflows.live.source import Demand, Moment
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.storage.cancel import chunks
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.watch import MOST_IDS
 
 
 class Pace:

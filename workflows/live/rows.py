@@ -7,13 +7,13 @@ from functools import cache
 
 from django.http import QueryDict
 
-from workflows.filters import parse
-from workflows.live.pace import Pace
-from workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
-from workflows.rendering.rows import row_cells
-from workflows.selectors.rows import WorkflowRow, facts_of
-from workflows.storage.sql import Session
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.filters import parse
+from dboshub.workflows.live.pace import Pace
+from dboshub.workflows.live.source import Body, Demand, Digests, Facts, Moment, digest
+from dboshub.workflows.rendering.rows import row_cells
+from dboshub.workflows.selectors.rows import WorkflowRow, facts_of
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 GONE = Facts(digest="gone", body=lambda shown: {"gone": True})
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from django.utils.html import format_html
 
-from workflows.live.source import Body, Demand, Facts, Moment, digest
-from workflows.storage.sql import Session
-from workflows.topics import Topic
+from dboshub.workflows.live.source import Body, Demand, Facts, Moment, digest
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 
 Look = Callable[[Session, Topic, Moment], Facts]
 # What a page shows, as far as a change of it is news.

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session
-from workflows.topics import Topic
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import Topic
 
 Body = dict[str, Any]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from workflows.live.details import SectionSource
-from workflows.live.pace import Pace
-from workflows.live.rows import GONE
-from workflows.live.source import Body, Demand, Facts, Moment
-from workflows.rendering.values import Place, listed
-from workflows.storage import watch
-from workflows.storage.sql import Row, Session
-from workflows.topics import Topic, viewer_of
+from dboshub.workflows.live.details import SectionSource
+from dboshub.workflows.live.pace import Pace
+from dboshub.workflows.live.rows import GONE
+from dboshub.workflows.live.source import Body, Demand, Facts, Moment
+from dboshub.workflows.rendering.values import Place, listed
+from dboshub.workflows.storage import watch
+from dboshub.workflows.storage.sql import Row, Session
+from dboshub.workflows.topics import Topic, viewer_of
 
 # As many values as a page keeps, as much text as a frame carries, as large as one is shown.
 MOST = 500
@@ -111,4 +111,4 @@ class _Growth:
         place = Place(self._topic.key, "stream", self._topic.filter, offset)
         seen = listed(place, size, text, serialization, payload=self._topic.payload)
         context = {"offset": offset, "value": seen}
-        return render_to_string("workflows/_stream_value.html", context)
+        return render_to_string("dboshub/workflows/_stream_value.html", context)

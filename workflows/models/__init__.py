@@ -7,14 +7,14 @@ tables of the hub.
 
 from __future__ import annotations
 
-from workflows.models.audit import AuditEvent
-from workflows.models.bulk import BulkItem, BulkJob
-from workflows.models.communication import Event, EventHistory, Message, StreamValue
-from workflows.models.executors import ApplicationVersion, Executor
-from workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
-from workflows.models.scope import ScopeRule
-from workflows.models.steps import Attempt, Step
-from workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
+from dboshub.workflows.models.audit import AuditEvent
+from dboshub.workflows.models.bulk import BulkItem, BulkJob
+from dboshub.workflows.models.communication import Event, EventHistory, Message, StreamValue
+from dboshub.workflows.models.executors import ApplicationVersion, Executor
+from dboshub.workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
+from dboshub.workflows.models.scope import ScopeRule
+from dboshub.workflows.models.steps import Attempt, Step
+from dboshub.workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
 
 __all__ = [
     "ApplicationVersion",

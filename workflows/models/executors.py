@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from workflows.system_tables import now_ms, system_table
+from dboshub.workflows.system_tables import now_ms, system_table
 
 
 class ApplicationVersion(models.Model):

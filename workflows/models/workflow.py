@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from workflows.engine.records import Status
-from workflows.system_tables import now_ms, system_table
+from dboshub.workflows.engine.records import Status
+from dboshub.workflows.system_tables import now_ms, system_table
 
 
 class Workflow(models.Model):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from workflows.payloads.pickles import MAX_BYTES, read_pickle
-from workflows.payloads.portable import read_json, read_portable
-from workflows.payloads.tree import NONE, Malformed, Node, Raw, Truncated, shown
+from dboshub.workflows.payloads.pickles import MAX_BYTES, read_pickle
+from dboshub.workflows.payloads.portable import read_json, read_portable
+from dboshub.workflows.payloads.tree import NONE, Malformed, Node, Raw, Truncated, shown
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"

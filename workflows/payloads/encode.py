@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pickle import dumps
 from typing import Any
 
-from workflows.payloads import PICKLE, PORTABLE
+from dboshub.workflows.payloads import PICKLE, PORTABLE
 
 MAX_DEPTH = 60
 MOST_PARTS = 100_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 KEYS = frozenset({"args", "kwargs", "positionalArgs", "namedArgs"})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workflows.payloads.inline import cut, inline, listed, pieces
-from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+from dboshub.workflows.payloads.inline import cut, inline, listed, pieces
+from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 MAX_MESSAGE = 400
 MAX_TRACEBACK = 65_536

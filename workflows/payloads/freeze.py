@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from workflows.payloads.failures import message
-from workflows.payloads.known import as_bytes, is_exception, plain, recognise
-from workflows.payloads.machine import UNSET, Box
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.failures import message
+from dboshub.workflows.payloads.known import as_bytes, is_exception, plain, recognise
+from dboshub.workflows.payloads.machine import UNSET, Box
+from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
     Mapping,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
     Malformed,

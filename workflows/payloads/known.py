@@ -12,8 +12,8 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from workflows.payloads.machine import UNSET, Box
-from workflows.payloads.tree import Scalar, shown
+from dboshub.workflows.payloads.machine import UNSET, Box
+from dboshub.workflows.payloads.tree import Scalar, shown
 
 EXCEPTIONS = frozenset(
     name

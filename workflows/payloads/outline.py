@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workflows.payloads.inline import inline, pieces
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.inline import inline, pieces
+from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
     Malformed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from workflows.payloads.encode import NotPlainError
-from workflows.payloads.tree import Mapping, Node, Scalar, Sequence
+from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 # The tree spells a lone surrogate like this, and does not say whether the text did so itself.
 _SURROGATE = re.compile(r"\\ud[89a-f]")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workflows.payloads.known import plain
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.known import plain
+from dboshub.workflows.payloads.tree import (
     NONE,
     Failure,
     Malformed,

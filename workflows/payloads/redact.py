@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import translate
 
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
     Malformed,

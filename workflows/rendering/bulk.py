@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from workflows.bulk.collecting import MOST_LEFT_OUT
-from workflows.bulk.verbs import VERBS, Verb
-from workflows.filters import parse
-from workflows.models import BulkItem, BulkJob
-from workflows.statuses import Look
-from workflows.system_tables import now_ms
+from dboshub.workflows.bulk.collecting import MOST_LEFT_OUT
+from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.filters import parse
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.statuses import Look
+from dboshub.workflows.system_tables import now_ms
 
 JOB_LOOKS = {
     look.token: look

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
-from workflows.moments import DAY, HOUR, MINUTE, SECOND, absolute, duration, moment
-from workflows.rendering.scale import percent
-from workflows.rollups.histogram import percentile
-from workflows.rollups.series import Stretch
+from dboshub.workflows.moments import DAY, HOUR, MINUTE, SECOND, absolute, duration, moment
+from dboshub.workflows.rendering.scale import percent
+from dboshub.workflows.rollups.histogram import percentile
+from dboshub.workflows.rollups.series import Stretch
 
 HEIGHT, LABEL_HEIGHT = 120, 16
 LABELS = 6

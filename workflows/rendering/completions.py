@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from workflows.filters import MOMENTS
-from workflows.language import exactly, quoted
-from workflows.statuses import LOOKS
+from dboshub.workflows.filters import MOMENTS
+from dboshub.workflows.language import exactly, quoted
+from dboshub.workflows.statuses import LOOKS
 
 MOST = 10
 # A term that is longer than this is not completed.

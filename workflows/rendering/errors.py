@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlencode
 
-from workflows.moments import absolute
-from workflows.payloads.tree import Failure, Instance, Malformed, Node, Sequence, Truncated
-from workflows.rendering.readable import readable
-from workflows.rendering.scale import percent
-from workflows.selectors.failed_runs import LONGEST, FailedRun
+from dboshub.workflows.moments import absolute
+from dboshub.workflows.payloads.tree import Failure, Instance, Malformed, Node, Sequence, Truncated
+from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.rendering.scale import percent
+from dboshub.workflows.selectors.failed_runs import LONGEST, FailedRun
 
 BARS = 24
 HEIGHT = 28

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.selectors.rows import WorkflowRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +81,4 @@ def _origin(row: WorkflowRow) -> Iterator[Fact]:
 
 
 def _list(**query: str) -> str:
-    return f"{reverse('workflows:list')}?{urlencode(query)}"
+    return f"{reverse('dboshub:workflows:list')}?{urlencode(query)}"

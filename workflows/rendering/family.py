@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflows import statuses
-from workflows.selectors.family import FamilyTree, Relation
-from workflows.selectors.rows import WorkflowRow
+from dboshub.workflows import statuses
+from dboshub.workflows.selectors.family import FamilyTree, Relation
+from dboshub.workflows.selectors.rows import WorkflowRow
 
 WIDTH, HEIGHT = 208, 34
 GAP_X, GAP_Y = 56, 10

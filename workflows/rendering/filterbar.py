@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workflows.filters import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
-from workflows.language import exactly, write_term
-from workflows.selectors.counts import Count, total
-from workflows.statuses import look
+from dboshub.workflows.filters import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
+from dboshub.workflows.language import exactly, write_term
+from dboshub.workflows.selectors.counts import Count, total
+from dboshub.workflows.statuses import look
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 # As many values of a key as a person can look over.

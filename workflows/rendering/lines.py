@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.rendering.scale import CLOSEST_MS, percent, query
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.steps import StepRow
+from dboshub.workflows.rendering.scale import CLOSEST_MS, percent, query
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.steps import StepRow
 
 # A child with at most so many lines is unfolded at first.
 OPEN_UP_TO = 12

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflows import moments
-from workflows.rendering.scale import percent
-from workflows.selectors.step_search import LOOKED, Bucket
-from workflows.selectors.steps import StepPage
+from dboshub.workflows import moments
+from dboshub.workflows.rendering.scale import percent
+from dboshub.workflows.selectors.step_search import LOOKED, Bucket
+from dboshub.workflows.selectors.steps import StepPage
 
 HEIGHT = 36
 # Steps that took no time are still there to be seen.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.selectors.executors import Activity
-from workflows.selectors.fleet import Process
-from workflows.selectors.reasons import activity_words
+from dboshub.workflows.selectors.executors import Activity
+from dboshub.workflows.selectors.fleet import Process
+from dboshub.workflows.selectors.reasons import activity_words
 
 DOINGS = 5
 QUEUES = 8

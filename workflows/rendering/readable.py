@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from workflows.payloads import read
-from workflows.payloads.pickles import MAX_BYTES
-from workflows.payloads.redact import Rules
-from workflows.payloads.tree import Node, Truncated
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.pickles import MAX_BYTES
+from dboshub.workflows.payloads.redact import Rules
+from dboshub.workflows.payloads.tree import Node, Truncated
 
 
 def readable(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:

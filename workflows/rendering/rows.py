@@ -6,10 +6,18 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
-from workflows.language import exactly, write_term
-from workflows.selectors.rows import WorkflowRow
-from workflows.templatetags.hub import NOTHING, distance, duration, icon, since, status, when
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
+from dboshub.workflows.language import exactly, write_term
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.templatetags.hub import (
+    NOTHING,
+    distance,
+    duration,
+    icon,
+    since,
+    status,
+    when,
+)
 
 INTERNAL = ("_dbos_", "DBOS.")
 SHORT_VERSION = 12
@@ -67,7 +75,7 @@ def _name(row: WorkflowRow) -> SafeString:
     name = (row.name or "").removeprefix(TEMP_WORKFLOW) or "unnamed"
     return format_html(
         '<a class="name" data-row-link href="{}" title="{}">{}</a>{} {}',
-        reverse("workflows:detail", args=[row.workflow_uuid]),
+        reverse("dboshub:workflows:detail", args=[row.workflow_uuid]),
         row.name or "",
         name,
         format_html_join("", " {}", ((mark,) for mark in _marks(row))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflows.moments import duration
+from dboshub.workflows.moments import duration
 
 # A gap is cut when it would take this share of the axis, and is then drawn this wide.
 CUT_FROM = 0.2

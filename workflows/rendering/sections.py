@@ -14,21 +14,21 @@ from urllib.parse import urlencode
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from workflows.payloads.inline import inline
-from workflows.rendering.facts import facts
-from workflows.rendering.lines import Edge
-from workflows.rendering.minimap import StepMap
-from workflows.rendering.readable import readable
-from workflows.rendering.scale import Interval
-from workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
-from workflows.rendering.waterfall import chart
-from workflows.selectors import attempts, events, messages, step_search, steps, streams
-from workflows.selectors.reasons import Reason, reason
-from workflows.selectors.rows import WorkflowRow, row
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.selectors.values import value
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.rendering.facts import facts
+from dboshub.workflows.rendering.lines import Edge
+from dboshub.workflows.rendering.minimap import StepMap
+from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.rendering.scale import Interval
+from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
+from dboshub.workflows.rendering.waterfall import chart
+from dboshub.workflows.selectors import attempts, events, messages, step_search, steps, streams
+from dboshub.workflows.selectors.reasons import Reason, reason
+from dboshub.workflows.selectors.rows import WorkflowRow, row
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.values import value
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session
 
 # Streams whose newest values are shown at once; the others are links.
 STREAMS_SHOWN = 4
@@ -41,7 +41,7 @@ def section(kind: str, session: Session, workflow_id: str, *, payload: bool) -> 
     """The inner HTML of one section; of a workflow that is gone, a sentence that says so."""
     found = row(session, workflow_id)
     if found is None:
-        return render_to_string("workflows/_gone.html", {"workflow_id": workflow_id})
+        return render_to_string("dboshub/workflows/_gone.html", {"workflow_id": workflow_id})
     return render_section(kind, session, found, payload=payload)
 
 
@@ -59,7 +59,9 @@ def render_section(
     is_steps = kind == "steps"
     options = {"viewer": viewer, "start": start, "window": window} if is_steps else {}
     context = SECTIONS[kind](session, found, payload=payload, **options)
-    return render_to_string(f"workflows/_{kind}.html", context | {"row": found, "payload": payload})
+    return render_to_string(
+        f"dboshub/workflows/_{kind}.html", context | {"row": found, "payload": payload}
+    )
 
 
 def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
@@ -183,7 +185,7 @@ def stream_window(found: WorkflowRow, window: streams.Window, payload: bool) -> 
 
 
 def stream_url(found: WorkflowRow, key: str) -> str:
-    return f"{reverse('workflows:stream', args=[found.pk])}?{urlencode({'key': key})}"
+    return f"{reverse('dboshub:workflows:stream', args=[found.pk])}?{urlencode({'key': key})}"
 
 
 SECTIONS: dict[str, Callable[..., Context]] = {

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.starting import StartOrder
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.starting import StartOrder
 
 # Any token will do, if the cookie and the header agree.
 CSRF = "dboshub0" * 4

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from workflows.payloads.envelope import opened
-from workflows.payloads.failures import traceback
-from workflows.payloads.inline import inline
-from workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
-from workflows.rendering.readable import readable
-from workflows.selectors.values import SHOWN, Stored
+from dboshub.workflows.payloads.envelope import opened
+from dboshub.workflows.payloads.failures import traceback
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
+from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.selectors.values import SHOWN, Stored
 
 INLINE = 16 * 1_024
 # Values that fit on a line are shown as one.
@@ -32,7 +32,7 @@ class Place:
     def url(self) -> str:
         query = {"of": self.kind, "key": self.key, "step": self.step or ""}
         given = urlencode({name: value for name, value in query.items() if value != ""})
-        return f"{reverse('workflows:value', args=[self.workflow_id])}?{given}"
+        return f"{reverse('dboshub:workflows:value', args=[self.workflow_id])}?{given}"
 
     @property
     def download_url(self) -> str:

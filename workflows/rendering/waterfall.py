@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from workflows.rendering.lines import Bar, Edge, Line, Span
-from workflows.rendering.scale import Interval, Scale, percent, scale
-from workflows.rendering.zoom import Zoom, within
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.steps import GET_EVENT, GET_RESULT, RECV, SLEEP, Family, StepRow
+from dboshub.workflows.rendering.lines import Bar, Edge, Line, Span
+from dboshub.workflows.rendering.scale import Interval, Scale, percent, scale
+from dboshub.workflows.rendering.zoom import Zoom, within
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.steps import GET_EVENT, GET_RESULT, RECV, SLEEP, Family, StepRow
 
 # As many siblings of one name are folded into one line.
 FOLD_FROM = 6

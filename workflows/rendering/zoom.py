@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from workflows.rendering.lines import Line
-from workflows.rendering.scale import CLOSEST_MS, Interval, Scale, query
+from dboshub.workflows.rendering.lines import Line
+from dboshub.workflows.rendering.scale import CLOSEST_MS, Interval, Scale, query
 
 LONGEST_NUMBER = 15
 

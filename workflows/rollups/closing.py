@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 
 from django.db import router, transaction
 
-from workflows.models import QueueSample, RolledSpan, Rollup
-from workflows.models.rollups import MINUTE
-from workflows.rollups.counting import Tallies, recount
-from workflows.rollups.lease import Hold
-from workflows.storage.sql import Session
+from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
+from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.rollups.counting import Tallies, recount
+from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.storage.sql import Session
 
 Reading = Callable[[], AbstractContextManager[Session]]
 

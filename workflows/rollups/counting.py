@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflows.models import Rollup
-from workflows.rollups.histogram import bucket_sql, stored
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.models import Rollup
+from dboshub.workflows.rollups.histogram import bucket_sql, stored
+from dboshub.workflows.storage.sql import Session, Statement
 
 # Names on queues that are told apart in one span.
 SERIES = 500

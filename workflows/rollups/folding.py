@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Max, Min
 
-from workflows.models import QueueSample, RolledSpan, Rollup
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.closing import forget, hub_alias, put
-from workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
-from workflows.rollups.histogram import merged
-from workflows.rollups.lease import Hold
+from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.closing import forget, hub_alias, put
+from dboshub.workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
+from dboshub.workflows.rollups.histogram import merged
+from dboshub.workflows.rollups.lease import Hold
 
 # Minutes are kept for so long, then folded; hours for so long, then deleted.
 MINUTES_KEPT, HOURS_KEPT = 48 * HOUR, 400 * 24 * HOUR

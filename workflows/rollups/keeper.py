@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from workflows.models import QueueSample, RolledSpan
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.closing import Reading, roll, sample
-from workflows.rollups.folding import MINUTES_KEPT, fold
-from workflows.rollups.lease import Hold
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.models import QueueSample, RolledSpan
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.closing import Reading, roll, sample
+from dboshub.workflows.rollups.folding import MINUTES_KEPT, fold
+from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session, Statement
 
 LATE_MS = 15_000
 AGAIN = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from workflows.models import Lease
+from dboshub.workflows.models import Lease
 
 LEASE_MS = 60_000
 

@@ -10,10 +10,10 @@ from django.db import connections
 from django.db.models import F, Max, Q, QuerySet, Sum
 from django.db.models.expressions import CombinedExpression
 
-from workflows.models import RolledSpan, Rollup
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.counting import OUTCOMES, Tally
-from workflows.selectors.scope import Viewer
+from dboshub.workflows.models import RolledSpan, Rollup
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.counting import OUTCOMES, Tally
+from dboshub.workflows.selectors.scope import Viewer
 
 # Rows that are looked at for failing names, the newest first.
 MOST = 20_000

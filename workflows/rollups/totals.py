@@ -6,12 +6,12 @@ from django.core.cache import cache
 from django.db import connections
 from django.db.models import Sum
 
-from workflows.models import RolledSpan, Rollup
-from workflows.models.rollups import HOUR, MINUTE
-from workflows.rollups.series import counted_to, visible
-from workflows.selectors.counts import Count, counts
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.models import RolledSpan, Rollup
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.series import counted_to, visible
+from dboshub.workflows.selectors.counts import Count, counts
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 KEPT_S = 60
 MOST_NAMES = 200

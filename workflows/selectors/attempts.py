@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 100
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from workflows.models import BulkItem, BulkJob
-from workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
 
 PAGE = 50
 SAMPLE = 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from workflows.selectors.counts import Count
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 # A page of fifty parents then costs 5,000 rows at most.
 MOST = 100

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from workflows.attributes import documents
-from workflows.filters import Criteria
-from workflows.selectors.rows import statement
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.attributes import documents
+from dboshub.workflows.filters import Criteria
+from dboshub.workflows.selectors.rows import statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 INDEX = "idx_workflow_status_attributes"
 # Ids that are read whole and sorted: far fewer than a walk looks at that finds few.

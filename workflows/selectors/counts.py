@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.filters import FAILED
-from workflows.selectors.routes import FAILED_INDEX
-from workflows.selectors.rows import enqueued, statement
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session
+from dboshub.workflows.filters import FAILED
+from dboshub.workflows.selectors.routes import FAILED_INDEX
+from dboshub.workflows.selectors.rows import enqueued, statement
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session
 
 # SUCCESS has no index: it is counted among this many of the newest rows.
 NEWEST = 20_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from workflows.selectors.values import sized
-from workflows.storage.sql import Session
+from dboshub.workflows.selectors.values import sized
+from dboshub.workflows.storage.sql import Session
 
 KEYS = 100
 HISTORY = 500

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.engine.records import INTERNAL_QUEUES
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.records import INTERNAL_QUEUES
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 200
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workflows.payloads.inline import inline
-from workflows.rendering.readable import is_for_everyone, readable
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.rendering.readable import is_for_everyone, readable
+from dboshub.workflows.storage.sql import Session, Statement
 
 COLUMNS = ("input", "output", "error", "attributes")
 LONGEST = 64 * 1_024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workflows.selectors.rows import statement
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session
+from dboshub.workflows.selectors.rows import statement
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session
 
 NEWEST = 10_000
 MOST_VALUES = 200

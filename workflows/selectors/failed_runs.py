@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session, Statement
 
 # A class and a message are at the beginning of an error, its traceback behind them.
 LONGEST = 24_000

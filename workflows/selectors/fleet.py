@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from workflows.selectors.counts import Count
-from workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
-from workflows.selectors.rows import enqueued
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Row, Session, Statement, statement
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
+from dboshub.workflows.selectors.rows import enqueued
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Row, Session, Statement, statement
 
 MOST = 200
 ENDED = 20

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from workflows.conditions import Condition
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
-from workflows.storage.sql import Session
+from dboshub.workflows.conditions import Condition
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
+from dboshub.workflows.storage.sql import Session
 
 # Up to this many rows with one created_at are sorted; more are walked along the primary key,
 # which is their order but holds the rest of the table as well.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.filters import FAILED
-from workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, rows_by_id
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.filters import FAILED
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, rows_by_id
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 RELATIVES = 50
 GENERATIONS = 20

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workflows.filters import Criteria
-from workflows.selectors.lanes import NEWER, OLDER, IndexLane, Lane, Position, Way
-from workflows.selectors.routes import routes
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.selectors.walk import BUDGET_S, Found, Walk
-from workflows.storage.sql import Session
+from dboshub.workflows.filters import Criteria
+from dboshub.workflows.selectors.lanes import NEWER, OLDER, IndexLane, Lane, Position, Way
+from dboshub.workflows.selectors.routes import routes
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.walk import BUDGET_S, Found, Walk
+from dboshub.workflows.storage.sql import Session
 
 PAGE_SIZE = 50
 CURSOR = re.compile(r"(-?\d{1,18})~(\w{0,64})~([^\x00]*)", re.ASCII | re.DOTALL)

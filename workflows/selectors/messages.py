@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.selectors.values import sized
-from workflows.storage.messages import NULL_TOPIC
-from workflows.storage.sql import Session
+from dboshub.workflows.selectors.values import sized
+from dboshub.workflows.storage.messages import NULL_TOPIC
+from dboshub.workflows.storage.sql import Session
 
 MOST = 200
 SHORT = 4_096

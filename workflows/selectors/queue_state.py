@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 1_000
 

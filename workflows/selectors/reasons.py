@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflows.engine.records import INTERNAL_QUEUE
-from workflows.moments import duration
-from workflows.selectors.executors import Activity, Executor, executors, fitting
-from workflows.selectors.queue_state import QueueState, queue_state
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.rows import row as find
-from workflows.selectors.steps import GET_EVENT, RECV, SLEEP, StepRow
-from workflows.statuses import look
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.moments import duration
+from dboshub.workflows.selectors.executors import Activity, Executor, executors, fitting
+from dboshub.workflows.selectors.queue_state import QueueState, queue_state
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.rows import row as find
+from dboshub.workflows.selectors.steps import GET_EVENT, RECV, SLEEP, StepRow
+from dboshub.workflows.statuses import look
+from dboshub.workflows.storage.sql import Session, Statement
 
 
 @dataclass(frozen=True, slots=True)

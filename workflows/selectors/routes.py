@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Any
 
-from workflows.conditions import Condition, id_prefix, status_condition
-from workflows.filters import FAILED, Criteria
-from workflows.selectors.contained import ids_with_attributes
-from workflows.selectors.lanes import IndexLane, Lane, SetLane
-from workflows.selectors.rows import enqueued, statement
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session
+from dboshub.workflows.conditions import Condition, id_prefix, status_condition
+from dboshub.workflows.filters import FAILED, Criteria
+from dboshub.workflows.selectors.contained import ids_with_attributes
+from dboshub.workflows.selectors.lanes import IndexLane, Lane, SetLane
+from dboshub.workflows.selectors.rows import enqueued, statement
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session
 
 # A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
 SMALL = 500

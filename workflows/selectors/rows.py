@@ -8,9 +8,9 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from workflows.filters import FAILED, IN_FLIGHT
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.filters import FAILED, IN_FLIGHT
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Session, Statement
 
 
 def enqueued(session: Session) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 
-from workflows.conditions import Condition
+from dboshub.workflows.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def _viewer(user: Any) -> Viewer:
         return EVERYTHING
     # Looked up by name: selectors also serve programs that never load Django's models.
     rules = (
-        apps.get_model("workflows", "ScopeRule")
+        apps.get_model("dboshub_workflows", "ScopeRule")
         ._default_manager.filter(group__user=user)
         .values_list("application", flat=True)
     )

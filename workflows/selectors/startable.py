@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workflows.payloads.encode import NotPlainError
-from workflows.payloads.envelope import opened
-from workflows.payloads.plain import plain
-from workflows.payloads.tree import Node
-from workflows.rendering.readable import readable
-from workflows.selectors.executors import EXISTS, MOST
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import Viewer
-from workflows.selectors.values import value
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.payloads.envelope import opened
+from dboshub.workflows.payloads.plain import plain
+from dboshub.workflows.payloads.tree import Node
+from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.selectors.executors import EXISTS, MOST
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.values import value
+from dboshub.workflows.storage.sql import Session, Statement
 
 RECENT = 5
 LOOKED = 5_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workflows.selectors.steps import COLUMNS, PAGE, StepRow, from_records
-from workflows.selectors.values import sized
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.steps import COLUMNS, PAGE, StepRow, from_records
+from dboshub.workflows.selectors.values import sized
+from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows that one search looks through. Step numbers are dense, so a range of them is a cap.
 LOOKED = 10_000

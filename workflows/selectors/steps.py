@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workflows.selectors.rows import WorkflowRow, rows_by_id
-from workflows.selectors.scope import EVERYTHING, Viewer
-from workflows.selectors.values import sized
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.values import sized
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 PAGE = 200
 COUNTED = 10_000

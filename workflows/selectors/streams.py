@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.selectors.values import sized
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.values import sized
+from dboshub.workflows.storage.sql import Session, Statement
 
 KEYS = 50
 WINDOW = 50

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Row, Session, statement
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Row, Session, statement
 
 # Running and enqueued rows that are looked at for recoveries: no index holds their number.
 LOOKED = 5_000

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 # What a page shows at once of one value; the rest is a download.
 SHOWN = 256 * 1_024

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass
 from itertools import chain
 
-from workflows.storage.now import database_now
-from workflows.storage.schema import indexes
-from workflows.storage.schema.columns import SYSTEM_COLUMNS
-from workflows.storage.schema.state import SchemaState, read_state
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.schema import indexes
+from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
+from dboshub.workflows.storage.schema.state import SchemaState, read_state
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 MOST_TABLES = 100
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workflows.selectors.lanes import Lane, Position, Way
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session
+from dboshub.workflows.selectors.lanes import Lane, Position, Way
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session
 
 BUDGET_S = 0.2
 LARGEST_CHUNK = 10_000

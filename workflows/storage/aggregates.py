@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workflows.storage.listing import any_of, listed, matching, owned, prefixed
-from workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.listing import any_of, listed, matching, owned, prefixed
+from dboshub.workflows.storage.sql import Session, statement
 
 WORKFLOW_GROUPS = {
     "status": "s.status",

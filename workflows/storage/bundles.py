@@ -14,9 +14,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import Status
-from workflows.storage.schema.columns import SYSTEM_COLUMNS
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import Status
+from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
 
 FORMAT = "dboshub.workflows"
 VERSION = 1

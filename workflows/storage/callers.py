@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.writes import Answer, StartWrite, Write
-from workflows.storage.journal.single import apply_single
-from workflows.storage.sql import Cursor, Dialect, Execute, Session, Vendor
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.writes import Answer, StartWrite, Write
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.sql import Cursor, Dialect, Execute, Session, Vendor
 
 _NONE_OPEN = (
     "the connection has no open transaction, so the rows would not be written together: "

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from workflows.engine.errors import DatabaseUrlError
-from workflows.storage.sql import Dialect, Session, Vendor
+from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -78,11 +78,11 @@ def open_database(
         raise DatabaseUrlError(masked(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
     scheme = url.split(":", 1)[0]
     if scheme == "sqlite":
-        from workflows.storage.sqlite import SqliteDatabase
+        from dboshub.workflows.storage.sqlite import SqliteDatabase
 
         return SqliteDatabase(sqlite_path(url))
     if scheme.split("+")[0] in ("postgresql", "postgres"):
-        from workflows.storage.postgres import PostgresDatabase
+        from dboshub.workflows.storage.postgres import PostgresDatabase
 
         return PostgresDatabase(
             libpq_url(url),
@@ -100,11 +100,11 @@ def open_database(
 def is_same(url: str, database: Database) -> bool:
     """Whether a URL leads to the database that is open."""
     if database.vendor == "sqlite":
-        from workflows.storage.sqlite import SqliteDatabase
+        from dboshub.workflows.storage.sqlite import SqliteDatabase
 
         assert isinstance(database, SqliteDatabase)
         return url.startswith("sqlite") and sqlite_path(url).resolve() == database.path.resolve()
-    from workflows.storage.postgres import PostgresDatabase, place_of
+    from dboshub.workflows.storage.postgres import PostgresDatabase, place_of
 
     assert isinstance(database, PostgresDatabase)
     return not url.startswith("sqlite") and place_of(libpq_url(url)) == place_of(database.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 VERSION = 1
 _MIGRATION_LOCK = 1234567890  # what DBOS libraries take while they migrate

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from workflows.engine.heart import Heartbeat
-from workflows.engine.incarnations import PROTOCOL, ProcessIdentity
-from workflows.engine.leases import Sighting
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.heart import Heartbeat
+from dboshub.workflows.engine.incarnations import PROTOCOL, ProcessIdentity
+from dboshub.workflows.engine.leases import Sighting
+from dboshub.workflows.storage.sql import Session, Statement
 
 # What statements here write as LIVE, OF_PROCESS and NOW.
 LIVE = "stopped_at IS NULL AND declared_dead_at IS NULL"

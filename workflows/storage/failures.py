@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.ports import StorageUnavailableError
 
 # Serialization and deadlock, connection lost, out of resources, server shutting down.
 _PASSING_CLASSES = ("08", "53", "57")

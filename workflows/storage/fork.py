@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from workflows.storage.resume import INTERNAL_QUEUE
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.resume import INTERNAL_QUEUE
+from dboshub.workflows.storage.sql import Session, Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 _STEPS = "FROM {operation_outputs} AS step WHERE step.workflow_uuid = source.workflow_uuid"
 _POINTS = f"""

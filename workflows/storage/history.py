@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workflows.engine.records import Checkpoint
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.records import Checkpoint
+from dboshub.workflows.storage.sql import Session, Statement
 
 HISTORY = Statement(
     """

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from workflows.engine.errors import DBOSException
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 # Field of the public WorkflowStatus, and the expression it is read from.
 FIELDS = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from workflows.engine.heart import Heartbeat
-from workflows.engine.leases import Sighting
-from workflows.storage import executors, recover
-from workflows.storage.database import Connection, Database
-from workflows.storage.executors import Executor
-from workflows.storage.sql import Session
+from dboshub.workflows.engine.heart import Heartbeat
+from dboshub.workflows.engine.leases import Sighting
+from dboshub.workflows.storage import executors, recover
+from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.executors import Executor
+from dboshub.workflows.storage.sql import Session
 
 KEPT_MS = 24 * 3600 * 1000  # ended incarnations, for people to see who was there
 

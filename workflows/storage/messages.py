@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 NULL_TOPIC = "__null__topic__"
 

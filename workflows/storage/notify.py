@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import psycopg
 from psycopg import sql
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
 

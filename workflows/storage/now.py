@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 NOW = Statement(
     postgres="SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workflows.engine.records import Ended
-from workflows.storage.cancel import chunks
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.engine.records import Ended
+from dboshub.workflows.storage.cancel import chunks
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 _IS_OVER = "status IN ('SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
 

@@ -11,9 +11,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
-from workflows.storage.database import masked
-from workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
+from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.storage.database import masked
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 _ADVICE = "Check that the server runs, and its host, port, user, password and database name"
 # A peer that vanished without a word is noticed within a minute, not after two hours.

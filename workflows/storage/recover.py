@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from workflows.engine.incarnations import ProcessIdentity, token_prefix
-from workflows.storage import executors
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.engine.incarnations import ProcessIdentity, token_prefix
+from dboshub.workflows.storage import executors
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 BATCH = 1_000
 # A row younger than this may be one whose claim has not reached its executor yet.

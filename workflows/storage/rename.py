@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 

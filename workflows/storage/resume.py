@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workflows.storage.cancel import chunks
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.cancel import chunks
+from dboshub.workflows.storage.sql import Session, Statement
 
 INTERNAL_QUEUE = "_dbos_internal_queue"
 

@@ -5,9 +5,9 @@ Children stay as they are: a child started again under its old id is found finis
 
 from __future__ import annotations
 
-from workflows.engine.errors import DBOSException
-from workflows.storage.resume import INTERNAL_QUEUE
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.resume import INTERNAL_QUEUE
+from dboshub.workflows.storage.sql import Session, Statement
 
 LOCK = Statement(
     postgres="""

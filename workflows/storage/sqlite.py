@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
-from workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
 _PRAGMAS = (

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from workflows.engine.records import NewWorkflow, Started
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.records import NewWorkflow, Started
+from dboshub.workflows.storage.sql import Session, Statement
 
 COLUMNS = tuple(field.name for field in fields(NewWorkflow))
 _NAMES = ", ".join(COLUMNS)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
-from workflows.engine.ports import StorageUnavailableError
-from workflows.engine.records import Checkpoint, Ended, VersionInfo
-from workflows.storage import (
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
+from dboshub.workflows.storage import (
     adjust,
     aggregates,
     cancel,
@@ -26,10 +26,10 @@ from workflows.storage import (
     versions,
     waited,
 )
-from workflows.storage.database import Database
-from workflows.storage.failures import translated
-from workflows.storage.fork_points import fork_points
-from workflows.storage.sql import Session
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.failures import translated
+from dboshub.workflows.storage.fork_points import fork_points
+from dboshub.workflows.storage.sql import Session
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,12 +11,12 @@ from typing import Any
 
 import psycopg
 
-from workflows.engine.errors import DBOSException, DBOSWorkflowIDInUseError
-from workflows.engine.records import INTERNAL_QUEUE, Status
-from workflows.storage import cancel, delete
-from workflows.storage.bundles import FLAGS, KEYS, NUMBERS, OBJECTS, Row, pack, unpack
-from workflows.storage.schema.columns import SYSTEM_COLUMNS
-from workflows.storage.sql import Session, Statement, Vendor, statement
+from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowIDInUseError
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
+from dboshub.workflows.storage import cancel, delete
+from dboshub.workflows.storage.bundles import FLAGS, KEYS, NUMBERS, OBJECTS, Row, pack, unpack
+from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
+from dboshub.workflows.storage.sql import Session, Statement, Vendor, statement
 
 ROWS = 500  # in one statement
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import uuid
 
-from workflows.engine.errors import DBOSException
-from workflows.engine.records import VersionInfo
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.storage.sql import Session, Statement
 
 INSERT = Statement(
     """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 # Pairs and triples travel as JSON, which both databases take apart and match to their indexes.
 _GIVEN = """

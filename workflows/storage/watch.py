@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workflows.storage.cancel import chunks
-from workflows.storage.sql import Row, Session, Statement
+from dboshub.workflows.storage.cancel import chunks
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 # Ids in one statement.
 MOST_IDS = 2_000

@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from workflows import moments, statuses
+from dboshub.workflows import moments, statuses
 
 register = template.Library()
 
@@ -20,7 +20,7 @@ NOTHING = format_html('<span class="none">{}</span>', "\N{EN DASH}")
 @cache
 def sprite() -> str:
     """Where the icons are; asked once, because hashed storage looks it up each time."""
-    return static("img/icons.svg")
+    return static("dboshub/img/icons.svg")
 
 
 @register.simple_tag

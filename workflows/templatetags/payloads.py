@@ -12,10 +12,10 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from workflows.payloads.failures import traceback
-from workflows.payloads.inline import inline
-from workflows.payloads.outline import outline
-from workflows.payloads.tree import (
+from dboshub.workflows.payloads.failures import traceback
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.outline import outline
+from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
     Malformed,

@@ -9,13 +9,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from workflows.confirming import carry_out, confirm_page
-from workflows.forms import FORMS, ActionForm
-from workflows.selectors import steps
-from workflows.selectors.queue_state import queue_names
-from workflows.selectors.rows import WorkflowRow
-from workflows.storage.sql import Session
-from workflows.views.one import about_workflow, number
+from dboshub.workflows.confirming import carry_out, confirm_page
+from dboshub.workflows.forms import FORMS, ActionForm
+from dboshub.workflows.selectors import steps
+from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.one import about_workflow, number
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,7 +34,7 @@ def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -
 
 def _ask(request: HttpRequest, found: WorkflowRow, form: ActionForm, **how: Any) -> HttpResponse:
     context = {"section": "workflows", "row": found}
-    return confirm_page(request, "workflows/confirm.html", form, context, **how)
+    return confirm_page(request, "dboshub/workflows/confirm.html", form, context, **how)
 
 
 def _initial(

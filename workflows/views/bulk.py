@@ -8,23 +8,23 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows.actions import ActionRefusedError, actor_of
-from workflows.bulk import jobs
-from workflows.bulk.forms import StartForm
-from workflows.bulk.verbs import VERBS
-from workflows.confirming import INVALID, LONGEST, status_of
-from workflows.connection import reading
-from workflows.filters import parse
-from workflows.live.bulk import job_facts, page_key
-from workflows.live.source import digest
-from workflows.models import BulkItem, BulkJob
-from workflows.rendering.bulk import show_items, show_job, tabs
-from workflows.selectors import bulk as selector
-from workflows.selectors.queue_state import queue_names
-from workflows.selectors.scope import viewer_for
-from workflows.system_tables import now_ms
-from workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
-from workflows.views.one import number
+from dboshub.workflows.actions import ActionRefusedError, actor_of
+from dboshub.workflows.bulk import jobs
+from dboshub.workflows.bulk.forms import StartForm
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.confirming import INVALID, LONGEST, status_of
+from dboshub.workflows.connection import reading
+from dboshub.workflows.filters import parse
+from dboshub.workflows.live.bulk import job_facts, page_key
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
+from dboshub.workflows.selectors import bulk as selector
+from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
+from dboshub.workflows.views.one import number
 
 CHECKED = "checked"
 NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
@@ -44,7 +44,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "live_page": live_topic(request, "bulk_jobs", page_key(owner, before)),
         "live_digest": digest(job_facts(page.jobs)),
     }
-    return render(request, "bulk/list.html", context)
+    return render(request, "dboshub/bulk/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,7 +66,7 @@ def new(request: HttpRequest) -> HttpResponse:
         job = jobs.freeze(actor_of(request), verb, query=query, ids=ids, again="again" in given)
     except ActionRefusedError as refusal:
         return _ask(request, verb, query, refusal=refusal, status=status_of(refusal))
-    return redirect("workflows:bulk", job.pk)
+    return redirect("dboshub:workflows:bulk", job.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,8 +88,8 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
         return _show(request, job, form, refusal=refusal, status=status_of(refusal))
     messages.success(request, message)
     if do == "discard":
-        return redirect("workflows:bulk_list")
-    return redirect("workflows:bulk", job.pk)
+        return redirect("dboshub:workflows:bulk_list")
+    return redirect("dboshub:workflows:bulk", job.pk)
 
 
 def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
@@ -144,7 +144,7 @@ def _show(
         "live_page": live_topic(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
     }
-    return render(request, "bulk/job.html", context, status=status)
+    return render(request, "dboshub/bulk/job.html", context, status=status)
 
 
 def _ask(
@@ -165,7 +165,7 @@ def _ask(
         "criteria": criteria,
         "refusal": refusal,
     }
-    return render(request, "bulk/new.html", context, status=status)
+    return render(request, "dboshub/bulk/new.html", context, status=status)
 
 
 def _filter(given: QueryDict) -> str:

@@ -13,22 +13,22 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from workflows.audit import actor_of, record
-from workflows.forms import FORMS, SendForm
-from workflows.live.details import section_digest
-from workflows.rendering import zoom
-from workflows.rendering.family import draw
-from workflows.rendering.readable import is_for_everyone
-from workflows.rendering.sections import render_section, stream_window
-from workflows.rendering.values import Place, Value, brief, whole
-from workflows.selectors import attempts, lineage, steps, streams, values
-from workflows.selectors.family import family_tree
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.scope import viewer_for
-from workflows.selectors.step_search import search
-from workflows.storage.sql import Session
-from workflows.topics import live_topic
-from workflows.views.one import (
+from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.forms import FORMS, SendForm
+from dboshub.workflows.live.details import section_digest
+from dboshub.workflows.rendering import zoom
+from dboshub.workflows.rendering.family import draw
+from dboshub.workflows.rendering.readable import is_for_everyone
+from dboshub.workflows.rendering.sections import render_section, stream_window
+from dboshub.workflows.rendering.values import Place, Value, brief, whole
+from dboshub.workflows.selectors import attempts, lineage, steps, streams, values
+from dboshub.workflows.selectors.family import family_tree
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.step_search import search
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import live_topic
+from dboshub.workflows.views.one import (
     about_workflow,
     may_see_payloads,
     number,
@@ -65,7 +65,7 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
         "may_send": request.user.has_perm(SendForm.permission),
         **_permissions(request),
     }
-    return render(request, "workflows/detail.html", context)
+    return render(request, "dboshub/workflows/detail.html", context)
 
 
 @require_safe
@@ -90,7 +90,7 @@ def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> Ht
         "children": steps.children(session, shown, viewer=viewer_for(request.user)),
         **_permissions(request),
     }
-    return render(request, "workflows/steps.html", context)
+    return render(request, "dboshub/workflows/steps.html", context)
 
 
 @require_safe
@@ -119,7 +119,7 @@ def step_detail(
         **_permissions(request),
     }
     name = "_step.html" if wants_fragment(request) else "step.html"
-    return render(request, f"workflows/{name}", context)
+    return render(request, f"dboshub/workflows/{name}", context)
 
 
 @require_safe
@@ -141,7 +141,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
         return _download(request, place, stored)
     context = {"section": "workflows", "row": found, "value": whole(place, stored)}
     name = "_value.html" if wants_fragment(request) else "value.html"
-    return render(request, f"workflows/{name}", context)
+    return render(request, f"dboshub/workflows/{name}", context)
 
 
 @require_safe
@@ -155,7 +155,7 @@ def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> H
         "tree": tree,
         "drawing": draw(tree, found.pk),
     }
-    return render(request, "workflows/family.html", context)
+    return render(request, "dboshub/workflows/family.html", context)
 
 
 @require_safe
@@ -177,7 +177,7 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
         "earlier": max(0, window.start - streams.WINDOW),
         **stream_window(found, window, payload),
     }
-    return render(request, "workflows/stream.html", context)
+    return render(request, "dboshub/workflows/stream.html", context)
 
 
 def _section(

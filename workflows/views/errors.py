@@ -11,19 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from workflows.actions import actor_of
-from workflows.bulk.verbs import VERBS
-from workflows.filters import Criteria, parse
-from workflows.live.errors import newest_failed, that_failed
-from workflows.live.source import digest
-from workflows.rendering.errors import ErrorGroup, grouped, read_runs
-from workflows.selectors.failed_runs import failed_runs
-from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.selectors.scope import viewer_for
-from workflows.sight import note_sight
-from workflows.storage.now import database_now
-from workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.actions import actor_of
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.filters import Criteria, parse
+from dboshub.workflows.live.errors import newest_failed, that_failed
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.rendering.errors import ErrorGroup, grouped, read_runs
+from dboshub.workflows.selectors.failed_runs import failed_runs
+from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.sight import note_sight
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
+from dboshub.workflows.views.reads import bounded_reading
 
 # Failed runs that are looked at, the newest first.
 LOOKED = 500
@@ -51,7 +51,7 @@ def error_list(request: HttpRequest) -> HttpResponse:
         seen = _look(request)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "errors/list.html", context, status=503)
+        return render(request, "dboshub/errors/list.html", context, status=503)
     query = _query(request, seen.criteria)
     context |= _shared(request, seen) | {
         "groups": [(each, each.query(query)) for each in seen.groups[:SHOWN]],
@@ -64,7 +64,7 @@ def error_list(request: HttpRequest) -> HttpResponse:
         "first": seen.criteria.query(),
         "is_first": seen.page.is_first,
     }
-    return _answer(request, "errors/list.html", context)
+    return _answer(request, "dboshub/errors/list.html", context)
 
 
 @require_safe
@@ -81,7 +81,7 @@ def error_group(request: HttpRequest) -> HttpResponse:
     if group is not None:
         context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
         context |= {"verb": FORK, "shown": group.runs[:SHOWN]}
-    return _answer(request, "errors/group.html", context, status=200 if group else 404)
+    return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
 
 
 def _look(request: HttpRequest) -> Seen:

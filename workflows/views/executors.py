@@ -11,16 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows.confirming import carry_out, confirm_page
-from workflows.executor_forms import FORMS, SteerForm
-from workflows.live.fleet import fleet_facts
-from workflows.live.source import digest
-from workflows.rendering.processes import show
-from workflows.selectors.fleet import fleet
-from workflows.selectors.scope import viewer_for
-from workflows.storage.now import database_now
-from workflows.topics import VIEW, live_topic
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.confirming import carry_out, confirm_page
+from dboshub.workflows.executor_forms import FORMS, SteerForm
+from dboshub.workflows.live.fleet import fleet_facts
+from dboshub.workflows.live.source import digest
+from dboshub.workflows.rendering.processes import show
+from dboshub.workflows.selectors.fleet import fleet
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.topics import VIEW, live_topic
+from dboshub.workflows.views.reads import bounded_reading
 
 
 @require_safe
@@ -34,7 +34,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
             found = fleet(session, viewer_for(request.user), now=now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
-        return render(request, "executors/list.html", context, status=503)
+        return render(request, "dboshub/executors/list.html", context, status=503)
     context |= {
         "now": now,
         "fleet": found,
@@ -45,7 +45,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         "ended": found.of(live=False),
         "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
     }
-    return render(request, "executors/list.html", context)
+    return render(request, "dboshub/executors/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -61,4 +61,6 @@ def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, form: SteerForm, **how: Any) -> HttpResponse:
-    return confirm_page(request, "executors/confirm.html", form, {"section": "executors"}, **how)
+    return confirm_page(
+        request, "dboshub/executors/confirm.html", form, {"section": "executors"}, **how
+    )

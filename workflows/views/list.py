@@ -17,23 +17,23 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
-from workflows.bulk.verbs import VERBS
-from workflows.filters import BOXES, IN_FLIGHT, Criteria, parse
-from workflows.htmx import HtmxHttpRequest, page_or_partial
-from workflows.live.counts import counts_digest
-from workflows.live.rows import row_digest
-from workflows.rendering.columns import COOKIE, Column, columns
-from workflows.rendering.filterbar import filter_bar
-from workflows.rendering.rows import row_cells
-from workflows.rollups.totals import all_counts
-from workflows.selectors.counts import Count, in_flight_of, older_in_flight
-from workflows.selectors.listing import Lister, Page, read_cursor
-from workflows.selectors.scope import Viewer, viewer_for
-from workflows.storage.sql import Session
-from workflows.topics import VIEW_PAYLOAD, Ticket, live_topic
-from workflows.views.reads import bounded_reading
-from workflows.views.search import known_values, resolve, typed, whole_id
-from workflows.views.tree import Line, Tree
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.filters import BOXES, IN_FLIGHT, Criteria, parse
+from dboshub.workflows.htmx import HtmxHttpRequest, page_or_partial
+from dboshub.workflows.live.counts import counts_digest
+from dboshub.workflows.live.rows import row_digest
+from dboshub.workflows.rendering.columns import COOKIE, Column, columns
+from dboshub.workflows.rendering.filterbar import filter_bar
+from dboshub.workflows.rendering.rows import row_cells
+from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import VIEW_PAYLOAD, Ticket, live_topic
+from dboshub.workflows.views.reads import bounded_reading
+from dboshub.workflows.views.search import known_values, resolve, typed, whole_id
+from dboshub.workflows.views.tree import Line, Tree
 
 COUNTS_S = 2
 
@@ -60,7 +60,7 @@ class Asked:
 
 
 @require_safe
-@permission_required("workflows.view_workflow", raise_exception=True)
+@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
 @vary_on_headers("HX-Request")
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     """One page of the workflows a filter leaves."""
@@ -74,7 +74,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         with bounded_reading() as session:
             found = whole_id(session, request.GET, criteria, viewer)
             if found:
-                goal = reverse("workflows:detail", args=[found])
+                goal = reverse("dboshub:workflows:detail", args=[found])
                 return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
             criteria = resolve(session, criteria, viewer)
             if not request.htmx and _is_unclean(request.GET) and not criteria.problems:
@@ -92,7 +92,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         "columns": shown,
         "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
     }
-    template = page_or_partial(request, "workflows/list.html", "listing")
+    template = page_or_partial(request, "dboshub/workflows/list.html", "listing")
     if "failure" in context:
         return render(request, template, context, status=503)
     response = render(request, template, context)
@@ -195,4 +195,4 @@ def _address(criteria: Criteria, query: QueryDict) -> str:
     asked = _query(criteria, query)
     if criteria.problems and query.get("q"):
         asked = urlencode({"q": query["q"]})
-    return f"{reverse('workflows:list')}?{asked}".rstrip("?")
+    return f"{reverse('dboshub:workflows:list')}?{asked}".rstrip("?")

@@ -10,13 +10,13 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from workflows.audit import actor_of
-from workflows.connection import reading
-from workflows.selectors.rows import WorkflowRow, row
-from workflows.selectors.scope import viewer_for
-from workflows.sight import note_sight
-from workflows.storage.sql import Session
-from workflows.topics import VIEW, VIEW_PAYLOAD
+from dboshub.workflows.audit import actor_of
+from dboshub.workflows.connection import reading
+from dboshub.workflows.selectors.rows import WorkflowRow, row
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.sight import note_sight
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD
 
 Rest = ParamSpec("Rest")
 View = Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpResponseBase]
@@ -70,7 +70,9 @@ def find(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRo
 
 
 def missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
-    return render(request, "workflows/missing.html", {"workflow_id": workflow_id}, status=404)
+    return render(
+        request, "dboshub/workflows/missing.html", {"workflow_id": workflow_id}, status=404
+    )
 
 
 def may_see_payloads(request: HttpRequest) -> bool:

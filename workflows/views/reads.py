@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import connections
 
-from workflows.connection import atomic, reading, system_alias
-from workflows.storage.sql import Cursor, Session, Statement
-from workflows.storage.sqlite import CHECKED_EVERY
+from dboshub.workflows.connection import atomic, reading, system_alias
+from dboshub.workflows.storage.sql import Cursor, Session, Statement
+from dboshub.workflows.storage.sqlite import CHECKED_EVERY
 
 LIMIT_MS = 2_000
 # To compile a statement takes longer than any that a page may ask.

@@ -13,16 +13,16 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from workflows.filters import Criteria
-from workflows.rendering.columns import COOKIE, written
-from workflows.rendering.completions import complete
-from workflows.rollups.totals import names
-from workflows.selectors.facets import MOST_VALUES, facets
-from workflows.selectors.listing import Lister
-from workflows.selectors.rows import row
-from workflows.selectors.scope import Viewer, viewer_for
-from workflows.storage.sql import Session
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.filters import Criteria
+from dboshub.workflows.rendering.columns import COOKIE, written
+from dboshub.workflows.rendering.completions import complete
+from dboshub.workflows.rollups.totals import names
+from dboshub.workflows.selectors.facets import MOST_VALUES, facets
+from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.reads import bounded_reading
 
 FACETS_S = 60
 YEAR_S = 365 * 24 * 3600
@@ -65,7 +65,7 @@ def _known(session: Session, viewer: Viewer) -> dict[str, list[str]]:
 
 @require_safe
 @never_cache
-@permission_required("workflows.view_workflow", raise_exception=True)
+@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
 def suggest(request: HttpRequest) -> JsonResponse:
     """How the text before the caret may go on: keys, then values that the newest rows hold."""
     with bounded_reading() as session:
@@ -74,12 +74,12 @@ def suggest(request: HttpRequest) -> JsonResponse:
 
 
 @require_POST
-@permission_required("workflows.view_workflow", raise_exception=True)
+@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
 def keep_columns(request: HttpRequest) -> HttpResponse:
     """Remember which columns a person wants, and go back to their list."""
     query = QueryDict(request.POST.get("query", ""), mutable=True)
     query.pop("columns", None)
-    response = redirect(f"{reverse('workflows:list')}?{query.urlencode()}".rstrip("?"))
+    response = redirect(f"{reverse('dboshub:workflows:list')}?{query.urlencode()}".rstrip("?"))
     response.set_cookie(
         COOKIE,
         written(request.POST.getlist("column")),

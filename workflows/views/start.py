@@ -11,22 +11,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows.audit import ActionRefusedError, actor_of
-from workflows.confirming import INVALID, status_of
-from workflows.payloads.encode import NotPlainError
-from workflows.rendering.start_code import as_command, as_curl, as_python
-from workflows.selectors import startable
-from workflows.selectors.queue_state import queue_names
-from workflows.selectors.rows import row
-from workflows.selectors.scope import viewer_for
-from workflows.sight import note_sight
-from workflows.start_form import StartForm
-from workflows.starting import PERMISSION, start
-from workflows.storage.now import database_now
-from workflows.storage.sql import Session
-from workflows.topics import VIEW
-from workflows.views.one import may_see_payloads
-from workflows.views.reads import bounded_reading
+from dboshub.workflows.audit import ActionRefusedError, actor_of
+from dboshub.workflows.confirming import INVALID, status_of
+from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
+from dboshub.workflows.selectors import startable
+from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.sight import note_sight
+from dboshub.workflows.start_form import StartForm
+from dboshub.workflows.starting import PERMISSION, start
+from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.topics import VIEW
+from dboshub.workflows.views.one import may_see_payloads
+from dboshub.workflows.views.reads import bounded_reading
 
 
 @require_safe
@@ -34,11 +34,11 @@ from workflows.views.reads import bounded_reading
 def start_list(request: HttpRequest) -> HttpResponse:
     """What live executors can run, by application; any other name can be written by hand."""
     if request.GET.get("name", "").strip():
-        return redirect("workflows:start", request.GET["name"].strip())
+        return redirect("dboshub:workflows:start", request.GET["name"].strip())
     with bounded_reading() as session:
         found = startable.startable(session, viewer_for(request.user), now=database_now(session))
     context = {"section": "workflows", "found": found, "may_start": _may_start(request)}
-    return render(request, "workflows/start_list.html", context)
+    return render(request, "dboshub/workflows/start_list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,7 +75,7 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
     except ActionRefusedError as refusal:
         return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
-    return redirect("workflows:detail", workflow_id)
+    return redirect("dboshub:workflows:detail", workflow_id)
 
 
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:
@@ -92,7 +92,7 @@ def _show(
     request: HttpRequest, form: StartForm, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     shown = {"section": "workflows", "form": form, "may_start": _may_start(request)}
-    response = render(request, "workflows/start.html", shown | context, status=status)
+    response = render(request, "dboshub/workflows/start.html", shown | context, status=status)
     # It may be filled in with what an earlier run was given.
     response["Cache-Control"] = "no-store"
     return response

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from workflows.selectors.children import children
-from workflows.selectors.counts import Count
-from workflows.selectors.lineage import first_children
-from workflows.selectors.rows import WorkflowRow
-from workflows.selectors.scope import Viewer
-from workflows.storage.sql import Session
+from dboshub.workflows.selectors.children import children
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.lineage import first_children
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session
 
 MOST_OPEN, DEEPEST = 20, 8
 # Children shown beneath one parent; the list of them all is a click away.

@@ -9,9 +9,9 @@ from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, argument, schema, url
 from dboshub.migrating import run_dbos_database_migrations
-from workflows.storage.database import masked, open_database
-from workflows.storage.schema.grants import grants
-from workflows.storage.schema.migrate import creation
+from dboshub.workflows.storage.database import masked, open_database
+from dboshub.workflows.storage.schema.grants import grants
+from dboshub.workflows.storage.schema.migrate import creation
 
 
 class Command(TerminalCommand):

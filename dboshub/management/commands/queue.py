@@ -9,13 +9,13 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, VerbsCommand, actor, argument, reason
-from queues import actions
-from queues.engine.settings import QueueSettings, RateLimit
-from queues.selectors import overview
-from queues.storage.registry import retrieve
-from workflows.connection import reading
-from workflows.selectors.scope import EVERYTHING
-from workflows.storage.now import database_now
+from dboshub.queues import actions
+from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.selectors import overview
+from dboshub.queues.storage.registry import retrieve
+from dboshub.workflows.connection import reading
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.storage.now import database_now
 
 COUNTS = ("concurrency", "worker_concurrency", "partition_concurrency")
 LIMITS = (*COUNTS, "partition_worker_concurrency")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, yes
-from workflows.audit import record
-from workflows.connection import atomic
-from workflows.engine.renaming import check_names
-from workflows.storage.rename import rename
+from dboshub.workflows.audit import record
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.renaming import check_names
+from dboshub.workflows.storage.rename import rename
 
 BATCH = 10_000
 

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, schema, url, yes
-from workflows.audit import record
-from workflows.connection import atomic
-from workflows.storage.database import masked
-from workflows.storage.schema.reset import empty_tables, reset
+from dboshub.workflows.audit import record
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.storage.database import masked
+from dboshub.workflows.storage.schema.reset import empty_tables, reset
 
 
 class Command(TerminalCommand):

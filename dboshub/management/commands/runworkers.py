@@ -16,10 +16,10 @@ from dboshub.rollups import keep_rollups
 from dboshub.stopping import StopRequests
 from dboshub.supervisor import supervise
 from dboshub.workers import configuration, import_workflows
-from workflows.connection import atomic
-from workflows.engine.incarnations import ProcessIdentity, this_process
-from workflows.storage import executors, recover
-from workflows.system_tables import now_ms
+from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.incarnations import ProcessIdentity, this_process
+from dboshub.workflows.storage import executors, recover
+from dboshub.workflows.system_tables import now_ms
 
 # Beyond the grace period: for what destroy() does after the last workflow has stopped.
 FLUSH_SECONDS = 5.0

@@ -14,16 +14,16 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, VerbsCommand, actor, argument, moment, reason
-from schedules import actions, selectors
-from schedules.engine.calendar import upcoming
-from schedules.engine.records import Schedule
-from schedules.rendering import in_words
-from workflows.connection import reading
-from workflows.engine.errors import DBOSException
-from workflows.engine.serialization import Codec
-from workflows.payloads.inline import inline
-from workflows.selectors.scope import EVERYTHING
-from workflows.storage.sql import Session
+from dboshub.schedules import actions, selectors
+from dboshub.schedules.engine.calendar import upcoming
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.rendering import in_words
+from dboshub.workflows.connection import reading
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.storage.sql import Session
 
 NEXT = 5
 SHOWN = 10_000  # characters of a context

@@ -11,8 +11,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from workflows.engine.records import NewWorkflow, Started
-from workflows.engine.writes import (
+from dboshub.workflows.engine.records import NewWorkflow, Started
+from dboshub.workflows.engine.writes import (
     DONE,
     LOCKED,
     Answer,
@@ -22,8 +22,8 @@ from workflows.engine.writes import (
     Verdict,
     Write,
 )
-from workflows.storage.sql import Statement
-from workflows.storage.start import COLUMNS
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.start import COLUMNS
 
 _STEP_COLUMNS = (
     "workflow_uuid, function_id, function_name, output, error, child_workflow_id,"

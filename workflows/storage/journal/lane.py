@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from workflows.engine.writes import Answer, Write
-from workflows.storage.failures import translated
-from workflows.storage.journal.groups import Batch
-from workflows.storage.journal.single import apply_single
-from workflows.storage.postgres import PostgresConnection, PostgresDatabase
-from workflows.storage.sql import Statement
-from workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.engine.writes import Answer, Write
+from dboshub.workflows.storage.failures import translated
+from dboshub.workflows.storage.journal.groups import Batch
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sqlite import SqliteDatabase
 
 # How long a side lane waits for a row that somebody else's transaction holds.
 LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '5s'")

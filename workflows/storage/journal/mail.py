@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workflows.engine.writes import (
+from dboshub.workflows.engine.writes import (
     DONE,
     NOTHING,
     REFUSED,
@@ -14,9 +14,9 @@ from workflows.engine.writes import (
     SendWrite,
     Verdict,
 )
-from workflows.storage.journal.steps import owns, record, recorded_before
-from workflows.storage.messages import DESTINATION, NULL_TOPIC, send
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.journal.steps import owns, record, recorded_before
+from dboshub.workflows.storage.messages import DESTINATION, NULL_TOPIC, send
+from dboshub.workflows.storage.sql import Session, Statement
 
 OLDEST_MESSAGE = Statement(
     """

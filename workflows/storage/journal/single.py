@@ -6,8 +6,8 @@ locked row, and it tells exactly why a write was refused. The caller owns the tr
 
 from __future__ import annotations
 
-from workflows.engine.records import Started
-from workflows.engine.writes import (
+from dboshub.workflows.engine.records import Started
+from dboshub.workflows.engine.writes import (
     CONFLICT,
     DONE,
     REFUSED,
@@ -23,10 +23,10 @@ from workflows.engine.writes import (
     Verdict,
     Write,
 )
-from workflows.storage.journal.mail import consume_message, send_message, send_messages
-from workflows.storage.journal.steps import owns, record, record_step, recorded_before
-from workflows.storage.sql import Session, Statement
-from workflows.storage.start import start
+from dboshub.workflows.storage.journal.mail import consume_message, send_message, send_messages
+from dboshub.workflows.storage.journal.steps import owns, record, record_step, recorded_before
+from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.start import start
 
 SET_EVENT = Statement(
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workflows.engine.writes import CONFLICT, DONE, REFUSED, Answer, StepWrite
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.writes import CONFLICT, DONE, REFUSED, Answer, StepWrite
+from dboshub.workflows.storage.sql import Session, Statement
 
 # The lock every checkpoint takes; SQLite's transaction is the only writer already.
 FENCE = Statement(

@@ -8,7 +8,7 @@ SchemaError (a DBOSInitializationError)
 
 from __future__ import annotations
 
-from workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.errors import DBOSInitializationError
 
 
 class SchemaError(DBOSInitializationError):

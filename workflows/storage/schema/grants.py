@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workflows.engine.errors import DBOSException
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.sql import Session, Statement
 
 ROLE = Statement("SELECT 1 FROM pg_roles WHERE rolname = :role")
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 
-from workflows.storage.database import Database
-from workflows.storage.schema import (
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.schema import (
     hub_tables,
     indexes,
     postgres_functions,
     postgres_tables,
     sqlite_tables,
 )
-from workflows.storage.schema.state import VERSION, SchemaState, inspect, read_state
-from workflows.storage.sql import Dialect, Session, Statement
+from dboshub.workflows.storage.schema.state import VERSION, SchemaState, inspect, read_state
+from dboshub.workflows.storage.sql import Dialect, Session, Statement
 
 __all__ = ["SchemaState", "inspect", "migrate", "migrate_in"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from workflows.storage.database import libpq_url, open_database, sqlite_path
-from workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
-from workflows.storage.schema.state import COLUMNS
-from workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.database import libpq_url, open_database, sqlite_path
+from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
+from dboshub.workflows.storage.schema.state import COLUMNS
+from dboshub.workflows.storage.sql import Session, statement
 
 _SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
@@ -19,7 +19,7 @@ def reset(url: str, schema: str = "dbos", *, truncate: bool = False) -> None:
         for suffix in _SQLITE_SIDE_FILES:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
     else:
-        from workflows.storage.postgres import drop
+        from dboshub.workflows.storage.postgres import drop
 
         drop(libpq_url(url))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workflows.storage.database import Database
-from workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
-from workflows.storage.schema.errors import (
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
+from dboshub.workflows.storage.schema.errors import (
     SchemaColumnsError,
     SchemaMissingError,
     SchemaTooOldError,
 )
-from workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement
 
 VERSION = 125
 # Since 123 every column is there; 124 and 125 only add indexes.
