@@ -30,10 +30,10 @@ format: dev ## Format the code and mend what the linter can
 	$(PYTHON) -m ruff format .
 
 crash: dev ## Kill engines at every storage call and in random programs, and workers with kill -9
-	$(PYTHON) -m pytest tests/crash tests/properties tests/datasources/test_crash.py $(ARGS)
+	$(PYTHON) -m pytest tests/crash tests/properties tests/workflows/datasources/test_crash.py $(ARGS)
 
 interop: dev ## Share one database with the dbos libraries of Python and TypeScript, in both directions
-	$(PYTHON) -m pytest tests/interop tests/glue tests/queues/test_foreign.py tests/datasources/test_crash.py $(ARGS)
+	$(PYTHON) -m pytest tests/interop tests/databases tests/queues/test_foreign.py tests/workflows/datasources/test_crash.py $(ARGS)
 
 bench: dev ## Compare steps per second and queue latency with the dbos library
 	$(PYTHON) -m bench.steps $(ARGS)

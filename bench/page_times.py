@@ -130,7 +130,7 @@ def prepare() -> None:
     """Rollups of all that is there, and an audit log, unless an earlier run left them."""
     from django.db import connection
 
-    from dboshub.rollups import keeper
+    from dboshub.background.rollups import keeper
     from dboshub.workflows.models import AuditEvent
 
     if AuditEvent.objects.count() < EVENTS:

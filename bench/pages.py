@@ -25,13 +25,13 @@ from django.conf import settings
 from django.http import QueryDict
 
 from bench.filling import MOTHER, fill
-from dboshub.workflows.filters import parse
-from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Session, Statement
-from tests.selectors.test_plans import MOST, Spy
 from tests.support.postgres import durable_server
+from tests.workflows.selectors.test_plans import MOST, Spy
 
 FILTERS = (
     *("", "status=SUCCESS", "status=ERROR", "status=failed", "status=ENQUEUED", "status=in_flight"),
@@ -58,9 +58,9 @@ def show(session: Session, query: str, cursor: str) -> tuple[Page, Cost]:
     criteria, place = parse(QueryDict(query), now=now, attributes=True), read_cursor(cursor)
     spy = Spy(session)
     begun = time.perf_counter()
-    page = Lister(session, criteria).after(place)
+    page = WorkflowPager(session, criteria).after(place)
     milliseconds = (time.perf_counter() - begun) * 1000
-    Lister(spy.spied(), criteria).after(place)
+    WorkflowPager(spy.spied(), criteria).after(place)
     return page, Cost(milliseconds, max(spy.examined, default=0), len(page.rows), True)
 
 

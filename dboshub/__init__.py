@@ -19,19 +19,18 @@ from dboshub.alias import install_as_dbos
 from dboshub.client import DBOSClient
 from dboshub.config import DBOSConfig
 from dboshub.facade import DBOS
-from dboshub.migrating import run_dbos_database_migrations
 from dboshub.queues.engine.debouncer import Debouncer, DebouncerClient
 from dboshub.queues.engine.kafka import KafkaMessage
 from dboshub.queues.engine.queue import Queue
+from dboshub.runtime.schema_migration import run_dbos_database_migrations
 from dboshub.schedules.engine.records import ClientScheduleInput, ScheduleInput, WorkflowSchedule
 from dboshub.telemetry.api import OtelContext, PropagateOtelContext
-from dboshub.workflows.datasources.awaiting import AsyncSQLAlchemyDatasource
-from dboshub.workflows.datasources.blocking import SQLAlchemyDatasource
-from dboshub.workflows.engine.arguments import make_pydantic_args_validator, pydantic_args_validator
-from dboshub.workflows.engine.decorators import DBOSConfiguredInstance
-from dboshub.workflows.engine.enqueueing import EnqueueOptions
+from dboshub.workflows.datasources.async_source import AsyncSQLAlchemyDatasource
+from dboshub.workflows.datasources.sync_source import SQLAlchemyDatasource
 from dboshub.workflows.engine.errors import PortableWorkflowError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.operations.sending import SendMessage
+from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation
 from dboshub.workflows.engine.options import (
     DuplicationPolicy,
     SetEnqueueOptions,
@@ -42,15 +41,19 @@ from dboshub.workflows.engine.options import (
 )
 from dboshub.workflows.engine.records import Status as WorkflowStatusString
 from dboshub.workflows.engine.records import VersionInfo
-from dboshub.workflows.engine.reserving import StepOptions, StepReservation
-from dboshub.workflows.engine.roles import DBOSContextEnsure, DBOSContextSetAuth
-from dboshub.workflows.engine.sending import SendMessage
+from dboshub.workflows.engine.registration.arguments import (
+    make_pydantic_args_validator,
+    pydantic_args_validator,
+)
+from dboshub.workflows.engine.registration.decorators import DBOSConfiguredInstance
+from dboshub.workflows.engine.registration.roles import DBOSContextEnsure, DBOSContextSetAuth
+from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
 from dboshub.workflows.engine.serialization import (
     DBOSPortableJSONSerializer,
     Serializer,
     WorkflowSerializationFormat,
 )
-from dboshub.workflows.engine.sharding import SetShardKey
+from dboshub.workflows.engine.shard_keys import SetShardKey
 from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
 
 __all__ = [

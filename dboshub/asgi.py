@@ -12,13 +12,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
 # Django must be set up before routing imports anything that imports models.
 django_application = get_asgi_application()
 
-from dboshub.bulk import work_on_bulk_jobs  # noqa: E402
+from dboshub.background.bulk_jobs import start_bulk_job_thread  # noqa: E402
+from dboshub.background.rollups import start_rollup_thread  # noqa: E402
 from dboshub.exports.store import sweep_at_start  # noqa: E402
 from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
-from dboshub.rollups import keep_rollups  # noqa: E402
 
-keep_rollups()
-work_on_bulk_jobs()
+start_rollup_thread()
+start_bulk_job_thread()
 sweep_at_start()
 
 application = ProtocolTypeRouter(

@@ -7,19 +7,19 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, refuse_bad_values, url_of
-from dboshub.manners import Manners
-from dboshub.queues.client_api import QueuesClient
-from dboshub.schedules.client_api import SchedulesClient
-from dboshub.workflows.client_api import WorkflowsClient
-from dboshub.workflows.engine import checks
-from dboshub.workflows.engine.current import Outsider
+from dboshub.queues.api.client import QueuesClient
+from dboshub.runtime.client_options import ClientOptions
+from dboshub.schedules.api.client import SchedulesClient
+from dboshub.workflows.api.client import WorkflowsClient
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.current_engine import ClientContext
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.ports import Joined
+from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.storage.database import open_database
 
 if TYPE_CHECKING:
-    from dboshub.outside import Outside
+    from dboshub.runtime.client_runtime import Outside
 
 DEFAULT_POOL = 5
 
@@ -36,7 +36,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     mode. `system_database_polling_concurrency` limits nothing: one poll serves all that wait.
     """
 
-    _outside: Outside | None = None
+    _client_runtime: Outside | None = None
     _is_destroyed = False
 
     def __init__(  # noqa: PLR0913  # the public call has as many
@@ -70,12 +70,12 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             sys_db_idle_transaction_timeout_sec=sys_db_idle_transaction_timeout_sec,
             sharding=sharding,
         )
-        self.application_name = checks.optional_text("an application name", application_name)
+        self.application_name = validation.optional_text("an application name", application_name)
         self._codec = Codec(serializer)
-        self._manners = Manners(
+        self._client_options = ClientOptions(
             listens=use_listen_notify,
             patience=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
-            persists=retry_connection_errors,
+            retries_unavailable=retry_connection_errors,
         )
         self._database = open_database(
             _url(system_database_url, system_database_engine),
@@ -83,20 +83,20 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             pool_size=system_database_pool_size or DEFAULT_POOL,
             behind_pooler=behind_pooler,
             idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
-            persists=retry_connection_errors,
+            retries_unavailable=retry_connection_errors,
         )
         self._lock = threading.Lock()
         if not lazy:
             self._open()
 
     @property
-    def _outsider(self) -> Outsider:  # type: ignore[override]  # calls only read it
+    def _client_context(self) -> ClientContext:  # type: ignore[override]  # calls only read it
         """What calls are made with. Raises DBOSException after ``destroy()``."""
-        return (self._outside or self._open()).outsider
+        return (self._client_runtime or self._open()).client_context
 
-    def _joined(self, connection: Any) -> Joined:
+    def _joined(self, connection: Any) -> JoinedTransaction:
         """The transaction that a caller's connection has open."""
-        return (self._outside or self._open()).joined(connection)
+        return (self._client_runtime or self._open()).joined(connection)
 
     def check_connection(self) -> None:
         """Ask the database for a connection. Raises DatabaseUrlError if it cannot be reached."""
@@ -109,7 +109,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     def destroy(self) -> None:
         """Close every connection and end every thread; those who wait get an error."""
         with self._lock:
-            outside, self._outside = self._outside, None
+            outside, self._client_runtime = self._client_runtime, None
             self._is_destroyed = True
         if outside is not None:
             outside.close()
@@ -119,16 +119,16 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         with self._lock:
             if self._is_destroyed:
                 raise DBOSException("this DBOSClient was destroyed: make another one")
-            if self._outside is None:
-                from dboshub.outside import Outside
+            if self._client_runtime is None:
+                from dboshub.runtime.client_runtime import Outside
 
-                self._outside = Outside(
+                self._client_runtime = Outside(
                     self._database,
                     self._codec,
-                    self._manners,
+                    self._client_options,
                     application=self.application_name,
                 )
-            return self._outside
+            return self._client_runtime
 
 
 def _url(url: str | None, engine: Any) -> str:

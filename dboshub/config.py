@@ -6,10 +6,10 @@ import os
 from typing import Any, Literal, Required, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
-from dboshub.workflows.engine.checks import APPLICATION_NAME
 from dboshub.workflows.engine.errors import DBOSInitializationError
-from dboshub.workflows.engine.leases import Lease
+from dboshub.workflows.engine.membership.leases import Lease
 from dboshub.workflows.engine.serialization import Serializer
+from dboshub.workflows.engine.validation import APPLICATION_NAME
 
 DEFAULT_POOL = 20
 IDLE_TRANSACTION_S = 60.0

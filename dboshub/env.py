@@ -97,7 +97,7 @@ def secret_key(name: str, path: Path) -> str:
     return path.read_text().strip()
 
 
-def masked(url: str) -> str:
+def mask_password(url: str) -> str:
     """Show a database URL without what must not be shown."""
     hidden = re.sub(r"(//[^:/@?]*):[^@]*@", r"\1:***@", url)
     return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", hidden)
@@ -114,12 +114,12 @@ def database_url(name: str, default: str = "") -> str:
     if parts.scheme not in POSTGRES_SCHEMES:
         raise EnvironmentValueError(
             name,
-            f"{masked(url)!r} is not a database URL this project knows; "
+            f"{mask_password(url)!r} is not a database URL this project knows; "
             "write sqlite:////absolute/path.sqlite3 or postgresql://user@host:5432/name",
         )
     if not parts.path.strip("/"):
         raise EnvironmentValueError(
-            name, f"{masked(url)!r} names no database; add /name at its end"
+            name, f"{mask_password(url)!r} names no database; add /name at its end"
         )
     return urlunsplit(parts._replace(scheme="postgresql"))
 
@@ -167,7 +167,9 @@ def _split(name: str, url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise EnvironmentValueError(name, f"{masked(url)!r} is not a URL: {error}") from error
+        raise EnvironmentValueError(
+            name, f"{mask_password(url)!r} is not a URL: {error}"
+        ) from error
     return parts
 
 

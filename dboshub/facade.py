@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 
 from dboshub.config import DBOSConfig, checked, refuse_removed
 from dboshub.frameworks import asgi, wsgi
-from dboshub.frameworks.life import Life
+from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import current_request
-from dboshub.migrating import run_dbos_database_migrations
-from dboshub.queues.api import QueuesAPI
-from dboshub.queues.kafka_api import KafkaAPI
-from dboshub.schedules.api import SchedulesAPI
+from dboshub.queues.api.facade import QueuesAPI
+from dboshub.queues.api.kafka import KafkaAPI
+from dboshub.runtime.schema_migration import run_dbos_database_migrations
+from dboshub.schedules.api.facade import SchedulesAPI
 from dboshub.telemetry.api import TelemetryAPI
-from dboshub.workflows.api import WorkflowsAPI
-from dboshub.workflows.engine.alerts import AlertHandler, guarded
+from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.transactions import TransactionsAPI
+from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.registry import registry
-from dboshub.workflows.functions_api import Current
-from dboshub.workflows.transaction_api import TransactionsAPI
+from dboshub.workflows.engine.observability.alerts import AlertHandler, guarded
+from dboshub.workflows.engine.registration.registry import registry
 
 logger = logging.getLogger("dboshub")
 
@@ -66,7 +66,7 @@ class DBOS(
             if level:
                 logging.getLogger("dboshub").setLevel(level.upper())
             DBOS._instance = instance
-            life = Life(cls.launch, cls.destroy, lambda: DBOS._runtime)
+            life = Lifespan(cls.launch, cls.destroy, lambda: DBOS._runtime)
             if fastapi is not None:
                 asgi.install(fastapi, life)
             if flask is not None:
@@ -85,7 +85,7 @@ class DBOS(
         if DBOS._runtime is not None:
             logger.warning("DBOS is launched already")
             return
-        from dboshub.lifecycle import Runtime
+        from dboshub.runtime.lifecycle import Runtime
 
         runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
         if DBOS._alert_handler is not None:

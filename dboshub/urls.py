@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from dboshub import saved_views, views
-from dboshub.audit_page import audit
+from dboshub.audit.views import audit
 from dboshub.home.views import home
-from dboshub.hub_page import hub
+from dboshub.hub.views import hub
+from dboshub.web import saved_views, views
 
 app_name = "dboshub"
 

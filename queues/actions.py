@@ -9,8 +9,8 @@ import math
 
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import notify, pause, registry
-from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
-from dboshub.workflows.selectors.queue_state import HAS_PAUSES
+from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.selectors.queue_wait import HAS_PAUSES
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Statement
 from dboshub.workflows.system_tables import now_ms
@@ -79,7 +79,7 @@ def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
                 "Cancel them or resume them on another queue first, or pause this one.",
             )
         before = registry.retrieve(act.session, name)
-        registry.delete(act.session, name, has_hub_tables=_knows_pauses(act))
+        registry.delete(act.session, name, has_hub_tables=_has_pause_table(act))
         act.detail.update(was=before and _told(before))
 
 
@@ -89,7 +89,7 @@ def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
         actor, "pause", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
-        if not _knows_pauses(act):
+        if not _has_pause_table(act):
             raise ActionRefusedError(
                 "No worker of this hub runs on this database, and others know of no pause.",
                 "Stop the executors that serve it, or lower its limits.",
@@ -105,7 +105,7 @@ def resume_queue(actor: Actor, name: str, *, reason: str = "") -> None:
         actor, "resume", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
-        if not (_knows_pauses(act) and pause.unpause(act.session, name)):
+        if not (_has_pause_table(act) and pause.unpause(act.session, name)):
             raise ActionRefusedError("This queue is not paused.", "Pause it to hold work back.")
         notify.announce(act.session, [name])
 
@@ -146,7 +146,7 @@ def _expect_queue(act: Act, name: str) -> int:
     return int(row[0])
 
 
-def _knows_pauses(act: Act) -> bool:
+def _has_pause_table(act: Act) -> bool:
     """Whether the hub's tables are there: a database of other programs has none."""
     known = act.session.one(HAS_PAUSES)
     return bool(known and known[0])

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from dboshub.queues import actions
-from dboshub.queues.forms import LIMITS, QueueForm
+from dboshub.queues.forms.limits import LIMITS, QueueForm
 from dboshub.queues.models import Queue, QueuePause
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, actor_of
 from dboshub.workflows.admin_base import BoundedAdmin, when
-from dboshub.workflows.audit import ActionRefusedError, Actor, actor_of
 
 Operation = Callable[[Actor, str], None]
 

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlencode
 
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.overview import QueueFacts
-from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.polling import ReloadSource
 from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic, viewer_of
 
 
 def queue_facts(queues: Sequence[QueueFacts]) -> object:
@@ -33,16 +33,16 @@ def page_key(after: str, prefix: str) -> str:
 def _page(session: Session, topic: Topic, moment: Moment) -> object:
     said = {key: values[0] for key, values in parse_qs(topic.key).items()}
     place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
-    page = overview.page(session, viewer_of(topic), now=moment.now_ms, **place)
+    page = overview.page(session, viewer_of_topic(topic), now=moment.now_ms, **place)
     return queue_facts(page.queues)
 
 
 def _queue(session: Session, topic: Topic, moment: Moment) -> object:
-    found = overview.one(session, topic.key, viewer_of(topic), now=moment.now_ms)
+    found = overview.one(session, topic.key, viewer_of_topic(topic), now=moment.now_ms)
     return queue_facts([found] if found else [])
 
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
-    "queues": partial(PageSource, _page),
-    "queue": partial(PageSource, _queue),
+    "queues": partial(ReloadSource, _page),
+    "queue": partial(ReloadSource, _queue),
 }

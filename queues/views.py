@@ -11,20 +11,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.queues.history import history
+from dboshub.queues.forms.control import FORMS, LimitsForm, QueueAction
+from dboshub.queues.history_charts import history
 from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
-from dboshub.queues.selectors.line import line
 from dboshub.queues.selectors.partitions import partitions
-from dboshub.queues.steering import FORMS, LimitsForm, QueueAction
-from dboshub.workflows.confirming import carry_out, confirm_page
+from dboshub.queues.selectors.queue_head import line
+from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
+from dboshub.workflows.live.subscriptions import VIEW as VIEW_WORKFLOW
+from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.storage.now import database_now
-from dboshub.workflows.topics import VIEW as VIEW_WORKFLOW
-from dboshub.workflows.topics import live_topic
-from dboshub.workflows.views.reads import bounded_reading
+from dboshub.workflows.storage.database_clock import database_now
 
 VIEW = "dboshub_queues.view_queue"
 LONGEST = 1_000
@@ -49,7 +49,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         "after": page.after,
         "rows": [show(each) for each in page.queues],
         "sees_workflows": request.user.has_perm(VIEW_WORKFLOW),
-        "live_page": live_topic(request, "queues", page_key(after, prefix)),
+        "live_page": subscription_for(request, "queues", page_key(after, prefix)),
         "live_digest": digest(queue_facts(page.queues)),
     }
     return render(request, "dboshub/queues/list.html", context)
@@ -83,9 +83,9 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "may": may,
         "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
         "sees_workflows": sees_workflows,
-        "live_page": live_topic(request, "queue", name),
+        "live_page": subscription_for(request, "queue", name),
         "live_digest": digest(queue_facts([found])),
-        "live_beats": live_topic(request, "beats"),
+        "live_beats": subscription_for(request, "beats"),
     }
     return render(request, "dboshub/queues/detail.html", context)
 
@@ -104,14 +104,14 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
     ask = partial(_ask, request, found)
     if request.method != "POST":
         return ask(FORMS[verb](name))
-    return carry_out(request, FORMS[verb](name, request.POST), ask)
+    return submit_confirmed(request, FORMS[verb](name, request.POST), ask)
 
 
 def _ask(
     request: HttpRequest, found: overview.QueueFacts, form: QueueAction | LimitsForm, **how: Any
 ) -> HttpResponse:
     context = {"section": "queues", "shown": show(found)}
-    return confirm_page(request, "dboshub/queues/confirm.html", form, context, **how)
+    return confirmation_page(request, "dboshub/queues/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:

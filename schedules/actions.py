@@ -15,17 +15,17 @@ from dboshub.schedules import selectors
 from dboshub.schedules.engine.calendar import INSTANT, between
 from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.inputs import PlainCodec, is_pickle, takes_two_times
+from dboshub.schedules.run_inputs import PlainCodec, is_pickle, takes_two_times
 from dboshub.schedules.storage import schedules as storage
-from dboshub.workflows.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.journal.insert_workflow import start as insert
 from dboshub.workflows.storage.sql import Session, Statement
-from dboshub.workflows.storage.start import start as insert
 
 __all__ = ["PERMISSION", "backfill", "backfill_ticks", "delete", "pause", "resume", "trigger"]
 

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlencode
 from dboshub.schedules import selectors
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.rendering import show
-from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.polling import ReloadSource
 from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic, viewer_of
 
 
 def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:
@@ -31,13 +31,13 @@ def page_key(after: str, prefix: str, status: str) -> str:
 def _page(session: Session, topic: Topic, moment: Moment) -> object:
     said = {key: values[0] for key, values in parse_qs(topic.key).items()}
     place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
-    viewer = viewer_of(topic)
+    viewer = viewer_of_topic(topic)
     page = selectors.page(session, viewer, status=said.get("status", ""), **place)
     return _facts(session, topic, page.schedules, moment)
 
 
 def _schedule(session: Session, topic: Topic, moment: Moment) -> object:
-    found = selectors.one(session, topic.key, viewer_of(topic))
+    found = selectors.one(session, topic.key, viewer_of_topic(topic))
     return _facts(session, topic, [found] if found else [], moment)
 
 
@@ -45,10 +45,10 @@ def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], moment
     now = datetime.fromtimestamp(moment.now_ms / 1000, UTC)
     found = [*schedules]
     ids = [each for one in found for each in show(one, now).ids]
-    return schedule_facts(found, selectors.runs(session, ids, viewer_of(topic)))
+    return schedule_facts(found, selectors.runs(session, ids, viewer_of_topic(topic)))
 
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
-    "schedules": partial(PageSource, _page),
-    "schedule": partial(PageSource, _schedule),
+    "schedules": partial(ReloadSource, _page),
+    "schedule": partial(ReloadSource, _schedule),
 }

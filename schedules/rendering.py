@@ -20,7 +20,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 NEXT = 5
 LONGEST = 300  # characters
-FORESIGHT = timedelta(days=14)
+CLOCK_CHANGE_HORIZON = timedelta(days=14)
 # A worker may be that late before a tick counts as missed.
 GRACE = timedelta(seconds=90)
 ALIASES = {
@@ -100,7 +100,7 @@ def show(row: Schedule, now: datetime) -> Shown:
     past, coming = calendar.at(now)
     changes = []
     if zone != "UTC" and coming:
-        changes = clock_changes(calendar.cron, now, max(coming[-1], now + FORESIGHT))
+        changes = clock_changes(calendar.cron, now, max(coming[-1], now + CLOCK_CHANGE_HORIZON))
     return Shown(
         row,
         in_words(row.schedule),
@@ -129,7 +129,7 @@ def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bo
         elif shown.is_active and now - at < GRACE and place > last:
             ticks.append(Tick("s-queued", "hourglass", f"{moment(at)}: due, not started yet"))
         else:
-            ticks.append(_bare_tick(shown, at, is_known, acts))
+            ticks.append(_tick_without_run(shown, at, is_known, acts))
     return ticks
 
 
@@ -202,7 +202,7 @@ def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRo
     return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
-def _bare_tick(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
+def _tick_without_run(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
     said = moment(at)
     if not is_known:
         return Tick("is-before", "circle", f"{said}: before the first run that is known of")

@@ -10,8 +10,8 @@ from typing import Any
 from dboshub.schedules.engine.calendar import newest
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
-from dboshub.workflows.rendering.readable import readable
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session, Statement, statement

@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
-from dboshub.schedules import edit_views, views
+from dboshub.schedules import definition_views, views
 
 app_name = "schedules"
 
 urlpatterns = [
     path("", views.schedule_list, name="list"),
     # Without a slash at its end, so that a schedule may be called "new".
-    path("new", edit_views.new, name="new"),
+    path("new", definition_views.new, name="new"),
     path("do/<slug:verb>/<dboshub_name:name>/", views.act, name="do"),
     path("<dboshub_name:name>/", views.schedule_detail, name="detail"),
 ]

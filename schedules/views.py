@@ -14,19 +14,24 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
 from dboshub.schedules.actions import PERMISSION, backfill_ticks
-from dboshub.schedules.edit_forms import ChangeForm
 from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
-from dboshub.schedules.forms import FORMS, BackfillForm, ScheduleForm
+from dboshub.schedules.forms.control import FORMS, BackfillForm, ScheduleForm
+from dboshub.schedules.forms.definition import ChangeForm
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import moment, show, strip
-from dboshub.workflows.audit import ActionRefusedError, actor_of
-from dboshub.workflows.confirming import CONFLICT, INVALID, carry_out, confirm_page
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.confirmation import (
+    CONFLICT,
+    INVALID,
+    confirmation_page,
+    submit_confirmed,
+)
+from dboshub.workflows.actions.payload_audit import record_payload_view
+from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.selectors.queue_wait import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.sight import note_sight
-from dboshub.workflows.topics import VIEW_PAYLOAD, live_topic
-from dboshub.workflows.views.reads import bounded_reading
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
@@ -59,7 +64,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
             for one, ticks in zip(shown, strips, strict=True)
         ],
-        "live_page": live_topic(request, "schedules", page_key(after, prefix, status)),
+        "live_page": subscription_for(request, "schedules", page_key(after, prefix, status)),
         "live_digest": digest(schedule_facts(page.schedules, runs)),
         "after": page.after,
         "is_first": not after,
@@ -95,7 +100,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         "sees_payloads": sees_payloads,
         "given": given,
         "size": size,
-        "live_page": live_topic(request, "schedule", name),
+        "live_page": subscription_for(request, "schedule", name),
         "live_digest": digest(schedule_facts([found], runs)),
     }
     response = render(request, "dboshub/schedules/detail.html", context)
@@ -103,7 +108,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         # What was seen by one person must not be served to the next from a shared disk.
         response["Cache-Control"] = "no-store"
     if given is not None:
-        note_sight(actor_of(request), "schedule", name)
+        record_payload_view(actor_of(request), "schedule", name)
     return response
 
 
@@ -120,7 +125,7 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
     if request.method != "POST":
         return _ask(request, found, verb)
     form = _form(verb, found, request.POST)
-    return carry_out(request, form, partial(_confirm, request))
+    return submit_confirmed(request, form, partial(_confirm, request))
 
 
 def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
@@ -173,7 +178,7 @@ def _confirm(
         # A span is chosen by GET and looked at before it may be posted.
         "asks_first": isinstance(form, BackfillForm) and preview is None,
     }
-    return confirm_page(request, "dboshub/schedules/confirm.html", form, context, **how)
+    return confirmation_page(request, "dboshub/schedules/confirm.html", form, context, **how)
 
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:

@@ -44,7 +44,7 @@ class Child:
     started_at: float = 0.0
     not_before: float = field(default=0.0)
 
-    def tend(self, now: float) -> None:
+    def check(self, now: float) -> None:
         if self.process is None:
             if now >= self.not_before:
                 self._start(now)
@@ -104,7 +104,7 @@ def children(options: argparse.Namespace) -> list[Child]:
     web += ["--websocket_timeout", "-1", "dboshub.asgi:application"]
     worker = [*MANAGE, "runworkers"]
     if not options.no_demo:
-        worker += ["--import", "dboshub.demo.pace"]
+        worker += ["--import", "dboshub.demo.load_generator"]
     return [Child("web server", web), Child("worker", worker)]
 
 
@@ -134,7 +134,7 @@ def supervise(running: list[Child], stopping: threading.Event) -> None:
     """Keep the children running until told to stop, then end them all."""
     while not stopping.is_set():
         for child in running:
-            child.tend(time.monotonic())
+            child.check(time.monotonic())
         stopping.wait(0.2)
     _stop(running, stopping)
 

@@ -43,10 +43,10 @@ def pytest_xdist_setupnodes() -> None:
 @pytest.fixture(autouse=True)
 def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What other modules scheduled does not fire in this test, though they share its process."""
-    if "dboshub.schedules.engine.plan" not in sys.modules:
+    if "dboshub.schedules.engine.schedule_registry" not in sys.modules:
         return
-    from dboshub.schedules.engine.plan import plan
-    from dboshub.workflows.engine.registry import registry
+    from dboshub.schedules.engine.schedule_registry import plan
+    from dboshub.workflows.engine.registration.registry import registry
 
     mine = {
         name: cron

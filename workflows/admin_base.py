@@ -12,8 +12,8 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from dboshub.workflows.audit import actor_of, record
-from dboshub.workflows.moments import absolute
+from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.selectors.scope import viewer_for
 
 MOST_ROWS = 1_000

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, transaction
 
-from dboshub.workflows.slowest import SLOWEST
+from dboshub.workflows.slow_queries import SLOW_QUERIES
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session
 from dboshub.workflows.storage.sqlite import statements
 
@@ -43,7 +43,7 @@ def session_on(alias: str) -> Session:
 
     def execute(text: str, params: dict[str, Any]) -> Cursor:
         cursor = connection.cursor()
-        with SLOWEST.timing():
+        with SLOW_QUERIES.timing():
             cursor.execute(text, params)
         return cursor
 

@@ -6,14 +6,14 @@ from django.urls import path
 
 import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
 from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
-from dboshub.workflows.views.list import workflow_list
+from dboshub.workflows.views.workflow_list import workflow_list
 
 app_name = "workflows"
 
 urlpatterns = [
     path("", workflow_list, name="list"),
     path("suggest/", search.suggest, name="suggest"),
-    path("columns/", search.keep_columns, name="columns"),
+    path("columns/", search.save_columns, name="columns"),
     path("bulk/", bulk.job_list, name="bulk_list"),
     path("bulk/new/", bulk.new, name="bulk_new"),
     path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),

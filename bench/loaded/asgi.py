@@ -15,7 +15,7 @@ from dboshub.workflows.storage.sql import Session
 __all__ = ["application"]
 
 
-class CountedLook(watcher._Look):
+class CountedLook(watcher._TickReader):
     """Looks as the original does."""
 
     def __init__(self, hub: Any, sources: Any, timings: Any, connection: Any) -> None:
@@ -43,4 +43,4 @@ class CountedLook(watcher._Look):
         return took
 
 
-watcher._Look = CountedLook  # type: ignore[misc]
+watcher._TickReader = CountedLook  # type: ignore[misc]

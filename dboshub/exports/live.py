@@ -6,10 +6,10 @@ from functools import partial
 
 from dboshub.exports import store
 from dboshub.exports.store import Export
-from dboshub.workflows.live.seldom import PageSource
+from dboshub.workflows.live.polling import ReloadSource
 from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic
 
 # How often a note is looked at while its page is open.
 PACE_S = 1.0
@@ -30,4 +30,4 @@ def _shown(session: Session, topic: Topic, moment: Moment) -> object:
     return export_facts(store.find(key, int(user)))
 
 
-ExportSource = partial(PageSource, _shown, pace_s=PACE_S)
+ExportSource = partial(ReloadSource, _shown, pace_s=PACE_S)

@@ -8,19 +8,19 @@ from typing import Any
 
 from django.http import QueryDict
 
-from dboshub import audit_log
+from dboshub.audit import selectors
 from dboshub.exports.formats import Record
 from dboshub.exports.store import Export
-from dboshub.workflows.filters import parse
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.moments import iso
-from dboshub.workflows.selectors.exported import COLUMNS as PAYLOAD_COLUMNS
-from dboshub.workflows.selectors.exported import payloads
-from dboshub.workflows.selectors.listing import Lister, read_cursor
+from dboshub.workflows.rendering.time_format import iso
+from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.selectors.keyset.pages import WorkflowPager, read_cursor
+from dboshub.workflows.selectors.payload_export import COLUMNS as PAYLOAD_COLUMNS
+from dboshub.workflows.selectors.payload_export import payloads
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.topics import VIEW
-from dboshub.workflows.views.reads import bounded_reading
 
 CHUNK = 1_000
 # With payloads a chunk is what fits into memory many times over.
@@ -85,7 +85,7 @@ def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
     criteria = parse(query, now=export.made_at, attributes=True)
     with bounded_reading() as session:
         size = PAYLOAD_CHUNK if export.payload else CHUNK
-        lister = Lister(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
+        lister = WorkflowPager(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
         page = lister.after(read_cursor(after))
         held = {}
         if export.payload and page.rows:
@@ -103,8 +103,8 @@ def workflow_record(row: WorkflowRow) -> dict[str, Any]:
 
 
 def audit_chunk(export: Export, user: Any, after: str) -> Chunk:
-    wanted = audit_log.criteria(QueryDict(export.query), now=export.made_at)
-    page = audit_log.page(wanted, after, size=CHUNK)
+    wanted = selectors.criteria(QueryDict(export.query), now=export.made_at)
+    page = selectors.page(wanted, after, size=CHUNK)
     reached = page.events[-1].at if page.events else None
     return Chunk([_event(each) for each in page.events], page.after, page.searched_to or reached)
 
@@ -124,7 +124,7 @@ def _clean_workflows(query: QueryDict, now: int, payload: bool) -> tuple[str, tu
 
 
 def _clean_audit(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[str, ...]]:
-    criteria = audit_log.criteria(query, now=now)
+    criteria = selectors.criteria(query, now=now)
     return criteria.query(), criteria.problems
 
 

@@ -166,11 +166,11 @@ def _note(export: Export) -> None:
 def _read(path: Path) -> Export | None:
     with suppress(OSError, ValueError, TypeError):
         export = Export(**json.loads(path.read_text()))
-        return _judged(export)
+        return _failed_if_silent(export)
     return None
 
 
-def _judged(export: Export) -> Export:
+def _failed_if_silent(export: Export) -> Export:
     silent = now_ms() - export.touched_at > SILENT_MS
     if not (export.is_active and silent):
         return export

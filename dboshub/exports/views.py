@@ -12,15 +12,15 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dboshub.exports import store, work
+from dboshub.exports import store, writer
 from dboshub.exports.formats import FORMATS, MIME_TYPES
 from dboshub.exports.live import export_facts, page_key
 from dboshub.exports.sources import SOURCES, Source
 from dboshub.exports.store import DONE, Export
-from dboshub.workflows.audit import actor_of, record
+from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.live.source import digest
+from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, scope_of, subscription_for
 from dboshub.workflows.system_tables import now_ms
-from dboshub.workflows.topics import VIEW_PAYLOAD, live_topic, scope_of
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000
@@ -45,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "formats": FORMATS,
         "may_see": may_see,
         "expires_min": store.EXPIRES_MS // 60_000,
-        "most_bytes": work.MOST_BYTES,
+        "most_bytes": writer.MOST_BYTES,
         "section": given["of"],
     }
     if request.method != "POST":
@@ -81,7 +81,7 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         return render(request, "dboshub/exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
     record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
-    work.start(export)
+    writer.start(export)
     return redirect("dboshub:exports:export", export.key)
 
 
@@ -115,7 +115,7 @@ def export_detail(request: HttpRequest, key: str) -> HttpResponse:
         "list_url": f"{reverse(source.address)}?{export.query}".rstrip("?"),
         "format": FORMATS[export.format],
         "now": now_ms(),
-        "live_page": live_topic(request, "export", page_key(export)),
+        "live_page": subscription_for(request, "export", page_key(export)),
         "live_digest": digest(export_facts(export)),
     }
     return render(request, "dboshub/exports/export.html", context)

@@ -8,12 +8,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from dboshub.frameworks.life import Life
+from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import (
     REQUEST_ID,
     Request,
-    answering,
     problem_of,
+    request_context,
     request_id,
 )
 from dboshub.workflows.engine.context import IDENTITY
@@ -25,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def install(app: Any, life: Life) -> None:
+def install(app: Any, life: Lifespan) -> None:
     """Serve an application of FastAPI or Starlette, which must not have started."""
     app.add_middleware(DBOSMiddleware, life=life)
     app.add_exception_handler(DBOSException, error_reply)
@@ -34,19 +34,19 @@ def install(app: Any, life: Life) -> None:
 class DBOSMiddleware:
     """Launches before the application takes requests, destroys after it took its last."""
 
-    def __init__(self, app: App, life: Life) -> None:
+    def __init__(self, app: App, life: Lifespan) -> None:
         self._app = app
         self._life = life
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._living(send))
+            await self._app(scope, receive, self._with_lifespan(send))
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _living(self, send: Send) -> Send:
+    def _with_lifespan(self, send: Send) -> Send:
         async def sends(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 await asyncio.to_thread(self._life.launch)
@@ -69,7 +69,7 @@ class DBOSMiddleware:
             await send(message)
 
         # On whose behalf: as a middleware around this one may have said already.
-        with answering(request, self._life.tracer, IDENTITY.get()):
+        with request_context(request, self._life.tracer, IDENTITY.get()):
             await self._app(scope, receive, sends)
 
 

@@ -58,7 +58,7 @@ def problem_of(request: Request) -> str | None:
 
 
 @contextmanager
-def answering(request: Request, tracer: Any, identity: Identity) -> Iterator[None]:
+def request_context(request: Request, tracer: Any, identity: Identity) -> Iterator[None]:
     """Let the code in the block answer a request, at first on behalf of `identity`."""
     with ExitStack() as stack:
         if WORKFLOW_ID in request.headers:

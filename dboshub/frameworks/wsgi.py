@@ -8,21 +8,21 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from dboshub.frameworks.asgi import cookies
-from dboshub.frameworks.life import Life
+from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import (
     REQUEST_ID,
     Request,
-    answering,
     problem_of,
+    request_context,
     request_id,
 )
-from dboshub.workflows.engine.context import NOBODY
+from dboshub.workflows.engine.context import ANONYMOUS
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 
-def install(app: Any, life: Life) -> None:
+def install(app: Any, life: Lifespan) -> None:
     """Serve an application of Flask; launched with its first request, unless it is before."""
     app.wsgi_app = DBOSMiddleware(app.wsgi_app, life)
     atexit.register(life.destroy)
@@ -31,7 +31,7 @@ def install(app: Any, life: Life) -> None:
 class DBOSMiddleware:
     """A server may fork its processes after loading the application: only requests tell."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], life: Life) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], life: Lifespan) -> None:
         self._app = app
         self._life = life
 
@@ -46,7 +46,7 @@ class DBOSMiddleware:
             return start_response(status, [*headers, (REQUEST_ID, request.request_id)], *more)
 
         # The thread has answered others before: whoever they were is nobody here.
-        with answering(request, self._life.tracer, NOBODY):
+        with request_context(request, self._life.tracer, ANONYMOUS):
             return self._app(environ, start)
 
 

@@ -11,14 +11,14 @@ from django.urls import reverse
 
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.rendering import Shown, show, strip
-from dboshub.workflows.filters import BROKEN
-from dboshub.workflows.language import exactly
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.moments import duration, relative
+from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
-from dboshub.workflows.selectors.fleet import Fleet
+from dboshub.workflows.search.criteria import BROKEN
+from dboshub.workflows.search.parser import exactly
+from dboshub.workflows.selectors.executor_overview import Fleet
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.selectors.trouble import Loop
+from dboshub.workflows.selectors.workflow_health import Loop
 
 SHOWN = 6
 # A death is news for so long, a missed tick for so long.

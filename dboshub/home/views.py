@@ -11,23 +11,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dboshub.home import findings, looking
-from dboshub.home.news import wrong_digest
-from dboshub.queues.selectors.busy import waiting_since
-from dboshub.workflows.filters import BROKEN
-from dboshub.workflows.language import exactly
+from dboshub.home import findings, health_checks
+from dboshub.home.live import problems_digest
+from dboshub.queues.selectors.busy_queues import waiting_since
+from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
+from dboshub.workflows.live.subscriptions import VIEW, subscription_for
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering import charts
-from dboshub.workflows.rollups.series import counted_to, series
+from dboshub.workflows.rollups.series import counted_until, series
 from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.search.criteria import BROKEN
+from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
-from dboshub.workflows.selectors.trouble import oldest_running
+from dboshub.workflows.selectors.workflow_health import oldest_running
 from dboshub.workflows.statuses import LOOKS
-from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import VIEW, live_topic
-from dboshub.workflows.views.reads import bounded_reading
 
 DAY = 24 * HOUR
 # A span of time, and how much of it is one bar.
@@ -47,15 +47,15 @@ LONGEST = 1_000
 @permission_required(VIEW, raise_exception=True)
 def home(request: HttpRequest) -> HttpResponse:
     """Everything is read by bounded statements; the query string chooses the charts."""
-    viewer, rights = viewer_for(request.user), looking.rights_of(request.user)
-    live_wrong = live_topic(request, "wrong", ",".join(sorted(rights)))
-    context: dict[str, Any] = {"section": "home", "live_wrong": live_wrong}
+    viewer, rights = viewer_for(request.user), health_checks.view_rights(request.user)
+    live_problems = subscription_for(request, "wrong", ",".join(sorted(rights)))
+    context: dict[str, Any] = {"section": "home", "live_problems": live_problems}
     try:
         with bounded_reading() as session:
             now = database_now(session)
             waiting = waiting_since(session, viewer)
-            groups = looking.wrong_now(session, viewer, rights, waiting, now)
-            context |= {"now": now, "groups": groups, "wrong_digest": wrong_digest(groups)}
+            groups = health_checks.current_problems(session, viewer, rights, waiting, now)
+            context |= {"now": now, "groups": groups, "problems_digest": problems_digest(groups)}
             context |= _in_flight(request, session, viewer, waiting)
             context |= _charts(request, viewer, now)
     except DatabaseError as error:
@@ -71,7 +71,7 @@ def _in_flight(
     counted = all_counts(session, viewer=viewer)
     return {
         "pills": [(LOOKS[token], count) for token, count in counted.items()],
-        "live_counts": live_topic(request, "counts"),
+        "live_counts": subscription_for(request, "counts"),
         "counts_digest": counts_digest(counted),
         "oldest": oldest_running(session, viewer),
         "longest": min(waiting.items(), key=lambda each: each[1], default=None),
@@ -83,7 +83,7 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     span = span if span in SPANS else "24h"
     name = request.GET.get("name", "").replace("\x00", "")[:LONGEST]
     length, step, _ = SPANS[span]
-    until = counted_to()
+    until = counted_until()
     context: dict[str, Any] = {
         "name": name,
         "span": span,

@@ -20,9 +20,9 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
 from dboshub.middleware import forwarded_address
-from dboshub.workflows.audit import Actor
-from dboshub.workflows.sight import note_sight
-from dboshub.workflows.topics import Topic, scope_of
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.actions.payload_audit import record_payload_view
+from dboshub.workflows.live.subscriptions import Topic, scope_of
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -63,7 +63,7 @@ def _account(request: ASGIRequest) -> Account | None:
     if not key:
         return None
     store = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    request.session = cast(SessionBase, _Reading(store.load()))
+    request.session = cast(SessionBase, _ReadOnlySession(store.load()))
     user = get_user(request)
     if not user.is_authenticated or not user.is_active:
         return None
@@ -84,7 +84,7 @@ async def trace(account: Account, topics: Iterable[Topic]) -> None:
 
 def _trace(actor: Actor, workflow_ids: list[str]) -> None:
     for workflow_id in workflow_ids:
-        note_sight(actor, "workflow", workflow_id)
+        record_payload_view(actor, "workflow", workflow_id)
 
 
 def _address(request: ASGIRequest) -> str:
@@ -92,7 +92,7 @@ def _address(request: ASGIRequest) -> str:
     return given or str(request.META.get("REMOTE_ADDR", ""))
 
 
-class _Reading(dict[str, Any]):
+class _ReadOnlySession(dict[str, Any]):
     """A session's content. A socket cannot set a cookie, so it must not renew or end a session."""
 
     def flush(self) -> None: ...

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dboshub.live.meter import Meter
+from dboshub.live.metrics import LiveMetrics
 from dboshub.workflows.live.source import Demand
-from dboshub.workflows.topics import Topic
+from dboshub.workflows.live.subscriptions import Topic
 
 
 class Subscriber:
@@ -35,7 +35,7 @@ class Subscriber:
 
 
 @dataclass(slots=True)
-class _Audience:
+class _TopicSubscribers:
     topic: Topic
     unread: bool = True
     since: dict[Subscriber, int] = field(default_factory=dict)
@@ -61,30 +61,30 @@ class Hub:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.meter = Meter()
-        self._audiences: dict[str, _Audience] = {}
-        self._newcomers: set[Subscriber] = set()
-        self._welcome: set[Subscriber] = set()
+        self.meter = LiveMetrics()
+        self._by_topic: dict[str, _TopicSubscribers] = {}
+        self._new_subscribers: set[Subscriber] = set()
+        self._awaiting_beat: set[Subscriber] = set()
         self.on_demand: Callable[[], None] = lambda: None
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
         """Add a viewer who shows a digest; whatever differs from it will be sent."""
         topic_id = topic.id
         with self.lock:
-            audience = self._audiences.setdefault(topic_id, _Audience(topic))
+            audience = self._by_topic.setdefault(topic_id, _TopicSubscribers(topic))
             audience.unread = True
             audience.demand = None
             audience.shown[subscriber] = shown
             audience.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
             if not subscriber.topics:
-                self._newcomers.add(subscriber)
+                self._new_subscribers.add(subscriber)
             subscriber.topics.add(topic_id)
         self.on_demand()
 
     def unsubscribe(self, subscriber: Subscriber, topic_id: str) -> None:
         with self.lock:
-            audience = self._audiences.get(topic_id)
+            audience = self._by_topic.get(topic_id)
             if audience is None or topic_id not in subscriber.topics:
                 return
             subscriber.topics.discard(topic_id)
@@ -93,41 +93,41 @@ class Hub:
             audience.demand = None
             subscriber.pending.pop(topic_id, None)
             if not audience.shown:
-                del self._audiences[topic_id]
+                del self._by_topic[topic_id]
 
     def leave(self, subscriber: Subscriber) -> None:
         """Forget a viewer altogether."""
         with self.lock:
-            self._newcomers.discard(subscriber)
-            self._welcome.discard(subscriber)
+            self._new_subscribers.discard(subscriber)
+            self._awaiting_beat.discard(subscriber)
             for topic_id in [*subscriber.topics]:
                 self.unsubscribe(subscriber, topic_id)
 
     @property
     def watched(self) -> bool:
-        return bool(self._audiences)
+        return bool(self._by_topic)
 
     def followed(self) -> int:
         """How many different topics somebody shows."""
-        return len(self._audiences)
+        return len(self._by_topic)
 
     def demands(self) -> list[Demand]:
         """What is shown now; marks all of it as being read."""
         with self.lock:
-            self._welcome, self._newcomers = self._newcomers, set()
-            return [each.read() for each in self._audiences.values()]
+            self._awaiting_beat, self._new_subscribers = self._new_subscribers, set()
+            return [each.read() for each in self._by_topic.values()]
 
-    def forget_reads(self) -> None:
+    def mark_all_unread(self) -> None:
         """A tick failed: everything has to be read again."""
         with self.lock:
-            for each in self._audiences.values():
+            for each in self._by_topic.values():
                 each.unread = True
                 each.demand = None
 
     def publish(self, topic_id: str, digest: str, frames: dict[str, str]) -> None:
         """Queue a frame for every viewer of the topic; ``frames`` is by the digest they show."""
         with self.lock:
-            audience = self._audiences.get(topic_id)
+            audience = self._by_topic.get(topic_id)
             if audience is None:
                 return
             audience.demand = None
@@ -140,9 +140,9 @@ class Hub:
     def beat(self, now_ms: int, *, everyone: bool) -> None:
         """Tell viewers the database's time: all, or those whose topics were read just now first."""
         with self.lock:
-            told, self._welcome = self._welcome, set()
+            told, self._awaiting_beat = self._awaiting_beat, set()
             if everyone:
-                told = {each for known in self._audiences.values() for each in known.shown}
+                told = {each for known in self._by_topic.values() for each in known.shown}
             for subscriber in told:
                 subscriber.beat_ms = now_ms
                 subscriber.wake()

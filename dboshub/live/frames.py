@@ -9,7 +9,7 @@ from typing import Any
 
 LARGEST_FRAME = 16 * 1024
 MOST_UNACKED = 64
-ENOUGH_UNREAD = 512 * 1024
+MAX_UNREAD_BYTES = 512 * 1024
 
 
 class FrameRefusedError(Exception):
@@ -69,7 +69,7 @@ def _text(value: Any) -> str:
 
 
 @dataclass(slots=True)
-class Ledger:
+class UnackedFrames:
     """Frames sent and not acknowledged: daphne buffers without end for who does not read."""
 
     seq: int = 0
@@ -92,9 +92,9 @@ class Ledger:
     def is_full(self) -> bool:
         return len(self.unacked) >= MOST_UNACKED
 
-    def is_enough(self) -> bool:
+    def is_backlogged(self) -> bool:
         """Whether to send no more before something was read: what waits is only the newest."""
-        return self.unread >= ENOUGH_UNREAD
+        return self.unread >= MAX_UNREAD_BYTES
 
     def waits_until(self, patience: float) -> float | None:
         """When the oldest frame has waited too long, on the clock of ``sent``."""

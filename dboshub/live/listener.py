@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import psycopg
 
-from dboshub.workflows.engine.notices import EVENTS, MESSAGES, STATUS, STREAMS
-from dboshub.workflows.storage.notify import listen
+from dboshub.workflows.engine.waiting.notices import EVENTS, MESSAGES, STATUS, STREAMS
+from dboshub.workflows.storage.waiting.notify import listen
 
 logger = logging.getLogger(__name__)
 

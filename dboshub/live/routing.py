@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dboshub.live.socket import LiveSocket
+from dboshub.live.websocket import LiveSocket
 
 websocket_urlpatterns = [path("live/", LiveSocket.as_asgi())]

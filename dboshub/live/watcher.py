@@ -19,18 +19,18 @@ from django.conf import settings
 from django.db import connections
 from django.urls import set_script_prefix
 
-from dboshub.live.asking import TimedSession
 from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
+from dboshub.live.timed_session import TimedSession
 from dboshub.workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Connection, Database
-from dboshub.workflows.storage.failures import is_passing
-from dboshub.workflows.storage.now import database_now
-from dboshub.workflows.topics import Topic
+from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.storage.transient_errors import is_transient
 
 logger = logging.getLogger(__name__)
 
-LATELY = 5
+RECENT_TICKS = 5
 
 
 class Watcher:
@@ -93,7 +93,7 @@ class Watcher:
                 # The page notices by the missing beat and says "stale".
                 logger.exception("live.watch_failed")
                 self.hub.meter.failures += 1
-                self.hub.forget_reads()
+                self.hub.mark_all_unread()
                 self._nudged.wait(pause)
                 self._nudged.clear()
                 pause = min(pause * 2, self.timings.beat)
@@ -106,7 +106,7 @@ class Watcher:
         try:
             connection = database.connect()
             try:
-                look = _Look(self.hub, self._sources, self.timings, connection)
+                look = _TickReader(self.hub, self._sources, self.timings, connection)
                 changed = database.change_counter()
                 while self.hub.watched:
                     before = changed() if changed else 0
@@ -139,7 +139,7 @@ class Watcher:
         self._nudged.clear()
 
 
-class _Look:
+class _TickReader:
     """What one connection's worth of ticks remembers."""
 
     def __init__(
@@ -155,7 +155,7 @@ class _Look:
         self._sources = {kind: make() for kind, make in sources.items()}
         self._beat_at = float("-inf")
         self._clock_offset = 0.0
-        self._asked: deque[float] = deque(maxlen=LATELY)
+        self._asked: deque[float] = deque(maxlen=RECENT_TICKS)
 
     @property
     def asked(self) -> float:
@@ -205,7 +205,7 @@ def _body(facts: Facts, shown: str) -> Body:
     try:
         return facts.body(shown)
     except Exception as error:
-        if is_passing(error):
+        if is_transient(error):
             raise
         logger.exception("live.render_failed")
         return {"failed": True}

@@ -18,9 +18,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dboshub.management.answers import rendered
+from dboshub.management.output import rendered
 from dboshub.schedules.engine.cron import aware
-from dboshub.workflows.audit import ActionRefusedError, Actor
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.payloads.encode import NotPlainError
 
@@ -65,15 +65,15 @@ class TerminalCommand(BaseCommand, ABC):
 
     def handle(self, *, as_json: bool, **options: Any) -> None:
         with explained():
-            answer = self.run_verb(**options)
+            answer = self.run_subcommand(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
     @abstractmethod
-    def run_verb(self, **options: Any) -> Any:
+    def run_subcommand(self, **options: Any) -> Any:
         """Do it; what to print."""
 
 
-class VerbsCommand(TerminalCommand):
+class SubcommandsCommand(TerminalCommand):
     """A command with subcommands."""
 
     verbs: Sequence[Verb] = ()
@@ -85,7 +85,7 @@ class VerbsCommand(TerminalCommand):
             for add in (*verb.arguments, as_json):
                 add(each)
 
-    def run_verb(self, **options: Any) -> Any:
+    def run_subcommand(self, **options: Any) -> Any:
         verb = options.pop("verb")
         (chosen,) = (each for each in self.verbs if each.name == verb)
         return chosen.run(**options)

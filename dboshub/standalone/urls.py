@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from dboshub import views
+from dboshub.web import views
 
 admin.site.site_header = "DBOSHub administration"
 admin.site.site_title = "DBOSHub"
@@ -23,7 +23,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "dboshub.views.bad_request"
-handler403 = "dboshub.views.forbidden"
-handler404 = "dboshub.views.not_found"
-handler500 = "dboshub.views.server_error"
+handler400 = "dboshub.web.views.bad_request"
+handler403 = "dboshub.web.views.forbidden"
+handler404 = "dboshub.web.views.not_found"
+handler500 = "dboshub.web.views.server_error"

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from dboshub.queues.engine.directory import directory
 from dboshub.queues.engine.queue import Queue
-from dboshub.tasks.framework import (
+from dboshub.queues.engine.queue_registry import directory
+from dboshub.tasks.compat import (
     BaseTaskBackend,
     Task,
     TaskContext,
@@ -26,10 +26,10 @@ from dboshub.tasks.framework import (
 from dboshub.tasks.results import change, new_result, result_of, workflow_priority
 from dboshub.tasks.rows import Enqueuer, row_of
 from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.decorators import workflow
-from dboshub.workflows.engine.enqueueing import EnqueueOptions
 from dboshub.workflows.engine.errors import PortableWorkflowError
-from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.engine.registration.decorators import workflow
+from dboshub.workflows.engine.registration.registry import registry
+from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat, portable
 
 
@@ -117,14 +117,14 @@ def register(backend: WorkflowTaskBackend, task: Task[Any, Any]) -> None:
     decorate = workflow(
         name=task.module_path,
         serialization_type=WorkflowSerializationFormat.PORTABLE,
-        validate_args=as_they_are,
+        validate_args=without_validation,
     )
     decorate(
         _awaiting(backend, task) if iscoroutinefunction(task.func) else _calling(backend, task)
     )
 
 
-def as_they_are(args: Any, kwargs: Any) -> Any:
+def without_validation(args: Any, kwargs: Any) -> Any:
     """Tasks are given what JSON makes of their arguments, whatever their annotations say."""
     return args, kwargs
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from dboshub.tasks.framework import Task, TaskError, TaskResult, TaskResultStatus
+from dboshub.tasks.compat import Task, TaskError, TaskResult, TaskResultStatus
 from dboshub.workflows.engine.records import Status
 from dboshub.workflows.engine.serialization import PORTABLE
 
@@ -27,16 +27,16 @@ _ENDED = {
     ),
 }
 # A task's is higher the sooner it runs, a workflow's lower; zero would be before all of them.
-_TURNED = 101
+PRIORITY_OFFSET = 101
 
 
 def workflow_priority(priority: int) -> int:
-    return _TURNED - priority
+    return PRIORITY_OFFSET - priority
 
 
 def task_priority(priority: int | None) -> int:
     """Within Django's limits, whatever an operator made of it."""
-    return max(-100, min(100, _TURNED - (priority or _TURNED)))
+    return max(-100, min(100, PRIORITY_OFFSET - (priority or PRIORITY_OFFSET)))
 
 
 def new_result(task: Task[Any, Any], workflow_id: str, backend: str, **known: Any) -> Any:

@@ -7,12 +7,12 @@ import threading
 from typing import Any
 
 from dboshub.client import DBOSClient
-from dboshub.queues.api import QueuesAPI
-from dboshub.workers import configuration
+from dboshub.queues.api.facade import QueuesAPI
+from dboshub.runtime.worker_setup import configuration
 from dboshub.workflows.connection import reading
-from dboshub.workflows.engine import current
-from dboshub.workflows.engine.enqueueing import EnqueueOptions
-from dboshub.workflows.storage import listing
+from dboshub.workflows.engine import current_engine
+from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
+from dboshub.workflows.storage.listing import workflow_rows
 
 
 class Enqueuer:
@@ -28,7 +28,7 @@ class Enqueuer:
 
     def enqueue(self, options: EnqueueOptions, args: Any, kwargs: Any) -> str:
         """The id of the new workflow."""
-        if current.is_launched():
+        if current_engine.is_launched():
             handle = QueuesAPI.enqueue_workflow_with_options(options, *args, **kwargs)
         else:
             handle = self._connected().enqueue(options, *args, **kwargs)
@@ -56,9 +56,9 @@ class Enqueuer:
 
 def row_of(workflow_id: str) -> dict[str, Any] | None:
     """A workflow's row with its payloads as they are written: nothing is decoded."""
-    if current.is_launched():
-        found = current.engine().store.workflows(workflow_ids=[workflow_id])
+    if current_engine.is_launched():
+        found = current_engine.engine().store.workflows(workflow_ids=[workflow_id])
     else:
         with reading() as session:
-            found = listing.workflows(session, {"workflow_ids": [workflow_id]})
+            found = workflow_rows.workflows(session, {"workflow_ids": [workflow_id]})
     return found[0] if found else None

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from dboshub.workflows.api.functions import Current
 from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import OptionsBlock
-from dboshub.workflows.functions_api import Current
 
 INSTALL = "DBOS.tracer needs OpenTelemetry: pip install 'dboshub[otel]'"
 

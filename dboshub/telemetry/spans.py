@@ -12,9 +12,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from dboshub.workflows.engine.engine import EngineSettings
 from dboshub.workflows.engine.errors import ExecutionInterrupted
-from dboshub.workflows.engine.execution import Execution
+from dboshub.workflows.engine.runtime.engine import EngineSettings
+from dboshub.workflows.engine.runtime.execution import Execution
 
 NAME = "dbos-tracer"
 SEMCONV = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from dboshub.saved_views import SHARE, is_open, may_delete, views_for
+from dboshub.web.saved_views import SHARE, is_open, may_delete, views_for
 
 register = template.Library()
 

@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from dboshub.queues.engine.directory import Bounce, directory
 from dboshub.queues.engine.queue import Queue
-from dboshub.workflows.engine import checks
+from dboshub.queues.engine.queue_registry import Postponement, directory
+from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import IDENTITY, Identity, frame
-from dboshub.workflows.engine.current import Outsider, engine, within
-from dboshub.workflows.engine.enqueueing import EnqueueOptions, Order, enqueue_as, order
+from dboshub.workflows.engine.control.management import as_step
+from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.managing import as_step
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program, blocking, drive
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.engine.registry import Binding, registry
-from dboshub.workflows.engine.starting import Naming
+from dboshub.workflows.engine.registration.registry import Binding, registry
+from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, Order, enqueue_as, order
+from dboshub.workflows.engine.runtime.starting import FunctionReference
 
 STEP = "DBOS.debounce_delayed_workflow"
 # A call that finds neither a workflow to put off nor room for one of its own looks again.
@@ -32,7 +32,7 @@ ATTEMPTS = 5
 
 class HasOutsider(Protocol):
     @property
-    def _outsider(self) -> Outsider: ...
+    def _client_context(self) -> ClientContext: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ class Debouncer:
         application_name: str | None = None,
     ) -> None:
         """`debounce_timeout_sec` after the first call it runs, however many follow."""
-        self._naming = Naming(name=checks.name("the name of a workflow", workflow_name))
+        self._naming = FunctionReference(
+            name=validation.name("the name of a workflow", workflow_name)
+        )
         self._timeout_s = _timeout(debounce_timeout_sec)
         self._queue_name = _queue_name(queue) or INTERNAL_QUEUE
         self._application = application_name
@@ -86,7 +88,7 @@ class Debouncer:
             queue=queue,
             application_name=application_name,
         )
-        debouncer._naming = Naming.of(target)
+        debouncer._naming = FunctionReference.of(target)
         return debouncer
 
     create_async = create
@@ -135,7 +137,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
         """Run the workflow with these arguments, unless another call comes within the period."""
-        with within(self._client._outsider):
+        with within(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
@@ -143,7 +145,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        with within(self._client._outsider):
+        with within(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandleAsync(await drive(debounce(call)))
 
@@ -161,14 +163,14 @@ class DebouncerClient:
 
 def debounce(call: _Call) -> Program[str]:
     """Put off the workflow of the key that waits, or let one wait; its id."""
-    bounced = as_step(engine(), STEP, lambda: _bounce(call))
-    return _debounced(call, bounced)
+    postponed = as_step(engine(), STEP, lambda: _postpone(call))
+    return _debounced(call, postponed)
 
 
-def _debounced(call: _Call, bounced: Program[str | None]) -> Program[str]:
+def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
     attempts = ATTEMPTS if frame() is None else 1
     while True:
-        waiting = yield from bounced
+        waiting = yield from postponed
         if waiting is not None:
             return waiting
         attempts -= 1
@@ -177,14 +179,14 @@ def _debounced(call: _Call, bounced: Program[str | None]) -> Program[str]:
         except DBOSQueueDeduplicatedError:
             if not attempts:
                 raise
-        bounced = as_step(engine(), STEP, lambda: _bounce(call))
+        postponed = as_step(engine(), STEP, lambda: _postpone(call))
 
 
-def _bounce(call: _Call) -> str | None:
+def _postpone(call: _Call) -> str | None:
     ordered, codec, current = call.ordered, engine().codec, frame()
     inherited = None if current is None else current.execution.serialization
     name = codec.format_name(ordered.naming.serialization, inherited)
-    asked = Bounce(
+    asked = Postponement(
         workflow_name=ordered.naming.name,
         queue_name=ordered.queue_name,
         deduplication_id=call.deduplication_id(),
@@ -193,7 +195,7 @@ def _bounce(call: _Call) -> str | None:
         serialization=name,
         application_name=ordered.options.application_name,
     )
-    return directory.table.bounce(asked)
+    return directory.table.postpone_debounced(asked)
 
 
 def _fresh(call: _Call) -> Order:
@@ -241,14 +243,14 @@ def _options(
 
 
 def _checked(call: _Call) -> _Call:
-    checks.text("a debounce key", call.key)
-    if checks.seconds("debounce_period_sec", call.period_s) < 0:
+    validation.text("a debounce key", call.key)
+    if validation.seconds("debounce_period_sec", call.period_s) < 0:
         raise DBOSException(f"debounce_period_sec cannot be negative: {call.period_s}")
     return call
 
 
 def _timeout(seconds: float | None) -> float | None:
-    return None if seconds is None else checks.seconds("debounce_timeout_sec", seconds)
+    return None if seconds is None else validation.seconds("debounce_timeout_sec", seconds)
 
 
 def _queue_name(queue: Queue | str | None) -> str | None:

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from dboshub.queues.engine.lanes import Lane
 from dboshub.queues.engine.ports import ClaimStore, Host
+from dboshub.queues.engine.queue_state import Lane
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
 
 logger = logging.getLogger("dboshub.queues")
 
-LOOK_APART = 0.01  # between looks that wakes ask for
+MIN_SURVEY_INTERVAL_S = 0.01  # between looks that wakes ask for
 JITTER = 0.004  # spreads the processes that one notification wakes
 RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 
@@ -66,12 +66,12 @@ class Dispatcher:
         self._config = config or DispatcherConfig()
         self._lanes: dict[str, Lane] = {}
         self._lost: list[tuple[QueueSettings, Sequence[str]]] = []
-        self._strangers: set[str] = set()
+        self._unknown_queues: set[str] = set()
         self._capacity = 1
         self._turn = 0
         self._failures = 0
-        self._looked_at = self._look_at = -inf
-        self._hungry = False
+        self._surveyed_at = self._look_at = -inf
+        self._wants_release_wake = False
         self._closed = False
         self._changed = threading.Condition()
         self._woken: dict[str | None, _Wake] = {}
@@ -95,7 +95,7 @@ class Dispatcher:
         """A workflow ended or parked here, so a slot or a queue's limit may have room."""
         with self._changed:
             self._released.add(queue_name)
-            if self._hungry:
+            if self._wants_release_wake:
                 self._changed.notify()
 
     def stop_claiming(self) -> None:
@@ -126,7 +126,7 @@ class Dispatcher:
 
     def _once(self) -> bool:
         """Look if it is time, then one round of claims; whether there may be more to do."""
-        self._take_news()
+        self._apply_events()
         for lost in [*self._lost]:
             self._run(self._store.read_back(*lost))
             self._lost.remove(lost)
@@ -134,7 +134,7 @@ class Dispatcher:
             self._look()
         return self._round()
 
-    def _take_news(self) -> None:
+    def _apply_events(self) -> None:
         with self._changed:
             woken, self._woken = self._woken, {}
             released, self._released = self._released, set()
@@ -142,10 +142,10 @@ class Dispatcher:
             lane = None if name is None else self._lanes.get(name)
             if lane is not None:
                 lane.woken(at, is_local=is_local)
-            elif name is None or (self._config.serves(name) and name not in self._strangers):
-                self._look_at = min(self._look_at, self._looked_at + LOOK_APART)
+            elif name is None or (self._config.serves(name) and name not in self._unknown_queues):
+                self._look_at = min(self._look_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S)
                 if name is not None:
-                    self._strangers.add(name)
+                    self._unknown_queues.add(name)
         for name in released:
             lane = None if name is None else self._lanes.get(name)
             if lane is not None:
@@ -153,8 +153,8 @@ class Dispatcher:
 
     def _look(self) -> None:
         asked_at = self._clock.monotonic()
-        if asked_at >= self._looked_at + self._interval():
-            self._strangers.clear()
+        if asked_at >= self._surveyed_at + self._interval():
+            self._unknown_queues.clear()
         lanes: dict[str, Lane] = {}
         for survey in self._store.survey():
             name = survey.queue.name
@@ -162,16 +162,16 @@ class Dispatcher:
                 lane = lanes[name] = self._lanes.get(name) or Lane(survey.queue)
                 lane.seen(survey)
         self._lanes = lanes
-        self._looked_at = asked_at
+        self._surveyed_at = asked_at
         self._look_at = asked_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
 
     def _interval(self) -> float:
         asked = (lane.queue.polling_interval_sec for lane in self._lanes.values())
-        return max(LOOK_APART, min(self._config.polling_interval, *asked, 60.0))
+        return max(MIN_SURVEY_INTERVAL_S, min(self._config.polling_interval, *asked, 60.0))
 
     def _round(self) -> bool:
         """Give every queue that wants them an equal share of the free slots."""
-        wanting = [lane for lane in self._in_turn() if lane.wants(self._clock.monotonic())]
+        wanting = [lane for lane in self._rotated() if lane.wants(self._clock.monotonic())]
         attempted = False
         for place, lane in enumerate(wanting):
             free = self._host.free_slots()
@@ -187,7 +187,7 @@ class Dispatcher:
                 attempted = True
         return attempted
 
-    def _in_turn(self) -> Iterator[Lane]:
+    def _rotated(self) -> Iterator[Lane]:
         names = [name for name in self._lanes if name != INTERNAL_QUEUE]
         if INTERNAL_QUEUE in self._lanes:
             yield self._lanes[INTERNAL_QUEUE]
@@ -219,10 +219,12 @@ class Dispatcher:
         """Sleep until something happens or time alone makes a look or a claim worth while."""
         looks = [self._look_at]
         if self._host.free_slots() > 0:
-            looks += [at for lane in self._lanes.values() if (at := lane.next_look()) is not None]
+            looks += [
+                at for lane in self._lanes.values() if (at := lane.next_claim_at()) is not None
+            ]
         now = self._clock.monotonic()
         with self._changed:
-            self._hungry = any(lane.waiting for lane in self._lanes.values())
+            self._wants_release_wake = any(lane.waiting for lane in self._lanes.values())
             if not (self._closed or self._woken or self._released):
                 self._changed.wait(max(0.0, min(looks) - now))
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.queue_registry import directory
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.workflows.engine.engine import Engine
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.records import NewWorkflow, Status
-from dboshub.workflows.engine.registry import Target
+from dboshub.workflows.engine.registration.registry import Target
+from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec
 
 logger = logging.getLogger("dboshub.kafka")

@@ -49,7 +49,7 @@ def shares(
 
     More of them than `most`, since what waits in some may be for other versions.
     """
-    here = running_here if queue.partition_worker_concurrency is not None else _unasked
+    here = running_here if queue.partition_worker_concurrency is not None else _not_counted
     candidates = [*partitions]
     random.shuffle(candidates)
     allowed: dict[str, int] = {}
@@ -62,5 +62,5 @@ def shares(
     return allowed
 
 
-def _unasked(partition: str) -> int:
+def _not_counted(partition: str) -> int:
     return 0

@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Callable
 
-from dboshub.queues.engine.ports import DutyStore
+from dboshub.queues.engine.ports import MaintenanceStore
 from dboshub.workflows.engine.clock import Clock
 
 logger = logging.getLogger("dboshub.queues")
@@ -24,7 +24,7 @@ class Maintenance:
 
     def __init__(
         self,
-        store: DutyStore,
+        store: MaintenanceStore,
         *,
         clock: Clock,
         enqueued: Callable[[str], None],

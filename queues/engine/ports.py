@@ -59,7 +59,7 @@ class Host(Protocol):
         """Start it without waiting for it."""
 
 
-class DutyStore(Protocol):
+class MaintenanceStore(Protocol):
     """What time does to workflows: delays end, deadlines pass."""
 
     def release_due(self, now: int) -> list[str]:

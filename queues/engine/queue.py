@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.queue_registry import directory
 from dboshub.queues.engine.row_settings import Setting
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
-from dboshub.workflows.engine.current import OUTSIDER, Outsider, engine
+from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
-from dboshub.workflows.engine.running import enqueue as enqueue_named
-from dboshub.workflows.engine.starting import Naming
+from dboshub.workflows.engine.runtime.running import enqueue as enqueue_named
+from dboshub.workflows.engine.runtime.starting import FunctionReference
 
 
 class Queue:
@@ -100,7 +100,7 @@ class Queue:
         )
         self.name = name
         self._needs_key = partition_queue
-        self._outsider: Outsider | None = None
+        self._client_context: ClientContext | None = None
         directory.declare(per_partition(settings) if partition_queue else settings)
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
@@ -122,7 +122,9 @@ def queue_named(name: str) -> Queue:
     queue = Queue.__new__(Queue)
     queue.name = name
     queue._needs_key = False
-    queue._outsider = OUTSIDER.get()  # a client's queue reads and writes through that client
+    queue._client_context = (
+        CLIENT_CONTEXT.get()
+    )  # a client's queue reads and writes through that client
     return queue
 
 
@@ -170,7 +172,7 @@ def enqueue_on(
     """Enqueue a registered function on a queue, which may belong to another process."""
     launched = engine()
     target = launched.registry.target(func)
-    return enqueue_named(launched, Naming.of(target), queue_name, args, kwargs)
+    return enqueue_named(launched, FunctionReference.of(target), queue_name, args, kwargs)
 
 
 def _enqueue(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
-from dboshub.queues.engine.directory import directory
+from dboshub.queues.engine.queue_registry import directory
 from dboshub.queues.engine.settings import RateLimit
-from dboshub.workflows.engine.current import Outsider, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program, blocking, drive
 
@@ -21,7 +21,7 @@ class Named(Protocol):
     """A queue, and the client that it came from, if it came from one."""
 
     name: str
-    _outsider: Outsider | None
+    _client_context: ClientContext | None
 
 
 class Setting(Generic[V]):
@@ -38,43 +38,43 @@ class Setting(Generic[V]):
     def __get__(self, queue: Named | None, owner: type | None = None) -> Self | V:
         if queue is None:
             return self
-        with within(queue._outsider):
+        with within(queue._client_context):
             value: V = _read(queue.name, self._field)
         return value
 
     def __set__(self, queue: Named, value: Never) -> None:
         raise AttributeError(f"set it in the row: set_{self._name}(…)")
 
-    def reader_async(self) -> GetsAsync[V]:
+    def reader_async(self) -> AsyncGetterMethod[V]:
         """The method ``get_<name>_async``."""
         field = self._field
 
         async def gets(self: Named) -> Any:
-            with within(self._outsider):
+            with within(self._client_context):
                 return await drive(_reading(self.name, field))
 
-        return cast("GetsAsync[V]", _method(gets, f"get_{self._name}_async"))
+        return cast("AsyncGetterMethod[V]", _method(gets, f"get_{self._name}_async"))
 
-    def writer(self) -> Sets[V]:
+    def writer(self) -> SetterMethod[V]:
         """The method ``set_<name>``."""
         writing = self._writing()
         blocks = blocking(writing)
 
         def sets(self: Named, value: Any) -> None:
-            with within(self._outsider):
+            with within(self._client_context):
                 blocks(self.name, value)
 
-        return cast("Sets[V]", _method(sets, writing.__name__))
+        return cast("SetterMethod[V]", _method(sets, writing.__name__))
 
-    def writer_async(self) -> SetsAsync[V]:
+    def writer_async(self) -> AsyncSetterMethod[V]:
         """The method ``set_<name>_async``."""
         writing = self._writing()
 
         async def sets(self: Named, value: Any) -> None:
-            with within(self._outsider):
+            with within(self._client_context):
                 await drive(writing(self.name, value))
 
-        return cast("SetsAsync[V]", _method(sets, f"{writing.__name__}_async"))
+        return cast("AsyncSetterMethod[V]", _method(sets, f"{writing.__name__}_async"))
 
     def _writing(self) -> Callable[[str, Any], Program[None]]:
         field = self._field
@@ -98,19 +98,19 @@ class _SetterAsync(Protocol[V_contra]):
     def __call__(self, value: V_contra) -> Coroutine[Any, Any, None]: ...
 
 
-class GetsAsync(Protocol[V_co]):
+class AsyncGetterMethod(Protocol[V_co]):
     """What type checkers know of ``get_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Getter[V_co]: ...
 
 
-class Sets(Protocol[V_contra]):
+class SetterMethod(Protocol[V_contra]):
     """What type checkers know of ``set_<name>``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Setter[V_contra]: ...
 
 
-class SetsAsync(Protocol[V_contra]):
+class AsyncSetterMethod(Protocol[V_contra]):
     """What type checkers know of ``set_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _SetterAsync[V_contra]: ...

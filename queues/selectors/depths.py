@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.queue_state import RATE_SINCE
+from dboshub.workflows.selectors.queue_wait import RATE_SINCE
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 

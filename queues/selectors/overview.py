@@ -9,9 +9,9 @@ from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.selectors.depths import Depth, depths
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
+from dboshub.workflows.selectors.detail.status_reasons import Reason, waiting
 from dboshub.workflows.selectors.executors import Executor, executors
-from dboshub.workflows.selectors.queue_state import HAS_PAUSES, QueueState
-from dboshub.workflows.selectors.reasons import Reason, waiting
+from dboshub.workflows.selectors.queue_wait import HAS_PAUSES, QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session, Statement, statement
@@ -185,7 +185,7 @@ def _reason(
 ) -> Reason:
     """Why what is next has not started."""
     if pause is not None:
-        return waiting(head, QueueState(paused_reason=pause.reason), None)
+        return waiting(head, QueueWait(paused_reason=pause.reason), None)
     if settings is None and head.queue_name not in INTERNAL_QUEUES:
         return Reason(
             "No application has registered this queue, so no worker takes from it.",
@@ -198,7 +198,7 @@ def _reason(
             advice="Resume it onto another queue, or lift the partition limits.",
             is_trouble=True,
         )
-    return waiting(head, QueueState(limit=_limit(settings, depth, servers)), fleet)
+    return waiting(head, QueueWait(limit=_limit(settings, depth, servers)), fleet)
 
 
 def _limit(

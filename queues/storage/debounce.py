@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dboshub.queues.engine.directory import Bounce
+from dboshub.queues.engine.queue_registry import Postponement
 from dboshub.queues.storage.fragments import OURS
 from dboshub.workflows.storage.sql import Session, Statement
 
-_BOUNCED = f"""
+_POSTPONE = f"""
     UPDATE {{{{workflow_status}}}}
     SET delay_until_epoch_ms = {{least}}(
             :until, COALESCE(debounce_deadline_epoch_ms, :until)
@@ -21,7 +21,7 @@ _BOUNCED = f"""
         AND {OURS}
     RETURNING workflow_uuid
 """
-BOUNCE = Statement(postgres=_BOUNCED.format(least="LEAST"), sqlite=_BOUNCED.format(least="MIN"))
+POSTPONE = Statement(postgres=_POSTPONE.format(least="LEAST"), sqlite=_POSTPONE.format(least="MIN"))
 
 REPLACE_INPUT = Statement(
     """
@@ -32,10 +32,12 @@ REPLACE_INPUT = Statement(
 )
 
 
-def bounce(session: Session, asked: Bounce, *, application: str | None, now: int) -> str | None:
+def postpone_debounced(
+    session: Session, asked: Postponement, *, application: str | None, now: int
+) -> str | None:
     """The id of the workflow that was put off; None if none waits."""
     row = session.one(
-        BOUNCE,
+        POSTPONE,
         queue_name=asked.queue_name,
         deduplication_id=asked.deduplication_id,
         workflow_name=asked.workflow_name,

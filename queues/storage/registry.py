@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.queues.engine.directory import OnConflict
+from dboshub.queues.engine.queue_registry import OnConflict
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage.fragments import OURS
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings

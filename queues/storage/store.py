@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from dboshub.queues.engine.directory import Bounce, OnConflict
 from dboshub.queues.engine.ports import Claim, Survey
+from dboshub.queues.engine.queue_registry import OnConflict, Postponement
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage import claim, debounce, delayed, notify, probe, registry, turns
+from dboshub.queues.storage import claim, debounce, due_workflows, limited_claim, notify, registry
+from dboshub.queues.storage import survey as probe
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
 from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.storage.start import start
 
 
 class QueueStore:
@@ -56,7 +57,7 @@ class QueueStore:
     ) -> Claim:
         if queue.shared_budget:
             with self._database.writing() as session:
-                return turns.claim_in_turn(
+                return limited_claim.claim_within_limits(
                     session, self._claimant, queue.name, tokens, running_here
                 )
         with self._one_write() as session:
@@ -69,9 +70,9 @@ class QueueStore:
     def release_due(self, now: int) -> list[str]:
         def one_batch() -> list[str]:
             with self._one_write() as session:
-                return delayed.release_due(session, self._application, now=now)
+                return due_workflows.release_due(session, self._application, now=now)
 
-        released = sorted(set(delayed.in_batches(one_batch)))
+        released = sorted(set(due_workflows.in_batches(one_batch)))
         if released:
             self.announce(released)
         return released
@@ -79,9 +80,9 @@ class QueueStore:
     def cancel_overdue(self, now: int) -> list[str]:
         def one_batch() -> list[str]:
             with self._one_write() as session:
-                return delayed.cancel_overdue(session, self._application, now=now)
+                return due_workflows.cancel_overdue(session, self._application, now=now)
 
-        return delayed.in_batches(one_batch)
+        return due_workflows.in_batches(one_batch)
 
     def announce(self, queues: Sequence[str]) -> None:
         """Tell other processes that these queues have work."""
@@ -150,8 +151,8 @@ class RegistryStore:
         with self._database.writing() as session:
             registry.delete(session, name, has_hub_tables=self._has_hub_tables)
 
-    def bounce(self, asked: Bounce) -> str | None:
+    def postpone_debounced(self, asked: Postponement) -> str | None:
         application = asked.application_name or self._registrar.application
         with self._database.writing() as session:
             now = self._clock.now_ms()
-            return debounce.bounce(session, asked, application=application, now=now)
+            return debounce.postpone_debounced(session, asked, application=application, now=now)

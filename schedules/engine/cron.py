@@ -18,7 +18,7 @@ from dboshub.workflows.engine.errors import DBOSException
 LONGEST = 200
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 # Random and hashed fields would tick at other times in every process.
-_UNSHARED = re.compile(r"(?:^|[\s,])[rh]", re.IGNORECASE)
+_NONDETERMINISTIC = re.compile(r"(?:^|[\s,])[rh]", re.IGNORECASE)
 
 
 class Cron:
@@ -75,6 +75,6 @@ def _is_cron(expression: object) -> bool:
         return False
     fields = len(expression.split())
     is_alias = fields == 1 and expression.startswith("@")
-    if not (is_alias or fields in (5, 6)) or _UNSHARED.search(expression):
+    if not (is_alias or fields in (5, 6)) or _NONDETERMINISTIC.search(expression):
         return False
     return bool(croniter.is_valid(expression, second_at_beginning=True))

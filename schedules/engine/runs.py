@@ -97,7 +97,7 @@ class Runs:
         return at, self._codec.decode(schedule.context, None)
 
 
-def resumes_after(schedule: Schedule, now: datetime) -> datetime:
+def first_tick_after(schedule: Schedule, now: datetime) -> datetime:
     """What its first tick comes after: now, or the last firing if it makes up for missed ticks.
 
     Raises ValueError if the row's last firing is no time.

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dboshub.schedules.engine.records import ACTIVE, Schedule
-from dboshub.schedules.engine.runs import Runs, resumes_after
+from dboshub.schedules.engine.runs import Runs, first_tick_after
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.schedules")
@@ -144,18 +144,18 @@ class Ticker:
         for name, schedule in found.items():
             known = self._loops.get(name)
             if known is None:
-                self._begin(schedule, now, makes_up=True)
+                self._begin(schedule, now, catches_up=True)
             elif known.schedule.definition != schedule.definition:
-                self._begin(schedule, now, makes_up=False)
+                self._begin(schedule, now, catches_up=False)
 
     def _next_reload(self, now: datetime) -> datetime:
         assert self._began is not None
         is_new = (now - self._began).total_seconds() < FIRST_PERIOD_S
         return now + timedelta(seconds=FIRST_INTERVAL_S if is_new else self._interval)
 
-    def _begin(self, schedule: Schedule, now: datetime, *, makes_up: bool) -> None:
+    def _begin(self, schedule: Schedule, now: datetime, *, catches_up: bool) -> None:
         try:
-            after = resumes_after(schedule, now) if makes_up else now
+            after = first_tick_after(schedule, now) if catches_up else now
             loop = Loop(schedule, after=after, now=now)
         except (DBOSException, ValueError, OverflowError) as error:
             # A foreign row may hold anything; it must not stop the others.

@@ -9,7 +9,7 @@ from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.storage import schedules
 from dboshub.workflows.engine.records import NewWorkflow
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.start import start
+from dboshub.workflows.storage.journal.insert_workflow import start
 
 
 class ScheduleStore:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from dboshub.workflows.storage.database import Database, open_database
-from dboshub.workflows.storage.outcomes import owners
 from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.waiting.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.browser.inspection import lifeless, listened, objections, unreached
 from tests.support.runs import (

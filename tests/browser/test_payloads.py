@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dboshub.workflows.storage.database import open_database
-from dboshub.workflows.storage.outcomes import owners
+from dboshub.workflows.storage.waiting.outcomes import owners
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_workflow, pickled
 

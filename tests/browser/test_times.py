@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from dboshub.workflows import moments
+from dboshub.workflows.rendering import time_format
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
@@ -28,9 +28,9 @@ def test_script_and_server_say_the_same(page: Page) -> None:
     whole = [span // 1_000 * 1_000 for span in SPANS]
     assert said == [
         [
-            moments.relative(NOW - span, NOW),
-            moments.relative(NOW + span, NOW),
-            moments.duration(seconds) if seconds else "0 s",
+            time_format.relative(NOW - span, NOW),
+            time_format.relative(NOW + span, NOW),
+            time_format.duration(seconds) if seconds else "0 s",
         ]
         for span, seconds in zip(SPANS, whole, strict=True)
     ]

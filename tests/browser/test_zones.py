@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dboshub.workflows import moments
+from dboshub.workflows.rendering import time_format
 from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.support.runs import insert
@@ -31,7 +31,7 @@ def test_script_and_server_write_a_clock_alike(page: Page) -> None:
     page.goto("/workflows/")
     times = [NOW - ago for ago in AGO]
     said = page.evaluate(SAY, [NOW, times, "UTC"])
-    assert said == [moments.clock(ms, NOW) for ms in times]
+    assert said == [time_format.clock(ms, NOW) for ms in times]
     tokyo = page.evaluate(SAY, [NOW, [NOW], "Asia/Tokyo"])
     there = datetime.fromtimestamp(NOW / 1_000, UTC).astimezone(ZoneInfo("Asia/Tokyo"))
     assert tokyo == [there.strftime("%H:%M:%S")]

@@ -85,8 +85,12 @@ def test_within_a_workflow_it_is_a_step_and_another_when_it_starts_one(client: D
     first, second = handle.get_result()
     assert first == second == f"{handle.workflow_id}-2"
     steps = client.list_workflow_steps(handle.workflow_id)
-    bounce = "DBOS.debounce_delayed_workflow"
-    assert [each["function_name"] for each in steps] == [bounce, "client_triple", bounce]
+    postpone_debounced = "DBOS.debounce_delayed_workflow"
+    assert [each["function_name"] for each in steps] == [
+        postpone_debounced,
+        "client_triple",
+        postpone_debounced,
+    ]
     assert client.retrieve_workflow(first).get_status().input == {"args": (2,), "kwargs": {}}
 
 

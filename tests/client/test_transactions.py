@@ -162,8 +162,8 @@ def test_a_django_connection_takes_part(make_client: MakeClient) -> None:
     from django.db import transaction
 
     from dboshub.workflows.connection import session_on
-    from dboshub.workflows.storage.callers import CallersTransaction
-    from dboshub.workflows.storage.callers import session_on as callers_session
+    from dboshub.workflows.storage.caller_session import CallerTransaction
+    from dboshub.workflows.storage.caller_session import session_on as callers_session
 
     vendor: Any = django_connection.vendor
     count = Statement("SELECT COUNT(*) FROM {workflow_status}")
@@ -171,4 +171,4 @@ def test_a_django_connection_takes_part(make_client: MakeClient) -> None:
         through = callers_session(django_connection, vendor=vendor, schema="dbos")
         assert through.one(count) == session_on("default").one(count)
     with pytest.raises(DBOSException, match="no open transaction"):
-        CallersTransaction(django_connection, vendor=vendor, schema="dbos")
+        CallerTransaction(django_connection, vendor=vendor, schema="dbos")

@@ -14,10 +14,10 @@ from dboshub.workflows.engine.records import NewWorkflow
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import encode_arguments
 from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.storage.start import start
-from tests.executors.test_runworkers import Run, diary, run
 from tests.support.eventually import eventually
+from tests.workflows.executors.test_runworkers import Run, diary, run
 
 __all__ = ["diary", "run"]
 pytestmark = pytest.mark.crash

@@ -13,9 +13,9 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowID
 from dboshub.workflows.storage.sql import Statement
-from tests.crash.deaths import Death
-from tests.crash.mortals import Mortals
-from tests.crash.story import LOG, RESULT, effects, story
+from tests.crash.crash_points import Death
+from tests.crash.crashing_ports import Mortals
+from tests.crash.scenario import LOG, RESULT, effects, story
 
 # A dead engine's threads end by the death that struck them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -18,8 +18,8 @@ import pytest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import DefaultSerializer
 from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.storage.start import start
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ django.setup()
 
 from dboshub import DBOS, SetWorkflowID  # noqa: E402
 from dboshub.demo import carrier, checkout, items, pipeline, publisher  # noqa: E402
-from dboshub.workers import configuration  # noqa: E402
+from dboshub.runtime.worker_setup import configuration  # noqa: E402
 
 STORIES: dict[str, Any] = {
     "checkout": checkout.checkout,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def writer(transactional_db: None) -> Iterator[ForeignWriter]:
     """Somebody else's process, as far as Django and the hub can tell."""
-    from dboshub.live.process import open_system_database
+    from dboshub.live.singletons import open_system_database
     from tests.live.foreign import ForeignWriter
 
     database = open_system_database()
@@ -32,16 +32,16 @@ def writer(transactional_db: None) -> Iterator[ForeignWriter]:
 @pytest.fixture
 def hub(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """This process's hub, whose watcher thread has ended when the test has."""
-    from dboshub.live import process
+    from dboshub.live import singletons
     from tests.support.eventually import eventually
 
-    process.hub.cache_clear()
-    hub = process.hub()
+    singletons.hub.cache_clear()
+    hub = singletons.hub()
     try:
         yield hub
     finally:
         eventually(lambda: not hub.watched and not hub.on_demand.__self__._thread)
-        process.hub.cache_clear()
+        singletons.hub.cache_clear()
 
 
 @pytest.fixture

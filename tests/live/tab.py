@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import Client
 
-from dboshub.workflows.topics import Ticket, live_topic
+from dboshub.workflows.live.subscriptions import Ticket, subscription_for
 
 
 class Tab:
@@ -47,7 +47,7 @@ class Tab:
         request = HttpRequest()
         assert self.user is not None
         request.user = User.objects.get(pk=self.user.pk)
-        return live_topic(request, kind, key, **options)
+        return subscription_for(request, kind, key, **options)
 
     async def follow(self, kind: str, key: str = "", digest: str = "", **options: Any) -> Ticket:
         ticket = await sync_to_async(self.ticket)(kind, key, **options)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dboshub.workflows.live.counts import CountSource, counts_digest
 from dboshub.workflows.live.source import Demand, Facts, Moment
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.counts import counts
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.topics import Topic
 from tests.support.rows import insert
 
 EVERYTHING = Topic(kind="counts")

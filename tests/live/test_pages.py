@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from dboshub.audit_live import AuditSource
+from dboshub.audit.live import AuditSource
 from dboshub.queues import live as queues_live
 from dboshub.queues.selectors import overview
 from dboshub.schedules import live as schedules_live
 from dboshub.workflows import live
-from dboshub.workflows.live.seldom import SeldomSource
+from dboshub.workflows.live.polling import IntervalSource
 from dboshub.workflows.live.source import Demand, Moment, digest
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import statement
-from dboshub.workflows.topics import Topic
 from tests.support.runs import add_workflow, insert
 
 NOW = 1_700_000_000_000
@@ -52,7 +52,9 @@ def filled(database: Database) -> Database:
     return database
 
 
-def seen(source: SeldomSource, database: Database, topic: Topic, at: float = 0, **how: Any) -> str:
+def seen(
+    source: IntervalSource, database: Database, topic: Topic, at: float = 0, **how: Any
+) -> str:
     demand = Demand(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
     with database.reading() as session:
         [(_, facts)] = source.look(session, [demand], Moment(now_ms=NOW, at=at))

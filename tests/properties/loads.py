@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
-from dboshub.queues.storage import claim, delayed, turns
+from dboshub.queues.storage import claim, due_workflows, limited_claim
+from dboshub.workflows.engine.journal.writes import OutcomeWrite, Verdict
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from dboshub.workflows.engine.writes import OutcomeWrite, Verdict
-from dboshub.workflows.storage import recover
 from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.start import start
+from dboshub.workflows.storage.membership import recover
 from tests.queues.rows import APP, CLAIMANT, VERSION, columns_of, enqueue, tokens
 
 _numbers = itertools.count(1)
@@ -73,7 +73,7 @@ class Load:
     def claim(self, engine: int, most: int) -> None:
         """Claim as an engine's dispatcher does, and hold what it took against every limit."""
         with self.database.writing() as session:
-            delayed.release_due(session, APP, now=self.now)
+            due_workflows.release_due(session, APP, now=self.now)
         if self.limits.worker_concurrency is not None:
             most = min(most, self.limits.worker_concurrency - self._held()[engine, None])
         if most <= 0:
@@ -142,7 +142,7 @@ class Load:
         here = self._held()
         with self.database.writing() as session:
             if self.limits.shared_budget:
-                return turns.claim_in_turn(
+                return limited_claim.claim_within_limits(
                     session,
                     CLAIMANT,
                     self.limits.name,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dboshub import DBOS, SetWorkflowID
 from dboshub.workflows.storage.sql import Statement
-from tests.crash.deaths import Death
-from tests.crash.mortals import Mortals
+from tests.crash.crash_points import Death
+from tests.crash.crashing_ports import Mortals
 from tests.properties.profiles import long, quick
 from tests.properties.programs import Call, effects, interpret, left_by, programs
 

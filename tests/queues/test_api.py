@@ -10,14 +10,14 @@ import psycopg
 import pytest
 
 from dboshub.config import checked
-from dboshub.lifecycle import Runtime
-from dboshub.queues.api import QueuesAPI
-from dboshub.queues.engine.directory import directory
+from dboshub.queues.api.facade import QueuesAPI
 from dboshub.queues.engine.queue import Queue
-from dboshub.workflows.api import WorkflowsAPI
+from dboshub.queues.engine.queue_registry import directory
+from dboshub.runtime.lifecycle import Runtime
+from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.options import SetEnqueueOptions
-from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.engine.registration.registry import registry
 from tests.support.eventually import eventually
 
 

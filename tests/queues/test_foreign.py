@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from dbos import DBOSClient
 
-from dboshub.lifecycle import Runtime
+from dboshub.runtime.lifecycle import Runtime
 from tests.queues.test_api import DBOS, launch, queue_quadruple
 
 __all__ = ["launch"]

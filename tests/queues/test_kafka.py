@@ -17,14 +17,14 @@ import pytest
 from confluent_kafka import Producer
 
 from dboshub import DBOS, KafkaMessage, Queue, Serializer
-from dboshub.queues import kafka
+from dboshub.queues import kafka_listener
 from dboshub.queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
-from dboshub.queues.kafka import Listeners
+from dboshub.queues.kafka_listener import Listeners
 from dboshub.queues.storage.claim import Claimant
-from dboshub.queues.storage.turns import claim_in_turn
-from dboshub.workflows.engine.current import engine
+from dboshub.queues.storage.limited_claim import claim_within_limits
+from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
-from dboshub.workflows.engine.registry import registry
+from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Session
@@ -176,7 +176,9 @@ def test_processes_take_turns_at_the_ordered_queue(postgres_url: str) -> None:
 
     def claim(session: Session, claimant: Claimant) -> bool:
         """Whether somebody else of the application was at it."""
-        claimed = claim_in_turn(session, claimant, ORDERED_QUEUE, ["token"], lambda partition: 0)
+        claimed = claim_within_limits(
+            session, claimant, ORDERED_QUEUE, ["token"], lambda partition: 0
+        )
         return claimed.contended
 
     with database.writing() as mine:
@@ -194,7 +196,7 @@ def test_what_could_not_be_enqueued_is_delivered_again(
 ) -> None:
     from dboshub.facade import DBOS as FACADE
 
-    monkeypatch.setattr(kafka, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(kafka_listener, "FIRST_PAUSE_S", 0.01)
     Queue("kafka-own")
     orders = Orders("kafka.flaky")
     inbox = Flaky(FACADE._runtime._queue_store())

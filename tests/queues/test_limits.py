@@ -11,7 +11,7 @@ import pytest
 from dboshub.queues.engine.limits import Usage, allowance, partition_allowance
 from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
-from dboshub.queues.storage import turns
+from dboshub.queues.storage import limited_claim
 from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.sql import Statement
@@ -41,7 +41,9 @@ def take(
     now: int | None = None,
 ) -> Claim:
     with database.writing() as session:
-        return turns.claim_in_turn(session, CLAIMANT, "q", tokens(most), running_here, now=now)
+        return limited_claim.claim_within_limits(
+            session, CLAIMANT, "q", tokens(most), running_here, now=now
+        )
 
 
 def ids(claim: Claim) -> list[str]:
@@ -177,7 +179,7 @@ def test_a_rate_window_slides(database: Database) -> None:
 def test_finished_starts_stay_in_the_window_and_cancelled_ones_leave_it(
     database: Database,
 ) -> None:
-    from dboshub.workflows.storage.cancel import cancel
+    from dboshub.workflows.storage.control.cancel import cancel
 
     register(database, limiter=RateLimit(2, 10.0))
     waiting = enqueue(database, count=4)
@@ -272,7 +274,7 @@ def test_a_claimer_leaves_a_queue_that_another_one_is_claiming_from(
         register(database, concurrency=5)
         enqueue(database)
         with database.writing() as session:
-            session.one(turns.LOCK_QUEUE, queue="q")
+            session.one(limited_claim.LOCK_QUEUE, queue="q")
             assert take(database) == Claim(contended=True)
         assert len(take(database).workflows) == 1
     finally:

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from dboshub.queues.selectors.line import line
 from dboshub.queues.selectors.overview import one, page
 from dboshub.queues.selectors.partitions import partitions
+from dboshub.queues.selectors.queue_head import line
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
-from tests.selectors.test_plans import MOST, ROWS, Spy, filled
-from tests.selectors.test_sqlite_plans import plans
 from tests.support.rows import insert
 from tests.support.runs import insert as insert_into
+from tests.workflows.selectors.test_plans import MOST, ROWS, Spy, filled
+from tests.workflows.selectors.test_sqlite_plans import plans
 
 NOW = 1_700_000_000_000
 

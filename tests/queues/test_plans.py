@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage import claim, delayed, probe, turns
+from dboshub.queues.storage import claim, due_workflows, limited_claim, survey
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
@@ -100,10 +100,10 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
     [
         (claim.CLAIM, {"queue": "q3", "most": 100, "tokens": ["t"] * 100}, IN_FLIGHT),
         (claim.READ_BACK, {"queue": "q3", "tokens": ["t"] * 100}, ANY_OF_FEW),
-        (probe.SURVEY, {"kafka_interval": 1.0}, IN_FLIGHT),
-        (turns.USAGE, {"queue": "q3", "period": None}, ANY_OF_FEW),
+        (survey.SURVEY, {"kafka_interval": 1.0}, IN_FLIGHT),
+        (limited_claim.USAGE, {"queue": "q3", "period": None}, ANY_OF_FEW),
         (
-            turns.USAGE,
+            limited_claim.USAGE,
             {"queue": "q3", "period": 1000},
             "idx_workflow_status_rate_limited",
         ),
@@ -120,12 +120,12 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
             ANY_OF_FEW,
         ),
         (
-            turns.PARTITIONS,
+            limited_claim.PARTITIONS,
             {"queue": "q3", "period": None, "running_limit": 1, "recent_limit": None},
             PARTITIONS,
         ),
-        (delayed.RELEASE, {"now": 5, "most": 1000}, "idx_workflow_status_delayed"),
-        (delayed.CANCEL_OVERDUE, {"now": 5, "most": 1000}, "idx_workflow_status_deadline"),
+        (due_workflows.RELEASE, {"now": 5, "most": 1000}, "idx_workflow_status_delayed"),
+        (due_workflows.CANCEL_OVERDUE, {"now": 5, "most": 1000}, "idx_workflow_status_deadline"),
     ],
 )
 def test_a_hot_statement_uses_its_index(
@@ -140,7 +140,7 @@ def test_a_hot_statement_uses_its_index(
 
 def test_the_survey_covers_every_queue_in_one_statement(filled: Database) -> None:
     with filled.reading() as session:
-        seen = probe.survey(session, APP, VERSION)
+        seen = survey.survey(session, APP, VERSION)
     assert [each.queue.name for each in seen] == [
         "_dbos_internal_queue",
         *(f"q{number}" for number in range(7)),

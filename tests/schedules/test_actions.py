@@ -17,7 +17,7 @@ from dboshub.schedules import actions
 from dboshub.schedules.engine.records import Schedule as Row
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.models import Schedule
-from dboshub.workflows.audit import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, NotPermittedError
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.engine.records import NewWorkflow
 from dboshub.workflows.engine.serialization import Codec

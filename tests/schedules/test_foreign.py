@@ -39,7 +39,7 @@ django.setup()
 from django.core.management import call_command
 from dboshub.management.terminal import TerminalUser
 from dboshub.schedules import actions
-from dboshub.workflows.audit import Actor
+from dboshub.workflows.actions.audit import Actor
 
 call_command("migrate", verbosity=0)
 actor = Actor(TerminalUser())

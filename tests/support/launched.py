@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSConfig
-from dboshub.workflows.engine import current
+from dboshub.workflows.engine import current_engine
 from tests.support.leaks import assert_loop_is_done, assert_no_thread_but, threads
 
 
@@ -22,7 +22,7 @@ def engine_threads() -> list[str]:
 
 
 def loop_of_engine() -> asyncio.AbstractEventLoop | None:
-    return current.engine().loop._loop if current.is_launched() else None
+    return current_engine.engine().loop._loop if current_engine.is_launched() else None
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from dboshub.exports import sources, store, views, work
+from dboshub.exports import sources, store, views, writer
 from dboshub.exports.formats import cell
 from dboshub.exports.store import Export
 from dboshub.workflows.connection import atomic
@@ -38,7 +38,7 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Written within the request: a thread would not see what this test's transaction holds."""
-    monkeypatch.setattr(work, "start", lambda export: store.update(work.write(export)))
+    monkeypatch.setattr(writer, "start", lambda export: store.update(writer.write(export)))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_full_file_says_so_and_a_further_one_holds_the_rest(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "CHUNK", 10)
-    monkeypatch.setattr(work, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(writer, "MOST_BYTES", 2_000)
     with atomic() as session:
         wanted = add_many(session, 35)
     address, found = export_of(viewer), list[str]()
@@ -192,8 +192,8 @@ def test_who_lost_the_permission_gets_nothing_more(reader: Client) -> None:
     assert reader.get(f"{address}file").status_code == 403
     export = store.find(address.split("/")[-2], user.pk)
     assert export is not None
-    with pytest.raises(work.StoppedError):
-        work.write(export)
+    with pytest.raises(writer.StoppedError):
+        writer.write(export)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -245,8 +245,8 @@ def test_a_discarded_export_is_gone_and_is_not_written_on(viewer: Client, folder
     assert viewer.post(f"{address}discard")["Location"] == "/exports/"
     assert [*folder.iterdir()] == []
     assert viewer.get(address).status_code == 404
-    with pytest.raises(work.StoppedError):
-        work.write(export)
+    with pytest.raises(writer.StoppedError):
+        writer.write(export)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -275,7 +275,7 @@ def test_a_directory_that_cannot_be_written_to_is_said_to_be_so(
 def test_what_a_dead_process_left_says_that_it_will_not_end(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "start", lambda export: None)
+    monkeypatch.setattr(writer, "start", lambda export: None)
     address = export_of(viewer)
     assert "It waits for another export" in viewer.get(address).content.decode()
     assert viewer.get(f"{address}file").status_code == 404
@@ -338,7 +338,7 @@ def test_one_that_fails_says_why_and_leaves_no_file(
     viewer: Client, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
     broken = replace(sources.SOURCES["workflows"], chunk=fail)
-    monkeypatch.setattr(work, "SOURCES", {"workflows": broken})
+    monkeypatch.setattr(writer, "SOURCES", {"workflows": broken})
     address = export_of(viewer)
     eventually(lambda: "It failed: disk is full" in viewer.get(address).content.decode())
     eventually(lambda: not [*folder.glob("*.data")])
@@ -349,4 +349,4 @@ def fail(export: Export, user: Any, after: str) -> sources.Chunk:
 
 
 def test_views_and_work_agree_on_what_there_is() -> None:
-    assert views.SOURCES is work.SOURCES
+    assert views.SOURCES is writer.SOURCES

@@ -10,7 +10,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory, override_settings
 
-from dboshub.views import server_error
+from dboshub.web.views import server_error
 
 pytestmark = pytest.mark.django_db
 

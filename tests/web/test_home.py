@@ -16,7 +16,7 @@ from dboshub.schedules.models import Schedule
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups import closing
+from dboshub.workflows.rollups import store
 from dboshub.workflows.rollups.lease import Hold
 from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert, pickled
@@ -67,7 +67,7 @@ def roll(until: int | None = None) -> int:
     edge = (until or now_ms() + MINUTE) // MINUTE * MINUTE
     hold = Hold("rollups", "me")
     hold.take(edge)
-    closing.roll(hold, reading, edge - 3 * HOUR, edge, width=MINUTE)
+    store.roll(hold, reading, edge - 3 * HOUR, edge, width=MINUTE)
     return edge
 
 

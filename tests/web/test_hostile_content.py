@@ -25,8 +25,8 @@ from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 from tests.web.routes import routes
-from tests.web.test_detail import add_everything, addresses
 from tests.web.test_hostile_input import THERE
+from tests.web.workflows.test_detail import add_everything, addresses
 
 pytestmark = pytest.mark.django_db
 

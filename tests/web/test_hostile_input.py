@@ -18,17 +18,16 @@ from django.urls import reverse
 
 from dboshub.exports.store import Export, add
 from dboshub.models import SavedView
-from dboshub.queues import steering
+from dboshub.queues.forms import control
 from dboshub.queues.models import Queue
-from dboshub.schedules import forms as schedule_forms
+from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
-from dboshub.workflows import executor_forms
-from dboshub.workflows import forms as workflow_forms
+from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import BulkJob
+from dboshub.workflows.search.terms import KEYS as FILTER
 from dboshub.workflows.system_tables import now_ms
-from dboshub.workflows.terms import KEYS as FILTER
 from tests.web.routes import Route, routes
-from tests.web.test_detail import add_everything
+from tests.web.workflows.test_detail import add_everything
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +46,7 @@ THERE = {
     "dboshub:schedules:do name": ["s"],
     "dboshub:workflows:do verb": [*workflow_forms.FORMS],
     "dboshub:workflows:steer verb": [*executor_forms.FORMS],
-    "dboshub:queues:do verb": [*steering.FORMS],
+    "dboshub:queues:do verb": [*control.FORMS],
     "dboshub:schedules:do verb": [*schedule_forms.FORMS, "change"],
 }
 # What a page is asked besides, where it reads some parameters only if it knows another's value.

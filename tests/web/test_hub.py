@@ -12,13 +12,13 @@ from django.db.utils import load_backend
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from dboshub import hub_facts
-from dboshub.live.meter import Meter
+from dboshub.hub import diagnostics
+from dboshub.live.metrics import LiveMetrics
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.selectors import vitals
-from dboshub.workflows.slowest import Slowest
+from dboshub.workflows.selectors import database_health
+from dboshub.workflows.slow_queries import Slowest
 from dboshub.workflows.storage.sql import Statement
 from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
@@ -70,7 +70,7 @@ def test_a_missing_index_comes_with_the_statement_that_makes_it(operator: Client
         cursor.execute(f"DROP INDEX {schema}workflow_status_created_at_index")
     assert "Indexes that are not there" in page(operator)
     with reading() as session:
-        (missing,) = [each for each in vitals.expected(session) if not each.is_there]
+        (missing,) = [each for each in database_health.expected(session) if not each.is_there]
     with connection.cursor() as cursor:
         # Within this test's transaction, which CONCURRENTLY does not allow.
         cursor.execute(missing.ddl.replace(" CONCURRENTLY", ""))
@@ -79,7 +79,7 @@ def test_a_missing_index_comes_with_the_statement_that_makes_it(operator: Client
 
 def test_every_index_can_be_made_by_what_is_shown() -> None:
     with reading() as session, connection.cursor() as cursor:
-        for each in vitals.expected(session):
+        for each in database_health.expected(session):
             assert each.is_there, each.name
             cursor.execute(each.ddl.replace(" CONCURRENTLY", ""))
 
@@ -128,12 +128,12 @@ def test_the_memory_of_slow_statements_is_bounded_and_keeps_the_worst() -> None:
 
 
 def test_what_live_push_did_is_told_in_milliseconds() -> None:
-    meter = Meter()
+    meter = LiveMetrics()
     assert (meter.typical_s(), meter.longest_s(), meter.lag_s()) == (None, None, None)
     for took in (0.001, 0.002, 0.09):
         meter.ticked(took)
     meter.sent(5)
-    live = hub_facts.Live(sockets=1, topics=2, is_watching=True, meter=meter)
+    live = diagnostics.Live(sockets=1, topics=2, is_watching=True, meter=meter)
     assert (live.typical_ms, live.longest_ms, meter.ticks, meter.frames) == (2, 90, 3, 5)
     assert live.lag_ms is not None
 

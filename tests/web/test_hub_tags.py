@@ -10,8 +10,8 @@ from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dboshub.workflows import moments
 from dboshub.workflows.engine.records import Status
+from dboshub.workflows.rendering import time_format
 from dboshub.workflows.statuses import LOOKS, look
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,4 +113,4 @@ def test_what_did_not_happen_is_a_dash(tag: str) -> None:
 def test_no_number_in_a_time_column_breaks_a_page(ms: int) -> None:
     for tag in ("when", "moment", "duration", "since", "distance"):
         assert render(f"{{% {tag} ms %}}", ms=ms)
-    assert moments.iso(ms).endswith("Z")
+    assert time_format.iso(ms).endswith("Z")

@@ -13,11 +13,11 @@ from django.test import Client
 from django.urls import reverse
 
 from dboshub.env import django_database
-from dboshub.outages import AWAY, outage_of
+from dboshub.web.outages import AWAY, outage_of
+from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.views.reads import bounded_reading
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from dboshub.models import SavedView
-from dboshub.saved_views import MOST
+from dboshub.web.saved_views import MOST
 from dboshub.workflows.models import AuditEvent
 
 pytestmark = pytest.mark.django_db

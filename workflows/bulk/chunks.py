@@ -14,19 +14,19 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
-from dboshub.workflows.audit import Actor, event_of
-from dboshub.workflows.bulk.collecting import FORKED, HIDDEN
+from dboshub.workflows.actions.audit import Actor, new_audit_event
+from dboshub.workflows.bulk.target_set import FORKED, HIDDEN
 from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
-from dboshub.workflows.selectors.queue_state import is_partitioned
+from dboshub.workflows.selectors.queue_wait import is_partitioned
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.storage import delete as deleting
-from dboshub.workflows.storage.failures import is_passing
-from dboshub.workflows.storage.notify import notify
+from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.transient_errors import is_transient
+from dboshub.workflows.storage.waiting.notify import notify
 from dboshub.workflows.system_tables import now_ms
 
 LARGEST = 250
@@ -71,7 +71,7 @@ class Chunk:
     def __post_init__(self) -> None:
         action, reason = VERBS[self.job.verb].action, self.job.reason
         self.events = [
-            event_of(self.actor, action, "workflow", item.workflow_id, reason)
+            new_audit_event(self.actor, action, "workflow", item.workflow_id, reason)
             for item in self.items
         ]
 
@@ -118,7 +118,7 @@ class Chunk:
             with atomic() as session:
                 self._perform(session, items)
         except Exception as error:
-            if is_passing(error.__cause__ or error):
+            if is_transient(error.__cause__ or error):
                 raise
             return error
         return None
@@ -192,7 +192,7 @@ def _open(job_id: int, owner: str) -> Chunk | None:
     user = account_of(job)
     partitioned = _is_partitioned(job.options.get("queue"))
     if user is None or partitioned is None or not user.has_perm(VERBS[job.verb].permission):
-        _stop(job, _obstacle(job, user))
+        _stop(job, _stop_reason(job, user))
         return None
     size = min(LARGEST, max(1, int(job.rate))) if job.rate else LARGEST
     # What a process that died left marked comes first; then the oldest, which were found last.
@@ -212,7 +212,7 @@ def account_of(job: BulkJob) -> Any:
     return get_user_model().objects.filter(pk=job.user_id, is_active=True).first()
 
 
-def _obstacle(job: BulkJob, user: Any) -> str:
+def _stop_reason(job: BulkJob, user: Any) -> str:
     """Why no item can be acted on."""
     permission = VERBS[job.verb].permission
     if user is None:

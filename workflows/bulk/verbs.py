@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dboshub.workflows.engine.notices import QUEUE, STATUS
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
-from dboshub.workflows.filters import FAILED, IN_FLIGHT, STATUSES
+from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.models import BulkItem
+from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, STATUSES
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage import cancel as cancelling
-from dboshub.workflows.storage import delete as deleting
-from dboshub.workflows.storage import fork as forking
-from dboshub.workflows.storage import resume as resuming
-from dboshub.workflows.storage.fork_points import fork_points
+from dboshub.workflows.storage.control import cancel as cancelling
+from dboshub.workflows.storage.control import delete as deleting
+from dboshub.workflows.storage.control import fork as forking
+from dboshub.workflows.storage.control import resume as resuming
+from dboshub.workflows.storage.control.fork_points import fork_points
 from dboshub.workflows.storage.sql import Session
 
 OWN_QUEUE = "own"
@@ -52,7 +52,7 @@ class Batch:
             chosen = self.rows[workflow_id].queue_name or ""
         return chosen or INTERNAL_QUEUE
 
-    def without_keyless(self) -> list[str]:
+    def skip_without_partition_key(self) -> list[str]:
         """The ids that can wait on the chosen queue: a partitioned one runs no row without key."""
         for workflow_id in [*self.items] if self.partitioned else []:
             if self.rows[workflow_id].queue_partition_key is None:
@@ -110,7 +110,7 @@ def _cancel(batch: Batch) -> None:
 
 def _resume(batch: Batch) -> None:
     by_queue: dict[str, list[str]] = {}
-    for workflow_id in batch.without_keyless():
+    for workflow_id in batch.skip_without_partition_key():
         by_queue.setdefault(batch.queue_of(workflow_id), []).append(workflow_id)
     for queue, ids in by_queue.items():
         for workflow_id in resuming.resume(batch.session, ids, queue=queue, now=batch.now):
@@ -120,7 +120,7 @@ def _resume(batch: Batch) -> None:
 
 
 def _fork(batch: Batch) -> None:
-    ids, options = batch.without_keyless(), batch.options
+    ids, options = batch.skip_without_partition_key(), batch.options
     how = options.get("start")
     name = options["name"] if how == "name" else None
     step = options["step"] if how == "number" else None

@@ -12,17 +12,17 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypedDict
 
-from dboshub.workflows.datasources import library
-from dboshub.workflows.datasources.library import IsolationLevel
-from dboshub.workflows.datasources.within import Within, holding
-from dboshub.workflows.engine.current import engine, is_launched
-from dboshub.workflows.engine.engine import Engine
+from dboshub.workflows.datasources import sqlalchemy_support
+from dboshub.workflows.datasources.joined_transaction import Within, holding
+from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
+from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
+from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
-from dboshub.workflows.storage import datasource
-from dboshub.workflows.storage.database import SCHEMA_NAME, masked
-from dboshub.workflows.storage.datasource import Recorded
+from dboshub.workflows.storage import datasource_checkpoints
+from dboshub.workflows.storage.database import SCHEMA_NAME, mask_password
+from dboshub.workflows.storage.datasource_checkpoints import Recorded
 from dboshub.workflows.storage.sql import Dialect, Session
 
 SERIALIZABLE: IsolationLevel = "SERIALIZABLE"
@@ -111,7 +111,7 @@ class Source(ABC):
 
     def beginning(self, isolation_level: str) -> Callable[[Any], None]:
         """What begins a session's transaction at a level."""
-        options = library.level_for(self.dialect, isolation_level)
+        options = sqlalchemy_support.isolation_options(self.dialect, isolation_level)
 
         def begin(session: Any) -> None:
             session.connection(execution_options=options)
@@ -119,10 +119,10 @@ class Source(ABC):
         return begin
 
     def storage(self, session: Any) -> Session:
-        return library.storage_session(session, self.dialect)
+        return sqlalchemy_support.storage_session(session, self.dialect)
 
-    def is_passing(self, error: Exception) -> bool:
-        return library.is_passing(error)
+    def is_transient(self, error: Exception) -> bool:
+        return sqlalchemy_support.is_transient(error)
 
     # -- checkpoints -----------------------------------------------------------------------
 
@@ -134,7 +134,7 @@ class Source(ABC):
         """The checkpoint of a value, and the value as replay will return it."""
         codec = self.codec
         text = codec.encode(value)
-        live = value if codec.is_faithful else codec.decode(text, codec.name)
+        live = value if codec.is_lossless else codec.decode(text, codec.name)
         return Recorded(text, None, codec.name), live
 
     def recorded_error(self, error: Exception) -> Recorded:
@@ -151,16 +151,16 @@ class Source(ABC):
 
     def verify(self, session: Any) -> None:
         """Raise DBOSInitializationError unless the tables are there."""
-        found = datasource.version(self.storage(session))
-        if found < datasource.VERSION:
+        found = datasource_checkpoints.version(self.storage(session))
+        if found < datasource_checkpoints.VERSION:
             raise DBOSInitializationError(
-                f"the datasource {masked(self.url)} has tables of version {found}, but "
-                f"{datasource.VERSION} is needed: create it with run_migrations=True, or let "
-                "somebody who may create tables run its class's migrate(url)"
+                f"the datasource {mask_password(self.url)} has tables of version {found}, but "
+                f"{datasource_checkpoints.VERSION} is needed: create it with run_migrations=True, "
+                "or let somebody who may create tables run its class's migrate(url)"
             )
 
     def migrate_in(self, session: Any) -> None:
-        datasource.migrate(self.storage(session))
+        datasource_checkpoints.migrate(self.storage(session))
 
 
 def decorator(
@@ -184,7 +184,7 @@ def decorator(
     return decorate if function is None else decorate(function)
 
 
-def refuse_late() -> None:
+def refuse_after_launch() -> None:
     """Recovery may need a datasource from the first moment on."""
     if is_launched():
         raise DBOSException("datasources must be created before DBOS.launch()")
@@ -199,6 +199,8 @@ def named(
     level = given.pop("isolation_level", None) or SERIALIZABLE
     if given:
         raise DBOSException(f"unknown datasource options: {', '.join(sorted(given))}")
-    if level not in library.LEVELS:
-        raise DBOSException(f"{level!r} is no isolation level: {', '.join(library.LEVELS)}")
+    if level not in sqlalchemy_support.LEVELS:
+        raise DBOSException(
+            f"{level!r} is no isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
+        )
     return name, level

@@ -13,8 +13,8 @@ from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
 from dboshub.workflows.engine.programs import Outcome
 
 if TYPE_CHECKING:
-    from dboshub.workflows.engine.execution import Execution
-    from dboshub.workflows.engine.tracing import Span
+    from dboshub.workflows.engine.observability.tracing import Span
+    from dboshub.workflows.engine.runtime.execution import Execution
 
 
 @dataclass(slots=True)
@@ -44,9 +44,9 @@ class Identity:
     assumed_role: str | None = None
 
 
-NOBODY = Identity()
+ANONYMOUS = Identity()
 FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
-IDENTITY: ContextVar[Identity] = ContextVar("dboshub_identity", default=NOBODY)
+IDENTITY: ContextVar[Identity] = ContextVar("dboshub_identity", default=ANONYMOUS)
 
 
 def frame() -> Frame | None:
@@ -66,7 +66,7 @@ def workflow_frame(call: str) -> Frame:
 class FramedCall:
     """The effect of calling user code in a frame: its outcome, unless it is a BaseException."""
 
-    __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs", "_tidies")
+    __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs", "_runs_after_user_code")
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class FramedCall:
         kwargs: dict[str, Any],
         identity: Identity | None = None,
         *,
-        is_tidy: bool = True,
+        runs_after_user_code: bool = True,
     ) -> None:
-        self._tidies = is_tidy and frame.step is not None
+        self._runs_after_user_code = runs_after_user_code and frame.step is not None
         self._frame = frame
         self._function = function
         self._args = args
@@ -96,7 +96,7 @@ class FramedCall:
             return Outcome(None, error)
         finally:
             _leave(tokens)
-            if self._tidies:
+            if self._runs_after_user_code:
                 self._frame.execution.engine.tidy()
 
     async def wait(self) -> Outcome:

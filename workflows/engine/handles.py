@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from dboshub.workflows.engine import managing
-from dboshub.workflows.engine.awaiting import get_result
 from dboshub.workflows.engine.context import frame
-from dboshub.workflows.engine.current import OUTSIDER, engine, within
+from dboshub.workflows.engine.control import management
+from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.programs import Program, blocking, drive, run
 from dboshub.workflows.engine.status import WorkflowStatus
+from dboshub.workflows.engine.waiting.workflow_result import get_result
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ def result_of(workflow_id: str, *, is_handle: bool = True) -> Program[Any]:
 
 def status_of(workflow_id: str) -> Program[WorkflowStatus]:
     """The status of a workflow. Raises DBOSNonExistentWorkflowError."""
-    return _expect(workflow_id, managing.get_status(engine(), workflow_id))
+    return _expect(workflow_id, management.get_status(engine(), workflow_id))
 
 
 def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[WorkflowStatus]:
@@ -38,23 +38,28 @@ class WorkflowHandle(Generic[R]):
     """A workflow that runs, waits or has ended, anywhere."""
 
     shard_key: str | None = None  # of a sharded database
+    # The client that made the handle; a pickled handle is one of the process that reads it.
+    _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
-        self._outsider = OUTSIDER.get()  # a client's handle asks through that client
+        self._client_context = CLIENT_CONTEXT.get()
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"workflow_id": self.workflow_id}
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Wait for the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._outsider):
+        with within(self._client_context):
             result: R = blocking(result_of)(self.workflow_id)
         return result
 
     def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._outsider):
+        with within(self._client_context):
             return run(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
@@ -65,22 +70,27 @@ class WorkflowHandleAsync(Generic[R]):
     """The same for coroutines."""
 
     shard_key: str | None = None  # of a sharded database
+    # The client that made the handle; a pickled handle is one of the process that reads it.
+    _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = workflow_id
-        self._outsider = OUTSIDER.get()  # a client's handle asks through that client
+        self._client_context = CLIENT_CONTEXT.get()
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"workflow_id": self.workflow_id}
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
 
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._outsider):
+        with within(self._client_context):
             return await drive(result_of(self.workflow_id))
 
     async def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._outsider):
+        with within(self._client_context):
             return await drive(status_of(self.workflow_id))
 
     def __repr__(self) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from dboshub.workflows.engine import checks
+from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.errors import DBOSException
 
-MOST_PRIORITY = 2**31 - 1
+MAX_PRIORITY = 2**31 - 1
 # The first of each is the default.
 WorkflowIDReusePolicy = Literal["return-existing", "reject"]
 DuplicationPolicy = Literal["reject", "return-existing"]
@@ -91,7 +91,7 @@ class SetWorkflowID(OptionsBlock):
     def __init__(self, wfid: str, *, workflow_id_reuse_policy: str | None = None) -> None:
         super().__init__()
         policy = _one_of("workflow_id_reuse_policy", workflow_id_reuse_policy, REUSE_POLICIES)
-        self._chosen = (checks.name("a workflow id", wfid), policy)
+        self._chosen = (validation.name("a workflow id", wfid), policy)
 
     def changes(self) -> dict[str, Any]:
         return {"chosen_id": ChosenId(*self._chosen)}
@@ -103,7 +103,7 @@ class SetWorkflowTimeout(OptionsBlock):
     def __init__(self, workflow_timeout_sec: float | None) -> None:
         super().__init__()
         if workflow_timeout_sec is not None:
-            checks.seconds("a workflow timeout", workflow_timeout_sec)
+            validation.seconds("a workflow timeout", workflow_timeout_sec)
             if workflow_timeout_sec < 0:
                 raise ValueError(f"a workflow timeout cannot be negative: {workflow_timeout_sec} s")
         self._seconds = workflow_timeout_sec or None
@@ -117,7 +117,7 @@ class SetWorkflowAttributes(OptionsBlock):
 
     def __init__(self, attributes: dict[str, Any] | None) -> None:
         super().__init__()
-        self._attributes = None if attributes is None else checks.attributes(attributes)
+        self._attributes = None if attributes is None else validation.attributes(attributes)
 
     def changes(self) -> dict[str, Any]:
         return {"attributes": self._attributes}
@@ -139,13 +139,13 @@ class SetEnqueueOptions(OptionsBlock):
         super().__init__()
         if priority is not None and not _is_priority(priority):
             raise DBOSException(
-                f"priority {priority!r} is not a whole number between 1 and {MOST_PRIORITY}"
+                f"priority {priority!r} is not a whole number between 1 and {MAX_PRIORITY}"
             )
-        if delay_seconds is not None and checks.seconds("delay_seconds", delay_seconds) < 0:
+        if delay_seconds is not None and validation.seconds("delay_seconds", delay_seconds) < 0:
             raise DBOSException(f"delay_seconds cannot be negative: {delay_seconds}")
-        checks.optional_text("a deduplication id", deduplication_id)
-        checks.optional_text("a partition key", queue_partition_key)
-        checks.optional_text("an application version", app_version)
+        validation.optional_text("a deduplication id", deduplication_id)
+        validation.optional_text("a partition key", queue_partition_key)
+        validation.optional_text("an application version", app_version)
         policy = _one_of("duplication_policy", duplication_policy, DUPLICATION_POLICIES)
         if deduplication_id is not None and queue_partition_key is not None:
             raise DBOSException("a deduplication id and a partition key exclude each other")
@@ -165,7 +165,7 @@ class SetEnqueueOptions(OptionsBlock):
 
 
 def _is_priority(value: Any) -> bool:
-    return isinstance(value, int) and 1 <= value <= MOST_PRIORITY
+    return isinstance(value, int) and 1 <= value <= MAX_PRIORITY
 
 
 def _one_of(what: str, value: str | None, known: tuple[str, ...]) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Write
+from dboshub.workflows.engine.observability.tracing import Tracer
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
-from dboshub.workflows.engine.tracing import Tracer
-from dboshub.workflows.engine.writes import Answer, StepWrite, Write
 
 if TYPE_CHECKING:
-    from dboshub.workflows.engine.execution import Execution
+    from dboshub.workflows.engine.runtime.execution import Execution
 
 
 class StorageUnavailableError(Exception):
@@ -27,9 +27,9 @@ class Lane(Protocol):
     """
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        """Make a group durable, never waiting for a lock; LOCKED asks for ``apply_alone``."""
+        """Make a group durable, never waiting for a lock; LOCKED asks for ``apply_isolated``."""
 
-    def apply_alone(self, write: Write, *, now: int) -> Answer:
+    def apply_isolated(self, write: Write, *, now: int) -> Answer:
         """Make one write durable, waiting for whoever holds its row."""
 
     def close(self) -> None: ...
@@ -70,10 +70,10 @@ class Store(Protocol):
     def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
         """End a run without an outcome, if `owner` still owns it."""
 
-    def uncount(self, workflow_id: str, owner: str) -> None:
+    def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
         """Take back the attempt of a claim that ran nothing, if `owner` still owns the row."""
 
-    def note_attempt(self, **attempt: Any) -> None:
+    def record_failed_attempt(self, **attempt: Any) -> None:
         """Remember a failed attempt of a step."""
 
     def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]: ...
@@ -125,11 +125,11 @@ class Storage:
     """One system database as the engine uses it."""
 
     store: Store
-    open_lane: Callable[[], Lane]
-    side_lanes: int  # how many writes may wait for locked rows at once
+    open_journal_connection: Callable[[], Lane]
+    side_connections: int  # how many writes may wait for locked rows at once
 
 
-class Joined(Protocol):
+class JoinedTransaction(Protocol):
     """The caller's transaction, as far as the engine uses it."""
 
     def apply(self, write: Write, *, now: int) -> Answer:
@@ -138,17 +138,17 @@ class Joined(Protocol):
     def on_commit(self, callback: Callable[[], None]) -> None: ...
 
 
-class JoinedAsync(Protocol):
+class JoinedAsyncTransaction(Protocol):
     """The same where writing is awaited."""
 
     async def apply_async(self, write: Write, *, now: int) -> Answer: ...
     def on_commit(self, callback: Callable[[], None]) -> None: ...
 
 
-class Transactor(Protocol):
+class TransactionRunner(Protocol):
     """Runs a body and the checkpoint it returns in one transaction on the system database.
 
-    ``run`` raises what the body raises, after rolling back; ``is_passing`` tells failures of the
+    ``run`` raises what the body raises, after rolling back; ``is_transient`` tells failures of the
     database that may not happen again.
     """
 
@@ -159,7 +159,7 @@ class Transactor(Protocol):
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]: ...
-    def is_passing(self, error: Exception) -> bool: ...
+    def is_transient(self, error: Exception) -> bool: ...
 
 
 class Application(Protocol):
@@ -175,18 +175,18 @@ class Application(Protocol):
     ) -> Program[Any]:
         """A transaction as a step, by name and isolation level; its id is drawn as it begins."""
 
-    def plainly(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+    def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         """A transaction that is no step; within one it is a part of it."""
 
     def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class EngineHooks:
     """What the process around the engine wants of it; a plain script wants nothing."""
 
     tidy: Callable[[], None] = lambda: None  # after each sync step and task
-    ambient: Callable[[], Joined | None] = lambda: None
-    ambient_async: Callable[[], JoinedAsync | None] = lambda: None
+    ambient: Callable[[], JoinedTransaction | None] = lambda: None
+    ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None
     application: Application | None = None
     tracer: Tracer | None = None

@@ -25,7 +25,7 @@ from dboshub.workflows.engine.errors import PortableWorkflowError
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
-MOST_FRAMES = 50
+MAX_FRAMES = 50
 _ENGINE = os.path.dirname(__file__)
 _ARGS = "Arguments"
 _ADVICE = (
@@ -41,6 +41,14 @@ MOVED_MODULES = {
     "workflows.engine.errors": "dboshub.workflows.engine.errors",
     "workflows.engine.records": "dboshub.workflows.engine.records",
     "workflows.engine.status": "dboshub.workflows.engine.status",
+    "workflows.engine.context": "dboshub.workflows.engine.context",
+    "workflows.engine.handles": "dboshub.workflows.engine.handles",
+    "workflows.engine.ports": "dboshub.workflows.engine.ports",
+    "workflows.engine.serialization": "dboshub.workflows.engine.serialization",
+    "workflows.engine.sending": "dboshub.workflows.engine.operations.sending",
+    "workflows.storage.bundles": "dboshub.workflows.storage.control.export_format",
+    "workflows.storage.fork": "dboshub.workflows.storage.control.fork",
+    "workflows.storage.schema.errors": "dboshub.workflows.storage.schema.errors",
     "schedules.engine.records": "dboshub.schedules.engine.records",
 }
 
@@ -118,7 +126,7 @@ class Codec:
         self.configured = configured or DefaultSerializer()
         self.name = self.configured.name()
         # What replay returns must be what the live call returned; only pickle is faithful.
-        self.is_faithful = isinstance(self.configured, DefaultSerializer)
+        self.is_lossless = isinstance(self.configured, DefaultSerializer)
         self._known = {
             PICKLE: DefaultSerializer(),
             PORTABLE: DBOSPortableJSONSerializer(),
@@ -213,7 +221,7 @@ def _annotated(error: BaseException) -> Iterator[None]:
         yield
         return
     kept = None if notes is None else [*notes]
-    text = "".join(traceback.format_list(frames[-MOST_FRAMES:]))
+    text = "".join(traceback.format_list(frames[-MAX_FRAMES:]))
     error.add_note(f"Traceback (most recent call last):\n{text}".rstrip())
     try:
         yield

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from dboshub.workflows.live.bulk import JobSource, ListedSource
+from dboshub.workflows.live.bulk import JobListSource, JobSource
 from dboshub.workflows.live.counts import CountSource
-from dboshub.workflows.live.details import SectionSource
 from dboshub.workflows.live.errors import ErrorSource
-from dboshub.workflows.live.fleet import BeatSource, FleetSource
+from dboshub.workflows.live.executors import ExecutorPageSource, HeartbeatSource
 from dboshub.workflows.live.lists import ListSource
 from dboshub.workflows.live.rows import RowSource
+from dboshub.workflows.live.sections import SectionSource
 from dboshub.workflows.live.source import Source
 from dboshub.workflows.live.streams import StreamSource
 
@@ -26,7 +26,7 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "stream": StreamSource,
     "errors": ErrorSource,
     "bulk": JobSource,
-    "bulk_jobs": ListedSource,
-    "fleet": FleetSource,
-    "beats": BeatSource,
+    "bulk_jobs": JobListSource,
+    "fleet": ExecutorPageSource,
+    "beats": HeartbeatSource,
 }

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from urllib.parse import parse_qs, urlencode
 
-from dboshub.workflows.live.seldom import STALE, PageSource
+from dboshub.workflows.live.polling import STALE, ReloadSource
 from dboshub.workflows.live.source import Demand, Facts, Moment, digest
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.rendering.bulk import show_job
 from dboshub.workflows.selectors import bulk
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic
 
 # How often a job is looked at while its page is open: each change sends its readers for the page.
 PACE_S = 2.0
@@ -41,7 +41,7 @@ def _page(session: Session, topic: Topic, moment: Moment) -> object:
     return job_facts(bulk.job_page(said.get("owner"), before=said.get("before")).jobs)
 
 
-ListedSource = partial(PageSource, _page)
+JobListSource = partial(ReloadSource, _page)
 
 
 class JobSource:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dboshub.workflows.filters import IN_FLIGHT
-from dboshub.workflows.live.seldom import SeldomSource
+from dboshub.workflows.live.polling import IntervalSource
 from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.search.criteria import IN_FLIGHT
 from dboshub.workflows.selectors.counts import Count, total
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic, viewer_of
 
 
 def count_cells(counted: Mapping[str, Count]) -> dict[str, str]:
@@ -25,7 +25,7 @@ def counts_digest(counted: Mapping[str, Count]) -> str:
     return digest(count_cells(counted))
 
 
-class CountSource(SeldomSource):
+class CountSource(IntervalSource):
     """One statement per scope."""
 
     def __init__(self) -> None:
@@ -33,6 +33,6 @@ class CountSource(SeldomSource):
 
 
 def _facts(session: Session, topic: Topic, moment: Moment) -> Facts:
-    counted = all_counts(session, viewer=viewer_of(topic))
+    counted = all_counts(session, viewer=viewer_of_topic(topic))
     cells = count_cells(counted)
     return Facts(digest=counts_digest(counted), body=lambda shown: {"cells": cells})

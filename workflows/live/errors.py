@@ -8,19 +8,19 @@ from functools import partial
 
 from django.http import QueryDict
 
-from dboshub.workflows.filters import BROKEN, Criteria, parse
-from dboshub.workflows.live.seldom import NewsSource
+from dboshub.workflows.live.polling import NoticeSource
 from dboshub.workflows.live.source import Moment
-from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.search.criteria import BROKEN, Criteria, parse
+from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic, viewer_of
 
 # By when they were made: one that is older, and fails only now, is news among so many.
 NEWEST = 50
 
 
-def that_failed(criteria: Criteria) -> Criteria:
+def only_failed(criteria: Criteria) -> Criteria:
     """What the pages list: of the runs that a filter leaves, those that failed."""
     return replace(criteria, statuses=BROKEN, internal=True)
 
@@ -31,8 +31,10 @@ def newest_failed(rows: Sequence[WorkflowRow]) -> object:
 
 
 def _shown(session: Session, topic: Topic, moment: Moment) -> object:
-    criteria = that_failed(parse(QueryDict(topic.filter), now=moment.now_ms))
-    return newest_failed(Lister(session, criteria, viewer_of(topic), size=NEWEST).first().rows)
+    criteria = only_failed(parse(QueryDict(topic.filter), now=moment.now_ms))
+    return newest_failed(
+        WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST).first().rows
+    )
 
 
-ErrorSource = partial(NewsSource, _shown, "What has failed has changed. Look again.")
+ErrorSource = partial(NoticeSource, _shown, "What has failed has changed. Look again.")

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from dboshub.workflows.filters import IN_FLIGHT, MOMENTS, Criteria, parse
 from dboshub.workflows.live.source import Body, Demand, Facts, Moment, digest
+from dboshub.workflows.live.subscriptions import SLACK_MS, Topic, viewer_of_topic
+from dboshub.workflows.search.criteria import IN_FLIGHT, MOMENTS, Criteria, parse
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session, Statement
-from dboshub.workflows.topics import SLACK_MS, Topic, viewer_of
 
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
 MOST = 1_000
@@ -52,7 +52,7 @@ class News:
         self._matches = self.criteria.matcher()
 
     @property
-    def entered_by(self) -> str:
+    def entry_moment(self) -> str:
         """What brings older workflows into the list: ending, where it shows none unfinished."""
         wanted = self.criteria.statuses
         ended = bool(wanted) and not {*wanted} & {*IN_FLIGHT}
@@ -64,8 +64,8 @@ class News:
             return
         if row.created_at >= self.since:
             self._add(self.created, row.workflow_uuid, row.created_at, now)
-        elif self.entered_by != "created":
-            at = getattr(row, MOMENTS[self.entered_by]) or 0
+        elif self.entry_moment != "created":
+            at = getattr(row, MOMENTS[self.entry_moment]) or 0
             if at >= self.since:
                 self._add(self.ended, row.workflow_uuid, at, now)
 
@@ -124,7 +124,7 @@ class ListSource:
         return min([since, *(demand.since for demand in demands if demand.unread)])
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
-        entered = {news.entered_by for news in self._news.values()}
+        entered = {news.entry_moment for news in self._news.values()}
         statements = [NEWEST]
         statements += [ENDED] if "completed" in entered else []
         statements += [STARTED] if "started" in entered else []
@@ -137,4 +137,4 @@ class ListSource:
 
 def _news(demand: Demand, moment: Moment) -> News:
     criteria = parse(QueryDict(demand.topic.filter), now=moment.now_ms)
-    return News(criteria, viewer_of(demand.topic), demand.since)
+    return News(criteria, viewer_of_topic(demand.topic), demand.since)

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from django.conf import settings
 
+from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import Topic
 
 Body = dict[str, Any]
 
@@ -78,7 +78,7 @@ class Source(Protocol):
     ) -> Iterable[tuple[Topic, Facts]]: ...
 
 
-class Digests:
+class DigestCache:
     """Digests that are made anew only of facts that moved since the last look."""
 
     def __init__(self) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from dboshub.workflows.live.details import SectionSource
-from dboshub.workflows.live.pace import Pace
+from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
+from dboshub.workflows.live.sections import SectionSource
 from dboshub.workflows.live.source import Body, Demand, Facts, Moment
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.values import Place, listed
-from dboshub.workflows.storage import watch
+from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session
-from dboshub.workflows.topics import Topic, viewer_of
 
 # As many values as a page keeps, as much text as a frame carries, as large as one is shown.
 MOST = 500
@@ -28,7 +28,7 @@ class StreamSource:
 
     def __init__(self) -> None:
         self._section = SectionSource("stream")
-        self._follow = FollowSource()
+        self._follow = StreamValueSource()
 
     def look(
         self, session: Session, demands: Sequence[Demand], moment: Moment
@@ -41,11 +41,11 @@ class StreamSource:
             yield from self._follow.look(session, followed, moment)
 
 
-class FollowSource:
+class StreamValueSource:
     """Two statements find what has grown; one more reads it, per stream and place in it."""
 
     def __init__(self) -> None:
-        self._pace = Pace()
+        self._pace = RowPolling()
 
     def look(
         self, session: Session, demands: Sequence[Demand], moment: Moment
@@ -56,15 +56,15 @@ class FollowSource:
         ends = watch.stream_ends(session, {(topic.key, topic.filter) for topic in topics})
         for topic in topics:
             row = rows.get(topic.key)
-            if row is None or not viewer_of(topic).may_see(row.application_name):
+            if row is None or not viewer_of_topic(topic).may_see(row.application_name):
                 yield topic, GONE
             else:
                 end = ends[topic.key, topic.filter]
                 # The digest is the place reached: a page shows everything before it.
-                yield topic, Facts(digest=str(end), body=cache(_Growth(session, topic, end)))
+                yield topic, Facts(digest=str(end), body=cache(_NewValues(session, topic, end)))
 
 
-class _Growth:
+class _NewValues:
     """What a page that shows a stream up to some offset lacks."""
 
     def __init__(self, session: Session, topic: Topic, end: int) -> None:

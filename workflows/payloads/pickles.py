@@ -10,9 +10,9 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Any
 
-from dboshub.workflows.payloads.freeze import freeze
-from dboshub.workflows.payloads.machine import UNSET, Machine, UnreadableError
+from dboshub.workflows.payloads.pickle_machine import UNSET, Machine, UnreadableError
 from dboshub.workflows.payloads.tree import Malformed, Node, Truncated, shown
+from dboshub.workflows.payloads.tree_builder import freeze
 
 MAX_BYTES = 1 << 20
 MAX_OPS = 200_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dboshub.workflows.payloads.known import plain
+from dboshub.workflows.payloads.stdlib_types import plain
 from dboshub.workflows.payloads.tree import (
     NONE,
     Failure,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dboshub.workflows.bulk.collecting import MOST_LEFT_OUT
+from dboshub.workflows.bulk.target_set import MOST_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
-from dboshub.workflows.filters import parse
 from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.statuses import Look
 from dboshub.workflows.system_tables import now_ms
 
@@ -34,7 +34,7 @@ ITEM_LOOKS = {
         Look("failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."),
     )
 }
-PATIENCE_MS = 15_000
+UNATTENDED_AFTER_MS = 15_000
 STARTS = {
     "failed": "from the last failed step, or the last recorded one",
     "last": "from the last recorded step",
@@ -71,7 +71,7 @@ class ShownJob:
     @property
     def is_unattended(self) -> bool:
         """Whether nobody works on it though there is something to do."""
-        job, since = self.job, now_ms() - PATIENCE_MS
+        job, since = self.job, now_ms() - UNATTENDED_AFTER_MS
         due_at = max(job.created_at, job.started_at or 0, job.next_at)
         return self.is_active and job.lease_until < since and due_at < since
 

@@ -6,8 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, log10
 
-from dboshub.workflows.moments import DAY, HOUR, MINUTE, SECOND, absolute, duration, moment
-from dboshub.workflows.rendering.scale import percent
+from dboshub.workflows.rendering.time_format import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    absolute,
+    duration,
+    moment,
+)
+from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.rollups.histogram import percentile
 from dboshub.workflows.rollups.series import Stretch
 

@@ -15,19 +15,26 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
-from dboshub.workflows.rendering.lines import Edge
-from dboshub.workflows.rendering.minimap import StepMap
-from dboshub.workflows.rendering.readable import readable
-from dboshub.workflows.rendering.scale import Interval
 from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
-from dboshub.workflows.rendering.waterfall import chart
-from dboshub.workflows.selectors import attempts, events, messages, step_search, steps, streams
-from dboshub.workflows.selectors.reasons import Reason, reason
+from dboshub.workflows.rendering.waterfall.chart import chart
+from dboshub.workflows.rendering.waterfall.lines import Edge
+from dboshub.workflows.rendering.waterfall.minimap import StepMap
+from dboshub.workflows.rendering.waterfall.scale import Interval
+from dboshub.workflows.selectors.detail import (
+    attempts,
+    events,
+    messages,
+    step_search,
+    steps,
+    streams,
+)
+from dboshub.workflows.selectors.detail.status_reasons import Reason, reason
+from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
-from dboshub.workflows.selectors.values import value
-from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
 # Streams whose newest values are shown at once; the others are links.

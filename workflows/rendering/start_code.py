@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from dboshub.workflows.actions.starting import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.starting import StartOrder
 
 # Any token will do, if the cookie and the header agree.
 CSRF = "dboshub0" * 4
 
 
-def as_python(order: StartOrder) -> str:
+def as_python(order: StartRequest) -> str:
     """A program that enqueues it with the client, from any process that reaches the database."""
     options: dict[str, Any] = {
         "workflow_name": order.name,
@@ -48,7 +48,7 @@ def as_python(order: StartOrder) -> str:
     )
 
 
-def as_command(order: StartOrder) -> str:
+def as_command(order: StartRequest) -> str:
     """The management command; options that it does not have are left to the program."""
     words = ["manage.py", "workflow", "start", order.name]
     words += ["--args", json.dumps(order.args, ensure_ascii=False)] if order.args else []

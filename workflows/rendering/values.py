@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.workflows.payloads.envelope import opened
-from dboshub.workflows.payloads.failures import traceback
+from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
+from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
-from dboshub.workflows.rendering.readable import readable
-from dboshub.workflows.selectors.values import SHOWN, Stored
+from dboshub.workflows.selectors.detail.values import SHOWN, Stored
 
 INLINE = 16 * 1_024
 # Values that fit on a line are shown as one.

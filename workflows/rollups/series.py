@@ -51,7 +51,7 @@ class Failing:
     before: int
 
 
-def counted_to() -> int | None:
+def counted_until() -> int | None:
     """The end of the newest minute that was counted; None if none ever was."""
     last = RolledSpan.objects.filter(width=MINUTE).aggregate(last=Max("at"))["last"]
     return None if last is None else int(last) + MINUTE

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from dboshub.workflows.models import RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.series import counted_to, visible
+from dboshub.workflows.rollups.series import counted_until, visible
 from dboshub.workflows.selectors.counts import Count, counts
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
@@ -64,7 +64,7 @@ def _succeeded(viewer: Viewer, first: int) -> Count | None:
 
 
 def _sum(viewer: Viewer, first: int) -> Count | None:
-    until = counted_to()
+    until = counted_until()
     if until is None:
         return None
     since = {"width__in": (MINUTE, HOUR), "at__gte": first // HOUR * HOUR}

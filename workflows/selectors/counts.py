@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.filters import FAILED
-from dboshub.workflows.selectors.routes import FAILED_INDEX
+from dboshub.workflows.search.criteria import FAILED
+from dboshub.workflows.selectors.keyset.plan import FAILED_INDEX
 from dboshub.workflows.selectors.rows import enqueued, statement
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session

@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from dboshub.workflows.filters import FAILED, IN_FLIGHT
+from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -88,7 +88,7 @@ class WorkflowRow:
 NAMES = tuple(field.name for field in fields(WorkflowRow))
 COLUMNS = ", ".join(NAMES)
 # A row as the tuple it was read from; dataclasses.astuple copies each value, deeply.
-facts_of = attrgetter(*NAMES)
+row_tuple = attrgetter(*NAMES)
 
 
 def from_record(record: Sequence[Any]) -> WorkflowRow:

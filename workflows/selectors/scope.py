@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 
-from dboshub.workflows.conditions import Condition
+from dboshub.workflows.search.predicates import Condition
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Any
 
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.payloads.envelope import opened
-from dboshub.workflows.payloads.plain import plain
+from dboshub.workflows.payloads.plain_values import plain
+from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
-from dboshub.workflows.rendering.readable import readable
+from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.executors import EXISTS, MOST
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.selectors.values import value
 from dboshub.workflows.storage.sql import Session, Statement
 
 RECENT = 5

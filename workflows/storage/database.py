@@ -34,7 +34,7 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """An autocommit session: each statement stands alone."""
 
-    def observing(self, seconds: float) -> AbstractContextManager[Session]:
+    def reading_with_timeout(self, seconds: float) -> AbstractContextManager[Session]:
         """A session for reads that are given up after a time.
 
         Raises DBOSQueryTimeoutError; the database works no longer on what was given up.
@@ -65,7 +65,7 @@ def open_database(
     pool_size: int = 8,
     behind_pooler: bool = False,
     idle_timeout: float | None = None,
-    persists: bool = True,
+    retries_unavailable: bool = True,
 ) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
 
@@ -75,7 +75,9 @@ def open_database(
     Raises DatabaseUrlError for anything else, saying what is accepted.
     """
     if not SCHEMA_NAME.match(schema):
-        raise DatabaseUrlError(masked(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
+        raise DatabaseUrlError(
+            mask_password(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*"
+        )
     scheme = url.split(":", 1)[0]
     if scheme == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
@@ -90,10 +92,11 @@ def open_database(
             pool_size=pool_size,
             behind_pooler=behind_pooler,
             idle_timeout=idle_timeout,
-            persists=persists,
+            retries_unavailable=retries_unavailable,
         )
     raise DatabaseUrlError(
-        masked(url), "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)"
+        mask_password(url),
+        "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)",
     )
 
 
@@ -104,10 +107,12 @@ def is_same(url: str, database: Database) -> bool:
 
         assert isinstance(database, SqliteDatabase)
         return url.startswith("sqlite") and sqlite_path(url).resolve() == database.path.resolve()
-    from dboshub.workflows.storage.postgres import PostgresDatabase, place_of
+    from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
 
     assert isinstance(database, PostgresDatabase)
-    return not url.startswith("sqlite") and place_of(libpq_url(url)) == place_of(database.url)
+    return not url.startswith("sqlite") and database_identity(libpq_url(url)) == database_identity(
+        database.url
+    )
 
 
 def sqlite_path(url: str) -> Path:
@@ -123,11 +128,11 @@ def libpq_url(url: str) -> str:
     _, rest = url.split(":", 1)
     parts = urlsplit(f"postgresql:{rest}")
     if not parts.path.strip("/"):
-        raise DatabaseUrlError(masked(url), "it names no database: add /name at its end")
+        raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
     return urlunsplit(parts)
 
 
-def masked(url: str) -> str:
+def mask_password(url: str) -> str:
     """The URL with its password hidden: for every message a person may read."""
     url = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
     return re.sub(r"(password=)[^&\s]*", r"\1***", url)

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
-from dboshub.workflows.storage.database import masked
+from dboshub.workflows.storage.database import mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 _ADVICE = "Check that the server runs, and its host, port, user, password and database name"
@@ -71,7 +71,7 @@ class PostgresDatabase:
         pool_size: int,
         behind_pooler: bool = False,
         idle_timeout: float | None = None,
-        persists: bool = True,
+        retries_unavailable: bool = True,
     ) -> None:
         self.url = url
         # A pooler in transaction mode keeps no settings of a session.
@@ -87,7 +87,7 @@ class PostgresDatabase:
             kwargs=self._parameters,
             min_size=0,
             max_size=pool_size,
-            timeout=30 if persists else 5,
+            timeout=30 if retries_unavailable else 5,
             open=False,
             configure=self._configure,
         )
@@ -99,7 +99,7 @@ class PostgresDatabase:
             yield _session(self.dialect, raw)
 
     @contextmanager
-    def observing(self, seconds: float) -> Iterator[Session]:
+    def reading_with_timeout(self, seconds: float) -> Iterator[Session]:
         try:
             with self.writing() as session:
                 session.one(STATEMENT_TIMEOUT, timeout=f"{max(1, int(seconds * 1000))}ms")
@@ -121,7 +121,7 @@ class PostgresDatabase:
                 psycopg.connect(self.url, connect_timeout=10).close()
         except psycopg.OperationalError as error:
             reason = " ".join(str(error).split())
-            raise DatabaseUrlError(masked(self.url), f"{reason}. {_ADVICE}") from error
+            raise DatabaseUrlError(mask_password(self.url), f"{reason}. {_ADVICE}") from error
 
     def connect(self) -> PostgresConnection:
         return PostgresConnection(self.dialect, self.connect_raw())
@@ -144,7 +144,7 @@ class PostgresDatabase:
         self._pool.close()
 
 
-def place_of(url: str) -> tuple[str | None, str | None, str | None]:
+def database_identity(url: str) -> tuple[str | None, str | None, str | None]:
     """Name, host and port of the database that a libpq URL leads to, as far as it says."""
     found = conninfo_to_dict(url)
     name, host, port = (

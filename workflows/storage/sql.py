@@ -16,7 +16,7 @@ Vendor = Literal["postgresql", "sqlite"]
 Row = tuple[Any, ...]
 
 # Beyond, texts that filters made are forgotten: there is no end to those.
-MOST_COMPILED = 4_096
+MAX_COMPILED = 4_096
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -62,7 +62,7 @@ class Dialect:
         known = self._compiled.get(id(statement))
         if known is None:
             source = statement.postgres if self.vendor == "postgresql" else statement.sqlite
-            if len(self._compiled) >= MOST_COMPILED:
+            if len(self._compiled) >= MAX_COMPILED:
                 self._compiled.clear()
             known = self._compiled[id(statement)] = (statement, self.compile(source))
         return known[1]

@@ -71,7 +71,7 @@ class SqliteDatabase:
             yield connection.session
 
     @contextmanager
-    def observing(self, seconds: float) -> Iterator[Session]:
+    def reading_with_timeout(self, seconds: float) -> Iterator[Session]:
         deadline = time.monotonic() + seconds
         with self._reader() as connection:
             connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECKED_EVERY)

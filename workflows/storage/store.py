@@ -10,26 +10,24 @@ from typing import Any, ParamSpec, TypeVar
 
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
-from dboshub.workflows.storage import (
+from dboshub.workflows.storage.control import (
     adjust,
-    aggregates,
     cancel,
     delete,
     fork,
-    history,
-    listing,
-    outcomes,
     rename,
     resume,
     rewind,
     transfer,
     versions,
-    waited,
 )
+from dboshub.workflows.storage.control.fork_points import fork_points
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.failures import translated
-from dboshub.workflows.storage.fork_points import fork_points
+from dboshub.workflows.storage.journal import history
+from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.transient_errors import translated
+from dboshub.workflows.storage.waiting import awaited_values, outcomes
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,20 +59,20 @@ class SqlStore:
     """Safe to use from any thread; nothing is held between calls.
 
     Listings and aggregates are given up after `patience` seconds, if it is not None or 0. A call
-    is repeated while the database does not answer, unless `persists` says no.
+    is repeated while the database does not answer, unless `retries_unavailable` says no.
     """
 
     def __init__(
-        self, database: Database, *, patience: float | None = None, persists: bool = True
+        self, database: Database, *, patience: float | None = None, retries_unavailable: bool = True
     ) -> None:
         self._database = database
         self._patience = patience
-        self.attempts = ATTEMPTS if persists else 1
+        self.attempts = ATTEMPTS if retries_unavailable else 1
 
-    def _observing(self, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
+    def _reading_with_timeout(self, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
         """A session for a listing; one by ids takes no time that needs a limit."""
         if self._patience and filters.get("workflow_ids") is None:
-            return self._database.observing(self._patience)
+            return self._database.reading_with_timeout(self._patience)
         return self._database.reading()
 
     # -- reads -----------------------------------------------------------------------------
@@ -92,7 +90,7 @@ class SqlStore:
             found = history.history(
                 session,
                 workflow_id,
-                after=history.BEFORE_THE_FIRST,
+                after=history.BEFORE_FIRST_STEP,
                 limit=(limit or 2**31 - 1) + (offset or 0),
                 load_output=load_output,
             )
@@ -116,39 +114,39 @@ class SqlStore:
     @_retried
     def messages_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         with self._database.reading() as session:
-            return waited.among(session, waited.MESSAGES, keys)
+            return awaited_values.among(session, awaited_values.MESSAGES, keys)
 
     @_retried
     def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         with self._database.reading() as session:
-            return waited.among(session, waited.EVENTS, keys)
+            return awaited_values.among(session, awaited_values.EVENTS, keys)
 
     @_retried
     def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
         with self._database.reading() as session:
-            return waited.among(session, waited.STREAMS, keys)
+            return awaited_values.among(session, awaited_values.STREAMS, keys)
 
     @_retried
     def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
         with self._database.reading() as session:
-            return waited.event(session, workflow_id, key)
+            return awaited_values.event(session, workflow_id, key)
 
     @_retried
     def events(self, workflow_id: str) -> list[Any]:
         with self._database.reading() as session:
-            return session.all(waited.ALL_EVENTS, workflow_id=workflow_id)
+            return session.all(awaited_values.ALL_EVENTS, workflow_id=workflow_id)
 
     @_retried
     def stream(self, workflow_id: str, key: str, *, offset: int, limit: int) -> list[Any]:
         with self._database.reading() as session:
             return session.all(
-                waited.STREAM, workflow_id=workflow_id, key=key, offset=offset, limit=limit
+                awaited_values.STREAM, workflow_id=workflow_id, key=key, offset=offset, limit=limit
             )
 
     @_retried
     def stream_end(self, workflow_id: str, key: str) -> Any:
         with self._database.reading() as session:
-            return session.one(waited.STREAM_END, workflow_id=workflow_id, key=key)
+            return session.one(awaited_values.STREAM_END, workflow_id=workflow_id, key=key)
 
     @_retried
     def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
@@ -162,17 +160,17 @@ class SqlStore:
 
     @_retried
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
-        with self._observing(filters) as session:
-            return listing.workflows(session, filters)
+        with self._reading_with_timeout(filters) as session:
+            return workflow_rows.workflows(session, filters)
 
     @_retried
     def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
-        with self._observing(filters) as session:
+        with self._reading_with_timeout(filters) as session:
             return aggregates.workflow_aggregates(session, filters, **shape)
 
     @_retried
     def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
-        with self._observing(filters) as session:
+        with self._reading_with_timeout(filters) as session:
             return aggregates.step_aggregates(session, filters, **shape)
 
     # -- what operators, deadlines and limits do -------------------------------------------
@@ -183,14 +181,14 @@ class SqlStore:
             return outcomes.retire(session, workflow_id, owner, status=status, now=now)
 
     @_retried
-    def uncount(self, workflow_id: str, owner: str) -> None:
+    def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
         with self._database.writing() as session:
-            outcomes.uncount(session, workflow_id, owner)
+            outcomes.undo_attempt_count(session, workflow_id, owner)
 
     @_retried
-    def note_attempt(self, **attempt: Any) -> None:
+    def record_failed_attempt(self, **attempt: Any) -> None:
         with self._database.writing() as session:
-            history.note_attempt(session, **attempt)
+            history.record_failed_attempt(session, **attempt)
 
     @_retried
     def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]:

@@ -10,7 +10,8 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dboshub.workflows import moments, statuses
+from dboshub.workflows import statuses
+from dboshub.workflows.rendering import time_format
 
 register = template.Library()
 
@@ -56,7 +57,7 @@ def when(ms: int | None, now: int | None = None) -> SafeString:
     """A time: how long ago and the time of day; in full for whoever points at it."""
     if ms is None:
         return NOTHING
-    clock = format_html(' <span class="clock">{}</span>', moments.clock(ms, now or now_ms()))
+    clock = format_html(' <span class="clock">{}</span>', time_format.clock(ms, now or now_ms()))
     return _time(ms, now or now_ms(), clock)
 
 
@@ -73,9 +74,9 @@ def moment(ms: int | None) -> SafeString:
         return NOTHING
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        moments.iso(ms),
-        moments.relative(ms, now_ms()),
-        moments.absolute(ms),
+        time_format.iso(ms),
+        time_format.relative(ms, now_ms()),
+        time_format.absolute(ms),
     )
 
 
@@ -84,7 +85,7 @@ def duration(ms: int | None) -> SafeString:
     """How long something took."""
     if ms is None:
         return NOTHING
-    return format_html('<span class="duration">{}</span>', moments.duration(ms))
+    return format_html('<span class="duration">{}</span>', time_format.duration(ms))
 
 
 @register.simple_tag
@@ -95,7 +96,7 @@ def since(ms: int | None, now: int | None = None) -> SafeString:
     return format_html(
         '<span class="duration going" data-since="{}">{}</span>',
         ms,
-        moments.duration((now or now_ms()) // 1_000 * 1_000 - ms // 1_000 * 1_000),
+        time_format.duration((now or now_ms()) // 1_000 * 1_000 - ms // 1_000 * 1_000),
     )
 
 
@@ -108,9 +109,9 @@ def thousands(number: int | None) -> str:
 def _time(ms: int, now: int, clock: SafeString) -> SafeString:
     return format_html(
         '<time class="when" datetime="{}" title="{}"><span data-relative>{}</span>{}</time>',
-        moments.iso(ms),
-        moments.absolute(ms),
-        moments.relative(ms, now),
+        time_format.iso(ms),
+        time_format.absolute(ms),
+        time_format.relative(ms, now),
         clock,
     )
 

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dboshub.workflows.topics import Ticket
+from dboshub.workflows.live.subscriptions import Ticket
 
 register = template.Library()
 

@@ -9,17 +9,17 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from dboshub.workflows.confirming import carry_out, confirm_page
-from dboshub.workflows.forms import FORMS, ActionForm
-from dboshub.workflows.selectors import steps
-from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.workflows.forms.workflow_forms import FORMS, ActionForm
+from dboshub.workflows.selectors.detail import steps
+from dboshub.workflows.selectors.queue_wait import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.views.one import about_workflow, number
+from dboshub.workflows.views.workflow_required import number, with_workflow
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@about_workflow
+@with_workflow
 def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -> HttpResponseBase:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
     if verb not in FORMS:
@@ -29,12 +29,12 @@ def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -
     if request.method != "POST":
         initial = _initial(request, session, found, verb)
         return ask(FORMS[verb](found, queues=queues, initial=initial))
-    return carry_out(request, FORMS[verb](found, request.POST, queues=queues), ask)
+    return submit_confirmed(request, FORMS[verb](found, request.POST, queues=queues), ask)
 
 
 def _ask(request: HttpRequest, found: WorkflowRow, form: ActionForm, **how: Any) -> HttpResponse:
     context = {"section": "workflows", "row": found}
-    return confirm_page(request, "dboshub/workflows/confirm.html", form, context, **how)
+    return confirmation_page(request, "dboshub/workflows/confirm.html", form, context, **how)
 
 
 def _initial(

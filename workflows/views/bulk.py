@@ -8,23 +8,23 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions import ActionRefusedError, actor_of
-from dboshub.workflows.bulk import jobs
-from dboshub.workflows.bulk.forms import StartForm
+from dboshub.workflows.actions import bulk_jobs
+from dboshub.workflows.actions.confirmation import INVALID, LONGEST, status_of
+from dboshub.workflows.actions.workflow_actions import ActionRefusedError, actor_of
 from dboshub.workflows.bulk.verbs import VERBS
-from dboshub.workflows.confirming import INVALID, LONGEST, status_of
 from dboshub.workflows.connection import reading
-from dboshub.workflows.filters import parse
+from dboshub.workflows.forms.bulk_forms import StartForm
 from dboshub.workflows.live.bulk import job_facts, page_key
 from dboshub.workflows.live.source import digest
+from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
+from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
-from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.queue_wait import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.system_tables import now_ms
-from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
-from dboshub.workflows.views.one import number
+from dboshub.workflows.views.workflow_required import number
 
 CHECKED = "checked"
 NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
@@ -41,7 +41,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "jobs": [show_job(job) for job in page.jobs],
         "before": page.before,
         "is_first": "before" not in request.GET,
-        "live_page": live_topic(request, "bulk_jobs", page_key(owner, before)),
+        "live_page": subscription_for(request, "bulk_jobs", page_key(owner, before)),
         "live_digest": digest(job_facts(page.jobs)),
     }
     return render(request, "dboshub/bulk/list.html", context)
@@ -63,7 +63,9 @@ def new(request: HttpRequest) -> HttpResponse:
         refusal = ActionRefusedError("No row is checked.", "Go back and check some.")
         return _ask(request, verb, query, refusal=refusal, status=INVALID)
     try:
-        job = jobs.freeze(actor_of(request), verb, query=query, ids=ids, again="again" in given)
+        job = bulk_jobs.freeze(
+            actor_of(request), verb, query=query, ids=ids, again="again" in given
+        )
     except ActionRefusedError as refusal:
         return _ask(request, verb, query, refusal=refusal, status=status_of(refusal))
     return redirect("dboshub:workflows:bulk", job.pk)
@@ -97,16 +99,16 @@ def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
     actor, reason = actor_of(request), request.POST.get("reason", "")[:LONGEST]
     if do == "start":
         rate = form.cleaned_data["rate"]
-        jobs.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
+        bulk_jobs.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
         return "Started: some process of the hub works on it."
     if do == "stop":
-        jobs.stop(actor, job.pk, reason=reason)
+        bulk_jobs.stop(actor, job.pk, reason=reason)
         return "Stopped: no further workflow is acted on."
     if do == "retry":
-        jobs.retry(actor, job.pk, reason=reason)
+        bulk_jobs.retry(actor, job.pk, reason=reason)
         return "What failed is tried again."
     if do == "discard":
-        jobs.discard(actor, job.pk)
+        bulk_jobs.discard(actor, job.pk)
         return "Forgotten: nothing was done."
     raise Http404(f"no way to {do} a bulk job")
 
@@ -141,7 +143,7 @@ def _show(
         "refusal": refusal,
         "permitted": request.user.has_perm(shown.verb.permission),
         "now": now_ms(),
-        "live_page": live_topic(request, "bulk", str(job.pk)),
+        "live_page": subscription_for(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
     }
     return render(request, "dboshub/bulk/job.html", context, status=status)

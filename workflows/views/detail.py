@@ -13,27 +13,28 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from dboshub.workflows.audit import actor_of, record
-from dboshub.workflows.forms import FORMS, SendForm
-from dboshub.workflows.live.details import section_digest
-from dboshub.workflows.rendering import zoom
-from dboshub.workflows.rendering.family import draw
-from dboshub.workflows.rendering.readable import is_for_everyone
+from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
+from dboshub.workflows.live.sections import section_digest
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.payloads.redacted import has_no_redactions
+from dboshub.workflows.rendering.family_drawing import draw
 from dboshub.workflows.rendering.sections import render_section, stream_window
 from dboshub.workflows.rendering.values import Place, Value, brief, whole
-from dboshub.workflows.selectors import attempts, lineage, steps, streams, values
-from dboshub.workflows.selectors.family import family_tree
+from dboshub.workflows.rendering.waterfall import zoom
+from dboshub.workflows.selectors.detail import attempts, steps, streams, values
+from dboshub.workflows.selectors.detail.step_search import search
+from dboshub.workflows.selectors.relations import lineage
+from dboshub.workflows.selectors.relations.family_tree import family_tree
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.selectors.step_search import search
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import live_topic
-from dboshub.workflows.views.one import (
-    about_workflow,
+from dboshub.workflows.views.workflow_required import (
     may_see_payloads,
     number,
     of_workflow,
     wants_fragment,
+    with_workflow,
 )
 
 LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
@@ -136,7 +137,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
     if stored is None:
         raise Http404("no such value")
     if is_download:
-        if not (request.user.is_superuser or is_for_everyone(stored.text, stored.serialization)):
+        if not (request.user.is_superuser or has_no_redactions(stored.text, stored.serialization)):
             raise PermissionDenied(REDACTED)
         return _download(request, place, stored)
     context = {"section": "workflows", "row": found, "value": whole(place, stored)}
@@ -145,7 +146,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
 
 
 @require_safe
-@about_workflow
+@with_workflow
 def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
     """Who started it, what it started, and what was forked from whom, as a drawing."""
     tree = family_tree(session, found, viewer=viewer_for(request.user))
@@ -173,7 +174,7 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
     context = {
         "section": "workflows",
         "row": found,
-        "ticket": live_topic(request, "stream", found.pk, filter=key) if follows else None,
+        "ticket": subscription_for(request, "stream", found.pk, filter=key) if follows else None,
         "earlier": max(0, window.start - streams.WINDOW),
         **stream_window(found, window, payload),
     }
@@ -197,7 +198,7 @@ def _section(
     )
     return {
         "kind": kind,
-        "ticket": None if is_fixed else live_topic(request, kind, found.pk),
+        "ticket": None if is_fixed else subscription_for(request, kind, found.pk),
         "digest": digest,
         "html": mark_safe(html),  # noqa: S308  # rendered by our own templates, which escape
     }

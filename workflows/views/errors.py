@@ -11,19 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dboshub.workflows.actions import actor_of
+from dboshub.workflows.actions.payload_audit import record_payload_view
+from dboshub.workflows.actions.workflow_actions import actor_of
+from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
-from dboshub.workflows.filters import Criteria, parse
-from dboshub.workflows.live.errors import newest_failed, that_failed
+from dboshub.workflows.live.errors import newest_failed, only_failed
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.rendering.errors import ErrorGroup, grouped, read_runs
+from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
-from dboshub.workflows.selectors.listing import Lister, Page, read_cursor
+from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.sight import note_sight
-from dboshub.workflows.storage.now import database_now
-from dboshub.workflows.topics import VIEW, VIEW_PAYLOAD, live_topic
-from dboshub.workflows.views.reads import bounded_reading
+from dboshub.workflows.storage.database_clock import database_now
 
 # Failed runs that are looked at, the newest first.
 LOOKED = 500
@@ -91,14 +91,14 @@ def _look(request: HttpRequest) -> Seen:
         now = database_now(session)
         criteria = parse(request.GET, now=now, attributes=payload)
         cursor = read_cursor(request.GET.get("after", ""))
-        page = Lister(session, that_failed(criteria), viewer, size=LOOKED).after(cursor)
+        page = WorkflowPager(session, only_failed(criteria), viewer, size=LOOKED).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
     return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
 
 
 def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
     # Attributes are payload, which this topic does not read.
-    ticket = live_topic(request, "errors", filter=seen.criteria.query())
+    ticket = subscription_for(request, "errors", filter=seen.criteria.query())
     return {
         "live_page": None if seen.criteria.attributes or not seen.page.is_first else ticket,
         "live_digest": digest(newest_failed(seen.page.rows)),
@@ -116,7 +116,7 @@ def _answer(
     """Classes and messages are payload: seeing them is noted, and not kept by the browser."""
     response = render(request, template, context, status=status)
     if context["sees_payloads"]:
-        note_sight(actor_of(request), "errors", context["query"])
+        record_payload_view(actor_of(request), "errors", context["query"])
         response["Cache-Control"] = "no-store"
     return response
 

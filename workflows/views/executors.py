@@ -11,16 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.confirming import carry_out, confirm_page
-from dboshub.workflows.executor_forms import FORMS, SteerForm
-from dboshub.workflows.live.fleet import fleet_facts
+from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.forms.executor_forms import FORMS, ExecutorForm
+from dboshub.workflows.live.executors import executor_page_facts
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.rendering.processes import show
-from dboshub.workflows.selectors.fleet import fleet
+from dboshub.workflows.live.subscriptions import VIEW, subscription_for
+from dboshub.workflows.rendering.executors import show
+from dboshub.workflows.selectors.executor_overview import fleet
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.storage.now import database_now
-from dboshub.workflows.topics import VIEW, live_topic
-from dboshub.workflows.views.reads import bounded_reading
+from dboshub.workflows.storage.database_clock import database_now
 
 
 @require_safe
@@ -38,9 +38,9 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     context |= {
         "now": now,
         "fleet": found,
-        "live_page": live_topic(request, "fleet"),
-        "live_digest": digest(fleet_facts(found)),
-        "live_beats": live_topic(request, "beats"),
+        "live_page": subscription_for(request, "fleet"),
+        "live_digest": digest(executor_page_facts(found)),
+        "live_beats": subscription_for(request, "beats"),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
         "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
@@ -57,10 +57,10 @@ def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
     ask = partial(_ask, request)
     if request.method != "POST":
         return ask(FORMS[verb](target, initial={"application": request.GET.get("app", "")}))
-    return carry_out(request, FORMS[verb](target, request.POST), ask)
+    return submit_confirmed(request, FORMS[verb](target, request.POST), ask)
 
 
-def _ask(request: HttpRequest, form: SteerForm, **how: Any) -> HttpResponse:
-    return confirm_page(
+def _ask(request: HttpRequest, form: ExecutorForm, **how: Any) -> HttpResponse:
+    return confirmation_page(
         request, "dboshub/executors/confirm.html", form, {"section": "executors"}, **how
     )

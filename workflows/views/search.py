@@ -13,22 +13,24 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dboshub.workflows.filters import Criteria
-from dboshub.workflows.rendering.columns import COOKIE, written
-from dboshub.workflows.rendering.completions import complete
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.rendering.listing.columns import COOKIE, written
+from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.rollups.totals import names
+from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.selectors.facets import MOST_VALUES, facets
-from dboshub.workflows.selectors.listing import Lister
+from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.views.reads import bounded_reading
 
 FACETS_S = 60
 YEAR_S = 365 * 24 * 3600
 
 
-def whole_id(session: Session, query: QueryDict, criteria: Criteria, viewer: Viewer) -> str | None:
+def workflow_by_whole_id(
+    session: Session, query: QueryDict, criteria: Criteria, viewer: Viewer
+) -> str | None:
     """The workflow that is asked for by its whole id, or by that of one of its steps."""
     pasted = "" if query.get("and") else query.get("q", "").strip()
     for wanted in (criteria.id, pasted, pasted.rpartition("-")[0]):
@@ -42,7 +44,9 @@ def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
     words = criteria.words
     if not words:
         return criteria
-    by_id = Lister(session, Criteria(texts=(("id", words),), internal=True), viewer, size=1).first()
+    by_id = WorkflowPager(
+        session, Criteria(texts=(("id", words),), internal=True), viewer, size=1
+    ).first()
     return criteria.also("id", words) if by_id.rows else criteria.also("name", f"{words}*")
 
 
@@ -75,7 +79,7 @@ def suggest(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 @permission_required("dboshub_workflows.view_workflow", raise_exception=True)
-def keep_columns(request: HttpRequest) -> HttpResponse:
+def save_columns(request: HttpRequest) -> HttpResponse:
     """Remember which columns a person wants, and go back to their list."""
     query = QueryDict(request.POST.get("query", ""), mutable=True)
     query.pop("columns", None)

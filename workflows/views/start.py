@@ -11,22 +11,22 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.audit import ActionRefusedError, actor_of
-from dboshub.workflows.confirming import INVALID, status_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.confirmation import INVALID, status_of
+from dboshub.workflows.actions.payload_audit import record_payload_view
+from dboshub.workflows.actions.starting import PERMISSION, start
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.forms.start_form import StartForm
+from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
-from dboshub.workflows.selectors.queue_state import queue_names
+from dboshub.workflows.selectors.queue_wait import queue_names
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.sight import note_sight
-from dboshub.workflows.start_form import StartForm
-from dboshub.workflows.starting import PERMISSION, start
-from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.topics import VIEW
-from dboshub.workflows.views.one import may_see_payloads
-from dboshub.workflows.views.reads import bounded_reading
+from dboshub.workflows.views.workflow_required import may_see_payloads
 
 
 @require_safe
@@ -55,7 +55,7 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         initial, problem = _initial(session, request, what)
     if request.method != "POST":
         if initial:
-            note_sight(actor_of(request), "workflow", request.GET["like"])
+            record_payload_view(actor_of(request), "workflow", request.GET["like"])
         form = StartForm(name, application, what, queues=queues, initial=initial)
         return _show(request, form, context | {"problem": problem})
     form = StartForm(name, application, what, request.POST, queues=queues)

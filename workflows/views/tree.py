@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from dboshub.workflows.selectors.children import children
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.lineage import first_children
+from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.selectors.relations.lineage import first_children
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, argument, schema, url
-from dboshub.migrating import run_dbos_database_migrations
-from dboshub.workflows.storage.database import masked, open_database
+from dboshub.runtime.schema_migration import run_dbos_database_migrations
+from dboshub.workflows.storage.database import mask_password, open_database
 from dboshub.workflows.storage.schema.grants import grants
 from dboshub.workflows.storage.schema.migrate import creation
 
@@ -26,13 +26,13 @@ class Command(TerminalCommand):
         argument("--print-sql", action="store_true", help="show the SQL and do nothing"),
     )
 
-    def run_verb(self, **options: Any) -> Any:
+    def run_subcommand(self, **options: Any) -> Any:
         target = options["url"] or settings.DBOS_SYSTEM_DATABASE_URL
         role = options["app_role"]
         if options["print_sql"]:
             return _script(target, options["schema"], role)
         run_dbos_database_migrations(target, schema=options["schema"], application_role=role)
-        return {"migrated": masked(target), "role": role}
+        return {"migrated": mask_password(target), "role": role}
 
 
 def _script(target: str, schema: str, role: str | None) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, VerbsCommand, actor, argument, reason
+from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, reason
 from dboshub.queues import actions
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.selectors import overview
 from dboshub.queues.storage.registry import retrieve
 from dboshub.workflows.connection import reading
 from dboshub.workflows.selectors.scope import EVERYTHING
-from dboshub.workflows.storage.now import database_now
+from dboshub.workflows.storage.database_clock import database_now
 
 COUNTS = ("concurrency", "worker_concurrency", "partition_concurrency")
 LIMITS = (*COUNTS, "partition_worker_concurrency")
@@ -118,7 +118,7 @@ def limits(parser: ArgumentParser) -> None:
 NAME = argument("name")
 
 
-class Command(VerbsCommand):
+class Command(SubcommandsCommand):
     help = "List, inspect and steer queues."
     verbs = (
         Verb("list", "list queues by name", list_),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, yes
-from dboshub.workflows.audit import record
+from dboshub.workflows.actions.audit import record
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.engine.renaming import check_names
-from dboshub.workflows.storage.rename import rename
+from dboshub.workflows.engine.control.renaming import check_names
+from dboshub.workflows.storage.control.rename import rename
 
 BATCH = 10_000
 
@@ -26,7 +26,7 @@ class Command(TerminalCommand):
         argument("--batch-size", type=int, default=BATCH, help="rows in one transaction"),
     )
 
-    def run_verb(self, **options: Any) -> Any:
+    def run_subcommand(self, **options: Any) -> Any:
         old, new = options["old"], options["new"]
         adopts, batch = options["adopt_unclaimed_rows"], max(1, options["batch_size"])
         check_names(old, new, adopts)

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, schema, url, yes
-from dboshub.workflows.audit import record
+from dboshub.workflows.actions.audit import record
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.storage.database import masked
+from dboshub.workflows.storage.database import mask_password
 from dboshub.workflows.storage.schema.reset import empty_tables, reset
 
 
@@ -26,11 +26,11 @@ class Command(TerminalCommand):
         schema,
     )
 
-    def run_verb(self, **options: Any) -> Any:
+    def run_subcommand(self, **options: Any) -> Any:
         target, drop = options["url"], options["drop"]
         if drop and not target:
             raise CommandError("--drop needs --url: this hub's own database holds its users, too.")
-        place = masked(target) if target else "this hub's system database"
+        place = mask_password(target) if target else "this hub's system database"
         confirm(f"This deletes all workflows of {place} for good.", is_sure=options["yes"])
         if target:
             reset(target, schema=options["schema"], truncate=not drop)

@@ -11,14 +11,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dboshub import env
-from dboshub.bulk import work_on_bulk_jobs
-from dboshub.rollups import keep_rollups
-from dboshub.stopping import StopRequests
-from dboshub.supervisor import supervise
-from dboshub.workers import configuration, import_workflows
+from dboshub.background.bulk_jobs import start_bulk_job_thread
+from dboshub.background.rollups import start_rollup_thread
+from dboshub.runtime.stop_requests import StopRequests
+from dboshub.runtime.supervisor import supervise
+from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.engine.incarnations import ProcessIdentity, this_process
-from dboshub.workflows.storage import executors, recover
+from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
+from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.system_tables import now_ms
 
 # Beyond the grace period: for what destroy() does after the last workflow has stopped.
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_bury)
+        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_mark_dead)
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -78,8 +78,8 @@ class Command(BaseCommand):
             raise CommandError(f"cannot import {error.name}: {error}") from error
         DBOS.launch()
         self._adopt(options["adopt_executor"])
-        rollups = keep_rollups()
-        work_on_bulk_jobs()
+        rollups = start_rollup_thread()
+        start_bulk_job_thread()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
         rollups.set()
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
 
 
-def _bury(process: ProcessIdentity) -> None:
+def _mark_dead(process: ProcessIdentity) -> None:
     with atomic() as session:
         executors.bury(session, process, by=f"supervisor {os.getpid()}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, VerbsCommand, actor, argument, moment, reason
+from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, moment, reason
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
 from dboshub.schedules.engine.records import Schedule
@@ -101,7 +101,7 @@ SPAN = tuple(
 )
 
 
-class Command(VerbsCommand):
+class Command(SubcommandsCommand):
     help = "List, inspect and steer schedules."
     verbs = (
         Verb(

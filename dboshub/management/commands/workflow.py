@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dboshub.management import acting, looking
-from dboshub.management.terminal import VerbsCommand
+from dboshub.management import workflow_actions, workflow_queries
+from dboshub.management.terminal import SubcommandsCommand
 
 
-class Command(VerbsCommand):
+class Command(SubcommandsCommand):
     help = "Start, list, inspect, steer and move workflows."
-    verbs = (*looking.VERBS, *acting.VERBS)
+    verbs = (*workflow_queries.VERBS, *workflow_actions.VERBS)

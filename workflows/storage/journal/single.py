@@ -6,8 +6,7 @@ locked row, and it tells exactly why a write was refused. The caller owns the tr
 
 from __future__ import annotations
 
-from dboshub.workflows.engine.records import Started
-from dboshub.workflows.engine.writes import (
+from dboshub.workflows.engine.journal.writes import (
     CONFLICT,
     DONE,
     REFUSED,
@@ -23,10 +22,11 @@ from dboshub.workflows.engine.writes import (
     Verdict,
     Write,
 )
-from dboshub.workflows.storage.journal.mail import consume_message, send_message, send_messages
-from dboshub.workflows.storage.journal.steps import owns, record, record_step, recorded_before
+from dboshub.workflows.engine.records import Started
+from dboshub.workflows.storage.journal.checkpoints import owns, record, record_step, recorded_before
+from dboshub.workflows.storage.journal.insert_workflow import start
+from dboshub.workflows.storage.journal.messages import consume_message, send_message, send_messages
 from dboshub.workflows.storage.sql import Session, Statement
-from dboshub.workflows.storage.start import start
 
 SET_EVENT = Statement(
     """

@@ -1,0 +1,25 @@
+"""The audit log, told when there is an entry more that its filter shows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.http import QueryDict
+
+from dboshub.audit import selectors
+from dboshub.workflows.live.polling import NoticeSource
+from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.subscriptions import Topic
+from dboshub.workflows.storage.sql import Session
+
+
+def last_entry(wanted: selectors.Criteria) -> object:
+    """The newest event that a filter leaves."""
+    return [event.pk for event in selectors.page(wanted, size=1).events]
+
+
+def _shown(session: Session, topic: Topic, moment: Moment) -> object:
+    return last_entry(selectors.criteria(QueryDict(topic.filter), now=moment.now_ms))
+
+
+AuditSource = partial(NoticeSource, _shown, "The log has changed. Show it.")

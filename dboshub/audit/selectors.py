@@ -1,0 +1,128 @@
+"""Reading the audit log: filtered, newest first, a bounded stretch of it at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Left
+from django.http import QueryDict
+
+from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.search.criteria import parse
+
+PAGE = 50
+# Rows that one page looks through for those a filter leaves, whatever it asks for.
+LOOKED = 10_000
+SUGGESTED = 2_000
+LONGEST = 1_000
+
+# Query key to column. A target may also end in * for its beginning.
+TEXTS = {
+    "user": "username",
+    "verb": "action",
+    "kind": "target_kind",
+    "target": "target",
+    "outcome": "outcome",
+}
+KEYS = (*TEXTS, "since", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """A filter. `given` holds what was written, `problems` what could not be understood."""
+
+    given: Mapping[str, str]
+    since: int | None
+    until: int | None
+    problems: tuple[str, ...]
+
+    def query(self, **more: str) -> str:
+        return urlencode({**self.given, **{key: value for key, value in more.items() if value}})
+
+    def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        for key, column in TEXTS.items():
+            value = self.given.get(key, "")
+            if key == "target" and value.endswith("*") and len(value) > 1:
+                # Not LIKE, for which SQLite's capitals are small letters too.
+                begins = Left(column, len(value) - 1)
+                events = events.annotate(begins=begins).filter(begins=value[:-1])
+            elif value:
+                events = events.filter(**{column: value})
+        return events
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events; `after` is where the next page begins, `searched_to` how far back this one
+    looked without filling up."""
+
+    events: list[AuditEvent]
+    after: str = ""
+    searched_to: int | None = None
+
+
+def criteria(query: QueryDict, *, now: int) -> Criteria:
+    """Read a query string. What makes no sense is left out and named in `problems`."""
+    given = {key: _text(query, key) for key in KEYS}
+    # The same words for time as on every other list.
+    times = QueryDict(urlencode({key: given[key] for key in ("since", "until")}))
+    read = parse(times, now=now)
+    kept = {key: value for key, value in given.items() if value}
+    return Criteria(kept, read.since, read.until, read.problems)
+
+
+def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
+    """One page, in at most two statements of LOOKED rows each."""
+    events = AuditEvent.objects.order_by("-at", "-id")
+    if wanted.since is not None:
+        events = events.filter(at__gte=wanted.since)
+    if wanted.until is not None:
+        events = events.filter(at__lt=wanted.until)
+    place = parse_cursor(after)
+    if place is not None:
+        events = events.filter(_before(*place))
+    edge = events.values_list("at", "id")[LOOKED : LOOKED + 1].first() if wanted.given else None
+    if edge is not None:
+        events = events.filter(at__gte=edge[0]).exclude(_before(*edge))
+    found = list(wanted.narrow(events)[: size + 1])
+    if len(found) > size:
+        return Page(found[:size], _place(found[size - 1].at, found[size - 1].pk))
+    return Page(found, _place(*edge), edge[0]) if edge is not None else Page(found)
+
+
+def suggestions() -> dict[str, list[str]]:
+    """Values to choose from, by query key: what the newest events hold."""
+    newest = AuditEvent.objects.order_by("-at", "-id")
+    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTED])
+    return {
+        key: sorted({row[at] for row in rows if row[at]})
+        for at, key in enumerate(("user", "verb", "kind"))
+    }
+
+
+def parse_cursor(text: str) -> tuple[int, int] | None:
+    """The place that a page's address names, or None if it makes no sense."""
+    parts = text.split("-")
+    if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
+        return None
+    at, event = (int(part[:20]) for part in parts)
+    return (at, event) if max(at, event) < 2**63 else None
+
+
+def _before(at: int, event: int) -> Q:
+    # The first condition is what the index serves; the other tells events of one moment apart.
+    return Q(at__lte=at) & (Q(at__lt=at) | Q(pk__lt=event))
+
+
+def _place(at: int, event: int) -> str:
+    return f"{at}-{event}"
+
+
+def _text(query: Mapping[str, Any], key: str) -> str:
+    # NUL cannot be stored in PostgreSQL, so no row can match it.
+    given = str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return given[:LONGEST]

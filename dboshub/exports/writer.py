@@ -1,0 +1,108 @@
+"""Writing exports: two at a time in this process, each until its end, its size or its time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from threading import BoundedSemaphore, Thread, Timer
+from typing import IO, Any
+
+from django.contrib.auth import get_user_model
+from django.db import connections
+
+from dboshub.exports import store
+from dboshub.exports.formats import head, lines
+from dboshub.exports.sources import SOURCES
+from dboshub.exports.store import DONE, FAILED, RUNNING, Export
+from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD
+from dboshub.workflows.system_tables import now_ms
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 64 * 1_024 * 1_024
+MOST_S = 600.0
+TOUCH_S = 10.0
+WRITER_SLOTS = BoundedSemaphore(2)
+
+
+class StoppedError(Exception):
+    """It goes no further; the text says why, for the person who asked for it."""
+
+
+def start(export: Export) -> None:
+    """Begin it, or put it in line; it is found in the store as it proceeds."""
+    # A daemon: a process that is told to end does not wait for it.
+    Thread(target=_write_when_free, args=(export,), name="dboshub-export", daemon=True).start()
+
+
+def write(export: Export) -> Export:
+    """Write it to its end, now. Raises StoppedError, and whatever the database does."""
+    source = SOURCES[export.of]
+    columns = source.columns + (source.payload_columns if export.payload else ())
+    begun, after = time.monotonic(), export.after
+    with store.writing(export.key) as file:
+        file.write(head(export.format, columns))
+        while True:
+            chunk = source.chunk(export, _allowed(export), after)
+            file.write(lines(export.format, columns, chunk.records))
+            after = chunk.older
+            export = _progress(export, file, len(chunk.records), chunk.reached or export.reached)
+            is_full = export.size >= MOST_BYTES or time.monotonic() - begun > MOST_S
+            if not after or is_full:
+                return replace(export, state=DONE, older=after)
+
+
+def _progress(export: Export, file: IO[bytes], rows: int, reached: int | None) -> Export:
+    file.flush()
+    export = replace(
+        export,
+        state=RUNNING,
+        touched_at=now_ms(),
+        rows=export.rows + rows,
+        size=file.tell(),
+        reached=reached,
+    )
+    if not store.update(export):
+        raise StoppedError("It was discarded.")
+    return export
+
+
+def _allowed(export: Export) -> Any:
+    """The person as they are now, who may have lost the permission meanwhile."""
+    user = get_user_model().objects.filter(pk=export.user, is_active=True).first()
+    wanted = [SOURCES[export.of].permission, *([VIEW_PAYLOAD] if export.payload else [])]
+    if user is None or not user.has_perms(wanted):
+        raise StoppedError("You are not permitted to see this any more.")
+    return user
+
+
+def _write_when_free(export: Export) -> None:
+    while not WRITER_SLOTS.acquire(timeout=TOUCH_S):
+        if not store.update(replace(export, touched_at=now_ms())):
+            return
+    try:
+        _work(export)
+    finally:
+        WRITER_SLOTS.release()
+
+
+def _work(export: Export) -> None:
+    try:
+        ended = write(replace(export, state=RUNNING, touched_at=now_ms()))
+    except StoppedError as stop:
+        ended = replace(export, state=FAILED, problem=str(stop))
+    except Exception as error:
+        logger.exception("export.failed")
+        ended = replace(export, state=FAILED, problem=str(error).split("\n", 1)[0][:500])
+    finally:
+        connections.close_all()
+    if not store.update(replace(ended, touched_at=now_ms())) or ended.state == FAILED:
+        store.data_path(export.key).unlink(missing_ok=True)
+    _sweep_later()
+
+
+def _sweep_later() -> None:
+    timer = Timer(store.EXPIRES_MS / 1_000 + 1, store.sweep)
+    timer.daemon = True
+    timer.start()

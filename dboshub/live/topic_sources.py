@@ -1,0 +1,57 @@
+"""Which source serves which kind of topic, and who may listen. Apps bring the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dboshub.audit.live import AuditSource
+from dboshub.exports.live import ExportSource
+from dboshub.home.live import ProblemsSource
+from dboshub.live.access import Account
+from dboshub.queues import live as queues_live
+from dboshub.schedules import live as schedules_live
+from dboshub.workflows import live as workflows_live
+from dboshub.workflows.live.source import Source
+from dboshub.workflows.live.subscriptions import (
+    VIEW,
+    VIEW_PAYLOAD,
+    Ticket,
+    Topic,
+    TopicRefusedError,
+    read,
+)
+
+MOST_TOPICS = 64
+
+SOURCES: Mapping[str, Callable[[], Source]] = {
+    **workflows_live.SOURCES,
+    **queues_live.SOURCES,
+    **schedules_live.SOURCES,
+    "audit": AuditSource,
+    "export": ExportSource,
+    "wrong": ProblemsSource,
+}
+# Pages that ask for more than to view workflows.
+NEEDED: Mapping[str, str] = {
+    "queues": "dboshub_queues.view_queue",
+    "queue": "dboshub_queues.view_queue",
+    "schedules": "dboshub_schedules.view_schedule",
+    "schedule": "dboshub_schedules.view_schedule",
+    "audit": "dboshub_workflows.view_auditevent",
+}
+
+
+def admit(token: str, account: Account) -> Ticket:
+    """The topic of a token, if this user may listen to it now. Raises TopicRefusedError."""
+    ticket = read(token, user=account.user)
+    if ticket.topic.kind not in SOURCES:
+        raise TopicRefusedError(f"no such kind of topic: {ticket.topic.kind}")
+    if not is_allowed(ticket.topic, account):
+        raise TopicRefusedError("not permitted")
+    return ticket
+
+
+def is_allowed(topic: Topic, account: Account) -> bool:
+    """Whether someone may hear this topic: asked again while they listen."""
+    wanted = {VIEW, NEEDED.get(topic.kind, VIEW)} | ({VIEW_PAYLOAD} if topic.payload else set())
+    return wanted <= account.permissions and topic.scope == account.scope

@@ -1,0 +1,200 @@
+"""One tab's socket: in come sub, unsub and ack; out go frames, beats and refusals.
+
+A socket is accepted before it is refused: a browser cannot tell a refused handshake from a
+server that is away, and would try for ever. It is never closed with 1000, after which clients
+do not come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
+
+from dboshub.live import singletons
+from dboshub.live.access import Account, account, handshake, is_same_origin, trace
+from dboshub.live.fanout import Hub, Subscriber
+from dboshub.live.frames import FrameRefusedError, Incoming, UnackedFrames, Wanted, parse
+from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
+from dboshub.workflows.live.source import Timings
+from dboshub.workflows.live.subscriptions import VIEW, Topic, TopicRefusedError
+
+logger = logging.getLogger(__name__)
+
+# From 4000 on: daphne can send no other code but 1000, not even 1013, "try again later".
+MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
+MOST_SOCKETS = 100
+
+
+class LiveSocket(AsyncWebsocketConsumer):
+    """Follows what one page shows, as long as its user may see it."""
+
+    timings = Timings()
+    open_by_user: ClassVar[Counter[str]] = Counter()
+
+    hub: Hub
+    account: Account
+
+    async def connect(self) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.refused: list[str] = []
+        self.ledger = UnackedFrames()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.is_serving = False
+        self.request = handshake(self.scope)
+        await self.accept()
+        try:
+            refusal = await self._admit()
+        except DatabaseError:
+            logger.exception("live.admit_failed")
+            refusal = TRY_LATER
+        if refusal:
+            await self.close(refusal)
+        else:
+            self._serve()
+
+    async def _admit(self) -> int | None:
+        """Find out who this is; the code to close with if they may not listen."""
+        if not is_same_origin(self.request):
+            return FORBIDDEN
+        found = await account(self.request)
+        if found is None:
+            return SIGNED_OUT
+        if VIEW not in found.permissions:
+            return FORBIDDEN
+        if self.open_by_user[found.user] >= MOST_SOCKETS:
+            return TRY_LATER
+        self.account = found
+        return None
+
+    def _serve(self) -> None:
+        self.is_serving = True
+        self.open_by_user[self.account.user] += 1
+        self.hub = singletons.hub()
+        self.subscriber = Subscriber(asyncio.get_running_loop())
+        self.tasks = [
+            asyncio.create_task(self._guard(self._send)),
+            asyncio.create_task(self._guard(self._recheck)),
+        ]
+
+    async def disconnect(self, code: int) -> None:
+        if not self.is_serving:
+            return
+        self.is_serving = False
+        self.open_by_user[self.account.user] -= 1
+        if not self.open_by_user[self.account.user]:
+            del self.open_by_user[self.account.user]
+        self.hub.leave(self.subscriber)
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A socket that has lost one of its tasks would look alive and not be."""
+        try:
+            await work()
+        except Exception:
+            logger.exception("live.socket_failed")
+            await self.close(TRY_LATER)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if not self.is_serving:
+            return
+        try:
+            frame = parse(text_data)
+            self._handle_frame(frame)
+        except FrameRefusedError:
+            await self.close(MALFORMED)
+            return
+        if frame.sub:
+            await self._guard(self._trace)
+
+    def _handle_frame(self, frame: Incoming) -> None:
+        if frame.ack is not None:
+            self.ledger.acknowledge(frame.ack)
+        for topic_id in frame.unsub:
+            self.topics.pop(topic_id, None)
+            self.hub.unsubscribe(self.subscriber, topic_id)
+        for wanted in frame.sub:
+            self._subscribe(wanted)
+        self.subscriber.ready.set()
+
+    def _subscribe(self, wanted: Wanted) -> None:
+        if len(self.topics) >= MOST_TOPICS and wanted.topic_id not in self.topics:
+            raise FrameRefusedError(f"more than {MOST_TOPICS} topics")
+        try:
+            ticket = admit(wanted.token, self.account)
+        except TopicRefusedError:
+            self.refused.append(wanted.topic_id)
+            return
+        if ticket.id != wanted.topic_id:
+            raise FrameRefusedError("a token of another topic")
+        self.topics[ticket.id] = ticket.topic
+        self.hub.subscribe(self.subscriber, ticket.topic, shown=wanted.digest, since=ticket.since)
+
+    async def _send(self) -> None:
+        """Send what is new until the reader owes too many acknowledgements, or one for too long."""
+        while True:
+            late_at = self.ledger.waits_until(self.timings.ack)
+            patience = None if late_at is None else max(0.0, late_at - time.monotonic())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.subscriber.ready.wait(), patience)
+            late_at = self.ledger.waits_until(self.timings.ack)
+            if late_at is not None and late_at <= time.monotonic():
+                return await self.close(TRY_LATER)
+            if self.ledger.is_backlogged():
+                self.subscriber.ready.clear()
+                continue
+            text = self._outgoing()
+            if text is None:
+                continue
+            if self.ledger.is_full():
+                return await self.close(TRY_LATER)
+            seq = self.ledger.sent(time.monotonic(), len(text))
+            await self.send(f'{{"seq":{seq},{text}}}')
+
+    def _outgoing(self) -> str | None:
+        """Everything there is to say now, as the members of a JSON object."""
+        frames, beat_ms = self.hub.take(self.subscriber)
+        refused, self.refused = self.refused, []
+        members = []
+        if frames:
+            self.hub.meter.sent(len(frames))
+            members.append(f'"frames":[{",".join(frames)}]')
+        if beat_ms is not None:
+            members.append(f'"beat":{beat_ms}')
+        if refused:
+            members.append(f'"refused":{json.dumps(refused)}')
+        return ",".join(members) or None
+
+    async def _recheck(self) -> None:
+        """Ask again who this is: a socket outlives neither its session nor its permissions."""
+        while True:
+            await asyncio.sleep(self.timings.recheck)
+            found = await account(self.request)
+            if found is None or found.user != self.account.user:
+                return await self.close(SIGNED_OUT)
+            if not self._may_follow(found):
+                return await self.close(FORBIDDEN)
+            self.account = found
+            await self._trace()
+
+    async def _trace(self) -> None:
+        await trace(self.account, self.topics.values())
+
+    def _may_follow(self, found: Account) -> bool:
+        followed = self.topics.values()
+        return VIEW in found.permissions and all(is_allowed(each, found) for each in followed)
+
+    async def close(self, code: Any = None, reason: str | None = None) -> None:
+        """Close, and stop publishing to a socket whose peer may never answer the closing."""
+        await self.disconnect(code)
+        await super().close(code, reason)

@@ -1,0 +1,249 @@
+"""What ``manage.py workflow`` does: every verb is an action, checked and audited as on a page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from dboshub.management.terminal import Verb, actor, argument, json_of, queue, reason, workflow_id
+from dboshub.management.workflow_queries import children, outline
+from dboshub.workflows.actions import starting, terminal_actions, workflow_actions
+from dboshub.workflows.connection import reading
+from dboshub.workflows.engine import validation
+from dboshub.workflows.storage.control.fork_points import fork_points
+
+
+def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:
+    order = starting.StartRequest(
+        name=options["name"],
+        args=positional,
+        kwargs=named,
+        workflow_id=options["id"] or "",
+        queue=options["queue"] or "",
+        application=options["application"],
+        version=options["app_version"] or "",
+        delay_s=options["delay"],
+    )
+    return outline(starting.start(actor(), order, reason=options["reason"]))
+
+
+def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
+    workflow_actions.cancel(actor(), workflow_id, reason=reason, children=children)
+    return outline(workflow_id)
+
+
+def resume(*, workflow_id: str, reason: str, queue: str | None, **_: Any) -> dict[str, Any]:
+    workflow_actions.resume(actor(), workflow_id, reason=reason, queue=queue)
+    return outline(workflow_id)
+
+
+def fork(*, workflow_id: str, step: int, **options: Any) -> dict[str, Any]:
+    return outline(_fork(workflow_id, step, options))
+
+
+def fork_from_failure(
+    *, workflow_ids: list[str], step_name: str | None, last_step: bool, **options: Any
+) -> list[dict[str, Any]]:
+    with reading() as session:
+        points = fork_points(session, workflow_ids, name=step_name or "")
+    steps: dict[str, int] = {}
+    for each in workflow_ids:
+        if each not in points:
+            raise CommandError(f"There is no workflow {each!r}.")
+        step = points[each].start(step=None, name=step_name, from_last=last_step)
+        if step is None:
+            raise CommandError(f"Workflow {each!r} recorded no step {step_name!r}.")
+        steps[each] = step
+    return [outline(_fork(each, step, options)) for each, step in steps.items()]
+
+
+def rewind(
+    *,
+    workflow_id: str,
+    step: int,
+    reason: str,
+    queue: str | None,
+    app_version: str | None,
+    **_: Any,
+) -> dict[str, Any]:
+    terminal_actions.rewind(
+        actor(), workflow_id, start_step=step, reason=reason, queue=queue, version=app_version
+    )
+    return outline(workflow_id)
+
+
+def delete(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
+    workflow_actions.delete(actor(), workflow_id, reason=reason, children=children)
+    return {"deleted": workflow_id}
+
+
+def send(*, workflow_id: str, value: Any, topic: str, reason: str, **_: Any) -> dict[str, Any]:
+    workflow_actions.send(actor(), workflow_id, topic=topic, value=value, reason=reason)
+    return {"sent_to": workflow_id, "topic": topic}
+
+
+def delay(*, workflow_id: str, seconds: float, reason: str, **_: Any) -> dict[str, Any]:
+    if validation.seconds("the delay", seconds) < 0:
+        raise CommandError("A delay cannot be negative: give 0 to make the workflow due now.")
+    terminal_actions.set_delay(actor(), workflow_id, seconds=seconds, reason=reason)
+    return outline(workflow_id)
+
+
+def attributes(
+    *, workflow_id: str, value: dict[str, Any], merge: bool, reason: str, **_: Any
+) -> dict[str, Any]:
+    terminal_actions.update_attributes(
+        actor(), workflow_id, validation.attributes(value), merge=merge, reason=reason
+    )
+    return outline(workflow_id)
+
+
+def import_(*, file: str, reason: str, **_: Any) -> list[dict[str, Any]]:
+    text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    return [outline(each) for each in terminal_actions.import_(actor(), text, reason=reason)]
+
+
+def _fork(workflow_id: str, step: int, options: dict[str, Any]) -> str:
+    return workflow_actions.fork(
+        actor(),
+        workflow_id,
+        start_step=step,
+        reason=options["reason"],
+        queue=options["queue"],
+        version=options["app_version"],
+    )
+
+
+version = argument(
+    "-v",
+    "--version",
+    "--application-version",
+    dest="app_version",
+    metavar="NAME",
+    help="application version that runs it; by default the latest",
+)
+step = argument("-S", "--step", type=int, default=1, help="first step to run again")
+
+VERBS = (
+    Verb(
+        "start",
+        "enqueue a workflow by its name",
+        start,
+        (
+            argument("name", help="registered name of the workflow"),
+            argument(
+                "--args",
+                dest="positional",
+                type=json_of(list),
+                default=[],
+                help="JSON list of arguments",
+            ),
+            argument(
+                "--kwargs",
+                dest="named",
+                type=json_of(dict),
+                default={},
+                help="JSON object of arguments",
+            ),
+            argument("--id", help="workflow id; a random one by default"),
+            argument("-a", "--application", help="application that runs it; by default any"),
+            argument("--delay", type=float, help="seconds until it is due"),
+            queue,
+            version,
+            reason,
+        ),
+    ),
+    Verb("cancel", "take it from its executor for good", cancel, (workflow_id, children, reason)),
+    Verb("resume", "go on after its last completed step", resume, (workflow_id, queue, reason)),
+    Verb(
+        "fork",
+        "run it again, from a step, as a new workflow",
+        fork,
+        (
+            workflow_id,
+            step,
+            queue,
+            version,
+            reason,
+        ),
+    ),
+    Verb(
+        "fork-from-failure",
+        "run failed ones again from where they failed",
+        fork_from_failure,
+        (
+            argument("workflow_ids", nargs="+"),
+            argument("--step-name", help="from the last step of this name"),
+            argument("--last-step", action="store_true", help="from the last step of all"),
+            queue,
+            version,
+            reason,
+        ),
+    ),
+    Verb(
+        "rewind",
+        "run it again under its own id",
+        rewind,
+        (
+            workflow_id,
+            step,
+            queue,
+            version,
+            reason,
+        ),
+    ),
+    Verb(
+        "delete",
+        "delete an ended workflow with all its data",
+        delete,
+        (
+            workflow_id,
+            children,
+            reason,
+        ),
+    ),
+    Verb(
+        "send",
+        "send it a message",
+        send,
+        (
+            workflow_id,
+            argument("value", type=json_of(object), help="JSON"),
+            argument("--topic", default=""),
+            reason,
+        ),
+    ),
+    Verb(
+        "delay",
+        "change when a delayed workflow is due",
+        delay,
+        (
+            workflow_id,
+            argument("seconds", type=float, help="from now"),
+            reason,
+        ),
+    ),
+    Verb(
+        "attributes",
+        "replace its attributes",
+        attributes,
+        (
+            workflow_id,
+            argument("value", type=json_of(dict), help="JSON object"),
+            argument("--merge", action="store_true", help="keep the other keys"),
+            reason,
+        ),
+    ),
+    Verb(
+        "import",
+        "take in what was exported, with its ids",
+        import_,
+        (
+            argument("file", help="- for standard input"),
+            reason,
+        ),
+    ),
+)

@@ -1,0 +1,104 @@
+"""What a ``DBOSClient`` is made of once it is connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dboshub.queues.storage.store import RegistryStore
+from dboshub.runtime.client_options import ClientOptions
+from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
+from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.engine.schedule_registry import Opened
+from dboshub.schedules.storage.store import ScheduleStore
+from dboshub.workflows.api.client import JOINED
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.current_engine import ClientContext
+from dboshub.workflows.engine.ports import EngineHooks, JoinedTransaction
+from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.runtime.engine import Engine, EngineSettings
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.waiting.wakeups import Wakeups
+from dboshub.workflows.storage.caller_session import CallerTransaction
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.state import inspect
+
+CLOSE_S = 5.0
+
+
+class Outside:
+    """An engine that executes nothing, on a database it never changes the tables of."""
+
+    def __init__(
+        self, database: Database, codec: Codec, manners: ClientOptions, *, application: str | None
+    ) -> None:
+        """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
+        self._database = database
+        database.reach(create=False)
+        state = inspect(database)
+        state.verify()
+        self._has_hub_tables = not state.missing_hub_tables
+        self._engine = self._new_engine(codec, manners, application)
+        self._wakeups = self._new_wakeups(manners.listens)
+        self._wakeups.start()
+        self.client_context = ClientContext(self._engine, self._parts(application))
+
+    def joined(self, connection: Any) -> JoinedTransaction:
+        dialect = self._database.dialect
+        return CallerTransaction(connection, vendor=dialect.vendor, schema=dialect.schema)
+
+    def close(self) -> None:
+        self._engine.close(CLOSE_S)
+        self._wakeups.stop()
+
+    def _new_engine(self, codec: Codec, manners: ClientOptions, application: str | None) -> Engine:
+        around = engine_hooks(self._database)
+        return Engine(
+            EngineSettings(
+                application_name=application, retries_unavailable=manners.retries_unavailable
+            ),
+            registry=Registry(),
+            clock=self._new_clock(),
+            storage=storage_of(
+                self._database,
+                patience=manners.patience,
+                retries_unavailable=manners.retries_unavailable,
+            ),
+            codec=codec,
+            around=EngineHooks(tidy=around.tidy, ambient=lambda: JOINED.get() or around.ambient()),
+        )
+
+    def _new_clock(self) -> DatabaseClock:
+        clock = DatabaseClock()
+        begun = clock.monotonic()
+        with self._database.reading() as session:
+            now = database_now(session)
+        clock.adjust(now, (begun + clock.monotonic()) / 2)
+        return clock
+
+    def _new_wakeups(self, listens: bool) -> Wakeups:
+        database, line = self._database, None
+        if isinstance(database, PostgresDatabase):
+            line = PostgresNotifier(database, database.url)
+        return Wakeups(
+            self._engine,
+            wake_queues=lambda: None,
+            line=line,
+            hears=listens,
+            change_counter=database.change_counter(),
+        )
+
+    def _parts(self, application: str | None) -> dict[str, Any]:
+        clock, codec = self._engine.clock, self._engine.codec
+        schedules = ScheduleStore(self._database, application=application)
+        runs = Runs(schedules, clock, codec, application=application)
+        return {
+            "queues": RegistryStore(
+                self._database,
+                clock,
+                application=application,
+                has_hub_tables=self._has_hub_tables,
+            ),
+            "schedules": Opened(schedules, runs, lambda: None),
+        }

@@ -1,0 +1,112 @@
+"""Several worker processes under one parent, which starts again what crashes.
+
+Each child holds the reading end of a pipe that only the parent can write: however the parent
+dies, the pipe ends and its children stop. A child that was reaped is dead for certain, so its
+workflows are freed at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dboshub.runtime.stop_requests import StopRequests
+from dboshub.workflows.engine.membership.incarnations import (
+    ProcessIdentity,
+    process_started,
+    this_process,
+)
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+HEALTHY_AFTER = 60.0
+CHECK_EVERY_S = 0.2
+KILL_AFTER_GRACE = 10.0
+
+MarkDead = Callable[[ProcessIdentity], object]
+
+
+@dataclass(slots=True)
+class Child:
+    """One process kept running; while it keeps crashing, the pauses grow."""
+
+    command: Sequence[str]
+    bury: MarkDead
+    process: subprocess.Popen[bytes] | None = None
+    identity: ProcessIdentity | None = None
+    started_at: float = 0.0
+    not_before: float = 0.0
+    pause: float = FIRST_PAUSE
+
+    def check(self, now: float) -> None:
+        """Start it if it is time, or bury it if it has ended."""
+        if self.process is None and now >= self.not_before:
+            self._start(now)
+        elif self.process is not None and self.process.poll() is not None:
+            self._ended(now, self.process.returncode)
+
+    def ask_to_stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+
+    def _start(self, now: float) -> None:
+        self.started_at = now
+        # A session of its own: the terminal's Ctrl-C reaches the parent alone, which passes it on.
+        self.process = subprocess.Popen(  # noqa: S603  # our own command line
+            self.command, stdin=subprocess.PIPE, start_new_session=True
+        )
+        pid = self.process.pid
+        self.identity = replace(this_process(), pid=pid, process_started=process_started(pid))
+
+    def _ended(self, now: float, code: int) -> None:
+        if now - self.started_at > HEALTHY_AFTER:
+            self.pause = FIRST_PAUSE
+        self.not_before = max(self.not_before, now + self.pause)
+        self.pause = min(self.pause * 2, LONGEST_PAUSE)
+        log.warning("worker %s ended with %d", self.identity and self.identity.pid, code)
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+        self.process = None
+        self._free()
+
+    def _free(self) -> None:
+        """The lease frees its workflows too, only later: an outage here is no reason to stop."""
+        if self.identity is None:
+            return
+        try:
+            self.bury(self.identity)
+        except Exception as error:
+            log.warning("could not record the end of worker %d: %s", self.identity.pid, error)
+
+
+def supervise(
+    commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, bury: MarkDead
+) -> None:
+    """Keep the commands running until asked to stop; a second request is passed on, too."""
+    children = [Child(command, bury) for command in commands]
+    while True:
+        for child in children:
+            child.check(time.monotonic())
+        if stop.wait(CHECK_EVERY_S):
+            break
+    deadline = time.monotonic() + grace + KILL_AFTER_GRACE
+    for child in children:
+        child.not_before = float("inf")
+        child.ask_to_stop()
+    while any(child.process for child in children):
+        is_urgent = stop.wait(CHECK_EVERY_S)
+        now = time.monotonic()
+        for child in children:
+            if is_urgent:
+                child.ask_to_stop()
+            if now > deadline:
+                child.kill()
+            child.check(now)

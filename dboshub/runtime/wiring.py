@@ -1,0 +1,195 @@
+"""The parts of a launched engine, made from a configuration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from dboshub.workflows.datasources.application_database import (
+    SeparateApplicationDatabase,
+    SystemApplicationDatabase,
+)
+from dboshub.workflows.datasources.joined_transaction import open_transaction_on
+from dboshub.workflows.engine.clock import DatabaseClock
+from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, is_proven_dead
+from dboshub.workflows.engine.ports import EngineHooks, Storage
+from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.runtime.engine import Engine, ExecutorSettings
+from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.waiting.notices import (
+    EVENTS,
+    MESSAGES,
+    QUEUE,
+    STATUS,
+    STREAMS,
+    Notice,
+)
+from dboshub.workflows.storage.database import Database, is_same, open_database
+from dboshub.workflows.storage.journal.connections import (
+    PostgresJournalConnection,
+    SqliteJournalConnection,
+)
+from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.storage.store import SqlStore
+from dboshub.workflows.storage.waiting import notify
+
+CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
+SIDE_CONNECTIONS = 4
+
+
+class PostgresNotifier:
+    """Notices travel by NOTIFY."""
+
+    def __init__(self, database: PostgresDatabase, listen_url: str) -> None:
+        self._database = database
+        self._listen_url = listen_url
+
+    def send(self, notices: Sequence[Notice]) -> None:
+        with self._database.reading() as session:
+            notify.notify(session, notices)
+
+    def hear(
+        self,
+        on_connected: Callable[[], None],
+        on_notice: Callable[[str, str], None],
+        is_over: Callable[[], bool],
+    ) -> None:
+        notify.listen(
+            self._listen_url,
+            CHANNELS,
+            on_connected=on_connected,
+            on_notice=on_notice,
+            is_over=is_over,
+        )
+
+
+def open_system_database(config: dict[str, Any]) -> Database:
+    """Open, and create or adopt, the system database of a configuration."""
+    database = open_database(
+        config["system_database_url"],
+        schema=config["dbos_system_schema"],
+        pool_size=config["sys_db_pool_size"],
+        behind_pooler=config["behind_pooler"],
+        idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
+    )
+    try:
+        database.reach(create=config["run_migrations"])
+        migrate(database, adopt=config["run_migrations"])
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def library_version() -> str:
+    try:
+        return version("dboshub")
+    except PackageNotFoundError:
+        return "development"
+
+
+def settings_of(config: dict[str, Any], registry: Registry) -> ExecutorSettings:
+    return ExecutorSettings(
+        application_name=config["name"],
+        application_version=config["application_version"] or _version(config, registry),
+        executor_id=config["executor_id"],
+        slots=config["max_executor_threads"],
+    )
+
+
+def new_engine(
+    settings: ExecutorSettings,
+    config: dict[str, Any],
+    registry: Registry,
+    storage: Storage,
+    around: EngineHooks,
+) -> Engine:
+    return Engine(
+        settings,
+        registry=registry,
+        clock=DatabaseClock(),
+        storage=storage,
+        codec=Codec(config.get("serializer")),
+        around=around,
+    )
+
+
+def _version(config: dict[str, Any], registry: Registry) -> str:
+    if config.get("enable_patching"):
+        return "PATCHING_ENABLED"
+    return registry.version(config["name"], library_version())
+
+
+def storage_of(
+    database: Database, *, patience: float | None = None, retries_unavailable: bool = True
+) -> Storage:
+    store = SqlStore(database, patience=patience, retries_unavailable=retries_unavailable)
+    if isinstance(database, SqliteDatabase):
+        # One writer: a second lane would only wait for the first.
+        return Storage(store, lambda: SqliteJournalConnection(database), side_connections=0)
+    assert isinstance(database, PostgresDatabase)
+    return Storage(
+        store, lambda: PostgresJournalConnection(database), side_connections=SIDE_CONNECTIONS
+    )
+
+
+def engine_hooks(database: Database) -> EngineHooks:
+    """A Django project's wishes; a script that never imported Django has none."""
+    if "django.conf" not in sys.modules:
+        return EngineHooks()
+    from django.conf import settings
+
+    from dboshub.workflows.django_transaction import (
+        DjangoTransactor,
+        alias_of,
+        django_transaction_on,
+        tidy,
+    )
+
+    if not settings.configured:
+        return EngineHooks()
+    alias = alias_of(database)
+    if alias is None:
+        return EngineHooks(tidy=tidy)
+    return EngineHooks(
+        tidy=tidy,
+        ambient=django_transaction_on(alias),
+        application=DjangoTransactor(alias),
+    )
+
+
+def _with_datasources(around: EngineHooks, database: Database) -> EngineHooks:
+    """A datasource may be on the system database's file, which takes one writer."""
+    if not isinstance(database, SqliteDatabase):
+        return around
+    here = partial(open_transaction_on, database.path)
+    return replace(around, ambient=lambda: here() or around.ambient(), ambient_async=here)
+
+
+def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
+    """The same for a process that executes, with a database for ``@DBOS.transaction``."""
+    around = _with_datasources(engine_hooks(database), database)
+    url = config["application_database_url"]
+    if url is None and around.application is not None:
+        return around
+    if url is not None and not is_same(url, database):
+        return replace(around, application=SeparateApplicationDatabase(url))
+    place = SystemApplicationDatabase(
+        config["system_database_url"], database.dialect, behind_pooler=config["behind_pooler"]
+    )
+    return replace(around, application=place, ambient=lambda: place.ambient() or around.ambient())
+
+
+def database_clock(engine: Engine) -> DatabaseClock:
+    assert isinstance(engine.clock, DatabaseClock)
+    return engine.clock
+
+
+def proven_dead(mine: ProcessIdentity) -> Callable[[ProcessIdentity], bool]:
+    return lambda other: is_proven_dead(other, mine)

@@ -1,0 +1,62 @@
+"""This app's share of ``DBOSClient``: queues by name."""
+
+from __future__ import annotations
+
+from dboshub.queues.api.facade import QueuesAPI, register
+from dboshub.queues.engine.queue import Queue, settings_of
+from dboshub.queues.engine.queue_registry import OnConflict
+from dboshub.queues.engine.settings import QueueRateLimit
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sync_async import awaited, durable, offered
+
+
+class _Calls:
+    """What a client's methods do where they differ from those of ``DBOS``."""
+
+    @durable
+    def register_queue(  # noqa: PLR0913  # the public signature
+        name: str,
+        *,
+        global_concurrency: int | None = None,
+        partition_concurrency: int | None = None,
+        partition_worker_concurrency: int | None = None,
+        partition_limiter: QueueRateLimit | None = None,
+        limiter: QueueRateLimit | None = None,
+        worker_concurrency: int | None = None,
+        polling_interval_sec: float = 1.0,
+        on_conflict: OnConflict = "always_update",
+        application_name: str | None = None,
+        concurrency: int | None = None,
+    ) -> Program[Queue]:
+        """Create or update a queue's row, in the name of an application or of none.
+
+        A client has no version, so by default it overwrites the row that is there.
+        """
+        settings = settings_of(
+            name,
+            worker_concurrency=worker_concurrency,
+            global_concurrency=global_concurrency,
+            partition_concurrency=partition_concurrency,
+            partition_worker_concurrency=partition_worker_concurrency,
+            partition_limiter=partition_limiter,
+            limiter=limiter,
+            polling_interval_sec=polling_interval_sec,
+            concurrency=concurrency,
+        )
+        return register(settings, on_conflict, application_name)
+
+    register_queue_async = awaited(register_queue)
+
+
+class QueuesClient:
+    """Queues, from outside."""
+
+    register_queue = offered(_Calls.register_queue)
+    register_queue_async = offered(_Calls.register_queue_async)
+
+    retrieve_queue = offered(QueuesAPI.retrieve_queue)
+    retrieve_queue_async = offered(QueuesAPI.retrieve_queue_async)
+    list_queues = offered(QueuesAPI.list_queues)
+    list_queues_async = offered(QueuesAPI.list_queues_async)
+    delete_queue = offered(QueuesAPI.delete_queue)
+    delete_queue_async = offered(QueuesAPI.delete_queue_async)

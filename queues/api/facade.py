@@ -1,0 +1,152 @@
+"""This app's share of the public class ``DBOS``: queues by name, and enqueueing on them.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from dboshub.queues.engine.kafka import consumers
+from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
+from dboshub.queues.engine.queue_registry import OnConflict, directory
+from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
+from dboshub.workflows.engine.current_engine import engine, is_launched
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
+
+
+class QueuesAPI:
+    """Registering queues, and enqueueing by a queue's name."""
+
+    _listened: ClassVar[tuple[str, ...] | None] = None
+
+    @durable
+    def register_queue(  # noqa: PLR0913  # the public signature
+        name: str,
+        *,
+        worker_concurrency: int | None = None,
+        global_concurrency: int | None = None,
+        partition_concurrency: int | None = None,
+        partition_worker_concurrency: int | None = None,
+        partition_limiter: QueueRateLimit | None = None,
+        limiter: QueueRateLimit | None = None,
+        polling_interval_sec: float = 1.0,
+        on_conflict: OnConflict = "update_if_latest_version",
+        concurrency: int | None = None,
+    ) -> Program[Queue]:
+        """Create or update a queue's row. Raises ValueError for limits that contradict each other.
+
+        `on_conflict` says what becomes of a row that is there: by default only a process that
+        runs the latest version of the application overwrites it.
+        """
+        settings = settings_of(
+            name,
+            worker_concurrency=worker_concurrency,
+            global_concurrency=global_concurrency,
+            partition_concurrency=partition_concurrency,
+            partition_worker_concurrency=partition_worker_concurrency,
+            partition_limiter=partition_limiter,
+            limiter=limiter,
+            polling_interval_sec=polling_interval_sec,
+            concurrency=concurrency,
+        )
+        return register(settings, on_conflict)
+
+    register_queue_async = awaited(register_queue)
+
+    @durable
+    def retrieve_queue(name: str) -> Program[Queue | None]:
+        """A queue by name, or None."""
+        return _retrieve(name)
+
+    retrieve_queue_async = awaited(retrieve_queue)
+
+    @durable
+    def list_queues(*, application_name: str | list[str] | None = None) -> Program[list[Queue]]:
+        """This application's queues and those nobody owns, or those of the given ones."""
+        names = [application_name] if isinstance(application_name, str) else application_name
+        return _list(names)
+
+    list_queues_async = awaited(list_queues)
+
+    @durable
+    def delete_queue(name: str) -> Program[None]:
+        """Delete a queue's row; what is enqueued waits until it is registered again."""
+        return _delete(name)
+
+    delete_queue_async = awaited(delete_queue)
+
+    @durable_handle
+    def enqueue_workflow_with_options(
+        options: EnqueueOptions, *args: Any, **kwargs: Any
+    ) -> Program[str]:
+        """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
+        return enqueue_as(engine(), order(options), args, kwargs)
+
+    enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
+
+    @durable_handle
+    def enqueue_workflow(
+        queue_name: str, func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Program[str]:
+        """Enqueue a workflow or a step by queue name; the queue need not be registered here."""
+        return enqueue_on(queue_name, func, args, kwargs)
+
+    enqueue_workflow_async = awaited_handle(enqueue_workflow)
+
+    @classmethod
+    def listen_queues(cls, queues: Sequence[Queue | str]) -> None:
+        """Serve only these queues in this process, besides the internal one. Before launch, once.
+
+        Without it every queue of the application is served; with ``[]`` none is.
+        """
+        if is_launched():
+            raise DBOSException("listen_queues called after DBOS is launched")
+        if QueuesAPI._listened is not None:
+            raise DBOSException("listen_queues was called already: name all queues in one call")
+        QueuesAPI._listened = tuple(
+            each.name if isinstance(each, Queue) else each for each in queues
+        )
+
+    @classmethod
+    def listened_queues(cls) -> tuple[str, ...] | None:
+        """The names given to ``listen_queues``; None for every queue."""
+        return QueuesAPI._listened
+
+    @classmethod
+    def forget_queues(cls, *, declared: bool = False) -> None:
+        """Forget what was listened to and, if asked, what code declared to listen to and to run."""
+        QueuesAPI._listened = None
+        if declared:
+            directory.clear()
+            consumers.clear()
+
+
+def register(
+    settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
+) -> Program[Queue]:
+    """Make a row of settings; of the caller's application unless another is named."""
+    table = directory.table
+    yield engine().query(lambda: table.register(settings, on_conflict, application))
+    return queue_named(settings.name)
+
+
+def _retrieve(name: str) -> Program[Queue | None]:
+    table = directory.table
+    found = yield engine().query(lambda: table.retrieve(name))
+    return None if found is None else queue_named(name)
+
+
+def _list(applications: list[str] | None) -> Program[list[Queue]]:
+    table = directory.table
+    found = yield engine().query(lambda: table.list_queues(applications))
+    return [queue_named(each.name) for each in found]
+
+
+def _delete(name: str) -> Program[None]:
+    table = directory.table
+    yield engine().query(lambda: table.delete(name))

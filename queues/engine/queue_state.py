@@ -1,0 +1,93 @@
+"""What the dispatcher knows of each queue, and when it is worth asking the database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from dboshub.queues.engine.ports import Claim, Survey
+from dboshub.queues.engine.settings import QueueSettings
+
+MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
+EMPTY_CLAIM_DELAY_S = (
+    0.05  # after a wake that found nothing, others were quicker: leave more to them
+)
+CONTENDED = 0.01
+GATHER_S = 0.05  # how long a few free slots wait for a quarter of all to be free
+
+
+@dataclass(slots=True)
+class Lane:
+    """One queue. Belongs to the dispatcher's thread alone."""
+
+    queue: QueueSettings
+    paused: bool = False
+    waiting: bool = False  # something is enqueued, as far as is known
+    not_before: float = -inf
+    blocked_until: float = -inf  # by a limit; inf: until something ends or the next look
+    gathering_since: float | None = None
+
+    def seen(self, survey: Survey) -> None:
+        self.queue, self.paused = survey.queue, survey.paused
+        if survey.ready:
+            self.waiting, self.blocked_until = True, -inf
+
+    def woken(self, at: float, *, is_local: bool) -> None:
+        """Something was enqueued: here, so that it is surely there, or elsewhere."""
+        self.waiting, self.blocked_until = True, -inf
+        self.not_before = at if is_local else max(self.not_before, at)
+
+    def released(self) -> None:
+        """A workflow of this queue ended here."""
+        self.blocked_until = -inf
+
+    def wants(self, now: float) -> bool:
+        is_open = self.waiting and not self.paused
+        return is_open and now >= max(self.not_before, self.blocked_until)
+
+    def next_claim_at(self) -> float | None:
+        """When time alone makes this lane worth a claim; None if it does not."""
+        if not self.waiting or self.paused or self.blocked_until == inf:
+            return None
+        gathered = -inf if self.gathering_since is None else self.gathering_since + GATHER_S
+        return max(self.not_before, self.blocked_until, gathered)
+
+    def size(
+        self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float
+    ) -> int:
+        """How many to claim for its share of the free slots; 0 when it is not worth it yet."""
+        room, scarce = min(share, MOST), free * 4 < min(capacity, MOST)
+        limit = self.queue.worker_concurrency
+        if limit is not None:
+            left = limit - running_here()
+            room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
+            if left <= 0:
+                self.blocked_until = inf
+        if room <= 0:
+            return 0
+        if scarce:
+            if self.gathering_since is None:
+                self.gathering_since = now
+            if now < self.gathering_since + GATHER_S:
+                return 0
+        self.gathering_since = None
+        return room
+
+    def claimed(self, claim: Claim, asked: int, now: float) -> None:
+        """Learn from what a claim came back with."""
+        full = len(claim.workflows) >= asked
+        self.waiting = full or claim.limited or claim.contended
+        if claim.limited:
+            self.blocked_until = now + self._patience()
+        if claim.contended:
+            self.not_before = now + random.uniform(0.2, 1) * CONTENDED  # noqa: S311
+        elif not self.waiting and not claim.workflows:
+            self.not_before = now + EMPTY_CLAIM_DELAY_S
+
+    def _patience(self) -> float:
+        """How long a limit can last that nothing ends but time."""
+        limiters = (self.queue.limiter, self.queue.partition_limiter)
+        periods = [each.period for each in limiters if each is not None]
+        return max(GATHER_S, min(periods) / 10) if periods else inf

@@ -1,0 +1,132 @@
+"""A queue over the last day: what waited, sampled each minute, and what ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rendering.charts import (
+    HEIGHT,
+    Chart,
+    Grid,
+    Label,
+    Link,
+    Rect,
+    column,
+    labels,
+    nice,
+    throughput,
+)
+from dboshub.workflows.rendering.time_format import duration
+from dboshub.workflows.rollups.series import Stretch, series
+from dboshub.workflows.search.parser import exactly
+from dboshub.workflows.selectors.scope import Viewer
+
+SPAN, STEP = 24 * HOUR, 15 * MINUTE
+SampleMaximum = tuple[int, int, int]  # waiting, running, age of the oldest
+
+
+def history(
+    queue: str, until: int, viewer: Viewer, *, places: int | None
+) -> tuple[list[Chart], list[Label]]:
+    """Charts of the last day in quarters of an hour, and the labels of their axis.
+
+    What waited was not counted by application: it is not for those who see but some. `places`
+    is how many may run at once, now.
+    """
+    over = series(until - SPAN, until, STEP, viewer, queue=queue)
+    if all(each.is_gap for each in over):
+        return [], []
+    ended = throughput(over, _link(queue, by="completed"))
+    if viewer.applications is not None:
+        return [ended], labels(over)
+    found = _sample_maxima(queue, over)
+    charts = [_depth(queue, over, found), _age(queue, over, found), ended]
+    if places:
+        charts.append(_utilisation(queue, over, found, places))
+    return charts, labels(over)
+
+
+def _sample_maxima(queue: str, over: Sequence[Stretch]) -> list[SampleMaximum]:
+    """The most that was seen of a queue in each stretch."""
+    most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
+    samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
+    for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
+        start = at // STEP * STEP
+        waiting, running, oldest = (
+            max(pair) for pair in zip(most[start], _known(seen), strict=True)
+        )
+        most[start] = waiting, running, oldest
+    return [most[each.at] for each in over]
+
+
+def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple(each or 0 for each in seen)
+
+
+def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+    top = nice(max(waiting + running for waiting, running, _ in found))
+    columns = []
+    for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
+        low, high = HEIGHT * running / top, HEIGHT * waiting / top
+        rects = (
+            Rect("s-running", round(HEIGHT - low, 2), round(low, 2)),
+            Rect("s-queued", round(HEIGHT - low - high, 2), round(high, 2)),
+        )
+        said = f"at most {waiting:,} waiting, {running:,} running"
+        columns.append(column(place, len(over), each, _link(queue), said, rects))
+    most = max(waiting for waiting, _, _ in found)
+    return Chart(
+        "Depth",
+        f"At most {most:,} waited.",
+        tuple(columns),
+        (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
+        legend=(("s-running", "running"), ("s-queued", "waiting")),
+    )
+
+
+def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+    top = max((oldest for _, _, oldest in found), default=0) or 1
+    columns = []
+    for place, (each, (_, _, oldest)) in enumerate(zip(over, found, strict=True)):
+        height = round(HEIGHT * oldest / top, 2)
+        rects = (Rect("s-delayed", HEIGHT - height, height),) if height else ()
+        said = f"the oldest had waited {duration(oldest)}" if oldest else "nothing waited"
+        columns.append(column(place, len(over), each, _link(queue), said, rects))
+    return Chart(
+        "Age of the oldest",
+        f"At most {duration(top)}." if top > 1 else "Nothing waited.",
+        tuple(columns),
+        (Grid(0, duration(top)), Grid(HEIGHT / 2, duration(top // 2))) if top > 1 else (),
+    )
+
+
+def _utilisation(
+    queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum], places: int
+) -> Chart:
+    """What ran of the places that there are now: what a limit was then is not kept."""
+    shares = [min(1.0, running / places) for _, running, _ in found]
+    columns = []
+    for place, (each, share) in enumerate(zip(over, shares, strict=True)):
+        height = round(HEIGHT * share, 2)
+        rects = (Rect("s-running", round(HEIGHT - height, 2), height),) if height else ()
+        said = f"at most {share:.0%} of the places taken"
+        columns.append(column(place, len(over), each, _link(queue), said, rects))
+    return Chart(
+        "Utilisation",
+        f"At most {max(shares):.0%} of the {places:,} places there are now.",
+        tuple(columns),
+        (Grid(0, "100 %"), Grid(HEIGHT / 2, "50 %")),
+    )
+
+
+def _link(queue: str, by: str = "created") -> Link:
+    """To what was made for the queue in a stretch, or what ended in it."""
+    chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
+    rows = f"{reverse('dboshub:workflows:list')}?{urlencode(chosen)}"
+    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"

@@ -1,0 +1,80 @@
+"""This app's share of ``DBOSClient``: schedules by the names of their workflows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dboshub.schedules.api.facade import SchedulesAPI
+from dboshub.schedules.engine import operations
+from dboshub.schedules.engine.records import ClientScheduleInput
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sync_async import awaited, durable, offered
+
+
+class _Calls:
+    """What a client's methods do where they differ from those of ``DBOS``."""
+
+    @durable
+    def create_schedule(
+        *,
+        schedule_name: str,
+        workflow_name: str,
+        schedule: str,
+        context: Any = None,
+        workflow_class_name: str | None = None,
+        automatic_backfill: bool = False,
+        cron_timezone: str | None = None,
+        queue_name: str | None = None,
+        application_name: str | None = None,
+    ) -> Program[None]:
+        """Create an active schedule of a workflow that need not exist here.
+
+        Raises DBOSException for an invalid cron expression or time zone, a queue that is not
+        registered, and a name that is taken.
+        """
+        return operations.create(
+            {
+                "schedule_name": schedule_name,
+                "workflow_name": workflow_name,
+                "schedule": schedule,
+                "context": context,
+                "workflow_class_name": workflow_class_name,
+                "automatic_backfill": automatic_backfill,
+                "cron_timezone": cron_timezone,
+                "queue_name": queue_name,
+                "application_name": application_name,
+            }
+        )
+
+    create_schedule_async = awaited(create_schedule)
+
+    @durable
+    def apply_schedules(schedules: list[ClientScheduleInput]) -> Program[None]:
+        """Create or change schedules by name, all or none; those not listed stay as they are."""
+        return operations.apply(schedules)
+
+    apply_schedules_async = awaited(apply_schedules)
+
+
+class SchedulesClient:
+    """Schedules, from outside."""
+
+    create_schedule = offered(_Calls.create_schedule)
+    create_schedule_async = offered(_Calls.create_schedule_async)
+    apply_schedules = offered(_Calls.apply_schedules)
+    apply_schedules_async = offered(_Calls.apply_schedules_async)
+
+    list_schedules = offered(SchedulesAPI.list_schedules)
+    list_schedules_async = offered(SchedulesAPI.list_schedules_async)
+    get_schedule = offered(SchedulesAPI.get_schedule)
+    get_schedule_async = offered(SchedulesAPI.get_schedule_async)
+    pause_schedule = offered(SchedulesAPI.pause_schedule)
+    pause_schedule_async = offered(SchedulesAPI.pause_schedule_async)
+    resume_schedule = offered(SchedulesAPI.resume_schedule)
+    resume_schedule_async = offered(SchedulesAPI.resume_schedule_async)
+    delete_schedule = offered(SchedulesAPI.delete_schedule)
+    delete_schedule_async = offered(SchedulesAPI.delete_schedule_async)
+    backfill_schedule = offered(SchedulesAPI.backfill_schedule)
+    backfill_schedule_async = offered(SchedulesAPI.backfill_schedule_async)
+    trigger_schedule = offered(SchedulesAPI.trigger_schedule)
+    trigger_schedule_async = offered(SchedulesAPI.trigger_schedule_async)

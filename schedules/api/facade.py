@@ -1,0 +1,127 @@
+"""This app's share of the public class ``DBOS``: schedules as rows, and ``@DBOS.scheduled``.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from dboshub.schedules.engine import operations
+from dboshub.schedules.engine.records import ScheduleInput, WorkflowSchedule
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sync_async import (
+    awaited,
+    awaited_handle,
+    awaited_handles,
+    durable,
+    durable_handle,
+    durable_handles,
+)
+
+Names = str | list[str] | None
+
+
+class SchedulesAPI:
+    """Cron schedules: exactly one run per tick, however many processes there are."""
+
+    scheduled = staticmethod(operations.scheduled)
+
+    @durable
+    def create_schedule(
+        *,
+        schedule_name: str,
+        workflow_fn: Callable[..., Any],
+        schedule: str,
+        context: Any = None,
+        automatic_backfill: bool = False,
+        cron_timezone: str | None = None,
+        queue_name: str | None = None,
+    ) -> Program[None]:
+        """Create an active schedule whose runs get the tick's time and the context.
+
+        Raises DBOSException for an invalid cron expression or time zone, a function that is no
+        workflow, a queue that is not registered, and a name that is taken.
+        """
+        return operations.create(
+            {
+                "schedule_name": schedule_name,
+                "workflow_fn": workflow_fn,
+                "schedule": schedule,
+                "context": context,
+                "automatic_backfill": automatic_backfill,
+                "cron_timezone": cron_timezone,
+                "queue_name": queue_name,
+            }
+        )
+
+    create_schedule_async = awaited(create_schedule)
+
+    @durable
+    def apply_schedules(schedules: list[ScheduleInput]) -> Program[None]:
+        """Create or change schedules by name, all or none; those not listed stay as they are."""
+        return operations.apply(schedules)
+
+    apply_schedules_async = awaited(apply_schedules)
+
+    @durable
+    def list_schedules(
+        *,
+        status: Names = None,
+        workflow_name: Names = None,
+        schedule_name_prefix: Names = None,
+        application_name: Names = None,
+    ) -> Program[list[WorkflowSchedule]]:
+        """Schedules of this application and those that nobody owns, by name."""
+        return operations.find(
+            statuses=status,
+            workflow_names=workflow_name,
+            prefixes=schedule_name_prefix,
+            applications=application_name,
+        )
+
+    list_schedules_async = awaited(list_schedules)
+
+    @durable
+    def get_schedule(name: str) -> Program[WorkflowSchedule | None]:
+        """A schedule by name, or None."""
+        return operations.get(name)
+
+    get_schedule_async = awaited(get_schedule)
+
+    @durable
+    def pause_schedule(name: str) -> Program[None]:
+        """Let no tick fire until it is resumed. An unknown name is ignored."""
+        return operations.pause(name)
+
+    pause_schedule_async = awaited(pause_schedule)
+
+    @durable
+    def resume_schedule(name: str) -> Program[None]:
+        """Go on with the next tick, after those missed if it backfills automatically."""
+        return operations.resume(name)
+
+    resume_schedule_async = awaited(resume_schedule)
+
+    @durable
+    def delete_schedule(name: str) -> Program[None]:
+        """Remove a schedule; runs that it enqueued stay."""
+        return operations.delete(name)
+
+    delete_schedule_async = awaited(delete_schedule)
+
+    @durable_handles
+    def backfill_schedule(schedule_name: str, start: datetime, end: datetime) -> Program[list[str]]:
+        """Start a run for every tick strictly between two times; naive ones are UTC."""
+        return operations.backfill(schedule_name, start, end)
+
+    backfill_schedule_async = awaited_handles(backfill_schedule)
+
+    @durable_handle
+    def trigger_schedule(schedule_name: str) -> Program[str]:
+        """Start one run now, also of a paused schedule."""
+        return operations.trigger(schedule_name)
+
+    trigger_schedule_async = awaited_handle(trigger_schedule)

@@ -1,0 +1,190 @@
+"""What programs do to schedules; inside a workflow body most of it is a step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from dboshub.queues.engine.queue_registry import directory
+from dboshub.schedules.engine.cron import Cron
+from dboshub.schedules.engine.records import (
+    ACTIVE,
+    PAUSED,
+    ClientScheduleInput,
+    Schedule,
+    ScheduleInput,
+    WorkflowSchedule,
+)
+from dboshub.schedules.engine.schedule_registry import plan
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.control.management import as_step
+from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Binding, Target, registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def scheduled(cron: str) -> Callable[[F], F]:
+    """Start a workflow at every tick, with the tick's time and the actual time."""
+
+    def decorate(function: F) -> F:
+        workflow = getattr(function, WORKFLOW_MARK, None)
+        if workflow is None:
+            raise DBOSException(
+                f"{function.__qualname__} is not a workflow: put @DBOS.scheduled above "
+                "@DBOS.workflow()"
+            )
+        plan.declare(workflow.name, cron)
+        return function
+
+    return decorate
+
+
+def create(given: ScheduleInput | ClientScheduleInput) -> Program[None]:
+    schedule = schedule_of(given)
+    return as_step(engine(), "DBOS.createSchedule", _then_wake(lambda: _table().create(schedule)))
+
+
+def apply(given: Sequence[ScheduleInput | ClientScheduleInput]) -> Program[None]:
+    _refuse_in_workflow("apply_schedules")
+    wanted = [schedule_of(each) for each in given]
+    return as_step(engine(), "", _then_wake(lambda: _table().apply(wanted)))
+
+
+def find(**filters: str | list[str] | None) -> Program[list[WorkflowSchedule]]:
+    wanted = {name: [value] if isinstance(value, str) else value for name, value in filters.items()}
+    return as_step(
+        engine(), "DBOS.listSchedules", lambda: [shown(each) for each in _table().find(**wanted)]
+    )
+
+
+def get(name: str) -> Program[WorkflowSchedule | None]:
+    def act() -> WorkflowSchedule | None:
+        found = _table().find(names=[name])
+        return shown(found[0]) if found else None
+
+    return as_step(engine(), "DBOS.getSchedule", act)
+
+
+def pause(name: str) -> Program[None]:
+    act = _then_wake(lambda: _table().set_status(name, PAUSED))
+    return as_step(engine(), "DBOS.pauseSchedule", act)
+
+
+def resume(name: str) -> Program[None]:
+    act = _then_wake(lambda: _table().set_status(name, ACTIVE))
+    return as_step(engine(), "DBOS.resumeSchedule", act)
+
+
+def delete(name: str) -> Program[None]:
+    act = _then_wake(lambda: _table().delete(name))
+    return as_step(engine(), "DBOS.deleteSchedule", act)
+
+
+def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
+    """Start a run for every tick strictly between; those that ran already are skipped."""
+    _refuse_in_workflow("backfill_schedule")
+
+    def act() -> list[str]:
+        return plan.opened.runs.backfill(_expected(name), start, end)
+
+    return as_step(engine(), "", act)
+
+
+def trigger(name: str) -> Program[str]:
+    """Start one run now, also of a paused schedule."""
+    _refuse_in_workflow("trigger_schedule")
+    return as_step(engine(), "", lambda: plan.opened.runs.trigger(_expected(name)))
+
+
+def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
+    """A row from public arguments. Raises DBOSException for what could never run."""
+    given: dict[str, Any] = {**wanted}
+    name = given["schedule_name"]
+    if not name.strip() or "\x00" in name:
+        raise DBOSException(f"{name!r} cannot be the name of a schedule: give some text")
+    workflow_name, class_name = _named(given)
+    Cron(given["schedule"], given.get("cron_timezone"))
+    queue_name = given.get("queue_name")
+    if queue_name is not None and directory.table.retrieve(queue_name) is None:
+        raise DBOSException(f"queue {queue_name!r} is not registered: DBOS.register_queue does it")
+    return Schedule(
+        schedule_id=str(uuid.uuid4()),
+        schedule_name=name,
+        workflow_name=workflow_name,
+        workflow_class_name=class_name,
+        schedule=given["schedule"],
+        context=engine().codec.encode(given.get("context")),
+        automatic_backfill=given.get("automatic_backfill", False),
+        cron_timezone=given.get("cron_timezone"),
+        queue_name=queue_name,
+        application_name=given.get("application_name") or engine().settings.application_name,
+    )
+
+
+def shown(schedule: Schedule) -> WorkflowSchedule:
+    codec = engine().codec
+    return WorkflowSchedule(
+        schedule_id=schedule.schedule_id,
+        schedule_name=schedule.schedule_name,
+        workflow_name=schedule.workflow_name,
+        workflow_class_name=schedule.workflow_class_name,
+        schedule=schedule.schedule,
+        status=schedule.status,
+        context=codec.decode(schedule.context, None),
+        last_fired_at=schedule.last_fired_at,
+        automatic_backfill=schedule.automatic_backfill,
+        cron_timezone=schedule.cron_timezone,
+        queue_name=schedule.queue_name,
+        application_name=schedule.application_name,
+    )
+
+
+def _named(given: dict[str, Any]) -> tuple[str, str | None]:
+    """The names of the workflow and its class: a client has no function to take them from."""
+    if "workflow_fn" in given:
+        target = _target(given["workflow_fn"])
+        return target.workflow.name, target.class_name
+    return validation.name("the name of a workflow", given["workflow_name"]), given.get(
+        "workflow_class_name"
+    )
+
+
+def _target(function: Callable[..., Any]) -> Target:
+    target = registry.target(function)
+    if target.workflow.binding is Binding.INSTANCE:
+        raise DBOSException(
+            f"{target.workflow.name} is an instance method and cannot be scheduled: use a "
+            "function, a static method or a class method"
+        )
+    return target
+
+
+def _table() -> Any:
+    return plan.opened.table
+
+
+def _expected(name: str) -> Schedule:
+    found: list[Schedule] = _table().find(names=[name])
+    if not found:
+        raise DBOSException(f"there is no schedule {name!r}")
+    return found[0]
+
+
+def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
+    def acted() -> None:
+        act()
+        plan.opened.wake()
+
+    return acted
+
+
+def _refuse_in_workflow(call: str) -> None:
+    current = frame()
+    if current is not None:
+        raise DBOSException(f"DBOS.{call} cannot be called from within a workflow")

@@ -1,0 +1,87 @@
+"""The schedules that code of this process declared, and after launch the table and the ticker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dboshub.schedules.engine.cron import Cron
+from dboshub.schedules.engine.records import Schedule
+from dboshub.schedules.engine.runs import Runs
+from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.registration.registry import Registry, Target
+
+
+class ScheduleTable(Protocol):
+    """The rows of ``workflow_schedules`` that this application sees."""
+
+    def create(self, schedule: Schedule) -> None: ...
+    def apply(self, wanted: Sequence[Schedule]) -> None: ...
+    def find(self, **filters: Any) -> list[Schedule]: ...
+    def set_status(self, name: str, status: str) -> bool: ...
+    def delete(self, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a launched process schedules with."""
+
+    table: ScheduleTable
+    runs: Runs
+    wake: Callable[[], None]  # the ticker, if there is one here: the rows have changed
+
+
+class Plan:
+    """One per process. Declaring needs no engine: it happens at import."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, str] = {}
+        self._opened: Opened | None = None
+
+    def declare(self, workflow_name: str, cron: str) -> None:
+        """Remember ``@DBOS.scheduled``; launch makes a row of it, named like its workflow."""
+        Cron(cron)
+        self.declared[workflow_name] = cron
+
+    def rows(self, registry: Registry, application: str, context: str) -> list[Schedule]:
+        """The declared schedules whose workflows are registered."""
+        return [
+            Schedule(
+                schedule_id=str(uuid.uuid4()),
+                schedule_name=name,
+                workflow_name=name,
+                workflow_class_name=Target(registry.workflows[name]).class_name,
+                schedule=cron,
+                context=context,
+                application_name=application,
+            )
+            for name, cron in self.declared.items()
+            if name in registry.workflows
+        ]
+
+    def open(self, opened: Opened) -> None:
+        self._opened = opened
+
+    def close(self) -> None:
+        """At the end: declarations stay for the next launch."""
+        self._opened = None
+
+    def clear(self) -> None:
+        self.declared.clear()
+
+    @property
+    def opened(self) -> Opened:
+        """That of the client whose call this is, or else; raises DBOSException before launch."""
+        client_context = CLIENT_CONTEXT.get()
+        if client_context is not None:
+            opened: Opened = client_context.parts["schedules"]
+            return opened
+        if self._opened is None:
+            raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
+        return self._opened
+
+
+plan = Plan()

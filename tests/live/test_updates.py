@@ -1,0 +1,268 @@
+"""What plain SQL of somebody else changes is on the page within two seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from dboshub.workflows.live.rows import row_digest
+from dboshub.workflows.live.sections import section_digest
+from dboshub.workflows.live.subscriptions import Ticket
+from dboshub.workflows.selectors.rows import rows_by_id
+
+WITHIN = 2.0
+SECRET = "correct-horse-battery"
+
+
+def run(work: Any, *args: Any, **columns: Any) -> Any:
+    """A blocking call, off the event loop."""
+    return sync_to_async(work, thread_sensitive=False)(*args, **columns)
+
+
+async def settled(tab: Any, ticket: Ticket) -> dict[str, Any]:
+    """The first frame of a topic, and time for the tick that made it to end."""
+    first: dict[str, Any] = await tab.frame(ticket)
+    return first
+
+
+async def test_a_changed_row_is_pushed_as_cells(viewer: Any, writer: Any, open_tab: Any) -> None:
+    await run(writer.add, "order/1 🐒", name="order")
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("row", "order/1 🐒")
+    assert "Running" in (await settled(tab, ticket))["cells"]["status"]
+    await run(writer.change, "order/1 🐒", status="SUCCESS", completed_at=int(time.time() * 1000))
+    frame = await tab.frame(ticket, timeout=WITHIN)
+    assert "Running" not in frame["cells"]["status"]
+    assert frame["matches"] is True
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"priority": 7},
+        {"name": "renamed"},
+        {"executor_id": "another"},
+        {"recovery_attempts": 9},
+        {"delay_until_epoch_ms": 5},
+        {"status": "ENQUEUED", "queue_name": "mail"},
+    ],
+)
+async def test_changes_that_move_no_time_are_seen_too(
+    viewer: Any, writer: Any, open_tab: Any, columns: dict[str, Any]
+) -> None:
+    await run(writer.add, "a", status="DELAYED")
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("row", "a")
+    before = await settled(tab, ticket)
+    await run(writer.change, "a", **columns)
+    assert (await tab.frame(ticket, timeout=WITHIN))["digest"] != before["digest"]
+
+
+async def test_a_finished_row_that_is_resumed_or_deleted_is_seen_by_the_slow_look(
+    viewer: Any, writer: Any, open_tab: Any, hub: Any
+) -> None:
+    watcher = hub.on_demand.__self__
+    watcher.timings = type(watcher.timings)(terminal=0.2)
+    await run(writer.add, "a", status="SUCCESS")
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("row", "a")
+    await settled(tab, ticket)
+    await run(writer.change, "a", status="ENQUEUED")
+    assert "Queued" in (await tab.frame(ticket))["cells"]["status"]
+    await run(writer.delete, "a")
+    assert (await tab.frame(ticket))["gone"] is True
+
+
+async def test_a_row_that_left_the_filter_says_so(viewer: Any, writer: Any, open_tab: Any) -> None:
+    await run(writer.add, "a")
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("row", "a", filter="status=PENDING")
+    assert (await settled(tab, ticket))["matches"] is True
+    await run(writer.change, "a", status="ERROR")
+    assert (await tab.frame(ticket, timeout=WITHIN))["matches"] is False
+
+
+async def test_a_page_that_shows_the_truth_is_sent_nothing(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    tab = await open_tab(viewer)
+
+    def shown() -> tuple[str, str]:
+        with writer.database.reading() as session:
+            row = rows_by_id(session, ["a"])["a"]
+            return row_digest(row), section_digest(session, "events", "a")
+
+    row, events = await run(shown)
+    await tab.follow("row", "a", digest=row)
+    await tab.follow("events", "a", digest=events)
+    while "beat" not in (message := await tab.message()):
+        assert "frames" not in message
+    assert "frames" not in message
+
+
+async def test_after_a_reconnect_only_what_differs_is_sent(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    for name in ("a", "b"):
+        await run(writer.add, name)
+    tab = await open_tab(viewer)
+    tickets = {name: await tab.follow("row", name) for name in ("a", "b")}
+    shown = {name: (await tab.frame(tickets[name]))["digest"] for name in ("a", "b")}
+    await tab.leave()
+    await run(writer.change, "b", status="ERROR")
+    tab = await open_tab(viewer)
+    for name, ticket in tickets.items():
+        await tab.subscribe(ticket, shown[name])
+    message = await tab.message()
+    assert [frame["topic"] for frame in message["frames"]] == [tickets["b"].id]
+
+
+async def test_a_list_counts_what_its_page_could_not_show(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    since = int(time.time() * 1000)
+    await run(writer.add, "shown", name="order", created_at=since)
+    tab = await open_tab(viewer)
+    mine = await tab.follow("list", filter="name=order", since=since)
+    other = await tab.follow("list", filter="name=invoice", since=since)
+    first = await settled(tab, mine)
+    assert (first["new"], first["doubtful"]) == (1, ["shown"])
+    await run(writer.add, "later", name="order", created_at=since + 60_000)
+    await run(writer.add, "too old", name="order", created_at=since - 60_000)
+    frame = await tab.frame(mine, timeout=WITHIN)
+    # What lies in the future may be on the page: its reader counts it as seen if it is.
+    seen = ["later", "shown"]
+    assert (frame["new"], frame["doubtful"], frame["capped"]) == (2, seen, False)
+    await run(writer.add, "bill", name="invoice")
+    assert (await tab.frame(other, timeout=WITHIN))["new"] == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "column", "status"),
+    [
+        ("status=failed", "completed_at", "ERROR"),
+        ("by=completed", "completed_at", "SUCCESS"),
+        ("by=started&since=1h", "started_at_epoch_ms", "PENDING"),
+    ],
+)
+async def test_a_list_hears_of_old_workflows_that_come_into_it(
+    viewer: Any, writer: Any, open_tab: Any, listed: str, column: str, status: str
+) -> None:
+    now = int(time.time() * 1000)
+    await run(writer.add, "old", created_at=now - 3_600_000)
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("list", filter=listed, since=now)
+    await run(writer.change, "old", status=status, **{column: now + 1})
+    frame = await tab.frame(ticket)
+    assert (frame["new"], frame["changed"]) == (0, 1)
+
+
+async def test_steps_events_and_messages_are_rendered_again_when_they_move(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    tab = await open_tab(viewer)
+    tickets = {}
+    for kind in ("workflow", "steps", "events", "messages", "stream"):
+        tickets[kind] = await tab.follow(kind, "a")
+        assert "html" in await tab.frame(tickets[kind])
+    step = {"workflow_uuid": "a", "function_id": 1, "function_name": "charge_card"}
+    await run(writer.insert, "operation_outputs", **step)
+    assert "charge_card" in (await tab.frame(tickets["steps"], timeout=WITHIN))["html"]
+    event = {"workflow_uuid": "a", "key": "progress", "value": '"half"'}
+    await run(writer.insert, "workflow_events", **event, serialization="portable_json")
+    assert "half" in (await tab.frame(tickets["events"], timeout=WITHIN))["html"]
+    await run(writer.run, "UPDATE {workflow_events} SET value = '\"done\"'")
+    assert "done" in (await tab.frame(tickets["events"], timeout=WITHIN))["html"]
+    message = {"destination_uuid": "a", "topic": "paid", "message": '"yes"', "message_uuid": "m"}
+    await run(writer.insert, "notifications", **message, serialization="portable_json")
+    assert "paid" in (await tab.frame(tickets["messages"], timeout=WITHIN))["html"]
+
+
+async def add_values(writer: Any, first: int, *values: str) -> None:
+    for offset, value in enumerate(values, first):
+        row = {"workflow_uuid": "a", "key": "log", "function_id": 1, "offset": offset}
+        text = {"value": json.dumps(value), "serialization": "portable_json"}
+        await run(writer.insert, "streams", **row, **text)
+
+
+async def test_a_stream_is_appended_to_from_where_the_page_is(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    await add_values(writer, 0, "one", "two")
+    tab = await open_tab(viewer)
+    ticket = await tab.follow("stream", "a", filter="log", digest="1")
+    frame = await tab.frame(ticket)
+    assert [value["offset"] for value in frame["values"]] == [1]
+    assert (frame["next"], frame["gap"]) == (2, [1, 1])
+    await add_values(writer, 2, "x" * 5_000, "three")
+    seen: list[dict[str, Any]] = []
+    while len(seen) < 2:
+        seen += (await tab.frame(ticket, timeout=WITHIN))["values"]
+    assert "three" in seen[1]["html"]
+    assert "xxx" not in seen[0]["html"]
+
+
+async def test_a_page_far_behind_is_told_of_the_gap(
+    viewer: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    await add_values(writer, 600, "far")
+    tab = await open_tab(viewer)
+    frame = await tab.frame(await tab.follow("stream", "a", filter="log", digest="0"))
+    assert frame["gap"] == [0, 600]
+    frame = await tab.frame(await tab.follow("stream", "a", filter="log", digest="9000"))
+    assert frame["reset"] is True
+
+
+async def test_without_the_permission_no_payload_is_pushed(
+    viewer: Any, make_user: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    await add_values(writer, 0, SECRET)
+    event = {"workflow_uuid": "a", "key": "k", "value": json.dumps(SECRET)}
+    await run(writer.insert, "workflow_events", **event, serialization="portable_json")
+    await run(writer.change, "a", output=json.dumps(SECRET), inputs=json.dumps(SECRET))
+    allowed = await open_tab(viewer)
+    blind = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
+    for kind, stream in (("events", ""), ("stream", ""), ("stream", "log"), ("workflow", "")):
+        seen = await allowed.frame(await allowed.follow(kind, "a", filter=stream))
+        assert kind == "workflow" or SECRET in json.dumps(seen)
+        withheld = await blind.frame(await blind.follow(kind, "a", filter=stream))
+        assert SECRET not in json.dumps(withheld)
+
+
+async def test_every_viewer_is_sent_the_same_bytes_and_none_of_their_own(
+    viewer: Any, make_user: Any, writer: Any, open_tab: Any
+) -> None:
+    await run(writer.add, "a")
+    tabs = [await open_tab(viewer)]
+    rights = (
+        "dboshub_workflows.view_workflow",
+        "dboshub_workflows.view_payload",
+        "dboshub_workflows.cancel_workflow",
+    )
+    tabs.append(await open_tab(await sync_to_async(make_user)("operator", *rights)))
+    for kind in ("row", "workflow", "steps"):
+        tickets = [await tab.follow(kind, "a") for tab in tabs]
+        for tab, ticket in zip(tabs, tickets, strict=True):
+            await settled(tab, ticket)
+        await run(writer.change, "a", name=f"renamed for {kind}")
+        pushed = [await tab.frame(ticket) for tab, ticket in zip(tabs, tickets, strict=True)]
+        assert pushed[0] == pushed[1]
+        assert not {"csrf", "ada", "operator"} & {*json.dumps(pushed[0]).lower().split()}
+
+
+async def test_a_beat_brings_the_time_of_the_database(viewer: Any, open_tab: Any) -> None:
+    tab = await open_tab(viewer)
+    await tab.follow("row", "a")
+    message = await tab.message()
+    while "beat" not in message:
+        message = await tab.message()
+    assert abs(message["beat"] - time.time() * 1000) < 5_000

@@ -1,0 +1,238 @@
+"""The pages of bulk jobs as plain HTML: choose, look at the frozen set, confirm, follow, stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
+from dboshub.workflows.system_tables import now_ms
+
+pytestmark = pytest.mark.django_db
+
+VIEW = "dboshub_workflows.view_workflow"
+NEW = "/workflows/bulk/new/"
+HOSTILE = ["<script>alert(1)</script>", "../x", "a//b", "7/🐒", "\u202egnp"]
+
+
+@pytest.fixture
+def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
+    client.force_login(make_user("viv", VIEW))
+    return client
+
+
+@pytest.fixture
+def operator(client: Client, make_user: Callable[..., Any]) -> Client:
+    rights = (
+        "dboshub_workflows.cancel_workflow",
+        "dboshub_workflows.fork_workflow",
+        "dboshub_workflows.resume_workflow",
+    )
+    client.force_login(make_user("grace", VIEW, *rights))
+    return client
+
+
+def add(workflow_id: str, status: str = "PENDING", **columns: Any) -> str:
+    given = {"name": "charge", "created_at": 1_000, "updated_at": 1_000} | columns
+    Workflow.objects.create(workflow_uuid=workflow_id, status=status, **given)
+    return workflow_id
+
+
+def page(answer: Any) -> str:
+    return unescape(re.sub(r"\s+", " ", answer.content.decode()))
+
+
+def test_all_that_match_a_filter_are_frozen_shown_confirmed_and_followed(
+    operator: Client,
+) -> None:
+    for number in range(3):
+        add(f"failed-{number}", "ERROR", queue_name="mail")
+    add("fine", "SUCCESS", queue_name="mail")
+
+    asked = operator.get(NEW, {"verb": "fork_from_failure", "queue": "mail"})
+    assert re.search(r'value="fork_from_failure" checked', page(asked))
+    assert 'name="filter" value="queue=mail"' in page(asked)
+    frozen = operator.post(
+        NEW, {"verb": "fork_from_failure", "filter": "queue=mail", "of": "filter"}, follow=True
+    )
+    text = page(frozen)
+    assert "3 workflows would be acted on. Nothing was done yet." in text
+    assert "1 succeeded" in text
+    assert "failed-2" in text
+    job = BulkJob.objects.get()
+
+    here = reverse("dboshub:workflows:bulk", args=[job.pk])
+    form = {"do": "start", "start": "failed", "queue": "own", "rate": "", "reason": "mail is back"}
+    started = operator.post(here, form, follow=True)
+    assert 'data-kind="bulk"' in page(started)
+    while one_round("here") == 0:
+        pass
+
+    done = page(operator.get(here))
+    assert "3 of 3" in done
+    assert "mail is back" in done
+    assert "from step 1 onto mail" in done
+    assert Workflow.objects.filter(forked_from__startswith="failed-").count() == 3
+    assert "Fork from the failed step" in page(operator.get("/workflows/bulk/"))
+
+
+def test_checked_rows_alone_are_taken(operator: Client) -> None:
+    for name in ("a", "b", "c"):
+        add(name)
+
+    form = {"verb": "cancel", "filter": "", "of": "checked", "ids": ["a", "c"]}
+    frozen = operator.post(NEW, form, follow=True)
+
+    assert "rows that were checked" in page(frozen)
+    assert {*BulkItem.objects.values_list("workflow_id", flat=True)} == {"a", "c"}
+    assert not Workflow.objects.exclude(status="PENDING").exists()
+
+    nothing = operator.post(NEW, {"verb": "cancel", "of": "checked"})
+    assert (nothing.status_code, "No row is checked." in page(nothing)) == (422, True)
+
+
+def test_a_filter_that_is_not_understood_is_not_acted_on(operator: Client) -> None:
+    add("a")
+
+    refused = operator.post(NEW, {"verb": "cancel", "filter": "status=NOPE"})
+
+    assert refused.status_code == 409
+    assert "NOPE" in page(refused)
+    assert not BulkJob.objects.exists()
+
+
+def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
+    operator: Client,
+) -> None:
+    add("a")
+    operator.post(NEW, {"verb": "cancel", "filter": "name=charge"})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    operator.post(here, {"do": "start", "rate": "0.5"})
+
+    assert "Stopped by grace." in page(
+        operator.post(here, {"do": "stop", "reason": "too\x00 fast"}, follow=True)
+    )
+    assert AuditEvent.objects.get(action="bulk_stop").reason == "too\N{REPLACEMENT CHARACTER} fast"
+    assert operator.post(here, {"do": "discard"}).status_code == 409
+    assert operator.post(here, {"do": "retry"}).status_code == 409
+    operator.post(here, {"do": "start", "rate": "0.5"})
+    one_round("here")
+
+    job = BulkJob.objects.get()
+    assert (job.done, job.rate) == (1, 0.5)
+    assert job.next_at > now_ms()
+
+
+def test_what_is_filled_in_wrongly_is_said_and_nothing_starts(operator: Client) -> None:
+    add("a", "ERROR")
+    operator.post(NEW, {"verb": "fork_from_failure", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+
+    answer = operator.post(here, {"do": "start", "start": "number", "queue": "own", "rate": "-1"})
+
+    assert answer.status_code == 422
+    assert "Say which." in page(answer)
+    assert BulkJob.objects.get().state == "frozen"
+
+
+def test_whoever_may_only_look_sees_jobs_but_steers_none(
+    viewer: Client, make_user: Callable[..., Any]
+) -> None:
+    add("a")
+    grace = make_user("grace", VIEW, "dboshub_workflows.cancel_workflow")
+    other = Client()
+    other.force_login(grace)
+    other.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+
+    assert "grace" in page(viewer.get(here))
+    assert 'value="start"' not in page(viewer.get(here))
+    assert "may look but not act" in page(viewer.get(NEW))
+    assert viewer.post(NEW, {"verb": "cancel", "filter": ""}).status_code == 403
+    assert viewer.post(here, {"do": "start"}).status_code == 403
+    assert viewer.post(here, {"do": "discard"}).status_code == 403
+    assert BulkJob.objects.get().state == "frozen"
+    assert AuditEvent.objects.filter(username="viv", outcome="refused").count() == 2
+
+
+def test_names_and_ids_of_anybody_are_shown_as_text(operator: Client) -> None:
+    for name in HOSTILE:
+        add(name, name=name)
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+
+    shown = operator.get(reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk]))
+
+    assert "<script>alert(1)" not in shown.content.decode()
+    text = page(shown)
+    for name in HOSTILE:
+        assert reverse("dboshub:workflows:detail", args=[name]) in text
+
+
+def test_what_is_not_there_is_not_found(operator: Client) -> None:
+    assert operator.get("/workflows/bulk/7/").status_code == 404
+    assert operator.get(NEW, {"verb": "explode"}).status_code == 404
+    add("a")
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    assert operator.post(here, {"do": "explode"}).status_code == 404
+
+
+def test_a_job_of_any_size_is_shown_in_few_statements(operator: Client) -> None:
+    for number in range(120):
+        add(f"w-{number:03}")
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+
+    with CaptureQueriesContext(connection) as asked:
+        first = page(operator.get(here))
+
+    assert len(asked) < 15
+    before = re.search(r"before=(\d+)", first)
+    assert before
+    second = page(operator.get(here, {"before": before[1]}))
+    assert ("w-009" in first, "w-010" in first) == (True, False)
+    assert ("w-009" in second, "w-010" in second) == (False, True)
+
+
+def test_the_list_offers_only_what_the_person_may_do(
+    operator: Client, make_user: Callable[..., Any]
+) -> None:
+    add("a/b 🐒")
+
+    offered = page(operator.get("/workflows/", {"name": "charge"}))
+    looker = Client()
+    looker.force_login(make_user("viv", VIEW))
+
+    assert '<option value="cancel">' in offered
+    assert '<option value="delete">' not in offered
+    assert 'name="ids" value="a/b 🐒" form="bulk"' in offered
+    assert 'name="filter" value="name=charge"' in offered
+    assert 'name="ids"' not in page(looker.get("/workflows/"))
+
+
+def test_a_job_that_nobody_works_on_says_so(operator: Client) -> None:
+    add("a")
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    operator.post(here, {"do": "start"})
+    assert "No process of the hub" not in page(operator.get(here))
+
+    long_ago = now_ms() - 60_000
+    BulkJob.objects.update(created_at=long_ago, started_at=long_ago)
+
+    assert "No process of the hub works on it." in page(operator.get(here))
+
+
+@pytest.mark.parametrize("query", ["name=a%00b", "name=a\x00b", "id=" + "x" * 5_000, "q=%22"])
+def test_any_filter_is_answered(operator: Client, query: str) -> None:
+    assert operator.post(NEW, {"verb": "cancel", "filter": query}).status_code in (302, 409)
+    assert operator.get("/workflows/bulk/99999999999999999999999/").status_code == 404

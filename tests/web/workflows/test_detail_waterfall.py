@@ -1,0 +1,190 @@
+"""The waterfall: which lines there are, how they are nested and folded, and where bars lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dboshub.workflows.rendering.waterfall.chart import Chart, chart
+from dboshub.workflows.rendering.waterfall.lines import Edge, Line
+from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, scale
+from dboshub.workflows.rendering.waterfall.zoom import asked
+from dboshub.workflows.selectors.detail.steps import Family, StepRow
+from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
+
+T0 = 1_000_000
+
+
+def workflow(workflow_id: str = "w", status: str = "SUCCESS", **columns: Any) -> WorkflowRow:
+    ended = None if status in ("PENDING", "ENQUEUED", "DELAYED") else T0 + 10_000
+    given = {"workflow_uuid": workflow_id, "status": status, "name": "checkout"}
+    given |= {"created_at": T0, "updated_at": T0, "completed_at": ended, "priority": 0}
+    return WorkflowRow(**dict.fromkeys(NAMES) | given | columns)
+
+
+def step(number: int, name: str, start: int = 0, end: int = 100, **columns: Any) -> StepRow:
+    given = {
+        "workflow_uuid": "w",
+        "child_id": None,
+        "serialization": None,
+        "output_size": 1,
+        "error_size": None,
+    }
+    return StepRow(
+        function_id=number,
+        name=name,
+        started_at=T0 + start,
+        completed_at=T0 + end,
+        **given | columns,
+    )
+
+
+def drawn(row: WorkflowRow, *steps: StepRow, now: int = 10_000, **options: Any) -> Chart:
+    return chart(row, steps, options.pop("family", Family()), now=T0 + now, **options)
+
+
+def test_a_zoom_leaves_out_other_times_and_says_where_bars_go_on() -> None:
+    found = drawn(
+        workflow(),
+        step(1, "early", 0, 100),
+        step(2, "long", 1_000, 9_000),
+        step(3, "late", 9_500, 9_600),
+        window=(T0 + 4_000, T0 + 6_000),
+    )
+    assert labels(found.lines) == ["checkout", "long"]
+    bar = found.lines[1].bars[0]
+    assert (bar.x, bar.width, bar.is_cut_left, bar.is_cut_right) == ("0%", "100%", True, True)
+    assert found.zoom.left_out == 2
+    assert found.zoom.closer == f"from={T0 + 4_500}&to={T0 + 5_500}"
+    assert found.zoom.wider == f"from={T0 + 3_000}&to={T0 + 7_000}"
+    assert found.zoom.earlier == f"from={T0 + 3_000}&to={T0 + 5_000}"
+    assert found.zoom.later == f"from={T0 + 5_000}&to={T0 + 7_000}"
+
+
+def test_a_whole_waterfall_cuts_no_bar_and_leads_only_closer() -> None:
+    found = drawn(workflow(), step(1, "a", 0, 9_000))
+    assert not any(bar.is_cut_left or bar.is_cut_right for bar in found.lines[1].bars)
+    zoom = found.zoom
+    assert zoom.closer
+    assert (zoom.wider, zoom.earlier, zoom.later) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("", ""), ("5", ""), ("9", "5"), ("-1", "5"), ("x", "5"), ("1", "9" * 40)]
+)
+def test_what_names_no_time_zooms_nothing(start: str, end: str) -> None:
+    assert asked(start, end) is None
+
+
+def labels(lines: tuple[Line, ...]) -> list[str]:
+    return [line.label for line in lines]
+
+
+def test_the_timeout_beside_a_wait_is_part_of_it() -> None:
+    found = drawn(
+        workflow(),
+        step(1, "DBOS.recv", 0, 300),
+        step(2, "DBOS.sleep", 0, 60_000),
+        step(3, "charge"),
+    )
+    assert labels(found.lines) == ["checkout", "DBOS.recv", "charge"]
+    assert found.lines[1].spans[0].kind == "wait"
+
+
+def test_a_wait_that_has_not_ended_is_drawn_until_now() -> None:
+    found = drawn(workflow(status="PENDING"), step(1, "a"), step(3, "DBOS.sleep", 200, 60_000))
+    line = found.lines[-1]
+    assert line.label == "waits for a message or event"
+    assert (line.spans[0].start, line.spans[0].end) == (T0 + 200, T0 + 10_000)
+
+
+def test_a_child_is_drawn_with_its_wait_and_its_steps_at_its_call_site() -> None:
+    child = workflow("c", queue_name="q", started_at_epoch_ms=T0 + 2_000)
+    family = Family({"c": child}, {"c": (step(1, "inner", 2_000, 3_000, workflow_uuid="c"),)})
+    found = drawn(workflow(), step(1, "pack", child_id="c"), family=family)
+    line = found.lines[1]
+    assert [(span.kind, span.start - T0, span.end - T0) for span in line.spans] == [
+        ("queued", 0, 2_000),
+        ("extent", 2_000, 10_000),
+    ]
+    assert labels(line.lines) == ["inner"]
+    assert (line.lines[0].depth, line.is_open, line.queued_ms) == (1, True, 2_000)
+
+
+def test_many_siblings_of_one_name_are_folded_failures_first() -> None:
+    steps = [step(at, "line", error_size=9 if at == 7 else None) for at in range(1, 11)]
+    found = drawn(workflow(), *steps)
+    assert labels(found.lines) == ["checkout", "10 of line"]
+    fold = found.lines[1]
+    assert (fold.failed, fold.state, fold.is_open) == (1, "failed", False)
+    assert [line.step.function_id for line in fold.lines if line.step][:2] == [7, 1]
+
+
+def test_the_live_edge_is_a_line_of_its_own() -> None:
+    edge = Edge("Running step 2.", T0 + 100, is_wait=False)
+    found = drawn(workflow(status="PENDING"), step(1, "a"), edge=edge)
+    assert (found.lines[-1].label, found.lines[-1].spans[0].end) == ("Running step 2.", T0 + 10_000)
+
+
+def test_a_page_amid_the_steps_shows_its_own_time_counted_from_the_start() -> None:
+    found = drawn(workflow(), step(201, "a", 8_000, 8_500), step(202, "b", 8_500, 9_000))
+    assert (found.scale.start, found.scale.end) == (T0 + 8_000, T0 + 9_000)
+    assert found.scale.ticks()[0].after_ms == 8_000
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "PENDING", "ENQUEUED", "DELAYED", "CANCELLED"])
+def test_a_workflow_without_steps_or_times_is_drawn(status: str) -> None:
+    bare = StepRow("w", 1, "a", None, None, None, None, None, None)
+    for steps in ([], [bare]):
+        assert drawn(workflow(status=status, queue_name="q"), *steps).lines[0].bars
+
+
+def test_what_took_no_time_is_seen_even_at_the_end_of_the_axis() -> None:
+    found = drawn(workflow(), step(1, "first", 0, 0), step(2, "last", 10_000, 10_000))
+    for line in found.lines[1:]:
+        left, width = (float(each[:-1]) for each in (line.bars[0].x, line.bars[0].width))
+        assert width > 0
+        assert 0 <= left <= 100 - width
+
+
+def test_a_remark_goes_where_there_is_room() -> None:
+    family = {"notes": {1: "early", 2: "late", 3: "long"}}
+    found = drawn(
+        workflow(),
+        step(1, "a", 0, 1_000),
+        step(2, "b", 9_000, 9_500),
+        step(3, "c", 0, 10_000),
+        **family,
+    )
+    assert [line.note_side for line in found.lines[1:]] == ["after", "before", "on"]
+
+
+def test_a_long_idle_stretch_is_cut_and_named() -> None:
+    axis = scale(0, 100_000, [(0, 1_000), (99_000, 100_000)])
+    (cut,) = axis.cuts
+    assert cut.label == "1 min 37 s"
+    assert cut.right - cut.left == pytest.approx(CUT_WIDTH)
+    assert axis.position(1_000) > 40
+
+
+def test_time_in_which_something_ran_is_never_cut() -> None:
+    assert scale(0, 100_000, [(0, 100_000)]).cuts == []
+    assert scale(0, 900, [(0, 1)]).cuts == []
+
+
+intervals = st.tuples(st.integers(0, 10**9), st.integers(0, 10**7)).map(
+    lambda pair: (pair[0], pair[0] + pair[1])
+)
+
+
+@given(st.lists(intervals, max_size=30), st.integers(1, 10**9))
+def test_later_times_never_lie_further_left(active: list[tuple[int, int]], length: int) -> None:
+    axis = scale(0, length, active)
+    times = sorted({0, length, *(each for pair in active for each in pair if each <= length)})
+    places = [axis.position(time) for time in times]
+    assert places == sorted(places)
+    assert (places[0], places[-1]) == (pytest.approx(0), pytest.approx(100))
+    assert all(0 <= float(tick.x[:-1]) <= 100 for tick in axis.ticks())

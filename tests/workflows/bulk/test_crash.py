@@ -1,0 +1,73 @@
+"""The process that works on a job is killed again and again: nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+from django.db import connections
+
+from dboshub.workflows.actions import bulk_jobs
+from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.bulk import chunks
+from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.models import AuditEvent, BulkJob, Workflow
+from tests.workflows.bulk.conftest import Workflows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SURVIVED = 3
+
+
+def process_that_dies(number: int) -> None:
+    """A process that works on what is due, and is killed within its fourth chunk."""
+    # It must not share this one's connections.
+    connections.close_all()
+    pid = os.fork()
+    if pid:
+        assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+        return
+    closed = [0]
+    close = chunks.Chunk.close
+
+    def close_or_die(self: chunks.Chunk, job: BulkJob | None) -> None:
+        if closed[0] == SURVIVED and number % 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        close(self, job)
+        closed[0] += 1
+        if closed[0] > SURVIVED:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    chunks.Chunk.close = close_or_die  # type: ignore[method-assign]
+    try:
+        while one_round(f"process {number}") == 0:
+            pass
+    finally:
+        os._exit(0)
+
+
+def test_each_workflow_is_forked_once_however_often_the_process_dies(
+    operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "LARGEST", 5)
+    sources = workflows(100)
+    job = bulk_jobs.freeze(operator, "fork_from_failure")
+    bulk_jobs.start(operator, job.pk)
+
+    for number in range(4):
+        process_that_dies(number)
+        job.refresh_from_db()
+        assert (job.state, job.done) == ("running", 5 * SURVIVED * (number + 1))
+        # A minute later.
+        BulkJob.objects.update(lease_until=0)
+    while one_round("the last") == 0:
+        pass
+
+    job.refresh_from_db()
+    assert (job.state, job.done, job.failed, job.skipped) == ("done", len(sources), 0, 0)
+    forked = Workflow.objects.exclude(forked_from=None).values_list("forked_from", flat=True)
+    assert Counter(forked) == Counter(sources)
+    audited = AuditEvent.objects.filter(action="fork", outcome="done")
+    assert Counter(audited.values_list("target", flat=True)) == Counter(sources)

@@ -1,0 +1,98 @@
+"""What executors publish of a workflow's parameters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, TypedDict
+
+from dboshub import DBOS, WorkflowSerializationFormat
+from dboshub.workflows.actions.starting import StartRequest, inputs_of, row_of
+from dboshub.workflows.engine import current_engine
+from dboshub.workflows.engine.registration.parameter_schema import Publisher, parameters_schema
+from dboshub.workflows.engine.registration.registry import Registry, Workflow
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.storage.journal.insert_workflow import start as insert
+
+
+class Line(TypedDict):
+    sku: str
+
+
+@DBOS.workflow(name="signatures.order", serialization_type=WorkflowSerializationFormat.PORTABLE)
+def order(
+    number: int,
+    /,
+    customer: str,
+    lines: list[Line],
+    paid: bool = False,
+    size: Literal["s", "m"] | None = None,
+    weight: float | None = None,
+    when: object = ...,
+    **rest: Any,
+) -> None:
+    """Take an order.
+
+    And more.
+    """
+
+
+def test_parameters_are_told_as_json_schema() -> None:
+    assert parameters_schema(order) == {
+        "type": "object",
+        "properties": {
+            "number": {"type": "integer"},
+            "customer": {"type": "string"},
+            "lines": {"type": "array", "items": {"type": "object", "title": "Line"}},
+            "paid": {"type": "boolean", "default": False},
+            "size": {"anyOf": [{"enum": ["s", "m"]}, {"type": "null"}], "default": None},
+            "weight": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": None},
+            "when": {"x-default": "Ellipsis"},
+        },
+        "required": ["number", "customer", "lines"],
+        "additionalProperties": True,
+        "x-positional": ["number"],
+    }
+
+
+def test_what_json_cannot_say_is_named_and_accepts_anything() -> None:
+    def takes(moment: "nowhere.Moment", table: dict[str, set[int]], *more: int) -> None:  # noqa: F821,UP037
+        pass
+
+    found = parameters_schema(takes)
+    assert found["properties"] == {"moment": {}, "table": {}}
+    assert found["x-more"] == "more"
+    takes.__annotations__["moment"] = set
+    assert parameters_schema(takes)["properties"]["moment"] == {"title": "set"}
+    assert parameters_schema(type)["type"] == "object"
+
+
+def test_a_registry_is_told_anew_only_when_it_grew() -> None:
+    registry = Registry()
+    registry.add(Workflow("one", lambda x: x, is_async=False))
+    publish = Publisher(registry)
+    first = publish()
+    assert publish() is first
+    registry.add(Workflow("two", order, is_async=False))
+    registry.add_step("step", order, is_async=False)
+    assert sorted(json.loads(publish())) == ["one", "two"]
+
+
+def test_an_executor_publishes_them(dbos: type[DBOS]) -> None:
+    engine = current_engine.engine()
+    told = json.loads(Publisher(engine.registry)())["signatures.order"]
+    assert told["doc"] == "Take an order."
+    assert told["is_portable"] is True
+    assert told["parameters"]["required"] == ["number", "customer", "lines"]
+
+
+@DBOS.workflow(name="signatures.adds")
+def adds(a: int, b: int = 2) -> int:
+    return a + b
+
+
+def test_what_a_page_starts_runs(dbos: type[DBOS], database: Database) -> None:
+    order = StartRequest(name="signatures.adds", application="test-app", kwargs={"a": 40})
+    with database.writing() as session:
+        insert(session, row_of(order, "w", now=database_now(session)), inputs_of(order))
+    assert DBOS.retrieve_workflow("w").get_result() == 42

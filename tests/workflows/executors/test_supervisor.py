@@ -1,0 +1,127 @@
+"""The supervisor: what crashes is buried and started again, what is asked to stop stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dboshub.runtime.stop_requests import StopRequests
+from dboshub.runtime.supervisor import supervise
+from dboshub.workflows.engine.membership.incarnations import (
+    ProcessIdentity,
+    is_proven_dead,
+    this_process,
+)
+from tests.support.eventually import eventually
+
+OBEDIENT = """
+import os, signal, sys
+open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
+signal.sigwait({signal.SIGTERM})
+"""
+STUBBORN = """
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
+signal.sigwait({signal.SIGTERM})
+open(sys.argv[1], "a").write("asked\\n")
+signal.sigwait({signal.SIGTERM})
+"""
+
+
+class Supervised:
+    """A supervisor in a thread, and what it did."""
+
+    def __init__(self, program: str, diary: Path, count: int, grace: float = 20) -> None:
+        self.diary = diary
+        self.buried: list[ProcessIdentity] = []
+        self.stop = StopRequests()
+        command = [sys.executable, "-c", program, str(diary)]
+        self.thread = threading.Thread(
+            target=supervise,
+            args=([command] * count, self.stop),
+            kwargs={"grace": grace, "bury": self._mark_dead},
+        )
+        self.thread.start()
+
+    def pids(self) -> list[int]:
+        lines = self.diary.read_text().split() if self.diary.exists() else []
+        return [int(line) for line in lines if line.isdigit()]
+
+    def ended(self) -> bool:
+        return not self.thread.is_alive()
+
+    def _mark_dead(self, process: ProcessIdentity) -> None:
+        self.buried.append(process)
+        raise ConnectionError("the database is out of reach")
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Path:
+    return tmp_path / "diary"
+
+
+@pytest.fixture(autouse=True)
+def no_child_is_left(diary: Path) -> Iterator[None]:
+    yield
+    for line in diary.read_text().split():
+        if line.isdigit():
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(line), 0)
+
+
+def test_a_killed_child_is_buried_and_another_started(diary: Path) -> None:
+    supervised = Supervised(OBEDIENT, diary, count=2)
+    first, _ = eventually(lambda: pids if len(pids := supervised.pids()) == 2 else None)
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: supervised.buried)
+    assert supervised.buried[0].pid == first
+    assert is_proven_dead(supervised.buried[0], this_process())
+    eventually(lambda: len(supervised.pids()) == 3)
+    supervised.stop.ask()
+    eventually(supervised.ended)
+    assert {each.pid for each in supervised.buried} == set(supervised.pids())
+
+
+def test_a_second_request_is_passed_on(diary: Path) -> None:
+    supervised = Supervised(STUBBORN, diary, count=1)
+    eventually(supervised.pids)
+    supervised.stop.ask()
+    eventually(lambda: "asked" in diary.read_text())
+    assert not supervised.ended()
+    supervised.stop.ask()
+    eventually(supervised.ended)
+    assert len(supervised.pids()) == 1
+
+
+def test_what_ignores_its_grace_is_killed(diary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dboshub.runtime.supervisor.KILL_AFTER_GRACE", 0.1)
+    supervised = Supervised(STUBBORN, diary, count=2, grace=0.1)
+    eventually(lambda: len(supervised.pids()) == 2)
+    supervised.stop.ask()
+    eventually(supervised.ended)
+
+
+def test_a_signal_ends_a_wait_and_each_counts(monkeypatch: pytest.MonkeyPatch, diary: Path) -> None:
+    diary.write_text("")
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    stop = StopRequests()
+    try:
+        stop.on_signals()
+        assert not stop.wait(0.01)
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert stop.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(10)
+        assert stop.wait(10)
+        assert not stop.wait(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])

@@ -1,0 +1,96 @@
+"""What is stored under a name of the operator's rules is not shown, wherever it lies."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dboshub.workflows.payloads import read
+from dboshub.workflows.payloads.encode import encode
+from dboshub.workflows.payloads.outline import outline
+from dboshub.workflows.payloads.redaction import Rules
+
+RULES = Rules(["password", "*_token", "api_key"])
+SECRET = "hunter2"
+
+
+class Card:
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class CardError(Exception):
+    pass
+
+
+def pickled(value: Any) -> str:
+    return base64.b64encode(pickle.dumps(value)).decode()
+
+
+def shown(value: Any) -> str:
+    return outline(RULES.apply(read(pickled(value), "py_pickle")), 10_000)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"password": SECRET},
+        {"PassWord": [SECRET, {"deep": SECRET}]},
+        {"args": [], "kwargs": {"refresh-token": SECRET}},
+        [({"x": {"api_key": SECRET}},)],
+        Card(password=SECRET),
+        {b"k": Card(nested=Card(access_token=SECRET))},
+    ],
+    ids=["direct", "any case", "arguments", "nested", "attribute", "attribute of an attribute"],
+)
+def test_a_named_value_is_left_out_wherever_it_lies(value: Any) -> None:
+    assert SECRET not in shown(value)
+    assert "redacted" in shown(value)
+
+
+def test_an_exception_keeps_its_message_and_loses_a_named_attribute() -> None:
+    error = CardError("declined")
+    error.api_key = SECRET  # type: ignore[attr-defined]
+    assert SECRET not in shown(error)
+    assert "declined" in shown(error)
+
+
+def test_json_is_redacted_as_pickles_are() -> None:
+    node = RULES.apply(read('{"namedArgs": {"password": "hunter2", "n": 1}}', "portable_json"))
+    assert SECRET not in outline(node, 1_000)
+    assert "1" in outline(node, 1_000)
+
+
+def test_other_names_are_shown() -> None:
+    assert SECRET in shown({"passwords": SECRET, "token": SECRET, "api_keys": SECRET})
+
+
+def test_no_rules_leave_out_nothing() -> None:
+    node = read(pickled({"password": SECRET}), "py_pickle")
+    assert Rules([]).apply(node) is node
+    assert Rules([]).is_empty
+
+
+@given(
+    st.recursive(
+        st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["a", "b"]), inner),
+        max_leaves=20,
+    )
+)
+def test_what_no_rule_names_stays_the_very_same_tree(value: Any) -> None:
+    node = read(encode(value, "py_pickle"), "py_pickle")
+    assert RULES.apply(node) is node
+
+
+def test_a_shared_value_is_walked_once() -> None:
+    value: Any = {"password": SECRET}
+    for _ in range(60):
+        value = [value, value]
+    text = outline(RULES.apply(read(pickled(value), "py_pickle")), 10_000)
+    assert SECRET not in text

@@ -1,0 +1,188 @@
+"""What people do to bulk jobs: checked, performed and audited in one place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DatabaseError, router, transaction
+from django.http import QueryDict
+
+from dboshub.workflows.actions.audit import (
+    Act,
+    ActionRefusedError,
+    Actor,
+    NotPermittedError,
+    acting,
+    record,
+)
+from dboshub.workflows.bulk.target_set import collect_page, freeze_selected
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.bulk.worker import nudge
+from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.system_tables import now_ms
+
+State = BulkJob.State
+# A small set is frozen before the page answers; rounds go on with a large one.
+PATIENCE_S = 1.0
+DRAFT_LASTS_MS = 7 * 86_400_000
+
+
+def freeze(
+    actor: Actor,
+    verb: str,
+    *,
+    query: str = "",
+    ids: Iterable[str] | None = None,
+    again: bool = False,
+) -> BulkJob:
+    """Make a job of some rows, or of all that a filter finds; nothing is done to them yet.
+
+    `again` takes what was forked before, too. Raises ActionRefusedError.
+    """
+    if not actor.user.has_perm(VERBS[verb].permission):
+        raise NotPermittedError(VERBS[verb].permission)
+    job = BulkJob(verb=verb, options={"again": again, "checked": ids is not None}, filter=query)
+    _assign_owner(job, actor)
+    viewer = viewer_for(actor.user)
+    _refuse_unclear_filter(job, actor)
+    forget_drafts()
+    with transaction.atomic(using=router.db_for_write(BulkJob)):
+        job.save()
+        record(actor, "bulk_freeze", "bulk", str(job.pk), verb=verb, filter=query)
+    if ids is not None:
+        freeze_selected(job, ids, viewer)
+        return job
+    deadline = time.monotonic() + PATIENCE_S
+    while job.state == State.COLLECTING and time.monotonic() < deadline:
+        try:
+            job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)
+        except DatabaseError:
+            # Rounds try again, or say on the job's page why it cannot be.
+            break
+    nudge()
+    return job
+
+
+def forget_drafts() -> None:
+    """Drop sets that nobody confirmed for a week."""
+    drafts = BulkJob.objects.filter(started_at=None, created_at__lt=now_ms() - DRAFT_LASTS_MS)
+    for draft in drafts.exclude(state=State.COLLECTING):
+        _drop(draft)
+
+
+def start(
+    actor: Actor,
+    job_id: int,
+    *,
+    options: Mapping[str, Any] | None = None,
+    rate: float | None = None,
+    reason: str = "",
+) -> None:
+    """Act on the frozen set, or go on after a stop, from now on as this person.
+
+    `options` count at the first start alone: the parts of a set are all treated alike.
+    """
+    with _changing(actor, job_id, "bulk_start", reason) as (act, job):
+        if job.state not in (State.FROZEN, State.STOPPED):
+            raise _refused(job)
+        if job.started_at is None:
+            if job.state == State.STOPPED or not job.total:
+                raise ActionRefusedError("The set is empty.", "Choose again from the list.")
+            job.options |= dict(options or {})
+            job.reason = reason.strip()
+            job.started_at = now_ms()
+        _run(job, actor)
+        job.rate = rate
+        act.detail.update(verb=job.verb, items=job.total, filter=job.filter, **job.options)
+
+
+def stop(actor: Actor, job_id: int, *, reason: str = "") -> None:
+    """Let no further chunk begin; what is done stays done."""
+    with _changing(actor, job_id, "bulk_stop", reason) as (act, job):
+        if job.state != State.RUNNING:
+            raise _refused(job)
+        job.state, job.ended_at = State.STOPPED, now_ms()
+        job.note = f"Stopped by {actor.user.get_username()}."
+        act.detail.update(verb=job.verb, done=job.done, items=job.total)
+
+
+def retry(actor: Actor, job_id: int, *, reason: str = "") -> None:
+    """Try the items again that failed."""
+    with _changing(actor, job_id, "bulk_retry", reason) as (act, job):
+        if job.state not in (State.STOPPED, State.DONE) or not job.failed:
+            raise _refused(job)
+        failed = job.items.filter(state=BulkItem.State.FAILED)
+        act.detail.update(
+            verb=job.verb, items=failed.update(state=BulkItem.State.WAITING, note="", at=None)
+        )
+        job.failed = 0
+        _run(job, actor)
+
+
+def discard(actor: Actor, job_id: int) -> None:
+    """Forget a set that was never started."""
+    with _changing(actor, job_id, "bulk_discard", "") as (act, job):
+        if job.started_at is not None:
+            raise _refused(job)
+        act.detail.update(verb=job.verb, items=job.total)
+        _drop(job)
+
+
+@contextmanager
+def _changing(actor: Actor, job_id: int, action: str, reason: str) -> Iterator[tuple[Act, BulkJob]]:
+    """The job, locked against its rounds, saved if nothing is raised; its verb's permission."""
+    found = BulkJob.objects.filter(pk=job_id).first()
+    if found is None:
+        raise ActionRefusedError("There is no such bulk job.", "Choose one from the list.")
+    permission = VERBS[found.verb].permission
+    with (
+        acting(actor, action, "bulk", str(job_id), permission=permission, reason=reason) as act,
+        transaction.atomic(using=router.db_for_write(BulkJob)),
+    ):
+        job = BulkJob.objects.select_for_update().get(pk=job_id)
+        yield act, job
+        if job.pk is not None:
+            job.save()
+    nudge()
+
+
+def _refuse_unclear_filter(job: BulkJob, actor: Actor) -> None:
+    """Refuse a filter of which a part would be left out: the set would be larger than it says."""
+    may_ask = actor.user.has_perm(VIEW_PAYLOAD)
+    criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=may_ask)
+    if criteria.problems:
+        raise ActionRefusedError(" ".join(criteria.problems), "Mend the filter in the list first.")
+    if criteria.words:
+        raise ActionRefusedError(
+            f"{criteria.words!r} is no criterion.", "Write name:… or id:… in the list first."
+        )
+
+
+def _drop(job: BulkJob) -> None:
+    # Without reading each item first, as a cascade would.
+    job.items.all()._raw_delete(job.items.db)
+    job.delete()
+
+
+def _run(job: BulkJob, actor: Actor) -> None:
+    job.state, job.note, job.ended_at = State.RUNNING, "", None
+    job.next_at = 0
+    _assign_owner(job, actor)
+
+
+def _assign_owner(job: BulkJob, actor: Actor) -> None:
+    job.user = actor.user
+    job.username = actor.user.get_username()
+    job.address = actor.address
+
+
+def _refused(job: BulkJob) -> ActionRefusedError:
+    return ActionRefusedError(
+        f"This job is {job.get_state_display().lower()}.", "Reload the page: it has moved on."
+    )

@@ -1,0 +1,103 @@
+"""The part of ``DBOS`` that adds up: figures over many workflows and steps.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from dboshub.workflows.engine.control.list_filters import Filters, explicit_filters
+from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.operations import aggregates
+from dboshub.workflows.engine.operations.aggregates import (
+    Metric,
+    StepAggregate,
+    StepFilters,
+    WorkflowAggregate,
+)
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.sync_async import awaited, durable
+
+
+class AggregatesAPI:
+    """Aggregates and metrics; a step inside a workflow body."""
+
+    @durable
+    @explicit_filters(Filters)
+    def get_workflow_aggregates(  # noqa: PLR0913  # as many figures as there are
+        *,
+        group_by_status: bool = False,
+        group_by_name: bool = False,
+        group_by_queue_name: bool = False,
+        group_by_executor_id: bool = False,
+        group_by_application_version: bool = False,
+        group_by_application_name: bool = False,
+        select_count: bool = True,
+        select_min_created_at: bool = False,
+        select_max_queue_wait_ms: bool = False,
+        select_max_total_latency_ms: bool = False,
+        time_bucket_size_ms: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> Program[list[WorkflowAggregate]]:
+        """Figures over the workflows that match all filters, by what they are grouped by.
+
+        `time_bucket_size_ms` groups by creation, too: `time_bucket` is the first millisecond.
+        Raises DBOSQueryTimeoutError if the database takes too long.
+        """
+        return aggregates.workflow_aggregates(
+            engine(),
+            {**filters},
+            groups={
+                "status": group_by_status,
+                "name": group_by_name,
+                "queue_name": group_by_queue_name,
+                "executor_id": group_by_executor_id,
+                "application_version": group_by_application_version,
+                "application_name": group_by_application_name,
+            },
+            values={
+                "count": select_count,
+                "min_created_at": select_min_created_at,
+                "max_queue_wait_ms": select_max_queue_wait_ms,
+                "max_total_latency_ms": select_max_total_latency_ms,
+            },
+            bucket_ms=time_bucket_size_ms,
+        )
+
+    get_workflow_aggregates_async = awaited(get_workflow_aggregates)
+
+    @durable
+    @explicit_filters(StepFilters)
+    def get_step_aggregates(
+        *,
+        group_by_function_name: bool = False,
+        group_by_status: bool = False,
+        select_count: bool = True,
+        select_max_duration_ms: bool = False,
+        time_bucket_size_ms: int | None = None,
+        **filters: Unpack[StepFilters],
+    ) -> Program[list[StepAggregate]]:
+        """Figures over recorded steps; `status` is SUCCESS or ERROR, buckets are of their ends."""
+        return aggregates.step_aggregates(
+            engine(),
+            {**filters},
+            groups={"function_name": group_by_function_name, "status": group_by_status},
+            values={"count": select_count, "max_duration_ms": select_max_duration_ms},
+            bucket_ms=time_bucket_size_ms,
+        )
+
+    get_step_aggregates_async = awaited(get_step_aggregates)
+
+    @durable
+    def get_metrics(
+        start_time: str,
+        end_time: str,
+        *,
+        metric_class: str = "workflow_step_count",
+        application_name: str | list[str] | None = None,
+    ) -> Program[list[Metric]]:
+        """How many workflows began and steps ended from `start_time` up to `end_time`, by name."""
+        return aggregates.metrics(engine(), start_time, end_time, metric_class, application_name)
+
+    get_metrics_async = awaited(get_metrics)

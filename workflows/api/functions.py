@@ -1,0 +1,159 @@
+"""The part of the public class ``DBOS`` for functions: decorators, steps, and where code runs.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.engine.control import versioning
+from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.observability.logs import application_logger
+from dboshub.workflows.engine.operations import step_reservation
+from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.registration import decorators, roles
+from dboshub.workflows.engine.sync_async import awaited, durable
+from dboshub.workflows.engine.waiting import wait_any
+
+R = TypeVar("R")
+
+AnyHandle = WorkflowHandle[Any] | WorkflowHandleAsync[Any]
+
+
+class Current(Generic[R]):
+    """A property of the class itself: ``DBOS.workflow_id``."""
+
+    def __init__(self, read: Callable[[], R]) -> None:
+        self._read = read
+        self.__doc__ = read.__doc__
+
+    def __get__(self, instance: object, owner: type) -> R:
+        return self._read()
+
+
+def _workflow_id() -> str | None:
+    """Id of the workflow that the current code belongs to, or None."""
+    current = FRAME.get()
+    return current.execution.workflow_id if current is not None else None
+
+
+def _step_status() -> StepStatus | None:
+    """The step being executed, with its attempt counted from zero, or None."""
+    current = FRAME.get()
+    return current.step if current is not None else None
+
+
+def _step_id() -> int | None:
+    """Id of the step being executed, or None outside of one."""
+    status = _step_status()
+    return status.step_id if status is not None else None
+
+
+def _application_version() -> str | None:
+    """The version this process runs: configured, or computed from its workflows."""
+    return engine().settings.application_version
+
+
+def _executor_id() -> str | None:
+    """The name of this process in the rows of what it runs."""
+    return engine().settings.executor_id
+
+
+def _authenticated_user() -> str | None:
+    """On whose behalf the current code runs, or None."""
+    return IDENTITY.get().user
+
+
+def _authenticated_roles() -> list[str] | None:
+    """The roles of the authenticated user, or None."""
+    held = IDENTITY.get().roles
+    return None if held is None else [*held]
+
+
+def _assumed_role() -> str | None:
+    """The role that let the caller through, or None."""
+    return IDENTITY.get().assumed_role
+
+
+def _shard_key() -> None:
+    """Of a workflow in a sharded database; None, as this one is not."""
+
+
+class FunctionsAPI:
+    """What makes functions durable, and what they can know of themselves."""
+
+    logger = application_logger
+    workflow_id = Current(_workflow_id)
+    step_id = Current(_step_id)
+    step_status = Current(_step_status)
+    application_version = Current(_application_version)
+    executor_id = Current(_executor_id)
+    authenticated_user = Current(_authenticated_user)
+    authenticated_roles = Current(_authenticated_roles)
+    assumed_role = Current(_assumed_role)
+    shard_key = Current(_shard_key)
+
+    workflow = staticmethod(decorators.workflow)
+    step = staticmethod(decorators.durable_step)
+    dbos_class = staticmethod(decorators.dbos_class)
+    required_roles = staticmethod(roles.required_roles)
+    default_required_roles = staticmethod(roles.default_required_roles)
+    set_authentication = staticmethod(roles.set_authentication)
+
+    @durable
+    def run_step(
+        dbos_step_options: StepOptions | None,
+        func: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Program[Any]:
+        """Run any callable as a step, without decorating it; options as for ``step``."""
+        return step_reservation.run_step(dbos_step_options, func, args, kwargs)
+
+    run_step_async = awaited(run_step)
+
+    @staticmethod
+    def reserve_step() -> StepReservation:
+        """Draw the next step id now, for a step that a concurrent task runs later."""
+        return step_reservation.reserve_step()
+
+    @durable
+    def patch(patch_name: str) -> Program[bool]:
+        """Whether to run the new code: False for a run that passed here before it was patched."""
+        return versioning.patch(patch_name)
+
+    patch_async = awaited(patch)
+
+    @durable
+    def deprecate_patch(patch_name: str) -> Program[bool]:
+        """Pass over the marker of a patch that only old runs still have; always True."""
+        return versioning.deprecate_patch(patch_name)
+
+    deprecate_patch_async = awaited(deprecate_patch)
+
+    @durable
+    def wait_first(
+        handles: Sequence[AnyHandle], *, polling_interval_sec: float = 1.0
+    ) -> Program[AnyHandle]:
+        """The first of these whose workflow has ended, however it ended. Nothing is polled.
+
+        Raises ValueError for no handles, or two of one workflow.
+        """
+        return wait_any.wait_first(engine(), handles)
+
+    wait_first_async = awaited(wait_first)
+
+    @staticmethod
+    def asyncio_wait(
+        fs: Sequence[Awaitable[Any]],
+        *,
+        timeout: float | None = None,
+        return_when: str = "ALL_COMPLETED",
+    ) -> wait_any.Waiting:
+        """``asyncio.wait`` as a step: a replay divides the tasks as the first run did."""
+        return wait_any.asyncio_wait(fs, timeout=timeout, return_when=return_when)

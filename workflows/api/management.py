@@ -1,0 +1,235 @@
+"""The management part of the public class ``DBOS``: list, cancel, resume, fork, delete.
+
+What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from dboshub.workflows.engine import handles
+from dboshub.workflows.engine.control import adjustments, management, versioning
+from dboshub.workflows.engine.control.list_filters import (
+    ListFilters,
+    QueuedFilters,
+    explicit_filters,
+)
+from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
+from dboshub.workflows.engine.sync_async import (
+    awaited,
+    awaited_handle,
+    awaited_handles,
+    durable,
+    durable_handle,
+    durable_handles,
+)
+
+
+class ManagementAPI:
+    """What operators and programs do to workflows; a step inside a workflow body."""
+
+    @durable
+    def get_workflow_status(workflow_id: str) -> Program[WorkflowStatus | None]:
+        """The status of a workflow, or None if there is none by that id."""
+        return management.get_status(engine(), workflow_id)
+
+    get_workflow_status_async = awaited(get_workflow_status)
+
+    @durable
+    @explicit_filters(ListFilters)
+    def list_workflows(**filters: Unpack[ListFilters]) -> Program[list[WorkflowStatus]]:
+        """Workflows that match all filters, oldest first unless `sort_desc`.
+
+        Without an `application_name` or ids: this application's, and those nobody claimed.
+        Raises DBOSQueryTimeoutError if the database takes too long.
+        """
+        return management.list_workflows(engine(), {**filters})
+
+    list_workflows_async = awaited(list_workflows)
+
+    @durable
+    @explicit_filters(QueuedFilters)
+    def list_queued_workflows(**filters: Unpack[QueuedFilters]) -> Program[list[WorkflowStatus]]:
+        """Workflows on queues, by the same filters: those in flight unless a `status` is given."""
+        return management.list_queued(engine(), {**filters})
+
+    list_queued_workflows_async = awaited(list_queued_workflows)
+
+    @durable
+    def list_workflow_steps(
+        workflow_id: str,
+        *,
+        load_output: bool = True,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Program[list[StepInfo]]:
+        """The recorded steps of a workflow, in order."""
+        return management.list_steps(
+            engine(), workflow_id, load_output=load_output, limit=limit, offset=offset
+        )
+
+    list_workflow_steps_async = awaited(list_workflow_steps)
+
+    @durable
+    def cancel_workflow(workflow_id: str, *, cancel_children: bool = False) -> Program[None]:
+        """Cancel: running code stops at its next durable call. Unknown ids are ignored."""
+        return management.cancel(engine(), [workflow_id], children=cancel_children)
+
+    cancel_workflow_async = awaited(cancel_workflow)
+
+    @durable
+    def cancel_workflows(
+        workflow_ids: list[str], *, cancel_children: bool = False
+    ) -> Program[None]:
+        """Cancel many at once."""
+        return management.cancel(engine(), workflow_ids, children=cancel_children)
+
+    cancel_workflows_async = awaited(cancel_workflows)
+
+    @durable_handle
+    def resume_workflow(workflow_id: str, *, queue_name: str | None = None) -> Program[str]:
+        """Run again from the first unrecorded step; no effect on SUCCESS and ERROR."""
+        return then(management.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id)
+
+    resume_workflow_async = awaited_handle(resume_workflow)
+
+    @durable_handles
+    def resume_workflows(
+        workflow_ids: list[str], *, queue_name: str | None = None
+    ) -> Program[list[str]]:
+        """Resume all, or none if one is missing."""
+        return then(management.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids)
+
+    resume_workflows_async = awaited_handles(resume_workflows)
+
+    @durable_handle
+    def fork_workflow(
+        workflow_id: str,
+        start_step: int,
+        *,
+        application_version: str | None = None,
+        queue_name: str | None = None,
+        queue_partition_key: str | None = None,
+        replacement_children: dict[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Program[str]:
+        """A new workflow with the steps before `start_step` copied; it goes on from there."""
+        forked = management.fork(
+            engine(),
+            workflow_id,
+            start_step,
+            application_version=application_version,
+            queue_name=queue_name,
+            queue_partition_key=queue_partition_key,
+            replacement_children=replacement_children,
+            timeout_seconds=timeout_seconds,
+        )
+        return _retrieved(forked)
+
+    fork_workflow_async = awaited_handle(fork_workflow)
+
+    @durable_handle
+    def rewind_workflow(
+        workflow_id: str,
+        *,
+        start_step: int | None = None,
+        application_version: str | None = None,
+        queue_name: str | None = None,
+        queue_partition_key: str | None = None,
+    ) -> Program[str]:
+        """Run a workflow that has ended again, under its own id, from `start_step` (default 1).
+
+        Its children are found as they are. Raises DBOSException for one that has not ended,
+        ValueError for a step below 1, DBOSNonExistentWorkflowError for an unknown id.
+        """
+        rewound = adjustments.rewind(
+            engine(),
+            workflow_id,
+            1 if start_step is None else start_step,
+            application_version=application_version,
+            queue_name=queue_name,
+            queue_partition_key=queue_partition_key,
+        )
+        return then(rewound, workflow_id)
+
+    rewind_workflow_async = awaited_handle(rewind_workflow)
+
+    @durable
+    def set_workflow_delay(
+        workflow_id: str,
+        *,
+        delay_seconds: float | None = None,
+        delay_until_epoch_ms: int | None = None,
+    ) -> Program[None]:
+        """Change when a DELAYED workflow is due, by one of the two; any other stays as it is."""
+        return adjustments.set_delay(engine(), workflow_id, delay_seconds, delay_until_epoch_ms)
+
+    set_workflow_delay_async = awaited(set_workflow_delay)
+
+    @durable
+    def update_workflow_attributes(
+        workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool = False
+    ) -> Program[None]:
+        """Replace the attributes, None clears them; or `merge` the given top-level keys."""
+        return adjustments.update_attributes(engine(), workflow_id, attributes, merge=merge)
+
+    update_workflow_attributes_async = awaited(update_workflow_attributes)
+
+    @durable
+    def get_latest_application_version() -> Program[VersionInfo]:
+        """The version that work without one goes to. Raises DBOSException if there is none."""
+        return versioning.latest(engine())
+
+    get_latest_application_version_async = awaited(get_latest_application_version)
+
+    @durable
+    def list_application_versions() -> Program[list[VersionInfo]]:
+        """This application's versions and those nobody claimed, latest first."""
+        return versioning.versions(engine())
+
+    list_application_versions_async = awaited(list_application_versions)
+
+    @durable
+    def set_latest_application_version(
+        version_name: str, *, application_name: str | None = None
+    ) -> Program[None]:
+        """Promote a version, or roll back to one; nothing happens for an unknown name.
+
+        Raises DBOSException if another application owns it.
+        """
+        return versioning.set_latest(engine(), version_name, application_name)
+
+    set_latest_application_version_async = awaited(set_latest_application_version)
+
+    @durable
+    def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:
+        """Delete a workflow in any status with all its data. Unknown ids are ignored."""
+        return management.delete(engine(), [workflow_id], children=delete_children)
+
+    delete_workflow_async = awaited(delete_workflow)
+
+    @durable
+    def delete_workflows(
+        workflow_ids: list[str], *, delete_children: bool = False
+    ) -> Program[None]:
+        """Delete many at once."""
+        return management.delete(engine(), workflow_ids, children=delete_children)
+
+    delete_workflows_async = awaited(delete_workflows)
+
+
+def _retrieved(forked: Program[str]) -> Program[str]:
+    """As the peer does: the new workflow is looked up, which is a step of its own."""
+    new_id = yield from forked
+    yield from handles.status_of(new_id)
+    return new_id
+
+
+def then(first: Program[Any] | None, value: Any) -> Program[Any]:
+    """A program that does `first`, if there is any, and returns `value`."""
+    if first is not None:
+        yield from first
+    return value

@@ -1,0 +1,138 @@
+"""Freezing the set: the ids that a job will act on, before anybody confirms it.
+
+A filter is walked by the list's own pages, a transaction each, and the place is kept in the job:
+whoever holds its lease goes on. First come the statuses that the verb takes, to be frozen; then
+the others of the filter, only to be counted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.db import router, transaction
+from django.http import QueryDict
+
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.connection import reading
+from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.search.criteria import STATUSES, Criteria, parse
+from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import Viewer
+
+MOST = 100_000
+MOST_LEFT_OUT = 10_000
+PAGE = 1_000
+COLLECTING = BulkJob.State.COLLECTING
+TAKEN, OTHERS = "taken", "others"
+FORKED = "forked already"
+HIDDEN = "gone, or not yours to see"
+
+
+def freeze_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
+    """Freeze the rows that somebody checked, at most a page of them."""
+    wanted = list(dict.fromkeys(each for each in ids if "\x00" not in each))[:PAGE]
+    with reading() as session:
+        found = rows_by_id(session, wanted, viewer=viewer)
+    rows = sorted(found.values(), key=lambda row: (row.created_at, row.pk), reverse=True)
+    with transaction.atomic(using=router.db_for_write(BulkJob)):
+        job.left_out = +Counter({HIDDEN: len(wanted) - len(rows)})
+        _keep(job, rows)
+        _end(job)
+        job.save()
+
+
+def collect_page(job: BulkJob, viewer: Viewer) -> BulkJob | None:
+    """Walk the filter by one page; the job as it is then, None if another went on with it."""
+    place = job.cursor or {"part": TAKEN, "after": ""}
+    criteria = _criteria(job, place["part"])
+    page = _read(criteria, place["after"], viewer) if criteria else Page(rows=[])
+    with transaction.atomic(using=router.db_for_write(BulkJob)):
+        same = BulkJob.objects.select_for_update().filter(pk=job.pk, state=COLLECTING)
+        fresh = same.first()
+        if fresh is None or fresh.cursor != job.cursor:
+            return None
+        _keep(fresh, _within(fresh, page) if place["part"] == TAKEN else page.rows)
+        fresh.cursor = _next(fresh, place["part"], page)
+        if fresh.cursor is None:
+            _end(fresh)
+        fresh.save()
+        return fresh
+
+
+def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
+    """The rows for which the set has room."""
+    room = MOST - job.total
+    job.is_capped = len(page.rows) > room or (len(page.rows) == room and bool(page.older))
+    return page.rows[:room]
+
+
+def _criteria(job: BulkJob, part: str) -> Criteria | None:
+    """The filter as it was when the job was made, narrowed to a part of its statuses."""
+    criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=True)
+    takes = VERBS[job.verb].takes
+    wanted = criteria.statuses or STATUSES
+    statuses = tuple(each for each in wanted if (each in takes) is (part == TAKEN))
+    if criteria.by == "created":
+        end = job.created_at + 1
+        criteria = replace(criteria, until=min(criteria.until or end, end))
+    return replace(criteria, statuses=statuses) if statuses else None
+
+
+def _read(criteria: Criteria, after: str, viewer: Viewer) -> Page:
+    with bounded_reading() as session:
+        return WorkflowPager(session, criteria, viewer, size=PAGE).after(read_cursor(after))
+
+
+def _next(job: BulkJob, part: str, page: Page) -> dict[str, str] | None:
+    """Where to go on, or None at the end: each part has its cap."""
+    is_full = job.is_capped if part == TAKEN else sum(job.left_out.values()) >= MOST_LEFT_OUT
+    if page.older and not is_full:
+        return {"part": part, "after": page.older}
+    return {"part": OTHERS, "after": ""} if part == TAKEN else None
+
+
+def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
+    """Freeze what the verb takes of these rows, and count the others by the reason."""
+    verb, left_out = VERBS[job.verb], Counter(job.left_out)
+    items: list[BulkItem] = []
+    for row in rows:
+        if row.created_at > job.created_at:
+            # What came after the person looked is not what they saw.
+            continue
+        why = _refusal(job, verb, row)
+        if why:
+            left_out[why] += 1
+        else:
+            items.append(_item(job, verb, row))
+    # A workflow that meets the walk twice, because its status moved on, is frozen once.
+    BulkItem.objects.bulk_create(items, ignore_conflicts=True)
+    job.total += len(items)
+    job.left_out = dict(left_out)
+
+
+def _refusal(job: BulkJob, verb: Verb, row: WorkflowRow) -> str:
+    if row.status in verb.takes:
+        return FORKED if verb.makes and row.was_forked_from and not job.options["again"] else ""
+    return verb.refusals.get(row.status, "in a status unknown here")
+
+
+def _item(job: BulkJob, verb: Verb, row: WorkflowRow) -> BulkItem:
+    return BulkItem(
+        job=job,
+        workflow_id=row.pk,
+        name=row.name,
+        application_name=row.application_name,
+        was=row.status,
+        # Given now, so that a fork that is tried twice is made once.
+        made=str(uuid.uuid4()) if verb.makes else "",
+    )
+
+
+def _end(job: BulkJob) -> None:
+    job.total = job.items.count()
+    job.state = BulkJob.State.FROZEN

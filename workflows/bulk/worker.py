@@ -1,0 +1,96 @@
+"""Whoever holds a job's lease works on it: any hub process, one chunk of each job in turn."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+
+from django.db import connections
+from django.db.models import Q
+
+from dboshub.workflows.bulk.chunks import account_of, do_chunk
+from dboshub.workflows.bulk.target_set import collect_page
+from dboshub.workflows.models import BulkJob
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.transient_errors import is_transient
+from dboshub.workflows.system_tables import now_ms
+
+logger = logging.getLogger(__name__)
+
+LEASE_MS = 60_000
+IDLE_S = 5.0
+RETRY_MS = 5_000
+AT_ONCE = 10
+ACTIVE = (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
+
+_nudged = threading.Event()
+
+
+def nudge() -> None:
+    """Let the rounds of this process look at once."""
+    _nudged.set()
+
+
+def start() -> None:
+    """Work on bulk jobs in a thread of this process, until it ends."""
+    owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    threading.Thread(target=_worker_loop, args=[owner], name="dboshub-bulk", daemon=True).start()
+
+
+def one_round(owner: str) -> float:
+    """One chunk of each job that is due; in how many seconds to look again."""
+    jobs = BulkJob.objects.filter(state__in=ACTIVE).order_by("next_at", "pk")
+    now = now_ms()
+    due = [*jobs.filter(next_at__lte=now)[:AT_ONCE]]
+    worked = [job for job in due if _lease(job, owner, now) and _step(job, owner)]
+    if worked:
+        return 0
+    later = jobs.filter(next_at__gt=now).values_list("next_at", flat=True).first()
+    return IDLE_S if later is None else min(IDLE_S, max(0.0, (later - now_ms()) / 1_000))
+
+
+def _lease(job: BulkJob, owner: str, now: int) -> bool:
+    """Take the lease, or keep it; whoever finds it with another leaves the job alone."""
+    is_free = Q(lease_owner__in=("", owner)) | Q(lease_until__lt=now)
+    mine = BulkJob.objects.filter(is_free, pk=job.pk, state__in=ACTIVE)
+    return bool(mine.update(lease_owner=owner, lease_until=now + LEASE_MS))
+
+
+def _step(job: BulkJob, owner: str) -> bool:
+    try:
+        if job.state == BulkJob.State.RUNNING:
+            return do_chunk(job.pk, owner)
+        user = account_of(job)
+        if user is None:
+            raise LookupError(f"the account {job.username!r} is gone or disabled")
+        return collect_page(job, viewer_for(user)) is not None
+    except Exception as error:
+        logger.exception("bulk.failed", extra={"job": job.pk})
+        _retry_later_or_stop(job, error)
+        return False
+
+
+def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
+    """Try again later what may pass; stop what will fail again."""
+    same = BulkJob.objects.filter(pk=job.pk, state=job.state)
+    if is_transient(error.__cause__ or error):
+        same.update(next_at=now_ms() + RETRY_MS)
+    else:
+        why = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+        same.update(state=BulkJob.State.STOPPED, note=why, ended_at=now_ms())
+
+
+def _worker_loop(owner: str) -> None:
+    while True:
+        try:
+            pause = one_round(owner)
+        except Exception:
+            logger.exception("bulk.round_failed")
+            pause = IDLE_S
+        if pause:
+            connections.close_all()
+            _nudged.wait(pause)
+            _nudged.clear()

@@ -1,0 +1,156 @@
+"""The application database of ``@DBOS.transaction``, where it is not on Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from dboshub.workflows.datasources import sqlalchemy_support
+from dboshub.workflows.datasources.base import SERIALIZABLE, Source
+from dboshub.workflows.datasources.joined_transaction import Within
+from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
+from dboshub.workflows.datasources.sync_source import BlockingSource
+from dboshub.workflows.datasources.transaction_step import step
+from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
+from dboshub.workflows.engine.operations.ambient_transaction import transaction
+from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.storage.sql import Dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+
+class SystemApplicationDatabase:
+    """Transactions beside the system tables: data and checkpoint in one commit.
+
+    SQLAlchemy is needed, and its engine made, with the first one.
+    """
+
+    def __init__(self, url: str, dialect: Dialect, *, behind_pooler: bool = False) -> None:
+        self._url = url
+        self._dialect = dialect
+        # What a pooler in transaction mode hands to the next session may not be prepared.
+        self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
+        self._joined: ContextVar[Within | None] = ContextVar("dboshub_sql_joined", default=None)
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        return transaction(execution, self, options, function, args, kwargs)
+
+    def run(
+        self,
+        body: Callable[[], tuple[StepWrite, Any]],
+        *,
+        now: int,
+        isolation_level: str | None,
+    ) -> tuple[Answer, Any]:
+        with self._begun(isolation_level) as within:
+            write, value = body()
+            answer = within.apply(write, now=now)
+            if answer.verdict is not Verdict.DONE:
+                within.session.rollback()
+        return answer, value
+
+    def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if current_lazy_session() is not None:
+            return call()
+        with self._begun(isolation_level):
+            return call()
+
+    def ambient(self) -> JoinedTransaction | None:
+        """The transaction under way: the engine's writes are to be a part of it."""
+        return self._joined.get()
+
+    def is_transient(self, error: Exception) -> bool:
+        return sqlalchemy_support.is_transient(error)
+
+    def close(self) -> None:
+        if "_engine" in self.__dict__:
+            self._engine.dispose()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return sqlalchemy_support.new_engine(self._url, self._options)
+
+    def _open(self) -> Session:
+        sqlalchemy_support.library()
+        from sqlalchemy.orm import Session
+
+        return Session(self._engine, expire_on_commit=False)
+
+    @contextmanager
+    def _begun(self, isolation_level: str | None) -> Iterator[Within]:
+        """A transaction that is committed at the end of the block, unless that raises."""
+        options = sqlalchemy_support.isolation_options(
+            self._dialect, isolation_level or SERIALIZABLE
+        )
+        with self._open() as session:
+            session.connection(execution_options=options)
+            within = Within(session, self._dialect)
+            token = self._joined.set(within)
+            try:
+                with providing_session(lambda: session):
+                    yield within
+            finally:
+                self._joined.reset(token)
+            session.commit()
+            within.committed()
+
+
+class SeparateApplicationDatabase:
+    """Transactions on a database of their own, which keeps their checkpoints."""
+
+    def __init__(self, url: str) -> None:
+        """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""
+        self._source = BlockingSource(
+            url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
+        )
+        try:
+            with self._source.open() as session, session.begin():
+                self._source.migrate_in(session)
+        except BaseException:
+            self._source.close()
+            raise
+        Source.known.add(self._source)
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        def body(*args: Any, **kwargs: Any) -> Any:
+            with providing_session(lambda: self._source.session):
+                return function(*args, **kwargs)
+
+        name, isolation_level = options
+        how = (name, isolation_level or SERIALIZABLE)
+        return step(self._source, execution, how, body, args, kwargs)
+
+    def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if current_lazy_session() is not None:
+            return call()
+
+        def body() -> Any:
+            with providing_session(lambda: self._source.session):
+                return call()
+
+        return self._source.run(("", isolation_level or SERIALIZABLE), body, (), {})
+
+    def close(self) -> None:
+        Source.known.discard(self._source)
+        self._source.close()

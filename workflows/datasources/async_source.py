@@ -1,0 +1,244 @@
+"""The public class ``AsyncSQLAlchemyDatasource``."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import weakref
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dboshub.workflows.datasources import sqlalchemy_support
+from dboshub.workflows.datasources.base import (
+    SERIALIZABLE,
+    DatasourceOptions,
+    Source,
+    decorator,
+    named,
+    refuse_after_launch,
+)
+from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
+from dboshub.workflows.datasources.transaction_step import run_without_step, step
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program, drive
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.serialization import Serializer
+from dboshub.workflows.storage import datasource_checkpoints
+from dboshub.workflows.storage.sql import Dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+
+class AwaitingSource(Source):
+    """Sessions that are awaited, on whichever event loop asks for them."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        engine: AsyncEngine | None,
+        engine_kwargs: dict[str, Any],
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: async_sessionmaker[Any] | None = None,
+    ) -> None:
+        super().__init__(url=url, schema=schema, serializer=serializer)
+        sqlalchemy_support.library()
+        from sqlalchemy.ext import asyncio as library_asyncio
+
+        self._engine = engine
+        self._options = engine_kwargs
+        # A connection belongs to the loop it was opened on, and workflows run on several.
+        self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._open = sessionmaker or library_asyncio.async_sessionmaker(expire_on_commit=False)
+        place = (
+            engine.url if engine is not None else sqlalchemy_support.driver_url(url, is_async=True)
+        )
+        vendor = sqlalchemy_support.vendor_of(place.get_backend_name())
+        self._dialect = Dialect(vendor, self.schema, pyformat=False)
+        self._file = sqlalchemy_support.file_of(place)
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    @property
+    def file(self) -> Path | None:
+        return self._file
+
+    def open(self) -> Any:
+        return self._open(bind=self._engine or self._engine_here())
+
+    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+        async def on_the_loop() -> Any:
+            return await drive(program)
+
+        return engine.loop.run(on_the_loop())
+
+    def release(self, engine: Engine) -> None:
+        if self._engines:
+            engine.loop.run(self.close())
+
+    async def close(self) -> None:
+        """Close what this event loop has open of engines of our own; others it cannot."""
+        engine = self._engines.pop(asyncio.get_running_loop(), None)
+        if engine is not None:
+            await engine.dispose()
+
+    def _engine_here(self) -> AsyncEngine:
+        loop = asyncio.get_running_loop()
+        engine = self._engines.get(loop)
+        if engine is None:
+            engine = sqlalchemy_support.new_async_engine(self.url, self._options)
+            self._engines[loop] = engine
+        return engine
+
+    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if not inspect.iscoroutinefunction(function):
+            raise DBOSException(
+                f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
+                "needs a SQLAlchemyDatasource"
+            )
+        return function
+
+    def run(
+        self,
+        options: tuple[str, str],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Coroutine[Any, Any, Any]:
+        current = FRAME.get()
+        if current is None or current.step is not None:
+            return drive(run_without_step(self, options[1], function, args, kwargs))
+        return drive(step(self, current.execution, options, function, args, kwargs))
+
+
+class AsyncSQLAlchemyDatasource:
+    """A database of your own, whose transactions are async steps that happen exactly once.
+
+    PostgreSQL, or SQLite by aiosqlite. Make it by ``await create(…)``, before ``DBOS.launch()``.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        engine_kwargs: dict[str, Any],
+        engine: AsyncEngine | None,
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: async_sessionmaker[Any] | None = None,
+    ) -> None:
+        self._source = AwaitingSource(
+            url=database_url,
+            engine=engine,
+            engine_kwargs=engine_kwargs,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
+        )
+
+    @staticmethod
+    async def create(
+        database_url: str,
+        engine_kwargs: dict[str, Any] | None = None,
+        engine: AsyncEngine | None = None,
+        schema: str | None = None,
+        serializer: Serializer | None = None,
+        sessionmaker: async_sessionmaker[Any] | None = None,
+        run_migrations: bool = True,
+    ) -> AsyncSQLAlchemyDatasource:
+        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+
+        Raises DBOSException after launch and DBOSInitializationError for missing tables.
+        """
+        refuse_after_launch()
+        made = AsyncSQLAlchemyDatasource(
+            database_url=database_url,
+            engine_kwargs=engine_kwargs or {},
+            engine=engine,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
+        )
+        try:
+            if run_migrations:
+                await made.run_migrations()
+            else:
+                await made.verify_migrations()
+        except BaseException:
+            await made.close()
+            raise
+        Source.known.add(made._source)
+        return made
+
+    @staticmethod
+    async def migrate(
+        database_url: str, *, schema: str | None = None, application_role: str | None = None
+    ) -> None:
+        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        made = AsyncSQLAlchemyDatasource(
+            database_url=database_url,
+            engine_kwargs={},
+            engine=None,
+            schema=schema,
+            serializer=None,
+        )
+        try:
+            await made.run_migrations()
+            source = made._source
+            if application_role is not None and source.dialect.vendor == "postgresql":
+                async with source.open() as session, session.begin():
+                    await session.run_sync(
+                        lambda on: datasource_checkpoints.grant(
+                            source.storage(on), application_role
+                        )
+                    )
+        finally:
+            await made.close()
+
+    async def run_migrations(self) -> None:
+        """Create the tables that are missing."""
+        async with self._source.open() as session, session.begin():
+            await session.run_sync(self._source.migrate_in)
+
+    async def verify_migrations(self) -> None:
+        """Raise DBOSInitializationError if tables are missing."""
+        async with self._source.open() as session:
+            await session.run_sync(self._source.verify)
+
+    def sql_session(self) -> AsyncSession:
+        """The session of the transaction under way. Raises AssertionError outside of one."""
+        session: AsyncSession = self._source.session
+        return session
+
+    def run_tx_step_async(
+        self,
+        ds_options: DatasourceOptions | None,
+        func: Callable[..., Coroutine[Any, Any, Any]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, Any]:
+        """Run any coroutine function as a transaction: a step in a workflow, else only that."""
+        source = self._source
+        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+
+    def transaction(
+        self,
+        func: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        isolation_level: IsolationLevel = SERIALIZABLE,
+    ) -> Any:
+        """Make each call of a function a transaction; with or without parentheses."""
+        return decorator(self._source, func, name, isolation_level)
+
+    async def close(self) -> None:
+        """Close the connections of this event loop, on an engine of its own."""
+        await self._source.close()

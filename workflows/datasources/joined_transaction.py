@@ -1,0 +1,81 @@
+"""A SQLAlchemy transaction that the engine's own writes are to be a part of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.journal.writes import Answer, Write
+from dboshub.workflows.storage.sql import Dialect
+
+
+class Within:
+    """A session's transaction as far as the engine uses it."""
+
+    def __init__(self, session: Any, dialect: Dialect) -> None:
+        self.session = session
+        self._dialect = dialect
+        self._callbacks: list[Callable[[], None]] = []
+        self.is_over = False
+
+    def apply(self, write: Write, *, now: int) -> Answer:
+        """Raises DBOSException in the transaction of an async datasource: it must be awaited."""
+        if hasattr(self.session, "run_sync"):
+            raise DBOSException(
+                "this transaction holds the one writer of its SQLite file, and must be awaited: "
+                "use the call's _async form"
+            )
+        return self._apply(self.session, write, now)
+
+    async def apply_async(self, write: Write, *, now: int) -> Answer:
+        if not hasattr(self.session, "run_sync"):
+            return self._apply(self.session, write, now)
+        answer: Answer = await self.session.run_sync(self._apply, write, now)
+        return answer
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def committed(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+    def _apply(self, session: Any, write: Write, now: int) -> Answer:
+        # Importing this package brings in no driver.
+        from dboshub.workflows.storage.caller_session import session_on
+        from dboshub.workflows.storage.journal.single import apply_single
+
+        session.flush()
+        storage = session_on(session, vendor=self._dialect.vendor, schema=self._dialect.schema)
+        return apply_single(storage, write, now=now)
+
+
+_UNDER_WAY: ContextVar[tuple[tuple[Path, Within], ...]] = ContextVar(
+    "dboshub_datasource_transactions", default=()
+)
+
+
+@contextmanager
+def holding(file: Path | None, within: Within) -> Iterator[None]:
+    """SQLite has one writer: whatever else is written to the file belongs to this transaction."""
+    if file is None:
+        yield
+        return
+    token = _UNDER_WAY.set((*_UNDER_WAY.get(), (file, within)))
+    try:
+        yield
+    finally:
+        within.is_over = True  # also for tasks that its body began: they took this context along
+        _UNDER_WAY.reset(token)
+
+
+def open_transaction_on(file: Path) -> Within | None:
+    """The transaction under way here on a SQLite file: nobody else can write before it ends."""
+    for held, within in _UNDER_WAY.get():
+        if held == file and not within.is_over:
+            return within
+    return None

@@ -1,0 +1,31 @@
+"""What launching and destroying an engine means for the datasources of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dboshub.workflows.datasources.base import Source
+from dboshub.workflows.datasources.transaction_step import delete_checkpoints_from
+from dboshub.workflows.engine.runtime.engine import Engine
+
+
+def checkpoint_deletion(engine: Engine) -> Callable[[str, int], None]:
+    """What is to happen before a workflow is rewound: it must not find what it forgets."""
+
+    def forget(workflow_id: str, start_step: int) -> None:
+        if Source.known and engine.store.terminal_among([workflow_id]):
+            for source in [*Source.known]:
+                source.finish(engine, delete_checkpoints_from(source, workflow_id, start_step))
+
+    return forget
+
+
+def release(engine: Engine) -> None:
+    """Close the connections that datasources keep for the engine."""
+    for source in [*Source.known]:
+        try:
+            source.release(engine)
+        except Exception as error:
+            engine.logger.warning("a datasource was not closed: %s", error)
+    if engine.application is not None:
+        engine.application.close()

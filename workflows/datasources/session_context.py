@@ -1,0 +1,60 @@
+"""The SQLAlchemy session of the ``@DBOS.transaction`` under way: ``DBOS.sql_session``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from dboshub.workflows.engine.errors import DBOSException
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class LazySession:
+    """A session that is opened when it is first asked for."""
+
+    def __init__(self, open_session: Callable[[], Session]) -> None:
+        self._open = open_session
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = self._open()
+        return self._session
+
+    def flush(self) -> None:
+        if self._session is not None:
+            self._session.flush()
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+
+
+_LAZY_SESSION: ContextVar[LazySession | None] = ContextVar("dboshub_sql_session", default=None)
+
+
+@contextmanager
+def providing_session(open_session: Callable[[], Session]) -> Iterator[LazySession]:
+    """Let ``DBOS.sql_session`` be a session of this block, flushed and closed by its caller."""
+    offered = LazySession(open_session)
+    token = _LAZY_SESSION.set(offered)
+    try:
+        yield offered
+    finally:
+        _LAZY_SESSION.reset(token)
+
+
+def current_lazy_session() -> LazySession | None:
+    return _LAZY_SESSION.get()
+
+
+def sql_session() -> Any:
+    """The SQLAlchemy session of the transaction under way. Raises DBOSException outside of one."""
+    offered = _LAZY_SESSION.get()
+    if offered is None:
+        raise DBOSException("DBOS.sql_session is there only within a @DBOS.transaction()")
+    return offered.session()

@@ -1,0 +1,151 @@
+"""SQLAlchemy, imported when it is first needed: engines, and the storage port on a connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
+
+if TYPE_CHECKING:
+    import sqlalchemy
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+IsolationLevel = Literal["SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED"]
+LEVELS = ("SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED")
+_DRIVERS = {
+    False: {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"},
+    True: {"postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"},
+}
+_RETRIED = ("40001", "40P01")  # serialization failure, deadlock
+
+
+def library() -> Any:
+    """The package ``sqlalchemy``. Raises DBOSInitializationError if it is not installed."""
+    try:
+        import sqlalchemy
+    except ImportError:
+        raise DBOSInitializationError(
+            "transactions through SQLAlchemy need it: pip install 'dboshub[sqlalchemy]'"
+        ) from None
+    return sqlalchemy
+
+
+def driver_url(url: str, *, is_async: bool = False) -> sqlalchemy.URL:
+    """The URL with a driver that is there, unless it names its own.
+
+    Raises DBOSInitializationError for a database that is neither PostgreSQL nor SQLite.
+    """
+    scheme, _, rest = url.partition(":")
+    vendor, plus, driver = scheme.partition("+")
+    vendor = "postgresql" if vendor == "postgres" else vendor
+    if vendor not in _DRIVERS[is_async]:
+        raise DBOSInitializationError(
+            f"cannot use {mask_password(url)!r} as a datasource: its URL must start with "
+            "postgresql:// or sqlite:///"
+        )
+    scheme = f"{vendor}+{driver}" if plus else _DRIVERS[is_async][vendor]
+    made: sqlalchemy.URL = library().engine.make_url(f"{scheme}:{rest}")
+    return made
+
+
+def new_engine(url: str, options: dict[str, Any]) -> Engine:
+    """An engine of our own; on SQLite each transaction is a writer from its first statement."""
+    engine: Engine = library().create_engine(driver_url(url), **options)
+    if engine.dialect.name == "sqlite":
+        begin_immediately(engine)
+    return engine
+
+
+def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
+    """The same for one event loop. SQLite's connections, a thread each, are not kept."""
+    found = library()
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    made = driver_url(url, is_async=True)
+    if vendor_of(made.get_backend_name()) == "postgresql":
+        return create_async_engine(made, **options)
+    try:
+        engine = create_async_engine(made, **{"poolclass": found.pool.NullPool, **options})
+    except ImportError:
+        raise DBOSInitializationError(
+            "an async datasource on SQLite needs aiosqlite: pip install 'dboshub[sqlalchemy]'"
+        ) from None
+    begin_immediately(engine.sync_engine)
+    return engine
+
+
+def begin_immediately(engine: Engine) -> None:
+    """Replace the driver's own BEGIN, which turns readers into writers and fails them at it."""
+    event = library().event
+
+    def connected(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    def begun(connection: Any) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def file_of(url: sqlalchemy.URL) -> Path | None:
+    """The file of a SQLite database."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database)).absolute()
+
+
+def vendor_of(backend: str) -> Vendor:
+    """The vendor by SQLAlchemy's name of it. Raises DBOSInitializationError for any other."""
+    if backend == "postgresql":
+        return "postgresql"
+    if backend == "sqlite":
+        return "sqlite"
+    raise DBOSInitializationError(f"{backend} cannot be a datasource: use PostgreSQL or SQLite")
+
+
+def storage_session(connection: Any, dialect: Dialect) -> Session:
+    """The storage port on a SQLAlchemy connection or session; any driver."""
+    text = library().text
+
+    def execute(sql: str, params: dict[str, Any]) -> Cursor:
+        found: Cursor = connection.execute(text(sql), params)
+        return found
+
+    def script(sql: str) -> None:
+        execute(sql, {})
+
+    return Session(dialect, execute, script)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed a moment later."""
+    from dboshub.workflows.storage import transient_errors
+
+    exc = library().exc
+    if isinstance(error, StorageUnavailableError | exc.TimeoutError):
+        return True
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    state = getattr(cause, "sqlstate", None)
+    return (
+        state in _RETRIED
+        or transient_errors.is_transient(cause)
+        or transient_errors.is_transient(error)
+    )
+
+
+def isolation_options(dialect: Dialect, isolation_level: str) -> dict[str, Any]:
+    """The execution option of a level. SQLite has but one, and it is the strictest."""
+    if isolation_level not in LEVELS:
+        raise DBOSInitializationError(
+            f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
+        )
+    return {} if dialect.vendor == "sqlite" else {"isolation_level": isolation_level}

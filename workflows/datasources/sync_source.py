@@ -1,0 +1,224 @@
+"""The public class ``SQLAlchemyDatasource``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dboshub.workflows.datasources import sqlalchemy_support
+from dboshub.workflows.datasources.base import (
+    SERIALIZABLE,
+    DatasourceOptions,
+    Source,
+    decorator,
+    named,
+    refuse_after_launch,
+)
+from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
+from dboshub.workflows.datasources.transaction_step import run_without_step, step
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.programs import run as block
+from dboshub.workflows.engine.runtime.engine import Engine as LaunchedEngine
+from dboshub.workflows.engine.serialization import Serializer
+from dboshub.workflows.storage import datasource_checkpoints
+from dboshub.workflows.storage.sql import Dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session, sessionmaker
+
+
+class BlockingSource(Source):
+    """Sessions that block."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        engine: Engine | None,
+        engine_kwargs: dict[str, Any],
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: sessionmaker[Any] | None = None,
+    ) -> None:
+        super().__init__(url=url, schema=schema, serializer=serializer)
+        sqlalchemy_support.library()
+        from sqlalchemy import orm
+
+        self.engine = engine or sqlalchemy_support.new_engine(url, engine_kwargs)
+        self._is_own = engine is None
+        self._open = sessionmaker or orm.sessionmaker(expire_on_commit=False)
+        self._dialect = Dialect(
+            sqlalchemy_support.vendor_of(self.engine.dialect.name), self.schema, pyformat=False
+        )
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    @property
+    def file(self) -> Path | None:
+        return sqlalchemy_support.file_of(self.engine.url)
+
+    def open(self) -> Any:
+        return self._open(bind=self.engine)
+
+    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
+        return block(program)
+
+    def release(self, engine: LaunchedEngine) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open of an engine of our own; it opens again when it is used."""
+        if self._is_own:
+            self.engine.dispose()
+
+    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(function):
+            raise DBOSException(
+                f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
+            )
+        return function
+
+    def run(
+        self,
+        options: tuple[str, str],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        current = FRAME.get()
+        if current is None or current.step is not None:
+            return block(run_without_step(self, options[1], function, args, kwargs))
+        return block(step(self, current.execution, options, function, args, kwargs))
+
+
+class SQLAlchemyDatasource:
+    """A database of your own, whose transactions are steps that happen exactly once.
+
+    PostgreSQL or SQLite. Make it by ``create``, before ``DBOS.launch()``.
+    """
+
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        engine_kwargs: dict[str, Any],
+        engine: Engine | None,
+        schema: str | None,
+        serializer: Serializer | None,
+        sessionmaker: sessionmaker[Any] | None = None,
+    ) -> None:
+        self._source = BlockingSource(
+            url=database_url,
+            engine=engine,
+            engine_kwargs=engine_kwargs,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
+        )
+
+    @staticmethod
+    def create(
+        database_url: str,
+        engine_kwargs: dict[str, Any] | None = None,
+        engine: Engine | None = None,
+        schema: str | None = None,
+        serializer: Serializer | None = None,
+        sessionmaker: sessionmaker[Any] | None = None,
+        run_migrations: bool = True,
+    ) -> SQLAlchemyDatasource:
+        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+
+        Raises DBOSException after launch and DBOSInitializationError for missing tables.
+        """
+        refuse_after_launch()
+        made = SQLAlchemyDatasource(
+            database_url=database_url,
+            engine_kwargs=engine_kwargs or {},
+            engine=engine,
+            schema=schema,
+            serializer=serializer,
+            sessionmaker=sessionmaker,
+        )
+        try:
+            if run_migrations:
+                made.run_migrations()
+            else:
+                made.verify_migrations()
+        except BaseException:
+            made.close()
+            raise
+        Source.known.add(made._source)
+        return made
+
+    @staticmethod
+    def migrate(
+        database_url: str, *, schema: str | None = None, application_role: str | None = None
+    ) -> None:
+        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        made = SQLAlchemyDatasource(
+            database_url=database_url,
+            engine_kwargs={},
+            engine=None,
+            schema=schema,
+            serializer=None,
+        )
+        try:
+            made.run_migrations()
+            source = made._source
+            if application_role is not None and source.dialect.vendor == "postgresql":
+                with source.open() as session, session.begin():
+                    datasource_checkpoints.grant(source.storage(session), application_role)
+        finally:
+            made.close()
+
+    def run_migrations(self) -> None:
+        """Create the tables that are missing."""
+        with self._source.open() as session, session.begin():
+            self._source.migrate_in(session)
+
+    def verify_migrations(self) -> None:
+        """Raise DBOSInitializationError if tables are missing."""
+        with self._source.open() as session:
+            self._source.verify(session)
+
+    def sql_session(self) -> Session:
+        """The session of the transaction under way. Raises AssertionError outside of one."""
+        session: Session = self._source.session
+        return session
+
+    def run_tx_step(
+        self,
+        ds_options: DatasourceOptions | None,
+        func: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
+        source = self._source
+        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+
+    def transaction(
+        self,
+        func: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        isolation_level: IsolationLevel = SERIALIZABLE,
+    ) -> Any:
+        """Make each call of a function a transaction; with or without parentheses."""
+        return decorator(self._source, func, name, isolation_level)
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for what is no transaction of a workflow."""
+        return self._source.engine
+
+    def close(self) -> None:
+        """Close the connections of an engine of its own; they are opened again when needed."""
+        self._source.close()

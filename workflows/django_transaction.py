@@ -1,0 +1,150 @@
+"""The engine on Django's connection: what it writes there commits and rolls back with Django's."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import close_old_connections, connections, transaction
+
+from dboshub.workflows.connection import session_on, system_alias
+from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
+from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
+from dboshub.workflows.engine.operations import ambient_transaction
+from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
+from dboshub.workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.storage.transient_errors import is_transient
+
+logger = logging.getLogger("dboshub")
+
+
+class DjangoTransaction:
+    """The transaction that this thread has open on the system database."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def apply(self, write: Write, *, now: int) -> Answer:
+        return apply_single(session_on(self._alias), write, now=now)
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        transaction.on_commit(callback, using=self._alias)
+
+
+class DjangoTransactor:
+    """Transactions on Django's connection, which ``DBOS.sql_session`` joins if it is asked for."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def step(
+        self,
+        execution: Execution,
+        options: tuple[str, str | None],
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        return ambient_transaction.transaction(execution, self, options, function, args, kwargs)
+
+    def run(
+        self,
+        body: Callable[[], tuple[StepWrite, Any]],
+        *,
+        now: int,
+        isolation_level: str | None,
+    ) -> tuple[Answer, Any]:
+        # Durable: within somebody's atomic() the commit below would be none.
+        with transaction.atomic(using=self._alias, durable=True):
+            self._set_isolation_level(isolation_level)
+            write, value = self._with_sql_session(body)
+            answer = apply_single(session_on(self._alias), write, now=now)
+            if answer.verdict is not Verdict.DONE:
+                transaction.set_rollback(True, using=self._alias)
+        return answer, value
+
+    def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
+        if connections[self._alias].in_atomic_block:
+            return self._with_sql_session(call)
+        with transaction.atomic(using=self._alias):
+            self._set_isolation_level(isolation_level)
+            return self._with_sql_session(call)
+
+    def is_transient(self, error: Exception) -> bool:
+        return is_transient(error) or (
+            error.__cause__ is not None and is_transient(error.__cause__)
+        )
+
+    def close(self) -> None:
+        """Django closes its connections."""
+
+    def _with_sql_session(self, call: Callable[[], Any]) -> Any:
+        if current_lazy_session() is not None:
+            return call()
+        with providing_session(partial(_lent, self._alias)) as offered:
+            try:
+                value = call()
+                offered.flush()
+            finally:
+                offered.close()
+        return value
+
+    def _set_isolation_level(self, isolation_level: str | None) -> None:
+        connection = connections[self._alias]
+        if isolation_level is not None and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation_level}")
+
+
+def _lent(alias: str) -> Any:
+    library()
+    from dboshub.workflows.datasources.django_connection import session_on
+
+    return session_on(alias)
+
+
+def tidy() -> None:
+    """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
+    try:
+        close_old_connections()
+    except Exception as error:
+        logger.warning("could not close Django's connections after a step: %s", error)
+
+
+def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
+    """What tells whether this thread has a transaction open on an alias."""
+    found = DjangoTransaction(alias)
+
+    def ambient() -> JoinedTransaction | None:
+        return found if connections[alias].in_atomic_block else None
+
+    return ambient
+
+
+def alias_of(database: Database) -> str | None:
+    """Django's alias of a system database, if this Django project has it."""
+    if not settings.configured:
+        return None
+    alias = system_alias()
+    return alias if alias in connections and _is_same(alias, database) else None
+
+
+def _is_same(alias: str, database: Database) -> bool:
+    given = connections[alias].settings_dict
+    if isinstance(database, SqliteDatabase):
+        is_sqlite = connections[alias].vendor == "sqlite"
+        return is_sqlite and os.path.abspath(str(given["NAME"])) == str(database.path)
+    if not isinstance(database, PostgresDatabase) or connections[alias].vendor != "postgresql":
+        return False
+    mine = (given["NAME"], given["HOST"] or None, str(given["PORT"] or "") or None)
+    return mine == database_identity(database.url)

@@ -1,0 +1,147 @@
+"""The filters of listings, spelled out once: their names, types and defaults.
+
+Strings may be one value or several, of which any may match; times are ISO 8601, inclusive.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict, TypeVar
+
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import Status
+
+OneOrMore = str | list[str]
+TIMES = (
+    *("start_time", "end_time", "completed_after", "completed_before"),
+    *("dequeued_after", "dequeued_before"),
+)
+DEFAULTS: Mapping[str, Any] = {
+    "sort_desc": False,
+    "load_input": True,
+    "load_output": True,
+    "queues_only": False,
+}
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Filters(TypedDict, total=False):
+    """Which workflows: what listings and aggregates have in common."""
+
+    status: OneOrMore | None
+    start_time: str | None
+    end_time: str | None
+    completed_after: str | None
+    completed_before: str | None
+    dequeued_after: str | None
+    dequeued_before: str | None
+    name: OneOrMore | None
+    app_version: OneOrMore | None
+    forked_from: OneOrMore | None
+    parent_workflow_id: OneOrMore | None
+    user: OneOrMore | None
+    queue_name: OneOrMore | None
+    workflow_id_prefix: OneOrMore | None
+    executor_id: OneOrMore | None
+    is_fork: bool | None
+    has_parent: bool | None
+    attributes: dict[str, Any] | None
+    application_name: OneOrMore | None
+
+
+class QueuedFilters(Filters, total=False):
+    """The filters of ``list_queued_workflows``."""
+
+    workflow_ids: list[str] | None
+    limit: int | None
+    offset: int | None
+    sort_desc: bool
+    load_input: bool
+    load_output: bool
+
+
+class ListFilters(QueuedFilters, total=False):
+    """The filters of ``list_workflows``."""
+
+    queues_only: bool
+    was_forked_from: bool | None
+    schedule_name: OneOrMore | None
+
+
+def explicit_filters(filters: type) -> Callable[[F], F]:
+    """Show each filter in the signature of a function that takes ``**filters``."""
+
+    def spell(define: F) -> F:
+        found = inspect.signature(define)
+        own = [
+            each
+            for each in found.parameters.values()
+            if each.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        given = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=DEFAULTS.get(name),
+                annotation=_written(annotation),
+            )
+            for name, annotation in _annotations(filters).items()
+        ]
+        define.__signature__ = found.replace(  # type: ignore[attr-defined]  # inspect reads it
+            parameters=[*own, *given]
+        )
+        return define
+
+    return spell
+
+
+def checked(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
+    """The filters that say something, times as epoch milliseconds.
+
+    Raises TypeError for one that is unknown: ignoring it would list too much. Raises
+    DBOSException for a value that none can have.
+    """
+    names = _annotations(known)
+    unknown = sorted(filters.keys() - names.keys())
+    if unknown:
+        raise TypeError(f"unknown filter {', '.join(unknown)}; known are {', '.join(names)}")
+    given = {key: value for key, value in filters.items() if value is not None}
+    for key in TIMES:
+        if key in given:
+            given[key] = epoch_ms(key, given[key])
+    for key in ("limit", "offset"):
+        if given.get(key, 0) < 0:
+            raise DBOSException(f"{key} cannot be negative: {given[key]}")
+    _refuse_unknown_status(given.get("status", ()))
+    return given
+
+
+def epoch_ms(name: str, value: str) -> int:
+    """An ISO 8601 time as epoch milliseconds. Raises DBOSException."""
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (TypeError, ValueError):
+        raise DBOSException(
+            f"{name} {value!r} is not an ISO 8601 time such as 2026-01-31T13:00:00+00:00"
+        ) from None
+
+
+def _refuse_unknown_status(status: str | Sequence[str]) -> None:
+    unknown = {status} if isinstance(status, str) else {*status}
+    unknown -= {*Status}
+    if unknown:
+        raise DBOSException(
+            f"unknown status {', '.join(sorted(unknown))}; known are {', '.join(Status)}"
+        )
+
+
+def _annotations(filters: type) -> dict[str, Any]:
+    # Of a TypedDict these hold those of its bases, first.
+    return filters.__annotations__
+
+
+def _written(annotation: Any) -> Any:
+    text = getattr(annotation, "__forward_arg__", annotation)
+    return text.replace("OneOrMore", "str | list[str]") if isinstance(text, str) else text

@@ -1,0 +1,170 @@
+"""What operators and programs do to workflows: cancel, resume, fork, delete, list.
+
+Inside a workflow body each of these is a step, so a replay does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.control.list_filters import ListFilters, QueuedFilters, checked
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.observability.tracing import STEPS, spanned
+from dboshub.workflows.engine.options import OPTIONS
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
+from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
+
+IN_FLIGHT = (Status.DELAYED, Status.ENQUEUED, Status.PENDING)
+
+
+def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
+    """Cancel all that are not SUCCESS or ERROR; unknown ids are ignored."""
+
+    def act() -> None:
+        cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
+        engine.revoke(cancelled, Status.CANCELLED)
+        engine.notices.publish((STATUS, each) for each in cancelled)
+
+    return as_step(engine, "DBOS.cancelWorkflow", act)
+
+
+def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None) -> Program[None]:
+    """Run again from the first unrecorded step; SUCCESS and ERROR stay as they are."""
+
+    def act() -> None:
+        try:
+            resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
+        except KeyError as missing:
+            raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
+        engine.revoke(resumed, Status.ENQUEUED)
+        announce(engine, resumed, queue_name)
+
+    return as_step(engine, "DBOS.resumeWorkflow", act)
+
+
+def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
+    """Delete workflows in any status, and all that hangs on them; unknown ids are ignored."""
+
+    def act() -> None:
+        deleted = engine.store.delete(ids, children=children)
+        engine.revoke(deleted, None)
+        engine.notices.publish((STATUS, each) for each in deleted)
+
+    return as_step(engine, "DBOS.deleteWorkflow", act)
+
+
+def fork(
+    engine: Engine,
+    workflow_id: str,
+    start_step: int,
+    *,
+    application_version: str | None = None,
+    queue_name: str | None = None,
+    queue_partition_key: str | None = None,
+    replacement_children: dict[str, str] | None = None,
+    timeout_seconds: float | None = None,
+) -> Program[str]:
+    """A new workflow that replays this one up to a step and goes on from there; its id."""
+    if timeout_seconds is not None and timeout_seconds <= 0:
+        raise DBOSException(f"timeout_seconds must be positive, not {timeout_seconds}")
+    validation.step("start_step", start_step)
+    chosen = OPTIONS.get().take_id()
+    new_id = chosen.value if chosen is not None else engine.new_workflow_id()
+
+    def act() -> str:
+        try:
+            engine.store.fork(
+                workflow_id,
+                new_id=new_id,
+                start_step=start_step,
+                application_version=application_version,
+                queue=queue_name,
+                partition_key=queue_partition_key,
+                replacement_children=replacement_children,
+                timeout_ms=None if timeout_seconds is None else int(timeout_seconds * 1000),
+                now=engine.clock.now_ms(),
+                fallback_application=engine.settings.application_name,
+            )
+        except LookupError:
+            raise DBOSNonExistentWorkflowError("fork", workflow_id) from None
+        announce(engine, [workflow_id, new_id], queue_name)
+        return new_id
+
+    return as_step(engine, "DBOS.forkWorkflow", act)
+
+
+def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | None]:
+    """The status of a workflow, or None if there is none by that id."""
+
+    def act() -> WorkflowStatus | None:
+        rows = engine.store.workflows(workflow_ids=[workflow_id])
+        return workflow_status(rows[0], engine.codec) if rows else None
+
+    return as_step(engine, "DBOS.getStatus", act)
+
+
+def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
+    """Workflows by the filters of the public API, oldest first unless ``sort_desc``."""
+
+    def act() -> list[WorkflowStatus]:
+        return _list(engine, checked(filters, ListFilters))
+
+    return as_step(engine, "DBOS.listWorkflows", act)
+
+
+def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
+    """Workflows on queues: those in flight, unless a status is asked for."""
+
+    def act() -> list[WorkflowStatus]:
+        given = {"status": [*IN_FLIGHT]} | checked(filters, QueuedFilters)
+        return _list(engine, given | {"queues_only": True})
+
+    return as_step(engine, "DBOS.listQueuedWorkflows", act)
+
+
+def list_steps(
+    engine: Engine,
+    workflow_id: str,
+    *,
+    load_output: bool = True,
+    limit: int | None = None,
+    offset: int | None = None,
+) -> Program[list[StepInfo]]:
+    """The recorded steps of a workflow, in order; none for an unknown one."""
+
+    def act() -> list[StepInfo]:
+        found = engine.store.steps(workflow_id, load_output=load_output, limit=limit, offset=offset)
+        return [step_info(each, engine.codec) for each in found]
+
+    return as_step(engine, "DBOS.listWorkflowSteps", act)
+
+
+def _list(engine: Engine, given: dict[str, Any]) -> list[WorkflowStatus]:
+    rows = engine.store.workflows(own_application=engine.settings.application_name, **given)
+    return [workflow_status(row, engine.codec) for row in rows]
+
+
+def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:
+    """Wake who waits for these workflows, and who serves the queue they are now on."""
+    notices = [(STATUS, each) for each in ids]
+    engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
+
+
+def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
+    """Act as a step if a workflow body calls, else just act."""
+    current = frame()
+    if current is None or current.step is not None:
+        return _ask(engine, act)
+    execution = current.execution
+    program = execution.run_inner(execution.next_id(), name, _ask(engine, act))
+    return spanned(execution, STEPS[name], program) if name in STEPS else program
+
+
+def _ask(engine: Engine, act: Callable[[], Any]) -> Program[Any]:
+    return (yield engine.query(act))

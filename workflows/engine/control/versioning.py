@@ -1,0 +1,88 @@
+"""Changing code under running workflows: patches, and which application version is the latest."""
+
+from __future__ import annotations
+
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.errors import DBOSException, DBOSPatchNondeterminismError
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.execution import Execution
+
+MAX_VERSIONS = 10_000
+
+
+def patch(name: str) -> Program[bool]:
+    """Mark that new code runs here, unless the run has already passed this place without."""
+    execution = workflow_frame("DBOS.patch").execution
+    return _patch(execution, _marker(name))
+
+
+def deprecate_patch(name: str) -> Program[bool]:
+    """Step over the marker if this run has one; it leaves none."""
+    execution = workflow_frame("DBOS.deprecate_patch").execution
+    return _deprecate(execution, _marker(name))
+
+
+def _marker(name: str) -> str:
+    return f"DBOS.patch-{validation.name('the name of a patch', name)}"
+
+
+def _patch(execution: Execution, marker: str) -> Program[bool]:
+    found = yield from _name_here(execution, marker)
+    if found is not None:
+        return (yield from _deprecated(execution, marker, found)) and found == marker
+    step_id = execution.next_id()
+    yield from execution.proceed()
+    now = execution.engine.clock.now_ms()
+    yield from execution.commit(
+        execution.step_write(step_id, marker, started_at=now, completed_at=now)
+    )
+    return True
+
+
+def _deprecate(execution: Execution, marker: str) -> Program[bool]:
+    found = yield from _name_here(execution, marker)
+    return (yield from _deprecated(execution, marker, found))
+
+
+def _deprecated(execution: Execution, marker: str, found: str | None) -> Program[bool]:
+    execution.check()
+    if found == marker:
+        yield from execution.recorded(execution.next_id(), marker)
+    return True
+
+
+def _name_here(execution: Execution, marker: str) -> Program[str | None]:
+    """What is recorded at the next step id; that id is not drawn yet."""
+    drawn = execution.counter
+    checkpoint = yield from execution.peek(drawn + 1)
+    if execution.counter != drawn:
+        raise DBOSPatchNondeterminismError(execution.workflow_id, marker)
+    return None if checkpoint is None else checkpoint.name
+
+
+def latest(engine: Engine) -> Program[VersionInfo]:
+    """The version stamped last. Raises DBOSException before the first launch."""
+    name = engine.settings.application_name
+    found: list[VersionInfo] = yield engine.query(lambda: engine.store.versions(name, most=1))
+    if not found:
+        raise DBOSException(f"application {name} has no version yet: none was ever launched")
+    return found[0]
+
+
+def versions(engine: Engine) -> Program[list[VersionInfo]]:
+    """Own and unclaimed versions, latest first."""
+    name = engine.settings.application_name
+    found: list[VersionInfo] = yield engine.query(
+        lambda: engine.store.versions(name, most=MAX_VERSIONS)
+    )
+    return found
+
+
+def set_latest(engine: Engine, name: str, application: str | None) -> Program[None]:
+    """Stamp a version as the latest, now."""
+    owner = application or engine.settings.application_name
+    now = engine.clock.now_ms()
+    yield engine.query(lambda: engine.store.set_latest_version(name, application=owner, now=now))

@@ -1,0 +1,288 @@
+"""The journal: every durable write of a process, committed in groups.
+
+A caller hands in its write and waits until it is durable. What gathers while one commit is under
+way becomes the next group. A lone caller commits its own write on its own thread; everything
+shared, and every coroutine's write, belongs to the committer threads, so no caller's
+interruption can fail a neighbour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.journal.commit_retry import CommitRetry
+from dboshub.workflows.engine.journal.pending_write import JournalClosedError, Ticket, deliver
+from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
+from dboshub.workflows.engine.ports import (
+    JoinedAsyncTransaction,
+    JoinedTransaction,
+    Lane,
+    StorageUnavailableError,
+)
+
+logger = logging.getLogger("dboshub.journal")
+
+MAX_GROUP_SIZE = 256
+MAX_PENDING = 20_000
+
+
+class Journal:
+    """Groups writes and makes them durable. Safe from any thread and any event loop."""
+
+    def __init__(
+        self,
+        open_journal_connection: Callable[[], Lane],
+        clock: Clock,
+        *,
+        side_connections: int,
+        on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
+        ambient: Callable[[], JoinedTransaction | None] = lambda: None,
+        ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None,
+        retries_unavailable: bool = True,
+    ) -> None:
+        self._open_connection = open_journal_connection
+        self._clock = clock
+        self._on_durable = on_durable
+        self._ambient = ambient
+        self._ambient_async = ambient_async
+        self._main = open_journal_connection()
+        self._main_lock = threading.Lock()
+        self._mutex = threading.Lock()
+        self._arrived = threading.Condition(self._mutex)
+        self._side_arrived = threading.Condition(self._mutex)
+        self._room = threading.Condition(self._mutex)
+        self._pending: deque[Ticket] = deque()
+        self._side: deque[Ticket] = deque()
+        self._side_connections = side_connections
+        self._idle_side_threads = 0
+        self._threads: list[threading.Thread] = []
+        self.persistence = CommitRetry(retries_unavailable=retries_unavailable)
+        self._closing = False
+        self._spawn(self._commit_groups, "committer")
+
+    # -- callers ---------------------------------------------------------------------------
+
+    def write(self, write: Write) -> Answer:
+        """Make one write durable, blocking this thread; or part of the caller's transaction."""
+        joined = self._ambient()
+        if joined is not None:
+            told = joined.apply(write, now=self._clock.now_ms())
+            joined.on_commit(lambda: self._on_durable((write,)))
+            return told
+        if not self._is_isolated(write) and not self._pending:
+            answer = self._inline(write)
+            if answer is not None:
+                return answer
+        ticket = Ticket(write)
+        with self._mutex:
+            while len(self._pending) + len(self._side) >= MAX_PENDING and not self._closing:
+                self._room.wait()
+            self._queue_write(ticket)
+        return ticket.block()
+
+    async def write_async(self, write: Write) -> Answer:
+        """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
+        joined = self._ambient_async()
+        if joined is not None:
+            told = await joined.apply_async(write, now=self._clock.now_ms())
+            joined.on_commit(lambda: self._on_durable((write,)))
+            return told
+        ticket = Ticket(write, asyncio.get_running_loop())
+        with self._mutex:
+            full = len(self._pending) + len(self._side) >= MAX_PENDING
+            if not full:
+                self._queue_write(ticket)
+        if full:
+            return await asyncio.to_thread(self.write, write)
+        return await ticket.wait()
+
+    def close(self, timeout: float) -> None:
+        """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
+        deadline = time.monotonic() + timeout
+        with self._mutex:
+            self._closing = True
+            self._arrived.notify_all()
+            self._side_arrived.notify_all()
+            self._room.notify_all()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._mutex:
+            self.persistence.give_up()
+            left = [*self._pending, *self._side]
+            self._pending.clear()
+            self._side.clear()
+        deliver(ticket.settle(None, JournalClosedError()) for ticket in left)
+        with self._main_lock:
+            self._main.close()
+
+    def _queue_write(self, ticket: Ticket) -> None:
+        """Queue a write; the mutex is held."""
+        if self._closing:
+            raise JournalClosedError()
+        if self._is_isolated(ticket.write):
+            self._queue_isolated(ticket)
+        else:
+            self._pending.append(ticket)
+            self._arrived.notify()
+
+    def _is_isolated(self, write: Write) -> bool:
+        return write.isolated and self._side_connections > 0
+
+    def _inline(self, write: Write) -> Answer | None:
+        """Commit one's own write if the lane is idle; None sends it the shared way."""
+        if not self._main_lock.acquire(blocking=False):
+            return None
+        try:
+            if self._pending or self._closing:
+                return None
+            answer = self._main.apply((write,), now=self._clock.now_ms())[0]
+        except StorageUnavailableError:
+            return None
+        finally:
+            self._main_lock.release()
+        if answer.verdict is Verdict.LOCKED:
+            return self._commit_isolated_and_wait(write)
+        self._on_durable((write,))
+        return answer
+
+    def _commit_isolated_and_wait(self, write: Write) -> Answer:
+        ticket = Ticket(write)
+        with self._mutex:
+            self._queue_isolated(ticket)
+        return ticket.block()
+
+    # -- committers ------------------------------------------------------------------------
+
+    def _spawn(self, target: Callable[[], None], role: str) -> None:
+        thread = threading.Thread(
+            target=self._guarded, args=(target,), name=f"dboshub-journal-{role}", daemon=True
+        )
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        """Begin again whatever happens: a dead committer would hang every caller."""
+        while True:
+            try:
+                return target()
+            except BaseException:
+                logger.exception("journal.committer_failed")
+
+    def _commit_groups(self) -> None:
+        while True:
+            with self._mutex:
+                while not self._pending:
+                    if self._closing:
+                        return
+                    self._arrived.wait()
+            # The lane first: what arrives while somebody holds it joins this group.
+            with self._main_lock:
+                group = self._take_group()
+                if group:
+                    self._commit(group, self._main)
+
+    def _take_group(self) -> list[Ticket]:
+        """The next writes, no two of them in conflict, in the order they came."""
+        with self._mutex:
+            group: list[Ticket] = []
+            keys: set[object] = set()
+            left: list[Ticket] = []
+            while self._pending and len(group) < MAX_GROUP_SIZE:
+                ticket = self._pending.popleft()
+                key = ticket.write.conflict_key
+                if key in keys:
+                    left.append(ticket)
+                else:
+                    keys.add(key)
+                    group.append(ticket)
+            self._pending.extendleft(reversed(left))
+            self._room.notify_all()
+            return group
+
+    def _commit(self, group: list[Ticket], lane: Lane) -> None:
+        writes = [ticket.write for ticket in group]
+        try:
+            answers = self.persistence.persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
+        except BaseException as error:
+            self._commit_separately(group, lane, error)
+            return
+        self._settle(group, answers)
+
+    def _commit_separately(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
+        """One write poisoned the group: none of its neighbours may fail with it."""
+        if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
+            deliver(ticket.settle(None, error) for ticket in group)
+            return
+        for ticket in group:
+            self._commit([ticket], lane)
+
+    def _settle(self, group: list[Ticket], answers: list[Answer]) -> None:
+        done: list[Ticket] = []
+        for ticket, answer in zip(group, answers, strict=True):
+            if answer.verdict is Verdict.LOCKED:
+                with self._mutex:
+                    self._queue_isolated(ticket)
+            else:
+                done.append(ticket.settle(answer))
+        deliver(done)
+        if done:
+            self._on_durable([ticket.write for ticket in done])
+
+    def _queue_isolated(self, ticket: Ticket) -> None:
+        """Queue a write for a lane that may wait for its row; the mutex is held."""
+        self._side.append(ticket)
+        if (
+            len(self._side) > self._idle_side_threads
+            and len(self._threads) <= self._side_connections
+        ):
+            self._spawn(self._commit_isolated, "side")
+        else:
+            self._side_arrived.notify()
+
+    def _commit_isolated(self) -> None:
+        lane = self._open_connection()
+        try:
+            while (ticket := self._next_isolated()) is not None:
+                try:
+                    answer = self.persistence.persist(lambda: self._apply_isolated(lane, ticket))
+                except BaseException as error:
+                    deliver([ticket.settle(None, error)])
+                else:
+                    self._settle([ticket], [answer])
+        finally:
+            lane.close()
+
+    def _apply_isolated(self, lane: Lane, ticket: Ticket) -> Answer:
+        return lane.apply_isolated(ticket.write, now=self._clock.now_ms())
+
+    def _next_isolated(self) -> Ticket | None:
+        with self._mutex:
+            while not self._side:
+                if self._closing:
+                    return None
+                self._idle_side_threads += 1
+                self._side_arrived.wait()
+                self._idle_side_threads -= 1
+            return self._side.popleft()
+
+
+class Commit:
+    """The effect of making a write durable."""
+
+    __slots__ = ("_journal", "_write")
+
+    def __init__(self, journal: Journal, write: Write) -> None:
+        self._journal = journal
+        self._write = write
+
+    def block(self) -> Answer:
+        return self._journal.write(self._write)
+
+    async def wait(self) -> Answer:
+        return await self._journal.write_async(self._write)

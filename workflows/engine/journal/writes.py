@@ -1,0 +1,255 @@
+"""What the journal makes durable. A write carries the fence it is recorded under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dboshub.workflows.engine.records import NewWorkflow, Started
+
+# A payload above this size would hold up the group it travels in.
+ISOLATE_ABOVE = 256 * 1024
+
+
+class Verdict(Enum):
+    """What the database said to one write."""
+
+    DONE = "done"
+    REFUSED = "refused"  # the execution no longer owns the workflow
+    LOCKED = "locked"  # somebody else's transaction holds the row: try alone, waiting
+    CONFLICT = "conflict"  # another outcome is recorded for this step
+    NOTHING = "nothing"  # no message to consume; no such destination
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict, with what came of a start or what was received."""
+
+    verdict: Verdict
+    started: Started | None = None
+    received: tuple[str, str | None] | None = None  # a message and its serialization
+    missing: str | None = None  # the destination that does not exist
+
+
+DONE = Answer(Verdict.DONE)
+REFUSED = Answer(Verdict.REFUSED)
+LOCKED = Answer(Verdict.LOCKED)
+CONFLICT = Answer(Verdict.CONFLICT)
+NOTHING = Answer(Verdict.NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWrite:
+    """One step's checkpoint."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    name: str
+    output: str | None = None
+    error: str | None = None
+    child_id: str | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+    serialization: str | None = None
+    application_name: str | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.output or "") + len(self.error or "")
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("step", self.workflow_id, self.function_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartWrite:
+    """A new workflow with its input; for a child, with the parent's checkpoint."""
+
+    row: NewWorkflow
+    inputs: str
+    parent: StepWrite | None = None
+    chosen_id: bool = False  # a caller's id, or a deduplication id, may be contended
+    reject_existing: bool = False  # the caller's reuse policy: an id in use is an error
+
+    @property
+    def workflow_id(self) -> str:
+        """The execution whose lock this write takes: the parent's, if there is one."""
+        return self.parent.workflow_id if self.parent else self.row.workflow_uuid
+
+    @property
+    def owner(self) -> str | None:
+        return self.parent.owner if self.parent else self.row.owner_xid
+
+    @property
+    def size(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def isolated(self) -> bool:
+        return self.chosen_id or self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("start", self.row.workflow_uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeWrite:
+    """How a workflow ended."""
+
+    workflow_id: str
+    owner: str
+    status: str
+    output: str | None
+    error: str | None
+    now: int
+
+    @property
+    def size(self) -> int:
+        return len(self.output or "") + len(self.error or "")
+
+    @property
+    def isolated(self) -> bool:
+        return self.size > ISOLATE_ABOVE
+
+    @property
+    def conflict_key(self) -> object:
+        return ("outcome", self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventWrite:
+    """A new value of an event; with the step's checkpoint when the workflow set it."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    key: str
+    value: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def size(self) -> int:
+        return len(self.value)
+
+    @property
+    def isolated(self) -> bool:
+        return True  # it reads what the fence guards, so it takes several statements
+
+    @property
+    def conflict_key(self) -> object:
+        return ("event", self.workflow_id, self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamWrite:
+    """A value appended to a stream; with the step's checkpoint when the workflow wrote it."""
+
+    workflow_id: str
+    owner: str
+    function_id: int
+    key: str
+    value: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def size(self) -> int:
+        return len(self.value)
+
+    @property
+    def isolated(self) -> bool:
+        return True  # it reads what the fence guards, so it takes several statements
+
+    @property
+    def conflict_key(self) -> object:
+        return ("stream", self.workflow_id, self.function_id, self.step is None, id(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendWrite:
+    """A message to another workflow; with the step's checkpoint when a workflow sent it."""
+
+    destination: str
+    message_uuid: str  # drawn before the hand-in, so that a repetition is recognised
+    topic: str | None
+    message: str
+    serialization: str | None
+    step: StepWrite | None
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id if self.step else self.destination
+
+    @property
+    def size(self) -> int:
+        return len(self.message)
+
+    @property
+    def isolated(self) -> bool:
+        return True  # the insert fires a trigger that notifies: commits of those take turns
+
+    @property
+    def conflict_key(self) -> object:
+        return ("send", self.message_uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkSendWrite:
+    """Several messages, all or none; copies go only to those forks that still exist."""
+
+    sends: tuple[SendWrite, ...]
+    copies: tuple[SendWrite, ...] = ()
+    step: StepWrite | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id if self.step else self.sends[0].destination
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in (*self.sends, *self.copies))
+
+    @property
+    def isolated(self) -> bool:
+        return True
+
+    @property
+    def conflict_key(self) -> object:
+        return ("bulk", id(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumeWrite:
+    """Take the oldest message of a topic and record it as the result of a step."""
+
+    step: StepWrite  # what to record if there is no message, and `give_up` says so
+    topic: str | None
+    give_up: bool = False
+
+    @property
+    def workflow_id(self) -> str:
+        return self.step.workflow_id
+
+    @property
+    def size(self) -> int:
+        return 0
+
+    @property
+    def isolated(self) -> bool:
+        return True
+
+    @property
+    def conflict_key(self) -> object:
+        return ("consume", self.workflow_id, self.topic)
+
+
+MessageWrite = SendWrite | BulkSendWrite | ConsumeWrite
+Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite | MessageWrite

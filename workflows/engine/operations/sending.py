@@ -1,0 +1,161 @@
+"""Sending messages: one or many, to workflows and, if asked, to their forks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.journal.group_commit import Commit
+from dboshub.workflows.engine.journal.writes import Answer, BulkSendWrite, SendWrite, Verdict
+from dboshub.workflows.engine.operations.message_ids import MessageIds
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.shard_keys import refuse
+
+SEND = "DBOS.send"
+SEND_BULK = "DBOS.send_bulk"
+
+_ids = MessageIds()
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """One message of ``send_bulk``."""
+
+    destination_id: str
+    message: Any
+    topic: str | None = None
+    idempotency_key: str | None = None
+    shard_key: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse(self.shard_key)
+
+
+def send(
+    engine: Engine,
+    message: SendMessage,
+    *,
+    serialization: WorkflowSerializationFormat | None = None,
+    to_forks: bool = False,
+) -> Program[None]:
+    """Send from anywhere; from a workflow body it is a step."""
+    return _send(engine, SEND, [message], serialization, to_forks=to_forks)
+
+
+def send_bulk(
+    engine: Engine,
+    messages: Sequence[SendMessage],
+    *,
+    serialization: WorkflowSerializationFormat | None = None,
+    to_forks: bool = False,
+) -> Program[None]:
+    """Send all or none; from a workflow body it is one step."""
+    return _send(engine, SEND_BULK, messages, serialization, to_forks=to_forks)
+
+
+def _send(
+    engine: Engine,
+    step_name: str,
+    messages: Sequence[SendMessage],
+    serialization: WorkflowSerializationFormat | None,
+    *,
+    to_forks: bool,
+) -> Program[None]:
+    current = frame()
+    execution = current.execution if current is not None and current.step is None else None
+    # The number is drawn whether or not the messages can be sent, as for every durable call.
+    step_id = execution.next_id() if execution is not None else 0
+    inherited = current.execution.serialization if current is not None else None
+    name = engine.codec.format_name(serialization, inherited)
+    writes = [_write(engine, each, name) for each in messages]
+    if len({each.message_uuid for each in writes}) < len(writes):
+        raise DBOSException("two messages for one workflow have the same idempotency key")
+    if execution is None:
+        return _send_now(engine, writes, to_forks=to_forks)
+    return _send_as_step(execution, step_id, step_name, writes, to_forks=to_forks)
+
+
+def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrite:
+    destination, key = message.destination_id, message.idempotency_key
+    validation.text("the destination of a message", destination)
+    validation.optional_text("a topic", message.topic)
+    validation.optional_text("an idempotency key", key)
+    return SendWrite(
+        destination=destination,
+        message_uuid=_ids.draw(engine.clock.now_ms()) if key is None else f"{key}::{destination}",
+        topic=message.topic,
+        message=engine.codec.encode(message.message, serialization),
+        serialization=serialization,
+        step=None,
+    )
+
+
+def _send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) -> Program[None]:
+    if not writes:
+        return
+    copies = (yield from _copies(engine, writes)) if to_forks else ()
+    answer: Answer = yield Commit(engine.journal, _together(writes, copies))
+    if answer.verdict is Verdict.NOTHING:
+        raise _no_destination(writes, answer)
+
+
+def _send_as_step(
+    execution: Execution,
+    step_id: int,
+    name: str,
+    writes: Sequence[SendWrite],
+    *,
+    to_forks: bool,
+) -> Program[None]:
+    checkpoint = yield from execution.recorded(step_id, name)
+    if checkpoint is not None:
+        execution.check()
+        execution.replay(checkpoint)
+        return
+    yield from execution.proceed()
+    copies = (yield from _copies(execution.engine, writes)) if to_forks else ()
+    now = execution.engine.clock.now_ms()
+    step = execution.step_write(step_id, name, started_at=now, completed_at=now)
+    if not writes:
+        yield from execution.commit(step)
+        return
+    answer = yield from execution.commit(replace(_together(writes, copies), step=step))
+    if answer.verdict is Verdict.NOTHING:
+        error = _no_destination(writes, answer)
+        yield from execution.commit(execution.error_write(step_id, name, error, started_at=now))
+        raise error
+
+
+def _together(
+    writes: Sequence[SendWrite], copies: Sequence[SendWrite]
+) -> SendWrite | BulkSendWrite:
+    if len(writes) == 1 and not copies:
+        return writes[0]
+    return BulkSendWrite(sends=tuple(writes), copies=tuple(copies))
+
+
+def _copies(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
+    """Each message once more for every fork of its destination, under an id of its own."""
+    ids = {each.destination for each in writes}
+    forks: list[tuple[str, str]] = yield engine.query(lambda: engine.store.forks(ids))
+    return [
+        replace(each, destination=fork, message_uuid=_uuid_for(each, fork))
+        for each in writes
+        for root, fork in forks
+        if root == each.destination
+    ]
+
+
+def _uuid_for(write: SendWrite, fork: str) -> str:
+    return f"{write.message_uuid.removesuffix(f'::{write.destination}')}::{fork}"
+
+
+def _no_destination(writes: Sequence[SendWrite], answer: Answer) -> DBOSNonExistentWorkflowError:
+    return DBOSNonExistentWorkflowError("destination", answer.missing or writes[0].destination)

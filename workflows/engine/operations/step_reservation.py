@@ -1,0 +1,140 @@
+"""Steps without a decorator, and step ids drawn before their step runs."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypedDict
+
+from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
+from dboshub.workflows.engine.programs import Call, Program, blocking, drive
+from dboshub.workflows.engine.runtime.execution import Execution
+
+Options = Mapping[str, Any]
+
+
+class StepOptions(TypedDict, total=False):
+    """How to run a step: the parameters of ``@DBOS.step()``."""
+
+    name: str
+    retries_allowed: bool
+    interval_seconds: float
+    max_attempts: int
+    backoff_rate: float
+    should_retry: ShouldRetry
+    preemptible: bool
+    timeout_seconds: float
+
+
+def run_step(
+    options: Options | None,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[Any]:
+    """Run any callable as a step; outside a workflow just call it."""
+    current = FRAME.get()
+    if current is None or current.step is not None:
+        return _run_without_step(function, args, kwargs)
+    return step(current.execution, _policy(options, function), _off_loop(function), args, kwargs)
+
+
+def reserve_step() -> StepReservation:
+    """Draw the next step id. Raises DBOSException outside a workflow body."""
+    current = FRAME.get()
+    if current is None or current.step is not None:
+        raise DBOSException("DBOS.reserve_step must be called from the body of a workflow")
+    return StepReservation(current.execution, current.execution.next_id())
+
+
+class StepReservation:
+    """A step id drawn in program order, for one step that runs whenever its task does."""
+
+    def __init__(self, execution: Execution, step_id: int) -> None:
+        self._execution = execution
+        self._step_id = step_id
+        self._is_used = False
+
+    @property
+    def step_id(self) -> int:
+        return self._step_id
+
+    def run(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Run a callable under the reserved id. Raises DBOSException the second time."""
+        return blocking(self._run)(dbos_step_options, func, args, kwargs)
+
+    def run_async(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, Any]:
+        """Do the same for a coroutine."""
+        return drive(self._run(dbos_step_options, func, args, kwargs))
+
+    def _run(
+        self,
+        options: Options | None,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Program[Any]:
+        current = FRAME.get()
+        if current is None or current.execution is not self._execution or current.step is not None:
+            raise DBOSException("a reserved step runs only in the workflow that reserved it")
+        if self._is_used:
+            raise DBOSException(f"the reserved step {self._step_id} has already run")
+        self._is_used = True
+        policy, call = _policy(options, function), _off_loop(function)
+        value = yield from step(current.execution, policy, call, args, kwargs, self._step_id)
+        return value
+
+
+def _policy(options: Options | None, function: Callable[..., Any]) -> StepPolicy:
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return checked_policy({"name": name, **(options or {})}, function)
+
+
+def _off_loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A blocking function leaves the loop that awaits it free."""
+    if inspect.iscoroutinefunction(function) or asyncio.iscoroutinefunction(function):
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if asyncio._get_running_loop() is None:
+            return function(*args, **kwargs)
+        return asyncio.to_thread(function, *args, **kwargs)
+
+    return call
+
+
+def _run_without_step(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[Any]:
+    outcome = yield Call(_on_engine(function), args, kwargs)
+    return outcome.unwrap()
+
+
+def _on_engine(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A coroutine function called by a thread runs on the engine's loop."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        value = _off_loop(function)(*args, **kwargs)
+        if inspect.iscoroutine(value) and asyncio._get_running_loop() is None:
+            return engine().loop.run(value)
+        return value
+
+    return call

@@ -1,0 +1,248 @@
+"""Streams: append-only values per key, read from any offset while they are written."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.errors import (
+    DBOSException,
+    DBOSNonExistentWorkflowError,
+    DBOSStreamNondeterminismError,
+    DBOSStreamTimeoutError,
+)
+from dboshub.workflows.engine.journal.writes import StreamWrite
+from dboshub.workflows.engine.programs import Program, drive, run
+from dboshub.workflows.engine.records import TERMINAL
+from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.waiting.waits import Key
+
+WRITE = "DBOS.writeStream"
+CLOSE = "DBOS.closeStream"
+READ = "DBOS.readStream"
+READ_AT = "DBOS.readStreamOffset"
+CLOSED = "__DBOS_STREAM_CLOSED__"
+PREFETCH = 100
+
+Value = tuple[str, str | None]  # text and serialization
+END: Value = (json.dumps(CLOSED), PORTABLE)  # whatever the serializer: every language reads it
+
+
+def write_stream(
+    key: str, value: Any, serialization: WorkflowSerializationFormat | None = None
+) -> Program[None]:
+    """Append a value: exactly once from a workflow body, at least once from a step."""
+    execution, step_id, is_step = _place("DBOS.write_stream")
+    validation.text("the key of a stream", key)
+    name = execution.engine.codec.format_name(serialization, execution.serialization)
+    text = execution.engine.codec.encode(value, name)
+    return _append(execution, step_id, key, (text, name), WRITE if is_step else None)
+
+
+def close_stream(key: str) -> Program[None]:
+    """Append the mark at which readers stop."""
+    execution, step_id, is_step = _place("DBOS.close_stream")
+    validation.text("the key of a stream", key)
+    return _append(execution, step_id, key, END, CLOSE if is_step else None)
+
+
+def _place(call: str) -> tuple[Execution, int, bool]:
+    """Whose stream, under which step id, and whether that is a step of its own."""
+    current = frame()
+    if current is None:
+        raise DBOSException(f"{call} must be called from within a workflow or step")
+    if current.step is not None:
+        return current.execution, current.step.step_id, False
+    return current.execution, current.execution.next_id(), True
+
+
+def _append(
+    execution: Execution, step_id: int, key: str, value: Value, step_name: str | None
+) -> Program[None]:
+    step = None
+    if step_name is not None:
+        if (yield from execution.recorded(step_id, step_name)) is not None:
+            execution.check()
+            return
+        yield from execution.proceed()
+        now = execution.engine.clock.now_ms()
+        step = execution.step_write(step_id, step_name, started_at=now, completed_at=now)
+    yield from execution.commit(
+        StreamWrite(
+            workflow_id=execution.workflow_id,
+            owner=execution.owner,
+            function_id=step_id,
+            key=key,
+            value=value[0],
+            serialization=value[1],
+            step=step,
+        )
+    )
+
+
+class Reader:
+    """Reads one stream value by value; inside a workflow every value read is a step."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        workflow_id: str,
+        key: str,
+        offset: int,
+        timeout_seconds: float | None,
+    ) -> None:
+        current = frame()
+        self._engine = engine
+        self._workflow_id = validation.text("a workflow id", workflow_id)
+        self._key = validation.text("the key of a stream", key)
+        self._offset = offset
+        self._timeout_s = timeout_seconds
+        self._execution = (
+            current.execution if current is not None and current.step is None else None
+        )
+        self._ahead: deque[Value] = deque()
+        self._is_alone = False
+
+    def values(self) -> Generator[Any, None, None]:
+        """Every value until the stream ends, blocking for the next."""
+        while (found := run(self._next())) is not None:
+            yield found[0]
+
+    async def values_async(self) -> AsyncGenerator[Any, None]:
+        """Every value until the stream ends, awaiting the next."""
+        while (found := await drive(self._next())) is not None:
+            yield found[0]
+
+    def value(self) -> Program[Any]:
+        """The value at the offset alone, waiting for it; one step in a workflow body."""
+        execution = self._execution
+        if execution is None:
+            return self._value()
+        return execution.run_inner(execution.next_id(), READ_AT, self._value())
+
+    def _value(self) -> Program[Any]:
+        self._is_alone = True
+        value = self._engine.codec.decode(*(yield from self._await_value()))
+        if value == CLOSED:
+            raise DBOSStreamTimeoutError(
+                f"stream {self._key!r} of workflow {self._workflow_id} ended before offset "
+                f"{self._offset}"
+            )
+        return value
+
+    def _next(self) -> Program[tuple[Any] | None]:
+        """The next value, or None at the end."""
+        execution = self._execution
+        step_id = execution.next_id() if execution is not None else 0
+        value = yield from self._recorded(step_id)
+        if value is None:
+            value = yield from self._await_value()
+            yield from self._record(step_id, value)
+        self._offset += 1
+        decoded = self._engine.codec.decode(*value)
+        return None if decoded == CLOSED else (decoded,)
+
+    def _recorded(self, step_id: int) -> Program[Value | None]:
+        execution = self._execution
+        if execution is None:
+            return None
+        checkpoint = yield from execution.recorded(step_id, READ)
+        if checkpoint is None:
+            yield from execution.proceed()
+            return None
+        execution.check()
+        if checkpoint.child_id not in (None, self._workflow_id):
+            raise DBOSStreamNondeterminismError(
+                f"step {step_id} of workflow {execution.workflow_id} read a stream of "
+                f"{checkpoint.child_id} when it was recorded, and now reads {self._workflow_id}"
+            )
+        return checkpoint.output or json.dumps(CLOSED), checkpoint.serialization
+
+    def _record(self, step_id: int, value: Value) -> Program[None]:
+        execution, codec = self._execution, self._engine.codec
+        if execution is not None:
+            now = self._engine.clock.now_ms()
+            if value == END:
+                value = (codec.encode(CLOSED), codec.name)
+            yield from execution.commit(
+                execution.step_write(
+                    step_id,
+                    READ,
+                    output=value[0],
+                    serialization=value[1],
+                    started_at=now,
+                    completed_at=now,
+                )
+            )
+
+    def _await_value(self) -> Program[Value]:
+        if self._ahead:
+            return self._ahead.popleft()
+        engine, until = self._engine, None
+        if self._timeout_s is not None:
+            until = engine.clock.now_ms() + int(self._timeout_s * 1000)
+        with engine.waits.register(*self._keys()) as waiter:
+            while True:
+                if (yield from self._fetch()):
+                    return self._ahead.popleft()
+                if until is not None and engine.clock.now_ms() >= until:
+                    raise DBOSStreamTimeoutError(
+                        f"stream {self._key!r} of workflow {self._workflow_id} had no value at "
+                        f"offset {self._offset} within {self._timeout_s:g} s"
+                    )
+                if self._execution is not None:
+                    what = Doing("stream", self._key, self._workflow_id)
+                    yield from self._execution.wait(waiter, until, what)
+                else:
+                    yield engine.pause(waiter, until)
+
+    def _fetch(self) -> Program[bool]:
+        """Read ahead. What has ended is drained once more, then its stream ends."""
+        has_ended = (yield from self._status()) in TERMINAL
+        rows = yield from self._rows()
+        if not rows and not has_ended and self._is_alone and (yield from self._has_end()):
+            has_ended = True
+            rows = yield from self._rows()
+        self._ahead.extend((text, serialization) for _, text, serialization in rows)
+        if not rows and has_ended:
+            self._ahead.append(END)
+        return bool(self._ahead)
+
+    def _rows(self) -> Program[list[tuple[int, str, str | None]]]:
+        store = self._engine.store
+        rows: list[tuple[int, str, str | None]] = yield self._engine.query(
+            lambda: store.stream(self._workflow_id, self._key, offset=self._offset, limit=PREFETCH)
+        )
+        return rows
+
+    def _has_end(self) -> Program[bool]:
+        """Whether the stream was closed before the offset: nothing will ever be there."""
+        store = self._engine.store
+        last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
+        return last is not None and self._engine.codec.decode(*last) == CLOSED
+
+    def _status(self) -> Program[str]:
+        # Read before the values: what a workflow wrote before it ended is then surely seen.
+        store = self._engine.store
+        rows = yield self._engine.query(lambda: store.owners([self._workflow_id]))
+        if self._workflow_id not in rows:
+            raise DBOSNonExistentWorkflowError("stream", self._workflow_id)
+        status: str = rows[self._workflow_id][0]
+        return status
+
+    def _keys(self) -> list[Key]:
+        keys: list[Key] = [
+            ("stream", f"{self._workflow_id}::{self._key}"),
+            ("stream_at", (self._workflow_id, self._key, self._offset)),
+            ("result", self._workflow_id),
+        ]
+        if self._execution is not None:
+            keys.append(self._execution.wake_key)
+        return keys

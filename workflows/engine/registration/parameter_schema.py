@@ -1,0 +1,143 @@
+"""What a workflow can be called with, as executors publish it: JSON Schema of its parameters.
+
+Only what plain JSON can express is described; of every other annotation the schema says its name
+and accepts anything, for the function itself to judge.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
+from dboshub.workflows.engine.registration.registry import Binding, Registry, Workflow
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+
+_PLAIN: dict[Any, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    type(None): {"type": "null"},
+    dict: {"type": "object"},
+    list: {"type": "array"},
+    Any: {},
+    object: {},
+    inspect.Parameter.empty: {},
+}
+_MAX_DOC_LENGTH = 200
+_MAX_DEFAULT_LENGTH = 1_000
+_RECEIVERS = ("self", "cls")
+
+
+class Publisher:
+    """Tells, as JSON, what a registry can run; made anew only when functions were added."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._of: tuple[list[str], int] = ([], 0)
+        self._text = "{}"
+
+    def __call__(self) -> str:
+        known = self._registry.workflows
+        names = sorted(name for name in known if not name.startswith(TEMP_WORKFLOW))
+        of = (names, len(self._registry.instances))
+        if of != self._of:
+            found = {name: _published(self._registry, known[name]) for name in names}
+            self._of, self._text = of, json.dumps(found)
+        return self._text
+
+
+def parameters_schema(function: Any) -> dict[str, Any]:
+    """JSON Schema of the keyword arguments of a function.
+
+    ``x-positional`` lists parameters that have no keyword, ``x-more`` a ``*args`` parameter.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return {"type": "object"}
+    hints = _hints(function)
+    properties: dict[str, dict[str, Any]] = {}
+    found: dict[str, Any] = {"type": "object", "properties": properties}
+    required: list[str] = []
+    positional: list[str] = []
+    for at, (name, parameter) in enumerate(signature.parameters.items()):
+        if at == 0 and name in _RECEIVERS:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            found["x-more"] = name
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        properties[name] = _schema(hints.get(name, parameter.empty))
+        if parameter.default is parameter.empty:
+            required.append(name)
+        else:
+            properties[name] |= _default(parameter.default)
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(name)
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    found["additionalProperties"] = inspect.Parameter.VAR_KEYWORD in kinds
+    return found | {"required": required} | ({"x-positional": positional} if positional else {})
+
+
+def _published(registry: Registry, workflow: Workflow) -> dict[str, Any]:
+    found: dict[str, Any] = {"parameters": parameters_schema(workflow.function)}
+    doc = (inspect.getdoc(workflow.function) or "").split("\n", 1)[0]
+    if doc:
+        found["doc"] = doc[:_MAX_DOC_LENGTH]
+    if workflow.serialization is WorkflowSerializationFormat.PORTABLE:
+        found["is_portable"] = True
+    if workflow.class_name is not None:
+        found["class"] = workflow.class_name
+    if workflow.binding is Binding.INSTANCE:
+        found["instances"] = sorted(
+            config for name, config in registry.instances if name == workflow.class_name
+        )
+    return found
+
+
+def _hints(function: Any) -> Mapping[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:
+        # An annotation may name what exists for type checkers only.
+        return {}
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    try:
+        known = _PLAIN.get(hint)
+    except TypeError:  # an unhashable annotation
+        known = None
+    if known is not None:
+        return dict(known)
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _schema(inner[0])
+    if origin is Literal and all(isinstance(each, str | int | bool | None) for each in inner):
+        return {"enum": [*inner]}
+    if origin in (typing.Union, types.UnionType):
+        return {"anyOf": [_schema(each) for each in inner]}
+    if origin is list:
+        return {"type": "array", "items": _schema(inner[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _schema(inner[1])}
+    if typing.is_typeddict(hint):
+        return {"type": "object", "title": hint.__name__}
+    return {"title": getattr(hint, "__name__", None) or str(hint)}
+
+
+def _default(value: Any) -> dict[str, Any]:
+    """The default where JSON can say it; the key alone tells that there is one."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return {"x-default": repr(value)[:_MAX_DEFAULT_LENGTH]}
+    if len(text) > _MAX_DEFAULT_LENGTH or json.loads(text) != value:
+        return {"x-default": text[:_MAX_DEFAULT_LENGTH]}
+    return {"default": value}

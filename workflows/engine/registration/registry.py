@@ -1,0 +1,212 @@
+"""What decorated code registered: workflows by name, classes, configured instances.
+
+Registration happens at import, before any engine exists, so it needs none.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
+from dboshub.workflows.engine.registration.arguments import ValidateArgs, coerced
+from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+
+logger = logging.getLogger("dboshub")
+
+WORKFLOW_MARK = "__dboshub_workflow__"
+STEP_MARK = "__dboshub_step__"
+CLASS_MARK = "__dboshub_class__"
+
+
+class Binding(Enum):
+    """What a workflow function is bound to, which decides what its row says."""
+
+    FUNCTION = "function"
+    STATIC = "static method"
+    CLASS = "class method"
+    INSTANCE = "instance method"
+
+
+@dataclass(slots=True)
+class Workflow:
+    """A registered workflow function."""
+
+    name: str
+    function: Callable[..., Any]
+    is_async: bool
+    max_recovery_attempts: int | None = 100
+    serialization: WorkflowSerializationFormat | None = None
+    required_roles: tuple[str, ...] | None = None
+    validate_args: ValidateArgs | None = None
+    binding: Binding = Binding.FUNCTION
+    class_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A workflow together with what it is called on."""
+
+    workflow: Workflow
+    receiver: Any = None
+
+    @property
+    def class_name(self) -> str | None:
+        bound = self.workflow.binding in (Binding.CLASS, Binding.INSTANCE)
+        return self.workflow.class_name if bound else None
+
+    @property
+    def config_name(self) -> str | None:
+        if self.workflow.binding is not Binding.INSTANCE:
+            return None
+        name = getattr(self.receiver, "config_name", None)
+        return None if name is None else str(name)
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments the function itself takes, its receiver included."""
+        has_receiver = self.workflow.binding in (Binding.CLASS, Binding.INSTANCE)
+        return (self.receiver, *args) if has_receiver else args
+
+
+@dataclass(slots=True)
+class Registry:
+    """Everything decorated in this process. One per process; tests may make their own."""
+
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    classes: dict[str, type] = field(default_factory=dict)
+    instances: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def add(self, workflow: Workflow) -> None:
+        """Register a workflow. The same file may define it again; another one may not."""
+        known = self.workflows.get(workflow.name)
+        if known is not None and not _same_place(known.function, workflow.function):
+            raise DBOSException(
+                f"two workflows are called {workflow.name!r}: one in "
+                f"{known.function.__module__}, one in {workflow.function.__module__}. "
+                "Give one of them another name: @DBOS.workflow(name=…)"
+            )
+        if known is not None:
+            logger.warning("workflow %r was registered again and replaced", workflow.name)
+        self.workflows[workflow.name] = workflow
+
+    def add_step(self, name: str, function: Callable[..., Any], *, is_async: bool) -> None:
+        """Register the workflow that wraps a step which is enqueued by itself."""
+        wrapped = TEMP_WORKFLOW + name
+        self.workflows[wrapped] = Workflow(wrapped, function, is_async)
+
+    def add_class(self, cls: type, name: str) -> None:
+        if name in self.classes and not _same_place(self.classes[name], cls):
+            raise DBOSException(
+                f"two classes are registered as {name!r}: give one of them another name: "
+                "@DBOS.dbos_class(class_name=…)"
+            )
+        self.classes[name] = cls
+        setattr(cls, CLASS_MARK, name)
+        for attribute in vars(cls).values():
+            workflow = getattr(_plain(attribute), WORKFLOW_MARK, None)
+            if workflow is not None:
+                workflow.class_name = name
+                workflow.binding = _binding(attribute)
+
+    def add_instance(self, instance: Any, config_name: str) -> None:
+        """Register an instance under its class and name, for recovery to find."""
+        class_name = getattr(type(instance), CLASS_MARK, type(instance).__qualname__)
+        if (class_name, config_name) in self.instances:
+            raise DBOSException(
+                f"class {class_name} already has an instance with config_name {config_name!r}"
+            )
+        self.instances[class_name, config_name] = instance
+
+    def target(self, function: Callable[..., Any]) -> Target:
+        """The workflow that a decorated function, or bound method, stands for."""
+        workflow = getattr(function, WORKFLOW_MARK, None)
+        if workflow is None and hasattr(function, STEP_MARK):
+            return Target(self.workflows[TEMP_WORKFLOW + getattr(function, STEP_MARK)])
+        if workflow is None:
+            name = getattr(function, "__qualname__", repr(function))
+            raise DBOSException(f"{name} is not a workflow: decorate it with @DBOS.workflow()")
+        return Target(workflow, getattr(function, "__self__", None))
+
+    def find(
+        self, workflow_id: str, name: str, class_name: str | None, config_name: str | None
+    ) -> Target:
+        """The target a row names. Raises DBOSWorkflowFunctionNotFoundError."""
+        workflow = self.workflows.get(name)
+        if workflow is None:
+            raise DBOSWorkflowFunctionNotFoundError(workflow_id, name, _hint(self.workflows))
+        if workflow.binding is Binding.CLASS:
+            return Target(workflow, self.classes[class_name or workflow.class_name or ""])
+        if workflow.binding is not Binding.INSTANCE:
+            return Target(workflow)
+        key = (class_name or workflow.class_name or "", config_name or "")
+        if key not in self.instances:
+            raise DBOSWorkflowFunctionNotFoundError(
+                workflow_id,
+                name,
+                f": create the instance {key[1]!r} of class {key[0]} before DBOS.launch()",
+            )
+        return Target(workflow, self.instances[key])
+
+    def version(self, application_name: str, library_version: str) -> str:
+        """The application version computed from the source of every workflow."""
+        digest = hashlib.md5(usedforsecurity=False)
+        try:
+            sources = sorted(_source(each) for each in self.workflows.values())
+        except (OSError, TypeError):
+            return f"DEFAULT_VERSION-{application_name}"
+        for part in (*sources, library_version, application_name):
+            digest.update(part.encode())
+        return digest.hexdigest()
+
+    def clear(self) -> None:
+        self.workflows.clear()
+        self.classes.clear()
+        self.instances.clear()
+
+
+registry = Registry()
+
+
+def validator_of(workflow: Workflow, serialization: str | None) -> ValidateArgs | None:
+    """What a row's arguments pass through before the call, if anything."""
+    if workflow.validate_args is not None or serialization != PORTABLE:
+        return workflow.validate_args
+    return functools.partial(coerced, workflow.function)
+
+
+def _same_place(first: Any, second: Any) -> bool:
+    if first.__module__ == second.__module__:
+        return True
+    try:
+        return inspect.getfile(first) == inspect.getfile(second)
+    except (OSError, TypeError):
+        return False
+
+
+def _source(workflow: Workflow) -> str:
+    """Steps count by name only: editing one does not strand the runs under way."""
+    if workflow.name.startswith(TEMP_WORKFLOW):
+        return workflow.name
+    return inspect.getsource(workflow.function)
+
+
+def _plain(attribute: Any) -> Any:
+    return getattr(attribute, "__func__", attribute)
+
+
+def _binding(attribute: Any) -> Binding:
+    if isinstance(attribute, staticmethod):
+        return Binding.STATIC
+    return Binding.CLASS if isinstance(attribute, classmethod) else Binding.INSTANCE
+
+
+def _hint(known: dict[str, Workflow]) -> str:
+    names = ", ".join(sorted(name for name in known if not name.startswith(TEMP_WORKFLOW))[:10])
+    return f". Import the module that defines it; registered are: {names or 'none'}"

@@ -1,0 +1,142 @@
+"""Who starts workflows, and which roles a function asks of them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Token
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from dboshub.workflows.engine.context import IDENTITY, Identity
+from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
+from dboshub.workflows.engine.programs import mark_coroutine
+from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
+
+F = TypeVar("F", bound=Callable[..., Any])
+C = TypeVar("C", bound=type)
+
+ROLES_MARK = "__dboshub_roles__"
+_KINDS = (staticmethod, classmethod)
+
+
+def set_authentication(
+    authenticated_user: str | None, authenticated_roles: Sequence[str] | None
+) -> None:
+    """Say on whose behalf the current context acts; what it starts from now on records it."""
+    roles = None if authenticated_roles is None else tuple(authenticated_roles)
+    IDENTITY.set(Identity(authenticated_user, roles))
+
+
+class DBOSContextEnsure:
+    """Code in the block may call durable functions: here it always may."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class DBOSContextSetAuth:
+    """Code in the block acts on behalf of a user with these roles."""
+
+    def __init__(self, user: str | None, roles: Sequence[str] | None) -> None:
+        self._identity = Identity(user, None if roles is None else tuple(roles))
+        self._tokens: list[Token[Identity]] = []
+
+    def __enter__(self) -> DBOSContextSetAuth:
+        self._tokens.append(IDENTITY.set(self._identity))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        IDENTITY.reset(self._tokens.pop())
+
+
+def authorized(name: str, required: Sequence[str] | None, identity: Identity) -> Identity:
+    """The identity with the role it assumes. Raises DBOSNotAuthorizedError without one."""
+    if not required:
+        return identity
+    if identity.roles is None:
+        raise DBOSNotAuthorizedError(
+            f"{name} needs one of the roles {', '.join(required)}, and nobody is authenticated"
+        )
+    for role in required:
+        if role in identity.roles:
+            return replace(identity, assumed_role=role)
+    raise DBOSNotAuthorizedError(
+        f"{name} needs one of the roles {', '.join(required)}; {identity.user or 'this caller'} "
+        f"has {', '.join(identity.roles) or 'none'}"
+    )
+
+
+def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
+    """Let only callers with one of these roles through; above or below the other decorator."""
+
+    def decorate(function: F) -> F:
+        workflow = getattr(function, WORKFLOW_MARK, None)
+        if workflow is None:
+            return _guarded(function, tuple(roles))
+        workflow.required_roles = tuple(roles)
+        return function
+
+    return decorate
+
+
+def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
+    """The roles for the workflows and steps of a class that name none themselves."""
+
+    def decorate(cls: C) -> C:
+        for name, attribute in [*vars(cls).items()]:
+            function = getattr(attribute, "__func__", attribute)
+            workflow = getattr(function, WORKFLOW_MARK, None)
+            if workflow is not None and workflow.required_roles is None:
+                workflow.required_roles = tuple(roles)
+            elif hasattr(function, STEP_MARK) and not hasattr(function, ROLES_MARK):
+                guarded = _guarded(function, tuple(roles))
+                kind = type(attribute) if isinstance(attribute, _KINDS) else None
+                setattr(cls, name, guarded if kind is None else kind(guarded))
+        return cls
+
+    return decorate
+
+
+def without_role_check(function: F) -> tuple[F, tuple[str, ...] | None]:
+    """A workflow's own function, and the roles asked of whoever starts it."""
+    roles: tuple[str, ...] | None = getattr(function, ROLES_MARK, None)
+    return (function, None) if roles is None else (inspect.unwrap(function), roles)
+
+
+def _guarded(function: F, roles: tuple[str, ...]) -> F:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        assumed = authorized(function.__qualname__, roles, IDENTITY.get())
+        token = IDENTITY.set(assumed)
+        try:
+            value = function(*args, **kwargs)
+        finally:
+            IDENTITY.reset(token)
+        return _run_as(assumed, value) if inspect.iscoroutine(value) else value
+
+    setattr(call, ROLES_MARK, roles)
+    is_async = asyncio.iscoroutinefunction(function)
+    return cast(F, mark_coroutine(call) if is_async else call)
+
+
+async def _run_as(identity: Identity, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    token = IDENTITY.set(identity)
+    try:
+        return await coroutine
+    finally:
+        IDENTITY.reset(token)

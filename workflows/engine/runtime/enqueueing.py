@@ -1,0 +1,137 @@
+"""Enqueueing by names and options alone: the function need not exist in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, Required, TypedDict
+
+from dboshub.workflows.engine import shard_keys, validation
+from dboshub.workflows.engine.context import IDENTITY, Identity
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.observability.tracing import TRACE
+from dboshub.workflows.engine.options import (
+    NO_OPTIONS,
+    OPTIONS,
+    DuplicationPolicy,
+    OptionsBlock,
+    SetEnqueueOptions,
+    SetWorkflowAttributes,
+    SetWorkflowID,
+    SetWorkflowTimeout,
+    StartOptions,
+    WorkflowIDReusePolicy,
+)
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.running import enqueue
+from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """What to run, on which queue, and how; times are seconds."""
+
+    workflow_name: Required[str]
+    queue_name: Required[str]
+    workflow_id: str | None
+    workflow_id_reuse_policy: WorkflowIDReusePolicy | None
+    app_version: str | None
+    workflow_timeout: float | None
+    delay_seconds: float | None
+    deduplication_id: str | None
+    duplication_policy: DuplicationPolicy | None
+    priority: int | None
+    queue_partition_key: str | None
+    authenticated_user: str | None
+    authenticated_roles: list[str] | None
+    serialization_type: WorkflowSerializationFormat | None
+    class_name: str | None
+    instance_name: str | None
+    attributes: dict[str, Any] | None
+    application_name: str | None
+    otel_context: dict[str, str] | None
+    shard_key: None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Checked options: what a row says of the function, and of its start."""
+
+    naming: FunctionReference
+    queue_name: str
+    options: StartOptions
+    identity: Identity | None  # None: on whose behalf the caller acts
+
+
+def order(given: Mapping[str, Any]) -> Order:
+    """Check options. Raises DBOSException for what is missing, unknown or impossible."""
+    known = EnqueueOptions.__annotations__
+    unknown = sorted(given.keys() - known.keys())
+    if unknown:
+        raise DBOSException(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
+    for key in ("workflow_name", "queue_name"):
+        if key not in given:
+            raise DBOSException(f"the options to enqueue lack {key!r}")
+    shard_keys.refuse(given.get("shard_key"))
+    naming = FunctionReference(
+        name=validation.name("the name of a workflow", given["workflow_name"]),
+        class_name=validation.optional_text("a class name", given.get("class_name")),
+        config_name=validation.optional_text("an instance name", given.get("instance_name")),
+        serialization=given.get("serialization_type"),
+    )
+    queue_name = validation.queue_name(given["queue_name"])
+    return Order(naming, queue_name, _start_options(given), _identity(given))
+
+
+def enqueue_as(
+    engine: Engine, ordered: Order, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[str]:
+    """Put a workflow on a queue by its order alone; returns its id once its row is durable."""
+    options = replace(ordered.options, trace=OPTIONS.get().trace)
+    with ExitStack() as stack:
+        stack.callback(OPTIONS.reset, OPTIONS.set(options))
+        if ordered.identity is not None:
+            stack.callback(IDENTITY.reset, IDENTITY.set(ordered.identity))
+        # Ids are drawn, and the options taken, before anything is awaited.
+        return enqueue(engine, ordered.naming, ordered.queue_name, args, kwargs)
+
+
+def _start_options(given: Mapping[str, Any]) -> StartOptions:
+    blocks: list[OptionsBlock] = [
+        SetEnqueueOptions(
+            deduplication_id=given.get("deduplication_id"),
+            priority=given.get("priority"),
+            app_version=given.get("app_version"),
+            queue_partition_key=given.get("queue_partition_key"),
+            delay_seconds=given.get("delay_seconds"),
+            duplication_policy=given.get("duplication_policy"),
+        ),
+        SetWorkflowAttributes(_attributes(given)),
+    ]
+    if given.get("workflow_timeout") is not None:
+        blocks.append(SetWorkflowTimeout(given["workflow_timeout"]))
+    if given.get("workflow_id") is not None:
+        policy = given.get("workflow_id_reuse_policy")
+        blocks.append(SetWorkflowID(given["workflow_id"], workflow_id_reuse_policy=policy))
+    application = validation.optional_text("an application name", given.get("application_name"))
+    options = replace(NO_OPTIONS, application_name=application)
+    for block in blocks:
+        options = replace(options, **block.changes())
+    return options
+
+
+def _attributes(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    attributes, trace = given.get("attributes"), given.get("otel_context")
+    if trace is None:
+        return attributes
+    return {**(attributes or {}), TRACE: trace}
+
+
+def _identity(given: Mapping[str, Any]) -> Identity | None:
+    user = validation.optional_text("a user", given.get("authenticated_user"))
+    roles: Sequence[str] | None = given.get("authenticated_roles")
+    if user is None and roles is None:
+        return None
+    return Identity(user, None if roles is None else tuple(roles))

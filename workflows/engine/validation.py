@@ -1,0 +1,95 @@
+"""What callers may give as names and times. Each refusal says what to give instead."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.records import INTERNAL_QUEUES, RESERVED_PREFIX
+
+APPLICATION_NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
+
+# About three centuries: beyond it, epoch milliseconds soon leave what databases can hold.
+MAX_SECONDS = 1e10
+
+
+def text(what: str, value: Any) -> str:
+    """A name, key or id that every database keeps as it is. Raises DBOSException."""
+    if isinstance(value, str) and "\x00" not in value and _is_whole(value):
+        return value
+    raise DBOSException(
+        f"{value!r:.100} cannot be {what}: give text without NUL and halves of characters"
+    )
+
+
+def optional_text(what: str, value: Any) -> str | None:
+    return None if value is None else text(what, value)
+
+
+def name(what: str, value: Any) -> str:
+    """Text that is not blank, either. Raises DBOSException."""
+    if isinstance(value, str) and not value.strip():
+        raise DBOSException(f"{value!r:.100} cannot be {what}: give text that is not blank")
+    return text(what, value)
+
+
+def queue_name(value: Any) -> str:
+    """A queue to enqueue on: any name, but of the reserved ones only those that are served.
+
+    Raises DBOSException.
+    """
+    found = name("the name of a queue", value)
+    if found.startswith(RESERVED_PREFIX) and found not in INTERNAL_QUEUES:
+        raise DBOSException(
+            f"queue {found} is reserved and nobody serves it: names that start with "
+            f"{RESERVED_PREFIX} are DBOS's own"
+        )
+    return found
+
+
+def application_name(value: Any) -> str:
+    """A name that an application can be configured with. Raises DBOSException."""
+    if isinstance(value, str) and APPLICATION_NAME.match(value):
+        return value
+    raise DBOSException(
+        f"the application name {value!r:.100} must be 3 to 256 characters of a-z, 0-9, - and _"
+    )
+
+
+def seconds(what: str, value: Any) -> float:
+    """A time that can be counted. Raises DBOSException."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and value <= MAX_SECONDS:
+        return float(value)
+    raise DBOSException(
+        f"{what} is {value!r:.100}: give a number of seconds, at most {MAX_SECONDS:.0f}"
+    )
+
+
+def step(what: str, value: Any) -> int:
+    """The number of a step, as databases hold it. Raises DBOSException."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
+        return value
+    raise DBOSException(f"{what} is {value!r:.100}: give the number of a step")
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """Attributes of a workflow: a JSON object. Raises DBOSException."""
+    try:
+        is_json = isinstance(value, dict) and "\\u0000" not in json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        is_json = False
+    if is_json and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise DBOSException(f"{value!r:.100} cannot be attributes: give a dict of plain JSON values")
+
+
+def _is_whole(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

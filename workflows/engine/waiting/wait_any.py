@@ -1,0 +1,104 @@
+"""Waiting for the first of several: workflows anywhere, or awaitables here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.observability.tracing import spanned
+from dboshub.workflows.engine.programs import Call, Program, drive
+from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.waiting.waits import Key
+
+WAIT_FIRST = "DBOS.waitFirst"
+WAIT_TASKS = "DBOS.asyncio_wait"
+
+Tasks = set["asyncio.Future[Any]"]
+Waiting = Coroutine[Any, Any, tuple[Tasks, Tasks]]
+
+
+class HasId(Protocol):
+    workflow_id: str
+
+
+H = TypeVar("H", bound=HasId)
+
+
+def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
+    """The first handle, in the order given, whose workflow has ended."""
+    if not handles:
+        raise ValueError("wait_first needs at least one handle")
+    known = {each.workflow_id: each for each in handles}
+    if len(known) < len(handles):
+        raise ValueError("wait_first was given two handles of one workflow")
+    current = frame()
+    if current is None or current.step is not None:
+        return _chosen(known, _first_ended(engine, [*known], None))
+    execution = current.execution
+    first = _first_ended(engine, [*known], execution)
+    return _chosen(known, execution.run_inner(execution.next_id(), WAIT_FIRST, first))
+
+
+def _chosen(known: dict[str, H], first: Program[str]) -> Program[H]:
+    return known[(yield from first)]
+
+
+def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) -> Program[str]:
+    keys: list[Key] = [("result", each) for each in ids]
+    if execution is not None:
+        keys.append(execution.wake_key)
+    with engine.waits.register(*keys) as waiter:
+        while True:
+            ended = yield engine.query(lambda: engine.store.terminal_among(ids))
+            for workflow_id in ids:
+                if workflow_id in ended:
+                    return workflow_id
+            if execution is not None:
+                yield from execution.wait(waiter, None, Doing("first", str(len(ids))))
+            else:
+                yield engine.pause(waiter, None)
+
+
+def asyncio_wait(
+    fs: Sequence[Awaitable[Any]], *, timeout: float | None, return_when: str
+) -> Waiting:
+    """Wait as ``asyncio.wait`` does; in a workflow body, record which were done."""
+    tasks: list[asyncio.Future[Any]] = [*dict.fromkeys(asyncio.ensure_future(each) for each in fs)]
+    current = frame()
+    if current is None or current.step is not None:
+        return asyncio.wait(tasks, timeout=timeout, return_when=return_when)
+    execution = current.execution
+    how = {"timeout": timeout, "return_when": return_when}
+    dividing = _divide(execution, execution.next_id(), tasks, how)
+    return drive(spanned(execution, "asyncio_wait", dividing))
+
+
+def _divide(
+    execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
+) -> Program[tuple[Tasks, Tasks]]:
+    checkpoint = yield from execution.recorded(step_id, WAIT_TASKS)
+    if checkpoint is None:
+        done = yield from _live(execution, step_id, tasks, how)
+    else:
+        execution.check()
+        done = {tasks[index] for index in execution.replay(checkpoint)}
+        if done:
+            (yield Call(asyncio.wait, (done,), {})).unwrap()
+    return done, {*tasks} - done
+
+
+def _live(
+    execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
+) -> Program[Tasks]:
+    yield from execution.proceed()
+    started_at = execution.engine.clock.now_ms()
+    done: Tasks
+    done, _ = (yield Call(asyncio.wait, (tasks,), how)).unwrap()
+    indices = [index for index, task in enumerate(tasks) if task in done]
+    write, _ = execution.value_write(step_id, WAIT_TASKS, indices, started_at=started_at)
+    yield from execution.commit(write)
+    return done

@@ -1,0 +1,149 @@
+"""The threads that wake what waits: one sends notices, one hears them, one polls for all.
+
+The poll is what correctness rests on; notices only make it early.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.waiting.notices import STATUS, Notice
+
+logger = logging.getLogger("dboshub")
+
+POLL_S = 1.0
+VERIFY_OWNERSHIP_EVERY_S = 0.5
+CHANGE_CHECK_EVERY_S = 0.01  # between two looks at SQLite's change counter
+STALLED_S = 5.0
+
+
+class Line(Protocol):
+    """How notices travel between processes."""
+
+    def send(self, notices: Sequence[Notice]) -> None: ...
+    def hear(
+        self,
+        on_connected: Callable[[], None],
+        on_notice: Callable[[str, str], None],
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Pass on notices until it is over; raises when the connection is lost."""
+
+
+class Wakeups:
+    """Started after the engine, stopped before it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        wake_queues: Callable[[], None],
+        line: Line | None = None,
+        hears: bool = True,
+        change_counter: Callable[[], int] | None = None,
+        poll_interval: float = POLL_S,
+    ) -> None:
+        """A process may tell others by its line without hearing of them: then it polls."""
+        self._engine = engine
+        self._wake_queues = wake_queues
+        self._line = line
+        self._changed = change_counter
+        self._poll_interval = poll_interval
+        self._over = threading.Event()
+        self._threads = [
+            self._thread(self._poll, "poll"),
+            self._thread(self._verify_ownership, "proof"),
+        ]
+        if line is not None:
+            self._threads.append(self._thread(self._send, "notify"))
+            if hears:
+                self._threads.append(self._thread(self._hear, "listen"))
+
+    def start(self) -> None:
+        store, waits = self._engine.store, self._engine.waits
+        waits.poller("result", lambda _, ids: store.terminal_among(ids))
+        waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
+        waits.poller("event_set", lambda _, keys: store.events_among(keys))
+        waits.poller("stream_at", lambda _, keys: store.streams_among(keys))
+        self._engine.notices.has_sender = self._line is not None
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 5) -> None:
+        self._over.set()
+        self._engine.notices.wake_sender()
+        if self._line is not None:
+            with suppress(Exception):
+                self._line.send([(STATUS, "")])  # so that the listener hears of it at once
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout)
+
+    def _thread(self, target: Callable[[], None], role: str) -> threading.Thread:
+        return threading.Thread(target=target, name=f"dboshub-{role}", daemon=True)
+
+    def _poll(self) -> None:
+        seen = self._changed() if self._changed is not None else 0
+        while not self._over.is_set():
+            seen = self._await_change(seen)
+            if self._over.is_set():
+                return
+            try:
+                if self._engine.waits.pending():
+                    self._engine.waits.poll(None)
+            except Exception as error:
+                logger.warning("waits are polled again later: %s", error)
+
+    def _await_change(self, seen: int) -> int:
+        """Pass the polling interval, or less if SQLite says that somebody committed."""
+        if self._changed is None:
+            self._over.wait(self._poll_interval)
+            return 0
+        deadline = time.monotonic() + self._poll_interval
+        while time.monotonic() < deadline and not self._over.wait(CHANGE_CHECK_EVERY_S):
+            now = self._changed()
+            if now != seen:
+                self._wake_queues()
+                return now
+        return seen
+
+    def _verify_ownership(self) -> None:
+        while not self._over.wait(VERIFY_OWNERSHIP_EVERY_S):
+            try:
+                self._engine.verify_ownership()
+            except Exception as error:
+                logger.warning("ownership is verified again later: %s", error)
+            age = self._engine.journal.persistence.oldest_age()
+            if age > STALLED_S:
+                logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
+
+    def _send(self) -> None:
+        assert self._line is not None
+        while not self._over.is_set():
+            notices = self._engine.notices.take(timeout=1.0)
+            if notices:
+                try:
+                    self._line.send(notices)
+                except Exception as error:
+                    logger.info("notices were not sent, others will poll: %s", error)
+                self._over.wait(0.01)
+
+    def _hear(self) -> None:
+        assert self._line is not None
+        while not self._over.is_set():
+            try:
+                self._line.hear(self._connected, self._engine.notices.receive, self._over.is_set)
+            except Exception as error:
+                logger.info("the listener lost its connection and tries again: %s", error)
+                self._over.wait(1.0)
+
+    def _connected(self) -> None:
+        """Whatever was said before we listened has not been heard: all must look."""
+        self._engine.waits.wake_all()
+        self._wake_queues()

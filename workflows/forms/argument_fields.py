@@ -1,0 +1,150 @@
+"""A form field for each parameter of a workflow, by the JSON Schema that executors publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.text import capfirst
+
+from dboshub.workflows.forms.workflow_forms import LARGEST_MESSAGE, parsed_json
+
+# A parameter may be called like a field of the form itself.
+GIVEN = "arg:"
+MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
+# What a field left empty means: the argument is not given, so its default holds.
+OMITTED = object()
+
+
+class JsonField(forms.CharField):
+    """One JSON value of a type; empty where the parameter may be left out."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"})
+
+    def __init__(self, expected: type | None = None, **kwargs: Any) -> None:
+        super().__init__(max_length=LARGEST_MESSAGE, **kwargs)
+        self.expected = expected
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text.strip():
+            return OMITTED
+        found = parsed_json(text)
+        if self.expected is not None and not isinstance(found, self.expected):
+            wanted = "an object: {…}" if self.expected is dict else "an array: […]"
+            raise forms.ValidationError(f"This must be {wanted}.")
+        return found
+
+
+class TextField(forms.CharField):
+    """Text as it is written; of a required one, empty text is a value too."""
+
+    def __init__(self, *, may_be_omitted: bool, **kwargs: Any) -> None:
+        super().__init__(required=False, strip=False, max_length=LARGEST_MESSAGE, **kwargs)
+        self.may_be_omitted = may_be_omitted
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return OMITTED if self.may_be_omitted and not text else text
+
+
+class ChosenField(forms.ChoiceField):
+    """One of a few JSON values, or none where the parameter has a default."""
+
+    def __init__(self, values: list[Any], **kwargs: Any) -> None:
+        shown = {json.dumps(value): value for value in values}
+        empty = {} if kwargs["required"] else {"": "the default"}
+        words = {text: value if isinstance(value, str) else text for text, value in shown.items()}
+        super().__init__(choices=[*(empty | words).items()], **kwargs)
+        self._texts = {"", *shown}
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) and value in self._texts else json.dumps(value)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return json.loads(text) if text else OMITTED
+
+
+class WholeNumberField(forms.IntegerField):
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        return OMITTED if found is None else found
+
+
+class NumberField(forms.FloatField):
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        return OMITTED if found is None else found
+
+
+def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
+    """The fields of the parameters, in the order of the signature; of none, two for all."""
+    if not schema:
+        return {
+            GIVEN + MORE_ARGUMENTS: JsonField(
+                list, required=False, label="Arguments", help_text="A JSON array."
+            ),
+            GIVEN + MORE_KEYWORDS: JsonField(
+                dict, required=False, label="Keyword arguments", help_text="A JSON object."
+            ),
+        }
+    required = schema.get("required", [])
+    properties = schema.get("properties", {})
+    found = {
+        GIVEN + name: _field(name, each, is_required=name in required)
+        for name, each in properties.items()
+        if isinstance(each, Mapping)
+    }
+    if "x-more" in schema:
+        found[GIVEN + MORE_ARGUMENTS] = JsonField(
+            list, required=False, label=f"*{schema['x-more']}", help_text="More, as a JSON array."
+        )
+    if schema.get("additionalProperties"):
+        found[GIVEN + MORE_KEYWORDS] = JsonField(
+            dict, required=False, label="More keyword arguments", help_text="A JSON object."
+        )
+    return found
+
+
+def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> forms.Field:
+    said: dict[str, Any] = {"label": name, "help_text": _help(schema, is_required=is_required)}
+    options = schema.get("enum")
+    kind = schema.get("type")
+    if kind == "boolean":
+        options = [True, False]
+    if isinstance(options, list):
+        return ChosenField(options, required=is_required, **said)
+    if kind == "string":
+        return TextField(may_be_omitted=not is_required, **said)
+    if kind == "integer":
+        return WholeNumberField(required=is_required, **said)
+    if kind == "number":
+        return NumberField(required=is_required, **said)
+    expected = {"object": dict, "array": list}.get(str(kind))
+    return JsonField(expected, required=is_required, **said)
+
+
+def _help(schema: Mapping[str, Any], *, is_required: bool) -> str:
+    told = [_type_name(schema)]
+    if not is_required:
+        default = schema.get("x-default", json.dumps(schema.get("default"), ensure_ascii=False))
+        told.append(f"empty: {default}")
+    return capfirst(", ".join(each for each in told if each)) + "."
+
+
+def _type_name(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(filter(None, map(_type_name, schema["anyOf"])))
+    if "title" in schema:
+        return f"{schema['title']}, as JSON"
+    named = {"string": "text", "integer": "whole number", "object": "JSON object"}
+    named |= {"array": "JSON array", "boolean": "true or false", "null": "null"}
+    if "enum" in schema:
+        return "one of these"
+    return named.get(str(schema.get("type")), str(schema.get("type", "any JSON value")))

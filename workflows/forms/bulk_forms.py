@@ -1,0 +1,82 @@
+"""What a person fills in to start a bulk job, once its set is frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from dboshub.workflows.actions.confirmation import LONGEST
+from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS
+from dboshub.workflows.models import BulkJob
+
+FIELDS = {
+    "cancel": ("children",),
+    "resume": ("queue",),
+    "fork_from_failure": ("start", "step", "name", "queue"),
+    "delete": ("children",),
+}
+HOW = ("start", "step", "name", "queue", "children")
+
+
+class StartForm(forms.Form):
+    """How to act on the set, how fast, and why; a job that goes on keeps how it began."""
+
+    start = forms.ChoiceField(
+        label="Fork from",
+        choices=[
+            ("failed", "the last failed step, or else the last recorded one"),
+            ("last", "the last recorded step"),
+            ("number", "a step by its number"),
+            ("name", "the last step of a name"),
+        ],
+    )
+    step = forms.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, label="Step number", help_text="if chosen"
+    )
+    name = forms.CharField(
+        required=False, max_length=LONGEST, label="Step name", help_text="if chosen"
+    )
+    queue = forms.ChoiceField(required=False, label="Onto the queue")
+    children = forms.BooleanField(required=False, label="Their children too, and theirs")
+    rate = forms.FloatField(
+        required=False,
+        min_value=0.01,
+        max_value=10_000,
+        label="At most per second",
+        help_text="Empty: as fast as it goes.",
+    )
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        help_text="Kept in the audit log.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(
+        self, job: BulkJob, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.verb = VERBS[job.verb]
+        wanted = FIELDS[job.verb] if job.started_at is None else ()
+        for name in HOW:
+            if name not in wanted:
+                del self.fields[name]
+        field = self.fields.get("queue")
+        if isinstance(field, forms.ChoiceField):
+            own = (OWN_QUEUE, "the one each came from, if it came from one")
+            now = ("", "none: as soon as possible, past every limit")
+            field.choices = [own, now, *((name, name) for name in queues)]
+            self.initial.setdefault("queue", OWN_QUEUE)
+        self.initial.setdefault("rate", job.rate)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        for choice, field in (("number", "step"), ("name", "name")):
+            if data.get("start") == choice and data.get(field) in (None, ""):
+                self.add_error(field, "Say which.")
+        return data
+
+    def how(self) -> dict[str, Any]:
+        """The options of the job."""
+        return {name: self.cleaned_data[name] for name in HOW if name in self.fields}

@@ -1,0 +1,68 @@
+"""What a person fills in to act on executors and versions. Each form performs by calling
+workflows.executor_actions, which checks, acts and audits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+
+from dboshub.workflows.actions import executor_actions
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
+
+
+class ExecutorForm(ConfirmForm):
+    """One action on one executor or version."""
+
+    def __init__(self, target: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.target = target
+
+
+class AdoptForm(ExecutorForm):
+    verb = "adopt"
+    permission = "dboshub_workflows.adopt_executor"
+    title = "Adopt the work of this executor?"
+    consequence = (
+        "All that it runs is enqueued again, and executors of the same version go on after the "
+        "last completed step. Make sure that it has ended: one that lives notices only at its "
+        "next step, and does until then what another does too."
+    )
+    button = "Adopt its work"
+    is_danger = True
+
+    application = forms.CharField(
+        required=False, strip=False, max_length=LONGEST, widget=forms.HiddenInput
+    )
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        moved = executor_actions.adopt(
+            actor, self.target, application=data["application"], reason=data["reason"]
+        )
+        runs = "1 workflow" if moved == 1 else f"{moved:,} workflows"
+        return Done(
+            f"Enqueued {runs} of {self.target} again.", reverse("dboshub:workflows:executors")
+        )
+
+
+class PromoteForm(ExecutorForm):
+    verb = "promote"
+    permission = "dboshub_workflows.promote_version"
+    title = "Make this version the latest?"
+    consequence = (
+        "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
+        "does what waits without one. What was started for another version stays with that."
+    )
+    button = "Make it the latest"
+
+    def perform(self, actor: Actor) -> Done:
+        executor_actions.promote(actor, self.target, reason=self.cleaned_data["reason"])
+        return Done(
+            f"{self.target} is the latest version now.", reverse("dboshub:workflows:executors")
+        )
+
+
+FORMS: dict[str, type[ExecutorForm]] = {form.verb: form for form in (AdoptForm, PromoteForm)}

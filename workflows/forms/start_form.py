@@ -1,0 +1,144 @@
+"""The form that starts a workflow: a field for each parameter that its executors publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from dboshub.workflows.actions.confirmation import LONGEST
+from dboshub.workflows.actions.starting import StartRequest
+from dboshub.workflows.forms.argument_fields import (
+    GIVEN,
+    MORE_ARGUMENTS,
+    MORE_KEYWORDS,
+    OMITTED,
+    argument_fields,
+)
+from dboshub.workflows.selectors.startable import Startable
+
+YEAR_S = 366 * 86_400
+
+
+class StartForm(forms.Form):
+    """`what` None means that nobody publishes the signature: all arguments are one JSON object."""
+
+    workflow_id = forms.CharField(
+        required=False, max_length=LONGEST, help_text="Empty: one is drawn. It starts only once."
+    )
+    queue = forms.ChoiceField(required=False)
+    partition_key = forms.CharField(required=False, max_length=LONGEST)
+    priority = forms.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, help_text="1 goes before 2; 0 is first."
+    )
+    deduplication_id = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        help_text="Refused while another one on the queue has it.",
+    )
+    delay = forms.FloatField(required=False, min_value=0, max_value=YEAR_S, help_text="Seconds.")
+    timeout = forms.FloatField(
+        required=False, min_value=0.001, max_value=YEAR_S, help_text="Seconds from its start."
+    )
+    version = forms.ChoiceField(required=False)
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST,
+        help_text="Kept in the audit log.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        application: str | None,
+        what: Startable | None,
+        *args: Any,
+        queues: tuple[str, ...] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.name, self.application, self.what = name, application, what
+        self.parameters = argument_fields(what.parameters if what else {})
+        for key, field in self.parameters.items():
+            self.fields[key] = field
+        now = ("", "none: as soon as possible, past every limit")
+        _choices(self.fields["queue"], [now, *((queue, queue) for queue in queues)])
+        versions = what.versions if what else ()
+        newest = ("", "the newest that runs")
+        _choices(self.fields["version"], [newest, *((each, each) for each in versions)])
+        if what is not None and what.instances is not None:
+            self.fields["instance"] = forms.ChoiceField(
+                choices=[(each, each) for each in what.instances],
+                help_text=f"Of the class {what.class_name}.",
+            )
+
+    @property
+    def argument_fields(self) -> list[forms.BoundField]:
+        names = [*(["instance"] if "instance" in self.fields else []), *self.parameters]
+        return [self[name] for name in names]
+
+    @property
+    def option_fields(self) -> list[forms.BoundField]:
+        own = ("queue", "priority", "partition_key", "deduplication_id")
+        return [self[name] for name in (*own, "delay", "timeout", "version", "workflow_id")]
+
+    @property
+    def reason_fields(self) -> list[forms.BoundField]:
+        return [self["reason"]]
+
+    @property
+    def has_option_errors(self) -> bool:
+        return any(field.errors for field in self.option_fields)
+
+    def order(self) -> StartRequest:
+        """What a valid form asks for."""
+        data, what = self.cleaned_data, self.what
+        args, kwargs = self._arguments()
+        return StartRequest(
+            name=self.name,
+            application=self.application,
+            class_name=what.class_name if what else None,
+            config_name=data.get("instance") or None,
+            is_portable=what.is_portable if what else True,
+            args=args,
+            kwargs=kwargs,
+            workflow_id=data["workflow_id"],
+            queue=data["queue"],
+            partition_key=data["partition_key"],
+            deduplication_id=data["deduplication_id"],
+            priority=data["priority"] or 0,
+            delay_s=data["delay"],
+            timeout_s=data["timeout"],
+            version=data["version"],
+        )
+
+    @staticmethod
+    def filled(what: Startable | None, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Initial values of the fields, by the arguments of an earlier run."""
+        names = list(what.parameters.get("properties", {})) if what else []
+        given = dict(zip(names, args, strict=False)) | {
+            name: value for name, value in kwargs.items() if name in names
+        }
+        rest = {name: value for name, value in kwargs.items() if name not in names}
+        found = {GIVEN + name: value for name, value in given.items()}
+        if args[len(names) :]:
+            found[GIVEN + MORE_ARGUMENTS] = args[len(names) :]
+        return found | ({GIVEN + MORE_KEYWORDS: rest} if rest else {})
+
+    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
+        given = {
+            key.removeprefix(GIVEN): self.cleaned_data[key]
+            for key in self.parameters
+            if self.cleaned_data.get(key, OMITTED) is not OMITTED
+        }
+        more, rest = given.pop(MORE_ARGUMENTS, []), given.pop(MORE_KEYWORDS, {})
+        schema = self.what.parameters if self.what else {}
+        leading = list(schema.get("properties", {})) if more else schema.get("x-positional", [])
+        args = [given.pop(name) for name in leading if name in given]
+        return [*args, *more], {**given, **rest}
+
+
+def _choices(field: forms.Field, choices: list[tuple[str, str]]) -> None:
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = choices

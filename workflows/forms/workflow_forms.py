@@ -1,0 +1,187 @@
+"""What a person fills in to act on one workflow. Each form names its permission and performs by
+calling workflows.actions, which checks, acts and audits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+
+from dboshub.workflows.actions import workflow_actions
+from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
+from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.selectors.rows import WorkflowRow
+
+LARGEST_MESSAGE = 1_000_000
+
+
+class ActionForm(ConfirmForm):
+    """One action on one workflow."""
+
+    field_order = []
+
+    def __init__(
+        self, row: WorkflowRow, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.row = row
+        field = self.fields.get("queue")
+        if isinstance(field, forms.ChoiceField):
+            now = ("", "none: as soon as possible, past every limit")
+            field.choices = [now, *((name, name) for name in queues)]
+
+    def _here(self, message: str) -> Done:
+        return Done(message, reverse("dboshub:workflows:detail", args=[self.row.pk]))
+
+
+class CancelForm(ActionForm):
+    verb = "cancel"
+    permission = "dboshub_workflows.cancel_workflow"
+    title = "Cancel this workflow?"
+    consequence = (
+        "It is taken from its executor and stops at its next step. What is recorded stays, "
+        "and resuming goes on from there."
+    )
+    button = "Cancel the workflow"
+    is_danger = True
+
+    children = forms.BooleanField(required=False, label="Cancel its children too, and theirs")
+    field_order = ["children", "reason"]
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        workflow_actions.cancel(
+            actor, self.row.pk, reason=data["reason"], children=data["children"]
+        )
+        return self._here("Cancelled. Resume goes on after its last completed step.")
+
+
+class ResumeForm(ActionForm):
+    verb = "resume"
+    permission = "dboshub_workflows.resume_workflow"
+    title = "Resume this workflow?"
+    consequence = (
+        "It is enqueued again and goes on after its last completed step. If it is running, it is "
+        "taken from its executor first."
+    )
+    button = "Resume the workflow"
+
+    queue = forms.ChoiceField(required=False, label="Onto the queue")
+    field_order = ["queue", "reason"]
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        workflow_actions.resume(
+            actor, self.row.pk, reason=data["reason"], queue=data["queue"] or None
+        )
+        return self._here("Resumed: it is enqueued and starts when an executor is free.")
+
+
+class ForkForm(ActionForm):
+    verb = "fork"
+    permission = "dboshub_workflows.fork_workflow"
+    title = "Fork this workflow?"
+    consequence = (
+        "A new workflow with the same input keeps the recorded results of the steps before the "
+        "one you choose, and runs that one and the rest anew. This one stays as it is."
+    )
+    button = "Fork the workflow"
+
+    step = forms.IntegerField(
+        min_value=0,
+        max_value=2**31 - 1,
+        label="From step",
+        help_text="1 runs all of it again.",
+    )
+    queue = forms.ChoiceField(required=False, label="Onto the queue")
+    version = forms.CharField(
+        required=False, max_length=LONGEST, label="For version", help_text="Empty: the newest."
+    )
+    field_order = ["step", "queue", "version", "reason"]
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        new_id = workflow_actions.fork(
+            actor,
+            self.row.pk,
+            start_step=data["step"],
+            reason=data["reason"],
+            queue=data["queue"] or None,
+            version=data["version"] or None,
+        )
+        return Done(
+            f"This is the fork of {self.row.pk}, from step {data['step']}.",
+            reverse("dboshub:workflows:detail", args=[new_id]),
+        )
+
+
+class DeleteForm(ActionForm):
+    verb = "delete"
+    permission = "dboshub_workflows.delete_workflow"
+    title = "Delete this workflow?"
+    consequence = (
+        "Its input, outcome, steps, events, messages and streams are deleted with it. This "
+        "cannot be undone."
+    )
+    button = "Delete for good"
+    is_danger = True
+
+    children = forms.BooleanField(required=False, label="Delete its children too, and theirs")
+    field_order = ["children", "reason"]
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        workflow_actions.delete(
+            actor, self.row.pk, reason=data["reason"], children=data["children"]
+        )
+        return Done(f"Deleted {self.row.pk}.", reverse("dboshub:workflows:list"))
+
+
+class SendForm(ActionForm):
+    verb = "send"
+    permission = "dboshub_workflows.send_message"
+    title = "Send a message"
+    consequence = "DBOS.recv of this workflow gets it, if it asks for the same topic."
+    button = "Send"
+
+    topic = forms.CharField(
+        required=False, max_length=LONGEST, strip=False, help_text="Empty: no topic."
+    )
+    value = forms.CharField(
+        max_length=LARGEST_MESSAGE,
+        label="Value, as JSON",
+        help_text='Such as "paid", 42 or {"status": "paid"}.',
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"}),
+    )
+    field_order = ["topic", "value", "reason"]
+
+    def clean_value(self) -> Any:
+        return parsed_json(self.cleaned_data["value"])
+
+    def perform(self, actor: Actor) -> Done:
+        data = self.cleaned_data
+        workflow_actions.send(
+            actor, self.row.pk, topic=data["topic"], value=data["value"], reason=data["reason"]
+        )
+        return self._here("Sent. It is received when the workflow asks for it.")
+
+
+FORMS: dict[str, type[ActionForm]] = {
+    form.verb: form for form in (CancelForm, ResumeForm, ForkForm, DeleteForm, SendForm)
+}
+
+
+def parsed_json(text: str) -> Any:
+    """The value of a JSON text that a person wrote. Raises ValidationError."""
+    try:
+        return json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError) as error:
+        raise forms.ValidationError(
+            f"This is no JSON ({error}). Text needs double quotes."
+        ) from error
+
+
+def _not_json(name: str) -> Any:
+    raise ValueError(f"{name} is not part of JSON")

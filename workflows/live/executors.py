@@ -1,0 +1,51 @@
+"""Pages about executors: who came, died or stopped, what each holds, when it was heard of."""
+
+from __future__ import annotations
+
+from dboshub.workflows.live.polling import IntervalSource, ReloadSource
+from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.selectors.executor_overview import Fleet, fleet, known_processes
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.templatetags.hub import distance
+
+
+def executor_page_facts(found: Fleet) -> object:
+    """What is news on the page. A heartbeat alone is none: `HeartbeatSource` tells of it."""
+    processes = [
+        (
+            each.executor.incarnation,
+            each.executor.is_beating,
+            each.busy,
+            each.holds,
+            each.stopped_at,
+        )
+        for each in found.processes or ()
+    ]
+    holders = [(each.executor_id, each.version, each.count) for each in found.holders]
+    return found.processes is None, processes, holders, found.versions
+
+
+class ExecutorPageSource(ReloadSource):
+    """One page, the same for all with the same scope."""
+
+    def __init__(self) -> None:
+        super().__init__(_shown)
+
+
+def _shown(session: Session, topic: Topic, moment: Moment) -> object:
+    return executor_page_facts(fleet(session, viewer_of_topic(topic), now=moment.now_ms))
+
+
+class HeartbeatSource(IntervalSource):
+    """When each executor was last heard of, on every page that says so: pushed, not fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(_beats)
+
+
+def _beats(session: Session, topic: Topic, moment: Moment) -> Facts:
+    found = known_processes(session, viewer_of_topic(topic), moment.now_ms) or ()
+    beats = {each.executor.incarnation: each.executor.last_beat_at for each in found}
+    cells = {each: distance(at, moment.now_ms) for each, at in beats.items()}
+    return Facts(digest=digest(beats), body=lambda shown: {"cells": cells})

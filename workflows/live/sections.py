@@ -1,0 +1,79 @@
+"""Sections of a workflow's page: each is rendered again, once for all, when its facts moved.
+
+Facts are read by primary key of the workflows shown: counts, last numbers and digests, no values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from dboshub.workflows.live.polling import RowPolling
+from dboshub.workflows.live.rows import GONE
+from dboshub.workflows.live.source import Body, Demand, DigestCache, Facts, Moment, digest
+from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.rendering.sections import section
+from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple, rows_by_id
+from dboshub.workflows.storage.listing import watch
+from dboshub.workflows.storage.sql import Row, Session, Statement
+
+# What a section shows beside the workflow's own row.
+FACTS: Mapping[str, tuple[Statement, ...]] = {
+    "workflow": (watch.ATTRIBUTES, watch.STEPS),
+    "steps": (watch.STEPS, watch.CHILDREN),
+    "events": (watch.EVENTS, watch.HISTORY),
+    "messages": (watch.MESSAGES,),
+    "stream": (watch.STREAM_KEYS,),
+}
+
+
+def section_digest(session: Session, kind: str, workflow_id: str) -> str:
+    """What a page shows of a section, for ``{% live %}``: read it before the section itself."""
+    row = rows_by_id(session, [workflow_id]).get(workflow_id)
+    if row is None:
+        return GONE.digest
+    return digest(*_shown(row, _found(session, kind, [workflow_id])))
+
+
+class SectionSource:
+    """One kind of section: a fixed number of statements, however many pages show it."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._pace = RowPolling()
+        self._digests = DigestCache()
+
+    def look(
+        self, session: Session, demands: Sequence[Demand], moment: Moment
+    ) -> Iterator[tuple[Topic, Facts]]:
+        due = self._pace.due(demands, moment)
+        rows = self._pace.rows(session, due, moment)
+        found = _found(session, self._kind, [*rows])
+        self._digests.begin()
+        for demand in due:
+            topic = demand.topic
+            row = rows.get(topic.key)
+            if row is None or not viewer_of_topic(topic).may_see(row.application_name):
+                yield topic, GONE
+                continue
+            name = self._digests.of(topic.key, *_shown(row, found))
+            if not demand.rests(name):
+                yield topic, Facts(digest=name, body=_Render(session, self._kind, topic))
+
+
+class _Render:
+    """Renders a section when the first viewer needs it, and once."""
+
+    def __init__(self, session: Session, kind: str, topic: Topic) -> None:
+        self._html = cache(lambda: section(kind, session, topic.key, payload=topic.payload))
+
+    def __call__(self, shown: str) -> Body:
+        return {"html": self._html()}
+
+
+def _found(session: Session, kind: str, ids: Sequence[str]) -> list[dict[str, list[Row]]]:
+    return [watch.grouped(session, statement, ids) for statement in FACTS[kind]]
+
+
+def _shown(row: WorkflowRow, found: list[dict[str, list[Row]]]) -> tuple[object, object]:
+    return row_tuple(row), [facts.get(row.workflow_uuid) for facts in found]

@@ -1,0 +1,143 @@
+"""A filter as people see it: pills that count and toggle, spans of time, chips to drop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
+from dboshub.workflows.search.parser import exactly, write_term
+from dboshub.workflows.selectors.counts import Count, total
+from dboshub.workflows.statuses import look
+
+SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
+# As many values of a key as a person can look over.
+MOST_SHOWN = 12
+FLAGS = {"top": "Top level only", "internal": "Internal ones too"}
+FACETS = {
+    "name": "Names",
+    "queue": "Queues",
+    "app": "Applications",
+    "version": "Versions",
+    "executor": "Executors",
+    "user": "Users",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """One status, or a group of them: how many there are, and a link that toggles it."""
+
+    key: str
+    word: str
+    query: str
+    is_on: bool
+    css: str = ""
+    icon: str = ""
+    count: Count | None = None
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    word: str
+    query: str
+    is_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """Values of one key that the newest rows hold, each with the term that asks for it."""
+
+    title: str
+    terms: list[tuple[str, str]]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FilterBar:
+    """Everything above the rows."""
+
+    pills: list[Pill]
+    spans: list[Link]
+    chips: list[Link]
+    moments: list[tuple[str, bool]]
+    facets: list[Facet]
+    since: str = ""
+    until: str = ""
+    counts_all: bool = False
+
+
+def filter_bar(
+    criteria: Criteria, counts: Mapping[str, Count], facets: Mapping[str, Sequence[str]]
+) -> FilterBar:
+    given = dict(criteria.given)
+    return FilterBar(
+        pills=_pills(criteria, counts),
+        spans=[
+            Link(word, criteria.query(since=span, until=None), given.get("since", "") == span)
+            for span, word in SPANS
+        ],
+        chips=_chips(criteria),
+        moments=[(moment, moment == criteria.by) for moment in MOMENTS],
+        facets=_facets(facets),
+        since=given.get("since", ""),
+        until=given.get("until", ""),
+        counts_all=any(key != "status" for key in given),
+    )
+
+
+def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
+    chosen = criteria.statuses
+    flying = [counts[status] for status in IN_FLIGHT if status in counts]
+    pills = [
+        Pill("", "All", criteria.query(status=None), not chosen),
+        Pill(
+            "in_flight",
+            "In flight",
+            criteria.query(status=None if chosen == IN_FLIGHT else "in_flight"),
+            chosen == IN_FLIGHT,
+            icon="activity",
+            count=total(flying) if flying else None,
+            meaning="Running, queued or delayed",
+        ),
+    ]
+    for status in STATUSES:
+        count = counts.get(status)
+        if status in FAILED[2:] and status not in chosen and count and not count.number:
+            continue
+        is_on = status in chosen and chosen != IN_FLIGHT
+        rest = [each for each in chosen if each != status] if is_on else _added(chosen, status)
+        shown = look(status)
+        query = criteria.query(status=rest)
+        meaning = f"{status}: {shown.meaning}"
+        pills.append(Pill(status, shown.word, query, is_on, shown.css, shown.icon, count, meaning))
+    return pills
+
+
+def _added(chosen: Sequence[str], status: str) -> list[str]:
+    """Within the group "in flight" a pill narrows; beside other single ones it adds."""
+    if not chosen or tuple(chosen) == IN_FLIGHT:
+        return [status]
+    return [each for each in STATUSES if each in chosen or each == status]
+
+
+def _chips(criteria: Criteria) -> list[Link]:
+    """What narrows the list, each as a link that takes it away; statuses show in their pills."""
+    return [
+        Link(FLAGS.get(key) or write_term(key, value), criteria.without(key, value))
+        for key, value in criteria.given
+        if key != "status"
+    ]
+
+
+def _facets(known: Mapping[str, Sequence[str]]) -> list[Facet]:
+    return [
+        Facet(
+            title,
+            [(value, write_term(key, exactly(value))) for value in known[key][:MOST_SHOWN]],
+            len(known[key]) > MOST_SHOWN,
+        )
+        for key, title in FACETS.items()
+        if known.get(key)
+    ]

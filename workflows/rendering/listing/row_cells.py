@@ -1,0 +1,161 @@
+"""The cells of a list's row: the same bytes for a page and for a push, for every viewer."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
+from dboshub.workflows.search.parser import exactly, write_term
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.templatetags.hub import (
+    NOTHING,
+    distance,
+    duration,
+    icon,
+    since,
+    status,
+    when,
+)
+
+INTERNAL = ("_dbos_", "DBOS.")
+SHORT_VERSION = 12
+# What ids that begin alike differ in is at their end, so that part is never cut.
+ID_TAIL = 12
+
+
+def row_cells(row: WorkflowRow) -> dict[str, str]:
+    """The inner HTML of every cell, by the name in its `data-cell`."""
+    return {
+        "status": status(row.status),
+        "name": _name(row),
+        "id": _id(row.workflow_uuid),
+        "queue": _queue(row),
+        "owner": _owner(row),
+        "version": _only("version", row.application_version, short=SHORT_VERSION),
+        "executor": _only("executor", row.executor_id),
+        "user": _only("user", row.authenticated_user),
+        "schedule": _only("schedule", row.schedule_name),
+        "parent": _only("parent", row.parent_workflow_id),
+        "priority": format_html("{}", row.priority),
+        "attempts": format_html("{}", row.recovery_attempts or 0),
+        "created": when(row.created_at),
+        "started": when(row.started_at_epoch_ms),
+        "completed": when(row.completed_at),
+        "duration": _duration(row),
+    }
+
+
+def _only(key: str, value: str | None, *, short: int | None = None) -> SafeString:
+    """A value that adds itself to the filter: it submits the page's search form, so that the cell
+    is the same whatever the filter is. Keyboards have the search box, and one stop a row."""
+    if not value:
+        return NOTHING
+    return format_html(
+        '<button class="only" form="find" name="and" value="{}" tabindex="-1"'
+        ' title="{}&#10;Only this {}">{}</button>',
+        write_term(key, exactly(value)),
+        value,
+        key,
+        value[:short],
+    )
+
+
+def _id(workflow_id: str) -> SafeString:
+    return format_html(
+        '<code title="{}"><span class="id-head">{}</span>{}</code>',
+        workflow_id,
+        workflow_id[:-ID_TAIL],
+        workflow_id[-ID_TAIL:],
+    )
+
+
+def _name(row: WorkflowRow) -> SafeString:
+    name = (row.name or "").removeprefix(TEMP_WORKFLOW) or "unnamed"
+    return format_html(
+        '<a class="name" data-row-link href="{}" title="{}">{}</a>{} {}',
+        reverse("dboshub:workflows:detail", args=[row.workflow_uuid]),
+        row.name or "",
+        name,
+        format_html_join("", " {}", ((mark,) for mark in _marks(row))),
+        _narrow("name", row.name),
+    )
+
+
+def _narrow(key: str, value: str | None) -> SafeString | str:
+    """The same beside a value that leads somewhere else."""
+    if not value:
+        return ""
+    return format_html(
+        '<button class="only only--icon" form="find" name="and" value="{}" tabindex="-1"'
+        ' title="Only this {}">{}</button>',
+        write_term(key, exactly(value)),
+        key,
+        icon("list-filter", f"Only this {key}"),
+    )
+
+
+def _marks(row: WorkflowRow) -> list[SafeString]:
+    """What makes this run different from a plain one, each as a word or an icon with a label."""
+    marks = []
+    if (row.name or "").startswith(TEMP_WORKFLOW):
+        marks.append(_tag("step", "A single step, run as a workflow of its own"))
+    elif (row.name or "").startswith(INTERNAL):
+        marks.append(_tag("internal", "Part of the engine"))
+    if row.config_name:
+        marks.append(_tag(row.config_name, "Configured instance"))
+    if (row.recovery_attempts or 0) > 1:
+        marks.append(_tag(f"attempt {row.recovery_attempts}", "Recovered after an executor died"))
+    if row.schedule_name:
+        marks.append(_sign("calendar-clock", f"Scheduled by {row.schedule_name}"))
+    if row.forked_from:
+        marks.append(_sign("git-fork", f"Forked from {row.forked_from}"))
+    elif row.parent_workflow_id:
+        marks.append(_sign("split", f"Child of {row.parent_workflow_id}"))
+    return marks
+
+
+def _queue(row: WorkflowRow) -> SafeString:
+    if row.queue_name is None:
+        return NOTHING
+    if row.queue_name == INTERNAL_QUEUE:
+        return format_html('<span class="muted" title="{}">internal</span>', INTERNAL_QUEUE)
+    partition = (
+        format_html(' <span class="muted">/ {}</span>', row.queue_partition_key)
+        if row.queue_partition_key
+        else ""
+    )
+    return format_html("{}{}", _only("queue", row.queue_name), partition)
+
+
+def _owner(row: WorkflowRow) -> SafeString:
+    """The application and its version, or else the executor: what a deployment is known by."""
+    version = (row.application_version or "")[:SHORT_VERSION]
+    if not row.application_name and not version:
+        return _only("executor", row.executor_id)
+    return format_html(
+        '{}{}<span class="mono muted">{}</span>',
+        _only("app", row.application_name) if row.application_name else "",
+        " " if row.application_name else "",
+        _only("version", row.application_version, short=SHORT_VERSION) if version else "",
+    )
+
+
+def _duration(row: WorkflowRow) -> SafeString:
+    if row.is_final:
+        return duration(row.duration_ms)
+    if row.status == "DELAYED":
+        until = distance(row.delay_until_epoch_ms)
+        return format_html('<span class="muted">due {}</span>', until)
+    if row.is_waiting:
+        return format_html('<span class="muted">waits {}</span>', since(row.created_at))
+    return since(row.began_at)
+
+
+def _tag(word: str, meaning: str) -> SafeString:
+    return format_html('<span class="tag" title="{}">{}</span>', meaning, word)
+
+
+def _sign(name: str, meaning: str) -> SafeString:
+    return format_html('<span class="sign" title="{}">{}</span>', meaning, icon(name, meaning))

@@ -1,0 +1,49 @@
+"""Many steps at a glance: where the time went, where it failed, and which of them are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dboshub.workflows.rendering import time_format
+from dboshub.workflows.rendering.waterfall.scale import percent
+from dboshub.workflows.selectors.detail.step_search import LOOKED, Bucket
+from dboshub.workflows.selectors.detail.steps import StepPage
+
+HEIGHT = 36
+# Steps that took no time are still there to be seen.
+LOWEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar: some consecutive steps; it links to the waterfall from the first of them."""
+
+    bucket: Bucket
+    took: str
+    x: str
+    width: str
+    y: int
+    height: int
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StepMap:
+    columns: tuple[Column, ...]
+    height: int
+    is_capped: bool
+
+    @classmethod
+    def of(cls, buckets: Sequence[Bucket], page: StepPage) -> StepMap:
+        """The square root of time is drawn: one long step must not flatten all others."""
+        longest = max((bucket.took_ms for bucket in buckets), default=0) or 1
+        width = 100 / max(len(buckets), 1)
+        columns = []
+        for at, bucket in enumerate(buckets):
+            height = LOWEST + round((HEIGHT - LOWEST) * (bucket.took_ms / longest) ** 0.5)
+            is_shown = bucket.first <= page.last and bucket.last >= page.first
+            x, wide = percent(at * width), percent(width * 0.85)
+            took = time_format.duration(bucket.took_ms)
+            columns.append(Column(bucket, took, x, wide, HEIGHT - height, height, is_shown))
+        return cls(tuple(columns), HEIGHT, page.total >= LOOKED)

@@ -1,0 +1,180 @@
+"""A time axis in percent on which long stretches without work are cut short. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dboshub.workflows.rendering.time_format import duration
+
+# A gap is cut when it would take this share of the axis, and is then drawn this wide.
+CUT_FROM = 0.2
+CUT_WIDTH = 5.0
+SHORTEST_CUT_MS = 1_000
+MOST_CUTS = 6
+TICKS = 5
+# No part of an axis is shown closer than this: times are recorded in whole milliseconds.
+MIN_SPAN_MS = 4
+NICE_MS = (
+    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
+    *(1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
+    *(60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000),
+    *(3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000),
+)
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the axis: drawn to scale, or cut."""
+
+    start: int
+    end: int
+    left: float
+    right: float
+    is_cut: bool = False
+
+    @property
+    def label(self) -> str:
+        return duration((self.end - self.start) // 1_000 * 1_000)
+
+    @property
+    def width(self) -> str:
+        return percent(self.right - self.left)
+
+    @property
+    def x(self) -> str:
+        return percent(self.left)
+
+    @property
+    def middle(self) -> str:
+        return percent((self.left + self.right) / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A grid line; `after_ms` is its distance from the origin of the axis."""
+
+    x: str
+    after_ms: int
+
+    @property
+    def label(self) -> str:
+        return duration(self.after_ms) if self.after_ms else "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where a time lies on the axis, from 0 to 100. Ticks count from `origin`."""
+
+    stretches: tuple[Stretch, ...]
+    origin: int
+
+    @property
+    def start(self) -> int:
+        return self.stretches[0].start
+
+    @property
+    def end(self) -> int:
+        return self.stretches[-1].end
+
+    @property
+    def cuts(self) -> list[Stretch]:
+        return [stretch for stretch in self.stretches if stretch.is_cut]
+
+    def position(self, time: int) -> float:
+        """Times beyond the axis lie on its ends."""
+        for stretch in self.stretches:
+            if time <= stretch.end:
+                length = stretch.end - stretch.start or 1
+                share = min(1.0, max(0, time - stretch.start) / length)
+                return stretch.left + (stretch.right - stretch.left) * share
+        return 100.0
+
+    def time(self, position: float) -> int:
+        """The time that lies there: the inverse of `position`."""
+        for stretch in self.stretches:
+            if position <= stretch.right:
+                share = (position - stretch.left) / ((stretch.right - stretch.left) or 1)
+                return stretch.start + round((stretch.end - stretch.start) * max(0.0, share))
+        return self.end
+
+    @property
+    def said(self) -> str:
+        """All stretches as numbers, for whoever points at the axis."""
+        return " ".join(
+            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.stretches
+        )
+
+    def ticks(self) -> list[Tick]:
+        """Round distances from the origin, none inside a cut or cropped by the end."""
+        drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
+        step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
+        found: list[Tick] = []
+        for stretch in self.stretches:
+            if stretch.is_cut:
+                continue
+            first = -(-(stretch.start - self.origin) // step)
+            last = (stretch.end - self.origin) // step
+            for number in range(first, min(last, first + 2 * TICKS) + 1):
+                at = self.position(self.origin + number * step)
+                if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
+                    found.append(Tick(percent(at), number * step))
+        return found
+
+
+def percent(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def query(start: int, end: int) -> str:
+    """The query string of a page that shows this part of its axis."""
+    return f"from={start}&to={end}"
+
+
+def scale(start: int, end: int, active: Iterable[Interval], *, origin: int | None = None) -> Scale:
+    """An axis from start to end; stretches in which nothing was `active` may be cut."""
+    end = max(end, start + 1)
+    cuts = _cuts(_gaps(start, end, active), end - start)
+    width = 100.0 - CUT_WIDTH * len(cuts)
+    drawn = (end - start - sum(stop - begin for begin, stop in cuts)) or 1
+    found: list[Stretch] = []
+    time, left = start, 0.0
+    for begin, stop in [*cuts, (end, end)]:
+        right = left + width * (begin - time) / drawn
+        if begin > time:
+            found.append(Stretch(time, begin, left, right))
+        if stop > begin:
+            found.append(Stretch(begin, stop, right, right + CUT_WIDTH, is_cut=True))
+            right += CUT_WIDTH
+        time, left = stop, right
+    return Scale(tuple(found), start if origin is None else origin)
+
+
+def _gaps(start: int, end: int, active: Iterable[Interval]) -> list[Interval]:
+    """What no active interval covers, longest first."""
+    found: list[Interval] = []
+    reached = start
+    for begin, stop in sorted(active):
+        if begin > reached:
+            found.append((reached, min(begin, end)))
+        reached = max(reached, stop)
+    if reached < end:
+        found.append((reached, end))
+    return sorted(found, key=lambda gap: gap[0] - gap[1])
+
+
+def _cuts(gaps: list[Interval], whole: int) -> list[Interval]:
+    """The gaps to cut, in order. Each cut makes the next gap a larger share of what is left."""
+    taken: list[Interval] = []
+    left = whole
+    for begin, stop in gaps[:MOST_CUTS]:
+        length = stop - begin
+        if length < SHORTEST_CUT_MS or length < left * CUT_FROM:
+            break
+        # Work hugs both sides of the gap: without a margin a bar would touch the cut.
+        margin = min(length // 20, max(1, (whole - length) // 20))
+        taken.append((begin + margin, stop - margin))
+        left -= length
+    return sorted(taken)

@@ -1,0 +1,65 @@
+"""A part of a waterfall's time seen alone, and the links that lead from there to other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from dboshub.workflows.rendering.waterfall.lines import Line
+from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, Interval, Scale, query
+
+LONGEST_NUMBER = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """What an axis shows of the `whole`; each link is a query string, None where it leads nowhere.
+
+    `left_out` counts the lines without anything in the time shown.
+    """
+
+    axis: Scale
+    whole: Interval
+    is_on: bool = False
+    left_out: int = 0
+
+    @property
+    def closer(self) -> str | None:
+        start, end = self.axis.time(25), self.axis.time(75)
+        return query(start, end) if end - start >= MIN_SPAN_MS else None
+
+    @property
+    def wider(self) -> str | None:
+        length = self.axis.end - self.axis.start
+        start = max(self.axis.start - length // 2, self.whole[0])
+        end = min(self.axis.end + length // 2, self.whole[1])
+        return query(start, end) if self.is_on and start < end else None
+
+    @property
+    def earlier(self) -> str | None:
+        return self._panned(-1) if self.is_on and self.axis.start > self.whole[0] else None
+
+    @property
+    def later(self) -> str | None:
+        return self._panned(1) if self.is_on and self.axis.end < self.whole[1] else None
+
+    def _panned(self, direction: int) -> str:
+        length = self.axis.end - self.axis.start
+        by = direction * max(1, length // 2)
+        start = max(self.whole[0], min(self.axis.start + by, self.whole[1] - length))
+        return query(start, start + length)
+
+
+def asked(start: str, end: str) -> Interval | None:
+    """The time a query string names, in milliseconds since the epoch; None if it names none."""
+    given = [text.isascii() and text.isdecimal() for text in (start, end)]
+    if not all(given) or max(len(start), len(end)) > LONGEST_NUMBER:
+        return None
+    return (int(start), int(end)) if int(start) < int(end) else None
+
+
+def within(lines: Iterable[Line], window: Interval) -> Iterator[Line]:
+    """The lines with anything in this time, those folded into them alike."""
+    for line in lines:
+        if any(span.start <= window[1] and span.end >= window[0] for span in line.spans):
+            yield replace(line, lines=tuple(within(line.lines, window)))

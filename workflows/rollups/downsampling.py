@@ -1,0 +1,100 @@
+"""Making hours of old minutes, and letting old hours go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Max, Min
+
+from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
+from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
+from dboshub.workflows.rollups.histogram import merged
+from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.store import forget, hub_alias, put
+
+# Minutes are kept for so long, then folded; hours for so long, then deleted.
+MINUTES_KEPT, HOURS_KEPT = 48 * HOUR, 400 * 24 * HOUR
+
+
+def fold(hold: Hold, now: int) -> bool:
+    """Fold the oldest hour whose minutes are all too old; False if there is none."""
+    oldest = [
+        model.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
+        for model in (RolledSpan, QueueSample)
+    ]
+    found = [each for each in oldest if each is not None]
+    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT:
+        return False
+    start = min(found) // HOUR * HOUR
+    with transaction.atomic(using=hub_alias()):
+        hold.confirm()
+        _fold_counts(start)
+        _fold_samples(start)
+        for model in (RolledSpan, Rollup, QueueSample):
+            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT).delete()
+    return True
+
+
+def _fold_counts(start: int) -> None:
+    """An hour that is counted already, from the tables themselves, knows better."""
+    minutes = range(start, start + HOUR, MINUTE)
+    covered = RolledSpan.objects.filter(width=MINUTE, at__in=minutes).count()
+    if covered and not RolledSpan.objects.filter(width=HOUR, at=start).exists():
+        put(HOUR, {start: summed(Rollup.objects.filter(width=MINUTE, at__in=minutes))})
+        RolledSpan.objects.create(width=HOUR, at=start, covered=covered)
+    forget(MINUTE, minutes)
+
+
+def _fold_samples(start: int) -> None:
+    minutes = QueueSample.objects.filter(width=MINUTE, at__range=(start, start + HOUR - MINUTE))
+    largest = minutes.values("queue").annotate(
+        most_waiting=Max("waiting"), most_running=Max("running"), longest=Max("oldest_ms")
+    )
+    cut = {*minutes.filter(is_at_least=True).values_list("queue", flat=True)}
+    QueueSample.objects.bulk_create(
+        [
+            QueueSample(
+                width=HOUR,
+                at=start,
+                queue=each["queue"],
+                waiting=each["most_waiting"],
+                running=each["most_running"],
+                oldest_ms=each["longest"],
+                is_at_least=each["queue"] in cut,
+            )
+            for each in largest
+        ],
+        ignore_conflicts=True,
+    )
+    minutes.delete()
+
+
+def summed(rows: Iterable[Rollup]) -> Tallies:
+    """One span of several; beyond SERIES names the least are the rest again."""
+    groups: dict[Key, list[Rollup]] = defaultdict(list)
+    for row in rows:
+        groups[row.scope, row.application, row.name, row.queue].append(row)
+    ones = sorted(
+        (key for key in groups if key[0] == Rollup.Scope.ONE),
+        key=lambda key: -sum(_size(row) for row in groups[key]),
+    )
+    for key in ones[SERIES:]:
+        groups[Rollup.Scope.REST.value, key[1], "", ""] += groups.pop(key)
+    return {key: total(group) for key, group in groups.items()}
+
+
+def total(rows: Iterable[Rollup]) -> Tally:
+    """The sum of any rows."""
+    tally = Tally()
+    for row in rows:
+        tally.outcomes.update({name: getattr(row, name) for name in OUTCOMES.values()})
+        tally.run.update(merged([row.run]))
+        tally.wait.update(merged([row.wait]))
+    return tally
+
+
+def _size(row: Rollup) -> int:
+    return sum(getattr(row, name) for name in OUTCOMES.values())

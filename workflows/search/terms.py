@@ -1,0 +1,149 @@
+"""Reading what an address and the search box ask for: keys, values, statuses and times.
+
+Whatever makes no sense is left out and named among the problems.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from dboshub.workflows.search.attributes import PREFIX, is_path
+from dboshub.workflows.search.parser import Term, read_box, suggestion
+from dboshub.workflows.search.predicates import is_negated
+from dboshub.workflows.statuses import LOOKS
+
+IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
+FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# Those that nobody cancelled.
+BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
+GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
+# What people call a status, to its token or group.
+WORDS = {look.word.lower(): look.token for look in LOOKS.values()}
+WORDS |= {name.lower(): name for name in (*STATUSES, *GROUPS)}
+
+# Query key to column; values are in the language of text_condition.
+TEXT_KEYS = {
+    "name": "name",
+    "queue": "queue_name",
+    "app": "application_name",
+    "version": "application_version",
+    "executor": "executor_id",
+    "user": "authenticated_user",
+    "schedule": "schedule_name",
+    "parent": "parent_workflow_id",
+    "forked_from": "forked_from",
+    "class": "class_name",
+    "partition": "queue_partition_key",
+}
+# The moment that a span of time is about, and that orders the list.
+MOMENTS = {"created": "created_at", "started": "started_at_epoch_ms", "completed": "completed_at"}
+FLAGS = ("top", "internal")
+SINGLE = ("since", "until", "by", *FLAGS)
+KEYS = ("status", "id", *TEXT_KEYS, *SINGLE)
+YES = ("yes", "1", "on", "true")
+# The search box, and what is added to it by a click on a cell.
+BOXES = ("q", "and")
+LONGEST = 1_000
+LONGEST_BOX = 10_000
+MOST_VALUES = 50
+MOST_PROBLEMS = 10
+SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
+SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+
+class Query(Protocol):
+    """The part of a QueryDict that is read."""
+
+    def get(self, key: str, default: str, /) -> Any: ...
+    def getlist(self, key: str, /) -> list[Any]: ...
+    def __iter__(self) -> Any: ...
+
+
+def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term]:
+    """What is asked for, by key in one order and each thing once."""
+    terms = [
+        (key, clean(value)[:LONGEST])
+        for key in query
+        if key in KEYS or key.startswith(PREFIX)
+        for value in query.getlist(key)
+    ]
+    for key in BOXES:
+        for text in query.getlist(key):
+            terms += read_box(clean(text)[:LONGEST_BOX], problems)
+    terms = list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
+    if len(terms) > MOST_VALUES:
+        problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
+    found = [term for term in terms[:MOST_VALUES] if _is_known(term, problems)]
+    if not attributes and any(key.startswith(PREFIX) for key, _ in found):
+        problems.append(
+            "Attributes are payload: filtering by them needs the right to see payloads."
+        )
+        found = [term for term in found if not term[0].startswith(PREFIX)]
+    order = {key: at for at, key in enumerate(KEYS)}
+    return sorted(found, key=lambda term: order.get(term[0], len(order)))
+
+
+def _is_known(term: Term, problems: list[str]) -> bool:
+    key = term[0]
+    if not key or key in KEYS or is_path(key):
+        return True
+    if key.startswith(PREFIX):
+        problems.append(f"{key} names no attribute: write attr.key:value or attr.outer.key:value.")
+    else:
+        problems.append(
+            f"There is no key {key!r}.{suggestion(key, KEYS)} What holds a colon is searched for "
+            "in quotes."
+        )
+    return False
+
+
+def clean(text: object) -> str:
+    # NUL cannot be stored in PostgreSQL, so no row can match it.
+    return str(text or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _normalized(key: str, value: str) -> Term:
+    """The one way to write what can be written in several."""
+    said = value.lstrip("!")
+    if key == "status" and said:
+        name = WORDS.get(said.lower(), said)
+        return key, value[: len(value) - len(said)] + name
+    return key, value.lower() if key == "by" else value
+
+
+def read_statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:
+    wanted: set[str] = set()
+    refused: set[str] = set()
+    for status in given:
+        said = status.lstrip("!")
+        chosen = refused if is_negated(status) else wanted
+        if said in GROUPS or said in STATUSES:
+            chosen.update(GROUPS.get(said, (said,)))
+        else:
+            problems.append(f"There is no status {said!r}; it was left out.")
+    if refused and not wanted:
+        wanted = set(STATUSES)
+    if wanted and not wanted - refused:
+        problems.append("No status is left that may be shown; statuses were left out.")
+    return tuple(status for status in STATUSES if status in wanted - refused)
+
+
+def read_time(value: str, now: int, problems: list[str]) -> int | None:
+    if not value:
+        return None
+    span = SPAN.fullmatch(value)
+    if span:
+        return now - int(span[1]) * SPAN_MS[span[2]]
+    if re.fullmatch(r"\d{11,15}", value):
+        return int(value)
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1_000)
+    except (ValueError, OverflowError):
+        problems.append(f"{value!r} is no time; write 15m, 2h, 7d or 2026-01-31T13:00 (UTC).")
+        return None

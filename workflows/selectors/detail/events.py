@@ -1,0 +1,66 @@
+"""What a workflow published under each key, and the steps that wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from dboshub.workflows.selectors.detail.values import sized
+from dboshub.workflows.storage.sql import Session
+
+KEYS = 100
+HISTORY = 500
+SHORT = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One earlier or present value of a key. `text` is None unless asked for and short."""
+
+    function_id: int
+    key: str
+    size: int
+    serialization: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    key: str
+    size: int
+    serialization: str | None
+    text: str | None
+    history: tuple[Written, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    events: tuple[Event, ...]
+    is_cut: bool
+    is_history_cut: bool
+
+
+_TEXT = "CASE WHEN :payload = 1 AND SIZE(value) <= :short THEN value END"
+EVENTS = sized(
+    f"SELECT key, SIZE(value), serialization, {_TEXT} FROM {{workflow_events}} "
+    "WHERE workflow_uuid = :id ORDER BY key LIMIT :most"
+)
+WRITTEN = sized(
+    f"SELECT function_id, key, SIZE(value), serialization, {_TEXT} "
+    "FROM {workflow_events_history} WHERE workflow_uuid = :id "
+    "ORDER BY function_id DESC LIMIT :most"
+)
+
+
+def events(session: Session, workflow_id: str, *, payload: bool) -> Events:
+    """The present value of each key with its history, newest first. Values only with `payload`."""
+    asked = {"id": workflow_id, "payload": int(payload), "short": SHORT}
+    found = [Event(*row) for row in session.all(EVENTS, **asked, most=KEYS + 1)]
+    written = [Written(*row) for row in session.all(WRITTEN, **asked, most=HISTORY + 1)]
+    histories: dict[str, list[Written]] = {}
+    for each in written[:HISTORY]:
+        histories.setdefault(each.key, []).append(each)
+    return Events(
+        tuple(replace(each, history=tuple(histories.get(each.key, ()))) for each in found[:KEYS]),
+        is_cut=len(found) > KEYS,
+        is_history_cut=len(written) > HISTORY,
+    )

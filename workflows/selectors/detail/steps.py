@@ -1,0 +1,201 @@
+"""The recorded steps of a workflow, and those of the children it started, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dboshub.workflows.selectors.detail.values import sized
+from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.storage.sql import Row, Session, Statement
+
+PAGE = 200
+COUNTED = 10_000
+CHILD_STEPS = 50
+CHILDREN = 40
+DEPTH = 3
+EXCERPT = 4_000
+
+SLEEP = "DBOS.sleep"
+RECV = "DBOS.recv"
+GET_EVENT = "DBOS.getEvent"
+GET_RESULT = "DBOS.getResult"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One checkpoint without its payload. A sleep's `completed_at` is when it will wake."""
+
+    workflow_uuid: str
+    function_id: int
+    name: str
+    started_at: int | None
+    completed_at: int | None
+    child_id: str | None
+    serialization: str | None
+    output_size: int | None
+    error_size: int | None
+
+    @property
+    def is_failed(self) -> bool:
+        return self.error_size is not None
+
+    @property
+    def starts_child(self) -> bool:
+        return self.child_id is not None and not self.name.startswith("DBOS.")
+
+    @property
+    def duration_ms(self) -> int | None:
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return max(0, self.completed_at - self.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class StepPage:
+    """Some consecutive steps, and how they lie among all of them."""
+
+    steps: tuple[StepRow, ...]
+    total: int
+    failed: int
+    is_capped: bool
+    has_earlier: bool
+    has_later: bool
+
+    @property
+    def first(self) -> int:
+        return self.steps[0].function_id if self.steps else 0
+
+    @property
+    def last(self) -> int:
+        return self.steps[-1].function_id if self.steps else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The children that a page of steps started, their steps, and theirs in turn, all capped."""
+
+    rows: Mapping[str, WorkflowRow] = field(default_factory=dict)
+    steps: Mapping[str, tuple[StepRow, ...]] = field(default_factory=dict)
+
+
+COLUMNS = (
+    "workflow_uuid, function_id, function_name, started_at_epoch_ms, completed_at_epoch_ms,"
+    " child_workflow_id, serialization, SIZE(output), SIZE(error)"
+)
+_FROM = f"SELECT {COLUMNS} FROM {{operation_outputs}}"
+FORWARD = sized(
+    f"{_FROM} WHERE workflow_uuid = :id AND function_id >= :bound ORDER BY function_id LIMIT :most"
+)
+BACKWARD = sized(
+    f"{_FROM} WHERE workflow_uuid = :id AND function_id <= :bound"
+    " ORDER BY function_id DESC LIMIT :most"
+)
+COUNTS = Statement(
+    "SELECT COUNT(*), COUNT(error) FROM ("
+    "SELECT error FROM {operation_outputs} WHERE workflow_uuid = :id"
+    " ORDER BY function_id LIMIT :most) AS counted"
+)
+# function_id is dense, so the bound is a cap on rows as well.
+OF_CHILDREN = Statement(
+    postgres=(
+        f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most".replace(
+            "SIZE(", "OCTET_LENGTH("
+        )
+        + " ORDER BY workflow_uuid, function_id LIMIT :rows"
+    ),
+    sqlite=(
+        f"{_FROM} WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))".replace(
+            "SIZE(", "LENGTH("
+        )
+        + " AND function_id <= :most ORDER BY workflow_uuid, function_id LIMIT :rows"
+    ),
+)
+ERRORS = Statement(
+    postgres=(
+        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
+        " WHERE workflow_uuid = :id AND function_id = ANY(:ids) AND error IS NOT NULL"
+    ),
+    sqlite=(
+        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
+        " WHERE workflow_uuid = :id AND error IS NOT NULL"
+        " AND function_id IN (SELECT value FROM json_each(:ids))"
+    ),
+)
+
+
+def page(
+    session: Session, workflow_id: str, *, start: int | None = None, newest: bool = False
+) -> StepPage:
+    """PAGE steps from step `start` on, or the first, or with `newest` the last ones."""
+    if newest and start is None:
+        found = from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE + 1))
+        steps, has_earlier, has_later = found[:PAGE][::-1], len(found) > PAGE, False
+    else:
+        bound = start if start is not None else -1
+        found = from_records(session.all(FORWARD, id=workflow_id, bound=bound, most=PAGE + 1))
+        steps, has_later = found[:PAGE], len(found) > PAGE
+        # TypeScript numbers steps from 0, Python from 1.
+        has_earlier = bound > 1
+    count = session.one(COUNTS, id=workflow_id, most=COUNTED)
+    total, failed = (count[0], count[1]) if count else (0, 0)
+    return StepPage(tuple(steps), total, failed, total >= COUNTED, has_earlier, has_later)
+
+
+def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
+    """The last recorded steps, the very last one first."""
+    return tuple(from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=most)))
+
+
+def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
+    found = from_records(session.all(FORWARD, id=workflow_id, bound=function_id, most=1))
+    return found[0] if found and found[0].function_id == function_id else None
+
+
+def family(session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING) -> Family:
+    """What the children started by these steps are and did: two statements for each generation."""
+    rows: dict[str, WorkflowRow] = {}
+    recorded: dict[str, tuple[StepRow, ...]] = {}
+    generation: Sequence[StepRow] = steps
+    for _ in range(DEPTH):
+        wanted = [each for each in child_ids(generation) if each not in rows]
+        if not wanted:
+            break
+        rows |= rows_by_id(session, wanted, viewer=viewer)
+        shown = [each for each in wanted if each in rows][:CHILDREN]
+        generation = _of_children(session, shown)
+        for step in generation:
+            recorded[step.workflow_uuid] = (*recorded.get(step.workflow_uuid, ()), step)
+    return Family(rows, recorded)
+
+
+def children(
+    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
+) -> dict[str, WorkflowRow]:
+    """The children that these steps started or awaited, by id."""
+    wanted = child_ids(steps)
+    return rows_by_id(session, wanted, viewer=viewer) if wanted else {}
+
+
+def child_ids(steps: Iterable[StepRow]) -> list[str]:
+    return list(dict.fromkeys(step.child_id for step in steps if step.child_id is not None))
+
+
+def error_texts(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[int, str]:
+    """The beginnings of these steps' errors, for those who may see payloads."""
+    if not ids:
+        return {}
+    found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=EXCERPT)
+    return dict(found)
+
+
+def _of_children(session: Session, ids: Sequence[str]) -> list[StepRow]:
+    if not ids:
+        return []
+    most = {"most": CHILD_STEPS, "rows": CHILD_STEPS * CHILDREN}
+    return from_records(session.all(OF_CHILDREN, ids=session.ids(ids), **most))
+
+
+def from_records(records: Iterable[Row]) -> list[StepRow]:
+    return [StepRow(*record) for record in records]

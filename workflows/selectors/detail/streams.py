@@ -1,0 +1,141 @@
+"""The streams a workflow writes: which there are, and a window of one's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dboshub.workflows.selectors.detail.values import sized
+from dboshub.workflows.storage.sql import Session, Statement
+
+KEYS = 50
+WINDOW = 50
+SHORT = 4_096
+# Stored as portable JSON by every library, so with its quotes.
+CLOSED = '"__DBOS_STREAM_CLOSED__"'
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream: how many values it has, and whether its writer closed it."""
+
+    key: str
+    end: int
+    is_closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamValue:
+    """`text` is None unless asked for and short."""
+
+    offset: int
+    function_id: int
+    size: int
+    serialization: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Consecutive values of one stream."""
+
+    stream: Stream
+    values: tuple[StreamValue, ...]
+
+    @property
+    def start(self) -> int:
+        return self.values[0].offset if self.values else 0
+
+    @property
+    def stop(self) -> int:
+        return self.values[-1].offset + 1 if self.values else 0
+
+    @property
+    def has_earlier(self) -> bool:
+        return self.start > 0
+
+    @property
+    def has_later(self) -> bool:
+        return self.stop < self.stream.end
+
+
+# A skip scan: one probe for each key, however many values it has.
+STREAMS = Statement(
+    """
+    WITH RECURSIVE named(key) AS (
+        SELECT MIN(key) FROM {streams} WHERE workflow_uuid = :id
+        UNION ALL
+        SELECT (
+            SELECT MIN(next.key)
+            FROM {streams} AS next
+            WHERE next.workflow_uuid = :id AND next.key > named.key
+        )
+        FROM named
+        WHERE named.key IS NOT NULL
+    ), ends AS (
+        SELECT key, (
+            SELECT MAX("offset") FROM {streams} WHERE workflow_uuid = :id AND key = named.key
+        ) AS last
+        FROM named
+        WHERE key IS NOT NULL
+        LIMIT :most
+    )
+    SELECT ends.key, ends.last + 1, CASE WHEN LENGTH(final.value) < 64 THEN final.value END
+    FROM ends
+    JOIN {streams} AS final
+        ON final.workflow_uuid = :id AND final.key = ends.key AND final."offset" = ends.last
+    ORDER BY ends.key
+    """
+)
+LAST = Statement(
+    """
+    SELECT "offset", CASE WHEN LENGTH(value) < 64 THEN value END
+    FROM {streams}
+    WHERE workflow_uuid = :id AND key = :key
+    ORDER BY "offset" DESC
+    LIMIT 1
+    """
+)
+VALUES = sized(
+    """
+    SELECT "offset", function_id, SIZE(value), serialization,
+        CASE WHEN :payload = 1 AND SIZE(value) <= :short THEN value END
+    FROM {streams}
+    WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start AND "offset" < :stop
+    ORDER BY "offset"
+    """
+)
+
+
+def streams(session: Session, workflow_id: str) -> list[Stream]:
+    """Every stream of a workflow, the first KEYS of them by name."""
+    found = []
+    for key, end, final in session.all(STREAMS, id=workflow_id, most=KEYS):
+        is_closed = final == CLOSED
+        found.append(Stream(key, end - is_closed, is_closed))
+    return found
+
+
+def stream(session: Session, workflow_id: str, key: str) -> Stream | None:
+    """One stream by its key."""
+    found = None if "\x00" in key else session.one(LAST, id=workflow_id, key=key)
+    if found is None:
+        return None
+    is_closed = found[1] == CLOSED
+    return Stream(key, found[0] + 1 - is_closed, is_closed)
+
+
+def window(
+    session: Session, workflow_id: str, stream: Stream, *, payload: bool, start: int | None = None
+) -> Window:
+    """WINDOW values from an offset on, or the newest ones. Values only with `payload`."""
+    first = max(0, stream.end - WINDOW) if start is None else max(0, start)
+    found = session.all(
+        VALUES,
+        id=workflow_id,
+        key=stream.key,
+        start=first,
+        stop=min(first + WINDOW, stream.end),
+        payload=int(payload),
+        short=SHORT,
+    )
+    return Window(stream, tuple(StreamValue(*row) for row in found))

@@ -1,0 +1,260 @@
+"""Who runs workflows and who did lately, which versions there are, and what each still holds.
+
+What is in flight is looked at up to a cap, oldest first; beyond it a number says "at least".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from dboshub.workflows.selectors.counts import Count
+from dboshub.workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
+from dboshub.workflows.selectors.rows import enqueued
+from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Row, Session, Statement, statement
+
+MOST = 200
+ENDED = 20
+VERSIONS = 100
+# Rows in flight that are looked at, by status: versions and executors have no index.
+LOOKED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One incarnation: an executor with what only its own page needs."""
+
+    executor: Executor
+    registered_at: int
+    slots: int | None
+    busy: int
+    ended_at: int | None
+    stopped_at: int | None
+    holds: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has neither said goodbye nor been declared dead."""
+        return self.ended_at is None
+
+    @property
+    def lived_ms(self) -> int:
+        return max(0, (self.ended_at or self.executor.last_beat_at) - self.registered_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Running work under an executor id that no live process of ours answers for."""
+
+    executor_id: str | None
+    application: str | None
+    version: str | None
+    count: int
+    oldest_at: int
+    moved_at: int
+    is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    css: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an application's code; `name` is None for work that goes to the latest."""
+
+    name: str | None
+    application: str | None
+    promoted_at: int | None = None
+    created_at: int | None = None
+    is_latest: bool = False
+    executors: int = 0
+    holds: dict[str, Count] = field(default_factory=dict)
+
+    @property
+    def in_flight(self) -> int:
+        return sum(each.number for each in self.holds.values())
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether its last executors can be stopped for good."""
+        if self.name is None:
+            return Verdict("", "It goes to the latest version of its application.")
+        if self.is_latest:
+            return Verdict("", "No: new work goes to it.")
+        if self.in_flight and not self.executors:
+            return Verdict("s-error", "Stranded: it waits for an executor of this version.")
+        if self.in_flight:
+            return Verdict("s-cancelled", "Not yet: it still holds work.")
+        if any(each.at_least for each in self.holds.values()):
+            return Verdict("", "Unknown: more is in flight than is looked at.")
+        return Verdict("s-success", "Yes: nothing in flight needs it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """`processes` is None where no table tells; `is_cut` if not all that is in flight was seen."""
+
+    processes: list[Process] | None
+    holders: list[Holder]
+    versions: list[Version]
+    is_cut: bool
+
+    def of(self, *, live: bool) -> list[Process]:
+        return [each for each in self.processes or () if each.is_live is live]
+
+
+OWN = ("registered_at", "slots", "busy", "COALESCE(stopped_at, declared_dead_at)", "stopped_at")
+PROCESSES = Statement(
+    f"""
+    SELECT {", ".join(OWN)}, {COLUMNS}
+    FROM {{dboshub_executor}}
+    ORDER BY CASE WHEN stopped_at IS NULL AND declared_dead_at IS NULL THEN 0 ELSE 1 END,
+        last_beat_at DESC
+    LIMIT :most
+    """
+)
+# A token is `hub:<incarnation>:<n>`, with 32 characters in the middle.
+RUNNING = """
+    SELECT incarnation, executor_id, application_name, application_version, COUNT(*),
+        MIN(created_at), MAX(updated_at)
+    FROM (
+        SELECT executor_id, application_name, application_version, created_at, updated_at,
+            CASE WHEN owner_xid LIKE 'hub:%' THEN substr(owner_xid, 5, 32) END AS incarnation
+        FROM {workflow_status}
+        WHERE status = 'PENDING' AND SCOPE
+        ORDER BY created_at
+        LIMIT :most
+    ) AS looked
+    GROUP BY incarnation, executor_id, application_name, application_version
+"""
+WAITING = """
+    SELECT application_name, application_version, COUNT(*)
+    FROM (
+        SELECT application_name, application_version
+        FROM {workflow_status}
+        WHERE SERVED AND SCOPE
+        ORDER BY ORDER_OF_INDEX
+        LIMIT :most
+    ) AS looked
+    GROUP BY application_name, application_version
+"""
+INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], str]] = {
+    "ENQUEUED": (enqueued, "queue_name, priority, created_at"),
+    "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
+}
+LAUNCHED = """
+    SELECT version_name, application_name, version_timestamp, created_at
+    FROM {application_versions}
+    WHERE SCOPE
+    ORDER BY version_timestamp DESC, created_at DESC, version_id
+    LIMIT :most
+"""
+
+
+@dataclass(slots=True)
+class _InFlightCounts:
+    """What was seen in flight: rows by version and status, and how many of each status."""
+
+    by_version: dict[str | None, Counter[str]] = field(default_factory=dict)
+    applications: dict[str | None, str | None] = field(default_factory=dict)
+    in_all: Counter[str] = field(default_factory=Counter)
+
+    def add(self, status: str, application: str | None, version: str | None, count: int) -> None:
+        self.by_version.setdefault(version, Counter())[status] += count
+        self.applications.setdefault(version, application)
+        self.in_all[status] += count
+
+    @property
+    def cut(self) -> frozenset[str]:
+        """The statuses of which there may be more."""
+        return frozenset(each for each, most in LOOKED.items() if self.in_all[each] >= most)
+
+
+def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
+    """Everything the page shows, in at most six statements."""
+    processes = known_processes(session, viewer, now)
+    live = {each.executor.incarnation for each in processes or () if each.is_live}
+    looked, held, holders = _InFlightCounts(), Counter[str](), []
+    for row in _run(session, RUNNING, viewer, most=LOOKED["PENDING"]):
+        incarnation, executor_id, application, version, count, oldest_at, moved_at = row
+        looked.add("PENDING", application, version, count)
+        held[incarnation or ""] += count
+        if incarnation not in live:
+            is_ours = incarnation is not None
+            holders.append(
+                Holder(executor_id, application, version, count, oldest_at, moved_at, is_ours)
+            )
+    for status, (served, order) in INDEXED_STATUSES.items():
+        text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
+        for application, version, count in _run(session, text, viewer, most=LOOKED[status]):
+            looked.add(status, application, version, count)
+    launched = _run(session, LAUNCHED, viewer, most=VERSIONS)
+    counted = [replace(each, holds=held[each.executor.incarnation]) for each in processes or ()]
+    return Fleet(
+        None if processes is None else counted,
+        sorted(holders, key=lambda each: -each.count),
+        _versions(launched, looked, [each.executor for each in counted if each.is_live]),
+        bool(looked.cut),
+    )
+
+
+def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
+    """The live ones, then those that ended last; None where no table tells."""
+    known = session.one(EXISTS)
+    if known is None or not known[0]:
+        return None
+    found = []
+    for row in session.all(PROCESSES, most=MOST):
+        executor = from_record(row[len(OWN) :], now)
+        if viewer.may_see(executor.application):
+            found.append(Process(executor, *row[: len(OWN)]))
+    ended = sorted(
+        (each for each in found if not each.is_live), key=lambda each: -(each.ended_at or 0)
+    )
+    return [each for each in found if each.is_live] + ended[:ENDED]
+
+
+def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]) -> list[Version]:
+    """Those launched, the latest first, and those that only work or an executor knows of."""
+    latest = _latest(launched)
+    beating = Counter(each.version for each in live if each.is_beating)
+    facts = {name: (owner, promoted, made) for name, owner, promoted, made in launched}
+    for each in live:
+        facts.setdefault(each.version, (each.application, None, None))
+    for name, owner in looked.applications.items():
+        facts.setdefault(name, (owner, None, None))
+    return [
+        Version(
+            name,
+            owner,
+            promoted,
+            made,
+            is_latest=name in latest,
+            executors=beating[name],
+            holds={
+                status: Count(looked.by_version.get(name, Counter())[status], status in looked.cut)
+                for status in LOOKED
+            },
+        )
+        for name, (owner, promoted, made) in facts.items()
+    ]
+
+
+def _latest(launched: list[Row]) -> set[str]:
+    """For each application the newest of its own versions and the unclaimed ones."""
+    owners = {owner for _, owner, *_ in launched}
+    firsts = (
+        next(name for name, owner, *_ in launched if owner in (None, each)) for each in owners
+    )
+    return set(firsts)
+
+
+def _run(session: Session, sql: str, viewer: Viewer, *, most: int) -> list[Row]:
+    scope = viewer.condition()
+    text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
+    return session.all(statement(text), most=most, **(scope.params if scope else {}))

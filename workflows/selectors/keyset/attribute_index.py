@@ -1,0 +1,61 @@
+"""Ids by attributes, through the GIN index that PostgreSQL has of them; SQLite has none.
+
+A look into that index reads all that match before it gives the first row. So the planner is asked
+first how many it expects: of a common value there is a page at hand without any index.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from dboshub.workflows.search.attributes import documents
+from dboshub.workflows.search.criteria import Criteria
+from dboshub.workflows.selectors.rows import statement
+from dboshub.workflows.storage.sql import Session, Statement
+
+INDEX = "idx_workflow_status_attributes"
+# Ids that are read whole and sorted: far fewer than a walk looks at that finds few.
+MOST = 5_000
+# Rows that the planner may expect; the index gives a million in some hundred milliseconds.
+EXPECTED = 100_000
+SCAN = re.compile(rf"Bitmap Index Scan on {INDEX}\b.*? rows=(\d+)")
+# Until the transaction ends, or they are chosen again: the planner thinks that half of a table is
+# read sooner than an index of which it expects a hundredth, and does not see the caches.
+ONLY_BITMAPS = Statement("""
+    SELECT set_config('enable_seqscan', :on, true), set_config('enable_indexscan', :on, true),
+        set_config('enable_indexonlyscan', :on, true)
+""")
+
+
+def ids_with_attributes(session: Session, criteria: Criteria) -> list[str] | None:
+    """All that may match, and perhaps some more; None where the index does not lead there."""
+    wanted = _wanted(criteria) if session.vendor == "postgresql" else []
+    if not wanted:
+        return None
+    params: dict[str, Any] = {}
+    parts = []
+    for at, alternatives in enumerate(wanted):
+        names = [f"has_{at}_{number}" for number in range(len(alternatives))]
+        params |= dict(zip(names, alternatives, strict=True))
+        parts.append(" OR ".join(f"attributes @> CAST(:{name} AS jsonb)" for name in names))
+    text = (
+        "SELECT workflow_uuid FROM {workflow_status} WHERE attributes IS NOT NULL AND "
+        f"{' AND '.join(f'({part})' for part in parts)} LIMIT :most"
+    )
+    session.one(ONLY_BITMAPS, on="off")
+    plan = session.all(statement(f"EXPLAIN {text}"), **params, most=MOST + 1)
+    scans = [int(scan[1]) for (line,) in plan if (scan := SCAN.search(line))]
+    found = session.all(statement(text), **params, most=MOST + 1) if _is_small(scans) else None
+    session.one(ONLY_BITMAPS, on="on")
+    return None if found is None or len(found) > MOST else [id for (id,) in found]
+
+
+def _is_small(scans: list[int]) -> bool:
+    return bool(scans) and sum(scans) <= EXPECTED
+
+
+def _wanted(criteria: Criteria) -> list[list[str]]:
+    """For each attribute that the index can be asked for: what may be contained."""
+    keys = dict.fromkeys(key for key in criteria.attributes)
+    return [found for key in keys if (found := documents(key, criteria.values(key)))]

@@ -1,0 +1,83 @@
+"""The fence that guards a workflow's row, and the checkpoints recorded under it."""
+
+from __future__ import annotations
+
+from dboshub.workflows.engine.journal.writes import CONFLICT, DONE, REFUSED, Answer, StepWrite
+from dboshub.workflows.storage.sql import Session, Statement
+
+# The lock every checkpoint takes; SQLite's transaction is the only writer already.
+FENCE = Statement(
+    postgres="""
+        SELECT status
+        FROM {workflow_status}
+        WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
+        FOR NO KEY UPDATE
+    """,
+    sqlite="""
+        SELECT status
+        FROM {workflow_status}
+        WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
+    """,
+)
+
+INSERT_STEP = Statement(
+    """
+    INSERT INTO {operation_outputs} (
+        workflow_uuid, function_id, function_name, output, error, child_workflow_id,
+        started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,
+        retention_timestamp
+    )
+    VALUES (
+        :workflow_id, :function_id, :name, :output, :error, :child_id,
+        :started_at, :completed_at, :serialization, :application_name, :now
+    )
+    ON CONFLICT (workflow_uuid, function_id) DO NOTHING
+    """
+)
+
+RECORDED_STEP = Statement(
+    """
+    SELECT function_name, completed_at_epoch_ms, child_workflow_id
+    FROM {operation_outputs}
+    WHERE workflow_uuid = :workflow_id AND function_id = :function_id
+    """
+)
+
+
+def owns(session: Session, workflow_id: str, owner: str) -> bool:
+    return session.one(FENCE, workflow_id=workflow_id, owner=owner) is not None
+
+
+def record_step(session: Session, write: StepWrite, now: int) -> Answer:
+    if not owns(session, write.workflow_id, write.owner):
+        return REFUSED
+    return DONE if record(session, write, now) else recorded_before(session, write)
+
+
+def record(session: Session, write: StepWrite, now: int) -> bool:
+    """Insert the checkpoint; False when there is one already."""
+    return bool(
+        session.run(
+            INSERT_STEP,
+            workflow_id=write.workflow_id,
+            function_id=write.function_id,
+            name=write.name,
+            output=write.output,
+            error=write.error,
+            child_id=write.child_id,
+            started_at=write.started_at,
+            completed_at=write.completed_at,
+            serialization=write.serialization,
+            application_name=write.application_name,
+            now=now,
+        )
+    )
+
+
+def recorded_before(session: Session, write: StepWrite) -> Answer:
+    """Tell a repetition of this write from another outcome for the same step."""
+    recorded = session.one(
+        RECORDED_STEP, workflow_id=write.workflow_id, function_id=write.function_id
+    )
+    mine = recorded == (write.name, write.completed_at, write.child_id)
+    return DONE if mine else CONFLICT

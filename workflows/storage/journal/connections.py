@@ -1,0 +1,65 @@
+"""A way for the journal into the database: one connection, used by one thread at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from dboshub.workflows.engine.journal.writes import Answer, Write
+from dboshub.workflows.storage.journal.postgres_batch import Batch
+from dboshub.workflows.storage.journal.single import apply_single
+from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sqlite import SqliteDatabase
+from dboshub.workflows.storage.transient_errors import translated
+
+# How long a side lane waits for a row that somebody else's transaction holds.
+LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '5s'")
+
+
+class SqliteJournalConnection:
+    """All writes of a group in one transaction of the process's only writer."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
+        with translated(), self._database.writing() as session:
+            return [apply_single(session, write, now=now) for write in writes]
+
+    def apply_isolated(self, write: Write, *, now: int) -> Answer:
+        return self.apply([write], now=now)[0]
+
+    def close(self) -> None:
+        """Nothing of its own: the database's writer stays open."""
+
+
+class PostgresJournalConnection:
+    """A group in a few set-based statements: one round trip, one commit."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._connection: PostgresConnection | None = None
+
+    def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
+        batch = Batch(writes, now)
+        with translated():
+            return batch.answers(self._open().batch(batch.statements))
+
+    def apply_isolated(self, write: Write, *, now: int) -> Answer:
+        with translated(), self._open().transaction() as session:
+            session.run(LOCK_TIMEOUT)
+            return apply_single(session, write, now=now)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):
+                connection.close()
+
+    def _open(self) -> PostgresConnection:
+        if self._connection is not None and self._connection.raw.closed:
+            self.close()
+        if self._connection is None:
+            self._connection = self._database.connect()
+        return self._connection

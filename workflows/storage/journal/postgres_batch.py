@@ -1,0 +1,255 @@
+"""Whole groups of writes in one statement per kind. PostgreSQL only.
+
+Every statement fences itself: it locks the owners' rows with SKIP LOCKED, so it never waits for
+somebody else's transaction, and writes only for rows it locked. A write that is not in the
+answer was refused, locked or repeated: the side lane finds out which, alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from dboshub.workflows.engine.journal.writes import (
+    DONE,
+    LOCKED,
+    Answer,
+    OutcomeWrite,
+    StartWrite,
+    StepWrite,
+    Verdict,
+    Write,
+)
+from dboshub.workflows.engine.records import NewWorkflow, Started
+from dboshub.workflows.storage.journal.insert_workflow import COLUMNS
+from dboshub.workflows.storage.sql import Statement
+
+_STEP_COLUMNS = (
+    "workflow_uuid, function_id, function_name, output, error, child_workflow_id,"
+    " started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,"
+    " retention_timestamp"
+)
+# One JSON parameter for all rows: eleven arrays cost psycopg more than the rest of a commit.
+_GIVEN_STEPS = """
+    SELECT *
+    FROM json_to_recordset(CAST(:steps AS json)) AS g (
+        id text, owner text, function_id int, name text, output text, error text, child_id text,
+        started_at bigint, completed_at bigint, serialization text, application_name text
+    )
+"""
+_FENCE = """
+    SELECT workflow_uuid, owner_xid, status
+    FROM {workflow_status}
+    WHERE workflow_uuid = ANY(ARRAY(SELECT id FROM given))
+    ORDER BY workflow_uuid
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+STEPS = Statement(
+    f"""
+    WITH given AS MATERIALIZED ({_GIVEN_STEPS}),
+    fence AS MATERIALIZED ({_FENCE})
+    INSERT INTO {{operation_outputs}} ({_STEP_COLUMNS})
+    SELECT
+        given.id, given.function_id, given.name, given.output, given.error, given.child_id,
+        given.started_at, given.completed_at, given.serialization, given.application_name, :now
+    FROM given
+    JOIN fence ON fence.workflow_uuid = given.id AND fence.owner_xid = given.owner
+    ON CONFLICT (workflow_uuid, function_id) DO NOTHING
+    RETURNING workflow_uuid, function_id
+    """
+)
+
+_NAMES = ", ".join(COLUMNS)
+_INSERT_ROWS = f"""
+    created AS (
+        INSERT INTO {{workflow_status}} ({_NAMES})
+        SELECT {_NAMES} FROM admitted
+        ON CONFLICT DO NOTHING
+        RETURNING workflow_uuid
+    ),
+    stored AS (
+        INSERT INTO {{workflow_input}} (workflow_uuid, inputs, retention_timestamp)
+        SELECT created.workflow_uuid, input.inputs, :now
+        FROM created
+        JOIN json_to_recordset(CAST(:inputs AS json)) AS input (id text, inputs text)
+            ON input.id = created.workflow_uuid
+        ON CONFLICT (workflow_uuid) DO NOTHING
+    )
+"""
+_GIVEN_ROWS = "SELECT * FROM json_populate_recordset(NULL::{workflow_status}, CAST(:rows AS json))"
+
+STARTS = Statement(
+    f"""
+    WITH admitted AS MATERIALIZED ({_GIVEN_ROWS}), {_INSERT_ROWS}
+    SELECT workflow_uuid FROM created
+    """
+)
+
+CHILDREN = Statement(
+    f"""
+    WITH given AS MATERIALIZED ({_GIVEN_STEPS}),
+    fence AS MATERIALIZED ({_FENCE}),
+    admitted AS MATERIALIZED (
+        SELECT child.*
+        FROM ({_GIVEN_ROWS}) AS child
+        JOIN given ON given.child_id = child.workflow_uuid
+        JOIN fence ON fence.workflow_uuid = given.id AND fence.owner_xid = given.owner
+    ),
+    {_INSERT_ROWS}
+    INSERT INTO {{operation_outputs}} ({_STEP_COLUMNS})
+    SELECT
+        given.id, given.function_id, given.name, given.output, given.error, given.child_id,
+        given.started_at, given.completed_at, given.serialization, given.application_name, :now
+    FROM given
+    JOIN created ON created.workflow_uuid = given.child_id
+    ON CONFLICT (workflow_uuid, function_id) DO NOTHING
+    RETURNING child_workflow_id
+    """
+)
+
+OUTCOMES = Statement(
+    f"""
+    WITH given AS MATERIALIZED (
+        SELECT *
+        FROM json_to_recordset(CAST(:outcomes AS json)) AS g (
+            id text, owner text, status text, output text, error text, ended_at bigint
+        )
+    ),
+    fence AS MATERIALIZED ({_FENCE}),
+    ended AS (
+        UPDATE {{workflow_status}} AS s
+        SET status = given.status,
+            deduplication_id = NULL,
+            owner_xid = NULL,
+            updated_at = given.ended_at,
+            completed_at = given.ended_at
+        FROM given
+        JOIN fence ON fence.workflow_uuid = given.id
+            AND fence.owner_xid = given.owner
+            AND fence.status = 'PENDING'
+        WHERE s.workflow_uuid = given.id
+        RETURNING s.workflow_uuid, given.output, given.error, given.ended_at
+    )
+    INSERT INTO {{workflow_output}} (workflow_uuid, output, error, retention_timestamp)
+    SELECT workflow_uuid, output, error, ended_at FROM ended
+    ON CONFLICT (workflow_uuid) DO UPDATE
+    SET output = excluded.output,
+        error = excluded.error,
+        retention_timestamp = excluded.retention_timestamp
+    RETURNING workflow_uuid
+    """
+)
+
+Parameters = dict[str, Any]
+
+
+class Batch:
+    """The statements of one group, in the fixed order, and how to read their answers."""
+
+    def __init__(self, writes: Sequence[Write], now: int) -> None:
+        self.size = len(writes)
+        self.now = now
+        self.statements: list[tuple[Statement, Parameters]] = []
+        self._wanted: list[list[tuple[int, Any, Answer]]] = []
+        places = list(enumerate(writes))
+        self._add_children([(n, w) for n, w in places if isinstance(w, StartWrite) and w.parent])
+        self._add_starts([(n, w) for n, w in places if isinstance(w, StartWrite) and not w.parent])
+        self._add_steps([(n, w) for n, w in places if isinstance(w, StepWrite)])
+        self._add_outcomes([(n, w) for n, w in places if isinstance(w, OutcomeWrite)])
+
+    def answers(self, results: Sequence[Sequence[Any]]) -> list[Answer]:
+        """What became of each write, in the order they were given."""
+        found = [LOCKED] * self.size
+        for wanted, rows in zip(self._wanted, results, strict=True):
+            written = {row[0] if len(row) == 1 else tuple(row) for row in rows}
+            for place, key, answer in wanted:
+                if key in written:
+                    found[place] = answer
+        return found
+
+    def _add(
+        self, statement: Statement, parameters: Parameters, wanted: list[tuple[int, Any, Answer]]
+    ) -> None:
+        self.statements.append((statement, parameters | {"now": self.now}))
+        self._wanted.append(wanted)
+
+    def _add_steps(self, found: list[tuple[int, StepWrite]]) -> None:
+        if found:
+            wanted = [(at, (step.workflow_id, step.function_id), DONE) for at, step in found]
+            self._add(STEPS, _step_parameters([step for _, step in found]), wanted)
+
+    def _add_starts(self, found: list[tuple[int, StartWrite]]) -> None:
+        if found:
+            wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
+            self._add(STARTS, _row_parameters([write for _, write in found]), wanted)
+
+    def _add_children(self, found: list[tuple[int, StartWrite]]) -> None:
+        if found:
+            starts = [write for _, write in found]
+            steps = [write.parent for write in starts if write.parent]
+            wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
+            self._add(CHILDREN, _row_parameters(starts) | _step_parameters(steps), wanted)
+
+    def _add_outcomes(self, found: list[tuple[int, OutcomeWrite]]) -> None:
+        if found:
+            wanted = [(at, write.workflow_id, DONE) for at, write in found]
+            self._add(OUTCOMES, _outcome_parameters([write for _, write in found]), wanted)
+
+
+def _created(write: StartWrite) -> Answer:
+    row = write.row
+    started = Started(created=True, status=row.status, serialization=row.serialization)
+    return Answer(Verdict.DONE, started)
+
+
+def _step_parameters(steps: Sequence[StepWrite]) -> Parameters:
+    return {"steps": json.dumps([_step(step) for step in steps])}
+
+
+def _step(step: StepWrite) -> dict[str, object]:
+    return {
+        "id": step.workflow_id,
+        "owner": step.owner,
+        "function_id": step.function_id,
+        "name": step.name,
+        "output": step.output,
+        "error": step.error,
+        "child_id": step.child_id,
+        "started_at": step.started_at,
+        "completed_at": step.completed_at,
+        "serialization": step.serialization,
+        "application_name": step.application_name,
+    }
+
+
+def _row_parameters(starts: Sequence[StartWrite]) -> Parameters:
+    return {
+        "rows": json.dumps([_row(write.row) for write in starts]),
+        "inputs": json.dumps(
+            [{"id": write.row.workflow_uuid, "inputs": write.inputs} for write in starts]
+        ),
+    }
+
+
+def _row(row: NewWorkflow) -> dict[str, object]:
+    record = {name: getattr(row, name) for name in COLUMNS}
+    if row.attributes is not None:
+        record["attributes"] = json.loads(row.attributes)
+    return record
+
+
+def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
+    return {"outcomes": json.dumps([_outcome(write) for write in outcomes])}
+
+
+def _outcome(write: OutcomeWrite) -> dict[str, object]:
+    return {
+        "id": write.workflow_id,
+        "owner": write.owner,
+        "status": write.status,
+        "output": write.output,
+        "error": write.error,
+        "ended_at": write.now,
+    }

@@ -1,0 +1,98 @@
+"""One process's membership among the executors: the heart's port, bound to a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from dboshub.workflows.engine.membership.heartbeat import Heartbeat
+from dboshub.workflows.engine.membership.leases import ObservedExecutor
+from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.membership import executors, recover
+from dboshub.workflows.storage.membership.executors import Executor
+from dboshub.workflows.storage.sql import Session
+
+KEPT_MS = 24 * 3600 * 1000  # ended incarnations, for people to see who was there
+
+
+class DatabaseMembership:
+    """Every call is one statement, or two that do not need to be one."""
+
+    def __init__(self, database: Database, executor: Executor) -> None:
+        self._database = database
+        self._executor = executor
+        self._connection: Connection | None = None
+
+    def register(self, incarnation: str, functions: str) -> None:
+        with self._statement() as session:
+            executors.register(session, incarnation, self._executor, functions=functions)
+
+    def beat(
+        self, incarnation: str, *, busy: int, activity: str | None, functions: str | None
+    ) -> Heartbeat | None:
+        with self._statement() as session:
+            return executors.beat(
+                session, incarnation, busy=busy, activity=activity, functions=functions
+            )
+
+    def declare_dead(self, other: ObservedExecutor, by: str) -> bool:
+        with self._statement() as session:
+            return executors.declare_dead(session, other.incarnation, beat=other.beat, by=by)
+
+    def sweep(self, now_ms: int) -> int:
+        application = self._executor.application_name
+        with self._statement() as session:
+            orphans = recover.orphans(session, application=application)
+        return self._reenqueue(orphans, now_ms)
+
+    def recover_same_executor_id(self, now_ms: int) -> int:
+        with self._statement() as session:
+            left = recover.same_executor_id(
+                session,
+                executor_id=self._executor.executor_id,
+                version=self._executor.application_version,
+                application=self._executor.application_name,
+            )
+        return self._reenqueue(left, now_ms)
+
+    def reconcile(self, incarnation: str, running: Callable[[], set[str]], now_ms: int) -> int:
+        # Asked before and after: a workflow that ends or begins meanwhile is in one of the two.
+        known = running()
+        with self._statement() as session:
+            held = recover.held_by(session, incarnation, now=now_ms)
+        known |= running()
+        return self._reenqueue([each for each in held if each[0] not in known], now_ms)
+
+    def forget(self) -> int:
+        with self._statement() as session:
+            return executors.forget(session, kept_ms=KEPT_MS)
+
+    def stop(self, incarnation: str) -> None:
+        with self._statement() as session:
+            executors.stop(session, incarnation)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
+        if not owned:
+            return 0
+        with self._statement() as session:
+            return recover.reenqueue(session, owned, now=now_ms)
+
+    @contextmanager
+    def _statement(self) -> Iterator[Session]:
+        """A connection of its own: no beat may wait until a busy pool has one to spare."""
+        if self._database.vendor == "sqlite":
+            with self._database.writing() as session:
+                yield session
+            return
+        connection, self._connection = self._connection or self._database.connect(), None
+        try:
+            yield connection.session
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection

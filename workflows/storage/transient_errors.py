@@ -1,0 +1,43 @@
+"""Telling failures that pass from those that stay, for both drivers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from dboshub.workflows.engine.ports import StorageUnavailableError
+
+# Serialization and deadlock, connection lost, out of resources, server shutting down.
+_TRANSIENT_CLASSES = ("08", "53", "57")
+_TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
+_QUERY_CANCELLED = "57014"
+_BUSY = ("database is locked", "database table is locked", "database schema is locked")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed a moment later."""
+    if isinstance(error, psycopg.Error):
+        code = error.sqlstate
+        if code is None:
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if code == _QUERY_CANCELLED:
+            return False
+        return code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES)
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith(_BUSY)
+    return isinstance(error, PoolTimeout)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise StorageUnavailableError for failures that pass; let the others through."""
+    try:
+        yield
+    except Exception as error:
+        if is_transient(error):
+            raise StorageUnavailableError(str(error)) from error
+        raise

@@ -1,0 +1,198 @@
+"""The list of workflows: the query string is its state, with scripts and without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import HttpResponseClientRedirect, push_url
+
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.live.counts import counts_digest
+from dboshub.workflows.live.rows import row_digest
+from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, Ticket, subscription_for
+from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
+from dboshub.workflows.rendering.listing.filter_bar import filter_bar
+from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.search.criteria import BOXES, IN_FLIGHT, Criteria, parse
+from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_partial
+from dboshub.workflows.views.search import known_values, resolve, typed, workflow_by_whole_id
+from dboshub.workflows.views.tree import Line, Tree
+
+COUNTS_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for the list: by whom, for what, in which columns, and when (epoch ms)."""
+
+    request: HtmxHttpRequest
+    criteria: Criteria
+    viewer: Viewer
+    columns: Sequence[Column]
+    now: int
+
+    def topic(self, kind: str, key: str = "") -> Ticket:
+        """What the page may listen to; the columns are no part of it."""
+        without = dict.fromkeys((*self.criteria.attributes, "columns"))
+        listed = self.criteria.query(**without)
+        return subscription_for(self.request, kind, key, filter=listed, since=self.now)
+
+    def unfiltered(self, workflow_id: str) -> Ticket:
+        """A row that no filter of this list brought here."""
+        return subscription_for(self.request, "row", workflow_id, since=self.now)
+
+
+@require_safe
+@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
+@vary_on_headers("HX-Request")
+def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
+    """One page of the workflows a filter leaves."""
+    now = int(time.time() * 1_000)
+    may_see = request.user.has_perm(VIEW_PAYLOAD)
+    criteria = parse(request.GET, now=now, attributes=may_see)
+    viewer = viewer_for(request.user)
+    shown = columns(criteria.columns, request.COOKIES.get(COOKIE, ""), by=criteria.by)
+    context: dict[str, object] = {"section": "workflows", "has_search": True, "live_counts": None}
+    try:
+        with bounded_reading() as session:
+            found = workflow_by_whole_id(session, request.GET, criteria, viewer)
+            if found:
+                goal = reverse("dboshub:workflows:detail", args=[found])
+                return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
+            criteria = resolve(session, criteria, viewer)
+            if not request.htmx and _needs_canonical_url(request.GET) and not criteria.problems:
+                # The address people share has neither a box nor empty fields.
+                return redirect(_address(criteria, QueryDict()))
+            context |= _shown(session, Asked(request, criteria, viewer, shown, now))
+            context |= _filter_bar_context(session, criteria, viewer)
+    except DatabaseError as error:
+        context["bar"] = filter_bar(criteria, {}, {})
+        context["failure"] = str(error).split("\n", 1)[0]
+    context |= {
+        "criteria": criteria,
+        "query": criteria.query(),
+        "box": typed(request.GET, criteria),
+        "columns": shown,
+        "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
+    }
+    template = page_or_partial(request, "dboshub/workflows/list.html", "listing")
+    if "failure" in context:
+        return render(request, template, context, status=503)
+    response = render(request, template, context)
+    return push_url(response, _address(criteria, request.GET)) if request.htmx else response
+
+
+def _needs_canonical_url(query: Mapping[str, str]) -> bool:
+    return any(key in query for key in BOXES) or "" in dict(query.items()).values()
+
+
+def _shown(session: Session, asked: Asked) -> dict[str, object]:
+    """The rows, where to go on from them, and what of it is live."""
+    criteria = asked.criteria
+    page = _page(session, criteria, asked.viewer, asked.request.GET)
+    # What a predicate over a row cannot tell is not counted: attributes are no part of rows.
+    news = None if criteria.attributes else asked.topic("list")
+    return {
+        "page": page,
+        "rows": _rows(session, asked, page),
+        "live_counts": subscription_for(asked.request, "counts", since=asked.now),
+        "live_list": news,
+        "waiting": _waiting(session, page, criteria, asked.viewer),
+        "waiting_query": criteria.query(status="in_flight"),
+        "older": criteria.query(after=page.older) if page.older else "",
+        "newer": criteria.query(before=page.newer) if page.newer else "",
+    }
+
+
+def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]:
+    shown = [column.key for column in asked.columns if column.is_shown]
+    found: list[dict[str, object]] = []
+    for line in _lines(session, asked, page):
+        row, cells = line.row, row_cells(line.row)
+        # Children are here because of their parent: whatever the filter, they do not leave.
+        ticket = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
+        found.append(
+            {
+                "id": row.pk,
+                "cells": {key: cells[key] for key in shown},
+                "ticket": ticket,
+                "digest": row_digest(row),
+                "line": line,
+            }
+        )
+    return found
+
+
+def _lines(session: Session, asked: Asked, page: Page) -> Iterable[Line]:
+    if not asked.criteria.top_level:
+        return [Line(row) for row in page.rows]
+    query = asked.request.GET
+    tree = Tree.read(_query(asked.criteria, query, unfolded=False), query.getlist("open"))
+    return tree.lines(session, page.rows, asked.viewer)
+
+
+def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -> Count | None:
+    """What of a queue is in flight, where the walk through its list has not come to an end."""
+    queue = criteria.plain("queue")
+    if queue is None or page.searched_to is None or criteria.statuses:
+        return None
+    return in_flight_of(session, queue, viewer=viewer)
+
+
+def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[str, str]) -> Page:
+    lister = WorkflowPager(session, criteria, viewer)
+    before = read_cursor(query.get("before", ""))
+    return lister.before(before) if before else lister.after(read_cursor(query.get("after", "")))
+
+
+def _filter_bar_context(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
+    """What stands above the rows; counts are the same for all viewers of one scope."""
+    key = f"counts-{viewer.key}"
+    counted = cache.get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
+    return {
+        "bar": filter_bar(criteria, counted or {}, known_values(session, viewer)),
+        "counts_digest": counts_digest(counted or {}),
+        "hidden": _hidden(session, criteria, viewer),
+    }
+
+
+def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | None:
+    """How many in flight began before the span of time shown: last week's stuck run is news."""
+    wanted = criteria.statuses or IN_FLIGHT
+    if criteria.since is None or not set(wanted) & set(IN_FLIGHT):
+        return None
+    if any(key not in ("since", "status") for key, _ in criteria.given):
+        return None
+    return older_in_flight(session, criteria.since, viewer=viewer)
+
+
+def _query(criteria: Criteria, query: QueryDict, *, unfolded: bool = True) -> str:
+    """The filter, the place in its pages, and in a tree what is unfolded."""
+    places = {key: query[key] for key in ("after", "before") if query.get(key)}
+    opened = query.getlist("open") if unfolded and criteria.top_level else []
+    parts = [criteria.query(**places), urlencode([("open", each) for each in opened if each])]
+    return "&".join(filter(None, parts))
+
+
+def _address(criteria: Criteria, query: QueryDict) -> str:
+    asked = _query(criteria, query)
+    if criteria.problems and query.get("q"):
+        asked = urlencode({"q": query["q"]})
+    return f"{reverse('dboshub:workflows:list')}?{asked}".rstrip("?")
