@@ -23,6 +23,11 @@ def system_alias() -> str:
     return str(getattr(settings, "DBOS_SYSTEM_DATABASE_ALIAS", "default"))
 
 
+def is_read_only() -> bool:
+    """Whether pages only show: every action is refused."""
+    return bool(getattr(settings, "DBOSHUB_READ_ONLY", False))
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
     """A session for reads: each statement stands alone unless the caller is in a transaction."""

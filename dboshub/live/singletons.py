@@ -12,7 +12,8 @@ from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
 from dboshub.live.topic_sources import SOURCES
 from dboshub.live.watcher import Watcher
-from dboshub.workflows.connection import system_alias
+from dboshub.workflows.connection import is_read_only, system_alias
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import Database, open_database
 
 
@@ -20,18 +21,24 @@ from dboshub.workflows.storage.database import Database, open_database
 def hub() -> Hub:
     """The hub of this process, with its watcher attached."""
     made = Hub()
-    is_postgres = connections[system_alias()].vendor == "postgresql"
     Watcher(
         made,
         open_system_database,
         SOURCES,
-        listener=Listener(listen_url()) if is_postgres else None,
+        listener=Listener(listen_url()) if _is_postgres() else None,
     )
     return made
 
 
 def open_system_database() -> Database:
-    return open_database(system_url(), schema=settings.DBOS_SYSTEM_SCHEMA, pool_size=1)
+    """The system database, to read from."""
+    return open_database(
+        system_url(),
+        schema=settings.DBOS_SYSTEM_SCHEMA,
+        pool_size=1,
+        behind_pooler=getattr(settings, "DBOSHUB_BEHIND_POOLER", False),
+        access=Access.READ_ONLY if is_read_only() or not _is_postgres() else Access.SHARED,
+    )
 
 
 def system_url() -> str:
@@ -46,3 +53,7 @@ def system_url() -> str:
 def listen_url() -> str:
     """LISTEN needs a session of its own, so not a transaction-mode pooler."""
     return settings.DBOSHUB_LISTEN_DSN or system_url()
+
+
+def _is_postgres() -> bool:
+    return connections[system_alias()].vendor == "postgresql"
