@@ -68,7 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         path = Path(str(self.settings_dict["NAME"]))
         if self.is_in_memory_db() or path.exists() or self.access is not Access.OWN:
             return
-        data = Path(settings.DATA_DIR)
+        data = Path(settings.DBOSHUB_DATA_DIR)
         if data in path.parents:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
