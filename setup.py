@@ -52,7 +52,8 @@ def collect(target: Path) -> None:
 def _load(name: str, path: Path) -> str:
     """Import one module by its path: the package itself needs more than a build has."""
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        raise ImportError(name, path=str(path))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return name
