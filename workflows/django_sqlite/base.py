@@ -10,10 +10,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 from django.db.backends.sqlite3 import base
 
+from dboshub.workflows.django_settings import data_dir
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
@@ -68,8 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         path = Path(str(self.settings_dict["NAME"]))
         if self.is_in_memory_db() or path.exists() or self.access is not Access.OWN:
             return
-        data = Path(settings.DBOSHUB_DATA_DIR)
-        if data in path.parents:
+        if data_dir() in path.parents:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             path.touch()
