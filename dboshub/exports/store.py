@@ -16,7 +16,7 @@ from typing import IO
 
 from django.conf import settings
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 EXPIRES_MS = 60 * 60 * 1_000
 # The note of an export under way that was not touched for so long is of a process that ended.

@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 
 from dboshub.hub import diagnostics
 from dboshub.live.metrics import LiveMetrics
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.slow_queries import Slowest
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, NotPermittedError
 from dboshub.workflows.models import (
     AuditEvent,
     Event,
