@@ -21,6 +21,6 @@ def wants_fragment(request: HttpRequest) -> bool:
     return not htmx.boosted and not htmx.history_restore_request
 
 
-def page_or_partial(request: HttpRequest, template: str, partial: str) -> str:
-    """The name of the template, or of one partial in it for an htmx swap."""
-    return f"{template}#{partial}" if wants_fragment(request) else template
+def page_or_fragment(request: HttpRequest, page: str, fragment: str) -> str:
+    """The template to render: the page, or for an htmx swap the fragment that it includes."""
+    return fragment if wants_fragment(request) else page
