@@ -13,12 +13,12 @@ from typing import Any
 
 from django.conf import settings
 
-from dboshub.env import mask_password
 from dboshub.live import singletons
 from dboshub.live.metrics import LiveMetrics
 from dboshub.live.websocket import LiveSocket
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.storage.connection_errors import mask_password
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
 # Environment variable to setting.

@@ -8,7 +8,7 @@ import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
 from dboshub.workflows.engine.errors import (
-    DatabaseUrlError,
+    DatabaseUnreachableError,
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSNonExistentWorkflowError,
@@ -263,7 +263,7 @@ def test_a_lazy_client_connects_with_its_first_call(
 
 
 def test_an_unreachable_database_is_named(sqlite_url: str) -> None:
-    with pytest.raises(DatabaseUrlError, match="no such file"):
+    with pytest.raises(DatabaseUnreachableError, match="no such file"):
         DBOSClient(system_database_url=sqlite_url)
     with pytest.raises(DBOSException, match="system_database_url"):
         DBOSClient()

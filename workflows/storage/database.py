@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -46,7 +47,8 @@ class Database(Protocol):
     def reach(self, *, create: bool) -> None:
         """Connect once; create the database if it is not there and `create` says so.
 
-        Raises DatabaseUrlError with the reason and what to look at.
+        Raises DatabaseUnreachableError with the place and the driver's reason, for PostgreSQL
+        within 2 s unless the URL sets ``connect_timeout``.
         """
 
     def connect(self) -> Connection:
@@ -124,15 +126,12 @@ def sqlite_path(url: str) -> Path:
 
 
 def libpq_url(url: str) -> str:
-    """The URL without SQLAlchemy's ``+driver``, as libpq reads it."""
-    _, rest = url.split(":", 1)
-    parts = urlsplit(f"postgresql:{rest}")
-    if not parts.path.strip("/"):
+    """The URL without SQLAlchemy's ``+driver``, as libpq reads it.
+
+    Raises DatabaseUrlError for one that names no database, or that libpq would misread.
+    """
+    check_postgres_url(url)
+    rest = url.partition("://")[2]
+    if not urlsplit(f"postgresql://{rest}").path.strip("/"):
         raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
-    return urlunsplit(parts)
-
-
-def mask_password(url: str) -> str:
-    """The URL with its password hidden: for every message a person may read."""
-    url = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
-    return re.sub(r"(password=)[^&\s]*", r"\1***", url)
+    return f"postgresql://{rest}"
