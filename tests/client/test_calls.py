@@ -8,7 +8,6 @@ import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
 from dboshub.workflows.engine.errors import (
-    DatabaseUnreachableError,
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSNonExistentWorkflowError,
@@ -16,6 +15,7 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
     DBOSWorkflowIDInUseError,
 )
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement

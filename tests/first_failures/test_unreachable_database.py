@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dboshub import DBOS, DBOSClient
-from dboshub.workflows.engine.errors import DatabaseUnreachableError, DatabaseUrlError
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError, mask_password
 from dboshub.workflows.storage.database import libpq_url, open_database
 from tests.first_failures.unreachable import REFUSING, SECRET, silent_server
 from tests.support.postgres import Server

@@ -3,7 +3,6 @@
     DBOSException
     ├── DBOSRecoveryError, DBOSInitializationError, DBOSWorkflowFunctionNotFoundError, …
     └── DatabaseUrlError (a DBOSInitializationError)
-        └── DatabaseUnreachableError
     DBOSBaseException            control flow that user code must not swallow
     ├── DBOSWorkflowConflictIDError   this execution no longer owns its workflow
     ├── DBOSWorkflowCancelledError    the workflow was cancelled
@@ -105,19 +104,6 @@ class DatabaseUrlError(DBOSInitializationError):
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"cannot use system database URL {url!r}: {reason}")
         self.args = (url, reason)
-
-
-class DatabaseUnreachableError(DatabaseUrlError):
-    """No connection to the system database: the server or file is away, or refuses.
-
-    `place` names host, port and database, `reason` is the driver's; neither holds a password.
-    """
-
-    def __init__(self, place: str, reason: str) -> None:
-        DBOSInitializationError.__init__(self, f"Cannot connect to {place}: {reason}")
-        self.args = (place, reason)
-        self.place = place
-        self.reason = reason
 
 
 class DBOSWorkflowFunctionNotFoundError(FieldsError):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dboshub.workflows.engine.errors import DatabaseUnreachableError, DatabaseUrlError
+from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 
 _PREFIXES = re.compile(
     r"^(connection (failed|is bad): )?(connection to server (at|on) .*? failed: )?(FATAL:\s+)?",
@@ -26,6 +26,19 @@ _RESERVED = (
     "write reserved characters of the user name and the password percent-encoded: '@' as %40, "
     "'/' as %2F, ':' as %3A, '#' as %23, '?' as %3F, '%' as %25"
 )
+
+
+class DatabaseUnreachableError(DatabaseUrlError):
+    """No connection to the system database: the server or file is away, or refuses.
+
+    `place` names host, port and database, `reason` is the driver's; neither holds a password.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        DBOSInitializationError.__init__(self, f"Cannot connect to {place}: {reason}")
+        self.args = (place, reason)
+        self.place = place
+        self.reason = reason
 
 
 def mask_password(url: str) -> str:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dboshub.workflows.engine.errors import DatabaseUnreachableError, DBOSQueryTimeoutError
+from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
