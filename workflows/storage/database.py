@@ -13,6 +13,8 @@ from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
+# A libpq service may name the database.
+_NAMED_ELSEWHERE = re.compile(r"(^|&)(service|dbname)=[^&]")
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -132,6 +134,7 @@ def libpq_url(url: str) -> str:
     """
     check_postgres_url(url)
     rest = url.partition("://")[2]
-    if not urlsplit(f"postgresql://{rest}").path.strip("/"):
+    parts = urlsplit(f"postgresql://{rest}")
+    if not parts.path.strip("/") and not _NAMED_ELSEWHERE.search(parts.query):
         raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
     return f"postgresql://{rest}"
