@@ -7,10 +7,14 @@ standalone dashboard.
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+import django
 
 from dboshub.standalone import dashboard_options
 from dboshub.workflows.engine.errors import DBOSException
@@ -39,22 +43,22 @@ USAGE_ERROR, INTERRUPTED = 2, 130
 
 def main() -> None:
     """The console command: of Django's commands only those that have a use outside a checkout."""
-    verb, *rest = [*sys.argv[1:], "help"][: max(1, len(sys.argv) - 1)]
-    if verb in ("help", "-h", "--help"):
-        if not rest or rest[0] not in COMMANDS:
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        if not (named := [name for name in arguments[1:] if name in COMMANDS]):
             sys.stdout.write(overview())
             return
-        verb, rest = rest[0], ["--help"]
-    if verb in ("version", "-V", "--version"):
+        arguments = [named[0], "--help"]
+    if arguments[0] in ("version", "-V", "--version"):
         sys.stdout.write(versions())
         return
-    if verb not in COMMANDS:
-        sys.stderr.write(f"{unknown(verb)}\n")
+    if arguments[0] not in COMMANDS:
+        sys.stderr.write(f"{unknown(arguments[0])}\n")
         sys.exit(USAGE_ERROR)
     # As with `python -m`: what workers import is looked for where the command is given.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    execute([verb, *rest], program="dboshub")
+    execute(arguments, program="dboshub")
 
 
 def execute(arguments: Sequence[str], *, program: str) -> None:
@@ -72,7 +76,7 @@ def execute(arguments: Sequence[str], *, program: str) -> None:
     except EnvironmentValueError as error:
         sys.exit(str(error))
     except DBOSException as error:
-        sys.exit(error.message)
+        sys.exit(f"{error.message[:1].upper()}{error.message[1:]}.")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -84,8 +88,8 @@ def overview() -> str:
     return (
         "Usage: dboshub COMMAND [options]\n\n"
         f"{lines}\n\n"
-        "dboshub COMMAND --help lists the options of a command. Settings are environment variables; "
-        "with\nDJANGO_SETTINGS_MODULE or --settings MODULE the commands run in a Django project.\n"
+        "dboshub COMMAND --help lists the options of a command. Settings are environment\n"
+        "variables; with DJANGO_SETTINGS_MODULE or --settings MODULE, a Django project is used.\n"
     )
 
 
@@ -97,13 +101,12 @@ def unknown(verb: str) -> str:
 
 
 def versions() -> str:
-    import platform
-    from importlib.metadata import version
-
-    return (
-        f"dboshub {version('dboshub')} (Django {version('django')}, "
-        f"Python {platform.python_version()})\n"
-    )
+    """The versions that a report of a fault needs."""
+    try:
+        own = version("dboshub")
+    except PackageNotFoundError:
+        own = "from a checkout"
+    return f"dboshub {own} (Django {django.get_version()}, Python {platform.python_version()})\n"
 
 
 def _load_settings(arguments: Sequence[str]) -> None:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
@@ -142,12 +143,30 @@ class SqliteDatabase:
 
     def reach(self, *, create: bool) -> None:
         if not create and not self.path.exists():
-            raise DatabaseUrlError(f"sqlite:///{self.path}", "there is no such file")
+            raise DatabaseUnreachableError(self._place, self._reason(FileNotFoundError()))
         try:
-            self.connect().close()
-        except sqlite3.Error as error:
-            reason = f"{error}. Check that its directory exists and may be written to"
-            raise DatabaseUrlError(f"sqlite:///{self.path}", reason) from error
+            connection = self.connect()
+            try:
+                # The header is read now, and what a crash left behind is met.
+                connection.raw.execute("SELECT count(*) FROM sqlite_master")
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise DatabaseUnreachableError(self._place, self._reason(error)) from None
+
+    @property
+    def _place(self) -> str:
+        return f"SQLite database {self.path}"
+
+    def _reason(self, error: Exception) -> str:
+        directory = self.path.parent
+        if not directory.is_dir():
+            return f"there is no directory {directory}"
+        if isinstance(error, FileNotFoundError):
+            return "there is no such file"
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return "a crash cut a transaction of its application short: start the application once"
+        return str(getattr(error, "strerror", None) or error)
 
     def connect(self) -> SqliteConnection:
         if self.access is Access.READ_ONLY:
