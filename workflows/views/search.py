@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
@@ -14,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.django_settings import is_https
 from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.rollups.totals import names
@@ -90,6 +90,6 @@ def save_columns(request: HttpRequest) -> HttpResponse:
         max_age=YEAR_S,
         samesite="Lax",
         httponly=True,
-        secure=settings.BEHIND_HTTPS,
+        secure=is_https(),
     )
     return response
