@@ -20,7 +20,7 @@ from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.storage.database import Database, is_same
+from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.transient_errors import is_transient
 
@@ -140,6 +140,6 @@ def alias_of(database: Database) -> str | None:
 
 def _is_same(alias: str, database: Database) -> bool:
     try:
-        return is_same(url_of_alias(alias), database)
+        return is_url_of(url_of_alias(alias), database)
     except ImproperlyConfigured:
         return False
