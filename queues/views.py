@@ -17,6 +17,7 @@ from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
+from dboshub.queues.selectors.queue_head import next_workflows
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
