@@ -13,7 +13,7 @@ from urllib.parse import quote
 from dboshub.standalone.data_directory import data_directory
 from dboshub.standalone.foreign_database import require_system_tables
 from dboshub.workflows.engine.errors import DatabaseUrlError
-from dboshub.workflows.storage.database import is_same
+from dboshub.workflows.storage.database import is_url_of
 
 DIRECTORY = "dashboards"
 SCHEMA = "dbos"
@@ -83,7 +83,7 @@ def _look_at(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     if not given:
         path = hub_file(data_directory(environment), database.identity, database.name)
         found["DBOSHUB_DATABASE_URL"] = f"sqlite:///{quote(str(path))}"
-    elif is_same(given, database.opened):
+    elif is_url_of(given, database.opened):
         raise DatabaseUrlError(
             database.masked,
             "--hub-database (DBOSHUB_DATABASE_URL) is the same database: name another one, or "

@@ -78,7 +78,7 @@ def require_system_tables(url: str, schema: str) -> ForeignDatabase:
         raise DatabaseUrlError(url, f"for a SQLite file write sqlite:///{Path(url).absolute()}")
     database = open_database(url, schema=schema, access=Access.READ_ONLY, pool_size=1)
     try:
-        database.reach(create=False)
+        database.check_connection(create=False)
         with database.reading() as session:
             state = read_state(session)
             if state.empty:
