@@ -60,8 +60,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError for a database that
-        cannot be used.
+        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
         if use_listen_notify and (lazy or behind_pooler):
             raise DBOSException("no listener when lazy or behind a pooler: leave one of them out")

@@ -89,5 +89,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._still != state_of(Path(str(self.settings_dict["NAME"])))
 
     def _reopen(self) -> None:
+        """Connect as Django does, outside a transaction: who listens for it is told."""
         self.connection.close()
-        self.connection = self.get_new_connection(self.get_connection_params())
+        self.connect()
