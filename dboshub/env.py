@@ -6,72 +6,41 @@ Only settings.py and management commands call this. No Django here.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
-TRUE = {"1", "true", "yes", "on"}
-FALSE = {"", "0", "false", "no", "off"}
+from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.environment import (
+    EnvironmentValueError,
+    flag,
+    identifier,
+    number,
+    text,
+    words,
+)
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
+
+__all__ = [
+    "EnvironmentValueError",
+    "database_url",
+    "django_database",
+    "flag",
+    "identifier",
+    "mask_password",
+    "number",
+    "secret_key",
+    "text",
+    "words",
+]
+
 POSTGRES_SCHEMES = {
     "postgres",
     "postgresql",
     "postgresql+psycopg",
     "postgresql+psycopg2",
 }
-
-
-class EnvironmentValueError(Exception):
-    """A variable holds something that cannot be meant."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(name, problem)
-        self.name = name
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.problem}"
-
-
-def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, "").strip() or default
-
-
-def flag(name: str, default: bool = False) -> bool:
-    value = os.environ.get(name)
-    if value is None:
-        return default
-    if value.strip().lower() in TRUE:
-        return True
-    if value.strip().lower() in FALSE:
-        return False
-    raise EnvironmentValueError(name, f"{value!r} is neither on nor off; write 1 or 0")
-
-
-def number(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-    value = text(name)
-    if not value:
-        return default
-    if not re.fullmatch(r"-?\d{1,10}", value) or not least <= int(value) <= most:
-        raise EnvironmentValueError(name, f"{value!r} is not a whole number from {least} to {most}")
-    return int(value)
-
-
-def words(name: str, default: list[str] | None = None) -> list[str]:
-    """Read a comma-separated list."""
-    found = [word.strip() for word in text(name).split(",")]
-    return [word for word in found if word] or list(default or [])
-
-
-def identifier(name: str, default: str) -> str:
-    """Read a name that is written into SQL, so it must be plain."""
-    value = text(name, default)
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
-        raise EnvironmentValueError(
-            name, f"{value!r} is not a plain lower-case SQL name (a-z, 0-9, _)"
-        )
-    return value
 
 
 def secret_key(name: str, path: Path) -> str:
@@ -97,17 +66,12 @@ def secret_key(name: str, path: Path) -> str:
     return path.read_text().strip()
 
 
-def mask_password(url: str) -> str:
-    """Show a database URL without what must not be shown."""
-    hidden = re.sub(r"(//[^:/@?]*):[^@]*@", r"\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", hidden)
-
-
 def database_url(name: str, default: str = "") -> str:
     """Read and normalise a database URL: known scheme, absolute SQLite path."""
     url = text(name, default)
     if not url:
         return ""
+    _check(name, url)
     parts = _split(name, url)
     if parts.scheme == "sqlite":
         return f"sqlite:///{_sqlite_path(name, parts, url)}"
@@ -162,13 +126,22 @@ def _django_sqlite(parts: SplitResult, sync: str) -> dict[str, Any]:
     }
 
 
+def _check(name: str, url: str) -> None:
+    if url.startswith("sqlite"):
+        return
+    try:
+        check_postgres_url(url)
+    except DatabaseUrlError as error:
+        raise EnvironmentValueError(name, f"{error.args[0]!r}: {error.args[1]}") from None
+
+
 def _split(name: str, url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise EnvironmentValueError(
-            name, f"{mask_password(url)!r} is not a URL: {error}"
+            name, f"{mask_password(url)!r} is not a database URL"
         ) from error
     return parts
 

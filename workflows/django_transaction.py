@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
 from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
-from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
-from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.transient_errors import is_transient
 
 logger = logging.getLogger("dboshub")
@@ -49,13 +47,12 @@ class DjangoTransactor:
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        return ambient_transaction.transaction(execution, self, options, function, args, kwargs)
+        return ambient_transaction.transaction(self, options, function, args, kwargs)
 
     def run(
         self,
@@ -113,7 +110,7 @@ def _lent(alias: str) -> Any:
     return session_on(alias)
 
 
-def tidy() -> None:
+def after_user_code() -> None:
     """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
     try:
         close_old_connections()
@@ -140,11 +137,7 @@ def alias_of(database: Database) -> str | None:
 
 
 def _is_same(alias: str, database: Database) -> bool:
-    given = connections[alias].settings_dict
-    if isinstance(database, SqliteDatabase):
-        is_sqlite = connections[alias].vendor == "sqlite"
-        return is_sqlite and os.path.abspath(str(given["NAME"])) == str(database.path)
-    if not isinstance(database, PostgresDatabase) or connections[alias].vendor != "postgresql":
+    try:
+        return is_url_of(url_of_alias(alias), database)
+    except ImproperlyConfigured:
         return False
-    mine = (given["NAME"], given["HOST"] or None, str(given["PORT"] or "") or None)
-    return mine == database_identity(database.url)

@@ -22,6 +22,7 @@ from django.core.handlers.asgi import ASGIRequest
 from dboshub.middleware import forwarded_address
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.actions.payload_audit import record_payload_view
+from dboshub.workflows.django_settings import is_behind_proxy
 from dboshub.workflows.live.subscriptions import Topic, scope_of
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -88,7 +89,7 @@ def _trace(actor: Actor, workflow_ids: list[str]) -> None:
 
 
 def _address(request: ASGIRequest) -> str:
-    given = forwarded_address(request) if settings.BEHIND_PROXY else ""
+    given = forwarded_address(request) if is_behind_proxy() else ""
     return given or str(request.META.get("REMOTE_ADDR", ""))
 
 

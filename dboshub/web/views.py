@@ -22,6 +22,7 @@ from dboshub.web.context_processors import THEME_COOKIE, THEMES
 from dboshub.web.login_throttle import ThrottledLoginForm
 from dboshub.web.outages import outage_of, outage_page
 from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.django_settings import is_https
 from dboshub.workflows.models import AuditEvent
 
 
@@ -75,7 +76,7 @@ def theme(request: HttpRequest) -> HttpResponse:
             max_age=365 * 24 * 3600,
             samesite="Lax",
             httponly=True,
-            secure=settings.BEHIND_HTTPS,
+            secure=is_https(),
         )
     return response
 

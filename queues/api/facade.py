@@ -10,12 +10,16 @@ from typing import Any, ClassVar
 
 from dboshub.queues.engine.kafka import consumers
 from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
-from dboshub.queues.engine.queue_registry import OnConflict, directory
+from dboshub.queues.engine.queue_registry import OnConflict, queue_registry
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
 from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
 
 
@@ -85,7 +89,7 @@ class QueuesAPI:
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
-        return enqueue_as(engine(), order(options), args, kwargs)
+        return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
     enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
 
@@ -122,7 +126,7 @@ class QueuesAPI:
         """Forget what was listened to and, if asked, what code declared to listen to and to run."""
         QueuesAPI._listened = None
         if declared:
-            directory.clear()
+            queue_registry.clear()
             consumers.clear()
 
 
@@ -130,23 +134,23 @@ def register(
     settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
 ) -> Program[Queue]:
     """Make a row of settings; of the caller's application unless another is named."""
-    table = directory.table
+    table = queue_registry.table
     yield engine().query(lambda: table.register(settings, on_conflict, application))
     return queue_named(settings.name)
 
 
 def _retrieve(name: str) -> Program[Queue | None]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.retrieve(name))
     return None if found is None else queue_named(name)
 
 
 def _list(applications: list[str] | None) -> Program[list[Queue]]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.list_queues(applications))
     return [queue_named(each.name) for each in found]
 
 
 def _delete(name: str) -> Program[None]:
-    table = directory.table
+    table = queue_registry.table
     yield engine().query(lambda: table.delete(name))

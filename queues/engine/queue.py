@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
@@ -17,8 +17,9 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
-from dboshub.workflows.engine.runtime.running import enqueue as enqueue_named
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.running import enqueue as start_enqueued
+from dboshub.workflows.engine.runtime.start_request import FunctionReference
+from dboshub.workflows.engine.runtime.starting import in_this_context
 
 
 class Queue:
@@ -101,7 +102,7 @@ class Queue:
         self.name = name
         self._needs_key = partition_queue
         self._client_context: ClientContext | None = None
-        directory.declare(per_partition(settings) if partition_queue else settings)
+        queue_registry.declare(per_partition(settings) if partition_queue else settings)
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
         """Enqueue a workflow or a step; returns a handle once its row is durable."""
@@ -172,7 +173,8 @@ def enqueue_on(
     """Enqueue a registered function on a queue, which may belong to another process."""
     launched = engine()
     target = launched.registry.target(func)
-    return enqueue_named(launched, FunctionReference.of(target), queue_name, args, kwargs)
+    parameters = in_this_context(FunctionReference.of(target), queue_name)
+    return start_enqueued(launched, parameters, args, kwargs)
 
 
 def _enqueue(

@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import RateLimit
 from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.programs import Program, blocking, run_async
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)
@@ -51,7 +51,7 @@ class Setting(Generic[V]):
 
         async def gets(self: Named) -> Any:
             with within(self._client_context):
-                return await drive(_reading(self.name, field))
+                return await run_async(_reading(self.name, field))
 
         return cast("AsyncGetterMethod[V]", _method(gets, f"get_{self._name}_async"))
 
@@ -72,7 +72,7 @@ class Setting(Generic[V]):
 
         async def sets(self: Named, value: Any) -> None:
             with within(self._client_context):
-                await drive(writing(self.name, value))
+                await run_async(writing(self.name, value))
 
         return cast("AsyncSetterMethod[V]", _method(sets, f"{writing.__name__}_async"))
 
@@ -126,10 +126,10 @@ def _reading(name: str, field: str) -> Program[Any]:
 
 
 def _read(name: str, field: str) -> Any:
-    if not directory.is_open:
-        settings = directory.declared(name)
+    if not queue_registry.is_open:
+        settings = queue_registry.declared(name)
     else:
-        settings = directory.table.retrieve(name)
+        settings = queue_registry.table.retrieve(name)
     if settings is None:
         raise DBOSException(f"Queue {name} not found in the database")
     value = getattr(settings, field)
@@ -137,7 +137,7 @@ def _read(name: str, field: str) -> Any:
 
 
 def _write(name: str, field: str, value: Any) -> None:
-    table = directory.table
+    table = queue_registry.table
     settings = table.retrieve(name)
     if settings is not None:
         if field.endswith("limiter"):

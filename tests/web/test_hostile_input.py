@@ -22,10 +22,10 @@ from dboshub.queues.forms import control
 from dboshub.queues.models import Queue
 from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.search.terms import KEYS as FILTER
-from dboshub.workflows.system_tables import now_ms
 from tests.web.routes import Route, routes
 from tests.web.workflows.test_detail import add_everything
 
@@ -106,7 +106,7 @@ class Watched(QueryDict):
 @pytest.fixture
 def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Who may see and do everything, on a hub where there is one thing of each kind."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     user = get_user_model().objects.create_superuser("root", password=None)
     client.force_login(user)
     client.raise_request_exception = False

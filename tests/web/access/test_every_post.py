@@ -21,10 +21,10 @@ from dboshub.queues.forms import control
 from dboshub.queues.models import Queue, QueuePause
 from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
 
@@ -227,7 +227,7 @@ def person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> User:
     """Somebody who may look, logged in, where there is one thing of each kind to act on."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     # Written by a thread, which would not see what this test's transaction holds.
     monkeypatch.setattr(writer, "start", lambda export: None)
     user = make_user("ada", *LOOKING)
