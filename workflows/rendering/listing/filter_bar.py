@@ -9,7 +9,7 @@ from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.parser import exactly, write_term
 from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.counts import Count, total
-from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, status_style
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 # As many values of a key as a person can look over.
