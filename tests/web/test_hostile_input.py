@@ -20,9 +20,9 @@ from dboshub.exports.store import Export, add
 from dboshub.models import SavedView
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.search.terms import KEYS as FILTER
-from dboshub.workflows.system_tables import now_ms
 from tests.web.routes import Route, places, routes, things
 from tests.web.workflows.test_detail import add_everything
 

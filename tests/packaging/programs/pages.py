@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import django
 
@@ -18,7 +19,6 @@ from dboshub.exports.store import Export, add, update  # noqa: E402
 from dboshub.models import SavedView  # noqa: E402
 from dboshub.schedules.models import Schedule  # noqa: E402
 from dboshub.workflows.models import BulkJob  # noqa: E402
-from dboshub.workflows.system_tables import now_ms  # noqa: E402
 
 user = get_user_model().objects.get()
 BulkJob.objects.create(pk=1, verb="cancel", state="done", username=user.username, started_at=1)
@@ -26,8 +26,8 @@ SavedView.objects.create(pk=1, owner=user, name="mine", query="status=ERROR")
 Schedule.objects.create(
     schedule_id="s", schedule_name="s", workflow_name="checkout", schedule="0 3 * * *", context=""
 )
-made = {"made_at": now_ms(), "touched_at": now_ms()}
-export = Export(key="an_export", user=user.pk, of="audit", query="", format="csv", **made)
+now = time.time_ns() // 10**6
+export = Export(key="an_export", user=user.pk, of="audit", query="", format="csv", made_at=now)
 add(export)
 update(writer.write(export))
 
