@@ -39,7 +39,7 @@ DIES_BETWEEN = """
 from django.contrib.auth.models import User
 from dboshub.workflows.actions.workflow_actions import Actor
 from dboshub.workflows.bulk import chunks, job_actions
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
 class Death(BaseException):
@@ -54,12 +54,12 @@ for verb in ("fork_from_failure", "delete"):
     job_actions.start(ada, job.pk)
     close, chunks.Chunk.close = chunks.Chunk.close, die
     try:
-        one_round("dies")
+        run_round("dies")
     except Death:
         chunks.Chunk.close = close
     left = BulkItem.objects.get(job=job).state
     BulkJob.objects.update(lease_until=0)
-    while one_round("takes over") == 0:
+    while run_round("takes over") == 0:
         pass
     item, done = BulkItem.objects.get(job=job), BulkJob.objects.get(pk=job.pk).done
     print(left, item.state, done, Workflow.objects.exclude(forked_from=None).count())
