@@ -19,7 +19,7 @@ from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.detail.streams import CLOSED
 from dboshub.workflows.storage.journal.history import history
-from dboshub.workflows.storage.journal.insert_message import NULL_TOPIC
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.storage.listing import communication
 from dboshub.workflows.storage.listing.aggregates import (
     STEP_GROUPS,

@@ -17,6 +17,7 @@ from dboshub.workflows.actions.audit import (
     acting,
     actor_of,
 )
+from dboshub.workflows.engine.journal.writes import SendWrite
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.payloads import PICKLE, PORTABLE
@@ -28,7 +29,7 @@ from dboshub.workflows.storage.control import cancel as cancelling
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.control import fork as forking
 from dboshub.workflows.storage.control import resume as resuming
-from dboshub.workflows.storage.journal import insert_message
+from dboshub.workflows.storage.journal import messages
 from dboshub.workflows.system_tables import now_ms
 
 __all__ = [
@@ -139,15 +140,15 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
         # Every SDK reads the portable format; other formats only their owner can write.
         format_ = row.serialization or PICKLE
         format_ = format_ if format_ in (PICKLE, PORTABLE) else PORTABLE
-        insert_message.send(
-            act.session,
-            workflow_id,
+        message = SendWrite(
+            destination=workflow_id,
             message_uuid=str(uuid.uuid4()),
             topic=topic or None,
             message=_encoded(value, format_),
             serialization=format_,
-            now=now_ms(),
+            step=None,
         )
+        messages.send(act.session, message, now_ms())
         act.detail.update(was=row.status, topic=topic)
 
 

@@ -192,7 +192,7 @@ def _forget(source: Source, execution: Execution) -> Program[None]:
         try:
             yield InSession(
                 session,
-                lambda on: datasource_checkpoints.forget(source.storage(on), execution.workflow_id),
+                lambda on: datasource_checkpoints.delete(source.storage(on), execution.workflow_id),
             )
             if (yield execution.engine.query(partial(_has_ended, execution))):
                 yield InSession(session, _commit)
@@ -207,7 +207,7 @@ def _forget(source: Source, execution: Execution) -> Program[None]:
 def delete_checkpoints_from(source: Source, workflow_id: str, start_step: int) -> Program[None]:
     """Delete the checkpoints that a rewound workflow is not to find."""
     yield from _in_transaction(
-        source, lambda on: datasource_checkpoints.forget(on, workflow_id, start_step=start_step)
+        source, lambda on: datasource_checkpoints.delete(on, workflow_id, start_step=start_step)
     )
 
 

@@ -1,4 +1,4 @@
-"""The recorded steps of a workflow, and the failed attempts beside them."""
+"""A workflow's recorded steps, and the failed attempts of its steps."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ RECORD_FAILED_ATTEMPT = Statement(
     """
 )
 
-# Python numbers steps from 1 and TypeScript from 0: before the first is before both.
+# Python numbers steps from 1, TypeScript from 0.
 BEFORE_FIRST_STEP = -1
 
 
 def history(
     session: Session, workflow_id: str, *, after: int, limit: int, load_output: bool = True
 ) -> list[Checkpoint]:
-    """Recorded steps beyond a step id, in order."""
+    """The recorded steps after a step id, by id. Without `load_output` payloads are None."""
     statement = HISTORY if load_output else OUTLINE
     return [
         Checkpoint(
@@ -66,5 +66,5 @@ def history(
 
 
 def record_failed_attempt(session: Session, **attempt: object) -> None:
-    """Remember that an attempt of a step failed, and when the next one is due."""
+    """Record a failed attempt of a step and when the next one is due; a repetition overwrites it."""
     session.run(RECORD_FAILED_ATTEMPT, **attempt)
