@@ -10,16 +10,16 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, actor, argument, workflow_id
-from dboshub.workflows.actions import terminal_actions
+from dboshub.workflows.actions import transfer
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
 from dboshub.workflows.engine.operations.aggregates import StepFilters
 from dboshub.workflows.engine.records import ACTIVE, Checkpoint, Status
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.detail.streams import CLOSED
 from dboshub.workflows.storage.journal.history import history
-from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.storage.listing import communication
 from dboshub.workflows.storage.listing.aggregates import (
     STEP_GROUPS,
@@ -131,7 +131,7 @@ def aggregate_steps(*, group_by: list[str], bucket_ms: int | None, **options: An
 
 
 def export(*, workflow_id: str, children: bool, output: Path | None, **_: Any) -> Any:
-    text = terminal_actions.export(actor(), workflow_id, children=children)
+    text = transfer.export_workflow(actor(), workflow_id, children=children)
     if output is None:
         return text
     output.write_text(text, encoding="ascii")

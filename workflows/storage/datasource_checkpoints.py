@@ -50,7 +50,9 @@ _NOW_MS = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM now()) * 1000 AS bigint)",
     "sqlite": "strftime('%s', 'now') * 1000",
 }
-_RECORD_VERSION = Statement(f"INSERT INTO {{dbos_datasource_migrations}} (version) VALUES ({VERSION})")
+_RECORD_VERSION = Statement(
+    f"INSERT INTO {{dbos_datasource_migrations}} (version) VALUES ({VERSION})"
+)
 
 
 class Recorded(NamedTuple):

@@ -11,7 +11,11 @@ from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 Transaction = Callable[[], AbstractContextManager[Session]]
 
 # Tables that are renamed in one transaction, together with active workflows.
-SMALL_TABLES = {"queues": "queues", "schedules": "workflow_schedules", "versions": "application_versions"}
+SMALL_TABLES = {
+    "queues": "queues",
+    "schedules": "workflow_schedules",
+    "versions": "application_versions",
+}
 
 
 def rename(
@@ -27,7 +31,8 @@ def rename(
     names = {"new": new} if old is None else {"new": new, "old": old}
     with transaction() as session:
         counts = {
-            kind: session.run(_update(table, source), **names) for kind, table in SMALL_TABLES.items()
+            kind: session.run(_update(table, source), **names)
+            for kind, table in SMALL_TABLES.items()
         }
         active = session.run(_update("workflow_status", f"{source} AND {ACTIVE}"), **names)
     ended = _in_batches(transaction, "workflow_status", source, names, batch)

@@ -24,7 +24,12 @@ from dboshub.workflows.engine.journal.writes import (
     Write,
 )
 from dboshub.workflows.engine.records import Started
-from dboshub.workflows.storage.journal.checkpoints import compare_recorded, owns, record, record_step
+from dboshub.workflows.storage.journal.checkpoints import (
+    compare_recorded,
+    owns,
+    record,
+    record_step,
+)
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.journal.messages import consume_message, send_message, send_messages
 from dboshub.workflows.storage.sql import Session, Statement
