@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Unpack
 
-from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, ForkOptions
 from dboshub.workflows.storage.fragments import locked_ids
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -169,32 +170,27 @@ class ForkIdTaken(ValueError):
     """The new id belongs to a workflow that is no fork of this source."""
 
 
-def fork(  # noqa: PLR0913  # the public call has as many
+def fork(
     session: Session,
     source: str,
     *,
     new_id: str,
     start_step: int,
-    application_version: str | None = None,
-    queue: str | None = None,
-    partition_key: str | None = None,
-    replacement_children: Mapping[str, str] | None = None,
-    timeout_ms: int | None = None,
-    now: int,
-    fallback_application: str | None = None,
+    **options: Unpack[ForkOptions],
 ) -> None:
     """Create `new_id` ENQUEUED with the steps before `start_step`; a repetition changes nothing.
 
-    Raises ForkSourceMissing and ForkIdTaken. Without `queue` it goes to the internal queue.
+    Raises ForkSourceMissing and ForkIdTaken.
     """
+    queue = options.get("queue") or INTERNAL_QUEUE
     fork_many(
         session,
-        [Fork(source, new_id, start_step, queue or INTERNAL_QUEUE, partition_key)],
-        application_version=application_version,
-        replacement_children=replacement_children,
-        timeout_ms=timeout_ms,
-        now=now,
-        fallback_application=fallback_application,
+        [Fork(source, new_id, start_step, queue, options.get("partition_key"))],
+        application_version=options.get("application_version"),
+        replacement_children=options.get("replacement_children"),
+        timeout_ms=options.get("timeout_ms"),
+        now=options["now"],
+        fallback_application=options.get("fallback_application"),
     )
 
 

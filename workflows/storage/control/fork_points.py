@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Unpack
 
+from dboshub.workflows.engine.records import ForkOptions
+from dboshub.workflows.storage.control.fork import fork
 from dboshub.workflows.storage.sql import Session, Statement
 
 _STEPS = "FROM {operation_outputs} AS step WHERE step.workflow_uuid = source.workflow_uuid"
@@ -45,3 +48,23 @@ def fork_points(session: Session, ids: Iterable[str], *, name: str = "") -> dict
     """The last failed step, the last step and the last one called `name`, of each workflow."""
     found = session.all(POINTS, ids=session.ids(ids), name=name)
     return {workflow_id: ForkPoints(*steps) for workflow_id, *steps in found}
+
+
+def fork_from_failure(
+    session: Session,
+    /,
+    forks: Mapping[str, str],
+    start: Mapping[str, Any],
+    **options: Unpack[ForkOptions],
+) -> None:
+    """Fork each source to its new id, all or none, from the step that `ForkPoints.start` chooses.
+
+    `start` holds the arguments of `ForkPoints.start`. Raises KeyError for an unknown id and
+    LookupError for an unknown step.
+    """
+    points = fork_points(session, forks, name=start["name"] or "")
+    for source, new_id in forks.items():
+        step = points[source].start(**start)
+        if step is None:
+            raise LookupError(source)
+        fork(session, source, new_id=new_id, start_step=step, **options)

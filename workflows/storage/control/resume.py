@@ -39,6 +39,16 @@ def resume(
     return in_given_order(wanted, resumed)
 
 
+def resume_all(session: Session, ids: Iterable[str], *, queue: str | None, now: int) -> list[str]:
+    """Resume all workflows or none. Raises KeyError with the first id that does not exist."""
+    wanted = [*ids]
+    known = statuses(session, wanted)
+    for workflow_id in wanted:
+        if workflow_id not in known:
+            raise KeyError(workflow_id)
+    return resume(session, wanted, queue=queue, now=now)
+
+
 def statuses(session: Session, ids: Iterable[str]) -> dict[str, str]:
     """The status of each workflow that exists, by id."""
     return dict(all_by_ids(session, STATUSES, ids))
