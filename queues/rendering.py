@@ -27,7 +27,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class QueueView:
     """A queue as pages show it."""
 
     facts: QueueFacts
@@ -43,11 +43,11 @@ class Shown:
         return self.facts.pause is not None
 
 
-def show(facts: QueueFacts) -> Shown:
+def show(facts: QueueFacts) -> QueueView:
     settings = facts.settings
     if settings is None:
-        return Shown(facts, (), ())
-    return Shown(facts, tuple(_limits(settings)), tuple(_uses(facts, settings)))
+        return QueueView(facts, (), ())
+    return QueueView(facts, tuple(_limits(settings)), tuple(_uses(facts, settings)))
 
 
 def _limits(settings: QueueSettings) -> list[str]:

@@ -185,7 +185,7 @@ def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str])
         DatabaseClock(),
         codec,
         application=owner,
-        decorated={schedule.schedule_name} if two_times else (),
+        takes_actual_time={schedule.schedule_name} if two_times else (),
     )
 
 

@@ -19,7 +19,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, 
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.storage.database import Database, is_same
+from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.transient_errors import is_transient
 
@@ -133,11 +133,11 @@ def alias_of(database: Database) -> str | None:
     if not settings.configured:
         return None
     alias = system_alias()
-    return alias if alias in connections and _is_same(alias, database) else None
+    return alias if alias in connections and _is_url_of(alias, database) else None
 
 
-def _is_same(alias: str, database: Database) -> bool:
+def _is_url_of(alias: str, database: Database) -> bool:
     try:
-        return is_same(url_of_alias(alias), database)
+        return is_url_of(url_of_alias(alias), database)
     except ImproperlyConfigured:
         return False

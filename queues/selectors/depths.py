@@ -52,7 +52,7 @@ def _of_names(sql: str) -> Statement:
 
 
 # The oldest of each priority, and of them all: their order in the index is by priority first.
-LINES = _of_names(f"""
+OLDEST = _of_names(f"""
     WITH RECURSIVE line (name, priority, place) AS (
         SELECT name, (
             SELECT MIN(priority) FROM {{workflow_status}}
@@ -128,7 +128,7 @@ def oldest(
 ) -> dict[str, tuple[int | None, bool]]:
     """When the oldest of each queue was made; False if there may be an older one."""
     scope = viewer.condition()
-    lines = _scoped(LINES, "1 = 1" if scope is None else scope.sql)
+    lines = _scoped(OLDEST, "1 = 1" if scope is None else scope.sql)
     found = session.all(lines, names=session.ids(names), **(scope.params if scope else {}))
     return {name: (at, priorities <= PRIORITIES) for name, at, priorities in found}
 

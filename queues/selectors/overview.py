@@ -14,7 +14,7 @@ from dboshub.workflows.selectors.executors import Executor, executors
 from dboshub.workflows.selectors.queue_wait import HAS_PAUSES, QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 PAGE = 20
 # How many names of busy queues a search by prefix passes on its way.
@@ -106,7 +106,7 @@ def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix:
     """One page of the queues that are registered or hold work, in at most eleven statements."""
     scope = viewer.condition()
     names = session.all(
-        statement(NAMES.replace("SCOPE", scope.sql if scope else "1 = 1")),
+        cached_statement(NAMES.replace("SCOPE", scope.sql if scope else "1 = 1")),
         after=after,
         prefix=prefix,
         passed=PASSED if prefix else PAGE + 1,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from dboshub.workflows.search.criteria import FAILED
 from dboshub.workflows.selectors.keyset.plan import FAILED_INDEX
-from dboshub.workflows.selectors.rows import enqueued, statement
+from dboshub.workflows.selectors.rows import enqueued
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 # SUCCESS has no index: it is counted among this many of the newest rows.
 NEWEST = 20_000
@@ -51,7 +51,7 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
     found = session.all(
-        statement(" UNION ALL ".join(parts)),
+        cached_statement(" UNION ALL ".join(parts)),
         **(scope.params if scope else {}),
         newest=NEWEST,
         most=MOST + 1,
@@ -75,7 +75,7 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
         " AND created_at < :before ORDER BY created_at LIMIT :most"
     )
     found = session.all(
-        statement(
+        cached_statement(
             " UNION ALL ".join(
                 "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0),"
                 " COUNT(*)"
@@ -100,7 +100,7 @@ def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -
     """
     scope = viewer.condition()
     found = session.one(
-        statement(
+        cached_statement(
             "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} WHERE queue_name = :queue"
             f" AND status IN ('ENQUEUED', 'PENDING'){f' AND {scope.sql}' if scope else ''}"
             " LIMIT :most) AS counted"

@@ -13,7 +13,7 @@ from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
 from dboshub.workflows.selectors.rows import enqueued
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, Statement, statement
+from dboshub.workflows.storage.sql import Row, Session, Statement, cached_statement
 
 MOST = 200
 ENDED = 20
@@ -257,4 +257,4 @@ def _latest(launched: list[Row]) -> set[str]:
 def _run(session: Session, sql: str, viewer: Viewer, *, most: int) -> list[Row]:
     scope = viewer.condition()
     text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), most=most, **(scope.params if scope else {}))
+    return session.all(cached_statement(text), most=most, **(scope.params if scope else {}))

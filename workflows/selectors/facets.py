@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dboshub.workflows.selectors.rows import statement
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 NEWEST = 10_000
 MOST_VALUES = 200
@@ -30,7 +29,7 @@ def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[s
         for key, column in COLUMNS.items()
     ]
     found = session.all(
-        statement(
+        cached_statement(
             f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}} "
             f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest) "
             + " UNION ALL ".join(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -93,12 +92,6 @@ row_tuple = attrgetter(*NAMES)
 
 def from_record(record: Sequence[Any]) -> WorkflowRow:
     return WorkflowRow(*record[: len(NAMES)])
-
-
-@lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
-    """One Statement per text: dialects remember each one they have compiled."""
-    return Statement(sql)
 
 
 BY_IDS = Statement(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, statement
+from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 # Running and enqueued rows that are looked at for recoveries: no index holds their number.
 LOOKED = 5_000
@@ -84,4 +84,4 @@ def failures(session: Session, viewer: Viewer, *, since: int, hour: int) -> list
 def _run(session: Session, sql: str, viewer: Viewer, **params: object) -> list[Row]:
     scope = viewer.condition()
     text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), **params, **(scope.params if scope else {}))
+    return session.all(cached_statement(text), **params, **(scope.params if scope else {}))

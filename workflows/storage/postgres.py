@@ -113,7 +113,7 @@ class PostgresDatabase:
         with self._pool.connection() as raw, raw.transaction():
             yield _session(self.dialect, raw)
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         try:
             if create:
                 create_if_missing(self.url)

@@ -11,9 +11,9 @@ from dboshub.workflows.search.criteria import FAILED, Criteria
 from dboshub.workflows.search.predicates import Condition, id_prefix, status_condition
 from dboshub.workflows.selectors.keyset.attribute_index import ids_with_attributes
 from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, Lane
-from dboshub.workflows.selectors.rows import enqueued, statement
+from dboshub.workflows.selectors.rows import enqueued
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 # A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
 SMALL = 500
@@ -108,7 +108,7 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
 
 def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     found = session.all(
-        statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
+        cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
         **params,
         most=SMALL + 1,
     )
@@ -120,7 +120,7 @@ def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | No
     keys = [
         row[0]
         for row in session.all(
-            statement(
+            cached_statement(
                 "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid >= :prefix "
                 "ORDER BY workflow_uuid LIMIT :most"
             ),
@@ -147,7 +147,7 @@ def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tup
         " AND priority > COALESCE(steps.priority, -2147483649))"
     )
     found = session.all(
-        statement(
+        cached_statement(
             "WITH RECURSIVE steps(queue, priority) AS ("
             f"SELECT (SELECT MIN(queue_name) {table} {narrowed}), CAST(NULL AS bigint) UNION ALL "
             f"SELECT CASE WHEN {priority} IS NOT NULL THEN steps.queue ELSE "
