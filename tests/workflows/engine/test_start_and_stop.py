@@ -52,13 +52,13 @@ async def wait_in_step() -> None:
 
 
 @DBOS.workflow()
-async def held() -> None:
+async def waits_in_its_step() -> None:
     await DBOS.set_event_async("running", True)
     await wait_in_step()
 
 
 @DBOS.workflow()
-def answered() -> str:
+def answers_at_once() -> str:
     return "answered"
 
 
@@ -82,7 +82,7 @@ def read(url: str, statement: Statement, **params: Any) -> Any:
 
 def run_held() -> None:
     with SetWorkflowID("w"):
-        DBOS.start_workflow(held)
+        DBOS.start_workflow(waits_in_its_step)
     assert DBOS.get_event("w", "running", 10)
 
 
@@ -137,7 +137,7 @@ def test_a_start_that_fails_midway_leaves_nothing_behind(
     assert not current_engine.is_launched()
     assert tuple(read(database_url, LIVE)) == (0,)
     launch()
-    assert answered() == "answered"
+    assert answers_at_once() == "answered"
 
 
 def test_the_error_of_a_failed_launch_is_the_one_that_is_raised(
