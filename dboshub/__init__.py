@@ -14,6 +14,9 @@ Importing this imports no Django.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from dboshub import error
 from dboshub.alias import install_as_dbos
 from dboshub.client import DBOSClient
@@ -101,3 +104,16 @@ __all__ = [
     "pydantic_args_validator",
     "run_dbos_database_migrations",
 ]
+
+if TYPE_CHECKING:
+
+    def apps() -> list[str]:
+        """The names of the four apps, for `INSTALLED_APPS`."""
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`dboshub.apps`, a module that can be called: it imports Django, so not before its use."""
+        if name == "apps":
+            return import_module("dboshub.apps")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from csp.constants import NONE, SELF
-
 from dboshub import env
 
 PACKAGE_DIR = Path(__file__).resolve().parent
@@ -18,7 +16,7 @@ SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY", DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.words("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("DBOSHUB_TRUSTED_ORIGINS")
 BEHIND_HTTPS = env.flag("DBOSHUB_HTTPS")
-BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
+DBOSHUB_BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
 
 # The system database holds the workflows. Django's own and the hub's tables lie beside them,
 # unless DBOSHUB_DATABASE_URL puts them elsewhere so that a foreign database stays untouched.
@@ -61,28 +59,24 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
-    "template_partials",
-    "csp",
 ]
 
 MIDDLEWARE = [
-    *(["dboshub.middleware.ForwardedAddress"] if BEHIND_PROXY else []),
+    *(["dboshub.standalone.middleware.ForwardedAddress"] if DBOSHUB_BEHIND_PROXY else []),
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "dboshub.middleware.AsgiWhiteNoise",
+    "dboshub.standalone.middleware.PageHeaders",
+    "dboshub.standalone.middleware.AsgiWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dboshub.middleware.LoginRequired",
+    # For what is not ours: the admin site.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "dboshub.standalone.urls"
-ASGI_APPLICATION = "dboshub.asgi.application"
+ASGI_APPLICATION = "dboshub.standalone.asgi.application"
 
 TEMPLATES = [
     {
@@ -94,7 +88,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dboshub.web.context_processors.frame",
             ],
         },
     },
@@ -137,29 +130,11 @@ CSRF_COOKIE_NAME = "dboshub_csrf"
 CSRF_COOKIE_SECURE = BEHIND_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "dboshub.web.views.csrf_failure"
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+CSRF_FAILURE_VIEW = "dboshub.web.error_pages.csrf_failure"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_HTTPS else 0
 # A client can write any X-Forwarded-* header: they count only behind a proxy that overwrites them.
-USE_X_FORWARDED_HOST = BEHIND_PROXY
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-        "object-src": [NONE],
-    }
-}
+USE_X_FORWARDED_HOST = DBOSHUB_BEHIND_PROXY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DBOSHUB_BEHIND_PROXY else None
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LANGUAGE_CODE = "en"

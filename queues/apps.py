@@ -8,3 +8,4 @@ from django.apps import AppConfig
 class QueuesConfig(AppConfig):
     name = "dboshub.queues"
     label = "dboshub_queues"
+    verbose_name = "DBOSHub: queues"

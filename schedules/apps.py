@@ -8,3 +8,4 @@ from django.apps import AppConfig
 class SchedulesConfig(AppConfig):
     name = "dboshub.schedules"
     label = "dboshub_schedules"
+    verbose_name = "DBOSHub: schedules"

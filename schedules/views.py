@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
@@ -30,6 +29,7 @@ from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.queue_wait import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
@@ -17,6 +17,7 @@ from dboshub.audit import selectors
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.system_tables import now_ms
 
 VIEW = "dboshub_workflows.view_auditevent"

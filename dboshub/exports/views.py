@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,6 +20,7 @@ from dboshub.exports.store import DONE, Export
 from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, scope_of, subscription_for
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.system_tables import now_ms
 
 INVALID, CONFLICT = 422, 409

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor, NotPermittedError, actor_of
+from dboshub.workflows.rendering.page_templates import render
 
 NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 LONGEST = 2_000

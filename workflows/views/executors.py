@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
@@ -18,6 +17,7 @@ from dboshub.workflows.live.executors import executor_page_facts
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import VIEW, subscription_for
 from dboshub.workflows.rendering.executors import show
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.executor_overview import fleet
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
@@ -23,9 +22,9 @@ from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.preferences import remember
 
 FACETS_S = 60
-YEAR_S = 365 * 24 * 3600
 
 
 def workflow_by_whole_id(
@@ -84,12 +83,5 @@ def save_columns(request: HttpRequest) -> HttpResponse:
     query = QueryDict(request.POST.get("query", ""), mutable=True)
     query.pop("columns", None)
     response = redirect(f"{reverse('dboshub:workflows:list')}?{query.urlencode()}".rstrip("?"))
-    response.set_cookie(
-        COOKIE,
-        written(request.POST.getlist("column")),
-        max_age=YEAR_S,
-        samesite="Lax",
-        httponly=True,
-        secure=settings.BEHIND_HTTPS,
-    )
+    remember(request, response, COOKIE, written(request.POST.getlist("column")))
     return response

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
@@ -19,6 +19,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.start_form import StartForm
 from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
 from dboshub.workflows.selectors.queue_wait import queue_names

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -25,6 +25,7 @@ from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, Ticket, subscript
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.search.criteria import BOXES, IN_FLIGHT, Criteria, parse
 from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight

@@ -1,0 +1,19 @@
+"""The client's address behind a proxy."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str:
+    """Where a request comes from; as the proxy in front wrote it, if settings name one.
+
+    Only the last entry was written by that proxy; the others are what the client claims.
+    """
+    if getattr(settings, "DBOSHUB_BEHIND_PROXY", False):
+        addresses: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        last = addresses.split(",")[-1].strip()
+        if last:
+            return last
+    return str(request.META.get("REMOTE_ADDR", ""))
