@@ -18,6 +18,7 @@ NAMES = ("dboshub", "dboshub.schedules", "dboshub.queues", "dboshub.workflows")
 class DboshubConfig(AppConfig):
     name = "dboshub"
     verbose_name = "DBOSHub"
+    default_auto_field = "django.db.models.BigAutoField"
 
 
 class _Apps(ModuleType):
