@@ -9,27 +9,28 @@ from dboshub import env
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
-DATA_DIR = Path(env.text("DBOSHUB_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+DBOSHUB_DATA_DIR = Path(env.text("DBOSHUB_DATA_DIR", str(BASE_DIR / "var"))).absolute()
 
 DEBUG = env.flag("DBOSHUB_DEBUG")
-SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY", DATA_DIR / "secret_key")
+SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY", DBOSHUB_DATA_DIR / "secret_key")
 ALLOWED_HOSTS = env.words("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("DBOSHUB_TRUSTED_ORIGINS")
-BEHIND_HTTPS = env.flag("DBOSHUB_HTTPS")
+DBOSHUB_HTTPS = env.flag("DBOSHUB_HTTPS")
 DBOSHUB_BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
 
 # The system database holds the workflows. Django's own and the hub's tables lie beside them,
 # unless DBOSHUB_DATABASE_URL puts them elsewhere so that a foreign database stays untouched.
 DBOS_SYSTEM_DATABASE_URL = env.database_url(
-    "DBOS_SYSTEM_DATABASE_URL", f"sqlite:///{DATA_DIR}/dboshub.sqlite3"
+    "DBOS_SYSTEM_DATABASE_URL", f"sqlite:///{DBOSHUB_DATA_DIR}/dboshub.sqlite3"
 )
 DBOS_SYSTEM_SCHEMA = env.identifier("DBOS_SYSTEM_SCHEMA", "dbos")
 DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")
 DBOSHUB_LISTEN_DSN = env.database_url("DBOSHUB_LISTEN_DSN")
 DBOS_SYSTEM_DATABASE_ALIAS = "system" if DBOSHUB_DATABASE_URL else "default"
 
-# Whether this process takes part in counting what charts show.
+# Whether this process takes part in counting what charts show, and in working on bulk jobs.
 DBOSHUB_ROLLUPS = env.flag("DBOSHUB_ROLLUPS", True)
+DBOSHUB_BULK = env.flag("DBOSHUB_BULK", True)
 
 _pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
 _sync = env.text("DBOSHUB_SQLITE_SYNC", "FULL").upper()
@@ -94,7 +95,7 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = DBOSHUB_DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "dboshub.web.static_files.HashedStaticFiles"},
@@ -105,14 +106,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dboshub:home"
 LOGOUT_REDIRECT_URL = "login"
-# Names under which pages show no value; the word "none" shows all.
-_SECRETS = "password passwd *secret* *token api_key apikey authorization cookie *private_key"
-DBOSHUB_REDACT = env.words("DBOSHUB_REDACT", f"{_SECRETS} card_number cvc cvv".split())
-if DBOSHUB_REDACT == ["none"]:
-    DBOSHUB_REDACT = []
-LOGIN_ATTEMPTS_PER_NAME = env.number("DBOSHUB_LOGIN_ATTEMPTS", 5, least=1)
-LOGIN_ATTEMPTS_PER_ADDRESS = 4 * LOGIN_ATTEMPTS_PER_NAME
-LOGIN_WINDOW_SECONDS = 15 * 60
+DBOSHUB_LOGIN_ATTEMPTS = env.number("DBOSHUB_LOGIN_ATTEMPTS", 5, least=1)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -124,14 +118,14 @@ AUTH_PASSWORD_VALIDATORS = [
 
 SESSION_COOKIE_NAME = "dboshub_session"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
-SESSION_COOKIE_SECURE = BEHIND_HTTPS
+SESSION_COOKIE_SECURE = DBOSHUB_HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "dboshub_csrf"
-CSRF_COOKIE_SECURE = BEHIND_HTTPS
+CSRF_COOKIE_SECURE = DBOSHUB_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "dboshub.web.error_pages.csrf_failure"
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if BEHIND_HTTPS else 0
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DBOSHUB_HTTPS else 0
 # A client can write any X-Forwarded-* header: they count only behind a proxy that overwrites them.
 USE_X_FORWARDED_HOST = DBOSHUB_BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DBOSHUB_BEHIND_PROXY else None

@@ -10,17 +10,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connections, transaction
 
+from dboshub.workflows.django_settings import system_alias as system_alias
+from dboshub.workflows.django_settings import system_schema
 from dboshub.workflows.slow_queries import SLOW_QUERIES
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session
 from dboshub.workflows.storage.sqlite import statements
-
-
-def system_alias() -> str:
-    """The alias of the database that holds the system tables."""
-    return str(getattr(settings, "DBOS_SYSTEM_DATABASE_ALIAS", "default"))
 
 
 @contextmanager
@@ -61,6 +57,5 @@ def session_on(alias: str) -> Session:
 def system_dialect(vendor: str) -> Dialect:
     """Django's cursors take ``%(name)s`` for both databases."""
     if vendor == "postgresql":
-        schema = str(getattr(settings, "DBOS_SYSTEM_SCHEMA", "dbos"))
-        return Dialect("postgresql", schema, pyformat=True)
+        return Dialect("postgresql", system_schema(), pyformat=True)
     return Dialect("sqlite", "main", pyformat=True)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
 from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, is_same
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
-from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.transient_errors import is_transient
 
 logger = logging.getLogger("dboshub")
@@ -140,11 +139,7 @@ def alias_of(database: Database) -> str | None:
 
 
 def _is_same(alias: str, database: Database) -> bool:
-    given = connections[alias].settings_dict
-    if isinstance(database, SqliteDatabase):
-        is_sqlite = connections[alias].vendor == "sqlite"
-        return is_sqlite and os.path.abspath(str(given["NAME"])) == str(database.path)
-    if not isinstance(database, PostgresDatabase) or connections[alias].vendor != "postgresql":
+    try:
+        return is_same(url_of_alias(alias), database)
+    except ImproperlyConfigured:
         return False
-    mine = (given["NAME"], given["HOST"] or None, str(given["PORT"] or "") or None)
-    return mine == database_identity(database.url)

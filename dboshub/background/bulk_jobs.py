@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dboshub import env
 from dboshub.workflows.bulk import worker
+from dboshub.workflows.django_settings import works_on_bulk_jobs
 
 
 def start_bulk_job_thread() -> None:
     """Take part in it until the process ends, unless it is told not to."""
-    if env.flag("DBOSHUB_BULK", True):
+    if works_on_bulk_jobs():
         worker.start()

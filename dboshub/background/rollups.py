@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.conf import settings
 from django.db import DatabaseError, connections
 
 from dboshub.queues.selectors.busy_queues import standing
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.django_settings import counts_rollups
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.rollups.lease import Hold, LeaseLostError
@@ -37,7 +37,7 @@ BACKGROUND_SETTINGS = Statement("""
 def start_rollup_thread() -> threading.Event:
     """Take part in keeping them, unless settings say no, until the event is set."""
     stop = threading.Event()
-    if settings.DBOSHUB_ROLLUPS:
+    if counts_rollups():
         threading.Thread(target=_keep, args=(stop,), name="dboshub-rollups", daemon=True).start()
     return stop
 

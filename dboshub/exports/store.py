@@ -14,8 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from django.conf import settings
-
+from dboshub.workflows.django_settings import data_dir
 from dboshub.workflows.system_tables import now_ms
 
 EXPIRES_MS = 60 * 60 * 1_000
@@ -144,9 +143,8 @@ def _note_path(key: str) -> Path:
 
 
 def _folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "exports"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    """Where exports are; it exists once the first was written."""
+    return data_dir() / "exports"
 
 
 def sweep_at_start() -> None:
@@ -156,8 +154,11 @@ def sweep_at_start() -> None:
 
 
 def _note(export: Export) -> None:
+    folder = _folder()
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     # Replaced whole, so that nobody reads half of it.
-    draft = _folder() / f"{export.key}.{secrets.token_hex(4)}.draft"
+    draft = folder / f"{export.key}.{secrets.token_hex(4)}.draft"
     with _opened(draft) as file:
         file.write(json.dumps(asdict(export)).encode())
     draft.replace(_note_path(export.key))

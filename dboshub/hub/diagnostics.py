@@ -6,37 +6,43 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
-from dboshub.env import mask_password
+from dboshub.env import EnvironmentValueError, mask_password
 from dboshub.live import singletons
 from dboshub.live.metrics import LiveMetrics
 from dboshub.live.websocket import LiveSocket
+from dboshub.workflows import django_settings
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
-# Environment variable to setting.
-SETTINGS = {
-    "DBOS_SYSTEM_DATABASE_URL": "DBOS_SYSTEM_DATABASE_URL",
-    "DBOS_SYSTEM_SCHEMA": "DBOS_SYSTEM_SCHEMA",
-    "DBOSHUB_DATABASE_URL": "DBOSHUB_DATABASE_URL",
-    "DBOSHUB_LISTEN_DSN": "DBOSHUB_LISTEN_DSN",
-    "DBOSHUB_DATA_DIR": "DATA_DIR",
-    "DBOSHUB_SECRET_KEY": "SECRET_KEY",
-    "DBOSHUB_ALLOWED_HOSTS": "ALLOWED_HOSTS",
-    "DBOSHUB_TRUSTED_ORIGINS": "CSRF_TRUSTED_ORIGINS",
-    "DBOSHUB_HTTPS": "BEHIND_HTTPS",
-    "DBOSHUB_BEHIND_PROXY": "DBOSHUB_BEHIND_PROXY",
-    "DBOSHUB_LOGIN_ATTEMPTS": "LOGIN_ATTEMPTS_PER_NAME",
-    "DBOSHUB_ROLLUPS": "DBOSHUB_ROLLUPS",
-    "DBOSHUB_REDACT": "DBOSHUB_REDACT",
-    "DBOSHUB_DEBUG": "DEBUG",
+# What is in force, by the name of the setting or variable that changes it.
+SETTINGS: dict[str, Callable[[], Any]] = {
+    "DBOS_APP_NAME": django_settings.application_name,
+    "DBOS_SYSTEM_DATABASE_ALIAS": django_settings.system_alias,
+    "DBOS_SYSTEM_DATABASE_URL": django_settings.system_database_url,
+    "DBOS_SYSTEM_SCHEMA": django_settings.system_schema,
+    "DBOSHUB_DATABASE_URL": django_settings.hub_database_url,
+    "DBOSHUB_LISTEN_DSN": django_settings.listen_url,
+    "DBOSHUB_BEHIND_POOLER": django_settings.is_behind_pooler,
+    "DBOSHUB_DATA_DIR": django_settings.data_dir,
+    "DBOSHUB_SECRET_KEY": lambda: settings.SECRET_KEY,
+    "DBOSHUB_ALLOWED_HOSTS": lambda: settings.ALLOWED_HOSTS,
+    "DBOSHUB_TRUSTED_ORIGINS": lambda: settings.CSRF_TRUSTED_ORIGINS,
+    "DBOSHUB_HTTPS": django_settings.is_https,
+    "DBOSHUB_BEHIND_PROXY": django_settings.is_behind_proxy,
+    "DBOSHUB_LOGIN_ATTEMPTS": django_settings.login_attempts,
+    "DBOSHUB_ROLLUPS": django_settings.counts_rollups,
+    "DBOSHUB_BULK": django_settings.works_on_bulk_jobs,
+    "DBOSHUB_REDACT": django_settings.redacted_names,
+    "DBOSHUB_DEBUG": lambda: settings.DEBUG,
 }
 SECRET = {"DBOSHUB_SECRET_KEY"}
 STARTED_MS = int(time.time() * 1_000)
@@ -94,7 +100,7 @@ def place() -> str:
 
 def chosen() -> list[tuple[str, str]]:
     """The settings that matter, by the variable that sets them; without secrets."""
-    return [(name, _shown(name, getattr(settings, at, ""))) for name, at in SETTINGS.items()]
+    return [(name, _shown(name, _in_force(read))) for name, read in SETTINGS.items()]
 
 
 def leaders(now: int) -> list[Leader]:
@@ -111,6 +117,14 @@ def leaders(now: int) -> list[Leader]:
         )
         for each in Lease.objects.order_by("name")[:20]
     ]
+
+
+def _in_force(read: Callable[[], Any]) -> Any:
+    """The value, or what is wrong with it: this page is where people look then."""
+    try:
+        return read()
+    except (ImproperlyConfigured, EnvironmentValueError) as error:
+        return f"not usable: {error}"
 
 
 def _shown(name: str, value: Any) -> str:

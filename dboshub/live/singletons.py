@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from urllib.parse import quote, urlsplit, urlunsplit
 
-from django.conf import settings
 from django.db import connections
 
 from dboshub.live.fanout import Hub
 from dboshub.live.listener import Listener
 from dboshub.live.topic_sources import SOURCES
 from dboshub.live.watcher import Watcher
-from dboshub.workflows.connection import system_alias
+from dboshub.workflows import django_settings
+from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import is_behind_pooler, system_alias, system_schema
 from dboshub.workflows.storage.database import Database, open_database
 
 
@@ -31,18 +31,16 @@ def hub() -> Hub:
 
 
 def open_system_database() -> Database:
-    return open_database(system_url(), schema=settings.DBOS_SYSTEM_SCHEMA, pool_size=1)
+    return open_database(
+        system_url(), schema=system_schema(), pool_size=1, behind_pooler=is_behind_pooler()
+    )
 
 
 def system_url() -> str:
     """The URL of the database Django uses now; in a test run it has another name."""
-    name = str(connections[system_alias()].settings_dict["NAME"])
-    parts = urlsplit(settings.DBOS_SYSTEM_DATABASE_URL)
-    if parts.scheme == "sqlite":
-        return f"sqlite:///{quote(name)}"
-    return urlunsplit(parts._replace(path=f"/{quote(name)}"))
+    return url_of_alias(system_alias())
 
 
 def listen_url() -> str:
     """LISTEN needs a session of its own, so not a transaction-mode pooler."""
-    return settings.DBOSHUB_LISTEN_DSN or system_url()
+    return django_settings.listen_url() or system_url()

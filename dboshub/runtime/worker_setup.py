@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any, cast
+from typing import cast
 
-from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
-from dboshub import env
 from dboshub.config import DBOSConfig
+from dboshub.workflows.django_settings import (
+    application_name,
+    dbos_config,
+    is_behind_pooler,
+    listen_url,
+    system_database_url,
+    system_schema,
+    task_backends,
+)
 
 
 def configuration(*, threads: int | None = None) -> DBOSConfig:
     """The config of the engine as this Django project has it; DBOS_CONFIG has the last word."""
-    given = cast(DBOSConfig, getattr(settings, "DBOS_CONFIG", {}))
+    given = cast(DBOSConfig, dbos_config())
     config: DBOSConfig = {
-        "name": env.text("DBOS_APP_NAME", "dboshub"),
-        "system_database_url": settings.DBOS_SYSTEM_DATABASE_URL,
-        "dbos_system_schema": settings.DBOS_SYSTEM_SCHEMA,
-        "behind_pooler": env.flag("DBOSHUB_BEHIND_POOLER"),
-        "listen_url": settings.DBOSHUB_LISTEN_DSN or None,
+        "name": application_name(),
+        "system_database_url": system_database_url(),
+        "dbos_system_schema": system_schema(),
+        "behind_pooler": is_behind_pooler(),
+        "listen_url": listen_url() or None,
         **given,
     }
     if threads is not None:
@@ -35,11 +42,7 @@ def import_workflows(modules: Iterable[str]) -> None:
     The `tasks` modules, too, where Django's tasks are ours to run.
     """
     autodiscover_modules("workflows")
-    if any(str(each.get("BACKEND")).startswith("dboshub.tasks.") for each in _task_backends()):
+    if any(str(each.get("BACKEND")).startswith("dboshub.tasks.") for each in task_backends()):
         autodiscover_modules("tasks")
     for module in modules:
         import_module(module)
-
-
-def _task_backends() -> list[dict[str, Any]]:
-    return [*getattr(settings, "TASKS", {}).values()]

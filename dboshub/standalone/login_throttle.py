@@ -6,13 +6,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from dboshub.models import LoginAttempt
+from dboshub.workflows.django_settings import (
+    login_attempts,
+    login_attempts_per_address,
+    login_window_s,
+)
 
 
 class ThrottledLoginForm(AuthenticationForm):
@@ -26,7 +30,7 @@ class ThrottledLoginForm(AuthenticationForm):
             raise ValidationError(
                 "Too many attempts. Wait %(minutes)d minutes and try again.",
                 code="throttled",
-                params={"minutes": settings.LOGIN_WINDOW_SECONDS // 60},
+                params={"minutes": login_window_s() // 60},
             )
         cleaned = super().clean()
         forget(list(limits))
@@ -41,8 +45,8 @@ class ThrottledLoginForm(AuthenticationForm):
         address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
         name = str(self.cleaned_data.get("username", "")).casefold()
         return {
-            digest(f"name {name} from {address}"): settings.LOGIN_ATTEMPTS_PER_NAME,
-            digest(f"address {address}"): settings.LOGIN_ATTEMPTS_PER_ADDRESS,
+            digest(f"name {name} from {address}"): login_attempts(),
+            digest(f"address {address}"): login_attempts_per_address(),
         }
 
 
@@ -65,4 +69,4 @@ def forget(keys: list[str]) -> None:
 
 
 def _window() -> timedelta:
-    return timedelta(seconds=settings.LOGIN_WINDOW_SECONDS)
+    return timedelta(seconds=login_window_s())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest
+
+from dboshub.workflows.django_settings import is_behind_proxy
 
 
 def client_address(request: HttpRequest) -> str:
@@ -11,7 +12,7 @@ def client_address(request: HttpRequest) -> str:
 
     Only the last entry was written by that proxy; the others are what the client claims.
     """
-    if getattr(settings, "DBOSHUB_BEHIND_PROXY", False):
+    if is_behind_proxy():
         addresses: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
         last = addresses.split(",")[-1].strip()
         if last:

@@ -135,7 +135,7 @@ def test_a_job_that_is_forgotten_is_news(client: Client, viewer: User) -> None:
 def test_an_export_is_followed_without_a_statement(
     client: Client, viewer: User, settings: Any, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     made = {"made_at": now_ms(), "touched_at": now_ms(), "state": "running", "rows": 10}
     export = Export(key="k", user=viewer.pk, of="workflows", query="", format="csv", **made)
     store.add(export)

@@ -31,7 +31,7 @@ HOSTILE = '=HYPERLINK("http://evil.example")'
 
 @pytest.fixture(autouse=True)
 def folder(settings: Any, tmp_path: Path) -> Path:
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     return tmp_path / "exports"
 
 
@@ -265,7 +265,7 @@ def test_a_directory_that_cannot_be_written_to_is_said_to_be_so(
     viewer: Client, settings: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no directory")
-    settings.DATA_DIR = tmp_path / "file"
+    settings.DBOSHUB_DATA_DIR = tmp_path / "file"
     store.sweep_at_start()
     refused = viewer.post(NEW, {"of": "workflows", "format": "csv"})
     assert refused.status_code == 409

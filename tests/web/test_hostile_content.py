@@ -99,7 +99,7 @@ def _set(session: Session, table: str, column: str, value: str) -> None:
 
 @pytest.fixture
 def root(client: Client, settings: Any, tmp_path: Path) -> Client:
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     user = get_user_model().objects.create_superuser("root", password=None)
     client.force_login(user)
     client.raise_request_exception = False

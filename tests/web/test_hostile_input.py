@@ -106,7 +106,7 @@ class Watched(QueryDict):
 @pytest.fixture
 def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Who may see and do everything, on a hub where there is one thing of each kind."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     user = get_user_model().objects.create_superuser("root", password=None)
     client.force_login(user)
     client.raise_request_exception = False

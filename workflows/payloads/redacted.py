@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from django.conf import settings
-
+from dboshub.workflows.django_settings import redacted_names
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.pickles import MAX_BYTES
 from dboshub.workflows.payloads.redaction import Rules
@@ -14,7 +13,7 @@ from dboshub.workflows.payloads.tree import Node, Truncated
 
 def readable(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:
     """The tree of a payload column that any holder of `view_payload` may see."""
-    return _rules(tuple(settings.DBOSHUB_REDACT)).apply(read(text, serialization, limit=limit))
+    return _rules(redacted_names()).apply(read(text, serialization, limit=limit))
 
 
 def has_no_redactions(text: str, serialization: str | None) -> bool:
@@ -22,7 +21,7 @@ def has_no_redactions(text: str, serialization: str | None) -> bool:
 
     Of what is too long to be read whole nobody can tell, so it does not, unless there are no rules.
     """
-    rules = _rules(tuple(settings.DBOSHUB_REDACT))
+    rules = _rules(redacted_names())
     if rules.is_empty:
         return True
     node = read(text, serialization)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
+# A libpq service may name the database.
+_NAMED_ELSEWHERE = re.compile(r"(^|&)(service|dbname)=[^&]")
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -126,10 +128,11 @@ def sqlite_path(url: str) -> Path:
 def libpq_url(url: str) -> str:
     """The URL without SQLAlchemy's ``+driver``, as libpq reads it."""
     _, rest = url.split(":", 1)
-    parts = urlsplit(f"postgresql:{rest}")
-    if not parts.path.strip("/"):
+    found = f"postgresql:{rest}"
+    parts = urlsplit(found)
+    if not parts.path.strip("/") and not _NAMED_ELSEWHERE.search(parts.query):
         raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
-    return urlunsplit(parts)
+    return found
 
 
 def mask_password(url: str) -> str:

@@ -144,13 +144,11 @@ class PostgresDatabase:
         self._pool.close()
 
 
-def database_identity(url: str) -> tuple[str | None, str | None, str | None]:
-    """Name, host and port of the database that a libpq URL leads to, as far as it says."""
+def database_identity(url: str) -> tuple[str, ...]:
+    """Name, host, port and service of the database that a libpq URL leads to, as far as it says."""
     found = conninfo_to_dict(url)
-    name, host, port = (
-        str(found[key]) if found.get(key) else None for key in ("dbname", "host", "port")
-    )
-    return name, host, port
+    given = {"port": "5432"} | {key: str(value) for key, value in found.items() if value}
+    return tuple(given.get(key, "") for key in ("dbname", "host", "port", "service"))
 
 
 def create_if_missing(url: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from dboshub.workflows.django_settings import is_https
 
 YEAR_S = 365 * 24 * 3600
 
@@ -16,5 +17,5 @@ def remember(request: HttpRequest, response: HttpResponse, cookie: str, value: s
         max_age=YEAR_S,
         samesite="Lax",
         httponly=True,
-        secure=request.is_secure() or settings.SESSION_COOKIE_SECURE,
+        secure=request.is_secure() or is_https(),
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, argument, schema, url
 from dboshub.runtime.schema_migration import run_dbos_database_migrations
+from dboshub.workflows.django_settings import system_database_url
 from dboshub.workflows.storage.database import mask_password, open_database
 from dboshub.workflows.storage.schema.grants import grants
 from dboshub.workflows.storage.schema.migrate import creation
@@ -27,7 +27,7 @@ class Command(TerminalCommand):
     )
 
     def run_subcommand(self, **options: Any) -> Any:
-        target = options["url"] or settings.DBOS_SYSTEM_DATABASE_URL
+        target = options["url"] or system_database_url()
         role = options["app_role"]
         if options["print_sql"]:
             return _script(target, options["schema"], role)

@@ -10,13 +10,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dboshub import env
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.connection import atomic
+from dboshub.workflows.django_settings import imported_modules
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.system_tables import now_ms
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         if options["queues"] is not None:
             DBOS.listen_queues([name for name in options["queues"].split(",") if name])
         try:
-            import_workflows([*env.words("DBOSHUB_IMPORT"), *options["modules"]])
+            import_workflows([*imported_modules(), *options["modules"]])
         except ImportError as error:
             raise CommandError(f"cannot import {error.name}: {error}") from error
         DBOS.launch()

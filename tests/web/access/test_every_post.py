@@ -227,7 +227,7 @@ def person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> User:
     """Somebody who may look, logged in, where there is one thing of each kind to act on."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     # Written by a thread, which would not see what this test's transaction holds.
     monkeypatch.setattr(writer, "start", lambda export: None)
     user = make_user("ada", *LOOKING)

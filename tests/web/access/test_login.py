@@ -26,8 +26,8 @@ PROXY = "dboshub.standalone.middleware.ForwardedAddress"
 
 @pytest.fixture(autouse=True)
 def limits(settings: Any, make_user: Callable[..., Any]) -> None:
-    settings.LOGIN_ATTEMPTS_PER_NAME = 3
-    settings.LOGIN_ATTEMPTS_PER_ADDRESS = 6
+    settings.DBOSHUB_LOGIN_ATTEMPTS = 3
+    settings.DBOSHUB_LOGIN_ATTEMPTS_PER_ADDRESS = 6
     make_user("ada", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
 
 
