@@ -10,7 +10,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import django
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, RequestContext
@@ -29,8 +28,6 @@ LIBRARIES = {
     "payloads": "dboshub.workflows.templatetags.payloads",
     "saved_views": "dboshub.web.saved_view_tags",
 }
-# Built into Django from 6.0 on.
-HAS_PARTIALS = django.VERSION >= (6, 0)
 
 
 @cache
@@ -41,8 +38,6 @@ def engine() -> DjangoTemplates:
         "libraries": LIBRARIES,
         "loaders": _loaders(),
     }
-    if not HAS_PARTIALS:
-        options["builtins"] = ["template_partials.templatetags.partials"]
     return DjangoTemplates(
         {"NAME": "dboshub", "DIRS": _host_dirs(), "APP_DIRS": False, "OPTIONS": options}
     )
@@ -51,14 +46,14 @@ def engine() -> DjangoTemplates:
 def render(
     request: HttpRequest, name: str, context: dict[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
-    """A response with the page or the `page#partial` of this name."""
+    """A response with the page or the fragment of this name."""
     return HttpResponse(render_to_string(name, context, request), status=status)
 
 
 def render_to_string(
     name: str, context: dict[str, Any] | None = None, request: HttpRequest | None = None
 ) -> str:
-    """The text of a page, a fragment or a `page#partial`; without a request, no context processor.
+    """The text of a page or a fragment; without a request, no context processor runs.
 
     Numbers are written in one way in every locale: they are parts of addresses and drawings, too.
     """
@@ -83,6 +78,4 @@ def _loaders() -> list[Any]:
         "django.template.loaders.filesystem.Loader",
         "django.template.loaders.app_directories.Loader",
     ]
-    if not settings.DEBUG:
-        found = [("django.template.loaders.cached.Loader", found)]
-    return found if HAS_PARTIALS else [("template_partials.loader.Loader", found)]
+    return found if settings.DEBUG else [("django.template.loaders.cached.Loader", found)]
