@@ -17,14 +17,14 @@ from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import line
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW as VIEW_WORKFLOW
 from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 VIEW = "dboshub_queues.view_queue"
 LONGEST = 1_000

@@ -52,17 +52,15 @@ def page(
     session: Session, viewer: Viewer, *, after: str = "", status: str = "", prefix: str = ""
 ) -> Page:
     """One page of the schedules that the viewer may see."""
-    conditions, params = ["schedule_name > :after"], {"after": after, "most": PAGE + 1}
+    scope, values = viewer.scope()
+    conditions = ["schedule_name > :after", scope]
+    params = {"after": after, "most": PAGE + 1, **values}
     if status:
         conditions.append("status = :status")
         params["status"] = status
     if prefix:
         conditions.append("SUBSTR(schedule_name, 1, LENGTH(:prefix)) = :prefix")
         params["prefix"] = prefix
-    scope = viewer.condition()
-    if scope is not None:
-        conditions.append(scope.sql)
-        params |= scope.params
     text = (
         f"SELECT {NAMES} FROM {{workflow_schedules}} WHERE {' AND '.join(conditions)} "
         "ORDER BY schedule_name LIMIT :most"

@@ -19,19 +19,15 @@ from dboshub.schedules.forms.definition import ChangeForm
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import moment, show, strip
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
-from dboshub.workflows.actions.confirmation import (
-    CONFLICT,
-    INVALID,
-    confirmation_page,
-    submit_confirmed,
-)
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.rendering.page_templates import render
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}

@@ -14,11 +14,11 @@ from dboshub.schedules.rendering import Shown, show, strip
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
-from dboshub.workflows.search.criteria import BROKEN
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.executor_overview import Fleet
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.workflow_health import Loop
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
 SHOWN = 6
 # A death is news for so long, a missed tick for so long.
@@ -70,7 +70,9 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
         Finding(
             each.name or "(no name)",
             f"failed {_times(each.now)} in the last hour, {_times(each.before)} in the hour before",
-            workflows(name=exactly(each.name) if each.name else "-", status=BROKEN, **span),
+            workflows(
+                name=exactly(each.name) if each.name else "-", status=FAILED_NOT_CANCELLED, **span
+            ),
         )
         for each in found
     ]

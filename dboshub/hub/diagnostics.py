@@ -14,13 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from dboshub.env import EnvironmentValueError, mask_password
+from dboshub.env import EnvironmentValueError
 from dboshub.live import singletons
 from dboshub.live.metrics import LiveMetrics
 from dboshub.live.websocket import LiveSocket
 from dboshub.workflows import django_settings
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.storage.connection_errors import mask_password
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
 # What is in force, by the name of the setting or variable that changes it.

@@ -33,7 +33,7 @@ class Outside:
     def __init__(
         self, database: Database, codec: Codec, manners: ClientOptions, *, application: str | None
     ) -> None:
-        """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
+        """Connect. Raises DatabaseUnreachableError, or SchemaError for tables it cannot use."""
         self._database = database
         database.reach(create=False)
         state = inspect(database)

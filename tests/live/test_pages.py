@@ -10,7 +10,7 @@ from dboshub.audit.live import AuditSource
 from dboshub.queues import live as queues_live
 from dboshub.queues.selectors import overview
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live
+from dboshub.workflows.live import registry
 from dboshub.workflows.live.polling import IntervalSource
 from dboshub.workflows.live.source import Demand, Moment, digest
 from dboshub.workflows.live.subscriptions import Topic
@@ -20,7 +20,7 @@ from dboshub.workflows.storage.sql import statement
 from tests.support.runs import add_workflow, insert
 
 NOW = 1_700_000_000_000
-SOURCES: dict[str, Any] = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+SOURCES: dict[str, Any] = {**registry.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
 PAGES = {
     "queues": queues_live.page_key("", "ma"),
     "queue": "mail",

@@ -23,9 +23,9 @@ CONTEXT_PROCESSORS = [
     "dboshub.web.context_processors.frame",
 ]
 LIBRARIES = {
-    "hub": "dboshub.workflows.templatetags.hub",
-    "live": "dboshub.workflows.templatetags.live",
-    "payloads": "dboshub.workflows.templatetags.payloads",
+    "hub": "dboshub.workflows.template_tags.hub",
+    "live": "dboshub.workflows.template_tags.live",
+    "payloads": "dboshub.workflows.template_tags.payloads",
     "saved_views": "dboshub.web.saved_view_tags",
 }
 

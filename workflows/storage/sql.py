@@ -123,6 +123,10 @@ class Session:
     def cursor(self, statement: Statement, params: dict[str, Any]) -> Cursor:
         return self._execute(self.dialect.text(statement), params)
 
+    def with_execute(self, wrap: Callable[[Execute], Execute]) -> Session:
+        """A session on the same connection whose statements run through ``wrap(execute)``."""
+        return Session(self.dialect, wrap(self._execute), self._script)
+
     def ids(self, values: Iterable[object]) -> Any:
         return self.dialect.ids(values)
 

@@ -15,11 +15,11 @@ from dboshub.background.rollups import start_rollup_thread
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.django_settings import imported_modules
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.storage.membership import executors, recover
-from dboshub.workflows.system_tables import now_ms
 
 # Beyond the grace period: for what destroy() does after the last workflow has stopped.
 FLUSH_SECONDS = 5.0

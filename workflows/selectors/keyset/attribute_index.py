@@ -11,8 +11,7 @@ from typing import Any
 
 from dboshub.workflows.search.attributes import documents
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.rows import statement
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement, statement
 
 INDEX = "idx_workflow_status_attributes"
 # Ids that are read whole and sorted: far fewer than a walk looks at that finds few.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dboshub.workflows.search.predicates import Condition
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.storage.sql import Session, statement
 
 # Up to this many rows with one created_at are sorted; more are walked along the primary key,
 # which is their order but holds the rest of the table as well.

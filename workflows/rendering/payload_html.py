@@ -1,6 +1,6 @@
-"""Shows payloads: ``{% payload node %}`` as a tree to fold, ``{% payload_line node %}`` as a line.
+"""Payload trees as HTML: nested ``<details>`` elements, or one line.
 
-Every text passes through format_html, and what a page gets is bounded whatever is stored.
+Every text is escaped by ``format_html``. The numbers of nodes and characters are bounded.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -28,8 +27,6 @@ from dboshub.workflows.payloads.tree import (
     Truncated,
 )
 
-register = template.Library()
-
 NODES = 500
 TEXT = 100_000
 MOST_TEXT = 8_000
@@ -48,27 +45,25 @@ WORDS = {
 }
 
 
-@register.simple_tag
-def payload(node: Node | None, nodes: int = NODES) -> SafeString:
+def payload_tree(node: Node | None, nodes: int = NODES) -> SafeString:
     """The node as nested <details>, at most ``nodes`` of them, and as text to copy."""
     if node is None:
         return format_html('<p class="payload-none">{}</p>', "Nothing recorded")
     return format_html(
         '<div class="payload">{}{}</div>',
-        Tree(nodes).show(node, EMPTY, 0),
+        PayloadRenderer(nodes).show(node, EMPTY, 0),
         folded("As text", outline(node, COPIED)),
     )
 
 
-@register.simple_tag
 def payload_line(node: Node | None, limit: int = 80) -> SafeString:
     """The node as one line of at most ``limit`` characters."""
     line = "" if node is None else inline(node, limit)
     return format_html('<code class="payload-line">{}</code>', line)
 
 
-class Tree:
-    """One rendering: counts what it shows, so that shared subtrees cannot multiply."""
+class PayloadRenderer:
+    """Renders one tree; counts the nodes it shows, because subtrees can be shared."""
 
     def __init__(self, nodes: int) -> None:
         self.nodes = nodes
