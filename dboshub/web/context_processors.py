@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 from dboshub.asgi import SERVES_SOCKETS
 from dboshub.web.accounts import account_links
@@ -28,7 +29,8 @@ def frame(request: HttpRequest) -> dict[str, object]:
     return {
         "theme": chosen if chosen in THEMES else "system",
         "themes": THEMES,
-        "account": account_links(request),
+        # Who it is is read from the database: a page that does not ask works without one.
+        "account": SimpleLazyObject(lambda: account_links(request)),
         "live_address": reverse("dboshub:live"),
         "not_live": _reason(request),
     }

@@ -38,7 +38,7 @@ print(row._state.db, row.application)
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
 from dboshub.workflows.actions.workflow_actions import Actor
-from dboshub.workflows.actions import bulk_jobs
+from dboshub.workflows.bulk import job_actions
 from dboshub.workflows.bulk import chunks
 from dboshub.workflows.bulk.worker import one_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
@@ -51,8 +51,8 @@ def die(*_):
 
 ada = Actor(User.objects.get())
 for verb in ("fork_from_failure", "delete"):
-    job = bulk_jobs.freeze(ada, verb, query="status=CANCELLED")
-    bulk_jobs.start(ada, job.pk)
+    job = job_actions.freeze(ada, verb, query="status=CANCELLED")
+    job_actions.start(ada, job.pk)
     close, chunks.Chunk.close = chunks.Chunk.close, die
     try:
         one_round("dies")
