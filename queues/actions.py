@@ -40,7 +40,7 @@ def add_queue(actor: Actor, settings: QueueSettings, *, reason: str = "") -> Non
             raise ActionRefusedError(
                 f"There is a queue {settings.name!r} already.", "Change that one instead."
             )
-        act.detail.update(now=_told(settings))
+        act.detail.update(now=_describe(settings))
 
 
 def change_queue(
@@ -64,7 +64,7 @@ def change_queue(
         before = registry.retrieve(act.session, settings.name)
         registry.update(act.session, settings, now=now_ms())
         notify.announce(act.session, [settings.name])
-        act.detail.update(was=before and _told(before), now=_told(settings))
+        act.detail.update(was=before and _describe(before), now=_describe(settings))
 
 
 def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
@@ -80,7 +80,7 @@ def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
             )
         before = registry.retrieve(act.session, name)
         registry.delete(act.session, name, has_hub_tables=has_table(act.session, QUEUE_PAUSES))
-        act.detail.update(was=before and _told(before))
+        act.detail.update(was=before and _describe(before))
 
 
 def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
@@ -153,6 +153,6 @@ def _expect_seen(act: AuditedAction, application: str | None) -> None:
         )
 
 
-def _told(settings: QueueSettings) -> dict[str, object]:
+def _describe(settings: QueueSettings) -> dict[str, object]:
     """The settings as the audit log shows them: only what is set."""
     return {key: value for key, value in settings.columns().items() if value is not None}

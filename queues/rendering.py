@@ -35,7 +35,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class QueueView:
     """A queue as pages show it; `reason` says why its next workflow has not started."""
 
     facts: QueueFacts
@@ -52,12 +52,12 @@ class Shown:
         return self.facts.pause is not None
 
 
-def show(facts: QueueFacts) -> Shown:
+def show(facts: QueueFacts) -> QueueView:
     settings = facts.settings
     reason = _reason(facts, facts.head) if facts.head else None
     if settings is None:
-        return Shown(facts, (), (), reason)
-    return Shown(facts, tuple(_limits(settings)), tuple(_uses(facts, settings)), reason)
+        return QueueView(facts, (), (), reason)
+    return QueueView(facts, tuple(_limits(settings)), tuple(_uses(facts, settings)), reason)
 
 
 def _limits(settings: QueueSettings) -> list[str]:

@@ -16,7 +16,7 @@ from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
-from dboshub.queues.selectors.queue_head import line
+from dboshub.queues.selectors.queue_head import next_workflows
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -66,7 +66,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         found = overview.one(session, name, viewer, now=now)
         if found is None:
             return _missing(request, name)
-        ahead = line(session, name, viewer) if sees_workflows else []
+        ahead = next_workflows(session, name, viewer) if sees_workflows else []
         held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)

@@ -185,7 +185,7 @@ def _runs(act: AuditedAction, schedule: Schedule, codec: Codec | None, started: 
         DatabaseClock(),
         codec,
         application=owner,
-        decorated={schedule.schedule_name} if two_times else (),
+        takes_actual_time={schedule.schedule_name} if two_times else (),
     )
 
 

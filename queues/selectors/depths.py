@@ -52,7 +52,7 @@ def _of_names(sql: str) -> Statement:
 
 
 # The oldest of each priority, and of them all: their order in the index is by priority first.
-LINES = _of_names(f"""
+OLDEST = _of_names(f"""
     WITH RECURSIVE line (name, priority, place) AS (
         SELECT name, (
             SELECT MIN(priority) FROM {{workflow_status}}
@@ -128,7 +128,7 @@ def oldest(
 ) -> dict[str, tuple[int | None, bool]]:
     """When the oldest of each queue was made; False if there may be an older one."""
     scope, params = viewer.scope()
-    found = session.all(_scoped(LINES, scope), names=session.ids(names), **params)
+    found = session.all(_scoped(OLDEST, scope), names=session.ids(names), **params)
     return {name: (at, priorities <= PRIORITIES) for name, at, priorities in found}
 
 

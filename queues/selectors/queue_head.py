@@ -10,7 +10,7 @@ from dboshub.workflows.storage.sql import Session
 SHOWN = 10
 
 
-def line(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
+def next_workflows(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
     """The next few enqueued workflows."""
     text = (
         f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE queue_name = :name AND {ENQUEUED} "

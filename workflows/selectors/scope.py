@@ -8,7 +8,7 @@ from typing import Any
 from django.apps import apps
 
 from dboshub.workflows.search.predicates import Condition
-from dboshub.workflows.storage.sql import Row, Session, statement
+from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ EVERYTHING = Viewer()
 def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> list[Row]:
     """The rows of a query in which the word SCOPE stands for the viewer's applications."""
     condition, values = viewer.scope()
-    return session.all(statement(sql.replace("SCOPE", condition)), **params, **values)
+    return session.all(cached_statement(sql.replace("SCOPE", condition)), **params, **values)
 
 
 def viewer_for(user: Any) -> Viewer:

@@ -37,7 +37,7 @@ class Statement:
 
 
 @lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
+def cached_statement(sql: str) -> Statement:
     """One Statement per text built at run time: dialects remember each one they compiled."""
     return Statement(sql)
 

@@ -64,7 +64,9 @@ class Command(BaseCommand):
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_mark_dead)
+        supervise(
+            [command] * options["processes"], stop, grace=options["grace"], on_child_dead=_mark_dead
+        )
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -119,7 +121,7 @@ class Command(BaseCommand):
 
 def _mark_dead(process: ProcessIdentity) -> None:
     with atomic() as session:
-        executors.bury(session, process, by=f"supervisor {os.getpid()}")
+        executors.mark_dead(session, process, by=f"supervisor {os.getpid()}")
 
 
 def _positive(text: str) -> int:

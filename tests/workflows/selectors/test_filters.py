@@ -20,7 +20,7 @@ from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.statuses import IN_FLIGHT, STATUSES
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
-from dboshub.workflows.storage.sql import Statement, statement
+from dboshub.workflows.storage.sql import Statement, cached_statement
 from tests.support.rows import insert
 
 T0 = 1_700_000_000_000
@@ -132,10 +132,11 @@ def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str
     where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
     with database.reading() as session:
         everything = session.all(
-            statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
+            cached_statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
         )
         found = session.all(
-            statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"), **params
+            cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"),
+            **params,
         )
     rows = [Row(from_record(record), record[-1]) for record in everything]
     return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}

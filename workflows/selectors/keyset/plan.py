@@ -14,7 +14,7 @@ from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, en
 from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, Lane
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import FAILED
-from dboshub.workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 # A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
 SMALL = 500
@@ -105,7 +105,7 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
 
 def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     found = session.all(
-        statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
+        cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
         **params,
         most=SMALL + 1,
     )
@@ -117,7 +117,7 @@ def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | No
     keys = [
         row[0]
         for row in session.all(
-            statement(
+            cached_statement(
                 "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid >= :prefix "
                 "ORDER BY workflow_uuid LIMIT :most"
             ),
@@ -144,7 +144,7 @@ def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tup
         " AND priority > COALESCE(steps.priority, -2147483649))"
     )
     found = session.all(
-        statement(
+        cached_statement(
             "WITH RECURSIVE steps(queue, priority) AS ("
             f"SELECT (SELECT MIN(queue_name) {table} {narrowed}), CAST(NULL AS bigint) UNION ALL "
             f"SELECT CASE WHEN {priority} IS NOT NULL THEN steps.queue ELSE "
