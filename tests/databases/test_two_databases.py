@@ -38,8 +38,7 @@ print(row._state.db, row.application)
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.bulk import job_actions
-from dboshub.workflows.bulk import chunks
+from dboshub.workflows.bulk import chunks, job_actions
 from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
@@ -72,17 +71,22 @@ READ_ONLY = """
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.test import Client
 from django.test.utils import override_settings
 from dboshub.workflows.models import AuditEvent, Workflow
 
 plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 override_settings(STORAGES=settings.STORAGES | plain).enable()
-system = connections["system"]
-forbid = {"sqlite": "PRAGMA query_only = ON"}
-system.cursor().execute(
-    forbid.get(system.vendor, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-)
+FORBID = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
+def forbid(connection, **_):
+    if connection.alias == "system":
+        connection.cursor().execute(FORBID[connection.vendor])
+connection_created.connect(forbid)
+connections["system"].close()
 AuditEvent.objects.all().delete()
 client = Client(raise_request_exception=False, headers={"host": "localhost"})
 client.force_login(User.objects.get())
