@@ -1,4 +1,4 @@
-"""SQLite in WAL mode: one writer, a few readers, durable at every commit."""
+"""SQLite in WAL mode: one writer, several readers, every commit durable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
-# FULL: a commit that was acknowledged survives a power cut, not only a crash.
+# FULL: an acknowledged commit survives a power failure, not only a crash.
 _PRAGMAS = (
     "PRAGMA busy_timeout=30000",
     "PRAGMA foreign_keys=ON",
@@ -22,8 +22,9 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
-
-CHECKED_EVERY = 10_000  # instructions of SQLite's machine: well below a millisecond
+# How often a timeout is checked, in instructions of SQLite's virtual machine: below a millisecond.
+CHECK_EVERY = 10_000
+MAX_IDLE_READERS = 4
 
 
 class SqliteConnection:
@@ -37,8 +38,8 @@ class SqliteConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        # IMMEDIATE: a deferred transaction that turns into a writer fails at once
-        # with "database is locked", however long the timeout.
+        # IMMEDIATE: a deferred transaction that becomes a writer fails at once with "database is
+        # locked", whatever the timeout.
         self.raw.execute("BEGIN IMMEDIATE")
         try:
             yield self.session
@@ -75,7 +76,7 @@ class SqliteDatabase:
     def reading_with_timeout(self, seconds: float) -> Iterator[Session]:
         deadline = time.monotonic() + seconds
         with self._reader() as connection:
-            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECKED_EVERY)
+            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_EVERY)
             try:
                 yield connection.session
             except sqlite3.OperationalError as error:
@@ -94,7 +95,7 @@ class SqliteDatabase:
             yield connection
         finally:
             with self._lock:
-                keep = not self._closed and len(self._idle) < 4
+                keep = not self._closed and len(self._idle) < MAX_IDLE_READERS
                 if keep:
                     self._idle.append(connection)
             if not keep:
@@ -128,12 +129,12 @@ class SqliteDatabase:
 
     def connect(self) -> SqliteConnection:
         connection = SqliteConnection(self.dialect, self.path)
-        # Persistent in the file, so this is a no-op after the first time.
+        # The file keeps this setting, so it changes nothing after the first time.
         connection.raw.execute("PRAGMA journal_mode=WAL")
         return connection
 
     def change_counter(self) -> Callable[[], int]:
-        """``data_version`` of a private connection: moves when any other one commits."""
+        """``data_version`` of a connection of its own: changes when any other one commits."""
         connection = self._counter = self._counter or self.connect()
 
         def counter() -> int:
@@ -160,14 +161,14 @@ def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:
 
     def script(text: str) -> None:
         # executescript() would commit the caller's transaction first.
-        for statement in statements(text):
+        for statement in split_script(text):
             raw.execute(statement)
 
     return Session(dialect, execute, script)
 
 
-def statements(text: str) -> Iterator[str]:
-    """Split a script where SQLite itself says that a statement is complete."""
+def split_script(text: str) -> Iterator[str]:
+    """The statements of a script, each complete by SQLite's own parser."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line
