@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
@@ -70,12 +71,14 @@ def open_database(
     behind_pooler: bool = False,
     idle_timeout: float | None = None,
     retries_unavailable: bool = True,
+    access: Access = Access.OWN,
 ) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://…`` without creating or migrating anything.
 
-    For PostgreSQL: `pool_size` limits the connections of the pool. Calls wait for one of them for
-    30 seconds, with `retries_unavailable=False` for 5. The server ends a transaction that was idle
-    for `idle_timeout` seconds. `behind_pooler` turns off what a transaction-mode pooler lacks.
+    `access` says what connections may do. For PostgreSQL: `pool_size` limits the connections of
+    the pool. Calls wait for one of them for 30 seconds, with `retries_unavailable=False` for 5. The
+    server ends a transaction that was idle for `idle_timeout` seconds. `behind_pooler` turns off
+    what a transaction-mode pooler lacks.
 
     Raises DatabaseUrlError for any other URL, with the accepted forms.
     """
@@ -87,7 +90,7 @@ def open_database(
     if scheme == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
-        return SqliteDatabase(sqlite_path(url))
+        return SqliteDatabase(sqlite_path(url), access)
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         from dboshub.workflows.storage.postgres import PostgresDatabase
 
@@ -98,6 +101,7 @@ def open_database(
             behind_pooler=behind_pooler,
             idle_timeout=idle_timeout,
             retries_unavailable=retries_unavailable,
+            access=access,
         )
     raise DatabaseUrlError(
         mask_password(url),
