@@ -63,7 +63,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
-    "template_partials",
     "csp",
 ]
 
@@ -101,13 +100,19 @@ TEMPLATES = [
     },
 ]
 
+# A wheel brings its static files hashed and compressed; in a checkout, collectstatic makes them.
+COLLECTED = PACKAGE_DIR / "standalone" / "collected"
+IS_COLLECTED = (COLLECTED / "staticfiles.json").is_file()
+_static_storage = "PackagedStaticFiles" if IS_COLLECTED else "HashedStaticFiles"
+
 STATIC_URL = "static/"
-STATIC_ROOT = DBOSHUB_DATA_DIR / "static"
+STATIC_ROOT = COLLECTED if IS_COLLECTED else DBOSHUB_DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "dboshub.web.static_files.HashedStaticFiles"},
+    "staticfiles": {"BACKEND": f"dboshub.web.static_files.{_static_storage}"},
 }
-WHITENOISE_USE_FINDERS = DEBUG
+# The admin site's files belong to the Django that is installed: they are served from there.
+WHITENOISE_USE_FINDERS = DEBUG or IS_COLLECTED
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LOGIN_URL = "login"

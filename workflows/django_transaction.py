@@ -17,9 +17,8 @@ from dboshub.workflows.datasources.sqlalchemy_support import library
 from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
-from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.storage.database import Database, is_same
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.transient_errors import is_transient
@@ -48,13 +47,12 @@ class DjangoTransactor:
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        return ambient_transaction.transaction(execution, self, options, function, args, kwargs)
+        return ambient_transaction.transaction(self, options, function, args, kwargs)
 
     def run(
         self,
@@ -112,7 +110,7 @@ def _lent(alias: str) -> Any:
     return session_on(alias)
 
 
-def tidy() -> None:
+def after_user_code() -> None:
     """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
     try:
         close_old_connections()

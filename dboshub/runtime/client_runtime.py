@@ -53,7 +53,7 @@ class Outside:
         self._wakeups.stop()
 
     def _new_engine(self, codec: Codec, manners: ClientOptions, application: str | None) -> Engine:
-        around = engine_hooks(self._database)
+        hooks = engine_hooks(self._database)
         return Engine(
             EngineSettings(
                 application_name=application, retries_unavailable=manners.retries_unavailable
@@ -66,7 +66,10 @@ class Outside:
                 retries_unavailable=manners.retries_unavailable,
             ),
             codec=codec,
-            around=EngineHooks(tidy=around.tidy, ambient=lambda: JOINED.get() or around.ambient()),
+            hooks=EngineHooks(
+                after_user_code=hooks.after_user_code,
+                ambient=lambda: JOINED.get() or hooks.ambient(),
+            ),
         )
 
     def _new_clock(self) -> DatabaseClock:

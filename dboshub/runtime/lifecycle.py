@@ -182,7 +182,7 @@ class Runtime:
         return 0 if self.engine.is_draining else self.engine.slots.free
 
     def running_on(self, queue: str, partition: str | None = None) -> int:
-        return self.engine.running_on(queue, partition)
+        return self.engine.executions.count_on_queue(queue, partition)
 
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         run_claimed(self.engine, workflow)
@@ -194,7 +194,7 @@ class Runtime:
 
     def activity(self) -> str:
         """What each workflow here does or waits for, for people who ask what is stuck."""
-        running = ((each.workflow_id, each.doing.latest) for each in self.engine.executions)
+        running = ((each.workflow_id, each.activities.latest) for each in self.engine.executions)
         told = (doing.as_json(workflow_id) for workflow_id, doing in running if doing is not None)
         return json.dumps([*islice(told, MAX_ACTIVITIES)])
 

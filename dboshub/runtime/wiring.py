@@ -40,7 +40,7 @@ from dboshub.workflows.storage.store import SqlStore
 from dboshub.workflows.storage.waiting import notify
 
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
-SIDE_CONNECTIONS = 4
+ISOLATED_CONNECTIONS = 4
 
 
 class PostgresNotifier:
@@ -108,7 +108,7 @@ def new_engine(
     config: dict[str, Any],
     registry: Registry,
     storage: Storage,
-    around: EngineHooks,
+    hooks: EngineHooks,
 ) -> Engine:
     return Engine(
         settings,
@@ -116,7 +116,7 @@ def new_engine(
         clock=DatabaseClock(),
         storage=storage,
         codec=Codec(config.get("serializer")),
-        around=around,
+        hooks=hooks,
     )
 
 
@@ -132,10 +132,12 @@ def storage_of(
     store = SqlStore(database, patience=patience, retries_unavailable=retries_unavailable)
     if isinstance(database, SqliteDatabase):
         # One writer: a second lane would only wait for the first.
-        return Storage(store, lambda: SqliteJournalConnection(database), side_connections=0)
+        return Storage(store, lambda: SqliteJournalConnection(database), isolated_connections=0)
     assert isinstance(database, PostgresDatabase)
     return Storage(
-        store, lambda: PostgresJournalConnection(database), side_connections=SIDE_CONNECTIONS
+        store,
+        lambda: PostgresJournalConnection(database),
+        isolated_connections=ISOLATED_CONNECTIONS,
     )
 
 
@@ -147,43 +149,43 @@ def engine_hooks(database: Database) -> EngineHooks:
 
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
+        after_user_code,
         alias_of,
         django_transaction_on,
-        tidy,
     )
 
     if not settings.configured:
         return EngineHooks()
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(tidy=tidy)
+        return EngineHooks(after_user_code=after_user_code)
     return EngineHooks(
-        tidy=tidy,
+        after_user_code=after_user_code,
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),
     )
 
 
-def _with_datasources(around: EngineHooks, database: Database) -> EngineHooks:
+def _with_datasources(hooks: EngineHooks, database: Database) -> EngineHooks:
     """A datasource may be on the system database's file, which takes one writer."""
     if not isinstance(database, SqliteDatabase):
-        return around
+        return hooks
     here = partial(open_transaction_on, database.path)
-    return replace(around, ambient=lambda: here() or around.ambient(), ambient_async=here)
+    return replace(hooks, ambient=lambda: here() or hooks.ambient(), ambient_async=here)
 
 
 def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     """The same for a process that executes, with a database for ``@DBOS.transaction``."""
-    around = _with_datasources(engine_hooks(database), database)
+    hooks = _with_datasources(engine_hooks(database), database)
     url = config["application_database_url"]
-    if url is None and around.application is not None:
-        return around
+    if url is None and hooks.application is not None:
+        return hooks
     if url is not None and not is_same(url, database):
-        return replace(around, application=SeparateApplicationDatabase(url))
+        return replace(hooks, application=SeparateApplicationDatabase(url))
     place = SystemApplicationDatabase(
         config["system_database_url"], database.dialect, behind_pooler=config["behind_pooler"]
     )
-    return replace(around, application=place, ambient=lambda: place.ambient() or around.ambient())
+    return replace(hooks, application=place, ambient=lambda: place.ambient() or hooks.ambient())
 
 
 def database_clock(engine: Engine) -> DatabaseClock:

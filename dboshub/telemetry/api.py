@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from dboshub.workflows.api.functions import Current
-from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import IDENTITY
 from dboshub.workflows.engine.options import OptionsBlock
 
 INSTALL = "DBOS.tracer needs OpenTelemetry: pip install 'dboshub[otel]'"

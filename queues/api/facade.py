@@ -15,7 +15,11 @@ from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
 from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
 
 
@@ -85,7 +89,7 @@ class QueuesAPI:
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
-        return enqueue_as(engine(), order(options), args, kwargs)
+        return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
     enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
 

@@ -13,17 +13,22 @@ from typing import Any, Protocol
 from dboshub.queues.engine.queue import Queue
 from dboshub.queues.engine.queue_registry import Postponement, directory
 from dboshub.workflows.engine import validation
-from dboshub.workflows.engine.context import IDENTITY, Identity, frame
+from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
 from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
-from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.programs import Program, blocking, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import Binding, registry
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, Order, enqueue_as, order
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
+from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
 STEP = "DBOS.debounce_delayed_workflow"
 # A call that finds neither a workflow to put off nor room for one of its own looks again.
@@ -39,7 +44,7 @@ class HasOutsider(Protocol):
 class _Call:
     """One call, with all that the surrounding blocks say of it."""
 
-    ordered: Order
+    parameters: StartParameters
     timeout_s: float | None
     key: str
     period_s: float
@@ -47,7 +52,7 @@ class _Call:
     kwargs: dict[str, Any]
 
     def deduplication_id(self) -> str:
-        return f"{self.ordered.naming.name}-{self.key}"
+        return f"{self.parameters.function.name}-{self.key}"
 
 
 class Debouncer:
@@ -62,7 +67,7 @@ class Debouncer:
         application_name: str | None = None,
     ) -> None:
         """`debounce_timeout_sec` after the first call it runs, however many follow."""
-        self._naming = FunctionReference(
+        self._function = FunctionReference(
             name=validation.name("the name of a workflow", workflow_name)
         )
         self._timeout_s = _timeout(debounce_timeout_sec)
@@ -88,7 +93,7 @@ class Debouncer:
             queue=queue,
             application_name=application_name,
         )
-        debouncer._naming = FunctionReference.of(target)
+        debouncer._function = FunctionReference.of(target)
         return debouncer
 
     create_async = create
@@ -105,14 +110,14 @@ class Debouncer:
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-        return WorkflowHandleAsync(await drive(debounce(call)))
+        return WorkflowHandleAsync(await run_async(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _Call:
         options = replace(_free(OPTIONS.get()), application_name=self._application)
-        ordered = Order(self._naming, self._queue_name, options, IDENTITY.get())
-        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+        parameters = StartParameters(self._function, self._queue_name, options, IDENTITY.get())
+        return _checked(_Call(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
 class DebouncerClient:
@@ -130,7 +135,7 @@ class DebouncerClient:
         """Raises DBOSException for options that debouncing itself decides."""
         self._client = client
         self._options = _options(workflow_options, queue, application_name)
-        order(self._options)
+        checked_parameters(self._options)
         self._timeout_s = _timeout(debounce_timeout_sec)
 
     def debounce(
@@ -147,18 +152,18 @@ class DebouncerClient:
         """Do the same without blocking."""
         with within(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-            return WorkflowHandleAsync(await drive(debounce(call)))
+            return WorkflowHandleAsync(await run_async(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _Call:
-        ordered = order(self._options)
-        ordered = replace(
-            ordered,
-            options=_free(ordered.options),
-            identity=ordered.identity or Identity(),
+        parameters = checked_parameters(self._options)
+        parameters = replace(
+            parameters,
+            options=_free(parameters.options),
+            identity=parameters.identity or Identity(),
         )
-        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+        return _checked(_Call(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
 def debounce(call: _Call) -> Program[str]:
@@ -183,26 +188,26 @@ def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
 
 
 def _postpone(call: _Call) -> str | None:
-    ordered, codec, current = call.ordered, engine().codec, frame()
+    parameters, codec, current = call.parameters, engine().codec, frame()
     inherited = None if current is None else current.execution.serialization
-    name = codec.format_name(ordered.naming.serialization, inherited)
+    name = codec.format_name(parameters.function.serialization, inherited)
     asked = Postponement(
-        workflow_name=ordered.naming.name,
-        queue_name=ordered.queue_name,
+        workflow_name=parameters.function.name,
+        queue_name=parameters.queue_name or INTERNAL_QUEUE,
         deduplication_id=call.deduplication_id(),
         period_ms=int(call.period_s * 1000),
         inputs=codec.encode_args(call.args, call.kwargs, name),
         serialization=name,
-        application_name=ordered.options.application_name,
+        application_name=parameters.options.application_name,
     )
     return directory.table.postpone_debounced(asked)
 
 
-def _fresh(call: _Call) -> Order:
-    options, timeout_s = call.ordered.options, call.timeout_s
+def _fresh(call: _Call) -> StartParameters:
+    options, timeout_s = call.parameters.options, call.timeout_s
     delay_s = call.period_s if timeout_s is None else min(call.period_s, timeout_s)
     return replace(
-        call.ordered,
+        call.parameters,
         options=replace(
             options,
             deduplication_id=call.deduplication_id(),
@@ -238,7 +243,7 @@ def _options(
         "queue_name": _queue_name(queue) or given.get("queue_name") or INTERNAL_QUEUE,
         "application_name": application_name or given.get("application_name"),
     }
-    _free(order({**given, **changes}).options)
+    _free(checked_parameters({**given, **changes}).options)
     return {**given, **changes}  # type: ignore[typeddict-item]  # names known to be options
 
 

@@ -17,8 +17,9 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
-from dboshub.workflows.engine.runtime.running import enqueue as enqueue_named
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.running import enqueue as start_enqueued
+from dboshub.workflows.engine.runtime.start_request import FunctionReference
+from dboshub.workflows.engine.runtime.starting import in_this_context
 
 
 class Queue:
@@ -172,7 +173,8 @@ def enqueue_on(
     """Enqueue a registered function on a queue, which may belong to another process."""
     launched = engine()
     target = launched.registry.target(func)
-    return enqueue_named(launched, FunctionReference.of(target), queue_name, args, kwargs)
+    parameters = in_this_context(FunctionReference.of(target), queue_name)
+    return start_enqueued(launched, parameters, args, kwargs)
 
 
 def _enqueue(

@@ -10,7 +10,7 @@ from dboshub.queues.engine.queue_registry import directory
 from dboshub.queues.engine.settings import RateLimit
 from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.programs import Program, blocking, run_async
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)
@@ -51,7 +51,7 @@ class Setting(Generic[V]):
 
         async def gets(self: Named) -> Any:
             with within(self._client_context):
-                return await drive(_reading(self.name, field))
+                return await run_async(_reading(self.name, field))
 
         return cast("AsyncGetterMethod[V]", _method(gets, f"get_{self._name}_async"))
 
@@ -72,7 +72,7 @@ class Setting(Generic[V]):
 
         async def sets(self: Named, value: Any) -> None:
             with within(self._client_context):
-                await drive(writing(self.name, value))
+                await run_async(writing(self.name, value))
 
         return cast("AsyncSetterMethod[V]", _method(sets, f"{writing.__name__}_async"))
 

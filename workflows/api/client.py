@@ -22,7 +22,11 @@ from dboshub.workflows.engine.operations import sending, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.programs import Program, run
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, enqueue_as, order
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 from dboshub.workflows.engine.sync_async import (
@@ -48,7 +52,7 @@ class _Calls:
         Raises DBOSQueueDeduplicatedError, DBOSWorkflowIDInUseError and
         DBOSConflictingWorkflowError as within an application.
         """
-        return enqueue_as(engine(), order(options), args, kwargs)
+        return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
     enqueue_async = awaited_handle(enqueue)
 
@@ -179,7 +183,9 @@ class WorkflowsClient(ABC):
         psycopg's, sqlite3's or Django's.
         """
         with self._within_transaction(conn_or_session):
-            return WorkflowHandle(run(enqueue_as(engine(), order(options), args, kwargs)))
+            return WorkflowHandle(
+                run(enqueue_as(engine(), checked_parameters(options), args, kwargs))
+            )
 
     @accept_null_shard_key
     def send_in_transaction(

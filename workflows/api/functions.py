@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.control import versioning
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.identity import IDENTITY
 from dboshub.workflows.engine.observability.logs import application_logger
 from dboshub.workflows.engine.operations import step_reservation
 from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation

@@ -13,7 +13,7 @@ from dboshub.workflows.datasources.sqlalchemy_support import LEVELS, IsolationLe
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.ports import Application
+from dboshub.workflows.engine.ports import Application, TransactionOptions
 from dboshub.workflows.engine.programs import run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,7 +47,7 @@ class TransactionsAPI:
                 raise DBOSException(
                     f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
                 )
-            options = (name or function.__qualname__, isolation_level)
+            options = TransactionOptions(name or function.__qualname__, isolation_level)
 
             @functools.wraps(function)
             def begin(*args: Any, **kwargs: Any) -> Any:
@@ -55,7 +55,7 @@ class TransactionsAPI:
                 if current is None or current.step is not None:
                     call = functools.partial(function, *args, **kwargs)
                     return _application().run_without_step(isolation_level, call)
-                return run(_application().step(current.execution, options, function, args, kwargs))
+                return run(_application().step(options, function, args, kwargs))
 
             return cast(F, begin)
 

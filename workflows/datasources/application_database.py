@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.base import SERIALIZABLE, Source
-from dboshub.workflows.datasources.joined_transaction import Within
+from dboshub.workflows.datasources.joined_transaction import SessionTransaction
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
 from dboshub.workflows.datasources.sync_source import BlockingSource
 from dboshub.workflows.datasources.transaction_step import step
+from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
 from dboshub.workflows.engine.operations.ambient_transaction import transaction
-from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -37,17 +37,18 @@ class SystemApplicationDatabase:
         self._dialect = dialect
         # What a pooler in transaction mode hands to the next session may not be prepared.
         self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
-        self._joined: ContextVar[Within | None] = ContextVar("dboshub_sql_joined", default=None)
+        self._joined: ContextVar[SessionTransaction | None] = ContextVar(
+            "dboshub_sql_joined", default=None
+        )
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        return transaction(execution, self, options, function, args, kwargs)
+        return transaction(self, options, function, args, kwargs)
 
     def run(
         self,
@@ -56,17 +57,17 @@ class SystemApplicationDatabase:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        with self._begun(isolation_level) as within:
+        with self._transaction(isolation_level) as joined:
             write, value = body()
-            answer = within.apply(write, now=now)
+            answer = joined.apply(write, now=now)
             if answer.verdict is not Verdict.DONE:
-                within.session.rollback()
+                joined.session.rollback()
         return answer, value
 
     def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
             return call()
-        with self._begun(isolation_level):
+        with self._transaction(isolation_level):
             return call()
 
     def ambient(self) -> JoinedTransaction | None:
@@ -91,22 +92,22 @@ class SystemApplicationDatabase:
         return Session(self._engine, expire_on_commit=False)
 
     @contextmanager
-    def _begun(self, isolation_level: str | None) -> Iterator[Within]:
+    def _transaction(self, isolation_level: str | None) -> Iterator[SessionTransaction]:
         """A transaction that is committed at the end of the block, unless that raises."""
         options = sqlalchemy_support.isolation_options(
             self._dialect, isolation_level or SERIALIZABLE
         )
         with self._open() as session:
             session.connection(execution_options=options)
-            within = Within(session, self._dialect)
-            token = self._joined.set(within)
+            joined = SessionTransaction(session, self._dialect)
+            token = self._joined.set(joined)
             try:
                 with providing_session(lambda: session):
-                    yield within
+                    yield joined
             finally:
                 self._joined.reset(token)
             session.commit()
-            within.committed()
+            joined.committed()
 
 
 class SeparateApplicationDatabase:
@@ -127,8 +128,7 @@ class SeparateApplicationDatabase:
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -137,9 +137,8 @@ class SeparateApplicationDatabase:
             with providing_session(lambda: self._source.session):
                 return function(*args, **kwargs)
 
-        name, isolation_level = options
-        how = (name, isolation_level or SERIALIZABLE)
-        return step(self._source, execution, how, body, args, kwargs)
+        execution = workflow_frame("DBOS.transaction").execution
+        return step(self._source, execution, options, body, args, kwargs)
 
     def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
@@ -149,7 +148,7 @@ class SeparateApplicationDatabase:
             with providing_session(lambda: self._source.session):
                 return call()
 
-        return self._source.run(("", isolation_level or SERIALIZABLE), body, (), {})
+        return self._source.run(TransactionOptions("", isolation_level), body, (), {})
 
     def close(self) -> None:
         Source.known.discard(self._source)

@@ -14,15 +14,16 @@ from dboshub.workflows.datasources.base import (
     SERIALIZABLE,
     DatasourceOptions,
     Source,
+    checked_options,
     decorator,
-    named,
     refuse_after_launch,
 )
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.datasources.transaction_step import run_without_step, step
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, drive
+from dboshub.workflows.engine.ports import TransactionOptions
+from dboshub.workflows.engine.programs import Program, run_async
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Serializer
 from dboshub.workflows.storage import datasource_checkpoints
@@ -76,7 +77,7 @@ class AwaitingSource(Source):
 
     def finish(self, engine: Engine, program: Program[Any]) -> Any:
         async def on_the_loop() -> Any:
-            return await drive(program)
+            return await run_async(program)
 
         return engine.loop.run(on_the_loop())
 
@@ -108,15 +109,17 @@ class AwaitingSource(Source):
 
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Coroutine[Any, Any, Any]:
         current = FRAME.get()
         if current is None or current.step is not None:
-            return drive(run_without_step(self, options[1], function, args, kwargs))
-        return drive(step(self, current.execution, options, function, args, kwargs))
+            return run_async(
+                run_without_step(self, options.isolation_level, function, args, kwargs)
+            )
+        return run_async(step(self, current.execution, options, function, args, kwargs))
 
 
 class AsyncSQLAlchemyDatasource:
@@ -227,7 +230,7 @@ class AsyncSQLAlchemyDatasource:
     ) -> Coroutine[Any, Any, Any]:
         """Run any coroutine function as a transaction: a step in a workflow, else only that."""
         source = self._source
-        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(checked_options(source.accepted(func), ds_options), func, args, kwargs)
 
     def transaction(
         self,

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from dboshub.workflows.datasources import sqlalchemy_support
-from dboshub.workflows.datasources.joined_transaction import Within, holding
+from dboshub.workflows.datasources.joined_transaction import (
+    SessionTransaction,
+    tracking_transaction,
+)
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
@@ -56,12 +60,12 @@ class Source(ABC):
     @abstractmethod
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """A transaction by its name and isolation level: as a step, if a workflow runs it."""
+        """Run a transaction: in a workflow as a step, elsewhere without a checkpoint."""
 
     # -- sessions --------------------------------------------------------------------------
 
@@ -99,19 +103,21 @@ class Source(ABC):
         return session
 
     @contextmanager
-    def using(self, session: Any) -> Iterator[Within]:
-        """Let ``sql_session()`` be this session."""
-        within = Within(session, self.dialect)
+    def current_session(self, session: Any) -> Iterator[SessionTransaction]:
+        """Make this the session that ``sql_session()`` returns in the block."""
+        joined = SessionTransaction(session, self.dialect)
         token = self._current.set(session)
         try:
-            with holding(self.file, within):
-                yield within
+            with tracking_transaction(self.file, joined):
+                yield joined
         finally:
             self._current.reset(token)
 
-    def beginning(self, isolation_level: str) -> Callable[[Any], None]:
-        """What begins a session's transaction at a level."""
-        options = sqlalchemy_support.isolation_options(self.dialect, isolation_level)
+    def begin_at_level(self, isolation_level: str | None) -> Callable[[Any], None]:
+        """A function that begins a session's transaction at a level; None is SERIALIZABLE."""
+        options = sqlalchemy_support.isolation_options(
+            self.dialect, isolation_level or SERIALIZABLE
+        )
 
         def begin(session: Any) -> None:
             session.connection(execution_options=options)
@@ -130,14 +136,14 @@ class Source(ABC):
     def codec(self) -> Codec:
         return self._codec or engine().codec
 
-    def recorded(self, value: Any) -> tuple[Recorded, Any]:
-        """The checkpoint of a value, and the value as replay will return it."""
+    def value_checkpoint(self, value: Any) -> tuple[Recorded, Any]:
+        """The checkpoint of a value, and the value as a replay returns it."""
         codec = self.codec
         text = codec.encode(value)
         live = value if codec.is_lossless else codec.decode(text, codec.name)
         return Recorded(text, None, codec.name), live
 
-    def recorded_error(self, error: Exception) -> Recorded:
+    def error_checkpoint(self, error: Exception) -> Recorded:
         return Recorded(None, self.codec.encode_error(error), self.codec.name)
 
     def outcome_of(self, recorded: Recorded) -> Outcome:
@@ -173,7 +179,7 @@ def decorator(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-        options = named(source.accepted(function), chosen)
+        options = checked_options(source.accepted(function), chosen)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -190,10 +196,13 @@ def refuse_after_launch() -> None:
         raise DBOSException("datasources must be created before DBOS.launch()")
 
 
-def named(
+def checked_options(
     function: Callable[..., Any], options: DatasourceOptions | None
-) -> tuple[str, IsolationLevel]:
-    """Name and isolation level of a transaction. Raises DBOSException for unknown options."""
+) -> TransactionOptions:
+    """Name and isolation level of a transaction; SERIALIZABLE by default.
+
+    Raises DBOSException for an unknown option or isolation level.
+    """
     given: dict[str, Any] = dict(options or {})
     name = given.pop("name", None) or getattr(function, "__qualname__", type(function).__name__)
     level = given.pop("isolation_level", None) or SERIALIZABLE
@@ -203,4 +212,4 @@ def named(
         raise DBOSException(
             f"{level!r} is no isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
         )
-    return name, level
+    return TransactionOptions(name, level)

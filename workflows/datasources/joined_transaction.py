@@ -13,7 +13,7 @@ from dboshub.workflows.engine.journal.writes import Answer, Write
 from dboshub.workflows.storage.sql import Dialect
 
 
-class Within:
+class SessionTransaction:
     """A session's transaction as far as the engine uses it."""
 
     def __init__(self, session: Any, dialect: Dialect) -> None:
@@ -54,28 +54,29 @@ class Within:
         return apply_single(storage, write, now=now)
 
 
-_UNDER_WAY: ContextVar[tuple[tuple[Path, Within], ...]] = ContextVar(
+_UNDER_WAY: ContextVar[tuple[tuple[Path, SessionTransaction], ...]] = ContextVar(
     "dboshub_datasource_transactions", default=()
 )
 
 
 @contextmanager
-def holding(file: Path | None, within: Within) -> Iterator[None]:
+def tracking_transaction(file: Path | None, joined: SessionTransaction) -> Iterator[None]:
     """SQLite has one writer: whatever else is written to the file belongs to this transaction."""
     if file is None:
         yield
         return
-    token = _UNDER_WAY.set((*_UNDER_WAY.get(), (file, within)))
+    token = _UNDER_WAY.set((*_UNDER_WAY.get(), (file, joined)))
     try:
         yield
     finally:
-        within.is_over = True  # also for tasks that its body began: they took this context along
+        # Tasks that the body started copied this context: they must see that it ended.
+        joined.is_over = True
         _UNDER_WAY.reset(token)
 
 
-def open_transaction_on(file: Path) -> Within | None:
+def open_transaction_on(file: Path) -> SessionTransaction | None:
     """The transaction under way here on a SQLite file: nobody else can write before it ends."""
-    for held, within in _UNDER_WAY.get():
-        if held == file and not within.is_over:
-            return within
+    for held, joined in _UNDER_WAY.get():
+        if held == file and not joined.is_over:
+            return joined
     return None

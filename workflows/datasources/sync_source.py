@@ -12,14 +12,15 @@ from dboshub.workflows.datasources.base import (
     SERIALIZABLE,
     DatasourceOptions,
     Source,
+    checked_options,
     decorator,
-    named,
     refuse_after_launch,
 )
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.datasources.transaction_step import run_without_step, step
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.programs import run as block
 from dboshub.workflows.engine.runtime.engine import Engine as LaunchedEngine
@@ -87,14 +88,14 @@ class BlockingSource(Source):
 
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
         current = FRAME.get()
         if current is None or current.step is not None:
-            return block(run_without_step(self, options[1], function, args, kwargs))
+            return block(run_without_step(self, options.isolation_level, function, args, kwargs))
         return block(step(self, current.execution, options, function, args, kwargs))
 
 
@@ -202,7 +203,7 @@ class SQLAlchemyDatasource:
     ) -> Any:
         """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
         source = self._source
-        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(checked_options(source.accepted(func), ds_options), func, args, kwargs)
 
     def transaction(
         self,

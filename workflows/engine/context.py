@@ -6,15 +6,14 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
 from dboshub.workflows.engine.programs import Outcome
-
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.observability.tracing import Span
-    from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.execution import Execution
 
 
 @dataclass(slots=True)
@@ -35,18 +34,7 @@ class Frame:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """On whose behalf workflows are started."""
-
-    user: str | None = None
-    roles: tuple[str, ...] | None = None
-    assumed_role: str | None = None
-
-
-ANONYMOUS = Identity()
 FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
-IDENTITY: ContextVar[Identity] = ContextVar("dboshub_identity", default=ANONYMOUS)
 
 
 def frame() -> Frame | None:
@@ -97,7 +85,7 @@ class FramedCall:
         finally:
             _leave(tokens)
             if self._runs_after_user_code:
-                self._frame.execution.engine.tidy()
+                self._frame.execution.engine.after_user_code()
 
     async def wait(self) -> Outcome:
         tokens = self._enter()
@@ -115,7 +103,7 @@ class FramedCall:
         if self._identity is not None:
             tokens.append((IDENTITY, IDENTITY.set(self._identity)))
         if self._frame.span is not None:
-            tokens.append(self._frame.span.current())
+            tokens.append(self._frame.span.activate())
         return tokens  # type: ignore[return-value]
 
 

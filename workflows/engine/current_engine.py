@@ -9,8 +9,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.context import ANONYMOUS, FRAME, IDENTITY
+from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import ANONYMOUS, IDENTITY
 from dboshub.workflows.engine.runtime.engine import Engine
 
 

@@ -8,7 +8,7 @@ from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control import management
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
-from dboshub.workflows.engine.programs import Program, blocking, drive, run
+from dboshub.workflows.engine.programs import Program, blocking, run, run_async
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.engine.waiting.workflow_result import get_result
 
@@ -86,12 +86,12 @@ class WorkflowHandleAsync(Generic[R]):
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
         with within(self._client_context):
-            return await drive(result_of(self.workflow_id))
+            return await run_async(result_of(self.workflow_id))
 
     async def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
         with within(self._client_context):
-            return await drive(status_of(self.workflow_id))
+            return await run_async(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"

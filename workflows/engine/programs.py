@@ -1,7 +1,7 @@
 """One definition for both worlds: programs are generators, drivers run them.
 
 A *program* yields effects (a commit, a query, a wait, a call of user code) and returns a
-value. ``run`` performs each effect by blocking, ``drive`` by awaiting, so that a durable
+value. ``run`` performs each effect by blocking, ``run_async`` by awaiting, so that a durable
 operation and its ``*_async`` twin can never drift apart.
 """
 
@@ -42,16 +42,16 @@ def run(program: Program[R]) -> R:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
 
 
-async def later(define: Callable[[], Program[R]]) -> R:
+async def begin_when_awaited(define: Callable[[], Program[R]]) -> R:
     """Begin a program where its coroutine begins, not where it was called, and finish it.
 
     That is where step ids are drawn: in the order in which calls are awaited, or in which their
     tasks first run. The dbos library numbers alike, so that either finishes what the other began.
     """
-    return await drive(define())
+    return await run_async(define())
 
 
-async def drive(program: Program[R]) -> R:
+async def run_async(program: Program[R]) -> R:
     """Run a program, awaiting each effect."""
     try:
         effect = next(program)
@@ -86,7 +86,7 @@ def awaitable(define: Callable[P, Program[R]]) -> Callable[P, Coroutine[Any, Any
 
     @functools.wraps(define)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await drive(define(*args, **kwargs))
+        return await run_async(define(*args, **kwargs))
 
     call.__name__ = f"{define.__name__}_async"
     return call

@@ -24,11 +24,11 @@ class SetShardKey(OptionsBlock):
         self._shard_key = shard_key
 
     def changes(self) -> dict[str, Any]:
-        refuse(self._shard_key)
+        refuse_shard_key(self._shard_key)
         return {}
 
 
-def refuse(shard_key: Any) -> None:
+def refuse_shard_key(shard_key: Any) -> None:
     """Raise DBOSException for any key but None."""
     if shard_key is not None:
         raise DBOSException(
@@ -46,7 +46,7 @@ def accept_null_shard_key(define: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not SHARDED.isdisjoint(kwargs):
             for name in SHARDED & kwargs.keys():
-                refuse(kwargs.pop(name))
+                refuse_shard_key(kwargs.pop(name))
         return define(*args, **kwargs)
 
     return call

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from dboshub.workflows.engine.current_engine import ClientContext, within
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.observability.tracing import CALLS, traced
+from dboshub.workflows.engine.observability.spans import CALLS, traced
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 

@@ -35,7 +35,7 @@ LIVE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What one executor said at its last beat of a workflow: the fields of an engine's `Doing`."""
+    """What an executor published of a workflow at its last beat: a `CurrentActivity`."""
 
     kind: str
     step: int

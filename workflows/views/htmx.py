@@ -10,13 +10,13 @@ class HtmxHttpRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def page_or_partial(request: HtmxHttpRequest, template: str, partial: str) -> str:
-    """Name the template to render: all of it, or one partial for an htmx swap.
+def page_or_fragment(request: HtmxHttpRequest, page: str, fragment: str) -> str:
+    """Name the template to render: the page, or for an htmx swap the fragment that it includes.
 
     Boosted links and history restores also come from htmx, but replace the
     whole body, so they need the whole page.
     """
     htmx = request.htmx
     if not htmx or htmx.boosted or htmx.history_restore_request:
-        return template
-    return f"{template}#{partial}"
+        return page
+    return fragment

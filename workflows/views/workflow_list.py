@@ -31,7 +31,7 @@ from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_fli
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_partial
+from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_fragment
 from dboshub.workflows.views.search import known_values, resolve, typed, workflow_by_whole_id
 from dboshub.workflows.views.tree import Line, Tree
 
@@ -92,7 +92,9 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         "columns": shown,
         "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
     }
-    template = page_or_partial(request, "dboshub/workflows/list.html", "listing")
+    template = page_or_fragment(
+        request, "dboshub/workflows/list.html", "dboshub/workflows/list/_listing.html"
+    )
     if "failure" in context:
         return render(request, template, context, status=503)
     response = render(request, template, context)

@@ -12,7 +12,7 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.list_filters import ListFilters, QueuedFilters, checked
 from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from dboshub.workflows.engine.observability.tracing import STEPS, spanned
+from dboshub.workflows.engine.observability.spans import STEPS, spanned
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
@@ -28,7 +28,7 @@ def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
-        engine.revoke(cancelled, Status.CANCELLED)
+        engine.executions.revoke(cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
     return as_step(engine, "DBOS.cancelWorkflow", act)
@@ -42,7 +42,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
             resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
-        engine.revoke(resumed, Status.ENQUEUED)
+        engine.executions.revoke(resumed, Status.ENQUEUED)
         announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
@@ -53,7 +53,7 @@ def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         deleted = engine.store.delete(ids, children=children)
-        engine.revoke(deleted, None)
+        engine.executions.revoke(deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 
     return as_step(engine, "DBOS.deleteWorkflow", act)
@@ -162,7 +162,7 @@ def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
     if current is None or current.step is not None:
         return _ask(engine, act)
     execution = current.execution
-    program = execution.run_inner(execution.next_id(), name, _ask(engine, act))
+    program = execution.run_as_step(execution.next_id(), name, _ask(engine, act))
     return spanned(execution, STEPS[name], program) if name in STEPS else program
 
 

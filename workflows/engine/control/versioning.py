@@ -34,7 +34,7 @@ def _patch(execution: Execution, marker: str) -> Program[bool]:
     if found is not None:
         return (yield from _deprecated(execution, marker, found)) and found == marker
     step_id = execution.next_id()
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     now = execution.engine.clock.now_ms()
     yield from execution.commit(
         execution.step_write(step_id, marker, started_at=now, completed_at=now)
@@ -48,9 +48,9 @@ def _deprecate(execution: Execution, marker: str) -> Program[bool]:
 
 
 def _deprecated(execution: Execution, marker: str, found: str | None) -> Program[bool]:
-    execution.check()
+    execution.raise_if_stopped()
     if found == marker:
-        yield from execution.recorded(execution.next_id(), marker)
+        yield from execution.checkpoint_of(execution.next_id(), marker)
     return True
 
 

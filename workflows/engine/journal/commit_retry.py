@@ -28,9 +28,9 @@ class CommitRetry:
         self._retries_unavailable = retries_unavailable
         self.degraded_since: float | None = None
         self._working: dict[threading.Thread, float] = {}
-        self._given_up = False
+        self._is_stopped = False
 
-    def persist(self, attempt: Callable[[], R]) -> R:
+    def until_answered(self, attempt: Callable[[], R]) -> R:
         """The result of the first attempt that is answered.
 
         Raises JournalClosedError if the journal is given up meanwhile.
@@ -44,7 +44,7 @@ class CommitRetry:
                     result = attempt()
                 except StorageUnavailableError as error:
                     self._note(error)
-                    if self._given_up:
+                    if self._is_stopped:
                         raise JournalClosedError() from error
                     if not self._retries_unavailable:
                         raise
@@ -56,9 +56,9 @@ class CommitRetry:
         finally:
             del self._working[thread]
 
-    def give_up(self) -> None:
+    def stop_retrying(self) -> None:
         """Let every attempt under way be the last."""
-        self._given_up = True
+        self._is_stopped = True
 
     def oldest_age(self) -> float:
         """Seconds that the attempt under way longest has been under way; 0 if there is none."""

@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
-from dboshub.workflows.engine.journal.pending_write import JournalClosedError, Ticket, deliver
+from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
 from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
 from dboshub.workflows.engine.ports import (
     JoinedAsyncTransaction,
     JoinedTransaction,
-    Lane,
+    JournalConnection,
     StorageUnavailableError,
 )
 
@@ -37,10 +37,10 @@ class Journal:
 
     def __init__(
         self,
-        open_journal_connection: Callable[[], Lane],
+        open_journal_connection: Callable[[], JournalConnection],
         clock: Clock,
         *,
-        side_connections: int,
+        isolated_connections: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
         ambient: Callable[[], JoinedTransaction | None] = lambda: None,
         ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None,
@@ -55,14 +55,14 @@ class Journal:
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
         self._arrived = threading.Condition(self._mutex)
-        self._side_arrived = threading.Condition(self._mutex)
+        self._isolated_arrived = threading.Condition(self._mutex)
         self._room = threading.Condition(self._mutex)
-        self._pending: deque[Ticket] = deque()
-        self._side: deque[Ticket] = deque()
-        self._side_connections = side_connections
-        self._idle_side_threads = 0
+        self._pending: deque[PendingWrite] = deque()
+        self._isolated: deque[PendingWrite] = deque()
+        self._isolated_connections = isolated_connections
+        self._idle_isolated_threads = 0
         self._threads: list[threading.Thread] = []
-        self.persistence = CommitRetry(retries_unavailable=retries_unavailable)
+        self.retry = CommitRetry(retries_unavailable=retries_unavailable)
         self._closing = False
         self._spawn(self._commit_groups, "committer")
 
@@ -79,9 +79,9 @@ class Journal:
             answer = self._inline(write)
             if answer is not None:
                 return answer
-        ticket = Ticket(write)
+        ticket = PendingWrite(write)
         with self._mutex:
-            while len(self._pending) + len(self._side) >= MAX_PENDING and not self._closing:
+            while len(self._pending) + len(self._isolated) >= MAX_PENDING and not self._closing:
                 self._room.wait()
             self._queue_write(ticket)
         return ticket.block()
@@ -93,9 +93,9 @@ class Journal:
             told = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return told
-        ticket = Ticket(write, asyncio.get_running_loop())
+        ticket = PendingWrite(write, asyncio.get_running_loop())
         with self._mutex:
-            full = len(self._pending) + len(self._side) >= MAX_PENDING
+            full = len(self._pending) + len(self._isolated) >= MAX_PENDING
             if not full:
                 self._queue_write(ticket)
         if full:
@@ -108,20 +108,20 @@ class Journal:
         with self._mutex:
             self._closing = True
             self._arrived.notify_all()
-            self._side_arrived.notify_all()
+            self._isolated_arrived.notify_all()
             self._room.notify_all()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._mutex:
-            self.persistence.give_up()
-            left = [*self._pending, *self._side]
+            self.retry.stop_retrying()
+            left = [*self._pending, *self._isolated]
             self._pending.clear()
-            self._side.clear()
+            self._isolated.clear()
         deliver(ticket.settle(None, JournalClosedError()) for ticket in left)
         with self._main_lock:
             self._main.close()
 
-    def _queue_write(self, ticket: Ticket) -> None:
+    def _queue_write(self, ticket: PendingWrite) -> None:
         """Queue a write; the mutex is held."""
         if self._closing:
             raise JournalClosedError()
@@ -132,7 +132,7 @@ class Journal:
             self._arrived.notify()
 
     def _is_isolated(self, write: Write) -> bool:
-        return write.isolated and self._side_connections > 0
+        return write.isolated and self._isolated_connections > 0
 
     def _inline(self, write: Write) -> Answer | None:
         """Commit one's own write if the lane is idle; None sends it the shared way."""
@@ -152,7 +152,7 @@ class Journal:
         return answer
 
     def _commit_isolated_and_wait(self, write: Write) -> Answer:
-        ticket = Ticket(write)
+        ticket = PendingWrite(write)
         with self._mutex:
             self._queue_isolated(ticket)
         return ticket.block()
@@ -187,12 +187,12 @@ class Journal:
                 if group:
                     self._commit(group, self._main)
 
-    def _take_group(self) -> list[Ticket]:
+    def _take_group(self) -> list[PendingWrite]:
         """The next writes, no two of them in conflict, in the order they came."""
         with self._mutex:
-            group: list[Ticket] = []
+            group: list[PendingWrite] = []
             keys: set[object] = set()
-            left: list[Ticket] = []
+            left: list[PendingWrite] = []
             while self._pending and len(group) < MAX_GROUP_SIZE:
                 ticket = self._pending.popleft()
                 key = ticket.write.conflict_key
@@ -205,16 +205,20 @@ class Journal:
             self._room.notify_all()
             return group
 
-    def _commit(self, group: list[Ticket], lane: Lane) -> None:
+    def _commit(self, group: list[PendingWrite], lane: JournalConnection) -> None:
         writes = [ticket.write for ticket in group]
         try:
-            answers = self.persistence.persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
+            answers = self.retry.until_answered(
+                lambda: lane.apply(writes, now=self._clock.now_ms())
+            )
         except BaseException as error:
             self._commit_separately(group, lane, error)
             return
         self._settle(group, answers)
 
-    def _commit_separately(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
+    def _commit_separately(
+        self, group: list[PendingWrite], lane: JournalConnection, error: BaseException
+    ) -> None:
         """One write poisoned the group: none of its neighbours may fail with it."""
         if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
             deliver(ticket.settle(None, error) for ticket in group)
@@ -222,8 +226,8 @@ class Journal:
         for ticket in group:
             self._commit([ticket], lane)
 
-    def _settle(self, group: list[Ticket], answers: list[Answer]) -> None:
-        done: list[Ticket] = []
+    def _settle(self, group: list[PendingWrite], answers: list[Answer]) -> None:
+        done: list[PendingWrite] = []
         for ticket, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.LOCKED:
                 with self._mutex:
@@ -234,23 +238,23 @@ class Journal:
         if done:
             self._on_durable([ticket.write for ticket in done])
 
-    def _queue_isolated(self, ticket: Ticket) -> None:
+    def _queue_isolated(self, ticket: PendingWrite) -> None:
         """Queue a write for a lane that may wait for its row; the mutex is held."""
-        self._side.append(ticket)
+        self._isolated.append(ticket)
         if (
-            len(self._side) > self._idle_side_threads
-            and len(self._threads) <= self._side_connections
+            len(self._isolated) > self._idle_isolated_threads
+            and len(self._threads) <= self._isolated_connections
         ):
             self._spawn(self._commit_isolated, "side")
         else:
-            self._side_arrived.notify()
+            self._isolated_arrived.notify()
 
     def _commit_isolated(self) -> None:
         lane = self._open_connection()
         try:
             while (ticket := self._next_isolated()) is not None:
                 try:
-                    answer = self.persistence.persist(lambda: self._apply_isolated(lane, ticket))
+                    answer = self.retry.until_answered(lambda: self._apply_isolated(lane, ticket))
                 except BaseException as error:
                     deliver([ticket.settle(None, error)])
                 else:
@@ -258,18 +262,18 @@ class Journal:
         finally:
             lane.close()
 
-    def _apply_isolated(self, lane: Lane, ticket: Ticket) -> Answer:
+    def _apply_isolated(self, lane: JournalConnection, ticket: PendingWrite) -> Answer:
         return lane.apply_isolated(ticket.write, now=self._clock.now_ms())
 
-    def _next_isolated(self) -> Ticket | None:
+    def _next_isolated(self) -> PendingWrite | None:
         with self._mutex:
-            while not self._side:
+            while not self._isolated:
                 if self._closing:
                     return None
-                self._idle_side_threads += 1
-                self._side_arrived.wait()
-                self._idle_side_threads -= 1
-            return self._side.popleft()
+                self._idle_isolated_threads += 1
+                self._isolated_arrived.wait()
+                self._idle_isolated_threads -= 1
+            return self._isolated.popleft()
 
 
 class Commit:

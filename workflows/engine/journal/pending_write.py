@@ -13,7 +13,7 @@ class JournalClosedError(BaseException):
     """The engine is stopping: the write may or may not be recorded, and nothing else will be."""
 
 
-class Ticket:
+class PendingWrite:
     """A write handed in by a thread, which blocks, or by a task of `loop`, which awaits."""
 
     __slots__ = ("_future", "_gate", "answer", "error", "loop", "write")
@@ -51,7 +51,7 @@ class Ticket:
             raise
         return self._result()
 
-    def settle(self, answer: Answer | None, error: BaseException | None = None) -> Ticket:
+    def settle(self, answer: Answer | None, error: BaseException | None = None) -> PendingWrite:
         """Note the outcome; ``deliver`` tells whoever waits."""
         self.answer, self.error = answer, error
         return self
@@ -74,9 +74,9 @@ class Ticket:
         return self.answer
 
 
-def deliver(tickets: Iterable[Ticket]) -> None:
+def deliver(tickets: Iterable[PendingWrite]) -> None:
     """Tell everyone whose write is settled, with one call into each event loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+    waiting: dict[asyncio.AbstractEventLoop, list[PendingWrite]] = {}
     for ticket in tickets:
         if ticket.loop is None:
             ticket.release()
@@ -89,6 +89,6 @@ def deliver(tickets: Iterable[Ticket]) -> None:
             pass  # the loop is closed, and nobody waits any more
 
 
-def _release(tickets: list[Ticket]) -> None:
+def _release(tickets: list[PendingWrite]) -> None:
     for ticket in tickets:
         ticket.release()

@@ -230,9 +230,9 @@ class BulkSendWrite:
 class ConsumeWrite:
     """Take the oldest message of a topic and record it as the result of a step."""
 
-    step: StepWrite  # what to record if there is no message, and `give_up` says so
+    step: StepWrite  # what to record if there is no message, and `is_last_try` says so
     topic: str | None
-    give_up: bool = False
+    is_last_try: bool = False
 
     @property
     def workflow_id(self) -> str:

@@ -16,7 +16,7 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
-from dboshub.workflows.engine.shard_keys import refuse
+from dboshub.workflows.engine.shard_keys import refuse_shard_key
 
 SEND = "DBOS.send"
 SEND_BULK = "DBOS.send_bulk"
@@ -35,7 +35,7 @@ class SendMessage:
     shard_key: str | None = None
 
     def __post_init__(self) -> None:
-        refuse(self.shard_key)
+        refuse_shard_key(self.shard_key)
 
 
 def send(
@@ -114,12 +114,12 @@ def _send_as_step(
     *,
     to_forks: bool,
 ) -> Program[None]:
-    checkpoint = yield from execution.recorded(step_id, name)
+    checkpoint = yield from execution.checkpoint_of(step_id, name)
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         execution.replay(checkpoint)
         return
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     copies = (yield from _copies(execution.engine, writes)) if to_forks else ()
     now = execution.engine.clock.now_ms()
     step = execution.step_write(step_id, name, started_at=now, completed_at=now)

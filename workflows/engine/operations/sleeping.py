@@ -7,7 +7,7 @@ import json
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE
 
@@ -27,16 +27,16 @@ def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
     wake_ms = yield from deadline(execution, step_id, seconds)
     with execution.engine.waits.register(execution.wake_key) as waiter:
         while execution.engine.clock.now_ms() < wake_ms:
-            yield from execution.wait(waiter, wake_ms, Doing("sleep"))
+            yield from execution.wait(waiter, wake_ms, CurrentActivity("sleep"))
 
 
 def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:
     """The recorded end of a wait (epoch ms): drawn at its first execution, kept ever after."""
-    checkpoint = yield from execution.recorded(step_id, SLEEP)
+    checkpoint = yield from execution.checkpoint_of(step_id, SLEEP)
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         return int(json.loads(checkpoint.output or "0") * 1000)
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     now = execution.engine.clock.now_ms()
     wake_ms = now + int(seconds * 1000)
     yield from execution.commit(

@@ -12,7 +12,7 @@ from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
-from dboshub.workflows.engine.programs import Call, Program, blocking, drive
+from dboshub.workflows.engine.programs import Call, Program, blocking, run_async
 from dboshub.workflows.engine.runtime.execution import Execution
 
 Options = Mapping[str, Any]
@@ -82,7 +82,7 @@ class StepReservation:
         **kwargs: Any,
     ) -> Coroutine[Any, Any, Any]:
         """Do the same for a coroutine."""
-        return drive(self._run(dbos_step_options, func, args, kwargs))
+        return run_async(self._run(dbos_step_options, func, args, kwargs))
 
     def _run(
         self,

@@ -16,9 +16,9 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
 )
 from dboshub.workflows.engine.journal.writes import StreamWrite
-from dboshub.workflows.engine.programs import Program, drive, run
+from dboshub.workflows.engine.programs import Program, run, run_async
 from dboshub.workflows.engine.records import TERMINAL
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
@@ -68,10 +68,10 @@ def _append(
 ) -> Program[None]:
     step = None
     if step_name is not None:
-        if (yield from execution.recorded(step_id, step_name)) is not None:
-            execution.check()
+        if (yield from execution.checkpoint_of(step_id, step_name)) is not None:
+            execution.raise_if_stopped()
             return
-        yield from execution.proceed()
+        yield from execution.verify_can_continue()
         now = execution.engine.clock.now_ms()
         step = execution.step_write(step_id, step_name, started_at=now, completed_at=now)
     yield from execution.commit(
@@ -117,7 +117,7 @@ class Reader:
 
     async def values_async(self) -> AsyncGenerator[Any, None]:
         """Every value until the stream ends, awaiting the next."""
-        while (found := await drive(self._next())) is not None:
+        while (found := await run_async(self._next())) is not None:
             yield found[0]
 
     def value(self) -> Program[Any]:
@@ -125,7 +125,7 @@ class Reader:
         execution = self._execution
         if execution is None:
             return self._value()
-        return execution.run_inner(execution.next_id(), READ_AT, self._value())
+        return execution.run_as_step(execution.next_id(), READ_AT, self._value())
 
     def _value(self) -> Program[Any]:
         self._is_alone = True
@@ -153,11 +153,11 @@ class Reader:
         execution = self._execution
         if execution is None:
             return None
-        checkpoint = yield from execution.recorded(step_id, READ)
+        checkpoint = yield from execution.checkpoint_of(step_id, READ)
         if checkpoint is None:
-            yield from execution.proceed()
+            yield from execution.verify_can_continue()
             return None
-        execution.check()
+        execution.raise_if_stopped()
         if checkpoint.child_id not in (None, self._workflow_id):
             raise DBOSStreamNondeterminismError(
                 f"step {step_id} of workflow {execution.workflow_id} read a stream of "
@@ -198,7 +198,7 @@ class Reader:
                         f"offset {self._offset} within {self._timeout_s:g} s"
                     )
                 if self._execution is not None:
-                    what = Doing("stream", self._key, self._workflow_id)
+                    what = CurrentActivity("stream", self._key, self._workflow_id)
                     yield from self._execution.wait(waiter, until, what)
                 else:
                     yield engine.pause(waiter, until)

@@ -12,7 +12,7 @@ from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, checked_policy, step
-from dboshub.workflows.engine.programs import later, mark_coroutine, run
+from dboshub.workflows.engine.programs import begin_when_awaited, mark_coroutine, run
 from dboshub.workflows.engine.registration.arguments import (
     ValidateArgs,
     make_pydantic_args_validator,
@@ -78,7 +78,7 @@ def workflow(  # the public signature
                 receiver, *rest = args
                 args = tuple(rest)
             begun = functools.partial(call, engine(), Target(registered, receiver), args, kwargs)
-            return later(begun) if registered.is_async else run(begun())
+            return begin_when_awaited(begun) if registered.is_async else run(begun())
 
         return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))
 
@@ -121,7 +121,7 @@ def durable_step(  # noqa: PLR0913  # the public signature
             if current is None or current.step is not None:
                 return function(*args, **kwargs)
             begun = functools.partial(step, current.execution, policy, function, args, kwargs)
-            return later(begun) if is_async else run(begun())
+            return begin_when_awaited(begun) if is_async else run(begun())
 
         into.add_step(policy.name, begin, is_async=is_async)
         return cast(F, _marked(begin, STEP_MARK, policy.name, is_async=is_async))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from dboshub.workflows.engine.context import IDENTITY, Identity
 from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
+from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.programs import mark_coroutine
 from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
 

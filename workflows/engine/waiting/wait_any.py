@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from dboshub.workflows.engine.context import frame
-from dboshub.workflows.engine.observability.tracing import spanned
-from dboshub.workflows.engine.programs import Call, Program, drive
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.observability.spans import spanned
+from dboshub.workflows.engine.programs import Call, Program, run_async
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.waiting.waits import Key
@@ -40,7 +40,7 @@ def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
         return _chosen(known, _first_ended(engine, [*known], None))
     execution = current.execution
     first = _first_ended(engine, [*known], execution)
-    return _chosen(known, execution.run_inner(execution.next_id(), WAIT_FIRST, first))
+    return _chosen(known, execution.run_as_step(execution.next_id(), WAIT_FIRST, first))
 
 
 def _chosen(known: dict[str, H], first: Program[str]) -> Program[H]:
@@ -58,7 +58,7 @@ def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) ->
                 if workflow_id in ended:
                     return workflow_id
             if execution is not None:
-                yield from execution.wait(waiter, None, Doing("first", str(len(ids))))
+                yield from execution.wait(waiter, None, CurrentActivity("first", str(len(ids))))
             else:
                 yield engine.pause(waiter, None)
 
@@ -74,17 +74,17 @@ def asyncio_wait(
     execution = current.execution
     how = {"timeout": timeout, "return_when": return_when}
     dividing = _divide(execution, execution.next_id(), tasks, how)
-    return drive(spanned(execution, "asyncio_wait", dividing))
+    return run_async(spanned(execution, "asyncio_wait", dividing))
 
 
 def _divide(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[tuple[Tasks, Tasks]]:
-    checkpoint = yield from execution.recorded(step_id, WAIT_TASKS)
+    checkpoint = yield from execution.checkpoint_of(step_id, WAIT_TASKS)
     if checkpoint is None:
         done = yield from _live(execution, step_id, tasks, how)
     else:
-        execution.check()
+        execution.raise_if_stopped()
         done = {tasks[index] for index in execution.replay(checkpoint)}
         if done:
             (yield Call(asyncio.wait, (done,), {})).unwrap()
@@ -94,7 +94,7 @@ def _divide(
 def _live(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[Tasks]:
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     started_at = execution.engine.clock.now_ms()
     done: Tasks
     done, _ = (yield Call(asyncio.wait, (tasks,), how)).unwrap()

@@ -116,10 +116,10 @@ class Wakeups:
     def _verify_ownership(self) -> None:
         while not self._over.wait(VERIFY_OWNERSHIP_EVERY_S):
             try:
-                self._engine.verify_ownership()
+                self._engine.executions.verify_ownership()
             except Exception as error:
                 logger.warning("ownership is verified again later: %s", error)
-            age = self._engine.journal.persistence.oldest_age()
+            age = self._engine.journal.retry.oldest_age()
             if age > STALLED_S:
                 logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
 

@@ -12,7 +12,7 @@ from dboshub.workflows.engine.errors import (
 )
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Ended, Status
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
@@ -27,7 +27,7 @@ def outcome_of(
         keys.append(execution.wake_key)
     with engine.waits.register(*keys) as waiter:
         # What runs here will wake us when it ends: no need to ask before that.
-        if engine.execution(workflow_id) is not None:
+        if engine.executions.find(workflow_id) is not None:
             yield from _wait(engine, waiter, execution, workflow_id)
         while True:
             ended = yield engine.query(lambda: engine.store.ended([workflow_id]))
@@ -41,7 +41,7 @@ def _wait(
     engine: Engine, waiter: Waiter, execution: Execution | None, workflow_id: str
 ) -> Program[None]:
     if execution is not None:
-        yield from execution.wait(waiter, None, Doing("result", of=workflow_id))
+        yield from execution.wait(waiter, None, CurrentActivity("result", of=workflow_id))
         return
     yield engine.pause(waiter, None)
 
@@ -57,7 +57,7 @@ def unwrap(engine: Engine, ended: Ended) -> Any:
     return engine.codec.decode(ended.output, ended.serialization)
 
 
-def parked(engine: Engine, workflow_id: str) -> Program[Any]:
+def outcome_of_new_owner(engine: Engine, workflow_id: str) -> Program[Any]:
     """Another execution owns the row now: wait for the outcome it records, and share it."""
     rows = yield engine.query(lambda: engine.store.owners([workflow_id]))
     if workflow_id not in rows:
@@ -85,9 +85,9 @@ def recorded_result(
     execution: Execution, step_id: int, workflow_id: str, *, is_handle: bool = True
 ) -> Program[Any]:
     """The step ``DBOS.getResult``: its output is the awaited workflow's own."""
-    checkpoint = yield from execution.recorded(step_id, "DBOS.getResult")
+    checkpoint = yield from execution.checkpoint_of(step_id, "DBOS.getResult")
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         return execution.replay(checkpoint)
     engine = execution.engine
     started_at = engine.clock.now_ms()

@@ -95,7 +95,7 @@ def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
     topic = NULL_TOPIC if write.topic is None else write.topic
     message = session.one(OLDEST_MESSAGE, workflow_id=step.workflow_id, topic=topic)
     if message is None:
-        if write.give_up:
+        if write.is_last_try:
             record(session, step, now)
         return NOTHING
     uuid, text, serialization = message
