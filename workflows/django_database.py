@@ -7,38 +7,38 @@ So it needs no pool, no URL and no care at a fork, and sees what a test's transa
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import psycopg
-from asgiref.sync import sync_to_async
 from django.db import Error, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from dboshub.workflows.bounded_reading import interrupted
 from dboshub.workflows.connection import session_on, system_dialect
-from dboshub.workflows.django_database_url import is_in_memory
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
-from dboshub.workflows.engine.journal.writes import Answer, Write
-from dboshub.workflows.engine.runtime.threads import Threads
-from dboshub.workflows.engine.waiting.notices import Notice, Notices
-from dboshub.workflows.engine.waiting.waits import Waits
 from dboshub.workflows.storage.database_clock import database_now
-from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import STATEMENT_TIMEOUT
 from dboshub.workflows.storage.schema.state import read_state
 from dboshub.workflows.storage.sql import Dialect, Session, Statement, Vendor
-from dboshub.workflows.storage.waiting.notify import notify
-
-logger = logging.getLogger("dboshub")
 
 CURRENT_TIMEOUT = Statement("SELECT current_setting('statement_timeout')")
 # How long a measured difference between the clocks of this machine and the database is used.
 CLOCK_MEASURED_EVERY_S = 600.0
+
+
+class DjangoClock(DatabaseClock):
+    """The database's time; before its first query in a coroutine, that of this machine."""
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        super().__init__()
+        self._prepare = prepare
+
+    def now_ms(self) -> int:
+        self._prepare()
+        return super().now_ms()
 
 
 class DjangoDatabase:
@@ -49,7 +49,7 @@ class DjangoDatabase:
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
-        self.clock = DatabaseClock()
+        self.clock = DjangoClock(self.prepare)
         self._measured_at: float | None = None
 
     @property
@@ -71,8 +71,8 @@ class DjangoDatabase:
         return self.connection.in_atomic_block
 
     def prepare(self) -> None:
-        """Check the tables and the clock, unless that was done lately."""
-        if self._is_due():
+        """Check the tables and the clock, unless that was done lately, or would block a loop."""
+        if self._is_due() and asyncio._get_running_loop() is None:
             with self.reading():
                 pass
 
@@ -145,105 +145,3 @@ class DjangoDatabase:
         ended = time.monotonic()
         self.clock.adjust(now, (began + ended) / 2)
         self._measured_at = ended
-
-
-class DjangoWrites:
-    """Durable writes in the transaction that is open, or each in one of its own."""
-
-    def __init__(self, database: DjangoDatabase) -> None:
-        self._database = database
-
-    def apply(self, write: Write, *, now: int) -> Answer:
-        with self._database.writing() as session:
-            return apply_single(session, write, now=now)
-
-    async def apply_async(self, write: Write, *, now: int) -> Answer:
-        """On the thread that Django's ORM uses for this coroutine."""
-        answer: Answer = await sync_to_async(self.apply)(write, now=now)
-        return answer
-
-    def on_commit(self, callback: Callable[[], None]) -> None:
-        """At once: what is called publishes notices, and NoticesOnCommit awaits the commit."""
-        callback()
-
-
-class DjangoJournalConnection:
-    """The journal's own way, for groups of writes that no caller's transaction takes in."""
-
-    def __init__(self, database: DjangoDatabase) -> None:
-        self._database = database
-
-    def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        with self._database.writing() as session:
-            return [apply_single(session, write, now=now) for write in writes]
-
-    def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        return self.apply([write], now=now)[0]
-
-    def close(self) -> None:
-        """Django closes its connections."""
-
-
-class NoticesOnCommit(Notices):
-    """Tells local waiters and other processes of what this thread's transaction commits."""
-
-    def __init__(self, waits: Waits, database: DjangoDatabase) -> None:
-        super().__init__(waits)
-        self._database = database
-
-    def publish(self, notices: Iterable[Notice]) -> None:
-        listed = [*notices]
-        if asyncio._get_running_loop() is not None:
-            in_django_thread(lambda: self._tell_all(listed))
-        elif self._database.is_in_transaction:
-            tell = partial(self._tell_all, listed)
-            transaction.on_commit(tell, using=self._database.alias, robust=True)
-        else:
-            self._tell_all(listed)
-
-    def _tell_all(self, notices: list[Notice]) -> None:
-        super().publish(notices)
-        # On SQLite other processes see the commit itself.
-        if self._database.vendor == "postgresql":
-            try:
-                with self._database.reading() as session:
-                    notify(session, notices)
-            except Exception as error:
-                logger.info("notices were not sent, others will poll: %s", error)
-
-
-class DjangoThreads(Threads):
-    """Blocking work of coroutines, on the thread that Django's ORM uses for them."""
-
-    def submit(self, task: Callable[[], None]) -> None:
-        in_django_thread(task)
-
-
-_tasks: set[asyncio.Task[None]] = set()
-
-
-def in_django_thread(task: Callable[[], None]) -> None:
-    """Run it where ``sync_to_async`` does; without a running loop, here and now."""
-    if asyncio._get_running_loop() is None:
-        task()
-        return
-    running = asyncio.create_task(_run(task))
-    # The loop itself remembers its tasks weakly.
-    _tasks.add(running)
-    running.add_done_callback(_tasks.discard)
-
-
-async def _run(task: Callable[[], None]) -> None:
-    await sync_to_async(task)()
-
-
-def refuses_to_wait(database: DjangoDatabase, *, is_bounded: bool) -> bool:
-    """Whether nothing that happens elsewhere could end a wait on this thread.
-
-    A transaction of SQLite sees no later commit, and keeps others from writing; on PostgreSQL
-    what it enqueued itself would never start.
-    """
-    if asyncio._get_running_loop() is not None or not database.is_in_transaction:
-        return False
-    is_alone = database.vendor == "sqlite" and not is_in_memory(database.connection)
-    return is_alone or not is_bounded

@@ -126,10 +126,7 @@ def _reading(name: str, field: str) -> Program[Any]:
 
 
 def _read(name: str, field: str) -> Any:
-    if not directory.is_open:
-        settings = directory.declared(name)
-    else:
-        settings = directory.table.retrieve(name)
+    settings = directory.settings_of(name)
     if settings is None:
         raise DBOSException(f"Queue {name} not found in the database")
     value = getattr(settings, field)

@@ -13,7 +13,7 @@ from dboshub.queues.storage import claim, debounce, due_workflows, limited_claim
 from dboshub.queues.storage import survey as probe
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Session
 
@@ -101,7 +101,7 @@ class RegistryStore:
 
     def __init__(
         self,
-        database: Database,
+        database: Sessions,
         clock: Clock,
         *,
         application: str | None = None,

@@ -26,7 +26,7 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-class Database(Protocol):
+class Sessions(Protocol):
     """Sessions on one system database. Safe to use from any thread."""
 
     @property
@@ -44,6 +44,10 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
+
+
+class Database(Sessions, Protocol):
+    """The same with connections of its own."""
 
     def reach(self, *, create: bool) -> None:
         """Connect once; create the database if it is not there and `create` says so.

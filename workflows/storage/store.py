@@ -22,7 +22,7 @@ from dboshub.workflows.storage.control import (
     versions,
 )
 from dboshub.workflows.storage.control.fork_points import fork_points
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal import history
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.sql import Session
@@ -63,7 +63,7 @@ class SqlStore:
     """
 
     def __init__(
-        self, database: Database, *, patience: float | None = None, retries_unavailable: bool = True
+        self, database: Sessions, *, patience: float | None = None, retries_unavailable: bool = True
     ) -> None:
         self._database = database
         self._patience = patience
