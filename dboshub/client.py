@@ -13,7 +13,7 @@ from dboshub.schedules.api.client import SchedulesClient
 from dboshub.workflows.api.client import WorkflowsClient
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.current_engine import ClientContext
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.storage.database import open_database
@@ -59,7 +59,8 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
+        Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError for a database that
+        cannot be used.
         """
         if use_listen_notify and (lazy or behind_pooler):
             raise DBOSException("no listener when lazy or behind a pooler: leave one of them out")
@@ -74,7 +75,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
             listens=use_listen_notify,
-            patience=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
+            listing_timeout_s=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
         self._database = open_database(
@@ -87,7 +88,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         )
         self._lock = threading.Lock()
         if not lazy:
-            self._open()
+            self._open_or_close()
 
     @property
     def _client_context(self) -> ClientContext:  # type: ignore[override]  # calls only read it
@@ -99,8 +100,8 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         return (self._client_runtime or self._open()).joined(connection)
 
     def check_connection(self) -> None:
-        """Ask the database for a connection. Raises DatabaseUrlError if it cannot be reached."""
-        self._database.reach(create=False)
+        """Ask the database for a connection. Raises DatabaseUnreachableError if there is none."""
+        self._database.check_connection(create=False)
 
     async def check_connection_async(self) -> None:
         """Do the same without blocking."""
@@ -114,6 +115,15 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         if outside is not None:
             outside.close()
         self._database.close()
+
+    def _open_or_close(self) -> None:
+        """Connect; after a refusal nothing of this client stays open."""
+        try:
+            self._open()
+        except DBOSInitializationError as error:
+            self.destroy()
+            # The sentence says it all: of the traceback only the caller's line helps.
+            raise error.with_traceback(None) from None
 
     def _open(self) -> Outside:
         with self._lock:

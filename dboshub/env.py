@@ -6,12 +6,12 @@ Only settings.py and management commands call this. No Django here.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
+from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import (
     EnvironmentValueError,
     flag,
@@ -20,6 +20,7 @@ from dboshub.workflows.environment import (
     text,
     words,
 )
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 
 __all__ = [
     "EnvironmentValueError",
@@ -65,17 +66,12 @@ def secret_key(name: str, path: Path) -> str:
     return path.read_text().strip()
 
 
-def mask_password(url: str) -> str:
-    """Show a database URL without what must not be shown."""
-    hidden = re.sub(r"(//[^:/@?]*):[^@]*@", r"\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", hidden)
-
-
 def database_url(name: str, default: str = "") -> str:
     """Read and normalise a database URL: known scheme, absolute SQLite path."""
     url = text(name, default)
     if not url:
         return ""
+    _check(name, url)
     parts = _split(name, url)
     if parts.scheme == "sqlite":
         return f"sqlite:///{_sqlite_path(name, parts, url)}"
@@ -130,13 +126,22 @@ def _django_sqlite(parts: SplitResult, sync: str) -> dict[str, Any]:
     }
 
 
+def _check(name: str, url: str) -> None:
+    if url.startswith("sqlite"):
+        return
+    try:
+        check_postgres_url(url)
+    except DatabaseUrlError as error:
+        raise EnvironmentValueError(name, f"{error.args[0]!r}: {error.args[1]}") from None
+
+
 def _split(name: str, url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
         raise EnvironmentValueError(
-            name, f"{mask_password(url)!r} is not a URL: {error}"
+            name, f"{mask_password(url)!r} is not a database URL"
         ) from error
     return parts
 

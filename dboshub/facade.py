@@ -18,7 +18,7 @@ from dboshub.workflows.api.functions import Current
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.current_engine import close_process_client
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, guarded
 from dboshub.workflows.engine.registration.registry import registry
 
@@ -78,8 +78,8 @@ class DBOS(
     def launch(cls) -> None:
         """Create or check the system database, recover, and start to work.
 
-        Raises DBOSInitializationError for a bad configuration and SchemaError for a database
-        that cannot be used. A second call only warns.
+        Raises DBOSInitializationError for a bad configuration, DatabaseUnreachableError and
+        SchemaError for a database that cannot be used. A second call only warns.
         """
         if cls._instance is None:
             raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
@@ -88,7 +88,11 @@ class DBOS(
             return
         from dboshub.runtime.lifecycle import Runtime
 
-        runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        try:
+            runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        except DBOSInitializationError as error:
+            # The sentence says it all: of the traceback only the caller's line helps.
+            raise error.with_traceback(None) from None
         if DBOS._alert_handler is not None:
             runtime.engine.alert = guarded(DBOS._alert_handler)
         try:

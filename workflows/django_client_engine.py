@@ -47,7 +47,7 @@ class DjangoClientEngine(Engine):
             registry=registry,
             clock=database.clock,
             storage=Storage(
-                SqlStore(database, patience=LISTING_TIMEOUT_S, retries_unavailable=False),
+                SqlStore(database, listing_timeout_s=LISTING_TIMEOUT_S, retries_unavailable=False),
                 lambda: DjangoJournalConnection(database),
                 isolated_connections=0,
             ),

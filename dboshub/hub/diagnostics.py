@@ -14,13 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from dboshub.env import EnvironmentValueError, mask_password
+from dboshub.env import EnvironmentValueError
 from dboshub.live import singletons
 from dboshub.live.metrics import LiveMetrics
 from dboshub.live.websocket import LiveSocket
 from dboshub.workflows import django_settings
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.storage.connection_errors import mask_password
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
 # What is in force, by the name of the setting or variable that changes it.
@@ -55,19 +56,19 @@ class Live:
     sockets: int
     topics: int
     is_watching: bool
-    meter: LiveMetrics
+    metrics: LiveMetrics
 
     @property
     def typical_ms(self) -> float | None:
-        return _ms(self.meter.typical_s())
+        return _ms(self.metrics.typical_s())
 
     @property
     def longest_ms(self) -> float | None:
-        return _ms(self.meter.longest_s())
+        return _ms(self.metrics.longest_s())
 
     @property
     def lag_ms(self) -> float | None:
-        return _ms(self.meter.lag_s())
+        return _ms(self.metrics.lag_s())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,9 @@ class Leader:
 
 
 def live() -> Live:
-    hub = singletons.hub()
+    broadcaster = singletons.broadcaster()
     sockets = sum(LiveSocket.open_by_user.values())
-    return Live(sockets, hub.followed(), hub.watched, hub.meter)
+    return Live(sockets, broadcaster.followed(), broadcaster.has_viewers, broadcaster.metrics)
 
 
 def versions() -> list[tuple[str, str]]:

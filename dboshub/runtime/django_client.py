@@ -15,7 +15,7 @@ from typing import Any
 
 from dboshub.queues.storage.store import RegistryStore
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.schedule_registry import Opened
+from dboshub.schedules.engine.schedule_registry import ScheduleServices
 from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.workflows.django_client_engine import DjangoClientEngine
 from dboshub.workflows.django_database import DjangoDatabase
@@ -49,7 +49,7 @@ class DjangoClient:
             self.engine,
             {
                 "queues": RegistryStore(database, database.clock, application=application),
-                "schedules": Opened(schedules, runs, lambda: None),
+                "schedules": ScheduleServices(schedules, runs, lambda: None),
             },
         )
 

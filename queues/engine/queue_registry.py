@@ -102,4 +102,4 @@ class QueueRegistry:
         return self._table
 
 
-directory = QueueRegistry()
+queue_registry = QueueRegistry()

@@ -12,13 +12,12 @@ from dboshub.workflows.api.aggregates import AggregatesAPI
 from dboshub.workflows.api.functions import FunctionsAPI
 from dboshub.workflows.api.management import ManagementAPI, then
 from dboshub.workflows.api.transfer import TransferAPI
-from dboshub.workflows.engine import handles, validation
+from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.operations import events, messages, sending, sleeping, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime import running
-from dboshub.workflows.engine.runtime.start_request import FunctionReference
+from dboshub.workflows.engine.runtime import enqueueing
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
@@ -37,10 +36,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
         Given by its name, or where nothing is launched, any executor of the application runs it.
         """
-        if isinstance(func, str):
-            function = FunctionReference(name=validation.name("the name of a workflow", func))
-            return running.start_elsewhere(engine(), function, args, kwargs)
-        return running.start(engine(), engine().registry.target(func), args, kwargs)
+        return enqueueing.start(engine(), func, args, kwargs)
 
     start_workflow_async = awaited_handle(start_workflow)
 

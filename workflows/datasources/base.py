@@ -25,7 +25,8 @@ from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.storage import datasource_checkpoints
-from dboshub.workflows.storage.database import SCHEMA_NAME, mask_password
+from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database import SCHEMA_NAME
 from dboshub.workflows.storage.datasource_checkpoints import Recorded
 from dboshub.workflows.storage.sql import Dialect, Session
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
-from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
 # A libpq service may name the database.
@@ -49,10 +50,11 @@ class Sessions(Protocol):
 class Database(Sessions, Protocol):
     """The same with connections of its own."""
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         """Connect once; create the database if it is not there and `create` says so.
 
-        Raises DatabaseUrlError with the reason and what to look at.
+        Raises DatabaseUnreachableError with the place and the driver's reason, for PostgreSQL
+        within 2 s unless the URL sets ``connect_timeout``.
         """
 
     def connect(self) -> Connection:
@@ -106,7 +108,7 @@ def open_database(
     )
 
 
-def is_same(url: str, database: Database) -> bool:
+def is_url_of(url: str, database: Database) -> bool:
     """Whether a URL leads to the database that is open."""
     if database.vendor == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
@@ -130,16 +132,13 @@ def sqlite_path(url: str) -> Path:
 
 
 def libpq_url(url: str) -> str:
-    """The URL without SQLAlchemy's ``+driver``, as libpq reads it."""
-    _, rest = url.split(":", 1)
-    found = f"postgresql:{rest}"
-    parts = urlsplit(found)
+    """The URL without SQLAlchemy's ``+driver``, as libpq reads it.
+
+    Raises DatabaseUrlError for one that names no database, or that libpq would misread.
+    """
+    check_postgres_url(url)
+    rest = url.partition("://")[2]
+    parts = urlsplit(f"postgresql://{rest}")
     if not parts.path.strip("/") and not _NAMED_ELSEWHERE.search(parts.query):
         raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
-    return found
-
-
-def mask_password(url: str) -> str:
-    """The URL with its password hidden: for every message a person may read."""
-    url = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
-    return re.sub(r"(password=)[^&\s]*", r"\1***", url)
+    return f"postgresql://{rest}"

@@ -12,14 +12,15 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
-from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.connection_errors import cannot_connect, mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
-_ADVICE = "Check that the server runs, and its host, port, user, password and database name"
+# Seconds for the first connection; a URL's own connect_timeout comes first.
+REACH_TIMEOUT_S = 2
+CONNECT_TIMEOUT_S = 10
 # A peer that vanished without a word is noticed within a minute, not after two hours.
 _PARAMETERS: dict[str, Any] = {
     "application_name": "dboshub",
-    "connect_timeout": 10,
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -74,9 +75,14 @@ class PostgresDatabase:
         retries_unavailable: bool = True,
     ) -> None:
         self.url = url
+        self._given = conninfo_of(url)
         # A pooler in transaction mode keeps no settings of a session.
         self._idle_timeout = None if behind_pooler else idle_timeout
-        self._parameters = {**_PARAMETERS, "autocommit": True}
+        self._parameters = {
+            **_PARAMETERS,
+            "connect_timeout": self._given.get("connect_timeout", CONNECT_TIMEOUT_S),
+            "autocommit": True,
+        }
         if behind_pooler:
             # In transaction mode the next statement may meet a server that prepared nothing.
             self._parameters["prepare_threshold"] = None
@@ -113,15 +119,15 @@ class PostgresDatabase:
         with self._pool.connection() as raw, raw.transaction():
             yield _session(self.dialect, raw)
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
+        timeout = float(self._given.get("connect_timeout", REACH_TIMEOUT_S))
         try:
             if create:
-                create_if_missing(self.url)
+                create_if_missing(self.url, timeout=timeout)
             else:
-                psycopg.connect(self.url, connect_timeout=10).close()
-        except psycopg.OperationalError as error:
-            reason = " ".join(str(error).split())
-            raise DatabaseUrlError(mask_password(self.url), f"{reason}. {_ADVICE}") from error
+                psycopg.connect(self.url, connect_timeout=int(timeout)).close()
+        except psycopg.Error as error:
+            raise cannot_connect(self._given, error, timeout=timeout) from None
 
     def connect(self) -> PostgresConnection:
         return PostgresConnection(self.dialect, self.connect_raw())
@@ -151,15 +157,28 @@ def database_identity(url: str) -> tuple[str, ...]:
     return tuple(given.get(key, "") for key in ("dbname", "host", "port", "service"))
 
 
-def create_if_missing(url: str) -> None:
-    """Create the database itself when the server has none of that name, as DBOS does."""
+def conninfo_of(url: str) -> dict[str, Any]:
+    """The parameters in a libpq URL. Raises DatabaseUrlError for one that libpq cannot read."""
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise DatabaseUrlError(mask_password(url), str(error).strip()) from None
+
+
+def create_if_missing(url: str, *, timeout: float) -> None:
+    """Create the database itself when the server has none of that name, as DBOS does.
+
+    Each connection waits `timeout` seconds for an answer.
+    """
     name = str(conninfo_to_dict(url).get("dbname") or "")
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        psycopg.connect(url, connect_timeout=int(timeout)).close()
     except psycopg.OperationalError as error:
         if f'database "{name}" does not exist' not in str(error):
             raise
-        with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
+        with psycopg.connect(
+            url, dbname="postgres", autocommit=True, connect_timeout=int(timeout)
+        ) as server:
             try:
                 server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except psycopg.errors.DuplicateDatabase:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
@@ -107,14 +108,23 @@ class SqliteDatabase:
             with self._writer.transaction() as session:
                 yield session
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         if not create and not self.path.exists():
-            raise DatabaseUrlError(f"sqlite:///{self.path}", "there is no such file")
+            raise DatabaseUnreachableError(self._place, "there is no such file")
         try:
             self.connect().close()
         except sqlite3.Error as error:
-            reason = f"{error}. Check that its directory exists and may be written to"
-            raise DatabaseUrlError(f"sqlite:///{self.path}", reason) from error
+            raise DatabaseUnreachableError(self._place, self._reason(error)) from None
+
+    @property
+    def _place(self) -> str:
+        return f"SQLite database {self.path}"
+
+    def _reason(self, error: sqlite3.Error) -> str:
+        directory = self.path.parent
+        if not directory.is_dir():
+            return f"there is no directory {directory}"
+        return str(error)
 
     def connect(self) -> SqliteConnection:
         connection = SqliteConnection(self.dialect, self.path)

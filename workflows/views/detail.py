@@ -29,11 +29,11 @@ from dboshub.workflows.selectors.relations.family_tree import family_tree
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.htmx import wants_fragment
 from dboshub.workflows.views.workflow_required import (
     may_see_payloads,
     number,
     of_workflow,
-    wants_fragment,
     with_workflow,
 )
 
@@ -174,7 +174,9 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
     context = {
         "section": "workflows",
         "row": found,
-        "ticket": subscription_for(request, "stream", found.pk, filter=key) if follows else None,
+        "subscription": subscription_for(request, "stream", found.pk, filter=key)
+        if follows
+        else None,
         "earlier": max(0, window.start - streams.WINDOW),
         **stream_window(found, window, payload),
     }
@@ -198,7 +200,7 @@ def _section(
     )
     return {
         "kind": kind,
-        "ticket": None if is_fixed else subscription_for(request, kind, found.pk),
+        "subscription": None if is_fixed else subscription_for(request, kind, found.pk),
         "digest": digest,
         "html": mark_safe(html),  # noqa: S308  # rendered by our own templates, which escape
     }

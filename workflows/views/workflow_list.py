@@ -21,15 +21,18 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.rows import row_digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, Ticket, subscription_for
+from dboshub.workflows.live.subscriptions import Subscription, subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.listing.row_cells import row_cells
 from dboshub.workflows.rollups.totals import all_counts
-from dboshub.workflows.search.criteria import BOXES, IN_FLIGHT, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
+from dboshub.workflows.search.terms import SEARCH_BOX_KEYS
 from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_fragment
 from dboshub.workflows.views.search import known_values, resolve, typed, workflow_by_whole_id
@@ -48,19 +51,19 @@ class Asked:
     columns: Sequence[Column]
     now: int
 
-    def topic(self, kind: str, key: str = "") -> Ticket:
+    def topic(self, kind: str, key: str = "") -> Subscription:
         """What the page may listen to; the columns are no part of it."""
         without = dict.fromkeys((*self.criteria.attributes, "columns"))
         listed = self.criteria.query(**without)
         return subscription_for(self.request, kind, key, filter=listed, since=self.now)
 
-    def unfiltered(self, workflow_id: str) -> Ticket:
+    def unfiltered(self, workflow_id: str) -> Subscription:
         """A row that no filter of this list brought here."""
         return subscription_for(self.request, "row", workflow_id, since=self.now)
 
 
 @require_safe
-@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 @vary_on_headers("HX-Request")
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     """One page of the workflows a filter leaves."""
@@ -102,7 +105,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _needs_canonical_url(query: Mapping[str, str]) -> bool:
-    return any(key in query for key in BOXES) or "" in dict(query.items()).values()
+    return any(key in query for key in SEARCH_BOX_KEYS) or "" in dict(query.items()).values()
 
 
 def _shown(session: Session, asked: Asked) -> dict[str, object]:
@@ -129,12 +132,12 @@ def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]
     for line in _lines(session, asked, page):
         row, cells = line.row, row_cells(line.row)
         # Children are here because of their parent: whatever the filter, they do not leave.
-        ticket = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
+        subscription = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
         found.append(
             {
                 "id": row.pk,
                 "cells": {key: cells[key] for key in shown},
-                "ticket": ticket,
+                "subscription": subscription,
                 "digest": row_digest(row),
                 "line": line,
             }

@@ -331,9 +331,15 @@ def refuse(config: DBOSConfig) -> Any:
         ("mysql://ada:secret@host/db", "it must start with sqlite:/// or postgresql://"),
         ("nonsense", "it must start with sqlite:/// or postgresql://"),
         ("postgresql://ada:secret@127.0.0.1:1", "it names no database: add /name at its end"),
-        ("postgresql://ada:secret@127.0.0.1:1/db", "Check that the server runs, and its host"),
-        ("postgresql://ada@127.0.0.1:1/db?password=secret", "Check that the server runs"),
-        ("sqlite:////no/such/directory/x.sqlite", "Check that its directory exists"),
+        (
+            "postgresql://ada:secret@127.0.0.1:1/db",
+            "port 1, as user 'ada': Connection refused",
+        ),
+        (
+            "postgresql://ada@127.0.0.1:1/db?password=secret",
+            "port 1, as user 'ada': Connection refused",
+        ),
+        ("sqlite:////no/such/directory/x.sqlite", "there is no directory /no/such/directory"),
         ("sqlite://", "SQLite needs a file"),
         ("", "give text, or leave it out"),
     ],

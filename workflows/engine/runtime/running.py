@@ -20,10 +20,9 @@ from dboshub.workflows.engine.journal.pending_write import JournalClosedError
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, Verdict
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
 from dboshub.workflows.engine.observability.spans import workflow_span
-from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import INTERNAL_QUEUE, ClaimedWorkflow, Status
+from dboshub.workflows.engine.records import ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -33,12 +32,7 @@ from dboshub.workflows.engine.runtime.start_request import (
     PreparedStart,
     StartParameters,
 )
-from dboshub.workflows.engine.runtime.starting import (
-    in_this_context,
-    prepare,
-    record_start,
-    refuse_queue_options,
-)
+from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
 from dboshub.workflows.engine.serialization import UnknownFormatError
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
@@ -140,23 +134,9 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
 def start(
     engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Start a workflow in the background; returns its id once its row is durable.
-
-    An engine that executes nothing leaves it to any executor of the application.
-    """
-    function = FunctionReference.of(target)
-    if not engine.runs_workflows:
-        return start_elsewhere(engine, function, args, kwargs)
-    prepared = prepare(engine, in_this_context(function), args, kwargs)
+    """Start a workflow in the background; returns its id once its row is durable."""
+    prepared = prepare(engine, in_this_context(FunctionReference.of(target)), args, kwargs)
     return _start(engine, target, prepared)
-
-
-def start_elsewhere(
-    engine: Engine, function: FunctionReference, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Program[str]:
-    """Let any executor of the application run a workflow at once, past every limit."""
-    refuse_queue_options(OPTIONS.get())
-    return enqueue(engine, in_this_context(function, INTERNAL_QUEUE), args, kwargs)
 
 
 def _start(engine: Engine, target: Target, start: PreparedStart) -> Program[str]:
