@@ -16,6 +16,7 @@ from dboshub.workflows.engine.current_engine import ClientContext
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import open_database
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError for a database that
-        cannot be used.
+        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
         if use_listen_notify and (lazy or behind_pooler):
             raise DBOSException("no listener when lazy or behind a pooler: leave one of them out")
@@ -85,6 +85,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             behind_pooler=behind_pooler,
             idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
             retries_unavailable=retry_connection_errors,
+            access=Access.SHARED,
         )
         self._lock = threading.Lock()
         if not lazy:
