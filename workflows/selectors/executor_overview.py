@@ -14,6 +14,7 @@ from dboshub.workflows.selectors.executors import COLUMNS, Executor, from_record
 from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
+from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
 MOST = 200
@@ -150,11 +151,11 @@ INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], str]] = {
     "ENQUEUED": (enqueued_predicate, "queue_name, priority, created_at"),
     "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
 }
-LAUNCHED = """
+LAUNCHED = f"""
     SELECT version_name, application_name, version_timestamp, created_at
-    FROM {application_versions}
+    FROM {{application_versions}}
     WHERE SCOPE
-    ORDER BY version_timestamp DESC, created_at DESC, version_id
+    ORDER BY {LATEST_FIRST}
     LIMIT :most
 """
 
