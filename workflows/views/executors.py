@@ -19,7 +19,7 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.executors import show
 from dboshub.workflows.rendering.page_templates import render
-from dboshub.workflows.selectors.executor_overview import fleet
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -33,7 +33,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     try:
         with bounded_reading() as session:
             now = database_now(session)
-            found = fleet(session, viewer_for(request.user), now=now)
+            found = executor_overview(session, viewer_for(request.user), now=now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/executors/list.html", context, status=503)

@@ -127,7 +127,7 @@ def _initial(
     if found is None:
         return {}, f"There is no workflow {like}."
     try:
-        args, kwargs = startable.arguments_of(startable.given_to(session, found))
+        args, kwargs = startable.arguments_of(startable.input_of(session, found))
     except NotPlainError as error:
         return {}, f"What {like} was given cannot be filled in here: {error}."
     return StartForm.filled(what, args, kwargs), ""
