@@ -13,6 +13,6 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "DBOSHub: workflows"
 
     def ready(self) -> None:
-        from dboshub.workflows.system_tables import refuse_unusable_tables
+        from dboshub.workflows.system_tables import adopt_database
 
-        pre_migrate.connect(refuse_unusable_tables, sender=self)
+        pre_migrate.connect(adopt_database, sender=self)

@@ -26,9 +26,9 @@ class StopRequests:
             return False
         return True
 
-    def on_signals(self) -> None:
-        """Take SIGTERM and SIGINT as requests; from the main thread only."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def on_signals(self, *more: signal.Signals) -> None:
+        """Take SIGTERM, SIGINT and `more` as requests; from the main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT, *more):
             signal.signal(number, self.ask)
 
     def on_end_of_input(self) -> None:

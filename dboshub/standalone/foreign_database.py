@@ -23,6 +23,11 @@ from dboshub.workflows.storage.schema.state import read_state
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 
+# Django's own tables and those of the hub are in the default schema.
+MIGRATED = Statement(
+    postgres="SELECT to_regclass('dboshub_audit_event') IS NOT NULL",
+    sqlite="SELECT count(*) FROM sqlite_master WHERE name = 'dboshub_audit_event'",
+)
 OTHER_SCHEMAS = Statement("""
     SELECT n.nspname::text
     FROM pg_catalog.pg_class c
@@ -89,6 +94,18 @@ def require_system_tables(url: str, schema: str) -> ForeignDatabase:
     finally:
         database.close()
     return ForeignDatabase(url, database, schema)
+
+
+def has_hub_tables(url: str) -> bool:
+    """Whether somebody ran `migrate` on a database. Raises DatabaseUrlError and its kin."""
+    database = open_database(url, access=Access.READ_ONLY, pool_size=1)
+    try:
+        database.check_connection(create=False)
+        with database.reading() as session:
+            row = session.one(MIGRATED)
+            return bool(row and row[0])
+    finally:
+        database.close()
 
 
 def place_in(database: Database) -> str:

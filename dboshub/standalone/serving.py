@@ -38,7 +38,7 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
 
-    name = str(getattr(settings, "ASGI_APPLICATION", None) or "dboshub.asgi.application")
+    name = str(getattr(settings, "ASGI_APPLICATION", None) or "dboshub.standalone.asgi.application")
     application: Any = import_string(name)
 
     def announce() -> None:

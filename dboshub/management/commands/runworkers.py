@@ -13,12 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import supervise
+from dboshub.runtime.supervisor import Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
+from dboshub.standalone.command_line import entry_point
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.django_settings import imported_modules
-from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
+from dboshub.workflows.engine.membership.incarnations import this_process
 from dboshub.workflows.storage.membership import executors, recover
 
 # Beyond the grace period: for what destroy() does after the last workflow has stopped.
@@ -58,15 +59,21 @@ class Command(BaseCommand):
 
     def _supervise(self, options: dict[str, Any], stop: StopRequests) -> None:
         self._adopt(options["adopt_executor"])
-        command = [sys.executable, sys.argv[0], "runworkers", "--child"]
+        command = [sys.executable, *entry_point(), "runworkers", "--child"]
         command += [f"--grace={options['grace']}"]
         command += [f"--queues={options['queues']}"] if options["queues"] is not None else []
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise(
-            [command] * options["processes"], stop, grace=options["grace"], on_child_dead=_mark_dead
-        )
+        children = [Child(command, self._ended) for _ in range(options["processes"])]
+        supervise(children, stop, grace=options["grace"])
+
+    def _ended(self, end: Exit) -> None:
+        """A child that was reaped is dead for certain: its workflows are freed at once."""
+        self.stderr.write(f"Worker {end.process.pid} ended ({end.reason}).")
+        # The lease frees its workflows as well, only later: an outage here is no reason to stop.
+        with atomic() as session:
+            executors.mark_dead(session, end.process, by=f"supervisor {os.getpid()}")
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -117,11 +124,6 @@ class Command(BaseCommand):
                     session, executor_id, application=configuration()["name"], now=now_ms()
                 )
             self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
-
-
-def _mark_dead(process: ProcessIdentity) -> None:
-    with atomic() as session:
-        executors.mark_dead(session, process, by=f"supervisor {os.getpid()}")
 
 
 def _positive(text: str) -> int:
