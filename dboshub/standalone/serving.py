@@ -38,7 +38,9 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
 
-    name = str(getattr(settings, "ASGI_APPLICATION", None) or "dboshub.standalone.asgi.application")
+    name = getattr(settings, "ASGI_APPLICATION", None)
+    if not name:
+        raise CommandError("The settings name no ASGI_APPLICATION: there is nothing to serve.")
     application: Any = import_string(name)
 
     def announce() -> None:

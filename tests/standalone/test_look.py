@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from tests.packaging.crawl import Visitor
 from tests.standalone import walk
@@ -13,6 +16,7 @@ from tests.standalone.foreign import WAITING, assert_unchanged, dump
 from tests.standalone.process import dashboard
 from tests.web.routes import routes
 
+TOPIC = re.compile(r'data-topic="([^"]+)"[^>]* data-token="([^"]+)"')
 # A page may be of something that is not there, or of something that may not be done now.
 FOUND = {200, 403, 404, 409}
 
@@ -38,6 +42,26 @@ EXPECTED = {
 }
 
 
+def follow(visitor: Visitor, address: str) -> set[str]:
+    """Open a page's socket as its script does; the topics that were pushed to it."""
+    found = {topic: [token, ""] for topic, token in TOPIC.findall(visitor.client.get(address).text)}
+    assert found, address
+    origin = str(visitor.client.base_url).rstrip("/")
+    cookies = "; ".join(f"{name}={value}" for name, value in visitor.client.cookies.items())
+    pushed: set[str] = set()
+    with connect(
+        f"{origin.replace('http', 'ws', 1)}/live/",
+        origin=origin,
+        additional_headers={"Cookie": cookies},
+    ) as socket:
+        socket.send(json.dumps({"sub": found}))
+        while pushed != {*found}:
+            message = json.loads(socket.recv(timeout=20))
+            socket.send(json.dumps({"ack": message["seq"]}))
+            pushed |= {frame["topic"] for frame in message.get("frames", [])}
+    return pushed
+
+
 def use_what_is_its_own(visitor: Visitor) -> None:
     """Everything that a viewer may do that is kept in the dashboard's own database."""
     for address, data in (
@@ -59,6 +83,8 @@ def test_nothing_is_changed_by_looking(
     with dashboard(foreign_url, tmp_path, options) as served, served.visitor() as visitor:
         use_what_is_its_own(visitor)
         open_every_page(visitor)
+        for address in ("/workflows/", "/workflows/run/o-1", "/queues/", "/"):
+            follow(visitor, address)
     assert_unchanged(before, dump(foreign_url))
     assert "Traceback" not in served.log.read_text()
 
