@@ -97,9 +97,9 @@ def django_database(url: str, *, pool_size: int, sqlite_sync: str = "FULL") -> d
     host = options.pop("host", None) or parts.hostname or ""
     port = options.pop("port", None) or (str(parts.port) if parts.port else "")
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dboshub.workflows.django_postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or options.pop("password", "")),
