@@ -75,7 +75,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
             listens=use_listen_notify,
-            patience=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
+            listing_timeout_s=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
         self._database = open_database(
@@ -101,7 +101,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
 
     def check_connection(self) -> None:
         """Ask the database for a connection. Raises DatabaseUnreachableError if there is none."""
-        self._database.reach(create=False)
+        self._database.check_connection(create=False)
 
     async def check_connection_async(self) -> None:
         """Do the same without blocking."""

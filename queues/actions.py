@@ -9,11 +9,11 @@ import math
 
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import notify, pause, registry
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
-from dboshub.workflows.selectors.queue_wait import HAS_PAUSES
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.system_tables import now_ms
 
 __all__ = ["add_queue", "change_queue", "delete_queue", "pause_queue", "problem", "resume_queue"]
 
@@ -29,7 +29,7 @@ WAITING = Statement("""
 
 def add_queue(actor: Actor, settings: QueueSettings, *, reason: str = "") -> None:
     """Make a queue; without an application, every application claims from it."""
-    with acting(
+    with audited_action(
         actor, "add", "queue", settings.name, permission="dboshub_queues.add_queue", reason=reason
     ) as act:
         _expect_valid(settings)
@@ -40,14 +40,14 @@ def add_queue(actor: Actor, settings: QueueSettings, *, reason: str = "") -> Non
             raise ActionRefusedError(
                 f"There is a queue {settings.name!r} already.", "Change that one instead."
             )
-        act.detail.update(now=_told(settings))
+        act.detail.update(now=_describe(settings))
 
 
 def change_queue(
     actor: Actor, settings: QueueSettings, *, as_of: int | None = None, reason: str = ""
 ) -> None:
     """Change a queue's limits; `as_of` is the `updated_at` of the row the person looked at."""
-    with acting(
+    with audited_action(
         actor,
         "change",
         "queue",
@@ -64,12 +64,12 @@ def change_queue(
         before = registry.retrieve(act.session, settings.name)
         registry.update(act.session, settings, now=now_ms())
         notify.announce(act.session, [settings.name])
-        act.detail.update(was=before and _told(before), now=_told(settings))
+        act.detail.update(was=before and _describe(before), now=_describe(settings))
 
 
 def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Delete a queue on which nothing waits. What it started goes on."""
-    with acting(
+    with audited_action(
         actor, "delete", "queue", name, permission="dboshub_queues.delete_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
@@ -79,17 +79,17 @@ def delete_queue(actor: Actor, name: str, *, reason: str = "") -> None:
                 "Cancel them or resume them on another queue first, or pause this one.",
             )
         before = registry.retrieve(act.session, name)
-        registry.delete(act.session, name, has_hub_tables=_has_pause_table(act))
-        act.detail.update(was=before and _told(before))
+        registry.delete(act.session, name, has_hub_tables=has_table(act.session, QUEUE_PAUSES))
+        act.detail.update(was=before and _describe(before))
 
 
 def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Keep workers from taking more from the queue; what runs goes on."""
-    with acting(
+    with audited_action(
         actor, "pause", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
-        if not _has_pause_table(act):
+        if not has_table(act.session, QUEUE_PAUSES):
             raise ActionRefusedError(
                 "No worker of this hub runs on this database, and others know of no pause.",
                 "Stop the executors that serve it, or lower its limits.",
@@ -101,11 +101,11 @@ def pause_queue(actor: Actor, name: str, *, reason: str = "") -> None:
 
 def resume_queue(actor: Actor, name: str, *, reason: str = "") -> None:
     """Let workers take from a paused queue again, at once."""
-    with acting(
+    with audited_action(
         actor, "resume", "queue", name, permission="dboshub_queues.change_queue", reason=reason
     ) as act:
         _expect_queue(act, name)
-        if not (_has_pause_table(act) and pause.unpause(act.session, name)):
+        if not (has_table(act.session, QUEUE_PAUSES) and pause.unpause(act.session, name)):
             raise ActionRefusedError("This queue is not paused.", "Pause it to hold work back.")
         notify.announce(act.session, [name])
 
@@ -136,7 +136,7 @@ def _expect_valid(settings: QueueSettings) -> None:
         raise ActionRefusedError(f"{error}.", "Change the settings and save again.") from error
 
 
-def _expect_queue(act: Act, name: str) -> int:
+def _expect_queue(act: AuditedAction, name: str) -> int:
     """When the queue was last changed; refused if the person does not know of it."""
     row = None if "\x00" in name else act.session.one(STATE, name=name)
     if row is None or not viewer_for(act.actor.user).may_see(row[1]):
@@ -146,19 +146,13 @@ def _expect_queue(act: Act, name: str) -> int:
     return int(row[0])
 
 
-def _has_pause_table(act: Act) -> bool:
-    """Whether the hub's tables are there: a database of other programs has none."""
-    known = act.session.one(HAS_PAUSES)
-    return bool(known and known[0])
-
-
-def _expect_seen(act: Act, application: str | None) -> None:
+def _expect_seen(act: AuditedAction, application: str | None) -> None:
     if not viewer_for(act.actor.user).may_see(application):
         raise ActionRefusedError(
             f"The application {application!r} is not one of yours.", "Name one that you may see."
         )
 
 
-def _told(settings: QueueSettings) -> dict[str, object]:
+def _describe(settings: QueueSettings) -> dict[str, object]:
     """The settings as the audit log shows them: only what is set."""
     return {key: value for key, value in settings.columns().items() if value is not None}

@@ -6,7 +6,8 @@ import uuid
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 def new_queue_id() -> str:

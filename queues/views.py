@@ -17,14 +17,14 @@ from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
-from dboshub.queues.selectors.queue_head import line
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.queues.selectors.queue_head import next_workflows
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW as VIEW_WORKFLOW
 from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 VIEW = "dboshub_queues.view_queue"
 LONGEST = 1_000
@@ -66,7 +66,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         found = overview.one(session, name, viewer, now=now)
         if found is None:
             return _missing(request, name)
-        ahead = line(session, name, viewer) if sees_workflows else []
+        ahead = next_workflows(session, name, viewer) if sees_workflows else []
         held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)

@@ -17,7 +17,7 @@ from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.run_inputs import PlainCodec, is_pickle, takes_two_times
 from dboshub.schedules.storage import schedules as storage
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
@@ -166,7 +166,7 @@ class StartedRuns:
         return created
 
 
-def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str]) -> Runs:
+def _runs(act: AuditedAction, schedule: Schedule, codec: Codec | None, started: list[str]) -> Runs:
     if not is_pickle(schedule):
         raise ActionRefusedError(
             "Its context is not in Python's format, so only its application can write what a run "
@@ -185,7 +185,7 @@ def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str])
         DatabaseClock(),
         codec,
         application=owner,
-        decorated={schedule.schedule_name} if two_times else (),
+        takes_actual_time={schedule.schedule_name} if two_times else (),
     )
 
 
@@ -216,12 +216,14 @@ def _newest_owner(session: Session) -> str:
 
 
 @contextmanager
-def _acting(actor: Actor, action: str, name: str, reason: str) -> Iterator[Act]:
-    with acting(actor, action, "schedule", name, permission=PERMISSION, reason=reason) as act:
+def _acting(actor: Actor, action: str, name: str, reason: str) -> Iterator[AuditedAction]:
+    with audited_action(
+        actor, action, "schedule", name, permission=PERMISSION, reason=reason
+    ) as act:
         yield act
 
 
-def _expect(act: Act, name: str) -> Schedule:
+def _expect(act: AuditedAction, name: str) -> Schedule:
     """The schedule without its context, locked; refused if the person does not know of it."""
     found = None
     if "\x00" not in name:
@@ -234,7 +236,7 @@ def _expect(act: Act, name: str) -> Schedule:
     return found
 
 
-def _expect_whole(act: Act, name: str) -> Schedule:
+def _expect_whole(act: AuditedAction, name: str) -> Schedule:
     _expect(act, name)
     return storage.schedules(act.session, application=None, names=[name])[0]
 
@@ -248,5 +250,5 @@ def _explained() -> Iterator[None]:
         raise ActionRefusedError(said, "Start a worker of the application once.") from error
 
 
-def _announce(act: Act, schedule: Schedule) -> None:
+def _announce(act: AuditedAction, schedule: Schedule) -> None:
     announce(act.session, [schedule.queue_name or INTERNAL_QUEUE])

@@ -13,12 +13,12 @@ from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.selectors import one
 from dboshub.schedules.storage import schedules as storage
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import NotPlainError, encode
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.selectors.startable import startable
 from dboshub.workflows.storage.database_clock import database_now
@@ -55,7 +55,9 @@ def draft(given: Mapping[str, Any]) -> Schedule:
 def create(actor: Actor, wanted: Schedule, *, reason: str = "") -> None:
     """Make an active schedule. Without an application the only one there is becomes its owner."""
     name = wanted.schedule_name
-    with acting(actor, "create", "schedule", name, permission=PERMISSION, reason=reason) as act:
+    with audited_action(
+        actor, "create", "schedule", name, permission=PERMISSION, reason=reason
+    ) as act:
         _expect_sound(act, wanted)
         try:
             storage.create(act.session, _owned(act, wanted))
@@ -68,7 +70,9 @@ def create(actor: Actor, wanted: Schedule, *, reason: str = "") -> None:
 
 def change(actor: Actor, name: str, *, reason: str = "", **changed: Any) -> None:
     """Give a schedule another cron, zone, queue or backfill; its context and runs stay."""
-    with acting(actor, "change", "schedule", name, permission=PERMISSION, reason=reason) as act:
+    with audited_action(
+        actor, "change", "schedule", name, permission=PERMISSION, reason=reason
+    ) as act:
         if one(act.session, name, viewer_for(actor.user)) is None:
             raise ActionRefusedError(
                 f"There is no schedule {name!r}.", "Reload the page: it may have been deleted."
@@ -81,7 +85,7 @@ def change(actor: Actor, name: str, *, reason: str = "", **changed: Any) -> None
         act.detail["was"] = found.schedule
 
 
-def _expect_sound(act: Act, wanted: Schedule) -> None:
+def _expect_sound(act: AuditedAction, wanted: Schedule) -> None:
     texts = (wanted.schedule_name, wanted.workflow_name, wanted.application_name or "")
     if any("\x00" in text for text in texts):
         raise ActionRefusedError("One of the texts holds a NUL.", "Give visible text.")
@@ -97,7 +101,7 @@ def _expect_sound(act: Act, wanted: Schedule) -> None:
     _expect_queue(act, wanted.queue_name)
 
 
-def _expect_queue(act: Act, queue: str | None) -> None:
+def _expect_queue(act: AuditedAction, queue: str | None) -> None:
     if queue is None:
         return
     found = is_partitioned(act.session, queue)
@@ -110,7 +114,7 @@ def _expect_queue(act: Act, queue: str | None) -> None:
         )
 
 
-def _owned(act: Act, wanted: Schedule) -> Schedule:
+def _owned(act: AuditedAction, wanted: Schedule) -> Schedule:
     """With its owner and the class of its workflow, as far as they are known."""
     owner = wanted.application_name
     if owner is None:
@@ -123,7 +127,7 @@ def _owned(act: Act, wanted: Schedule) -> Schedule:
     return replace(wanted, application_name=owner, workflow_class_name=class_name)
 
 
-def _told(act: Act, wanted: Schedule) -> None:
+def _told(act: AuditedAction, wanted: Schedule) -> None:
     announce(act.session, [wanted.queue_name or INTERNAL_QUEUE])
     act.detail.update(
         schedule=wanted.schedule, workflow=wanted.workflow_name, zone=wanted.cron_timezone or "UTC"

@@ -13,17 +13,12 @@ from django.views.decorators.http import require_http_methods
 from dboshub.schedules.forms.definition import NewScheduleForm
 from dboshub.schedules.rendering import show
 from dboshub.workflows.actions.audit import ActionRefusedError
-from dboshub.workflows.actions.confirmation import (
-    CONFLICT,
-    INVALID,
-    confirmation_page,
-    submit_confirmed,
-)
 from dboshub.workflows.bounded_reading import bounded_reading
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.selectors.startable import Startable, startable
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
 
 VIEW = "dboshub_schedules.view_schedule"
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from dboshub.schedules.engine.calendar import ClockChange, Ticks, clock_changes
 from dboshub.schedules.engine.cron import Cron, aware
 from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
-from dboshub.schedules.selectors import STRIP, run_ids
+from dboshub.schedules.selectors import HISTORY_TICKS, run_ids
 from dboshub.workflows import statuses
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.selectors.rows import WorkflowRow
@@ -56,7 +56,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ScheduleView:
     """A schedule as pages show it; `problem` says why it has no ticks at all."""
 
     row: Schedule
@@ -86,7 +86,7 @@ class Shown:
         return [each for tick in self.ticks for each in run_ids(self.name, tick)]
 
 
-def show(row: Schedule, now: datetime) -> Shown:
+def show(row: Schedule, now: datetime) -> ScheduleView:
     """Everything that is computed from a row and the calendar."""
     zone = row.cron_timezone or "UTC"
     fired = last_fired(row)
@@ -96,12 +96,12 @@ def show(row: Schedule, now: datetime) -> Shown:
     except (DBOSException, ValueError, OverflowError) as error:
         said = cut(getattr(error, "message", str(error)))
         words = cut(row.schedule)
-        return Shown(row, words, f"It never runs: {said}.", cut(zone), [], [], [], fired_ms)
+        return ScheduleView(row, words, f"It never runs: {said}.", cut(zone), [], [], [], fired_ms)
     past, coming = calendar.at(now)
     changes = []
     if zone != "UTC" and coming:
         changes = clock_changes(calendar.cron, now, max(coming[-1], now + CLOCK_CHANGE_HORIZON))
-    return Shown(
+    return ScheduleView(
         row,
         in_words(row.schedule),
         "",
@@ -113,7 +113,9 @@ def show(row: Schedule, now: datetime) -> Shown:
     )
 
 
-def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bool) -> list[Tick]:
+def tick_history(
+    shown: ScheduleView, runs: dict[str, WorkflowRow], now: datetime, *, acts: bool
+) -> list[Tick]:
     """The newest ticks, oldest first. What has no run was missed, if the schedule was there then.
 
     The table does not say since when it is: its first run that is known of does.
@@ -167,7 +169,7 @@ def moment(at: datetime, now: datetime | None = None) -> str:
 
 @lru_cache(maxsize=1_024)
 def _calendar(expression: str, timezone: str | None) -> Ticks:
-    return Ticks(Cron(expression, timezone), past=STRIP, ahead=NEXT)
+    return Ticks(Cron(expression, timezone), past=HISTORY_TICKS, ahead=NEXT)
 
 
 def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRun:
@@ -202,7 +204,7 @@ def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRo
     return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
-def _tick_without_run(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
+def _tick_without_run(shown: ScheduleView, at: datetime, is_known: bool, acts: bool) -> Tick:
     said = moment(at)
     if not is_known:
         return Tick("is-before", "circle", f"{said}: before the first run that is known of")
@@ -217,7 +219,7 @@ def _tick_without_run(shown: Shown, at: datetime, is_known: bool, acts: bool) ->
     return Tick("s-cancelled", "x", f"{said}: no run", url, is_missed=True)
 
 
-def _fired_before(shown: Shown, at: datetime) -> bool:
+def _fired_before(shown: ScheduleView, at: datetime) -> bool:
     return shown.last_fired_ms is not None and shown.last_fired_ms < _ms(at)
 
 

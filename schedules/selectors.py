@@ -14,10 +14,10 @@ from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 PAGE = 25
-STRIP = 30
+HISTORY_TICKS = 30
 MOST_COUNTED = 10_000
 LARGEST = 64 * 1_024
 IDS_AT_ONCE = 2_000
@@ -52,22 +52,20 @@ def page(
     session: Session, viewer: Viewer, *, after: str = "", status: str = "", prefix: str = ""
 ) -> Page:
     """One page of the schedules that the viewer may see."""
-    conditions, params = ["schedule_name > :after"], {"after": after, "most": PAGE + 1}
+    scope, values = viewer.scope()
+    conditions = ["schedule_name > :after", scope]
+    params = {"after": after, "most": PAGE + 1, **values}
     if status:
         conditions.append("status = :status")
         params["status"] = status
     if prefix:
         conditions.append("SUBSTR(schedule_name, 1, LENGTH(:prefix)) = :prefix")
         params["prefix"] = prefix
-    scope = viewer.condition()
-    if scope is not None:
-        conditions.append(scope.sql)
-        params |= scope.params
     text = (
         f"SELECT {NAMES} FROM {{workflow_schedules}} WHERE {' AND '.join(conditions)} "
         "ORDER BY schedule_name LIMIT :most"
     )
-    found = [_schedule(row) for row in session.all(statement(text), **params)]
+    found = [_schedule(row) for row in session.all(cached_statement(text), **params)]
     more = len(found) > PAGE
     return Page(found[:PAGE], found[PAGE - 1].schedule_name if more else "")
 
@@ -78,7 +76,7 @@ def one(session: Session, name: str, viewer: Viewer) -> Schedule | None:
     if "\x00" in name:
         return None
     text = f"SELECT {NAMES} FROM {{workflow_schedules}} WHERE schedule_name = :name"
-    row = session.one(statement(text), name=name)
+    row = session.one(cached_statement(text), name=name)
     found = None if row is None else _schedule(row)
     return found if found and viewer.may_see(found.application_name) else None
 
@@ -115,7 +113,7 @@ def recorded(session: Session, schedule: Schedule, now: datetime, viewer: Viewer
     """What the latest of its recent runs was given, as an inert tree."""
     ids = [
         each
-        for tick in reversed(newest(schedule.cron, now, STRIP))
+        for tick in reversed(newest(schedule.cron, now, HISTORY_TICKS))
         for each in run_ids(schedule.schedule_name, tick)
     ]
     found = runs(session, ids, viewer)

@@ -18,20 +18,16 @@ from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
 from dboshub.schedules.forms.control import FORMS, BackfillForm, ScheduleForm
 from dboshub.schedules.forms.definition import ChangeForm
 from dboshub.schedules.live import page_key, schedule_facts
-from dboshub.schedules.rendering import moment, show, strip
+from dboshub.schedules.rendering import moment, show, tick_history
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
-from dboshub.workflows.actions.confirmation import (
-    CONFLICT,
-    INVALID,
-    confirmation_page,
-    submit_confirmed,
-)
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, subscription_for
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
@@ -58,7 +54,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/schedules/list.html", context, status=503)
     acts = request.user.has_perm(PERMISSION)
-    strips = [strip(each, runs, now, acts=acts) for each in shown]
+    strips = [tick_history(each, runs, now, acts=acts) for each in shown]
     context |= {
         "rows": [
             {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
@@ -90,7 +86,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         runs = selectors.runs(session, shown.ids, viewer)
         size, given = selectors.context(session, name) if sees_payloads else (0, None)
     acts = request.user.has_perm(PERMISSION)
-    ticks = strip(shown, runs, now, acts=acts)
+    ticks = tick_history(shown, runs, now, acts=acts)
     context = {
         "section": "schedules",
         "shown": shown,

@@ -45,15 +45,15 @@ def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """What other modules scheduled does not fire in this test, though they share its process."""
     if "dboshub.schedules.engine.schedule_registry" not in sys.modules:
         return
-    from dboshub.schedules.engine.schedule_registry import plan
+    from dboshub.schedules.engine.schedule_registry import schedule_registry
     from dboshub.workflows.engine.registration.registry import registry
 
     mine = {
         name: cron
-        for name, cron in plan.declared.items()
+        for name, cron in schedule_registry.declared.items()
         if registry.workflows[name].function.__module__ == request.module.__name__
     }
-    monkeypatch.setattr(plan, "declared", mine)
+    monkeypatch.setattr(schedule_registry, "declared", mine)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
 
 
 @admin.register(Workflow)
@@ -61,7 +62,7 @@ class ScopeRuleAdmin(AuditedAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    permission = "dboshub_workflows.view_auditevent"
+    permission = VIEW_AUDIT_EVENT
     list_display = (
         when("at", "at"),
         *("username", "action", "target_kind", "target", "outcome", "reason"),

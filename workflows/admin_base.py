@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.selectors.scope import viewer_for
 
@@ -72,7 +73,7 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class ReadOnlyAdmin(BoundedAdmin):
     """A table that only the engine writes. `payloads` are not even read from the database."""
 
-    permission = "dboshub_workflows.view_workflow"
+    permission = VIEW_WORKFLOW
     payloads: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -19,7 +19,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, 
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.storage.database import Database, is_same
+from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.transient_errors import is_transient
 
@@ -138,6 +138,6 @@ def alias_of(database: Database) -> str | None:
 
 def _is_same(alias: str, database: Database) -> bool:
     try:
-        return is_same(url_of_alias(alias), database)
+        return is_url_of(url_of_alias(alias), database)
     except ImproperlyConfigured:
         return False

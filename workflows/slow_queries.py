@@ -14,6 +14,7 @@ MOST = 100
 # Who runs a statement for others did not ask for it.
 PASS_THROUGH_MODULES = (
     "dboshub.workflows.slow_queries",
+    "dboshub.workflows.bounded_reading",
     "dboshub.workflows.connection",
     "dboshub.workflows.storage.sql",
     "contextlib",

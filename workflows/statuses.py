@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
+# Ended without a result. The filter "failed" means these.
+FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+FAILED_NOT_CANCELLED = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

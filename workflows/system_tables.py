@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -13,11 +12,6 @@ from dboshub.workflows.connection import session_on, system_alias, system_dialec
 from dboshub.workflows.storage.schema.errors import SchemaError
 from dboshub.workflows.storage.schema.migrate import migrate_in
 from dboshub.workflows.storage.schema.state import read_state
-
-
-def now_ms() -> int:
-    """The default of time columns, for rows made through the ORM; statements take ``:now``."""
-    return time.time_ns() // 1_000_000
 
 
 def system_table(name: str) -> str:

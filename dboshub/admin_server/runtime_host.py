@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.api.management import ManagementAPI as Workflows
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import SetWorkflowID
@@ -69,7 +69,7 @@ class RuntimeHost:
                 "workerConcurrency": each.worker_concurrency,
                 "rateLimit": None if each.limiter is None else each.limiter.public(),
             }
-            for each in directory.table.list_queues(None)
+            for each in queue_registry.table.list_queues(None)
         ]
 
     def collect_garbage(self, cutoff_ms: int | None, rows: int | None) -> None:

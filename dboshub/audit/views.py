@@ -14,12 +14,12 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub.audit import selectors
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
 
-VIEW = "dboshub_workflows.view_auditevent"
 SUGGESTIONS_TTL_S = 60
 LONGEST_DETAIL = 20_000
 PAGES = {
@@ -57,7 +57,7 @@ class Entry:
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_AUDIT_EVENT, raise_exception=True)
 def audit(request: HttpRequest) -> HttpResponse:
     """One page of the audit log; the query string is its state."""
     wanted = selectors.criteria(request.GET, now=now_ms())

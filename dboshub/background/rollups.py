@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, connections
 
-from dboshub.queues.selectors.busy_queues import standing
+from dboshub.queues.selectors.busy_queues import busy_depths
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.django_settings import counts_rollups
 from dboshub.workflows.models import QueueSample
@@ -59,7 +59,7 @@ def background_reading() -> Iterator[Session]:
 
 def samples(session: Session, now: int) -> Iterator[QueueSample]:
     """How every busy queue stands at this minute."""
-    for name, depth in standing(session, now):
+    for name, depth in busy_depths(session, now):
         yield QueueSample(
             width=MINUTE,
             at=now // MINUTE * MINUTE,

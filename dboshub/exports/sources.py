@@ -12,8 +12,8 @@ from dboshub.audit import selectors
 from dboshub.exports.formats import Record
 from dboshub.exports.store import Export
 from dboshub.workflows.bounded_reading import bounded_reading
-from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import iso
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager, read_cursor
@@ -131,7 +131,7 @@ def _clean_audit(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[
 SOURCES: Mapping[str, Source] = {
     "workflows": Source(
         title="Workflows",
-        permission=VIEW,
+        permission=VIEW_WORKFLOW,
         address="dboshub:workflows:list",
         columns=tuple(FACTS),
         payload_columns=PAYLOAD_COLUMNS,
@@ -140,7 +140,7 @@ SOURCES: Mapping[str, Source] = {
     ),
     "audit": Source(
         title="Audit log",
-        permission="dboshub_workflows.view_auditevent",
+        permission=VIEW_AUDIT_EVENT,
         address="dboshub:audit",
         columns=("at", *EVENT_FACTS, "detail"),
         payload_columns=(),

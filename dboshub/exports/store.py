@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.django_settings import data_dir
-from dboshub.workflows.system_tables import now_ms
 
 EXPIRES_MS = 60 * 60 * 1_000
 # The note of an export under way that was not touched for so long is of a process that ended.

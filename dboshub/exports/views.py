@@ -18,9 +18,10 @@ from dboshub.exports.live import export_facts, page_key
 from dboshub.exports.sources import SOURCES, Source
 from dboshub.exports.store import DONE, Export
 from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, scope_of, subscription_for
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.live.subscriptions import scope_of, subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000

@@ -15,8 +15,8 @@ from dboshub.exports import store
 from dboshub.exports.formats import head, lines
 from dboshub.exports.sources import SOURCES
 from dboshub.exports.store import DONE, FAILED, RUNNING, Export
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 
 logger = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.rendering import Shown, show, strip
+from dboshub.schedules.rendering import ScheduleView, show, tick_history
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
-from dboshub.workflows.search.criteria import BROKEN
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.executor_overview import Fleet
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.workflow_health import Loop
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
 SHOWN = 6
 # A death is news for so long, a missed tick for so long.
@@ -70,7 +70,9 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
         Finding(
             each.name or "(no name)",
             f"failed {_times(each.now)} in the last hour, {_times(each.before)} in the hour before",
-            workflows(name=exactly(each.name) if each.name else "-", status=BROKEN, **span),
+            workflows(
+                name=exactly(each.name) if each.name else "-", status=FAILED_NOT_CANCELLED, **span
+            ),
         )
         for each in found
     ]
@@ -155,17 +157,17 @@ def loops(found: Iterable[Loop]) -> Group:
     return Group("Recovery loops", "rotate-ccw", "s-gave-up", findings, workflows(status="PENDING"))
 
 
-def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[Shown]:
+def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[ScheduleView]:
     """The schedules with only their last ticks."""
     shown = [show(each, now) for each in schedules]
     return [replace(each, ticks=each.ticks[-TICKS:]) for each in shown]
 
 
-def missed(shown: Iterable[Shown], runs: dict[str, WorkflowRow], now: datetime) -> Group:
+def missed(shown: Iterable[ScheduleView], runs: dict[str, WorkflowRow], now: datetime) -> Group:
     """Active schedules that did not fire when they were due, in the last day."""
     findings = []
     for each in shown:
-        strips = zip(each.ticks, strip(each, runs, now, acts=False), strict=True)
+        strips = zip(each.ticks, tick_history(each, runs, now, acts=False), strict=True)
         late = [at for at, tick in strips if tick.is_missed and now - at < MISSED]
         if late and each.is_active:
             last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))

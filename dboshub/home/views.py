@@ -16,16 +16,16 @@ from dboshub.home.live import problems_digest
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
-from dboshub.workflows.live.subscriptions import VIEW, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
 from dboshub.workflows.rollups.series import counted_until, series
 from dboshub.workflows.rollups.totals import all_counts
-from dboshub.workflows.search.criteria import BROKEN
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.workflow_health import oldest_running
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, LOOKS
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
@@ -44,7 +44,7 @@ LONGEST = 1_000
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def home(request: HttpRequest) -> HttpResponse:
     """Everything is read by bounded statements; the query string chooses the charts."""
     viewer, rights = viewer_for(request.user), health_checks.view_rights(request.user)
@@ -99,7 +99,7 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
     link = _link_to(findings.workflows(**about))
-    failed = _link_to(findings.workflows(**about, status=BROKEN))
+    failed = _link_to(findings.workflows(**about, status=FAILED_NOT_CANCELLED))
     return context | {
         "charts": [
             charts.throughput(found, link),

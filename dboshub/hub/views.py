@@ -16,12 +16,12 @@ from django.views.decorators.http import require_safe
 
 from dboshub.hub import diagnostics
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executors import executors
 from dboshub.workflows.slow_queries import SLOW_QUERIES, SLOW_S
 from dboshub.workflows.storage.schema.state import VERSION
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.system_tables import now_ms
 
 VIEW = "dboshub.view_hub"
 SLOWEST_SHOWN = 15

@@ -10,21 +10,15 @@ from dboshub.home.live import ProblemsSource
 from dboshub.live.access import Account
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live as workflows_live
+from dboshub.workflows.live import registry
 from dboshub.workflows.live.source import Source
-from dboshub.workflows.live.subscriptions import (
-    VIEW,
-    VIEW_PAYLOAD,
-    Ticket,
-    Topic,
-    TopicRefusedError,
-    read,
-)
+from dboshub.workflows.live.subscriptions import Ticket, Topic, TopicRefusedError, read
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_PAYLOAD, VIEW_WORKFLOW
 
 MOST_TOPICS = 64
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
-    **workflows_live.SOURCES,
+    **registry.SOURCES,
     **queues_live.SOURCES,
     **schedules_live.SOURCES,
     "audit": AuditSource,
@@ -37,7 +31,7 @@ NEEDED: Mapping[str, str] = {
     "queue": "dboshub_queues.view_queue",
     "schedules": "dboshub_schedules.view_schedule",
     "schedule": "dboshub_schedules.view_schedule",
-    "audit": "dboshub_workflows.view_auditevent",
+    "audit": VIEW_AUDIT_EVENT,
 }
 
 
@@ -53,5 +47,7 @@ def admit(token: str, account: Account) -> Ticket:
 
 def is_allowed(topic: Topic, account: Account) -> bool:
     """Whether someone may hear this topic: asked again while they listen."""
-    wanted = {VIEW, NEEDED.get(topic.kind, VIEW)} | ({VIEW_PAYLOAD} if topic.payload else set())
+    wanted = {VIEW_WORKFLOW, NEEDED.get(topic.kind, VIEW_WORKFLOW)} | (
+        {VIEW_PAYLOAD} if topic.payload else set()
+    )
     return wanted <= account.permissions and topic.scope == account.scope

@@ -25,7 +25,8 @@ from dboshub.live.fanout import Hub, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, UnackedFrames, Wanted, parse
 from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
 from dboshub.workflows.live.source import Timings
-from dboshub.workflows.live.subscriptions import VIEW, Topic, TopicRefusedError
+from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         found = await account(self.request)
         if found is None:
             return SIGNED_OUT
-        if VIEW not in found.permissions:
+        if VIEW_WORKFLOW not in found.permissions:
             return FORBIDDEN
         if self.open_by_user[found.user] >= MOST_SOCKETS:
             return TRY_LATER
@@ -192,7 +193,9 @@ class LiveSocket(AsyncWebsocketConsumer):
 
     def _may_follow(self, found: Account) -> bool:
         followed = self.topics.values()
-        return VIEW in found.permissions and all(is_allowed(each, found) for each in followed)
+        return VIEW_WORKFLOW in found.permissions and all(
+            is_allowed(each, found) for each in followed
+        )
 
     async def close(self, code: Any = None, reason: str | None = None) -> None:
         """Close, and stop publishing to a socket whose peer may never answer the closing."""

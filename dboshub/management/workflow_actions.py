@@ -10,14 +10,15 @@ from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, actor, argument, json_of, queue, reason, workflow_id
 from dboshub.management.workflow_queries import children, outline
-from dboshub.workflows.actions import starting, terminal_actions, workflow_actions
+from dboshub.workflows.actions import starting, transfer, workflow_actions
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import validation
 from dboshub.workflows.storage.control.fork_points import fork_points
 
 
 def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:
-    order = starting.StartRequest(
+    request = StartRequest(
         name=options["name"],
         args=positional,
         kwargs=named,
@@ -27,7 +28,7 @@ def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> di
         version=options["app_version"] or "",
         delay_s=options["delay"],
     )
-    return outline(starting.start(actor(), order, reason=options["reason"]))
+    return outline(starting.start(actor(), request, reason=options["reason"]))
 
 
 def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def rewind(
     app_version: str | None,
     **_: Any,
 ) -> dict[str, Any]:
-    terminal_actions.rewind(
+    workflow_actions.rewind(
         actor(), workflow_id, start_step=step, reason=reason, queue=queue, version=app_version
     )
     return outline(workflow_id)
@@ -88,14 +89,14 @@ def send(*, workflow_id: str, value: Any, topic: str, reason: str, **_: Any) -> 
 def delay(*, workflow_id: str, seconds: float, reason: str, **_: Any) -> dict[str, Any]:
     if validation.seconds("the delay", seconds) < 0:
         raise CommandError("A delay cannot be negative: give 0 to make the workflow due now.")
-    terminal_actions.set_delay(actor(), workflow_id, seconds=seconds, reason=reason)
+    workflow_actions.set_delay(actor(), workflow_id, seconds=seconds, reason=reason)
     return outline(workflow_id)
 
 
 def attributes(
     *, workflow_id: str, value: dict[str, Any], merge: bool, reason: str, **_: Any
 ) -> dict[str, Any]:
-    terminal_actions.update_attributes(
+    workflow_actions.update_attributes(
         actor(), workflow_id, validation.attributes(value), merge=merge, reason=reason
     )
     return outline(workflow_id)
@@ -103,7 +104,7 @@ def attributes(
 
 def import_(*, file: str, reason: str, **_: Any) -> list[dict[str, Any]]:
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    return [outline(each) for each in terminal_actions.import_(actor(), text, reason=reason)]
+    return [outline(each) for each in transfer.import_workflows(actor(), text, reason=reason)]
 
 
 def _fork(workflow_id: str, step: int, options: dict[str, Any]) -> str:

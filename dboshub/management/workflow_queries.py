@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import Verb, actor, argument, workflow_id
-from dboshub.workflows.actions import terminal_actions
+from dboshub.workflows.actions import transfer
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
 from dboshub.workflows.engine.operations.aggregates import StepFilters
@@ -131,7 +131,7 @@ def aggregate_steps(*, group_by: list[str], bucket_ms: int | None, **options: An
 
 
 def export(*, workflow_id: str, children: bool, output: Path | None, **_: Any) -> Any:
-    text = terminal_actions.export(actor(), workflow_id, children=children)
+    text = transfer.export_workflow(actor(), workflow_id, children=children)
     if output is None:
         return text
     output.write_text(text, encoding="ascii")

@@ -11,4 +11,4 @@ class ClientOptions:
 
     listens: bool
     retries_unavailable: bool
-    patience: float
+    listing_timeout_s: float

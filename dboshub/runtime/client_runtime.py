@@ -8,7 +8,7 @@ from dboshub.queues.storage.store import RegistryStore
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.schedule_registry import Opened
+from dboshub.schedules.engine.schedule_registry import ScheduleServices
 from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.workflows.api.client import JOINED
 from dboshub.workflows.engine.clock import DatabaseClock
@@ -35,7 +35,7 @@ class Outside:
     ) -> None:
         """Connect. Raises DatabaseUnreachableError, or SchemaError for tables it cannot use."""
         self._database = database
-        database.reach(create=False)
+        database.check_connection(create=False)
         state = inspect(database)
         state.verify()
         self._has_hub_tables = not state.missing_hub_tables
@@ -62,7 +62,7 @@ class Outside:
             clock=self._new_clock(),
             storage=storage_of(
                 self._database,
-                patience=manners.patience,
+                listing_timeout_s=manners.listing_timeout_s,
                 retries_unavailable=manners.retries_unavailable,
             ),
             codec=codec,
@@ -103,5 +103,5 @@ class Outside:
                 application=application,
                 has_hub_tables=self._has_hub_tables,
             ),
-            "schedules": Opened(schedules, runs, lambda: None),
+            "schedules": ScheduleServices(schedules, runs, lambda: None),
         }

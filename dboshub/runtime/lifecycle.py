@@ -14,7 +14,7 @@ from dboshub.admin_server.startup import opened as admin_server
 from dboshub.queues.engine.dispatcher import Dispatcher, DispatcherConfig
 from dboshub.queues.engine.kafka import consumers
 from dboshub.queues.engine.maintenance import Maintenance
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.kafka_listener import Listeners
 from dboshub.queues.storage.store import QueueStore, RegistryStore
 from dboshub.runtime.wiring import (
@@ -28,7 +28,7 @@ from dboshub.runtime.wiring import (
     storage_of,
 )
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.schedule_registry import Opened, plan
+from dboshub.schedules.engine.schedule_registry import ScheduleServices, schedule_registry
 from dboshub.schedules.engine.ticker import Ticker
 from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.telemetry.startup import opened as telemetry
@@ -80,7 +80,11 @@ class Runtime:
             self.settings,
             config,
             registry,
-            around(storage_of(self.database, patience=config["observability_query_timeout_sec"])),
+            around(
+                storage_of(
+                    self.database, listing_timeout_s=config["observability_query_timeout_sec"]
+                )
+            ),
             replace(executor_hooks(config, self.database), tracer=self.telemetry.tracer),
         )
         store = around(self._queue_store())
@@ -88,7 +92,7 @@ class Runtime:
             store,
             self,
             clock=self.engine.clock,
-            draw=lambda count: [self.engine.new_token() for _ in range(count)],
+            new_tokens=lambda count: [self.engine.new_token() for _ in range(count)],
             config=DispatcherConfig(listen=listen),
         )
         self.maintenance = Maintenance(
@@ -107,7 +111,7 @@ class Runtime:
             change_counter=self.database.change_counter(),
             poll_interval=config["notification_listener_polling_interval_sec"],
         )
-        self.plan, self.ticker = self._new_scheduling()
+        self.schedule_services, self.ticker = self._new_scheduling()
         self.engine.notices.on_enqueued = self._enqueued
         self.engine.before_rewind = checkpoint_deletion(self.engine)
         self.engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
@@ -122,7 +126,7 @@ class Runtime:
                 application=settings.application_name,
                 now=self.engine.clock.now_ms(),
             )
-        directory.open(
+        queue_registry.open(
             RegistryStore(
                 self.database,
                 self.engine.clock,
@@ -135,10 +139,12 @@ class Runtime:
         self.wakeups.start()
         self.dispatcher.start()
         self.maintenance.start()
-        plan.open(self.plan)
+        schedule_registry.open(self.schedule_services)
         no_context = self.engine.codec.encode(None)
-        declared = plan.rows(self.engine.registry, settings.application_name, no_context)
-        self.plan.table.apply(declared)
+        declared = schedule_registry.rows(
+            self.engine.registry, settings.application_name, no_context
+        )
+        self.schedule_services.table.apply(declared)
         self.ticker.start()
         consumers.open(self.listeners.listen)
         self.admin_server = admin_server(self.config, self)
@@ -170,8 +176,8 @@ class Runtime:
             self.heart.stop()
         except Exception as error:
             logger.warning("could not say goodbye, others will notice by the lease: %s", error)
-        directory.close()
-        plan.close()
+        queue_registry.close()
+        schedule_registry.close()
         current_engine.install(None)
         self.database.close()
         self.telemetry.close()
@@ -232,7 +238,7 @@ class Runtime:
 
     def _kafka_interval(self) -> float | None:
         seconds: float = self.config["kafka_queue_polling_interval_sec"]
-        return seconds if consumers.are_any else None
+        return seconds if consumers.has_any else None
 
     def _new_heart(self, listen: Sequence[str] | None) -> HeartbeatLoop:
         return HeartbeatLoop(
@@ -244,18 +250,24 @@ class Runtime:
             incarnation=self.engine.incarnation,
         )
 
-    def _new_scheduling(self) -> tuple[Opened, Ticker]:
+    def _new_scheduling(self) -> tuple[ScheduleServices, Ticker]:
         application = self.settings.application_name
         store = ScheduleStore(self.database, application=application)
         clock, codec = self.engine.clock, self.engine.codec
-        runs = Runs(store, clock, codec, application=application, decorated=plan.declared)
+        runs = Runs(
+            store,
+            clock,
+            codec,
+            application=application,
+            takes_actual_time=schedule_registry.declared,
+        )
         ticker = Ticker(
             store,
             runs,
             enqueued=self._announce,
             interval=self.config["scheduler_polling_interval_sec"],
         )
-        return Opened(store, runs, ticker.wake), ticker
+        return ScheduleServices(store, runs, ticker.wake), ticker
 
     def _announce(self, queue_name: str) -> None:
         self.engine.notices.publish([(QUEUE, queue_name)])

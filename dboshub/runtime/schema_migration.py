@@ -24,7 +24,7 @@ def run_dbos_database_migrations(
         raise DBOSInitializationError("sharded system databases are not supported")
     database = open_database(system_database_url, schema=schema)
     try:
-        database.reach(create=True)
+        database.check_connection(create=True)
         migrate(database)
         if application_role is not None:
             with database.writing() as session:

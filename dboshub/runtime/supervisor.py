@@ -35,7 +35,7 @@ class Child:
     """One process kept running; while it keeps crashing, the pauses grow."""
 
     command: Sequence[str]
-    bury: MarkDead
+    on_child_dead: MarkDead
     process: subprocess.Popen[bytes] | None = None
     identity: ProcessIdentity | None = None
     started_at: float = 0.0
@@ -43,7 +43,7 @@ class Child:
     pause: float = FIRST_PAUSE
 
     def check(self, now: float) -> None:
-        """Start it if it is time, or bury it if it has ended."""
+        """Start it if it is time, or report its end."""
         if self.process is None and now >= self.not_before:
             self._start(now)
         elif self.process is not None and self.process.poll() is not None:
@@ -82,16 +82,16 @@ class Child:
         if self.identity is None:
             return
         try:
-            self.bury(self.identity)
+            self.on_child_dead(self.identity)
         except Exception as error:
             log.warning("could not record the end of worker %d: %s", self.identity.pid, error)
 
 
 def supervise(
-    commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, bury: MarkDead
+    commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, on_child_dead: MarkDead
 ) -> None:
     """Keep the commands running until asked to stop; a second request is passed on, too."""
-    children = [Child(command, bury) for command in commands]
+    children = [Child(command, on_child_dead) for command in commands]
     while True:
         for child in children:
             child.check(time.monotonic())

@@ -28,7 +28,7 @@ from dboshub.workflows.engine.waiting.notices import (
     STREAMS,
     Notice,
 )
-from dboshub.workflows.storage.database import Database, is_same, open_database
+from dboshub.workflows.storage.database import Database, is_url_of, open_database
 from dboshub.workflows.storage.journal.connections import (
     PostgresJournalConnection,
     SqliteJournalConnection,
@@ -79,7 +79,7 @@ def open_system_database(config: dict[str, Any]) -> Database:
         idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
     )
     try:
-        database.reach(create=config["run_migrations"])
+        database.check_connection(create=config["run_migrations"])
         migrate(database, adopt=config["run_migrations"])
     except BaseException:
         database.close()
@@ -127,9 +127,11 @@ def _version(config: dict[str, Any], registry: Registry) -> str:
 
 
 def storage_of(
-    database: Database, *, patience: float | None = None, retries_unavailable: bool = True
+    database: Database, *, listing_timeout_s: float | None = None, retries_unavailable: bool = True
 ) -> Storage:
-    store = SqlStore(database, patience=patience, retries_unavailable=retries_unavailable)
+    store = SqlStore(
+        database, listing_timeout_s=listing_timeout_s, retries_unavailable=retries_unavailable
+    )
     if isinstance(database, SqliteDatabase):
         # One writer: a second lane would only wait for the first.
         return Storage(store, lambda: SqliteJournalConnection(database), isolated_connections=0)
@@ -180,7 +182,7 @@ def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     url = config["application_database_url"]
     if url is None and hooks.application is not None:
         return hooks
-    if url is not None and not is_same(url, database):
+    if url is not None and not is_url_of(url, database):
         return replace(hooks, application=SeparateApplicationDatabase(url))
     place = SystemApplicationDatabase(
         config["system_database_url"], database.dialect, behind_pooler=config["behind_pooler"]

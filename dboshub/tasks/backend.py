@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.tasks.compat import (
     BaseTaskBackend,
     Task,
@@ -57,7 +57,7 @@ class WorkflowTaskBackend(BaseTaskBackend):
         known = registry.workflows.get(task.module_path)
         if known is None or getattr(known.function, "__wrapped__", None) is not task.func:
             register(self, task)
-        if directory.declared(task.queue_name) is None:
+        if queue_registry.declared(task.queue_name) is None:
             Queue(task.queue_name)
 
     def enqueue(self, task: Task[Any, Any], args: Any, kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from dboshub.queues.engine.kafka import consumers
 from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
-from dboshub.queues.engine.queue_registry import OnConflict, directory
+from dboshub.queues.engine.queue_registry import OnConflict, queue_registry
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
@@ -126,7 +126,7 @@ class QueuesAPI:
         """Forget what was listened to and, if asked, what code declared to listen to and to run."""
         QueuesAPI._listened = None
         if declared:
-            directory.clear()
+            queue_registry.clear()
             consumers.clear()
 
 
@@ -134,23 +134,23 @@ def register(
     settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
 ) -> Program[Queue]:
     """Make a row of settings; of the caller's application unless another is named."""
-    table = directory.table
+    table = queue_registry.table
     yield engine().query(lambda: table.register(settings, on_conflict, application))
     return queue_named(settings.name)
 
 
 def _retrieve(name: str) -> Program[Queue | None]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.retrieve(name))
     return None if found is None else queue_named(name)
 
 
 def _list(applications: list[str] | None) -> Program[list[Queue]]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.list_queues(applications))
     return [queue_named(each.name) for each in found]
 
 
 def _delete(name: str) -> Program[None]:
-    table = directory.table
+    table = queue_registry.table
     yield engine().query(lambda: table.delete(name))

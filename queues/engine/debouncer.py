@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import Postponement, directory
+from dboshub.queues.engine.queue_registry import Postponement, queue_registry
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
@@ -35,7 +35,7 @@ STEP = "DBOS.debounce_delayed_workflow"
 ATTEMPTS = 5
 
 
-class HasOutsider(Protocol):
+class HasClientContext(Protocol):
     @property
     def _client_context(self) -> ClientContext: ...
 
@@ -125,7 +125,7 @@ class DebouncerClient:
 
     def __init__(
         self,
-        client: HasOutsider,
+        client: HasClientContext,
         workflow_options: EnqueueOptions,
         *,
         debounce_timeout_sec: float | None = None,
@@ -200,7 +200,7 @@ def _postpone(call: _Call) -> str | None:
         serialization=name,
         application_name=parameters.options.application_name,
     )
-    return directory.table.postpone_debounced(asked)
+    return queue_registry.table.postpone_debounced(asked)
 
 
 def _fresh(call: _Call) -> StartParameters:

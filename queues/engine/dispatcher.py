@@ -16,7 +16,7 @@ from functools import partial
 from math import inf
 
 from dboshub.queues.engine.ports import ClaimStore, Host
-from dboshub.queues.engine.queue_state import Lane
+from dboshub.queues.engine.queue_state import QueueClaimState
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
@@ -27,7 +27,7 @@ MIN_SURVEY_INTERVAL_S = 0.01  # between looks that wakes ask for
 JITTER = 0.004  # spreads the processes that one notification wakes
 RETRY_FIRST, RETRY_LAST = 0.1, 5.0
 
-Draw = Callable[[int], Sequence[str]]
+NewTokens = Callable[[int], Sequence[str]]
 _Wake = tuple[float, bool]  # not before this time; whether it came from this process
 
 
@@ -46,7 +46,7 @@ class DispatcherConfig:
 class Dispatcher:
     """Claims and hands over to the host; outlives outages of the database.
 
-    `draw` makes that many fresh owner tokens. Everything but `start` may be called from any
+    `new_tokens` makes that many fresh owner tokens. Everything but `start` may be called from any
     thread, and none of it waits for the database.
     """
 
@@ -56,21 +56,21 @@ class Dispatcher:
         host: Host,
         *,
         clock: Clock,
-        draw: Draw,
+        new_tokens: NewTokens,
         config: DispatcherConfig | None = None,
     ) -> None:
         self._store = store
         self._host = host
         self._clock = clock
-        self._draw = draw
+        self._new_tokens = new_tokens
         self._config = config or DispatcherConfig()
-        self._lanes: dict[str, Lane] = {}
-        self._lost: list[tuple[QueueSettings, Sequence[str]]] = []
+        self._queues: dict[str, QueueClaimState] = {}
+        self._unread_claims: list[tuple[QueueSettings, Sequence[str]]] = []
         self._unknown_queues: set[str] = set()
         self._capacity = 1
         self._turn = 0
         self._failures = 0
-        self._surveyed_at = self._look_at = -inf
+        self._surveyed_at = self._next_survey_at = -inf
         self._wants_release_wake = False
         self._closed = False
         self._changed = threading.Condition()
@@ -122,16 +122,16 @@ class Dispatcher:
             else:
                 self._recovered()
                 if not progress:
-                    self._rest()
+                    self._wait()
 
     def _once(self) -> bool:
         """Look if it is time, then one round of claims; whether there may be more to do."""
         self._apply_events()
-        for lost in [*self._lost]:
+        for lost in [*self._unread_claims]:
             self._run(self._store.read_back(*lost))
-            self._lost.remove(lost)
-        if self._clock.monotonic() >= self._look_at:
-            self._look()
+            self._unread_claims.remove(lost)
+        if self._clock.monotonic() >= self._next_survey_at:
+            self._survey()
         return self._round()
 
     def _apply_events(self) -> None:
@@ -139,73 +139,75 @@ class Dispatcher:
             woken, self._woken = self._woken, {}
             released, self._released = self._released, set()
         for name, (at, is_local) in woken.items():
-            lane = None if name is None else self._lanes.get(name)
-            if lane is not None:
-                lane.woken(at, is_local=is_local)
+            state = None if name is None else self._queues.get(name)
+            if state is not None:
+                state.woken(at, is_local=is_local)
             elif name is None or (self._config.serves(name) and name not in self._unknown_queues):
-                self._look_at = min(self._look_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S)
+                self._next_survey_at = min(
+                    self._next_survey_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S
+                )
                 if name is not None:
                     self._unknown_queues.add(name)
         for name in released:
-            lane = None if name is None else self._lanes.get(name)
-            if lane is not None:
-                lane.released()
+            state = None if name is None else self._queues.get(name)
+            if state is not None:
+                state.released()
 
-    def _look(self) -> None:
+    def _survey(self) -> None:
         asked_at = self._clock.monotonic()
         if asked_at >= self._surveyed_at + self._interval():
             self._unknown_queues.clear()
-        lanes: dict[str, Lane] = {}
+        queues: dict[str, QueueClaimState] = {}
         for survey in self._store.survey():
             name = survey.queue.name
             if self._config.serves(name):
-                lane = lanes[name] = self._lanes.get(name) or Lane(survey.queue)
-                lane.seen(survey)
-        self._lanes = lanes
+                state = queues[name] = self._queues.get(name) or QueueClaimState(survey.queue)
+                state.apply_survey(survey)
+        self._queues = queues
         self._surveyed_at = asked_at
-        self._look_at = asked_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
+        self._next_survey_at = asked_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
 
     def _interval(self) -> float:
-        asked = (lane.queue.polling_interval_sec for lane in self._lanes.values())
+        asked = (state.queue.polling_interval_sec for state in self._queues.values())
         return max(MIN_SURVEY_INTERVAL_S, min(self._config.polling_interval, *asked, 60.0))
 
     def _round(self) -> bool:
         """Give every queue that wants them an equal share of the free slots."""
-        wanting = [lane for lane in self._rotated() if lane.wants(self._clock.monotonic())]
+        wanting = [state for state in self._rotated() if state.wants(self._clock.monotonic())]
         attempted = False
-        for place, lane in enumerate(wanting):
+        for place, state in enumerate(wanting):
             free = self._host.free_slots()
             self._capacity = max(self._capacity, free)
             if free <= 0 or self._closed:
                 return False
-            internal = lane.queue.name == INTERNAL_QUEUE
+            internal = state.queue.name == INTERNAL_QUEUE
             share = free if internal else -(-free // (len(wanting) - place))
-            here = partial(self._host.running_on, lane.queue.name)
-            most = lane.size(share, free, self._capacity, here, self._clock.monotonic())
+            here = partial(self._host.running_on, state.queue.name)
+            most = state.claim_size(share, free, self._capacity, here, self._clock.monotonic())
             if most:
-                self._claim(lane, most)
+                self._claim(state, most)
                 attempted = True
         return attempted
 
-    def _rotated(self) -> Iterator[Lane]:
-        names = [name for name in self._lanes if name != INTERNAL_QUEUE]
-        if INTERNAL_QUEUE in self._lanes:
-            yield self._lanes[INTERNAL_QUEUE]
+    def _rotated(self) -> Iterator[QueueClaimState]:
+        names = [name for name in self._queues if name != INTERNAL_QUEUE]
+        if INTERNAL_QUEUE in self._queues:
+            yield self._queues[INTERNAL_QUEUE]
         if names:
             self._turn = (self._turn + 1) % len(names)
             for name in names[self._turn :] + names[: self._turn]:
-                yield self._lanes[name]
+                yield self._queues[name]
 
-    def _claim(self, lane: Lane, most: int) -> None:
-        tokens = self._draw(most)
-        here = partial(self._host.running_on, lane.queue.name)
+    def _claim(self, state: QueueClaimState, most: int) -> None:
+        tokens = self._new_tokens(most)
+        here = partial(self._host.running_on, state.queue.name)
         try:
-            claim = self._store.claim(lane.queue, tokens, here)
+            claim = self._store.claim(state.queue, tokens, here)
         except Exception:
             # It may have been committed all the same.
-            self._lost.append((lane.queue, tokens))
+            self._unread_claims.append((state.queue, tokens))
             raise
-        lane.claimed(claim, most, self._clock.monotonic())
+        state.claimed(claim, most, self._clock.monotonic())
         self._run(claim.workflows)
 
     def _run(self, workflows: Sequence[ClaimedWorkflow]) -> None:
@@ -215,16 +217,16 @@ class Dispatcher:
             except Exception:
                 logger.exception("Workflow %s was claimed but did not start", workflow.workflow_id)
 
-    def _rest(self) -> None:
+    def _wait(self) -> None:
         """Sleep until something happens or time alone makes a look or a claim worth while."""
-        looks = [self._look_at]
+        looks = [self._next_survey_at]
         if self._host.free_slots() > 0:
             looks += [
-                at for lane in self._lanes.values() if (at := lane.next_claim_at()) is not None
+                at for state in self._queues.values() if (at := state.next_claim_at()) is not None
             ]
         now = self._clock.monotonic()
         with self._changed:
-            self._wants_release_wake = any(lane.waiting for lane in self._lanes.values())
+            self._wants_release_wake = any(state.waiting for state in self._queues.values())
             if not (self._closed or self._woken or self._released):
                 self._changed.wait(max(0.0, min(looks) - now))
 

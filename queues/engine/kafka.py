@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.records import NewWorkflow, Status
@@ -82,7 +82,7 @@ class Consumer:
                 "only unordered Kafka messages can go to a queue of your own: ordered ones are "
                 "kept in order by an internal queue"
             )
-        declared = directory.declared(self.queue_name)
+        declared = queue_registry.declared(self.queue_name)
         if declared is not None and declared.partitioned:
             raise DBOSInitializationError(
                 f"queue {self.queue_name} is partitioned, and Kafka messages have no key for it"
@@ -154,7 +154,7 @@ class Consumers:
         self._listen: Callable[[Consumer], None] | None = None
 
     @property
-    def are_any(self) -> bool:
+    def has_any(self) -> bool:
         return bool(self._declared)
 
     def declare(self, consumer: Consumer) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
@@ -102,7 +102,7 @@ class Queue:
         self.name = name
         self._needs_key = partition_queue
         self._client_context: ClientContext | None = None
-        directory.declare(per_partition(settings) if partition_queue else settings)
+        queue_registry.declare(per_partition(settings) if partition_queue else settings)
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
         """Enqueue a workflow or a step; returns a handle once its row is durable."""

@@ -98,4 +98,4 @@ class QueueRegistry:
         return self._table
 
 
-directory = QueueRegistry()
+queue_registry = QueueRegistry()

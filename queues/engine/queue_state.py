@@ -10,16 +10,16 @@ from math import inf
 from dboshub.queues.engine.ports import Claim, Survey
 from dboshub.queues.engine.settings import QueueSettings
 
-MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
+MAX_CLAIM = 100  # rows in one claim: larger ones make claimers walk over each other's locks
 EMPTY_CLAIM_DELAY_S = (
     0.05  # after a wake that found nothing, others were quicker: leave more to them
 )
-CONTENDED = 0.01
+CONTENTION_DELAY_S = 0.01
 GATHER_S = 0.05  # how long a few free slots wait for a quarter of all to be free
 
 
 @dataclass(slots=True)
-class Lane:
+class QueueClaimState:
     """One queue. Belongs to the dispatcher's thread alone."""
 
     queue: QueueSettings
@@ -29,7 +29,7 @@ class Lane:
     blocked_until: float = -inf  # by a limit; inf: until something ends or the next look
     gathering_since: float | None = None
 
-    def seen(self, survey: Survey) -> None:
+    def apply_survey(self, survey: Survey) -> None:
         self.queue, self.paused = survey.queue, survey.paused
         if survey.ready:
             self.waiting, self.blocked_until = True, -inf
@@ -54,15 +54,15 @@ class Lane:
         gathered = -inf if self.gathering_since is None else self.gathering_since + GATHER_S
         return max(self.not_before, self.blocked_until, gathered)
 
-    def size(
+    def claim_size(
         self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float
     ) -> int:
         """How many to claim for its share of the free slots; 0 when it is not worth it yet."""
-        room, scarce = min(share, MOST), free * 4 < min(capacity, MOST)
+        room, scarce = min(share, MAX_CLAIM), free * 4 < min(capacity, MAX_CLAIM)
         limit = self.queue.worker_concurrency
         if limit is not None:
             left = limit - running_here()
-            room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
+            room, scarce = min(room, left), scarce or left * 4 < min(limit, MAX_CLAIM)
             if left <= 0:
                 self.blocked_until = inf
         if room <= 0:
@@ -80,13 +80,13 @@ class Lane:
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended
         if claim.limited:
-            self.blocked_until = now + self._patience()
+            self.blocked_until = now + self._retry_after_limit()
         if claim.contended:
-            self.not_before = now + random.uniform(0.2, 1) * CONTENDED  # noqa: S311
+            self.not_before = now + random.uniform(0.2, 1) * CONTENTION_DELAY_S  # noqa: S311
         elif not self.waiting and not claim.workflows:
             self.not_before = now + EMPTY_CLAIM_DELAY_S
 
-    def _patience(self) -> float:
+    def _retry_after_limit(self) -> float:
         """How long a limit can last that nothing ends but time."""
         limiters = (self.queue.limiter, self.queue.partition_limiter)
         periods = [each.period for each in limiters if each is not None]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import RateLimit
 from dboshub.workflows.engine.current_engine import ClientContext, engine, within
 from dboshub.workflows.engine.errors import DBOSException
@@ -126,10 +126,10 @@ def _reading(name: str, field: str) -> Program[Any]:
 
 
 def _read(name: str, field: str) -> Any:
-    if not directory.is_open:
-        settings = directory.declared(name)
+    if not queue_registry.is_open:
+        settings = queue_registry.declared(name)
     else:
-        settings = directory.table.retrieve(name)
+        settings = queue_registry.table.retrieve(name)
     if settings is None:
         raise DBOSException(f"Queue {name} not found in the database")
     value = getattr(settings, field)
@@ -137,7 +137,7 @@ def _read(name: str, field: str) -> Any:
 
 
 def _write(name: str, field: str, value: Any) -> None:
-    table = directory.table
+    table = queue_registry.table
     settings = table.retrieve(name)
     if settings is not None:
         if field.endswith("limiter"):

@@ -12,7 +12,7 @@ from dboshub.queues.forms.limits import QueueForm
 from dboshub.queues.links import detail_url
 from dboshub.queues.models import Queue
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import ConfirmForm, Done
+from dboshub.workflows.forms.confirm_form import ActionResult, ConfirmForm
 
 
 class QueueAction(ConfirmForm):
@@ -34,9 +34,9 @@ class PauseForm(QueueAction):
     )
     button = "Pause the queue"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.pause_queue(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done("Paused: workers take nothing more from it.", detail_url(self.name))
+        return ActionResult("Paused: workers take nothing more from it.", detail_url(self.name))
 
 
 class ResumeForm(QueueAction):
@@ -45,9 +45,9 @@ class ResumeForm(QueueAction):
     consequence = "Workers take from it again at once, as its limits allow."
     button = "Resume the queue"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.resume_queue(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done("Resumed: workers take from it again.", detail_url(self.name))
+        return ActionResult("Resumed: workers take from it again.", detail_url(self.name))
 
 
 class DeleteForm(QueueAction):
@@ -61,9 +61,9 @@ class DeleteForm(QueueAction):
     button = "Delete the queue"
     is_danger = True
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.delete_queue(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done(f"Deleted the queue {self.name}.", reverse("dboshub:queues:list"))
+        return ActionResult(f"Deleted the queue {self.name}.", reverse("dboshub:queues:list"))
 
 
 class LimitsForm(QueueForm):
@@ -97,10 +97,12 @@ class LimitsForm(QueueForm):
             if isinstance(value, float) and value.is_integer():
                 self.initial[field] = int(value)
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         actions.change_queue(actor, self.settings(), as_of=data["as_of"], reason=data["reason"])
-        return Done("Saved: workers take these limits at their next poll.", detail_url(self.name))
+        return ActionResult(
+            "Saved: workers take these limits at their next poll.", detail_url(self.name)
+        )
 
 
 FORMS: dict[str, type[QueueAction] | type[LimitsForm]] = {

@@ -34,7 +34,7 @@ def busy(session: Session) -> list[str]:
     return [name for (name,) in session.all(BUSY, most=MOST)]
 
 
-def standing(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
+def busy_depths(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
     """How each busy queue stands."""
     yield from depths(session, busy(session), EVERYTHING, now=now, rated=False).items()
 

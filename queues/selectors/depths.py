@@ -52,7 +52,7 @@ def _of_names(sql: str) -> Statement:
 
 
 # The oldest of each priority, and of them all: their order in the index is by priority first.
-LINES = _of_names(f"""
+OLDEST = _of_names(f"""
     WITH RECURSIVE line (name, priority, place) AS (
         SELECT name, (
             SELECT MIN(priority) FROM {{workflow_status}}
@@ -127,9 +127,8 @@ def oldest(
     session: Session, names: Sequence[str], viewer: Viewer
 ) -> dict[str, tuple[int | None, bool]]:
     """When the oldest of each queue was made; False if there may be an older one."""
-    scope = viewer.condition()
-    lines = _scoped(LINES, "1 = 1" if scope is None else scope.sql)
-    found = session.all(lines, names=session.ids(names), **(scope.params if scope else {}))
+    scope, params = viewer.scope()
+    found = session.all(_scoped(OLDEST, scope), names=session.ids(names), **params)
     return {name: (at, priorities <= PRIORITIES) for name, at, priorities in found}
 
 
@@ -139,9 +138,8 @@ def depths(
     """The depth of each of these queues, in at most four statements."""
     if not names:
         return {}
-    scope = viewer.condition()
-    params = {"names": session.ids(names)} | (scope.params if scope else {})
-    narrow = "1 = 1" if scope is None else scope.sql
+    narrow, params = viewer.scope()
+    params |= {"names": session.ids(names)}
     lines = oldest(session, names, viewer)
     waits, runs = _share(WAITING, len(lines)), _share(RUNNING, len(names))
     found = {

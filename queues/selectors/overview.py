@@ -9,12 +9,11 @@ from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.selectors.depths import Depth, depths
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
-from dboshub.workflows.selectors.detail.status_reasons import Reason, waiting
 from dboshub.workflows.selectors.executors import Executor, executors
-from dboshub.workflows.selectors.queue_wait import HAS_PAUSES, QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
-from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
+from dboshub.workflows.storage.sql import Session, Statement
 
 PAGE = 20
 # How many names of busy queues a search by prefix passes on its way.
@@ -30,16 +29,17 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """`settings` is None for a queue that holds work but has no row; `servers` is None where no
-    table of executors tells; `updated_at` dates the settings for whoever edits them."""
+    """`settings` is None for a queue that holds work but has no row. `executors` are all that are
+    known, `servers` those that serve this queue; both are None where no table names them.
+    `head` is the next workflow; `updated_at` dates the settings for whoever edits them."""
 
     name: str
     settings: QueueSettings | None
     depth: Depth
     pause: Pause | None
+    executors: list[Executor] | None
     servers: tuple[Executor, ...] | None
     head: WorkflowRow | None = None
-    reason: Reason | None = None
     created_at: int | None = None
     updated_at: int | None = None
 
@@ -104,14 +104,9 @@ PAUSES = Statement(
 
 def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix: str = "") -> Page:
     """One page of the queues that are registered or hold work, in at most eleven statements."""
-    scope = viewer.condition()
-    names = session.all(
-        statement(NAMES.replace("SCOPE", scope.sql if scope else "1 = 1")),
-        after=after,
-        prefix=prefix,
-        passed=PASSED if prefix else PAGE + 1,
-        most=PAGE + 1,
-        **(scope.params if scope else {}),
+    passed = PASSED if prefix else PAGE + 1
+    names = all_in_scope(
+        session, NAMES, viewer, after=after, prefix=prefix, passed=passed, most=PAGE + 1
     )
     shown = [name for (name,) in names[:PAGE]]
     found = facts(session, shown, viewer, now=now)
@@ -147,16 +142,14 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
         is_known = settings is not None or name in INTERNAL_QUEUES
         servers = _serving(fleet if is_known else [], name, settings) if fleet is not None else None
         head = heads.get(depth.head_id or "")
-        reason = _reason(head, settings, depth, pause, fleet, servers) if head else None
         found.append(
-            QueueFacts(name, settings, depth, pause, servers, head, reason, created_at, updated_at)
+            QueueFacts(name, settings, depth, pause, fleet, servers, head, created_at, updated_at)
         )
     return found
 
 
 def _pauses(session: Session, names: object) -> dict[str, Pause]:
-    known = session.one(HAS_PAUSES)
-    if known is None or not known[0]:
+    if not has_table(session, QUEUE_PAUSES):
         return {}
     return {
         name: Pause(at, by or "", reason or "")
@@ -173,50 +166,3 @@ def _serving(
         for each in fleet
         if each.is_beating and each.serves(name) and owner in (None, each.application)
     )
-
-
-def _reason(
-    head: WorkflowRow,
-    settings: QueueSettings | None,
-    depth: Depth,
-    pause: Pause | None,
-    fleet: list[Executor] | None,
-    servers: tuple[Executor, ...] | None,
-) -> Reason:
-    """Why what is next has not started."""
-    if pause is not None:
-        return waiting(head, QueueWait(paused_reason=pause.reason), None)
-    if settings is None and head.queue_name not in INTERNAL_QUEUES:
-        return Reason(
-            "No application has registered this queue, so no worker takes from it.",
-            advice="Register it (DBOS.register_queue), or resume the work onto another queue.",
-            is_trouble=True,
-        )
-    if settings is not None and settings.partitioned and head.queue_partition_key is None:
-        return Reason(
-            "Next in line has no partition key, and this queue runs only work that has one.",
-            advice="Resume it onto another queue, or lift the partition limits.",
-            is_trouble=True,
-        )
-    return waiting(head, QueueWait(limit=_limit(settings, depth, servers)), fleet)
-
-
-def _limit(
-    settings: QueueSettings | None, depth: Depth, servers: tuple[Executor, ...] | None
-) -> str:
-    """Which limit is reached, as the end of a sentence; empty if none is known to be."""
-    if settings is None:
-        return ""
-    if 0 in (settings.concurrency, settings.worker_concurrency):
-        return "its concurrency is 0, so nothing starts until that is raised"
-    running = depth.running.number
-    if settings.concurrency is not None and running >= settings.concurrency:
-        return f"all {settings.concurrency:,} places of the queue are taken"
-    rate = settings.limiter
-    if rate is not None and depth.started.number >= rate.limit:
-        return f"its rate of {rate.limit:,} in {rate.period:g} s is used up"
-    each = settings.worker_concurrency
-    if each is not None and servers and running >= each * len(servers):
-        workers = "its executor runs" if len(servers) == 1 else f"its {len(servers)} executors run"
-        return f"{workers} the {each:,} that one may at a time"
-    return ""

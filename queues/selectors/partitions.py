@@ -76,10 +76,9 @@ def partitions(
     session: Session, queue: str, viewer: Viewer, *, after: str = ""
 ) -> tuple[Sequence[Partition], bool]:
     """The first MOST partitions by key after another one, and whether there are more."""
-    scope = viewer.condition()
-    statement = _scoped("1 = 1" if scope is None else scope.sql)
-    params = {"queue": queue, "after": after, "most": MOST + 1, "counted": COUNTED}
-    found = [*map(_partition, session.all(statement, **params, **(scope.params if scope else {})))]
+    scope, values = viewer.scope()
+    params = {"queue": queue, "after": after, "most": MOST + 1, "counted": COUNTED, **values}
+    found = [*map(_partition, session.all(_scoped(scope), **params))]
     return found[:MOST], len(found) > MOST
 
 

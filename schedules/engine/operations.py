@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import (
     ACTIVE,
@@ -17,7 +17,7 @@ from dboshub.schedules.engine.records import (
     ScheduleInput,
     WorkflowSchedule,
 )
-from dboshub.schedules.engine.schedule_registry import plan
+from dboshub.schedules.engine.schedule_registry import schedule_registry
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
@@ -39,7 +39,7 @@ def scheduled(cron: str) -> Callable[[F], F]:
                 f"{function.__qualname__} is not a workflow: put @DBOS.scheduled above "
                 "@DBOS.workflow()"
             )
-        plan.declare(workflow.name, cron)
+        schedule_registry.declare(workflow.name, cron)
         return function
 
     return decorate
@@ -91,7 +91,7 @@ def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
     _refuse_in_workflow("backfill_schedule")
 
     def act() -> list[str]:
-        return plan.opened.runs.backfill(_expected(name), start, end)
+        return schedule_registry.services.runs.backfill(_expected(name), start, end)
 
     return as_step(engine(), "", act)
 
@@ -99,7 +99,7 @@ def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
 def trigger(name: str) -> Program[str]:
     """Start one run now, also of a paused schedule."""
     _refuse_in_workflow("trigger_schedule")
-    return as_step(engine(), "", lambda: plan.opened.runs.trigger(_expected(name)))
+    return as_step(engine(), "", lambda: schedule_registry.services.runs.trigger(_expected(name)))
 
 
 def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
@@ -111,7 +111,7 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     workflow_name, class_name = _named(given)
     Cron(given["schedule"], given.get("cron_timezone"))
     queue_name = given.get("queue_name")
-    if queue_name is not None and directory.table.retrieve(queue_name) is None:
+    if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
         raise DBOSException(f"queue {queue_name!r} is not registered: DBOS.register_queue does it")
     return Schedule(
         schedule_id=str(uuid.uuid4()),
@@ -166,7 +166,7 @@ def _target(function: Callable[..., Any]) -> Target:
 
 
 def _table() -> Any:
-    return plan.opened.table
+    return schedule_registry.services.table
 
 
 def _expected(name: str) -> Schedule:
@@ -179,7 +179,7 @@ def _expected(name: str) -> Schedule:
 def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
     def acted() -> None:
         act()
-        plan.opened.wake()
+        schedule_registry.services.wake()
 
     return acted
 

@@ -23,7 +23,11 @@ class FiringStore(Protocol):
 
 
 class Runs:
-    """Starts runs of schedules. `decorated` names those that take two times, as 2.x had it."""
+    """Starts runs of schedules.
+
+    `takes_actual_time` names the schedules whose workflow gets the actual time as its second
+    argument, as `@DBOS.scheduled` of 2.x passes it; the others get the context.
+    """
 
     def __init__(
         self,
@@ -32,13 +36,13 @@ class Runs:
         codec: Codec,
         *,
         application: str | None,
-        decorated: Collection[str] = (),
+        takes_actual_time: Collection[str] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._codec = codec
         self._application = application
-        self._decorated = decorated
+        self._takes_actual_time = takes_actual_time
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
@@ -92,7 +96,7 @@ class Runs:
         return queue if created else None
 
     def _arguments(self, schedule: Schedule, at: datetime) -> tuple[Any, Any]:
-        if schedule.schedule_name in self._decorated:
+        if schedule.schedule_name in self._takes_actual_time:
             return at, self.now()
         return at, self._codec.decode(schedule.context, None)
 

@@ -26,7 +26,7 @@ class ScheduleTable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ScheduleServices:
     """What a launched process schedules with."""
 
     table: ScheduleTable
@@ -34,12 +34,12 @@ class Opened:
     wake: Callable[[], None]  # the ticker, if there is one here: the rows have changed
 
 
-class Plan:
+class ScheduleRegistry:
     """One per process. Declaring needs no engine: it happens at import."""
 
     def __init__(self) -> None:
         self.declared: dict[str, str] = {}
-        self._opened: Opened | None = None
+        self._services: ScheduleServices | None = None
 
     def declare(self, workflow_name: str, cron: str) -> None:
         """Remember ``@DBOS.scheduled``; launch makes a row of it, named like its workflow."""
@@ -62,26 +62,26 @@ class Plan:
             if name in registry.workflows
         ]
 
-    def open(self, opened: Opened) -> None:
-        self._opened = opened
+    def open(self, services: ScheduleServices) -> None:
+        self._services = services
 
     def close(self) -> None:
         """At the end: declarations stay for the next launch."""
-        self._opened = None
+        self._services = None
 
     def clear(self) -> None:
         self.declared.clear()
 
     @property
-    def opened(self) -> Opened:
+    def services(self) -> ScheduleServices:
         """That of the client whose call this is, or else; raises DBOSException before launch."""
         client_context = CLIENT_CONTEXT.get()
         if client_context is not None:
-            opened: Opened = client_context.parts["schedules"]
-            return opened
-        if self._opened is None:
+            services: ScheduleServices = client_context.parts["schedules"]
+            return services
+        if self._services is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
-        return self._opened
+        return self._services
 
 
-plan = Plan()
+schedule_registry = ScheduleRegistry()

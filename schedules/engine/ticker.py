@@ -32,7 +32,7 @@ class ScheduleTable(Protocol):
     def find(self, *, statuses: Sequence[str]) -> list[Schedule]: ...
 
 
-class Loop:
+class ActiveSchedule:
     """One active schedule, and its next tick."""
 
     def __init__(self, schedule: Schedule, *, after: datetime, now: datetime) -> None:
@@ -41,16 +41,16 @@ class Loop:
         self.due = self.cron.after(after)
         self.failures = 0
         self._pause = 0.0
-        self.rest(now)
+        self.draw_jitter(now)
 
-    def rest(self, now: datetime) -> None:
+    def draw_jitter(self, now: datetime) -> None:
         wait = max(0.0, (self.due - now).total_seconds())
         self._pause = random.uniform(0, min(wait / 10, MOST_JITTER_S))  # noqa: S311
 
     def advance(self, now: datetime) -> None:
         self.due = self.cron.after(self.due)
         self.failures = 0
-        self.rest(now)
+        self.draw_jitter(now)
 
     def retry(self, now: datetime) -> None:
         """The same tick again, a while from now."""
@@ -77,7 +77,7 @@ class Ticker:
         self._runs = runs
         self._enqueued = enqueued
         self._interval = interval
-        self._loops: dict[str, Loop] = {}
+        self._schedules: dict[str, ActiveSchedule] = {}
         self._began: datetime | None = None
         self._reload_at: datetime | None = None
         self._wake = threading.Event()
@@ -100,19 +100,19 @@ class Ticker:
         self._reload_at = None
         self._wake.set()
 
-    def turn(self) -> float:
+    def run_due(self) -> float:
         """Reload if it is time, fire what is due; the seconds until there is more to do."""
         now = self._runs.now()
         self._began = self._began or now
         if self._reload_at is None or now >= self._reload_at:
             self._reload(now)
-        for loop in [*self._loops.values()]:
+        for active in [*self._schedules.values()]:
             for _ in range(MOST_AT_ONCE):
-                if self._over or loop.seconds_left(now) > 0:
+                if self._over or active.seconds_left(now) > 0:
                     break
-                self._fire(loop, now)
+                self._fire(active, now)
         now = self._runs.now()
-        left = [loop.seconds_left(now) for loop in self._loops.values()]
+        left = [active.seconds_left(now) for active in self._schedules.values()]
         if self._reload_at is not None:
             left.append((self._reload_at - now).total_seconds())
         return max(0.0, min(left, default=0.0))
@@ -120,7 +120,7 @@ class Ticker:
     def _run(self) -> None:
         while not self._over:
             try:
-                pause = self.turn()
+                pause = self.run_due()
             except Exception as error:
                 if not self._failing:
                     logger.warning("schedules wait for the database: %s", error)
@@ -138,11 +138,11 @@ class Ticker:
         except Exception:
             self._reload_at = None
             raise
-        for name in [*self._loops]:
+        for name in [*self._schedules]:
             if name not in found:
-                del self._loops[name]
+                del self._schedules[name]
         for name, schedule in found.items():
-            known = self._loops.get(name)
+            known = self._schedules.get(name)
             if known is None:
                 self._begin(schedule, now, catches_up=True)
             elif known.schedule.definition != schedule.definition:
@@ -156,27 +156,27 @@ class Ticker:
     def _begin(self, schedule: Schedule, now: datetime, *, catches_up: bool) -> None:
         try:
             after = first_tick_after(schedule, now) if catches_up else now
-            loop = Loop(schedule, after=after, now=now)
+            active = ActiveSchedule(schedule, after=after, now=now)
         except (DBOSException, ValueError, OverflowError) as error:
             # A foreign row may hold anything; it must not stop the others.
             if schedule.schedule_name not in self._refused:
                 self._refused.add(schedule.schedule_name)
                 logger.warning("schedule %r does not run: %s", schedule.schedule_name, error)
             return
-        self._loops[schedule.schedule_name] = loop
+        self._schedules[schedule.schedule_name] = active
 
-    def _fire(self, loop: Loop, now: datetime) -> None:
+    def _fire(self, active: ActiveSchedule, now: datetime) -> None:
         queue = None
         try:
-            queue = self._runs.tick(loop.schedule, loop.due)
+            queue = self._runs.tick(active.schedule, active.due)
         except DBOSException as error:
-            logger.warning("tick %s is lost: %s", loop.due.isoformat(), error)
+            logger.warning("tick %s is lost: %s", active.due.isoformat(), error)
         except Exception as error:
             # The database, or a row nobody can read: the other schedules go on meanwhile.
-            if not loop.failures:
-                logger.warning("schedule %r waits: %s", loop.schedule.schedule_name, error)
-            loop.retry(now)
+            if not active.failures:
+                logger.warning("schedule %r waits: %s", active.schedule.schedule_name, error)
+            active.retry(now)
             return
-        loop.advance(now)
+        active.advance(now)
         if queue is not None:
             self._enqueued(queue)

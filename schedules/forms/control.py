@@ -16,8 +16,9 @@ from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.links import detail_url
 from dboshub.schedules.rendering import cut
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import ConfirmForm, Done
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.forms.confirm_form import ActionResult, ConfirmForm
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 
 class ScheduleForm(ConfirmForm):
@@ -30,8 +31,8 @@ class ScheduleForm(ConfirmForm):
         self.schedule = schedule
         self.name = schedule.schedule_name
 
-    def _here(self, message: str) -> Done:
-        return Done(message, detail_url(self.name))
+    def _here(self, message: str) -> ActionResult:
+        return ActionResult(message, detail_url(self.name))
 
 
 class PauseForm(ScheduleForm):
@@ -43,7 +44,7 @@ class PauseForm(ScheduleForm):
     )
     button = "Pause the schedule"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.pause(actor, self.name, reason=self.cleaned_data["reason"])
         return self._here("Paused. Workers notice within half a minute.")
 
@@ -57,7 +58,7 @@ class ResumeForm(ScheduleForm):
     )
     button = "Resume the schedule"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.resume(actor, self.name, reason=self.cleaned_data["reason"])
         return self._here("Resumed. Workers notice within half a minute.")
 
@@ -68,12 +69,12 @@ class TriggerForm(ScheduleForm):
     consequence = "One run is enqueued at once, besides those of its ticks."
     button = "Run it now"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         run = actions.trigger(actor, self.name, reason=self.cleaned_data["reason"])
         message = "Enqueued: it starts when a worker is free."
-        if not actor.user.has_perm("dboshub_workflows.view_workflow"):
+        if not actor.user.has_perm(VIEW_WORKFLOW):
             return self._here(message)
-        return Done(message, reverse("dboshub:workflows:detail", args=[run]))
+        return ActionResult(message, reverse("dboshub:workflows:detail", args=[run]))
 
 
 class BackfillForm(ScheduleForm):
@@ -123,7 +124,7 @@ class BackfillForm(ScheduleForm):
         for name in self.SPAN:
             self.fields[name].widget.attrs["readonly"] = True
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         started = actions.backfill(
             actor,
@@ -161,9 +162,9 @@ class DeleteForm(ScheduleForm):
     button = "Delete the schedule"
     is_danger = True
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.delete(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done(f"Deleted {self.name}.", reverse("dboshub:schedules:list"))
+        return ActionResult(f"Deleted {self.name}.", reverse("dboshub:schedules:list"))
 
 
 FORMS: dict[str, type[ScheduleForm]] = {

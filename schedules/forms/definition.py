@@ -13,8 +13,8 @@ from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.forms.control import ScheduleForm
 from dboshub.schedules.links import detail_url
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
-from dboshub.workflows.forms.workflow_forms import LARGEST_MESSAGE, parsed_json
+from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
+from dboshub.workflows.forms.json_fields import MAX_JSON, parsed_json
 
 NAME = {"spellcheck": "false", "autocomplete": "off"}
 CODE = NAME | {"class": "mono"}
@@ -49,21 +49,21 @@ class NewScheduleForm(TimesForm, ConfirmForm):
     consequence = "Each tick starts a run of the workflow, given the tick's time and the context."
     button = "Make the schedule"
 
-    name = forms.CharField(max_length=LONGEST, widget=forms.TextInput(attrs=NAME))
+    name = forms.CharField(max_length=MAX_TEXT, widget=forms.TextInput(attrs=NAME))
     workflow = forms.CharField(
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Its registered name.",
         widget=forms.TextInput(attrs=NAME | {"list": "startable"}),
     )
     application = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Empty: the only one there is.",
         widget=forms.TextInput(attrs=NAME | {"list": "applications"}),
     )
     context = forms.CharField(
         required=False,
-        max_length=LARGEST_MESSAGE,
+        max_length=MAX_JSON,
         help_text="JSON; empty: none.",
         widget=forms.Textarea(attrs=CODE | {"rows": 2}),
     )
@@ -77,10 +77,10 @@ class NewScheduleForm(TimesForm, ConfirmForm):
         """The schedule as it would be. Raises ActionRefusedError."""
         return definition_actions.draft(self.cleaned_data)
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         definition_actions.create(actor, self.draft(), reason=self.cleaned_data["reason"])
         name = self.cleaned_data["name"]
-        return Done("Made. Workers notice it within half a minute.", detail_url(name))
+        return ActionResult("Made. Workers notice it within half a minute.", detail_url(name))
 
 
 class ChangeForm(TimesForm, ScheduleForm):
@@ -102,7 +102,7 @@ class ChangeForm(TimesForm, ScheduleForm):
         }
         super().__init__(schedule, *args, initial=now, **kwargs)
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         definition_actions.change(
             actor,

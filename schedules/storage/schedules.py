@@ -8,7 +8,7 @@ from typing import Any
 
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 COLUMNS = tuple(field.name for field in fields(Schedule))
 _NAMES = ", ".join(COLUMNS)
@@ -116,7 +116,7 @@ def schedules(
         conditions.append(_prefixed(prefixes, params))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     text = f"SELECT {_NAMES} FROM {{workflow_schedules}} {where} ORDER BY schedule_name"
-    return [_schedule(row) for row in session.all(statement(text), **params)]
+    return [_schedule(row) for row in session.all(cached_statement(text), **params)]
 
 
 def set_status(session: Session, name: str, status: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dboshub.workflows.storage.database import Database, open_database
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_step, add_workflow, insert
 
@@ -94,9 +94,9 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
             on = {"queue_name": "open-mail", "created_at": now, "name": "open-task"}
             add_workflow(session, f"open-{number}", "ENQUEUED", **on)
         paused = "UPDATE {workflow_schedules} SET status = 'PAUSED' WHERE schedule_id = 'open-s'"
-        session.run(statement(paused))
-        session.run(statement(BEAT.format(now)))
-        session.run(statement(f"UPDATE dboshub_bulk SET done = 20 WHERE id = {JOB}"))
+        session.run(cached_statement(paused))
+        session.run(cached_statement(BEAT.format(now)))
+        session.run(cached_statement(f"UPDATE dboshub_bulk SET done = 20 WHERE id = {JOB}"))
         add_executor(session, "open-worker", heard_at=now)
         failed = {"name": "open-gate", "error": ValueError("shut"), "completed_at": now}
         add_workflow(session, "open-failed", "ERROR", **failed)

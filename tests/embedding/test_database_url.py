@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
-from dboshub.workflows.storage.database import is_same, libpq_url, open_database
+from dboshub.workflows.storage.database import is_url_of, libpq_url, open_database
 from tests.support.postgres import Server
 
 Entry = Callable[..., str]
@@ -120,7 +120,7 @@ def test_the_engine_sees_the_database_of_the_alias(entry: Entry, postgres_server
         )
         database = open_database(url_of_alias(alias))
         try:
-            assert is_same(url, database)
+            assert is_url_of(url, database)
             with database.reading() as session, connections[alias].cursor() as cursor:
                 cursor.execute("SELECT current_database(), inet_server_port()")
                 theirs = cursor.fetchone()

@@ -19,12 +19,12 @@ from dboshub.exports import store
 from dboshub.exports.live import ExportSource
 from dboshub.exports.store import Export
 from dboshub.live.topic_sources import SOURCES
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import reading
 from dboshub.workflows.live.bulk import PACE_S, JobSource
 from dboshub.workflows.live.source import Demand, Moment, Source
 from dboshub.workflows.live.subscriptions import Ticket, read
 from dboshub.workflows.models import BulkJob, ScopeRule
-from dboshub.workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 

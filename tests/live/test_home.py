@@ -7,12 +7,12 @@ import pytest
 from dboshub.home.health_checks import current_problems
 from dboshub.home.live import ProblemsSource, problems_digest
 from dboshub.queues.selectors.busy_queues import waiting_since
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.live.source import Demand, Facts, Moment
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models.rollups import HOUR
 from dboshub.workflows.selectors.scope import EVERYTHING
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from dboshub.live.timed_session import TimedSession
 from dboshub.live.watcher import Watcher
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live
+from dboshub.workflows.live import registry, rows
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Database, open_database
@@ -103,7 +103,7 @@ def writer(database: Database) -> ForeignWriter:
 
 @pytest.fixture
 def watcher(counting: Counting) -> Iterator[Watcher]:
-    sources = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+    sources = {**registry.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
     watcher = Watcher(Hub(), lambda: counting, sources, QUICK)  # type: ignore[arg-type]
     yield watcher
     with watcher.hub.lock:
@@ -154,13 +154,13 @@ def test_a_fragment_is_rendered_once_for_all(
     watcher: Watcher, writer: ForeignWriter, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[str] = []
-    render = live.rows.row_cells
+    render = rows.row_cells
 
     def counted(found: Any) -> dict[str, str]:
         rendered.append(found.status)
         return render(found)
 
-    monkeypatch.setattr(live.rows, "row_cells", counted)
+    monkeypatch.setattr(rows, "row_cells", counted)
     writer.add("a")
     filters = ("", "status=PENDING", "name=order")
     pages = [
@@ -204,14 +204,14 @@ def test_after_a_failed_tick_everything_is_read_again(
 def test_a_region_that_cannot_be_rendered_stops_no_other(
     watcher: Watcher, writer: ForeignWriter, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render = live.rows.row_cells
+    render = rows.row_cells
 
     def fails_for_one(found: Any) -> dict[str, str]:
         if found.workflow_uuid == "bad":
             raise ValueError("a row nobody thought of")
         return render(found)
 
-    monkeypatch.setattr(live.rows, "row_cells", fails_for_one)
+    monkeypatch.setattr(rows, "row_cells", fails_for_one)
     writer.add("bad")
     writer.add("good")
     page = Page(watcher.hub, loop).show(row("bad"), row("good"))
@@ -254,7 +254,7 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
     migrate(database)
     slow = replace(QUICK, tick=60.0)
     watcher = Watcher(
-        Hub(), lambda: open_database(postgres_url), live.SOURCES, slow, Listener(postgres_url)
+        Hub(), lambda: open_database(postgres_url), registry.SOURCES, slow, Listener(postgres_url)
     )
     writer = ForeignWriter(database)
     writer.add("a")
@@ -303,7 +303,7 @@ def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
     writer = ForeignWriter(database)
     writer.add("a")
     slow = replace(QUICK, tick=60.0)
-    watcher = Watcher(Hub(), lambda: open_database(sqlite_url), live.SOURCES, slow)
+    watcher = Watcher(Hub(), lambda: open_database(sqlite_url), registry.SOURCES, slow)
     wait = watcher._wait
 
     def wait_after_a_change(*given: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dboshub.config import checked
 from dboshub.queues.api.facade import QueuesAPI
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.runtime.lifecycle import Runtime
 from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
@@ -50,7 +50,7 @@ async def queue_async_quadruple(number: int) -> int:
 def launch(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Runtime]]:
     """Launch an engine on a database of the test's own; it ends with the test."""
     # What other modules declared in this process is theirs, and there again afterwards.
-    monkeypatch.setattr(directory, "_declared", {})
+    monkeypatch.setattr(queue_registry, "_declared", {})
     launched: list[Runtime] = []
 
     def start(**config: Any) -> Runtime:
@@ -295,7 +295,7 @@ def test_contradicting_limits_are_refused_where_they_are_written() -> None:
         Queue("bad", concurrency=1, global_concurrency=2)
     with pytest.raises(ValueError, match="reserved"):
         Queue("_dbos_internal_queue")
-    assert directory.declared("bad") is None
+    assert queue_registry.declared("bad") is None
 
 
 def test_nothing_works_before_launch() -> None:

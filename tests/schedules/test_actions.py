@@ -161,8 +161,8 @@ def test_a_backfilled_run_is_the_one_its_tick_would_have_been(
     schedule = add(**columns)
     (run,) = actions.backfill(admin, NAME, START, START)
     ticks = Ticks()
-    decorated = {NAME} if two_times else ()
-    runs = Runs(ticks, Stopped(), Codec(), application="shop", decorated=decorated)
+    takes_actual_time = {NAME} if two_times else ()
+    runs = Runs(ticks, Stopped(), Codec(), application="shop", takes_actual_time=takes_actual_time)
     runs.tick(schedule, schedule.cron.after(START - timedelta(seconds=1)))
 
     assert run == ticks.row.workflow_uuid

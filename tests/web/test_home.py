@@ -13,12 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups import store
 from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert, pickled
 
 pytestmark = pytest.mark.django_db

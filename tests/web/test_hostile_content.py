@@ -19,10 +19,10 @@ from django.urls import reverse
 from dboshub.models import SavedView
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
 from dboshub.workflows.storage.sql import Session, Statement
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 from tests.web.routes import routes
 from tests.web.test_hostile_input import THERE

@@ -22,10 +22,10 @@ from dboshub.queues.forms import control
 from dboshub.queues.models import Queue
 from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.search.terms import KEYS as FILTER
-from dboshub.workflows.system_tables import now_ms
 from tests.web.routes import Route, routes
 from tests.web.workflows.test_detail import add_everything
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -14,13 +15,14 @@ from django.test.utils import CaptureQueriesContext
 
 from dboshub.hub import diagnostics
 from dboshub.live.metrics import LiveMetrics
+from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.slow_queries import Slowest
-from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.storage.sql import Session, Statement
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -106,8 +108,16 @@ def test_who_leads_and_how_far_the_rollups_have_come(operator: Client) -> None:
     assert "led by nobody since 2 min ago" in page(operator)
 
 
-def test_slow_statements_are_laid_at_the_door_of_who_asked(operator: Client) -> None:
-    with reading() as session:
+@pytest.mark.parametrize("opened", [reading, bounded_reading])
+def test_slow_statements_are_attributed_to_the_function_that_ran_them(
+    operator: Client,
+    opened: Callable[[], AbstractContextManager[Session]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    empty = Slowest()
+    for user in ("dboshub.workflows.connection", "dboshub.hub.views"):
+        monkeypatch.setattr(f"{user}.SLOW_QUERIES", empty)
+    with opened() as session:
         slow_question_of_this_test(session)
     assert "tests.web.test_hub.slow_question_of_this_test" in page(operator)
 

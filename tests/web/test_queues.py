@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.queues.models import Queue, QueuePause
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import (
     AuditEvent,
@@ -24,7 +25,6 @@ from dboshub.workflows.models import (
     Rollup,
     ScopeRule,
 )
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert
 
 pytestmark = pytest.mark.django_db

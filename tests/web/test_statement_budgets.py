@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.queues.models import Queue
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

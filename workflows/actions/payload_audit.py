@@ -11,8 +11,8 @@ from hashlib import blake2s
 from django.core.cache import cache
 
 from dboshub.workflows.actions.audit import Actor, record
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
 
 ACTION = "view payload"
 ONE_ROW_PER_MS = 15 * 60 * 1_000

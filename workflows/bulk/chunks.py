@@ -17,17 +17,17 @@ from django.db import router, transaction
 from dboshub.workflows.actions.audit import Actor, new_audit_event
 from dboshub.workflows.bulk.target_set import FORKED, HIDDEN
 from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_transient
 from dboshub.workflows.storage.waiting.notify import notify
-from dboshub.workflows.system_tables import now_ms
 
 LARGEST = 250
 LONGEST_NOTE = 500

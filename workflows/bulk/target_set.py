@@ -19,10 +19,11 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models import BulkItem, BulkJob
-from dboshub.workflows.search.criteria import STATUSES, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.statuses import STATUSES
 
 MOST = 100_000
 MOST_LEFT_OUT = 10_000

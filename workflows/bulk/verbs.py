@@ -13,9 +13,15 @@ from typing import Any
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.models import BulkItem
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, STATUSES
+from dboshub.workflows.permissions import (
+    CANCEL_WORKFLOW,
+    DELETE_WORKFLOW,
+    FORK_WORKFLOW,
+    RESUME_WORKFLOW,
+)
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES
 from dboshub.workflows.storage.control import cancel as cancelling
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.control import fork as forking
@@ -167,7 +173,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="cancel",
             title="Cancel",
-            permission="dboshub_workflows.cancel_workflow",
+            permission=CANCEL_WORKFLOW,
             action="cancel",
             takes=IN_FLIGHT,
             refusals=dict.fromkeys(("SUCCESS", *FAILED), "ended already"),
@@ -179,7 +185,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="resume",
             title="Resume",
-            permission="dboshub_workflows.resume_workflow",
+            permission=RESUME_WORKFLOW,
             action="resume",
             takes=("ENQUEUED", "DELAYED", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
             refusals=ENDED | {"PENDING": "running: resume it on its own page"},
@@ -189,7 +195,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="fork_from_failure",
             title="Fork from the failed step",
-            permission="dboshub_workflows.fork_workflow",
+            permission=FORK_WORKFLOW,
             action="fork",
             takes=FAILED,
             refusals=NOT_FAILED,
@@ -203,7 +209,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="delete",
             title="Delete",
-            permission="dboshub_workflows.delete_workflow",
+            permission=DELETE_WORKFLOW,
             action="delete",
             takes=("SUCCESS", *FAILED),
             refusals=dict.fromkeys(IN_FLIGHT, "still active: cancel it first"),

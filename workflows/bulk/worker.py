@@ -13,10 +13,10 @@ from django.db.models import Q
 
 from dboshub.workflows.bulk.chunks import account_of, do_chunk
 from dboshub.workflows.bulk.target_set import collect_page
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.transient_errors import is_transient
-from dboshub.workflows.system_tables import now_ms
 
 logger = logging.getLogger(__name__)
 

@@ -9,43 +9,18 @@ from typing import Any
 from django import forms
 from django.utils.text import capfirst
 
-from dboshub.workflows.forms.workflow_forms import LARGEST_MESSAGE, parsed_json
+from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED, JsonField
 
 # A parameter may be called like a field of the form itself.
 GIVEN = "arg:"
 MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
-# What a field left empty means: the argument is not given, so its default holds.
-OMITTED = object()
-
-
-class JsonField(forms.CharField):
-    """One JSON value of a type; empty where the parameter may be left out."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"})
-
-    def __init__(self, expected: type | None = None, **kwargs: Any) -> None:
-        super().__init__(max_length=LARGEST_MESSAGE, **kwargs)
-        self.expected = expected
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text.strip():
-            return OMITTED
-        found = parsed_json(text)
-        if self.expected is not None and not isinstance(found, self.expected):
-            wanted = "an object: {…}" if self.expected is dict else "an array: […]"
-            raise forms.ValidationError(f"This must be {wanted}.")
-        return found
 
 
 class TextField(forms.CharField):
     """Text as it is written; of a required one, empty text is a value too."""
 
     def __init__(self, *, may_be_omitted: bool, **kwargs: Any) -> None:
-        super().__init__(required=False, strip=False, max_length=LARGEST_MESSAGE, **kwargs)
+        super().__init__(required=False, strip=False, max_length=MAX_JSON, **kwargs)
         self.may_be_omitted = may_be_omitted
 
     def clean(self, value: Any) -> Any:

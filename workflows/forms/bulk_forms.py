@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.actions.confirmation import LONGEST
 from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.models import BulkJob
 
 FIELDS = {
@@ -35,7 +35,7 @@ class StartForm(forms.Form):
         required=False, min_value=0, max_value=2**31 - 1, label="Step number", help_text="if chosen"
     )
     name = forms.CharField(
-        required=False, max_length=LONGEST, label="Step name", help_text="if chosen"
+        required=False, max_length=MAX_TEXT, label="Step name", help_text="if chosen"
     )
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     children = forms.BooleanField(required=False, label="Their children too, and theirs")
@@ -48,7 +48,7 @@ class StartForm(forms.Form):
     )
     reason = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Kept in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )

@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from dboshub.workflows.actions import executor_actions
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
+from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
+from dboshub.workflows.permissions import ADOPT_EXECUTOR, PROMOTE_VERSION
 
 
 class ExecutorForm(ConfirmForm):
@@ -23,7 +24,7 @@ class ExecutorForm(ConfirmForm):
 
 class AdoptForm(ExecutorForm):
     verb = "adopt"
-    permission = "dboshub_workflows.adopt_executor"
+    permission = ADOPT_EXECUTOR
     title = "Adopt the work of this executor?"
     consequence = (
         "All that it runs is enqueued again, and executors of the same version go on after the "
@@ -34,23 +35,23 @@ class AdoptForm(ExecutorForm):
     is_danger = True
 
     application = forms.CharField(
-        required=False, strip=False, max_length=LONGEST, widget=forms.HiddenInput
+        required=False, strip=False, max_length=MAX_TEXT, widget=forms.HiddenInput
     )
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         moved = executor_actions.adopt(
             actor, self.target, application=data["application"], reason=data["reason"]
         )
         runs = "1 workflow" if moved == 1 else f"{moved:,} workflows"
-        return Done(
+        return ActionResult(
             f"Enqueued {runs} of {self.target} again.", reverse("dboshub:workflows:executors")
         )
 
 
 class PromoteForm(ExecutorForm):
     verb = "promote"
-    permission = "dboshub_workflows.promote_version"
+    permission = PROMOTE_VERSION
     title = "Make this version the latest?"
     consequence = (
         "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
@@ -58,9 +59,9 @@ class PromoteForm(ExecutorForm):
     )
     button = "Make it the latest"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         executor_actions.promote(actor, self.target, reason=self.cleaned_data["reason"])
-        return Done(
+        return ActionResult(
             f"{self.target} is the latest version now.", reverse("dboshub:workflows:executors")
         )
 

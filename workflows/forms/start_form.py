@@ -6,15 +6,15 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.actions.confirmation import LONGEST
-from dboshub.workflows.actions.starting import StartRequest
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.forms.argument_fields import (
     GIVEN,
     MORE_ARGUMENTS,
     MORE_KEYWORDS,
-    OMITTED,
     argument_fields,
 )
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
+from dboshub.workflows.forms.json_fields import OMITTED
 from dboshub.workflows.selectors.startable import Startable
 
 YEAR_S = 366 * 86_400
@@ -24,16 +24,16 @@ class StartForm(forms.Form):
     """`what` None means that nobody publishes the signature: all arguments are one JSON object."""
 
     workflow_id = forms.CharField(
-        required=False, max_length=LONGEST, help_text="Empty: one is drawn. It starts only once."
+        required=False, max_length=MAX_TEXT, help_text="Empty: one is drawn. It starts only once."
     )
     queue = forms.ChoiceField(required=False)
-    partition_key = forms.CharField(required=False, max_length=LONGEST)
+    partition_key = forms.CharField(required=False, max_length=MAX_TEXT)
     priority = forms.IntegerField(
         required=False, min_value=0, max_value=2**31 - 1, help_text="1 goes before 2; 0 is first."
     )
     deduplication_id = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Refused while another one on the queue has it.",
     )
     delay = forms.FloatField(required=False, min_value=0, max_value=YEAR_S, help_text="Seconds.")
@@ -43,7 +43,7 @@ class StartForm(forms.Form):
     version = forms.ChoiceField(required=False)
     reason = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Kept in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
@@ -91,7 +91,7 @@ class StartForm(forms.Form):
     def has_option_errors(self) -> bool:
         return any(field.errors for field in self.option_fields)
 
-    def order(self) -> StartRequest:
+    def start_request(self) -> StartRequest:
         """What a valid form asks for."""
         data, what = self.cleaned_data, self.what
         args, kwargs = self._arguments()

@@ -8,8 +8,8 @@ from dboshub.workflows.live.polling import IntervalSource
 from dboshub.workflows.live.source import Facts, Moment, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rollups.totals import all_counts
-from dboshub.workflows.search.criteria import IN_FLIGHT
 from dboshub.workflows.selectors.counts import Count, total
+from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session
 
 

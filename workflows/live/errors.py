@@ -11,9 +11,10 @@ from django.http import QueryDict
 from dboshub.workflows.live.polling import NoticeSource
 from dboshub.workflows.live.source import Moment
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
-from dboshub.workflows.search.criteria import BROKEN, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 from dboshub.workflows.storage.sql import Session
 
 # By when they were made: one that is older, and fails only now, is news among so many.
@@ -22,7 +23,7 @@ NEWEST = 50
 
 def only_failed(criteria: Criteria) -> Criteria:
     """What the pages list: of the runs that a filter leaves, those that failed."""
-    return replace(criteria, statuses=BROKEN, internal=True)
+    return replace(criteria, statuses=FAILED_NOT_CANCELLED, internal=True)
 
 
 def newest_failed(rows: Sequence[WorkflowRow]) -> object:

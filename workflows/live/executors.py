@@ -5,9 +5,9 @@ from __future__ import annotations
 from dboshub.workflows.live.polling import IntervalSource, ReloadSource
 from dboshub.workflows.live.source import Facts, Moment, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.rendering.components import time_distance
 from dboshub.workflows.selectors.executor_overview import Fleet, fleet, known_processes
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.templatetags.hub import distance
 
 
 def executor_page_facts(found: Fleet) -> object:
@@ -47,5 +47,5 @@ class HeartbeatSource(IntervalSource):
 def _beats(session: Session, topic: Topic, moment: Moment) -> Facts:
     found = known_processes(session, viewer_of_topic(topic), moment.now_ms) or ()
     beats = {each.executor.incarnation: each.executor.last_beat_at for each in found}
-    cells = {each: distance(at, moment.now_ms) for each, at in beats.items()}
+    cells = {each: time_distance(at, moment.now_ms) for each, at in beats.items()}
     return Facts(digest=digest(beats), body=lambda shown: {"cells": cells})

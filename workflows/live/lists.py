@@ -12,9 +12,11 @@ from django.http import QueryDict
 
 from dboshub.workflows.live.source import Body, Demand, Facts, Moment, digest
 from dboshub.workflows.live.subscriptions import SLACK_MS, Topic, viewer_of_topic
-from dboshub.workflows.search.criteria import IN_FLIGHT, MOMENTS, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
+from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
@@ -31,7 +33,7 @@ ENDED, STARTED = (
         f"SELECT {COLUMNS} FROM {{workflow_status}}"
         f" WHERE {column} >= :since ORDER BY {column} DESC LIMIT :most"
     )
-    for column in (MOMENTS["completed"], MOMENTS["started"])
+    for column in (TIME_COLUMNS["completed"], TIME_COLUMNS["started"])
 )
 
 
@@ -65,7 +67,7 @@ class News:
         if row.created_at >= self.since:
             self._add(self.created, row.workflow_uuid, row.created_at, now)
         elif self.entry_moment != "created":
-            at = getattr(row, MOMENTS[self.entry_moment]) or 0
+            at = getattr(row, TIME_COLUMNS[self.entry_moment]) or 0
             if at >= self.since:
                 self._add(self.ended, row.workflow_uuid, at, now)
 

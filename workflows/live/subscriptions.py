@@ -16,13 +16,12 @@ from urllib.parse import parse_qsl, urlencode
 from django.core import signing
 from django.http import HttpRequest
 
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, viewer_for
 
 MAX_AGE_S = 12 * 3600
 # A row made while the page was being rendered may be missing from it.
 SLACK_MS = 5_000
-VIEW = "dboshub_workflows.view_workflow"
-VIEW_PAYLOAD = "dboshub_workflows.view_payload"
 
 # Kinds whose fragments differ for those who may see payloads; the others never carry any.
 PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 
 class BulkJob(models.Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 class Event(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 MINUTE, HOUR = 60_000, 3_600_000
 

@@ -9,10 +9,10 @@ from django.http import QueryDict
 
 from dboshub.workflows.bulk.target_set import MOST_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.statuses import Look
-from dboshub.workflows.system_tables import now_ms
 
 JOB_LOOKS = {
     look.token: look

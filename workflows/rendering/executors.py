@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.detail.status_reasons import activity_text
+from dboshub.workflows.rendering.status_reasons import activity_text
 from dboshub.workflows.selectors.executor_overview import Process
 from dboshub.workflows.selectors.executors import Activity
 

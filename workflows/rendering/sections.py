@@ -17,6 +17,7 @@ from django.urls import reverse
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
+from dboshub.workflows.rendering.status_reasons import Reason, reason
 from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from dboshub.workflows.rendering.waterfall.chart import chart
 from dboshub.workflows.rendering.waterfall.lines import Edge
@@ -30,7 +31,6 @@ from dboshub.workflows.selectors.detail import (
     steps,
     streams,
 )
-from dboshub.workflows.selectors.detail.status_reasons import Reason, reason
 from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer

@@ -11,33 +11,35 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from dboshub.workflows.actions.starting import StartRequest
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 
 # Any token will do, if the cookie and the header agree.
 CSRF = "dboshub0" * 4
 
 
-def as_python(order: StartRequest) -> str:
+def as_python(request: StartRequest) -> str:
     """A program that enqueues it with the client, from any process that reaches the database."""
     options: dict[str, Any] = {
-        "workflow_name": order.name,
-        "queue_name": order.queue or INTERNAL_QUEUE,
-        "application_name": order.application,
-        "class_name": order.class_name,
-        "config_name": order.config_name,
-        "workflow_id": order.workflow_id,
-        "queue_partition_key": order.partition_key,
-        "deduplication_id": order.deduplication_id,
-        "priority": order.priority,
-        "delay_seconds": order.delay_s,
-        "workflow_timeout": order.timeout_s,
-        "app_version": order.version,
+        "workflow_name": request.name,
+        "queue_name": request.queue or INTERNAL_QUEUE,
+        "application_name": request.application,
+        "class_name": request.class_name,
+        "config_name": request.config_name,
+        "workflow_id": request.workflow_id,
+        "queue_partition_key": request.partition_key,
+        "deduplication_id": request.deduplication_id,
+        "priority": request.priority,
+        "delay_seconds": request.delay_s,
+        "workflow_timeout": request.timeout_s,
+        "app_version": request.version,
     }
     given = {name: value for name, value in options.items() if value not in (None, "", 0)}
-    lines = [_literal(given), *map(_literal, order.args)]
-    lines += [f"{name}={_literal(value)}" for name, value in order.kwargs.items() if _is_name(name)]
-    others = {name: value for name, value in order.kwargs.items() if not _is_name(name)}
+    lines = [_literal(given), *map(_literal, request.args)]
+    lines += [
+        f"{name}={_literal(value)}" for name, value in request.kwargs.items() if _is_name(name)
+    ]
+    others = {name: value for name, value in request.kwargs.items() if not _is_name(name)}
     lines += [f"**{_literal(others)}"] if others else []
     inner = "".join(f"    {line},\n" for line in lines)
     return (
@@ -48,16 +50,16 @@ def as_python(order: StartRequest) -> str:
     )
 
 
-def as_command(order: StartRequest) -> str:
+def as_command(request: StartRequest) -> str:
     """The management command; options that it does not have are left to the program."""
-    words = ["manage.py", "workflow", "start", order.name]
-    words += ["--args", json.dumps(order.args, ensure_ascii=False)] if order.args else []
+    words = ["manage.py", "workflow", "start", request.name]
+    words += ["--args", json.dumps(request.args, ensure_ascii=False)] if request.args else []
     words += (
-        ["--kwargs", json.dumps(dict(order.kwargs), ensure_ascii=False)] if order.kwargs else []
+        ["--kwargs", json.dumps(dict(request.kwargs), ensure_ascii=False)] if request.kwargs else []
     )
-    words += ["--queue", order.queue] if order.queue else []
-    words += ["--id", order.workflow_id] if order.workflow_id else []
-    words += ["--application", order.application] if order.application else []
+    words += ["--queue", request.queue] if request.queue else []
+    words += ["--id", request.workflow_id] if request.workflow_id else []
+    words += ["--application", request.application] if request.application else []
     return shlex.join(words)
 
 

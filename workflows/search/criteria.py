@@ -26,38 +26,19 @@ from dboshub.workflows.search.predicates import (
     until_condition,
 )
 from dboshub.workflows.search.terms import (
-    BOXES,
-    BROKEN,
-    FAILED,
     FLAGS,
-    GROUPS,
-    IN_FLIGHT,
     LONGEST,
-    MOMENTS,
     MOST_PROBLEMS,
     SINGLE,
-    STATUSES,
     TEXT_KEYS,
+    TIME_COLUMNS,
     YES,
     Query,
-    clean,
     read_statuses,
     read_terms,
     read_time,
+    without_nul,
 )
-
-__all__ = [
-    "BOXES",
-    "BROKEN",
-    "FAILED",
-    "GROUPS",
-    "IN_FLIGHT",
-    "MOMENTS",
-    "STATUSES",
-    "TEXT_KEYS",
-    "Criteria",
-    "parse",
-]
 
 INTERNAL = ("_dbos_", "DBOS.")
 # What names rows so closely that none of them is hidden.
@@ -89,7 +70,7 @@ class Criteria:
     @property
     def moment(self) -> str:
         """The column that the list is ordered by, and that its span of time is about."""
-        return MOMENTS[self.by]
+        return TIME_COLUMNS[self.by]
 
     @property
     def hides_internal(self) -> bool:
@@ -203,8 +184,8 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
     single = {key: value for key, value in terms if key in SINGLE}
     since, until = (read_time(single.get(key, ""), now, problems) for key in ("since", "until"))
     by = single.get("by", "created")
-    if by not in MOMENTS:
-        problems.append(f"by: must be one of {', '.join(MOMENTS)}; {by!r} was left out.")
+    if by not in TIME_COLUMNS:
+        problems.append(f"by: must be one of {', '.join(TIME_COLUMNS)}; {by!r} was left out.")
         by = single["by"] = "created"
     flags = {flag: single.get(flag, "").lower() in YES for flag in FLAGS}
     texts = [(key, value) for key, value in terms if key not in (*SINGLE, "status", "")]
@@ -223,7 +204,7 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
         words=" ".join(value for key, value in terms if not key),
         problems=tuple(dict.fromkeys(problems))[:MOST_PROBLEMS],
         given=tuple(given),
-        columns=clean(query.get("columns", ""))[:LONGEST],
+        columns=without_nul(query.get("columns", ""))[:LONGEST],
     )
 
 

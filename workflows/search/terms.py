@@ -13,13 +13,8 @@ from typing import Any, Protocol
 from dboshub.workflows.search.attributes import PREFIX, is_path
 from dboshub.workflows.search.parser import Term, read_box, suggestion
 from dboshub.workflows.search.predicates import is_negated
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, LOOKS, STATUSES
 
-IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
-FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-# Those that nobody cancelled.
-BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
 GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
 # What people call a status, to its token or group.
 WORDS = {look.word.lower(): look.token for look in LOOKS.values()}
@@ -40,13 +35,17 @@ TEXT_KEYS = {
     "partition": "queue_partition_key",
 }
 # The moment that a span of time is about, and that orders the list.
-MOMENTS = {"created": "created_at", "started": "started_at_epoch_ms", "completed": "completed_at"}
+TIME_COLUMNS = {
+    "created": "created_at",
+    "started": "started_at_epoch_ms",
+    "completed": "completed_at",
+}
 FLAGS = ("top", "internal")
 SINGLE = ("since", "until", "by", *FLAGS)
 KEYS = ("status", "id", *TEXT_KEYS, *SINGLE)
 YES = ("yes", "1", "on", "true")
 # The search box, and what is added to it by a click on a cell.
-BOXES = ("q", "and")
+SEARCH_BOX_KEYS = ("q", "and")
 LONGEST = 1_000
 LONGEST_BOX = 10_000
 MOST_VALUES = 50
@@ -66,14 +65,14 @@ class Query(Protocol):
 def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term]:
     """What is asked for, by key in one order and each thing once."""
     terms = [
-        (key, clean(value)[:LONGEST])
+        (key, without_nul(value)[:LONGEST])
         for key in query
         if key in KEYS or key.startswith(PREFIX)
         for value in query.getlist(key)
     ]
-    for key in BOXES:
+    for key in SEARCH_BOX_KEYS:
         for text in query.getlist(key):
-            terms += read_box(clean(text)[:LONGEST_BOX], problems)
+            terms += read_box(without_nul(text)[:LONGEST_BOX], problems)
     terms = list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
     if len(terms) > MOST_VALUES:
         problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
@@ -101,7 +100,7 @@ def _is_known(term: Term, problems: list[str]) -> bool:
     return False
 
 
-def clean(text: object) -> str:
+def without_nul(text: object) -> str:
     # NUL cannot be stored in PostgreSQL, so no row can match it.
     return str(text or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED
-from dboshub.workflows.selectors.keyset.plan import FAILED_INDEX
-from dboshub.workflows.selectors.rows import enqueued, statement
-from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session
 
 # SUCCESS has no index: it is counted among this many of the newest rows.
@@ -17,6 +16,14 @@ CAP = 10_000
 # Of a status with an index so many are counted, in some milliseconds.
 MOST = 100_000
 OLDEST = 500
+
+IN_FLIGHT_OF_QUEUE = """
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM {workflow_status}
+        WHERE queue_name = :queue AND status IN ('ENQUEUED', 'PENDING') AND SCOPE
+        LIMIT :most
+    ) AS counted
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +40,23 @@ class Count:
 
 def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
     """By status. In flight and failed are exact up to MOST; SUCCESS is a capped walk."""
-    scope = viewer.condition()
-    narrowed = f" AND {scope.sql}" if scope else ""
     served = {
         "PENDING": "status = 'PENDING'",
-        "ENQUEUED": enqueued(session),
+        "ENQUEUED": enqueued_predicate(session),
         "DELAYED": "status = 'DELAYED'",
     } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
     parts = [
         f"SELECT '{status}', COUNT(*), CAST(NULL AS bigint) FROM (SELECT 1 FROM {{workflow_status}}"
-        f" WHERE {where}{narrowed} LIMIT :most) AS few_{status.lower()}"
+        f" WHERE {where} AND SCOPE LIMIT :most) AS few_{status.lower()}"
         for status, where in served.items()
     ]
     parts.append(
         "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "
-        f"COUNT(*) FROM (SELECT status FROM {{workflow_status}} WHERE 1 = 1{narrowed} "
+        "COUNT(*) FROM (SELECT status FROM {workflow_status} WHERE SCOPE "
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
-    found = session.all(
-        statement(" UNION ALL ".join(parts)),
-        **(scope.params if scope else {}),
-        newest=NEWEST,
-        most=MOST + 1,
-    )
+    sql = " UNION ALL ".join(parts)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST, most=MOST + 1)
     return {status: _count(number, seen) for status, number, seen in found}
 
 
@@ -64,29 +65,20 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
 
     At most OLDEST rows of each are looked at, in every queue the oldest first.
     """
-    scope = viewer.condition()
-    narrowed = f" AND {scope.sql}" if scope else ""
     waiting = (
-        f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued(session)}{narrowed}"
+        f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued_predicate(session)} AND SCOPE"
         " ORDER BY queue_name, priority, created_at LIMIT :most"
     )
     running = (
-        f"SELECT created_at FROM {{workflow_status}} WHERE status = 'PENDING'{narrowed}"
+        "SELECT created_at FROM {workflow_status} WHERE status = 'PENDING' AND SCOPE"
         " AND created_at < :before ORDER BY created_at LIMIT :most"
     )
-    found = session.all(
-        statement(
-            " UNION ALL ".join(
-                "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0),"
-                " COUNT(*)"
-                f" FROM ({part}) AS looked"
-                for part in (running, waiting)
-            )
-        ),
-        **(scope.params if scope else {}),
-        before=before,
-        most=OLDEST,
+    sql = " UNION ALL ".join(
+        "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0), COUNT(*)"
+        f" FROM ({part}) AS looked"
+        for part in (running, waiting)
     )
+    found = all_in_scope(session, sql, viewer, before=before, most=OLDEST)
     return Count(
         sum(number for number, _ in found), at_least=any(seen >= OLDEST for _, seen in found)
     )
@@ -98,19 +90,8 @@ def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -
     No index leads to the finished ones of a queue: a list of it walks, and this tells where its
     work is meanwhile. Delayed ones are not on the queue yet.
     """
-    scope = viewer.condition()
-    found = session.one(
-        statement(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} WHERE queue_name = :queue"
-            f" AND status IN ('ENQUEUED', 'PENDING'){f' AND {scope.sql}' if scope else ''}"
-            " LIMIT :most) AS counted"
-        ),
-        **(scope.params if scope else {}),
-        queue=queue,
-        most=CAP + 1,
-    )
-    assert found is not None
-    return Count(min(found[0], CAP), at_least=found[0] > CAP)
+    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=CAP + 1)
+    return Count(min(number, CAP), at_least=number > CAP)
 
 
 def total(parts: list[Count]) -> Count:

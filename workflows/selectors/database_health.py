@@ -13,7 +13,7 @@ from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.schema import indexes
 from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import SchemaState, read_state
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 MOST_TABLES = 100
 
@@ -154,5 +154,5 @@ def _runnable(session: Session, ddl: str) -> str:
 def _last_row(session: Session, name: str) -> int | None:
     quoted = name.replace('"', '""')
     # The end of the table's own tree: no row is read but the last.
-    row = session.one(statement(f'SELECT MAX(rowid) FROM "{quoted}"'))
+    row = session.one(cached_statement(f'SELECT MAX(rowid) FROM "{quoted}"'))
     return None if row is None else row[0] or 0

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
-from dboshub.workflows.selectors.rows import enqueued
-from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, Statement, statement
+from dboshub.workflows.selectors.executors import COLUMNS, Executor, from_record
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 MOST = 200
 ENDED = 20
@@ -144,7 +145,7 @@ WAITING = """
     GROUP BY application_name, application_version
 """
 INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], str]] = {
-    "ENQUEUED": (enqueued, "queue_name, priority, created_at"),
+    "ENQUEUED": (enqueued_predicate, "queue_name, priority, created_at"),
     "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
 }
 LAUNCHED = """
@@ -180,7 +181,7 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
     processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
-    for row in _run(session, RUNNING, viewer, most=LOOKED["PENDING"]):
+    for row in all_in_scope(session, RUNNING, viewer, most=LOOKED["PENDING"]):
         incarnation, executor_id, application, version, count, oldest_at, moved_at = row
         looked.add("PENDING", application, version, count)
         held[incarnation or ""] += count
@@ -191,9 +192,9 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
             )
     for status, (served, order) in INDEXED_STATUSES.items():
         text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
-        for application, version, count in _run(session, text, viewer, most=LOOKED[status]):
+        for application, version, count in all_in_scope(session, text, viewer, most=LOOKED[status]):
             looked.add(status, application, version, count)
-    launched = _run(session, LAUNCHED, viewer, most=VERSIONS)
+    launched = all_in_scope(session, LAUNCHED, viewer, most=VERSIONS)
     counted = [replace(each, holds=held[each.executor.incarnation]) for each in processes or ()]
     return Fleet(
         None if processes is None else counted,
@@ -205,8 +206,7 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
 
 def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
     """The live ones, then those that ended last; None where no table tells."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    if not has_table(session, EXECUTORS):
         return None
     found = []
     for row in session.all(PROCESSES, most=MOST):
@@ -252,9 +252,3 @@ def _latest(launched: list[Row]) -> set[str]:
         next(name for name, owner, *_ in launched if owner in (None, each)) for each in owners
     )
     return set(firsts)
-
-
-def _run(session: Session, sql: str, viewer: Viewer, *, most: int) -> list[Row]:
-    scope = viewer.condition()
-    text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), most=most, **(scope.params if scope else {}))

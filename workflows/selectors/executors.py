@@ -12,14 +12,11 @@ from typing import Any
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUES
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 200
 
-EXISTS = Statement(
-    postgres="SELECT to_regclass('{dboshub_executor}') IS NOT NULL",
-    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_executor'",
-)
 COLUMNS = """incarnation, executor_id, application_name, application_version, hostname, pid,
         last_beat_at, lease_ms, queues, functions, activity"""
 LIVE = Statement(
@@ -81,8 +78,7 @@ class Executor:
 
 def executors(session: Session, now: int) -> list[Executor] | None:
     """Every process that has not ended, newest beat first; None where no table tells."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    if not has_table(session, EXECUTORS):
         return None
     return [from_record(row, now) for row in session.all(LIVE, most=MOST)]
 

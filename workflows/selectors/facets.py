@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.workflows.selectors.rows import statement
-from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.storage.sql import Session
 
 NEWEST = 10_000
@@ -22,23 +21,18 @@ COLUMNS = {
 
 def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[str]]:
     """Values by query key, in alphabetical order; of more than MOST_VALUES, any."""
-    scope = viewer.condition()
     columns = ", ".join(COLUMNS.values())
     parts = [
         f"SELECT * FROM (SELECT DISTINCT '{key}' AS key, {column} AS value FROM newest "
         f"WHERE {column} IS NOT NULL LIMIT :most) AS {key}_values"
         for key, column in COLUMNS.items()
     ]
-    found = session.all(
-        statement(
-            f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}} "
-            f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest) "
-            + " UNION ALL ".join(parts)
-        ),
-        **(scope.params if scope else {}),
-        newest=NEWEST,
-        most=MOST_VALUES,
+    newest = (
+        f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}}"
+        " WHERE SCOPE ORDER BY created_at DESC LIMIT :newest) "
     )
+    sql = newest + " UNION ALL ".join(parts)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST, most=MOST_VALUES)
     values: dict[str, list[str]] = {key: [] for key in COLUMNS}
     for key, value in found:
         if value:

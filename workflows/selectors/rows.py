@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT
 from dboshub.workflows.storage.sql import Session, Statement
-
-
-def enqueued(session: Session) -> str:
-    """The predicate of enqueued rows, as the index of what is in flight serves it.
-
-    SQLite wants the index's own predicate beside it, to see that it fits; PostgreSQL would think
-    that both leave a fraction of a fraction, and rather read and sort them all than some in order.
-    """
-    own = " AND status IN ('ENQUEUED', 'PENDING')" if session.vendor == "sqlite" else ""
-    return f"status = 'ENQUEUED'{own}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +82,6 @@ row_tuple = attrgetter(*NAMES)
 
 def from_record(record: Sequence[Any]) -> WorkflowRow:
     return WorkflowRow(*record[: len(NAMES)])
-
-
-@lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
-    """One Statement per text: dialects remember each one they have compiled."""
-    return Statement(sql)
 
 
 BY_IDS = Statement(

@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 
 from dboshub.workflows.search.predicates import Condition
+from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,19 @@ class Viewer:
         sql = f"({' OR '.join(parts)})" if parts else "1 = 0"
         return Condition("scope", sql, params, lambda row: self.may_see(row.application_name))
 
+    def scope(self) -> tuple[str, dict[str, Any]]:
+        """The scope as an SQL expression, `1 = 1` for all applications, and its parameters."""
+        condition = self.condition()
+        return ("1 = 1", {}) if condition is None else (condition.sql, {**condition.params})
+
 
 EVERYTHING = Viewer()
+
+
+def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> list[Row]:
+    """The rows of a query in which the word SCOPE stands for the viewer's applications."""
+    condition, values = viewer.scope()
+    return session.all(cached_statement(sql.replace("SCOPE", condition)), **params, **values)
 
 
 def viewer_for(user: Any) -> Viewer:

@@ -17,9 +17,10 @@ from dboshub.workflows.payloads.plain_values import plain
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.detail.values import value
-from dboshub.workflows.selectors.executors import EXISTS, MOST
+from dboshub.workflows.selectors.executors import MOST
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 RECENT = 5
@@ -98,8 +99,7 @@ def startable(
     session: Session, viewer: Viewer, *, now: int, name: str | None = None
 ) -> list[Startable]:
     """What can be started now, by application and name; or only what is called so."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    if not has_table(session, EXECUTORS):
         return []
     # In JSON a name that is not ASCII may be written in two ways.
     said = json.dumps(name) if name is not None and name.isascii() else ""

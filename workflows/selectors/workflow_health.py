@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
-from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, statement
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.storage.sql import Row, Session
 
 # Running and enqueued rows that are looked at for recoveries: no index holds their number.
 LOOKED = 5_000
@@ -65,23 +66,17 @@ class Loop:
 
 def oldest_running(session: Session, viewer: Viewer) -> WorkflowRow | None:
     """The running workflow that was made first."""
-    found = _run(session, OLDEST, viewer)
+    found = all_in_scope(session, OLDEST, viewer)
     return from_record(found[0]) if found else None
 
 
 def recovered_repeatedly(session: Session, viewer: Viewer) -> list[Loop]:
     """Workflows in flight that were recovered most, among those that are looked at."""
-    text = LOOPING.replace("ENQUEUED", enqueued(session))
-    found = _run(session, text, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
+    text = LOOPING.replace("ENQUEUED", enqueued_predicate(session))
+    found = all_in_scope(session, text, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
     return [Loop(from_record(row)) for row in found]
 
 
 def failures(session: Session, viewer: Viewer, *, since: int, hour: int) -> list[Row]:
     """(name, whether after `hour`, how many) of what failed, among the newest that ended."""
-    return _run(session, FAILURES, viewer, since=since, hour=hour, newest=NEWEST)
-
-
-def _run(session: Session, sql: str, viewer: Viewer, **params: object) -> list[Row]:
-    scope = viewer.condition()
-    text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), **params, **(scope.params if scope else {}))
+    return all_in_scope(session, FAILURES, viewer, since=since, hour=hour, newest=NEWEST)

@@ -46,7 +46,7 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Session]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         """Connect once; create the database if it is not there and `create` says so.
 
         Raises DatabaseUnreachableError with the place and the driver's reason, for PostgreSQL
@@ -104,7 +104,7 @@ def open_database(
     )
 
 
-def is_same(url: str, database: Database) -> bool:
+def is_url_of(url: str, database: Database) -> bool:
     """Whether a URL leads to the database that is open."""
     if database.vendor == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase

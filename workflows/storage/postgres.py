@@ -119,7 +119,7 @@ class PostgresDatabase:
         with self._pool.connection() as raw, raw.transaction():
             yield _session(self.dialect, raw)
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         timeout = float(self._given.get("connect_timeout", REACH_TIMEOUT_S))
         try:
             if create:

@@ -37,7 +37,7 @@ class Statement:
 
 
 @lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
+def cached_statement(sql: str) -> Statement:
     """One Statement per text built at run time: dialects remember each one they compiled."""
     return Statement(sql)
 
@@ -122,6 +122,10 @@ class Session:
 
     def cursor(self, statement: Statement, params: dict[str, Any]) -> Cursor:
         return self._execute(self.dialect.text(statement), params)
+
+    def with_execute(self, wrap: Callable[[Execute], Execute]) -> Session:
+        """A session on the same connection whose statements run through ``wrap(execute)``."""
+        return Session(self.dialect, wrap(self._execute), self._script)
 
     def ids(self, values: Iterable[object]) -> Any:
         return self.dialect.ids(values)

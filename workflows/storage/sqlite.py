@@ -108,7 +108,7 @@ class SqliteDatabase:
             with self._writer.transaction() as session:
                 yield session
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         if not create and not self.path.exists():
             raise DatabaseUnreachableError(self._place, "there is no such file")
         try:

@@ -26,7 +26,7 @@ from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.journal import history
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.storage.transient_errors import translated
+from dboshub.workflows.storage.transient_errors import raising_unavailable
 from dboshub.workflows.storage.waiting import awaited_values, outcomes
 
 P = ParamSpec("P")
@@ -44,7 +44,7 @@ def _retried(call: Callable[P, R]) -> Callable[P, R]:
         store: Any = args[0]
         for attempt in range(store.attempts):
             try:
-                with translated():
+                with raising_unavailable():
                     return call(*args, **kwargs)
             except StorageUnavailableError:
                 if attempt + 1 == store.attempts:
@@ -63,16 +63,20 @@ class SqlStore:
     """
 
     def __init__(
-        self, database: Database, *, patience: float | None = None, retries_unavailable: bool = True
+        self,
+        database: Database,
+        *,
+        listing_timeout_s: float | None = None,
+        retries_unavailable: bool = True,
     ) -> None:
         self._database = database
-        self._patience = patience
+        self._listing_timeout_s = listing_timeout_s
         self.attempts = ATTEMPTS if retries_unavailable else 1
 
     def _reading_with_timeout(self, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
         """A session for a listing; one by ids takes no time that needs a limit."""
-        if self._patience and filters.get("workflow_ids") is None:
-            return self._database.reading_with_timeout(self._patience)
+        if self._listing_timeout_s and filters.get("workflow_ids") is None:
+            return self._database.reading_with_timeout(self._listing_timeout_s)
         return self._database.reading()
 
     # -- reads -----------------------------------------------------------------------------

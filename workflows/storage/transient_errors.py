@@ -33,7 +33,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def raising_unavailable() -> Iterator[None]:
     """Raise StorageUnavailableError for failures that pass; let the others through."""
     try:
         yield

@@ -9,12 +9,12 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
 from dboshub.workflows.forms.workflow_forms import FORMS, ActionForm
 from dboshub.workflows.selectors.detail import steps
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 from dboshub.workflows.views.workflow_required import number, with_workflow
 
 

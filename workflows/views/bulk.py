@@ -8,22 +8,24 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.confirmation import INVALID, LONGEST, status_of
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.bulk import job_actions
 from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import reading
 from dboshub.workflows.forms.bulk_forms import StartForm
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.live.bulk import job_facts, page_key
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.views.confirm import INVALID, status_of
 from dboshub.workflows.views.workflow_required import number
 
 CHECKED = "checked"
@@ -31,7 +33,7 @@ NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddleware
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
     """The jobs, newest first."""
     owner, before = selector.owner_seen_by(request.user), number(request, "before")
@@ -48,7 +50,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
     """Say what would be acted on; when it is posted, freeze the set."""
     given = request.POST if request.method == "POST" else request.GET
@@ -63,7 +65,7 @@ def new(request: HttpRequest) -> HttpResponse:
         refusal = ActionRefusedError("No row is checked.", "Go back and check some.")
         return _ask(request, verb, query, refusal=refusal, status=INVALID)
     try:
-        job = bulk_jobs.freeze(
+        job = job_actions.freeze(
             actor_of(request), verb, query=query, ids=ids, again="again" in given
         )
     except ActionRefusedError as refusal:
@@ -72,7 +74,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     """One job: its set to confirm, or how far it is; a post steers it."""
     job = selector.job(request.user, job_id)
@@ -96,19 +98,19 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
 
 def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
     """Do what a button says; what to tell then. Raises ActionRefusedError."""
-    actor, reason = actor_of(request), request.POST.get("reason", "")[:LONGEST]
+    actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
         rate = form.cleaned_data["rate"]
-        bulk_jobs.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
+        job_actions.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
         return "Started: some process of the hub works on it."
     if do == "stop":
-        bulk_jobs.stop(actor, job.pk, reason=reason)
+        job_actions.stop(actor, job.pk, reason=reason)
         return "Stopped: no further workflow is acted on."
     if do == "retry":
-        bulk_jobs.retry(actor, job.pk, reason=reason)
+        job_actions.retry(actor, job.pk, reason=reason)
         return "What failed is tried again."
     if do == "discard":
-        bulk_jobs.discard(actor, job.pk)
+        job_actions.discard(actor, job.pk)
         return "Forgotten: nothing was done."
     raise Http404(f"no way to {do} a bulk job")
 

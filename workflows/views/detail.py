@@ -29,11 +29,11 @@ from dboshub.workflows.selectors.relations.family_tree import family_tree
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.htmx import wants_fragment
 from dboshub.workflows.views.workflow_required import (
     may_see_payloads,
     number,
     of_workflow,
-    wants_fragment,
     with_workflow,
 )
 

@@ -11,13 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dboshub.workflows.actions.audit import actor_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
-from dboshub.workflows.actions.workflow_actions import actor_of
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.errors import newest_failed, only_failed
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
@@ -43,7 +44,7 @@ class Seen:
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_list(request: HttpRequest) -> HttpResponse:
     """The groups among the newest failed runs that a filter leaves; the list's own filter."""
     context: dict[str, Any] = {"section": "errors", "looked": LOOKED}
@@ -68,7 +69,7 @@ def error_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_group(request: HttpRequest) -> HttpResponse:
     """One group: when, in which versions, which runs, and forking them all."""
     seen = _look(request)

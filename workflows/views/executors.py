@@ -11,20 +11,21 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.executor_forms import FORMS, ExecutorForm
 from dboshub.workflows.live.executors import executor_page_facts
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.executors import show
 from dboshub.workflows.selectors.executor_overview import fleet
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def fleet_page(request: HttpRequest) -> HttpResponse:
     """All processes and versions on one page: the table of neither grows long."""
     context: dict[str, Any] = {"section": "executors"}
@@ -49,7 +50,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
     """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
     if verb not in FORMS:

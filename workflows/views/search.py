@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.django_settings import is_https
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.rollups.totals import names
@@ -69,7 +70,7 @@ def _known(session: Session, viewer: Viewer) -> dict[str, list[str]]:
 
 @require_safe
 @never_cache
-@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def suggest(request: HttpRequest) -> JsonResponse:
     """How the text before the caret may go on: keys, then values that the newest rows hold."""
     with bounded_reading() as session:
@@ -78,7 +79,7 @@ def suggest(request: HttpRequest) -> JsonResponse:
 
 
 @require_POST
-@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def save_columns(request: HttpRequest) -> HttpResponse:
     """Remember which columns a person wants, and go back to their list."""
     query = QueryDict(request.POST.get("query", ""), mutable=True)

@@ -12,25 +12,25 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
-from dboshub.workflows.actions.confirmation import INVALID, status_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
-from dboshub.workflows.actions.starting import PERMISSION, start
+from dboshub.workflows.actions.starting import start
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.start_form import StartForm
-from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.permissions import START_WORKFLOW, VIEW_WORKFLOW
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.confirm import INVALID, status_of
 from dboshub.workflows.views.workflow_required import may_see_payloads
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_list(request: HttpRequest) -> HttpResponse:
     """What live executors can run, by application; any other name can be written by hand."""
     if request.GET.get("name", "").strip():
@@ -42,7 +42,7 @@ def start_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_one(request: HttpRequest, name: str) -> HttpResponse:
     """The form of one workflow; `?app=` names its application, `?like=` a run to do again."""
     application = request.GET.get("app") or None
@@ -62,16 +62,18 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, context, status=INVALID)
     if "code" in request.POST:
-        order = form.order()
+        start_request = form.start_request()
         code = (
-            ("python", "Python", as_python(order)),
-            ("command", "Command", as_command(order)),
+            ("python", "Python", as_python(start_request)),
+            ("command", "Command", as_command(start_request)),
             ("curl", "curl", as_curl(request.build_absolute_uri(), _posted(request))),
         )
         named = {"code": code, "session_cookie": settings.SESSION_COOKIE_NAME}
         return _show(request, form, context | named)
     try:
-        workflow_id = start(actor_of(request), form.order(), reason=form.cleaned_data["reason"])
+        workflow_id = start(
+            actor_of(request), form.start_request(), reason=form.cleaned_data["reason"]
+        )
     except ActionRefusedError as refusal:
         return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
@@ -131,4 +133,4 @@ def _initial(
 
 
 def _may_start(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(PERMISSION))
+    return bool(request.user.has_perm(START_WORKFLOW))

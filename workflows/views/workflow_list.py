@@ -21,15 +21,18 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.rows import row_digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, Ticket, subscription_for
+from dboshub.workflows.live.subscriptions import Ticket, subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.listing.row_cells import row_cells
 from dboshub.workflows.rollups.totals import all_counts
-from dboshub.workflows.search.criteria import BOXES, IN_FLIGHT, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
+from dboshub.workflows.search.terms import SEARCH_BOX_KEYS
 from dboshub.workflows.selectors.counts import Count, in_flight_of, older_in_flight
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
+from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_fragment
 from dboshub.workflows.views.search import known_values, resolve, typed, workflow_by_whole_id
@@ -60,7 +63,7 @@ class Asked:
 
 
 @require_safe
-@permission_required("dboshub_workflows.view_workflow", raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 @vary_on_headers("HX-Request")
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
     """One page of the workflows a filter leaves."""
@@ -102,7 +105,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _needs_canonical_url(query: Mapping[str, str]) -> bool:
-    return any(key in query for key in BOXES) or "" in dict(query.items()).values()
+    return any(key in query for key in SEARCH_BOX_KEYS) or "" in dict(query.items()).values()
 
 
 def _shown(session: Session, asked: Asked) -> dict[str, object]:

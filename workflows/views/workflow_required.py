@@ -13,7 +13,7 @@ from django.shortcuts import render
 from dboshub.workflows.actions.audit import actor_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.connection import reading
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
@@ -25,7 +25,7 @@ View = Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpRespon
 def with_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     """Call the view with a session and the workflow of the URL, if the person may see it."""
 
-    @permission_required(VIEW, raise_exception=True)
+    @permission_required(VIEW_WORKFLOW, raise_exception=True)
     @wraps(view)
     def found_or_missing(
         request: HttpRequest, workflow_id: str, *args: Rest.args, **kwargs: Rest.kwargs
@@ -77,14 +77,6 @@ def missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
 
 def may_see_payloads(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(VIEW_PAYLOAD))
-
-
-def wants_fragment(request: HttpRequest) -> bool:
-    """Whether htmx asks for a part. Boosted links and restored history need the whole page."""
-    htmx = getattr(request, "htmx", None)
-    if htmx is None or not htmx:
-        return False
-    return not htmx.boosted and not htmx.history_restore_request
 
 
 def number(request: HttpRequest, name: str) -> int | None:

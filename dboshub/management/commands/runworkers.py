@@ -18,6 +18,7 @@ from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.django_settings import (
     counts_rollups,
@@ -26,7 +27,6 @@ from dboshub.workflows.django_settings import (
 )
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.storage.membership import executors, recover
-from dboshub.workflows.system_tables import now_ms
 
 # Beyond the grace period: for what destroy() does after the last workflow has stopped.
 FLUSH_SECONDS = 5.0
@@ -74,7 +74,9 @@ class Command(BaseCommand):
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_mark_dead)
+        supervise(
+            [command] * options["processes"], stop, grace=options["grace"], on_child_dead=_mark_dead
+        )
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -142,7 +144,7 @@ def _require_databases(*, is_child: bool) -> None:
 
 def _mark_dead(process: ProcessIdentity) -> None:
     with atomic() as session:
-        executors.bury(session, process, by=f"supervisor {os.getpid()}")
+        executors.mark_dead(session, process, by=f"supervisor {os.getpid()}")
 
 
 def _positive(text: str) -> int:

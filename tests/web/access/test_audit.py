@@ -16,9 +16,9 @@ from django.urls import reverse
 
 from dboshub.audit import selectors
 from dboshub.audit.selectors import PAGE
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

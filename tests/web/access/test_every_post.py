@@ -21,10 +21,10 @@ from dboshub.queues.forms import control
 from dboshub.queues.models import Queue, QueuePause
 from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
 

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
-from dboshub.workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 

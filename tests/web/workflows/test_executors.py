@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
 from dboshub.workflows.selectors.executor_overview import ENDED
 from dboshub.workflows.selectors.executors import MOST
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

@@ -16,12 +16,12 @@ from django.test import Client
 from django.urls import reverse
 
 from dboshub.queues.models import Queue
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent, Executor, Workflow, WorkflowInput
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.startable import arguments_of
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db

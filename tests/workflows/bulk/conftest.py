@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 
 VERBS = ("cancel_workflow", "resume_workflow", "fork_workflow", "delete_workflow")
 Workflows = Callable[..., list[str]]

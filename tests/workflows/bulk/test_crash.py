@@ -9,9 +9,8 @@ from collections import Counter
 import pytest
 from django.db import connections
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.workflow_actions import Actor
-from dboshub.workflows.bulk import chunks
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.bulk import chunks, job_actions
 from dboshub.workflows.bulk.worker import one_round
 from dboshub.workflows.models import AuditEvent, BulkJob, Workflow
 from tests.workflows.bulk.conftest import Workflows
@@ -53,8 +52,8 @@ def test_each_workflow_is_forked_once_however_often_the_process_dies(
 ) -> None:
     monkeypatch.setattr(chunks, "LARGEST", 5)
     sources = workflows(100)
-    job = bulk_jobs.freeze(operator, "fork_from_failure")
-    bulk_jobs.start(operator, job.pk)
+    job = job_actions.freeze(operator, "fork_from_failure")
+    job_actions.start(operator, job.pk)
 
     for number in range(4):
         process_that_dies(number)

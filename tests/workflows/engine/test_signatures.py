@@ -6,7 +6,8 @@ import json
 from typing import Any, Literal, TypedDict
 
 from dboshub import DBOS, WorkflowSerializationFormat
-from dboshub.workflows.actions.starting import StartRequest, inputs_of, row_of
+from dboshub.workflows.actions.start_request import StartRequest
+from dboshub.workflows.actions.starting import inputs_of, row_of
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.registration.parameter_schema import Publisher, parameters_schema
 from dboshub.workflows.engine.registration.registry import Registry, Workflow

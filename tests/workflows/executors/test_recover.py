@@ -155,8 +155,8 @@ def test_a_supervisor_buries_the_child_it_has_reaped(database: Database) -> None
     (workflow_id,) = run_on(database, node)
     pass_time(1, sibling)
     with database.writing() as session:
-        assert executors.bury(session, child, by="supervisor") == 1
-        assert executors.bury(session, child, by="supervisor") == 0
+        assert executors.mark_dead(session, child, by="supervisor") == 1
+        assert executors.mark_dead(session, child, by="supervisor") == 0
     pass_time(LEASE.beat_ms / 1000, sibling)
     assert tombstone(database, node.incarnation) == "supervisor"
     assert status_of(database, workflow_id) == "ENQUEUED"

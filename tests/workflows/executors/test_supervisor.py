@@ -46,7 +46,7 @@ class Supervised:
         self.thread = threading.Thread(
             target=supervise,
             args=([command] * count, self.stop),
-            kwargs={"grace": grace, "bury": self._mark_dead},
+            kwargs={"grace": grace, "on_child_dead": self._mark_dead},
         )
         self.thread.start()
 

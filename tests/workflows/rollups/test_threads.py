@@ -9,11 +9,11 @@ import pytest
 from django.db import DatabaseError
 
 from dboshub.background import rollups
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import Lease, QueueSample, RolledSpan
 from dboshub.workflows.rollups.lease import Hold, LeaseLostError
 from dboshub.workflows.rollups.maintenance import AGAIN
-from dboshub.workflows.system_tables import now_ms
 from tests.support.eventually import eventually
 from tests.support.runs import add_workflow
 

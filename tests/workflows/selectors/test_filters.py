@@ -13,19 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dboshub.workflows.search.attributes import read_attributes
-from dboshub.workflows.search.criteria import (
-    IN_FLIGHT,
-    MOMENTS,
-    STATUSES,
-    TEXT_KEYS,
-    Criteria,
-    parse,
-)
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.predicates import text_condition
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
+from dboshub.workflows.search.terms import TEXT_KEYS, TIME_COLUMNS
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.statuses import IN_FLIGHT, STATUSES
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
-from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sql import Statement, cached_statement
 from tests.support.rows import insert
 
 T0 = 1_700_000_000_000
@@ -65,7 +60,7 @@ QUERIES = st.fixed_dictionaries(
         "status": st.lists(st.sampled_from([*STATUSES, "in_flight", "!failed"]), max_size=3),
         "since": st.integers(T0 - 2, T0 + 12).map(str),
         "until": st.integers(T0 - 2, T0 + 12).map(str),
-        "by": st.sampled_from([*MOMENTS]),
+        "by": st.sampled_from([*TIME_COLUMNS]),
         "top": st.sampled_from(["1", ""]),
         "internal": st.sampled_from(["yes", ""]),
     },
@@ -137,10 +132,11 @@ def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str
     where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
     with database.reading() as session:
         everything = session.all(
-            statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
+            cached_statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
         )
         found = session.all(
-            statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"), **params
+            cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"),
+            **params,
         )
     rows = [Row(from_record(record), record[-1]) for record in everything]
     return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from dboshub.workflows.search.criteria import FAILED, parse
+from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.counts import counts, in_flight_of
 from dboshub.workflows.selectors.facets import facets
 from dboshub.workflows.selectors.keyset import plan
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
 from dboshub.workflows.storage.schema.migrate import migrate

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from dboshub.workflows.search.criteria import MOMENTS
 from dboshub.workflows.search.parser import exactly, quoted
+from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.statuses import LOOKS
 
 MOST = 10
@@ -37,7 +37,7 @@ HINTS = {
 FIXED: Mapping[str, Sequence[str]] = {
     "status": ("in_flight", "failed", *LOOKS),
     "since": ("15m", "1h", "24h", "7d"),
-    "by": tuple(MOMENTS),
+    "by": tuple(TIME_COLUMNS),
     "top": ("yes",),
     "internal": ("yes",),
 }

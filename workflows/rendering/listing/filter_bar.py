@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
+from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.parser import exactly, write_term
+from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.counts import Count, total
-from dboshub.workflows.statuses import look
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, look
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 # As many values of a key as a person can look over.
@@ -79,7 +80,7 @@ def filter_bar(
             for span, word in SPANS
         ],
         chips=_chips(criteria),
-        moments=[(moment, moment == criteria.by) for moment in MOMENTS],
+        moments=[(moment, moment == criteria.by) for moment in TIME_COLUMNS],
         facets=_facets(facets),
         since=given.get("since", ""),
         until=given.get("until", ""),

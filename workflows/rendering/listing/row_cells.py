@@ -7,17 +7,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
+from dboshub.workflows.rendering.components import (
+    NOTHING,
+    duration,
+    elapsed,
+    icon,
+    status_pill,
+    time_ago,
+    time_distance,
+)
 from dboshub.workflows.search.parser import exactly, write_term
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.templatetags.hub import (
-    NOTHING,
-    distance,
-    duration,
-    icon,
-    since,
-    status,
-    when,
-)
 
 INTERNAL = ("_dbos_", "DBOS.")
 SHORT_VERSION = 12
@@ -28,7 +28,7 @@ ID_TAIL = 12
 def row_cells(row: WorkflowRow) -> dict[str, str]:
     """The inner HTML of every cell, by the name in its `data-cell`."""
     return {
-        "status": status(row.status),
+        "status": status_pill(row.status),
         "name": _name(row),
         "id": _id(row.workflow_uuid),
         "queue": _queue(row),
@@ -40,9 +40,9 @@ def row_cells(row: WorkflowRow) -> dict[str, str]:
         "parent": _only("parent", row.parent_workflow_id),
         "priority": format_html("{}", row.priority),
         "attempts": format_html("{}", row.recovery_attempts or 0),
-        "created": when(row.created_at),
-        "started": when(row.started_at_epoch_ms),
-        "completed": when(row.completed_at),
+        "created": time_ago(row.created_at),
+        "started": time_ago(row.started_at_epoch_ms),
+        "completed": time_ago(row.completed_at),
         "duration": _duration(row),
     }
 
@@ -146,11 +146,11 @@ def _duration(row: WorkflowRow) -> SafeString:
     if row.is_final:
         return duration(row.duration_ms)
     if row.status == "DELAYED":
-        until = distance(row.delay_until_epoch_ms)
+        until = time_distance(row.delay_until_epoch_ms)
         return format_html('<span class="muted">due {}</span>', until)
     if row.is_waiting:
-        return format_html('<span class="muted">waits {}</span>', since(row.created_at))
-    return since(row.began_at)
+        return format_html('<span class="muted">waits {}</span>', elapsed(row.created_at))
+    return elapsed(row.began_at)
 
 
 def _tag(word: str, meaning: str) -> SafeString:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dboshub.workflows.selectors.tables import ATTEMPTS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 MOST = 100
 
-EXISTS = Statement(
-    postgres="SELECT to_regclass('{dboshub_attempt}') IS NOT NULL",
-    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_attempt'",
-)
 COUNTS = Statement(
     """
     SELECT function_id, COUNT(*)
@@ -44,19 +41,14 @@ class Failed:
 
 def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[int, int]:
     """How often the steps from `first` to `last` failed; steps that never did are left out."""
-    if not _is_recorded(session):
+    if not has_table(session, ATTEMPTS):
         return {}
     return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))
 
 
 def of_step(session: Session, workflow_id: str, step: int) -> tuple[Failed, ...]:
     """The newest MOST failed attempts of a step, the last one first."""
-    if not _is_recorded(session):
+    if not has_table(session, ATTEMPTS):
         return ()
     found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
     return tuple(Failed(attempt + 1, *rest) for attempt, *rest in found)
-
-
-def _is_recorded(session: Session) -> bool:
-    row = session.one(EXISTS)
-    return bool(row and row[0])

@@ -11,8 +11,7 @@ from typing import Any
 
 from dboshub.workflows.search.attributes import documents
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.rows import statement
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 INDEX = "idx_workflow_status_attributes"
 # Ids that are read whole and sorted: far fewer than a walk looks at that finds few.
@@ -44,9 +43,11 @@ def ids_with_attributes(session: Session, criteria: Criteria) -> list[str] | Non
         f"{' AND '.join(f'({part})' for part in parts)} LIMIT :most"
     )
     session.one(ONLY_BITMAPS, on="off")
-    plan = session.all(statement(f"EXPLAIN {text}"), **params, most=MOST + 1)
+    plan = session.all(cached_statement(f"EXPLAIN {text}"), **params, most=MOST + 1)
     scans = [int(scan[1]) for (line,) in plan if (scan := SCAN.search(line))]
-    found = session.all(statement(text), **params, most=MOST + 1) if _is_small(scans) else None
+    found = (
+        session.all(cached_statement(text), **params, most=MOST + 1) if _is_small(scans) else None
+    )
     session.one(ONLY_BITMAPS, on="on")
     return None if found is None or len(found) > MOST else [id for (id,) in found]
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from hashlib import blake2s
 from typing import Any
 
-from dboshub.workflows.search.criteria import FAILED, Criteria
+from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.predicates import Condition, id_prefix, status_condition
 from dboshub.workflows.selectors.keyset.attribute_index import ids_with_attributes
+from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
 from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, Lane
-from dboshub.workflows.selectors.rows import enqueued, statement
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.statuses import FAILED
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 # A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
 SMALL = 500
@@ -24,10 +25,6 @@ RELATION_COLUMNS = {
     "forked_from": "forked_from",
     "schedule": "schedule_name",
 }
-
-# Literals, and the index's own predicate beside them: a generic plan cannot know that a parameter
-# satisfies a partial index, and SQLite proves nothing that is not written the same way.
-FAILED_INDEX = "status IN ('ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
 
 
 def routes(session: Session, criteria: Criteria, viewer: Viewer) -> list[Lane]:
@@ -69,7 +66,7 @@ def _lanes(
     if status in FAILED:
         served = _literal(f"status = '{status}' AND {FAILED_INDEX}")
         return [IndexRange(status, [served, *times], others)]
-    waiting = enqueued(session) if status == "ENQUEUED" else "status = 'DELAYED'"
+    waiting = enqueued_predicate(session) if status == "ENQUEUED" else "status = 'DELAYED'"
     order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
     narrowed, params = _narrowed(waiting, criteria.plain("queue"))
     ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
@@ -108,7 +105,7 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
 
 def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     found = session.all(
-        statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
+        cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
         **params,
         most=SMALL + 1,
     )
@@ -120,7 +117,7 @@ def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | No
     keys = [
         row[0]
         for row in session.all(
-            statement(
+            cached_statement(
                 "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid >= :prefix "
                 "ORDER BY workflow_uuid LIMIT :most"
             ),
@@ -147,7 +144,7 @@ def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tup
         " AND priority > COALESCE(steps.priority, -2147483649))"
     )
     found = session.all(
-        statement(
+        cached_statement(
             "WITH RECURSIVE steps(queue, priority) AS ("
             f"SELECT (SELECT MIN(queue_name) {table} {narrowed}), CAST(NULL AS bigint) UNION ALL "
             f"SELECT CASE WHEN {priority} IS NOT NULL THEN steps.queue ELSE "

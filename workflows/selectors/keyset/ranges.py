@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dboshub.workflows.search.predicates import Condition
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 # Up to this many rows with one created_at are sorted; more are walked along the primary key,
 # which is their order but holds the rest of the table as well.
@@ -112,7 +112,7 @@ class IndexRange:
         start = f"{column} {way.past}= :at" if self.position else ""
         first = "MAX" if way is OLDER else "MIN"
         found = session.one(
-            statement(
+            cached_statement(
                 "SELECT first, last, size, "
                 "(SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, f'{column} = last')} LIMIT :most) AS same) "
@@ -134,7 +134,7 @@ class IndexRange:
         if self.many_ties_at == moment:
             return MAX_SORTED_TIES + 1
         found = session.one(
-            statement(
+            cached_statement(
                 "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, f'{self.column} = :at')} LIMIT :most) AS same"
             ),
@@ -173,7 +173,7 @@ class IndexRange:
         start = f"workflow_uuid {way.past} :after" if at.workflow_uuid else ""
         params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
         end = session.one(
-            statement(
+            cached_statement(
                 f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
                 f"FROM {{workflow_status}} {_where((), start)} "
                 f"ORDER BY workflow_uuid {way.order} LIMIT :chunk) AS reach"
@@ -207,7 +207,7 @@ class IndexRange:
         checked = [*self.conditions, *self.where] if tie else self.conditions
         columns = ", ".join([COLUMNS, *{each.reads for each in checked if each.reads}])
         found = session.all(
-            statement(
+            cached_statement(
                 f"SELECT {COLUMNS} FROM (SELECT {columns} FROM {{workflow_status}} {where} "
                 f"LIMIT {FENCE}) AS chunk {_where(checked, tie)} "
                 f"{way.order_by(self.column)} LIMIT :want"
@@ -248,7 +248,7 @@ class IdSetRange:
                 params["after"] = self.position.workflow_uuid
                 after += f" AND ({column} {way.past} :at OR workflow_uuid {way.past} :after)"
         found = session.all(
-            statement(
+            cached_statement(
                 f"SELECT {COLUMNS} FROM {{workflow_status}} "
                 f"{_where(self.conditions, among, after)} "
                 f"{way.order_by(column)} LIMIT :want"

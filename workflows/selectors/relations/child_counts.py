@@ -17,13 +17,8 @@ def children(
     session: Session, ids: Sequence[str], *, viewer: Viewer = EVERYTHING
 ) -> dict[str, Count]:
     """The workflows that have children, with how many."""
-    scope = viewer.condition()
-    found = session.all(
-        _counting(scope.sql if scope else ""),
-        **(scope.params if scope else {}),
-        ids=session.ids(ids),
-        most=MOST + 1,
-    )
+    scope, params = viewer.scope()
+    found = session.all(_counting(scope), **params, ids=session.ids(ids), most=MOST + 1)
     return {id: Count(min(number, MOST), number > MOST) for id, number in found if number}
 
 
@@ -31,7 +26,7 @@ def children(
 def _counting(scope: str) -> Statement:
     few = (
         "SELECT parents.id, (SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status}"
-        f" WHERE parent_workflow_id = parents.id{f' AND {scope}' if scope else ''}"
+        f" WHERE parent_workflow_id = parents.id AND {scope}"
         " LIMIT :most) AS few) FROM"
     )
     return Statement(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, rows_by_id
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, Statement
 
 RELATIVES = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
@@ -39,7 +39,7 @@ def _in_batches(
 ) -> int:
     """Rename all rows of a table, in the order of their workflows' ids."""
     renamed, after, until = 0, "", None
-    boundary = statement(
+    boundary = cached_statement(
         f"SELECT workflow_uuid FROM {{{table}}} WHERE workflow_uuid > :after"
         " ORDER BY workflow_uuid LIMIT 1 OFFSET :batch"
     )
@@ -63,4 +63,4 @@ def _source(old: str | None, adopt: bool) -> str:
 
 
 def _update(table: str, condition: str) -> Statement:
-    return statement(f"UPDATE {{{table}}} SET application_name = :new WHERE {condition}")
+    return cached_statement(f"UPDATE {{{table}}} SET application_name = :new WHERE {condition}")

@@ -24,7 +24,7 @@ from dboshub.workflows.storage.control.export_format import (
     unpack,
 )
 from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
-from dboshub.workflows.storage.sql import Session, Statement, Vendor, statement
+from dboshub.workflows.storage.sql import Session, Statement, Vendor, cached_statement
 
 ROWS = 500  # in one statement
 
@@ -93,7 +93,9 @@ def _read(session: Session, table: str, ids: list[str]) -> Iterator[Row]:
     key, *others = KEYS[table]
     order = ", ".join(f'"{each}"' for each in (key, *others))
     among = "= ANY(:ids)" if session.vendor == "postgresql" else AMONG_SQLITE
-    found = statement(f"SELECT {names} FROM {{{table}}} WHERE {key} {among} ORDER BY {order}")
+    found = cached_statement(
+        f"SELECT {names} FROM {{{table}}} WHERE {key} {among} ORDER BY {order}"
+    )
     for chunk in cancel.chunks(ids):
         for row in session.all(found, ids=session.ids(chunk)):
             yield {

@@ -11,7 +11,7 @@ from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
 from dboshub.workflows.storage.sql import Statement
 from dboshub.workflows.storage.sqlite import SqliteDatabase
-from dboshub.workflows.storage.transient_errors import translated
+from dboshub.workflows.storage.transient_errors import raising_unavailable
 
 # How long a side lane waits for a row that somebody else's transaction holds.
 LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '5s'")
@@ -24,7 +24,7 @@ class SqliteJournalConnection:
         self._database = database
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        with translated(), self._database.writing() as session:
+        with raising_unavailable(), self._database.writing() as session:
             return [apply_single(session, write, now=now) for write in writes]
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
@@ -43,11 +43,11 @@ class PostgresJournalConnection:
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
         batch = Batch(writes, now)
-        with translated():
+        with raising_unavailable():
             return batch.answers(self._open().batch(batch.statements))
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        with translated(), self._open().transaction() as session:
+        with raising_unavailable(), self._open().transaction() as session:
             session.run(LOCK_TIMEOUT)
             return apply_single(session, write, now=now)
 

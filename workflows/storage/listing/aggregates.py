@@ -12,7 +12,7 @@ from dboshub.workflows.storage.listing.workflow_rows import (
     owned,
     prefixed,
 )
-from dboshub.workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 WORKFLOW_GROUPS = {
     "status": "s.status",
@@ -96,7 +96,8 @@ def _aggregates(
     places = ", ".join(str(at) for at in range(1, len(grouped) + 1))
     order = f" GROUP BY {places} ORDER BY {places}" if grouped else ""
     found = session.all(
-        statement(f"SELECT {', '.join(columns)} FROM {{{table}}} AS s{where}{order}"), **params
+        cached_statement(f"SELECT {', '.join(columns)} FROM {{{table}}} AS s{where}{order}"),
+        **params,
     )
     return [
         {

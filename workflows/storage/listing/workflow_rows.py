@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 # Field of the public WorkflowStatus, and the expression it is read from.
 FIELDS = {
@@ -135,7 +135,7 @@ def _statement(
         page = " LIMIT -1"  # SQLite has no OFFSET without a LIMIT
     if filters.get("offset"):
         page, params["offset"] = page + " OFFSET :offset", filters["offset"]
-    return statement(
+    return cached_statement(
         f"SELECT {columns}, {', '.join(payloads)} FROM {{workflow_status}} AS s{joins} {where}"
         f" ORDER BY s.created_at {order}, s.workflow_uuid {order}{page}"
     )

@@ -101,7 +101,7 @@ DECLARE_DEAD = _statement(
     """
 )
 
-BURY = _statement(
+MARK_DEAD = _statement(
     """
     UPDATE {dboshub_executor}
     SET declared_dead_at = NOW, declared_dead_by = :by
@@ -183,9 +183,9 @@ def declare_dead(session: Session, incarnation: str, *, beat: int, by: str) -> b
     return session.run(DECLARE_DEAD, incarnation=incarnation, beat=beat, by=by) == 1
 
 
-def bury(session: Session, process: ProcessIdentity, *, by: str) -> int:
+def mark_dead(session: Session, process: ProcessIdentity, *, by: str) -> int:
     """Tombstone every incarnation of a process that its parent has reaped."""
-    return session.run(BURY, by=by, **_process_params(process))
+    return session.run(MARK_DEAD, by=by, **_process_params(process))
 
 
 def stop(session: Session, incarnation: str) -> None:

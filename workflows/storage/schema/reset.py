@@ -5,7 +5,7 @@ from __future__ import annotations
 from dboshub.workflows.storage.database import libpq_url, open_database, sqlite_path
 from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import COLUMNS
-from dboshub.workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 _SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
@@ -37,6 +37,6 @@ def empty_tables(session: Session) -> dict[str, int]:
     """Delete every row of the system tables, and of the engine's own; how many of each."""
     found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
     return {
-        table: session.run(statement(f"DELETE FROM {{{table}}}"))
+        table: session.run(cached_statement(f"DELETE FROM {{{table}}}"))
         for table in sorted(found & {*SYSTEM_COLUMNS, *HUB_TABLES})
     }

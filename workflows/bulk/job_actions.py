@@ -11,21 +11,21 @@ from django.db import DatabaseError, router, transaction
 from django.http import QueryDict
 
 from dboshub.workflows.actions.audit import (
-    Act,
     ActionRefusedError,
     Actor,
+    AuditedAction,
     NotPermittedError,
-    acting,
+    audited_action,
     record,
 )
 from dboshub.workflows.bulk.target_set import collect_page, freeze_selected
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.bulk.worker import nudge
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.system_tables import now_ms
 
 State = BulkJob.State
 # A small set is frozen before the page answers; rounds go on with a large one.
@@ -88,7 +88,7 @@ def start(
 
     `options` count at the first start alone: the parts of a set are all treated alike.
     """
-    with _changing(actor, job_id, "bulk_start", reason) as (act, job):
+    with _changing(actor, job_id, "bulk_start", reason) as (action, job):
         if job.state not in (State.FROZEN, State.STOPPED):
             raise _refused(job)
         if job.started_at is None:
@@ -99,26 +99,26 @@ def start(
             job.started_at = now_ms()
         _run(job, actor)
         job.rate = rate
-        act.detail.update(verb=job.verb, items=job.total, filter=job.filter, **job.options)
+        action.detail.update(verb=job.verb, items=job.total, filter=job.filter, **job.options)
 
 
 def stop(actor: Actor, job_id: int, *, reason: str = "") -> None:
     """Let no further chunk begin; what is done stays done."""
-    with _changing(actor, job_id, "bulk_stop", reason) as (act, job):
+    with _changing(actor, job_id, "bulk_stop", reason) as (action, job):
         if job.state != State.RUNNING:
             raise _refused(job)
         job.state, job.ended_at = State.STOPPED, now_ms()
         job.note = f"Stopped by {actor.user.get_username()}."
-        act.detail.update(verb=job.verb, done=job.done, items=job.total)
+        action.detail.update(verb=job.verb, done=job.done, items=job.total)
 
 
 def retry(actor: Actor, job_id: int, *, reason: str = "") -> None:
     """Try the items again that failed."""
-    with _changing(actor, job_id, "bulk_retry", reason) as (act, job):
+    with _changing(actor, job_id, "bulk_retry", reason) as (action, job):
         if job.state not in (State.STOPPED, State.DONE) or not job.failed:
             raise _refused(job)
         failed = job.items.filter(state=BulkItem.State.FAILED)
-        act.detail.update(
+        action.detail.update(
             verb=job.verb, items=failed.update(state=BulkItem.State.WAITING, note="", at=None)
         )
         job.failed = 0
@@ -127,26 +127,30 @@ def retry(actor: Actor, job_id: int, *, reason: str = "") -> None:
 
 def discard(actor: Actor, job_id: int) -> None:
     """Forget a set that was never started."""
-    with _changing(actor, job_id, "bulk_discard", "") as (act, job):
+    with _changing(actor, job_id, "bulk_discard", "") as (action, job):
         if job.started_at is not None:
             raise _refused(job)
-        act.detail.update(verb=job.verb, items=job.total)
+        action.detail.update(verb=job.verb, items=job.total)
         _drop(job)
 
 
 @contextmanager
-def _changing(actor: Actor, job_id: int, action: str, reason: str) -> Iterator[tuple[Act, BulkJob]]:
+def _changing(
+    actor: Actor, job_id: int, name: str, reason: str
+) -> Iterator[tuple[AuditedAction, BulkJob]]:
     """The job, locked against its rounds, saved if nothing is raised; its verb's permission."""
     found = BulkJob.objects.filter(pk=job_id).first()
     if found is None:
         raise ActionRefusedError("There is no such bulk job.", "Choose one from the list.")
     permission = VERBS[found.verb].permission
     with (
-        acting(actor, action, "bulk", str(job_id), permission=permission, reason=reason) as act,
+        audited_action(
+            actor, name, "bulk", str(job_id), permission=permission, reason=reason
+        ) as action,
         transaction.atomic(using=router.db_for_write(BulkJob)),
     ):
         job = BulkJob.objects.select_for_update().get(pk=job_id)
-        yield act, job
+        yield action, job
         if job.pk is not None:
             job.save()
     nudge()

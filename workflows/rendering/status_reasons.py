@@ -1,6 +1,6 @@
-"""Why a workflow is in its state, in words: what executors say, else what the tables show.
+"""Why a workflow has its status, in words: what its executor says, or what the tables show.
 
-Inference is worded as such; nothing is claimed that no row supports.
+What is inferred is worded as an inference.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ from dataclasses import dataclass
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.rendering.time_format import duration
+from dboshub.workflows.selectors.detail.status_facts import StatusFacts, status_facts
 from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
-from dboshub.workflows.selectors.executors import Activity, Executor, executors, fitting
-from dboshub.workflows.selectors.queue_wait import QueueWait, queue_state
+from dboshub.workflows.selectors.executors import Activity, Executor, fitting
+from dboshub.workflows.selectors.queue_wait import MOST as MAX_AHEAD
+from dboshub.workflows.selectors.queue_wait import QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.selectors.rows import row as find
 from dboshub.workflows.statuses import look
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`until` is when the state ends by itself; `advice` what a person can do about it;
-    `is_said` that an executor says so."""
+    """`until` and `since` are epoch ms: when the status ends by itself, and when it began.
+
+    `advice` is what a person can do. `is_trouble` means that the workflow does not go on by
+    itself, `is_wait` that it waits, `is_said` that its executor says so.
+    """
 
     text: str
     until: int | None = None
@@ -33,24 +37,18 @@ class Reason:
     is_said: bool = False
 
 
-OWNER = Statement(
-    """
-    SELECT row.owner_xid, CASE WHEN row.inputs IS NOT NULL OR EXISTS (
-        SELECT 1 FROM {workflow_input} AS given WHERE given.workflow_uuid = row.workflow_uuid
-    ) THEN 1 ELSE 0 END
-    FROM {workflow_status} AS row
-    WHERE row.workflow_uuid = :id
-    """
-)
-
-
 def reason(session: Session, row: WorkflowRow, last: Sequence[StepRow], *, now: int) -> Reason:
-    """At most six statements for a workflow in flight, none for one that has ended."""
+    """Read the facts and describe them. `last` are the last recorded steps, the last one first."""
+    return describe(row, last, status_facts(session, row, last, now=now), now=now)
+
+
+def describe(row: WorkflowRow, last: Sequence[StepRow], facts: StatusFacts, *, now: int) -> Reason:
+    """The reason that these facts give. `now` is the database's time."""
     match row.status:
         case "PENDING":
-            return _running(session, row, last, now)
+            return _running(last, facts, now)
         case "ENQUEUED":
-            return _enqueued(session, row, now)
+            return _enqueued(row, facts.wait or QueueWait(), facts.executors)
         case "DELAYED":
             return _delayed(row)
         case _:
@@ -89,26 +87,50 @@ def _delayed(row: WorkflowRow) -> Reason:
     return Reason(f"Delayed; it is enqueued{queue}", until=row.delay_until_epoch_ms, is_wait=True)
 
 
-def _enqueued(session: Session, row: WorkflowRow, now: int) -> Reason:
-    state = queue_state(session, row, now)
-    found = executors(session, now) if state.paused_reason is None else None
-    return waiting(row, state, found)
+def _enqueued(row: WorkflowRow, wait: QueueWait, executors: list[Executor] | None) -> Reason:
+    if wait.paused_reason is not None:
+        return paused(row, wait.paused_reason)
+    limit, ahead = "", f"{wait.ahead:,}" if wait.ahead else ""
+    if wait.full_at is not None:
+        limit = concurrency_reached(wait.full_at)
+    elif wait.rate is not None:
+        limit = rate_reached(*wait.rate)
+    if wait.ahead >= MAX_AHEAD:
+        ahead += " or more"
+    return waiting(row, executors, limit=limit, ahead=ahead)
 
 
-def waiting(row: WorkflowRow, state: QueueWait, found: list[Executor] | None) -> Reason:
-    """Why an enqueued workflow has not started, from what was read of its queue and executors."""
-    if state.paused_reason is not None:
-        because = f": {state.paused_reason.rstrip('.')}." if state.paused_reason else "."
-        return Reason(
-            f"Enqueued; the queue {row.queue_name} is paused{because}",
-            advice="It starts when the queue is resumed.",
-            is_trouble=True,
-        )
-    return _no_executor(found, row) or _waiting_in_queue(row, state)
+def paused(row: WorkflowRow, why: str) -> Reason:
+    """The reason of a workflow whose queue is paused."""
+    because = f": {why.rstrip('.')}." if why else "."
+    return Reason(
+        f"Enqueued; the queue {row.queue_name} is paused{because}",
+        advice="It starts when the queue is resumed.",
+        is_trouble=True,
+    )
+
+
+def waiting(
+    row: WorkflowRow, executors: list[Executor] | None, *, limit: str = "", ahead: str = ""
+) -> Reason:
+    """Why an enqueued workflow has not started, if its queue is not paused.
+
+    `executors` is None where no table names them. `limit` is the end of a sentence that names the
+    reached limit; `ahead` the number of workflows that are claimed earlier, in words.
+    """
+    return _no_executor(executors, row) or _waiting_in_queue(row, limit, ahead)
+
+
+def concurrency_reached(concurrency: int) -> str:
+    return f"all {concurrency:,} places of the queue are taken"
+
+
+def rate_reached(starts: int, period_s: float) -> str:
+    return f"its rate of {starts:,} in {period_s:g} s is used up"
 
 
 def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | None:
-    """Why no process could start it; None if one could, or if no table tells."""
+    """Why no executor can start it; None if one can, or if no table names them."""
     if found is None:
         return None
     beating = [each for each in found if each.is_beating]
@@ -136,85 +158,64 @@ def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | Non
     return Reason(f"Enqueued, {text}.", advice=advice, is_trouble=True)
 
 
-def _waiting_in_queue(row: WorkflowRow, state: QueueWait) -> Reason:
+def _waiting_in_queue(row: WorkflowRow, limit: str, ahead: str) -> Reason:
     queue = "to be recovered" if row.queue_name == INTERNAL_QUEUE else f"on {row.queue_name}"
-    if state.limit:
-        return Reason(f"Enqueued {queue}; {state.limit}.", is_wait=True)
-    if state.ahead:
-        return Reason(f"Enqueued {queue}, {state.ahead} ahead of it.", is_wait=True)
+    if limit:
+        return Reason(f"Enqueued {queue}; {limit}.", is_wait=True)
+    if ahead:
+        return Reason(f"Enqueued {queue}, {ahead} ahead of it.", is_wait=True)
     return Reason(f"Enqueued {queue}, next in line.", is_wait=True)
 
 
-def _running(session: Session, row: WorkflowRow, last: Sequence[StepRow], now: int) -> Reason:
-    owner = session.one(OWNER, id=row.pk)
-    if owner is not None and not owner[1]:
+def _running(last: Sequence[StepRow], facts: StatusFacts, now: int) -> Reason:
+    owner, activity = facts.owner, facts.activity
+    if not facts.has_input:
         return Reason(
             "Its input is missing, so no executor can run it.",
             advice="Delete it, or start it again with the same arguments.",
             is_trouble=True,
         )
-    holder = _holder(executors(session, now) or [], owner[0] if owner else None)
-    if holder is not None and not holder.is_beating:
+    if owner is not None and not owner.is_beating:
         return Reason(
-            f"Its executor {holder.executor_id} ({holder.host}) has not been heard of for "
-            f"{duration(now - holder.last_beat_at)}.",
+            f"Its executor {owner.executor_id} ({owner.host}) has not been heard of for "
+            f"{duration(now - owner.last_beat_at)}.",
             advice="A live executor of its version takes it over when the lease has run out.",
             is_trouble=True,
         )
-    said = holder.activity_of(row.pk) if holder is not None else None
-    return _said(said, last) or _inferred(session, last, now)
+    if activity is None:
+        return _inferred(last, facts.open_child, now)
+    return Reason(
+        activity_text(activity),
+        until=activity.until,
+        is_wait=activity.kind != "step",
+        since=activity.since,
+        is_said=True,
+    )
 
 
-def _holder(found: list[Executor], owner: str | None) -> Executor | None:
-    """The executor whose token the row carries: hub:<incarnation>:<number>."""
-    parts = (owner or "").split(":")
-    if len(parts) < 3 or parts[0] != "hub":
-        return None
-    return next((each for each in found if each.incarnation == parts[1]), None)
-
-
-def _said(said: Activity | None, last: Sequence[StepRow]) -> Reason | None:
-    """What its executor says, unless more was recorded since it said so."""
-    text = "" if said is None or _is_over(said, last) else activity_text(said)
-    if said is None or not text:
-        return None
-    is_wait = said.kind != "step"
-    return Reason(text, until=said.until, is_wait=is_wait, since=said.since, is_said=True)
-
-
-def _is_over(said: Activity, last: Sequence[StepRow]) -> bool:
-    """Whether the tables hold the end of it already."""
-    recorded = last[0].function_id if last else 0
-    if said.step != recorded:
-        return said.step < recorded
-    # A sleep is recorded ahead, and so is the timeout of a wait: behind the wait's own step.
-    waited = last[1:2] and last[1].name in (RECV, GET_EVENT)
-    is_timeout_of_past = waited and last[1].function_id == recorded - 1
-    return bool(last) and (last[0].name != SLEEP or bool(is_timeout_of_past))
-
-
-def activity_text(said: Activity) -> str:
-    """What an executor says it does; nothing for a kind this release does not know."""
-    match said.kind:
+def activity_text(activity: Activity) -> str:
+    """An executor's activity in words; empty for a kind that this release does not know."""
+    match activity.kind:
         case "step":
-            return f"Running step {said.step} ({said.name})."
+            return f"Running step {activity.step} ({activity.name})."
         case "retry":
-            return f"Waiting to try step {said.step} ({said.name}) again"
+            return f"Waiting to try step {activity.step} ({activity.name}) again"
         case "sleep":
             return "Sleeping"
         case "message":
-            return f"Waiting for a message{f' on the topic {said.name}' if said.name else ''}"
+            topic = f" on the topic {activity.name}" if activity.name else ""
+            return f"Waiting for a message{topic}"
         case "event" | "stream":
-            return f"Waiting for the {said.kind} {said.name} of {said.of}"
+            return f"Waiting for the {activity.kind} {activity.name} of {activity.of}"
         case "result":
-            return f"Waiting for the result of {said.of}"
+            return f"Waiting for the result of {activity.of}"
         case "first":
-            return f"Waiting for the first of {said.name} workflows"
+            return f"Waiting for the first of {activity.name} workflows"
     return ""
 
 
-def _inferred(session: Session, last: Sequence[StepRow], now: int) -> Reason:
-    """What the last recorded steps of a running workflow suggest it does."""
+def _inferred(last: Sequence[StepRow], child: WorkflowRow | None, now: int) -> Reason:
+    """What a running workflow probably does, by its last recorded steps."""
     if not last:
         return Reason("Running; no step is recorded yet.")
     step = last[0]
@@ -224,8 +225,7 @@ def _inferred(session: Session, last: Sequence[StepRow], now: int) -> Reason:
         is_gap = step.function_id - before > 1
         text = "Waiting for a message or event" if is_gap else "Sleeping"
         return Reason(text, until=wakes, is_wait=True, since=step.started_at)
-    child = find(session, step.child_id) if step.starts_child and step.child_id else None
-    if child is not None and not child.is_final:
+    if child is not None:
         state = look(child.status).word.lower()
         text = f"Running, {after_step(last)}, a child that is {state}."
         return Reason(text, since=step.completed_at)
