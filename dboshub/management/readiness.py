@@ -78,7 +78,7 @@ def _reach_server(connection: BaseDatabaseWrapper) -> None:
 def _find_file(connection: BaseDatabaseWrapper) -> None:
     """Look for the file before SQLite creates an empty one."""
     name = str(connection.settings_dict["NAME"])
-    is_file = not connection.is_in_memory_db() and not name.startswith("file:")
+    is_file = name != ":memory:" and not name.startswith("file:")
     if is_file and not Path(name).exists():
         raise CommandError(
             f"Cannot connect to SQLite database {name}: there is no such file. "
