@@ -11,7 +11,7 @@ from dboshub.schedules import selectors
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.rendering import show
 from dboshub.workflows.live.polling import ReloadSource
-from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.live.source import PollTick, Source
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
@@ -28,21 +28,21 @@ def page_key(after: str, prefix: str, status: str) -> str:
     return urlencode({"after": after, "q": prefix, "status": status})
 
 
-def _page(session: Session, topic: Topic, moment: Moment) -> object:
+def _page(session: Session, topic: Topic, tick: PollTick) -> object:
     said = {key: values[0] for key, values in parse_qs(topic.key).items()}
     place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
     viewer = viewer_of_topic(topic)
     page = selectors.page(session, viewer, status=said.get("status", ""), **place)
-    return _facts(session, topic, page.schedules, moment)
+    return _facts(session, topic, page.schedules, tick)
 
 
-def _schedule(session: Session, topic: Topic, moment: Moment) -> object:
+def _schedule(session: Session, topic: Topic, tick: PollTick) -> object:
     found = selectors.one(session, topic.key, viewer_of_topic(topic))
-    return _facts(session, topic, [found] if found else [], moment)
+    return _facts(session, topic, [found] if found else [], tick)
 
 
-def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], moment: Moment) -> object:
-    now = datetime.fromtimestamp(moment.now_ms / 1000, UTC)
+def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], tick: PollTick) -> object:
+    now = datetime.fromtimestamp(tick.now_ms / 1000, UTC)
     found = [*schedules]
     ids = [each for one in found for each in show(one, now).ids]
     return schedule_facts(found, selectors.runs(session, ids, viewer_of_topic(topic)))

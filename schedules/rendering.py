@@ -195,9 +195,9 @@ def _warning(change: ClockChange) -> str:
 
 
 def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
-    look = statuses.look(row.status)
+    style = statuses.status_style(row.status)
     url = reverse("dboshub:workflows:detail", args=[row.pk])
-    return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
+    return Tick(style.css, style.icon, f"{moment(at)}: {style.word}", url)
 
 
 def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRow | None:

@@ -51,7 +51,7 @@ class Entry:
 
     event: AuditEvent
     url: str
-    look: tuple[str, str, str, str]
+    style: tuple[str, str, str, str]
     said: str
     detail: str
 

@@ -7,12 +7,12 @@ from functools import partial
 from dboshub.exports import store
 from dboshub.exports.store import Export
 from dboshub.workflows.live.polling import ReloadSource
-from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.source import PollTick
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.sql import Session
 
 # How often a note is looked at while its page is open.
-PACE_S = 1.0
+INTERVAL_S = 1.0
 
 
 def export_facts(export: Export | None) -> object:
@@ -25,9 +25,9 @@ def page_key(export: Export) -> str:
     return f"{export.user}/{export.key}"
 
 
-def _shown(session: Session, topic: Topic, moment: Moment) -> object:
+def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
     user, _, key = topic.key.partition("/")
     return export_facts(store.find(key, int(user)))
 
 
-ExportSource = partial(ReloadSource, _shown, pace_s=PACE_S)
+ExportSource = partial(ReloadSource, _shown, interval_s=INTERVAL_S)

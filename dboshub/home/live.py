@@ -10,7 +10,7 @@ from dboshub.home.findings import Group
 from dboshub.home.health_checks import current_problems
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.live.polling import IntervalSource
-from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.storage.sql import Session
 
@@ -29,10 +29,8 @@ class ProblemsSource(IntervalSource):
         super().__init__(_facts)
 
 
-def _facts(session: Session, topic: Topic, moment: Moment) -> Facts:
+def _facts(session: Session, topic: Topic, tick: PollTick) -> TopicState:
     viewer, rights = viewer_of_topic(topic), frozenset(topic.key.split(",")) - {""}
-    groups = current_problems(
-        session, viewer, rights, waiting_since(session, viewer), moment.now_ms
-    )
+    groups = current_problems(session, viewer, rights, waiting_since(session, viewer), tick.now_ms)
     html = format_html("<strong>{}</strong>", "What is wrong has changed.")
-    return Facts(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})
+    return TopicState(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})

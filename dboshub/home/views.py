@@ -25,7 +25,7 @@ from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.workflow_health import oldest_running
-from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, LOOKS
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, STATUS_STYLES
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
@@ -70,7 +70,7 @@ def _in_flight(
     """How many have which status, and what has been running and waiting longest."""
     counted = all_counts(session, viewer=viewer)
     return {
-        "pills": [(LOOKS[token], count) for token, count in counted.items()],
+        "pills": [(STATUS_STYLES[token], count) for token, count in counted.items()],
         "live_counts": subscription_for(request, "counts"),
         "counts_digest": counts_digest(counted),
         "oldest": oldest_running(session, viewer),

@@ -56,19 +56,19 @@ class Live:
     sockets: int
     topics: int
     is_watching: bool
-    meter: LiveMetrics
+    metrics: LiveMetrics
 
     @property
     def typical_ms(self) -> float | None:
-        return _ms(self.meter.typical_s())
+        return _ms(self.metrics.typical_s())
 
     @property
     def longest_ms(self) -> float | None:
-        return _ms(self.meter.longest_s())
+        return _ms(self.metrics.longest_s())
 
     @property
     def lag_ms(self) -> float | None:
-        return _ms(self.meter.lag_s())
+        return _ms(self.metrics.lag_s())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class Leader:
 
 
 def live() -> Live:
-    hub = singletons.hub()
+    broadcaster = singletons.broadcaster()
     sockets = sum(LiveSocket.open_by_user.values())
-    return Live(sockets, hub.followed(), hub.watched, hub.meter)
+    return Live(sockets, broadcaster.followed(), broadcaster.has_viewers, broadcaster.metrics)
 
 
 def versions() -> list[tuple[str, str]]:

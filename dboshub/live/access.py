@@ -76,14 +76,14 @@ def _account(request: ASGIRequest) -> Account | None:
     )
 
 
-async def trace(account: Account, topics: Iterable[Topic]) -> None:
+async def audit_payload_views(account: Account, topics: Iterable[Topic]) -> None:
     """Record whose payloads are pushed to somebody; at once, and as long as they follow them."""
     keys = sorted({topic.key for topic in topics if topic.payload})
     if keys:
-        await database_sync_to_async(_trace)(account.actor, keys)
+        await database_sync_to_async(_audit_payload_views)(account.actor, keys)
 
 
-def _trace(actor: Actor, workflow_ids: list[str]) -> None:
+def _audit_payload_views(actor: Actor, workflow_ids: list[str]) -> None:
     for workflow_id in workflow_ids:
         record_payload_view(actor, "workflow", workflow_id)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dboshub.live.metrics import LiveMetrics
-from dboshub.workflows.live.source import Demand
+from dboshub.workflows.live.source import WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 
 
@@ -41,31 +41,31 @@ class _TopicSubscribers:
     since: dict[Subscriber, int] = field(default_factory=dict)
     shown: dict[Subscriber, str] = field(default_factory=dict)
     # Kept until a viewer comes, goes or is sent something: most topics rest from tick to tick.
-    demand: Demand | None = None
+    watched: WatchedTopic | None = None
 
-    def read(self) -> Demand:
+    def read(self) -> WatchedTopic:
         """What is asked for now; the next time it has been read."""
-        demand = self.demand or Demand(
+        watched = self.watched or WatchedTopic(
             topic=self.topic,
             unread=self.unread,
             since=min(self.since.values()),
             shown=frozenset(self.shown.values()),
         )
-        self.demand = None if self.unread else demand
+        self.watched = None if self.unread else watched
         self.unread = False
-        return demand
+        return watched
 
 
-class Hub:
+class Broadcaster:
     """Topics and their viewers. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.meter = LiveMetrics()
+        self.metrics = LiveMetrics()
         self._by_topic: dict[str, _TopicSubscribers] = {}
         self._new_subscribers: set[Subscriber] = set()
         self._awaiting_beat: set[Subscriber] = set()
-        self.on_demand: Callable[[], None] = lambda: None
+        self.on_new_viewer: Callable[[], None] = lambda: None
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
         """Add a viewer who shows a digest; whatever differs from it will be sent."""
@@ -73,14 +73,14 @@ class Hub:
         with self.lock:
             audience = self._by_topic.setdefault(topic_id, _TopicSubscribers(topic))
             audience.unread = True
-            audience.demand = None
+            audience.watched = None
             audience.shown[subscriber] = shown
             audience.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
             if not subscriber.topics:
                 self._new_subscribers.add(subscriber)
             subscriber.topics.add(topic_id)
-        self.on_demand()
+        self.on_new_viewer()
 
     def unsubscribe(self, subscriber: Subscriber, topic_id: str) -> None:
         with self.lock:
@@ -90,7 +90,7 @@ class Hub:
             subscriber.topics.discard(topic_id)
             audience.shown.pop(subscriber, None)
             audience.since.pop(subscriber, None)
-            audience.demand = None
+            audience.watched = None
             subscriber.pending.pop(topic_id, None)
             if not audience.shown:
                 del self._by_topic[topic_id]
@@ -104,14 +104,14 @@ class Hub:
                 self.unsubscribe(subscriber, topic_id)
 
     @property
-    def watched(self) -> bool:
+    def has_viewers(self) -> bool:
         return bool(self._by_topic)
 
     def followed(self) -> int:
         """How many different topics somebody shows."""
         return len(self._by_topic)
 
-    def demands(self) -> list[Demand]:
+    def watched_topics(self) -> list[WatchedTopic]:
         """What is shown now; marks all of it as being read."""
         with self.lock:
             self._awaiting_beat, self._new_subscribers = self._new_subscribers, set()
@@ -122,7 +122,7 @@ class Hub:
         with self.lock:
             for each in self._by_topic.values():
                 each.unread = True
-                each.demand = None
+                each.watched = None
 
     def publish(self, topic_id: str, digest: str, frames: dict[str, str]) -> None:
         """Queue a frame for every viewer of the topic; ``frames`` is by the digest they show."""
@@ -130,7 +130,7 @@ class Hub:
             audience = self._by_topic.get(topic_id)
             if audience is None:
                 return
-            audience.demand = None
+            audience.watched = None
             for subscriber, shown in audience.shown.items():
                 if shown in frames:
                     subscriber.pending[topic_id] = frames[shown]

@@ -17,7 +17,7 @@ class FrameRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TopicRequest:
     """One region of a page: the topic it says it follows, its token, the digest it shows."""
 
     topic_id: str
@@ -29,7 +29,7 @@ class Wanted:
 class Incoming:
     """A frame that is well formed; whether it is allowed is for others to say."""
 
-    sub: tuple[Wanted, ...] = ()
+    sub: tuple[TopicRequest, ...] = ()
     unsub: tuple[str, ...] = ()
     ack: int | None = None
 
@@ -55,10 +55,10 @@ def parse(text: str | None) -> Incoming:
     raise FrameRefusedError("neither sub nor unsub nor ack")
 
 
-def _wanted(name: str, given: Any) -> Wanted:
+def _wanted(name: str, given: Any) -> TopicRequest:
     match given:
         case [str(token), str(digest)]:
-            return Wanted(name, token, digest)
+            return TopicRequest(name, token, digest)
     raise FrameRefusedError("a topic is [token, digest]")
 
 

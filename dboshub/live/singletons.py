@@ -6,7 +6,7 @@ from functools import cache
 
 from django.db import connections
 
-from dboshub.live.fanout import Hub
+from dboshub.live.fanout import Broadcaster
 from dboshub.live.listener import Listener
 from dboshub.live.topic_sources import SOURCES
 from dboshub.live.watcher import Watcher
@@ -17,9 +17,9 @@ from dboshub.workflows.storage.database import Database, open_database
 
 
 @cache
-def hub() -> Hub:
+def broadcaster() -> Broadcaster:
     """The hub of this process, with its watcher attached."""
-    made = Hub()
+    made = Broadcaster()
     is_postgres = connections[system_alias()].vendor == "postgresql"
     Watcher(
         made,

@@ -12,7 +12,7 @@ from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
 from dboshub.workflows.live import registry
 from dboshub.workflows.live.source import Source
-from dboshub.workflows.live.subscriptions import Ticket, Topic, TopicRefusedError, read
+from dboshub.workflows.live.subscriptions import Subscription, Topic, TopicRefusedError, read_token
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_PAYLOAD, VIEW_WORKFLOW
 
 MOST_TOPICS = 64
@@ -35,14 +35,14 @@ NEEDED: Mapping[str, str] = {
 }
 
 
-def admit(token: str, account: Account) -> Ticket:
+def admit(token: str, account: Account) -> Subscription:
     """The topic of a token, if this user may listen to it now. Raises TopicRefusedError."""
-    ticket = read(token, user=account.user)
-    if ticket.topic.kind not in SOURCES:
-        raise TopicRefusedError(f"no such kind of topic: {ticket.topic.kind}")
-    if not is_allowed(ticket.topic, account):
+    subscription = read_token(token, user=account.user)
+    if subscription.topic.kind not in SOURCES:
+        raise TopicRefusedError(f"no such kind of topic: {subscription.topic.kind}")
+    if not is_allowed(subscription.topic, account):
         raise TopicRefusedError("not permitted")
-    return ticket
+    return subscription
 
 
 def is_allowed(topic: Topic, account: Account) -> bool:

@@ -20,9 +20,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from dboshub.live import singletons
-from dboshub.live.access import Account, account, handshake, is_same_origin, trace
-from dboshub.live.fanout import Hub, Subscriber
-from dboshub.live.frames import FrameRefusedError, Incoming, UnackedFrames, Wanted, parse
+from dboshub.live.access import Account, account, audit_payload_views, handshake, is_same_origin
+from dboshub.live.fanout import Broadcaster, Subscriber
+from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, UnackedFrames, parse
 from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
@@ -41,13 +41,13 @@ class LiveSocket(AsyncWebsocketConsumer):
     timings = Timings()
     open_by_user: ClassVar[Counter[str]] = Counter()
 
-    hub: Hub
+    broadcaster: Broadcaster
     account: Account
 
     async def connect(self) -> None:
         self.topics: dict[str, Topic] = {}
         self.refused: list[str] = []
-        self.ledger = UnackedFrames()
+        self.unacked = UnackedFrames()
         self.tasks: list[asyncio.Task[None]] = []
         self.is_serving = False
         self.request = handshake(self.scope)
@@ -79,7 +79,7 @@ class LiveSocket(AsyncWebsocketConsumer):
     def _serve(self) -> None:
         self.is_serving = True
         self.open_by_user[self.account.user] += 1
-        self.hub = singletons.hub()
+        self.broadcaster = singletons.broadcaster()
         self.subscriber = Subscriber(asyncio.get_running_loop())
         self.tasks = [
             asyncio.create_task(self._guard(self._send)),
@@ -93,7 +93,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.open_by_user[self.account.user] -= 1
         if not self.open_by_user[self.account.user]:
             del self.open_by_user[self.account.user]
-        self.hub.leave(self.subscriber)
+        self.broadcaster.leave(self.subscriber)
         for task in self.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -116,59 +116,61 @@ class LiveSocket(AsyncWebsocketConsumer):
             await self.close(MALFORMED)
             return
         if frame.sub:
-            await self._guard(self._trace)
+            await self._guard(self._audit_payload_views)
 
     def _handle_frame(self, frame: Incoming) -> None:
         if frame.ack is not None:
-            self.ledger.acknowledge(frame.ack)
+            self.unacked.acknowledge(frame.ack)
         for topic_id in frame.unsub:
             self.topics.pop(topic_id, None)
-            self.hub.unsubscribe(self.subscriber, topic_id)
+            self.broadcaster.unsubscribe(self.subscriber, topic_id)
         for wanted in frame.sub:
             self._subscribe(wanted)
         self.subscriber.ready.set()
 
-    def _subscribe(self, wanted: Wanted) -> None:
+    def _subscribe(self, wanted: TopicRequest) -> None:
         if len(self.topics) >= MOST_TOPICS and wanted.topic_id not in self.topics:
             raise FrameRefusedError(f"more than {MOST_TOPICS} topics")
         try:
-            ticket = admit(wanted.token, self.account)
+            subscription = admit(wanted.token, self.account)
         except TopicRefusedError:
             self.refused.append(wanted.topic_id)
             return
-        if ticket.id != wanted.topic_id:
+        if subscription.id != wanted.topic_id:
             raise FrameRefusedError("a token of another topic")
-        self.topics[ticket.id] = ticket.topic
-        self.hub.subscribe(self.subscriber, ticket.topic, shown=wanted.digest, since=ticket.since)
+        self.topics[subscription.id] = subscription.topic
+        self.broadcaster.subscribe(
+            self.subscriber, subscription.topic, shown=wanted.digest, since=subscription.since
+        )
 
     async def _send(self) -> None:
         """Send what is new until the reader owes too many acknowledgements, or one for too long."""
         while True:
-            late_at = self.ledger.waits_until(self.timings.ack)
+            late_at = self.unacked.waits_until(self.timings.ack)
             patience = None if late_at is None else max(0.0, late_at - time.monotonic())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.subscriber.ready.wait(), patience)
-            late_at = self.ledger.waits_until(self.timings.ack)
+            late_at = self.unacked.waits_until(self.timings.ack)
             if late_at is not None and late_at <= time.monotonic():
                 return await self.close(TRY_LATER)
-            if self.ledger.is_backlogged():
+            if self.unacked.is_backlogged():
                 self.subscriber.ready.clear()
                 continue
             text = self._outgoing()
             if text is None:
                 continue
-            if self.ledger.is_full():
+            if self.unacked.is_full():
                 return await self.close(TRY_LATER)
-            seq = self.ledger.sent(time.monotonic(), len(text))
+            seq = self.unacked.sent(time.monotonic(), len(text))
             await self.send(f'{{"seq":{seq},{text}}}')
 
     def _outgoing(self) -> str | None:
         """Everything there is to say now, as the members of a JSON object."""
-        frames, beat_ms = self.hub.take(self.subscriber)
+        frames, beat_ms = self.broadcaster.take(self.subscriber)
         refused, self.refused = self.refused, []
         members = []
         if frames:
-            self.hub.meter.sent(len(frames))
+            self.broadcaster.metrics.sent(len(frames))
             members.append(f'"frames":[{",".join(frames)}]')
         if beat_ms is not None:
             members.append(f'"beat":{beat_ms}')
@@ -186,10 +188,10 @@ class LiveSocket(AsyncWebsocketConsumer):
             if not self._may_follow(found):
                 return await self.close(FORBIDDEN)
             self.account = found
-            await self._trace()
+            await self._audit_payload_views()
 
-    async def _trace(self) -> None:
-        await trace(self.account, self.topics.values())
+    async def _audit_payload_views(self) -> None:
+        await audit_payload_views(self.account, self.topics.values())
 
     def _may_follow(self, found: Account) -> bool:
         followed = self.topics.values()

@@ -12,7 +12,7 @@ from dboshub.queues.selectors import overview
 from dboshub.schedules import live as schedules_live
 from dboshub.workflows.live import registry
 from dboshub.workflows.live.polling import IntervalSource
-from dboshub.workflows.live.source import Demand, Moment, digest
+from dboshub.workflows.live.source import PollTick, WatchedTopic, digest
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database
@@ -55,9 +55,9 @@ def filled(database: Database) -> Database:
 def seen(
     source: IntervalSource, database: Database, topic: Topic, at: float = 0, **how: Any
 ) -> str:
-    demand = Demand(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
+    watched = WatchedTopic(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
     with database.reading() as session:
-        [(_, facts)] = source.look(session, [demand], Moment(now_ms=NOW, at=at))
+        [(_, facts)] = source.poll(session, [watched], PollTick(now_ms=NOW, at=at))
     return facts.digest
 
 
@@ -117,14 +117,14 @@ def test_another_entry_is_news_to_who_shows_it() -> None:
     from dboshub.workflows.connection import reading
     from dboshub.workflows.models import AuditEvent
 
-    def look(topic: Topic) -> str:
-        demand = Demand(topic=topic, unread=True, since=0, shown=frozenset())
+    def poll(topic: Topic) -> str:
+        watched = WatchedTopic(topic=topic, unread=True, since=0, shown=frozenset())
         with reading() as session:
-            [(_, facts)] = AuditSource().look(session, [demand], Moment(now_ms=NOW, at=0))
+            [(_, facts)] = AuditSource().poll(session, [watched], PollTick(now_ms=NOW, at=0))
         return str(facts.digest)
 
     every, ada = Topic(kind="audit"), Topic(kind="audit", filter="user=ada")
-    before = look(every), look(ada)
+    before = poll(every), poll(ada)
     AuditEvent.objects.create(at=NOW, username="bo", action="pause", outcome="done", detail={})
-    assert look(every) != before[0]
-    assert look(ada) == before[1]
+    assert poll(every) != before[0]
+    assert poll(ada) == before[1]

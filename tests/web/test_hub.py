@@ -138,13 +138,13 @@ def test_the_memory_of_slow_statements_is_bounded_and_keeps_the_worst() -> None:
 
 
 def test_what_live_push_did_is_told_in_milliseconds() -> None:
-    meter = LiveMetrics()
-    assert (meter.typical_s(), meter.longest_s(), meter.lag_s()) == (None, None, None)
+    metrics = LiveMetrics()
+    assert (metrics.typical_s(), metrics.longest_s(), metrics.lag_s()) == (None, None, None)
     for took in (0.001, 0.002, 0.09):
-        meter.ticked(took)
-    meter.sent(5)
-    live = diagnostics.Live(sockets=1, topics=2, is_watching=True, meter=meter)
-    assert (live.typical_ms, live.longest_ms, meter.ticks, meter.frames) == (2, 90, 3, 5)
+        metrics.ticked(took)
+    metrics.sent(5)
+    live = diagnostics.Live(sockets=1, topics=2, is_watching=True, metrics=metrics)
+    assert (live.typical_ms, live.longest_ms, metrics.ticks, metrics.frames) == (2, 90, 3, 5)
     assert live.lag_ms is not None
 
 

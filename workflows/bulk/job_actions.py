@@ -20,7 +20,7 @@ from dboshub.workflows.actions.audit import (
 )
 from dboshub.workflows.bulk.target_set import collect_page, freeze_selected
 from dboshub.workflows.bulk.verbs import VERBS
-from dboshub.workflows.bulk.worker import nudge
+from dboshub.workflows.bulk.worker import wake_worker
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import VIEW_PAYLOAD
@@ -65,7 +65,7 @@ def freeze(
         except DatabaseError:
             # Rounds try again, or say on the job's page why it cannot be.
             break
-    nudge()
+    wake_worker()
     return job
 
 
@@ -153,7 +153,7 @@ def _changing(
         yield action, job
         if job.pk is not None:
             job.save()
-    nudge()
+    wake_worker()
 
 
 def _refuse_unclear_filter(job: BulkJob, actor: Actor) -> None:

@@ -26,12 +26,12 @@ RETRY_MS = 5_000
 AT_ONCE = 10
 ACTIVE = (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
 
-_nudged = threading.Event()
+_wake = threading.Event()
 
 
-def nudge() -> None:
+def wake_worker() -> None:
     """Let the rounds of this process look at once."""
-    _nudged.set()
+    _wake.set()
 
 
 def start() -> None:
@@ -40,7 +40,7 @@ def start() -> None:
     threading.Thread(target=_worker_loop, args=[owner], name="dboshub-bulk", daemon=True).start()
 
 
-def one_round(owner: str) -> float:
+def run_round(owner: str) -> float:
     """One chunk of each job that is due; in how many seconds to look again."""
     jobs = BulkJob.objects.filter(state__in=ACTIVE).order_by("next_at", "pk")
     now = now_ms()
@@ -86,11 +86,11 @@ def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
 def _worker_loop(owner: str) -> None:
     while True:
         try:
-            pause = one_round(owner)
+            pause = run_round(owner)
         except Exception:
             logger.exception("bulk.round_failed")
             pause = IDLE_S
         if pause:
             connections.close_all()
-            _nudged.wait(pause)
-            _nudged.clear()
+            _wake.wait(pause)
+            _wake.clear()

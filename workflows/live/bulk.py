@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import parse_qs, urlencode
 
 from dboshub.workflows.live.polling import STALE, ReloadSource
-from dboshub.workflows.live.source import Demand, Facts, Moment, digest
+from dboshub.workflows.live.source import PollTick, TopicState, WatchedTopic, digest
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.rendering.bulk import show_job
@@ -15,7 +15,7 @@ from dboshub.workflows.selectors import bulk
 from dboshub.workflows.storage.sql import Session
 
 # How often a job is looked at while its page is open: each change sends its readers for the page.
-PACE_S = 2.0
+INTERVAL_S = 2.0
 
 
 def job_facts(jobs: Iterable[BulkJob]) -> object:
@@ -36,7 +36,7 @@ def page_key(owner: int | None, before: int | None) -> str:
     return urlencode({name: value for name, value in given.items() if value is not None})
 
 
-def _page(session: Session, topic: Topic, moment: Moment) -> object:
+def _page(session: Session, topic: Topic, tick: PollTick) -> object:
     said = {name: int(values[0]) for name, values in parse_qs(topic.key).items()}
     return job_facts(bulk.job_page(said.get("owner"), before=said.get("before")).jobs)
 
@@ -51,20 +51,23 @@ class JobSource:
         self._at = float("-inf")
         self._known: dict[Topic, str] = {}
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        if moment.at - self._at >= PACE_S or not all(map(self._is_told, demands)):
-            self._at = moment.at
-            found = BulkJob.objects.in_bulk([int(demand.topic.key) for demand in demands])
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        if tick.at - self._at >= INTERVAL_S or not all(map(self._is_told, watched_topics)):
+            self._at = tick.at
+            found = BulkJob.objects.in_bulk([int(watched.topic.key) for watched in watched_topics])
             self._known = {
-                demand.topic: digest(job_facts([job] if job else []))
-                for demand in demands
-                for job in [found.get(int(demand.topic.key))]
+                watched.topic: digest(job_facts([job] if job else []))
+                for watched in watched_topics
+                for job in [found.get(int(watched.topic.key))]
             }
-        for demand in demands:
-            yield demand.topic, Facts(digest=self._known[demand.topic], body=lambda shown: STALE)
+        for watched in watched_topics:
+            yield (
+                watched.topic,
+                TopicState(digest=self._known[watched.topic], body=lambda shown: STALE),
+            )
 
-    def _is_told(self, demand: Demand) -> bool:
-        known = self._known.get(demand.topic)
-        return known is not None and (not demand.unread or demand.rests(known))
+    def _is_told(self, watched: WatchedTopic) -> bool:
+        known = self._known.get(watched.topic)
+        return known is not None and (not watched.unread or watched.is_current(known))

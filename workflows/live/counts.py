@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dboshub.workflows.live.polling import IntervalSource
-from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.selectors.counts import Count, total
@@ -32,7 +32,7 @@ class CountSource(IntervalSource):
         super().__init__(_facts)
 
 
-def _facts(session: Session, topic: Topic, moment: Moment) -> Facts:
+def _facts(session: Session, topic: Topic, tick: PollTick) -> TopicState:
     counted = all_counts(session, viewer=viewer_of_topic(topic))
     cells = count_cells(counted)
-    return Facts(digest=counts_digest(counted), body=lambda shown: {"cells": cells})
+    return TopicState(digest=counts_digest(counted), body=lambda shown: {"cells": cells})

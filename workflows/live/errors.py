@@ -9,7 +9,7 @@ from functools import partial
 from django.http import QueryDict
 
 from dboshub.workflows.live.polling import NoticeSource
-from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.source import PollTick
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
@@ -31,8 +31,8 @@ def newest_failed(rows: Sequence[WorkflowRow]) -> object:
     return [row.pk for row in rows[:NEWEST]]
 
 
-def _shown(session: Session, topic: Topic, moment: Moment) -> object:
-    criteria = only_failed(parse(QueryDict(topic.filter), now=moment.now_ms))
+def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
+    criteria = only_failed(parse(QueryDict(topic.filter), now=tick.now_ms))
     return newest_failed(
         WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST).first().rows
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dboshub.workflows.live.polling import IntervalSource, ReloadSource
-from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.components import time_distance
 from dboshub.workflows.selectors.executor_overview import Fleet, fleet, known_processes
@@ -33,8 +33,8 @@ class ExecutorPageSource(ReloadSource):
         super().__init__(_shown)
 
 
-def _shown(session: Session, topic: Topic, moment: Moment) -> object:
-    return executor_page_facts(fleet(session, viewer_of_topic(topic), now=moment.now_ms))
+def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
+    return executor_page_facts(fleet(session, viewer_of_topic(topic), now=tick.now_ms))
 
 
 class HeartbeatSource(IntervalSource):
@@ -44,8 +44,8 @@ class HeartbeatSource(IntervalSource):
         super().__init__(_beats)
 
 
-def _beats(session: Session, topic: Topic, moment: Moment) -> Facts:
-    found = known_processes(session, viewer_of_topic(topic), moment.now_ms) or ()
+def _beats(session: Session, topic: Topic, tick: PollTick) -> TopicState:
+    found = known_processes(session, viewer_of_topic(topic), tick.now_ms) or ()
     beats = {each.executor.incarnation: each.executor.last_beat_at for each in found}
-    cells = {each: time_distance(at, moment.now_ms) for each, at in beats.items()}
-    return Facts(digest=digest(beats), body=lambda shown: {"cells": cells})
+    cells = {each: time_distance(at, tick.now_ms) for each, at in beats.items()}
+    return TopicState(digest=digest(beats), body=lambda shown: {"cells": cells})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from django.http import QueryDict
 
-from dboshub.workflows.live.source import Body, Demand, Facts, Moment, digest
+from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic, digest
 from dboshub.workflows.live.subscriptions import SLACK_MS, Topic, viewer_of_topic
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.terms import TIME_COLUMNS
@@ -22,7 +22,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
 MOST = 1_000
 # Rows created or ended about when a page looked: it may show them, and then does not count them.
-MOST_DOUBTFUL = 200
+MAX_UNCERTAIN = 200
 
 NEWEST = Statement(
     f"SELECT {COLUMNS} FROM {{workflow_status}}"
@@ -38,7 +38,7 @@ ENDED, STARTED = (
 
 
 @dataclass(slots=True)
-class News:
+class ListChanges:
     """What one page's list has missed so far."""
 
     criteria: Criteria
@@ -46,7 +46,7 @@ class News:
     since: int
     created: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
-    doubtful: set[str] = field(default_factory=set)
+    uncertain: set[str] = field(default_factory=set)
     is_capped: bool = False
     _matches: Callable[[WorkflowRow], bool] = field(init=False)
 
@@ -77,53 +77,54 @@ class News:
             return
         counted.add(workflow_id)
         # Of a clock that is ahead, the page may show what was made in its future.
-        is_doubtful = at < self.since + 2 * SLACK_MS or at > now + SLACK_MS
-        if is_doubtful and len(self.doubtful) < MOST_DOUBTFUL:
-            self.doubtful.add(workflow_id)
+        is_uncertain = at < self.since + 2 * SLACK_MS or at > now + SLACK_MS
+        if is_uncertain and len(self.uncertain) < MAX_UNCERTAIN:
+            self.uncertain.add(workflow_id)
 
-    def facts(self) -> Facts:
+    def facts(self) -> TopicState:
         sizes = len(self.created), len(self.ended), self.is_capped
         body: Body = {
             "new": len(self.created),
             "changed": len(self.ended),
             "capped": self.is_capped,
-            "doubtful": sorted(self.doubtful & self.created),
-            "doubtful_changed": sorted(self.doubtful & self.ended),
+            "doubtful": sorted(self.uncertain & self.created),
+            "doubtful_changed": sorted(self.uncertain & self.ended),
         }
         # Nothing new is what a page shows that was just rendered: its digest is empty.
-        name = digest(sizes, sorted(self.doubtful)) if any(sizes) else ""
-        return Facts(digest=name, body=lambda shown: body)
+        name = digest(sizes, sorted(self.uncertain)) if any(sizes) else ""
+        return TopicState(digest=name, body=lambda shown: body)
 
 
 class ListSource:
     """Up to three statements for all lists on all pages."""
 
     def __init__(self) -> None:
-        self._news: dict[Topic, News] = {}
+        self._news: dict[Topic, ListChanges] = {}
         self._swept_at = float("-inf")
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
         known = self._news
         self._news = {
-            demand.topic: known.get(demand.topic) or _news(demand, moment) for demand in demands
+            watched.topic: known.get(watched.topic) or _news(watched, tick)
+            for watched in watched_topics
         }
-        rows = self._rows(session, self._since(demands, moment))
+        rows = self._rows(session, self._since(watched_topics, tick))
         for topic, news in self._news.items():
             for row in rows:
-                news.see(row, moment.now_ms)
+                news.see(row, tick.now_ms)
             news.is_capped = news.is_capped or len(rows) >= 2 * MOST
             yield topic, news.facts()
 
-    def _since(self, demands: Sequence[Demand], moment: Moment) -> int:
+    def _since(self, watched_topics: Sequence[WatchedTopic], tick: PollTick) -> int:
         """How far back to read. Commits come late, so each tick looks back a little, some more."""
-        window = moment.timings.window
-        if moment.at - self._swept_at >= moment.timings.sweep:
-            self._swept_at = moment.at
-            window = moment.timings.sweep_window
-        since = moment.now_ms - int(window * 1000)
-        return min([since, *(demand.since for demand in demands if demand.unread)])
+        window = tick.timings.window
+        if tick.at - self._swept_at >= tick.timings.sweep:
+            self._swept_at = tick.at
+            window = tick.timings.sweep_window
+        since = tick.now_ms - int(window * 1000)
+        return min([since, *(watched.since for watched in watched_topics if watched.unread)])
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
         entered = {news.entry_moment for news in self._news.values()}
@@ -137,6 +138,6 @@ class ListSource:
         ]
 
 
-def _news(demand: Demand, moment: Moment) -> News:
-    criteria = parse(QueryDict(demand.topic.filter), now=moment.now_ms)
-    return News(criteria, viewer_of_topic(demand.topic), demand.since)
+def _news(watched: WatchedTopic, tick: PollTick) -> ListChanges:
+    criteria = parse(QueryDict(watched.topic.filter), now=tick.now_ms)
+    return ListChanges(criteria, viewer_of_topic(watched.topic), watched.since)

@@ -10,7 +10,14 @@ from functools import cache
 
 from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
-from dboshub.workflows.live.source import Body, Demand, DigestCache, Facts, Moment, digest
+from dboshub.workflows.live.source import (
+    Body,
+    DigestCache,
+    PollTick,
+    TopicState,
+    WatchedTopic,
+    digest,
+)
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.sections import section
 from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple, rows_by_id
@@ -40,25 +47,25 @@ class SectionSource:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._pace = RowPolling()
+        self._polling = RowPolling()
         self._digests = DigestCache()
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        due = self._pace.due(demands, moment)
-        rows = self._pace.rows(session, due, moment)
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        due = self._polling.due(watched_topics, tick)
+        rows = self._polling.rows(session, due, tick)
         found = _found(session, self._kind, [*rows])
         self._digests.begin()
-        for demand in due:
-            topic = demand.topic
+        for watched in due:
+            topic = watched.topic
             row = rows.get(topic.key)
             if row is None or not viewer_of_topic(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
             name = self._digests.of(topic.key, *_shown(row, found))
-            if not demand.rests(name):
-                yield topic, Facts(digest=name, body=_Render(session, self._kind, topic))
+            if not watched.is_current(name):
+                yield topic, TopicState(digest=name, body=_Render(session, self._kind, topic))
 
 
 class _Render:

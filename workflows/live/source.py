@@ -23,9 +23,9 @@ class Timings:
     """Every interval of live push, in seconds; tests pass shorter ones."""
 
     tick: float = 0.5
-    duty: float = 10.0
-    nudge: float = 0.1
-    terminal: float = 10.0
+    idle_factor: float = 10.0
+    min_gap: float = 0.1
+    ended_interval: float = 10.0
     window: float = 5.0
     sweep: float = 30.0
     sweep_window: float = 60.0
@@ -35,7 +35,7 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class PollTick:
     """When a tick looks: ``now_ms`` by the database's clock, ``at`` by ours (monotonic seconds).
 
     ``rows`` are the workflows it has read so far, for all sources; None is one that is not there.
@@ -48,7 +48,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class WatchedTopic:
     """One topic somebody shows. ``shown`` are the digests its viewers have."""
 
     topic: Topic
@@ -56,13 +56,13 @@ class Demand:
     since: int
     shown: frozenset[str]
 
-    def rests(self, digest: str) -> bool:
+    def is_current(self, digest: str) -> bool:
         """Whether this is what all its viewers have."""
         return len(self.shown) == 1 and digest in self.shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class TopicState:
     """What is true of a topic; ``body`` makes the frame for a viewer who shows a given digest."""
 
     digest: str
@@ -73,9 +73,9 @@ class Source(Protocol):
     """Reads the truth of every topic of one kind, in a number of statements that viewers
     do not raise. What rests may be left out. One instance serves one watcher, on one thread."""
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterable[tuple[Topic, Facts]]: ...
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterable[tuple[Topic, TopicState]]: ...
 
 
 class DigestCache:

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
 from dboshub.workflows.live.sections import SectionSource
-from dboshub.workflows.live.source import Body, Demand, Facts, Moment
+from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.values import Place, listed
 from dboshub.workflows.storage.listing import watch
@@ -30,29 +30,29 @@ class StreamSource:
         self._section = SectionSource("stream")
         self._follow = StreamValueSource()
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        followed = [demand for demand in demands if demand.topic.filter]
-        sections = [demand for demand in demands if not demand.topic.filter]
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        followed = [watched for watched in watched_topics if watched.topic.filter]
+        sections = [watched for watched in watched_topics if not watched.topic.filter]
         if sections:
-            yield from self._section.look(session, sections, moment)
+            yield from self._section.poll(session, sections, tick)
         if followed:
-            yield from self._follow.look(session, followed, moment)
+            yield from self._follow.poll(session, followed, tick)
 
 
 class StreamValueSource:
     """Two statements find what has grown; one more reads it, per stream and place in it."""
 
     def __init__(self) -> None:
-        self._pace = RowPolling()
+        self._polling = RowPolling()
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        due = self._pace.due(demands, moment)
-        rows = self._pace.rows(session, due, moment)
-        topics = [demand.topic for demand in due]
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        due = self._polling.due(watched_topics, tick)
+        rows = self._polling.rows(session, due, tick)
+        topics = [watched.topic for watched in due]
         ends = watch.stream_ends(session, {(topic.key, topic.filter) for topic in topics})
         for topic in topics:
             row = rows.get(topic.key)
@@ -61,7 +61,10 @@ class StreamValueSource:
             else:
                 end = ends[topic.key, topic.filter]
                 # The digest is the place reached: a page shows everything before it.
-                yield topic, Facts(digest=str(end), body=cache(_NewValues(session, topic, end)))
+                yield (
+                    topic,
+                    TopicState(digest=str(end), body=cache(_NewValues(session, topic, end))),
+                )
 
 
 class _NewValues:

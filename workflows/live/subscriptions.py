@@ -51,7 +51,7 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Subscription:
     """A topic as one page was given it: ``since`` is when that page looked (epoch ms)."""
 
     topic: Topic
@@ -65,7 +65,7 @@ class Ticket:
 
 def subscription_for(
     request: HttpRequest, kind: str, key: str = "", *, filter: str = "", since: int | None = None
-) -> Ticket:
+) -> Subscription:
     """Let this request's user listen to a topic.
 
     ``filter`` is a list's query string (for kind "list", and "row" to learn what left the
@@ -80,8 +80,8 @@ def subscription_for(
         scope=scope_of(request.user),
         payload=kind in PAYLOAD_KINDS and request.user.has_perm(VIEW_PAYLOAD),
     )
-    token = sign(topic, user=str(request.user.pk), since=since)
-    return Ticket(topic=topic, token=token, since=since)
+    token = sign_token(topic, user=str(request.user.pk), since=since)
+    return Subscription(topic=topic, token=token, since=since)
 
 
 def scope_of(user: Any) -> tuple[str, ...] | None:
@@ -105,14 +105,14 @@ def canonical(query: str) -> str:
     return urlencode(sorted(parse_qsl(query)))
 
 
-def sign(topic: Topic, *, user: str, since: int) -> str:
+def sign_token(topic: Topic, *, user: str, since: int) -> str:
     """The token that lets one user listen to a topic."""
     scope = None if topic.scope is None else list(topic.scope)
     body = [topic.kind, topic.key, topic.filter, scope, int(topic.payload), user, since]
     return signing.TimestampSigner(salt=_SALT).sign_object(body)
 
 
-def read(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Ticket:
+def read_token(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Subscription:
     """The topic a token stands for. Raises TopicRefusedError."""
     try:
         body = signing.TimestampSigner(salt=_SALT).unsign_object(token, max_age=max_age_s)
@@ -128,4 +128,4 @@ def read(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Ticket:
         scope=None if scope is None else tuple(scope),
         payload=bool(payload),
     )
-    return Ticket(topic=topic, token=token, since=since)
+    return Subscription(topic=topic, token=token, since=since)

@@ -12,26 +12,32 @@ from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.search.criteria import parse
-from dboshub.workflows.statuses import Look
+from dboshub.workflows.statuses import StatusStyle
 
-JOB_LOOKS = {
-    look.token: look
-    for look in (
-        Look("collecting", "s-queued", "search", "Collecting", "The set is not complete yet."),
-        Look("frozen", "s-delayed", "hourglass", "To confirm", "Nothing was done yet."),
-        Look("running", "s-running", "loader-circle", "Running", "Some process works on it."),
-        Look("stopped", "s-cancelled", "circle-pause", "Stopped", "It can go on."),
-        Look("done", "s-success", "circle-check", "Done", "Every item has its result."),
+JOB_STYLES = {
+    style.token: style
+    for style in (
+        StatusStyle(
+            "collecting", "s-queued", "search", "Collecting", "The set is not complete yet."
+        ),
+        StatusStyle("frozen", "s-delayed", "hourglass", "To confirm", "Nothing was done yet."),
+        StatusStyle(
+            "running", "s-running", "loader-circle", "Running", "Some process works on it."
+        ),
+        StatusStyle("stopped", "s-cancelled", "circle-pause", "Stopped", "It can go on."),
+        StatusStyle("done", "s-success", "circle-check", "Done", "Every item has its result."),
     )
 }
-ITEM_LOOKS = {
-    look.token: look
-    for look in (
-        Look("waiting", "s-queued", "circle-dashed", "Waiting", "Its turn has not come."),
-        Look("started", "s-running", "loader-circle", "Begun", "It is being tried."),
-        Look("done", "s-success", "circle-check", "Done", "It was acted on."),
-        Look("skipped", "s-cancelled", "ban", "Skipped", "Nothing was done to it."),
-        Look("failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."),
+ITEM_STYLES = {
+    style.token: style
+    for style in (
+        StatusStyle("waiting", "s-queued", "circle-dashed", "Waiting", "Its turn has not come."),
+        StatusStyle("started", "s-running", "loader-circle", "Begun", "It is being tried."),
+        StatusStyle("done", "s-success", "circle-check", "Done", "It was acted on."),
+        StatusStyle("skipped", "s-cancelled", "ban", "Skipped", "Nothing was done to it."),
+        StatusStyle(
+            "failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."
+        ),
     )
 }
 UNATTENDED_AFTER_MS = 15_000
@@ -57,7 +63,7 @@ class ShownJob:
 
     job: BulkJob
     verb: Verb
-    look: Look
+    style: StatusStyle
 
     @property
     def box(self) -> str:
@@ -126,11 +132,11 @@ class ShownJob:
 
 
 def show_job(job: BulkJob) -> ShownJob:
-    return ShownJob(job, VERBS[job.verb], JOB_LOOKS[job.state])
+    return ShownJob(job, VERBS[job.verb], JOB_STYLES[job.state])
 
 
-def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, Look]]:
-    return [(item, ITEM_LOOKS[item.state]) for item in items]
+def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, StatusStyle]]:
+    return [(item, ITEM_STYLES[item.state]) for item in items]
 
 
 def tabs(shown: ShownJob, state: str) -> list[Tab]:
@@ -139,5 +145,5 @@ def tabs(shown: ShownJob, state: str) -> list[Tab]:
     counts["failed"] = job.failed
     found = [Tab("", "All", job.total, not state)]
     return found + [
-        Tab(key, ITEM_LOOKS[key].word, count, state == key) for key, count in counts.items()
+        Tab(key, ITEM_STYLES[key].word, count, state == key) for key, count in counts.items()
     ]

@@ -34,15 +34,15 @@ def icon(name: str, label: str = "") -> SafeString:
 
 def status_pill(token: str | None, note: str = "") -> SafeString:
     """A status as icon and word; the tooltip has the token and its meaning."""
-    look = statuses.look(token or "")
+    style = statuses.status_style(token or "")
     more = format_html(' <span class="status-note">{}</span>', note) if note else ""
     return format_html(
         '<span class="status {}" title="{}: {}">{}{}{}</span>',
-        look.css,
-        look.token,
-        look.meaning,
-        icon(look.icon),
-        look.word,
+        style.css,
+        style.token,
+        style.meaning,
+        icon(style.icon),
+        style.word,
         more,
     )
 

@@ -93,10 +93,10 @@ def _places(
 
 
 def _box(row: WorkflowRow, place: _Place, here: str) -> Box:
-    look = statuses.look(row.status or "")
+    style = statuses.status_style(row.status or "")
     x = place.depth * (WIDTH + GAP_X)
     y = round(place.line * (HEIGHT + GAP_Y))
-    return Box(row, x, y, look.css, look.word, row.pk == here)
+    return Box(row, x, y, style.css, style.word, row.pk == here)
 
 
 def _path(start: Box, end: Box) -> str:

@@ -16,7 +16,7 @@ from dboshub.workflows.selectors.executors import Activity, Executor, fitting
 from dboshub.workflows.selectors.queue_wait import MOST as MAX_AHEAD
 from dboshub.workflows.selectors.queue_wait import QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.statuses import look
+from dboshub.workflows.statuses import status_style
 from dboshub.workflows.storage.sql import Session
 
 
@@ -226,7 +226,7 @@ def _inferred(last: Sequence[StepRow], child: WorkflowRow | None, now: int) -> R
         text = "Waiting for a message or event" if is_gap else "Sleeping"
         return Reason(text, until=wakes, is_wait=True, since=step.started_at)
     if child is not None:
-        state = look(child.status).word.lower()
+        state = status_style(child.status).word.lower()
         text = f"Running, {after_step(last)}, a child that is {state}."
         return Reason(text, since=step.completed_at)
     return Reason(f"Running, {after_step(last)}.", since=step.completed_at)

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from dboshub.workflows.search.attributes import PREFIX, is_path
 from dboshub.workflows.search.parser import Term, read_box, suggestion
 from dboshub.workflows.search.predicates import is_negated
-from dboshub.workflows.statuses import FAILED, IN_FLIGHT, LOOKS, STATUSES
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUS_STYLES, STATUSES
 
 GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
 # What people call a status, to its token or group.
-WORDS = {look.word.lower(): look.token for look in LOOKS.values()}
+WORDS = {style.word.lower(): style.token for style in STATUS_STYLES.values()}
 WORDS |= {name.lower(): name for name in (*STATUSES, *GROUPS)}
 
 # Query key to column; values are in the language of text_condition.

@@ -1,4 +1,4 @@
-"""`{% live ticket digest %}`: the attributes by which a region of a page follows a topic."""
+"""`{% live subscription digest %}`: the attributes by which a region of a page follows a topic."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dboshub.workflows.live.subscriptions import Ticket
+from dboshub.workflows.live.subscriptions import Subscription
 
 register = template.Library()
 
 
 @register.simple_tag
-def live(ticket: Ticket | None, digest: object = "") -> SafeString:
+def live(subscription: Subscription | None, digest: object = "") -> SafeString:
     """Without a digest the region is sent once more as soon as the page listens.
 
     Without a ticket the region stays as it was rendered: for fragments that are pushed.
     """
     # A page that has failed has none, which templates make an empty text.
-    if not isinstance(ticket, Ticket):
+    if not isinstance(subscription, Subscription):
         return SafeString("")
     return format_html(
         'data-topic="{}" data-kind="{}" data-key="{}" data-token="{}" data-digest="{}"',
-        ticket.id,
-        ticket.topic.kind,
-        ticket.topic.key,
-        ticket.token,
+        subscription.id,
+        subscription.topic.kind,
+        subscription.topic.key,
+        subscription.token,
         digest,
     )

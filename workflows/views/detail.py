@@ -174,7 +174,9 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
     context = {
         "section": "workflows",
         "row": found,
-        "ticket": subscription_for(request, "stream", found.pk, filter=key) if follows else None,
+        "subscription": subscription_for(request, "stream", found.pk, filter=key)
+        if follows
+        else None,
         "earlier": max(0, window.start - streams.WINDOW),
         **stream_window(found, window, payload),
     }
@@ -198,7 +200,7 @@ def _section(
     )
     return {
         "kind": kind,
-        "ticket": None if is_fixed else subscription_for(request, kind, found.pk),
+        "subscription": None if is_fixed else subscription_for(request, kind, found.pk),
         "digest": digest,
         "html": mark_safe(html),  # noqa: S308  # rendered by our own templates, which escape
     }

@@ -99,9 +99,9 @@ def _look(request: HttpRequest) -> Seen:
 
 def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
     # Attributes are payload, which this topic does not read.
-    ticket = subscription_for(request, "errors", filter=seen.criteria.query())
+    subscription = subscription_for(request, "errors", filter=seen.criteria.query())
     return {
-        "live_page": None if seen.criteria.attributes or not seen.page.is_first else ticket,
+        "live_page": None if seen.criteria.attributes or not seen.page.is_first else subscription,
         "live_digest": digest(newest_failed(seen.page.rows)),
         "now": seen.now,
         "page": seen.page,

@@ -21,7 +21,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.rows import row_digest
-from dboshub.workflows.live.subscriptions import Ticket, subscription_for
+from dboshub.workflows.live.subscriptions import Subscription, subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
@@ -51,13 +51,13 @@ class Asked:
     columns: Sequence[Column]
     now: int
 
-    def topic(self, kind: str, key: str = "") -> Ticket:
+    def topic(self, kind: str, key: str = "") -> Subscription:
         """What the page may listen to; the columns are no part of it."""
         without = dict.fromkeys((*self.criteria.attributes, "columns"))
         listed = self.criteria.query(**without)
         return subscription_for(self.request, kind, key, filter=listed, since=self.now)
 
-    def unfiltered(self, workflow_id: str) -> Ticket:
+    def unfiltered(self, workflow_id: str) -> Subscription:
         """A row that no filter of this list brought here."""
         return subscription_for(self.request, "row", workflow_id, since=self.now)
 
@@ -132,12 +132,12 @@ def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]
     for line in _lines(session, asked, page):
         row, cells = line.row, row_cells(line.row)
         # Children are here because of their parent: whatever the filter, they do not leave.
-        ticket = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
+        subscription = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
         found.append(
             {
                 "id": row.pk,
                 "cells": {key: cells[key] for key in shown},
-                "ticket": ticket,
+                "subscription": subscription,
                 "digest": row_digest(row),
                 "line": line,
             }

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
@@ -74,7 +74,7 @@ def test_all_that_match_a_filter_are_frozen_shown_confirmed_and_followed(
     form = {"do": "start", "start": "failed", "queue": "own", "rate": "", "reason": "mail is back"}
     started = operator.post(here, form, follow=True)
     assert 'data-kind="bulk"' in page(started)
-    while one_round("here") == 0:
+    while run_round("here") == 0:
         pass
 
     done = page(operator.get(here))
@@ -125,7 +125,7 @@ def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
     assert operator.post(here, {"do": "discard"}).status_code == 409
     assert operator.post(here, {"do": "retry"}).status_code == 409
     operator.post(here, {"do": "start", "rate": "0.5"})
-    one_round("here")
+    run_round("here")
 
     job = BulkJob.objects.get()
     assert (job.done, job.rate) == (1, 0.5)

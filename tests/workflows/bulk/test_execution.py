@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.bulk import chunks, job_actions
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Step, Workflow, WorkflowInput
 from dboshub.workflows.models.scope import ScopeRule
 from tests.workflows.bulk.conftest import Workflows
@@ -239,8 +239,8 @@ def test_the_rate_holds_whoever_works(
 
     done: list[int] = []
     for second in range(5):
-        one_round(f"process {second}")
-        one_round("another")
+        run_round(f"process {second}")
+        run_round("another")
         BulkJob.objects.update(lease_until=0)
         clock[0] += 1_000
         done.append(states(job)["done"])

@@ -8,7 +8,7 @@ from itertools import chain
 
 from dboshub.workflows.search.parser import exactly, quoted
 from dboshub.workflows.search.terms import TIME_COLUMNS
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.statuses import STATUS_STYLES
 
 MOST = 10
 # A term that is longer than this is not completed.
@@ -35,7 +35,7 @@ HINTS = {
     "internal": "the engine's own too",
 }
 FIXED: Mapping[str, Sequence[str]] = {
-    "status": ("in_flight", "failed", *LOOKS),
+    "status": ("in_flight", "failed", *STATUS_STYLES),
     "since": ("15m", "1h", "24h", "7d"),
     "by": tuple(TIME_COLUMNS),
     "top": ("yes",),
@@ -80,6 +80,6 @@ def _values(
     sought = begun.lower()
     fitting = [value for value in values if sought in value.lower()]
     for value in sorted(fitting, key=lambda value: not value.lower().startswith(sought)):
-        look = LOOKS.get(value)
+        style = STATUS_STYLES.get(value)
         term = f"{key}:{quoted(exactly(value))}"
-        yield {"text": f"{before}{term} ", "word": value, "hint": look.word if look else ""}
+        yield {"text": f"{before}{term} ", "word": value, "hint": style.word if style else ""}

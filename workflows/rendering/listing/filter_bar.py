@@ -9,7 +9,7 @@ from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.parser import exactly, write_term
 from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.counts import Count, total
-from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, look
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, status_style
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 # As many values of a key as a person can look over.
@@ -109,7 +109,7 @@ def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
             continue
         is_on = status in chosen and chosen != IN_FLIGHT
         rest = [each for each in chosen if each != status] if is_on else _added(chosen, status)
-        shown = look(status)
+        shown = status_style(status)
         query = criteria.query(status=rest)
         meaning = f"{status}: {shown.meaning}"
         pills.append(Pill(status, shown.word, query, is_on, shown.css, shown.icon, count, meaning))
