@@ -50,7 +50,7 @@ class OneLine(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info:
             record.exc_info = record.exc_text = None
-            advice = f"; {setting_name('ALLOWED_HOSTS')} lists the hosts that are answered"
+            advice = f" {setting_name('ALLOWED_HOSTS')} lists the hosts that are answered."
             record.msg = f"{record.getMessage().partition(' You may need')[0]}{advice}"
             record.args = ()
         return True
