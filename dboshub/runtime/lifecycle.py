@@ -16,12 +16,13 @@ from dboshub.queues.engine.kafka import consumers
 from dboshub.queues.engine.maintenance import Maintenance
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.kafka_listener import Listeners
-from dboshub.queues.storage.store import QueueStore, RegistryStore
+from dboshub.queues.storage.store import QueueStore
 from dboshub.runtime.wiring import (
     PostgresNotifier,
     database_clock,
     executor_hooks,
     new_engine,
+    open_queues,
     open_system_database,
     proven_dead,
     settings_of,
@@ -73,6 +74,7 @@ class Runtime:
     ) -> None:
         """`around` wraps the ports to storage: tests make them fail."""
         self.config = config
+        self.listen = listen
         self.settings = settings_of(config, registry)
         self.telemetry = telemetry(config, self.settings)
         self.database = self._open_database()
@@ -126,14 +128,7 @@ class Runtime:
                 application=settings.application_name,
                 now=self.engine.clock.now_ms(),
             )
-        queue_registry.open(
-            RegistryStore(
-                self.database,
-                self.engine.clock,
-                application=settings.application_name,
-                version=settings.application_version,
-            )
-        )
+        open_queues(self.database, self.engine, self.listen)
         self.heart.start()
         current_engine.install(self.engine)
         self.wakeups.start()

@@ -9,6 +9,9 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.queues.engine.undeclared import UndeclaredQueues
+from dboshub.queues.storage.store import RegistryStore
 from dboshub.workflows.datasources.application_database import (
     SeparateApplicationDatabase,
     SystemApplicationDatabase,
@@ -188,6 +191,20 @@ def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
         config["system_database_url"], database.dialect, behind_pooler=config["behind_pooler"]
     )
     return replace(hooks, application=place, ambient=lambda: place.ambient() or hooks.ambient())
+
+
+def open_queues(database: Database, engine: Engine, listen: Sequence[str] | None) -> None:
+    """Make rows of the queues that code declared; warn of those that nobody did."""
+    queues = RegistryStore(
+        database,
+        engine.clock,
+        application=engine.settings.application_name,
+        version=engine.settings.application_version,
+    )
+    queue_registry.open(queues)
+    undeclared = UndeclaredQueues(queues, engine.queries.submit)
+    undeclared.served(listen or ())
+    engine.on_queue_used = undeclared.used
 
 
 def database_clock(engine: Engine) -> DatabaseClock:

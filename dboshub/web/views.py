@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from dboshub.web.context_processors import THEME_COOKIE, THEMES
 from dboshub.web.login_throttle import ThrottledLoginForm
 from dboshub.web.outages import outage_of, outage_page
+from dboshub.web.refused_requests import refused_host, refused_origin
 from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.django_settings import is_https
 from dboshub.workflows.models import AuditEvent
@@ -90,7 +91,8 @@ def _back(request: HttpRequest) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "dboshub/responses/400.html", status=400)
+    refused = refused_host(request, exception)
+    return render(request, "dboshub/responses/400.html", {"refused": refused}, status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -98,7 +100,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return render(request, "dboshub/responses/403_csrf.html", status=403)
+    refused = refused_origin(request, reason)
+    return render(request, "dboshub/responses/403_csrf.html", {"refused": refused}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

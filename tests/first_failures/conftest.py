@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.launched import config, dbos, launch
+
+__all__ = ["config", "dbos", "launch"]
 ROOT = Path(__file__).resolve().parents[2]
 # Runs command lines one after another, as manage.py does, in a process that starts once.
 PROGRAM = """
