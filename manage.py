@@ -3,22 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from dboshub.standalone.command_line import execute
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
-    from django.core.management import execute_from_command_line
-    from django.core.management.base import CommandError
-
-    from dboshub.management.command_errors import explained_outages
-
-    try:
-        with explained_outages(sys.argv):
-            execute_from_command_line(sys.argv)
-    except CommandError as error:
-        sys.exit(f"CommandError: {error}")
+    execute(sys.argv[1:], program="manage.py")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from dboshub.workflows.engine.current_engine import ClientContext
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import open_database
 
 if TYPE_CHECKING:
-    from dboshub.runtime.client_runtime import Outside
+    from dboshub.runtime.client_runtime import ClientRuntime
 
 DEFAULT_POOL = 5
 
@@ -37,7 +38,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     mode. `system_database_polling_concurrency` limits nothing: one poll serves all that wait.
     """
 
-    _client_runtime: Outside | None = None
+    _client_runtime: ClientRuntime | None = None
     _is_destroyed = False
 
     def __init__(  # noqa: PLR0913  # the public call has as many
@@ -60,8 +61,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     ) -> None:
         """Connect, unless `lazy`: then the first call does.
 
-        Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError for a database that
-        cannot be used.
+        Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
         if use_listen_notify and (lazy or behind_pooler):
             raise DBOSException("no listener when lazy or behind a pooler: leave one of them out")
@@ -75,7 +75,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self.application_name = validation.optional_text("an application name", application_name)
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
-            listens=use_listen_notify,
+            uses_listen_notify=use_listen_notify,
             listing_timeout_s=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
@@ -86,6 +86,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             behind_pooler=behind_pooler,
             idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
             retries_unavailable=retry_connection_errors,
+            access=Access.SHARED,
         )
         self._lock = threading.Lock()
         if not lazy:
@@ -111,11 +112,13 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     def destroy(self) -> None:
         """Close every connection and end every thread; those who wait get an error."""
         with self._lock:
-            outside, self._client_runtime = self._client_runtime, None
+            runtime, self._client_runtime = self._client_runtime, None
             self._is_destroyed = True
-        if outside is not None:
-            outside.close()
-        self._database.close()
+        try:
+            if runtime is not None:
+                runtime.close()
+        finally:
+            self._database.close()
 
     def _open_or_close(self) -> None:
         """Connect; after a refusal nothing of this client stays open."""
@@ -126,14 +129,14 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             # The sentence says it all: of the traceback only the caller's line helps.
             raise error.with_traceback(None) from None
 
-    def _open(self) -> Outside:
+    def _open(self) -> ClientRuntime:
         with self._lock:
             if self._is_destroyed:
                 raise DBOSException("this DBOSClient was destroyed: make another one")
             if self._client_runtime is None:
-                from dboshub.runtime.client_runtime import Outside
+                from dboshub.runtime.client_runtime import ClientRuntime
 
-                self._client_runtime = Outside(
+                self._client_runtime = ClientRuntime(
                     self._database,
                     self._codec,
                     self._client_options,

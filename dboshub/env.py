@@ -20,6 +20,7 @@ from dboshub.workflows.environment import (
     text,
     words,
 )
+from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
 from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "django_database",
     "flag",
     "identifier",
+    "kept_secret_key",
     "mask_password",
     "number",
     "secret_key",
@@ -43,17 +45,21 @@ POSTGRES_SCHEMES = {
 }
 
 
-def secret_key(name: str, path: Path) -> str:
-    """Take the key from the environment, or from a file made once with mode 0600."""
+def secret_key(name: str) -> str:
+    """Read a key that must not be guessed; empty if none is given."""
     given = text(name)
-    if given:
-        if len(given) < 32 or given.lower().startswith(("change", "django-insecure")):
-            raise EnvironmentValueError(name, "must be at least 32 random characters")
-        return given
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and linked: of several processes starting together, one wins and all read it.
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    if given and (len(given) < 32 or given.lower().startswith(("change", "django-insecure"))):
+        raise EnvironmentValueError(name, "must be at least 32 random characters")
+    return given
+
+
+def kept_secret_key(path: Path) -> str:
+    """Take the key from a file; the first call makes it, with mode 0600."""
     if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Written aside and linked: of several processes starting together, one wins and all
+        # read it.
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -88,16 +94,26 @@ def database_url(name: str, default: str = "") -> str:
     return urlunsplit(parts._replace(scheme="postgresql"))
 
 
-def django_database(url: str, *, pool_size: int, sqlite_sync: str = "FULL") -> dict[str, Any]:
+def django_database(
+    url: str,
+    *,
+    pool_size: int,
+    sqlite_sync: str = "FULL",
+    access: Access = Access.OWN,
+    behind_pooler: bool = False,
+) -> dict[str, Any]:
     """Turn a normalised URL into an entry of Django's DATABASES."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return _django_sqlite(parts, sqlite_sync)
+        return _django_sqlite(parts, sqlite_sync, access)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or parts.hostname or ""
     port = options.pop("port", None) or (str(parts.port) if parts.port else "")
     if pool_size:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
+    if access is Access.READ_ONLY and not behind_pooler:
+        # A pooler in transaction mode would leave the setting to whoever comes next.
+        options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
     return {
         "ENGINE": "dboshub.workflows.django_postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -110,15 +126,18 @@ def django_database(url: str, *, pool_size: int, sqlite_sync: str = "FULL") -> d
     }
 
 
-def _django_sqlite(parts: SplitResult, sync: str) -> dict[str, Any]:
-    path = Path(unquote(parts.path[1:]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # IMMEDIATE: a deferred transaction that turns to writing fails at once, whatever the timeout.
-    pragmas = ["journal_mode=WAL", f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
+def _django_sqlite(parts: SplitResult, sync: str, access: Access) -> dict[str, Any]:
+    # All but the journal mode are of the connection, not of the file.
+    pragmas = [f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
+    if access is Access.OWN:
+        pragmas.insert(0, "journal_mode=WAL")
     return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
+        "ENGINE": "dboshub.workflows.django_sqlite",
+        "NAME": unquote(parts.path[1:]),
         "OPTIONS": {
+            "access": access,
+            # IMMEDIATE: a deferred transaction that turns to writing fails at once, whatever the
+            # timeout.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": " ".join(f"PRAGMA {pragma};" for pragma in pragmas),

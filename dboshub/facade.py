@@ -104,7 +104,10 @@ class DBOS(
         try:
             runtime.start()
         except BaseException:
-            runtime.stop(completion_timeout=0, grace=0)
+            try:
+                runtime.stop(completion_timeout=0, grace=0)
+            except Exception:
+                logger.exception("DBOS was not launched, and one of its parts did not stop")
             raise
         DBOS._runtime = runtime
 

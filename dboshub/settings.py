@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from csp.constants import NONE, SELF
+from django.utils.functional import SimpleLazyObject
 
 from dboshub import env
+from dboshub.standalone.data_directory import data_directory
+from dboshub.workflows.storage.access import Access
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
-DBOSHUB_DATA_DIR = Path(env.text("DBOSHUB_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+# Created by the first file that is written there.
+DBOSHUB_DATA_DIR = data_directory()
 
 DEBUG = env.flag("DBOSHUB_DEBUG")
-SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY", DBOSHUB_DATA_DIR / "secret_key")
+SECRET_KEY_FILE = DBOSHUB_DATA_DIR / "secret_key"
+# The file is made when the key is first used, so that commands that only look leave no trace.
+SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY") or cast(
+    str, SimpleLazyObject(lambda: env.kept_secret_key(SECRET_KEY_FILE))
+)
 ALLOWED_HOSTS = env.words("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("DBOSHUB_TRUSTED_ORIGINS")
 DBOSHUB_HTTPS = env.flag("DBOSHUB_HTTPS")
@@ -29,6 +37,9 @@ DBOS_SYSTEM_SCHEMA = env.identifier("DBOS_SYSTEM_SCHEMA", "dbos")
 DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")
 DBOSHUB_LISTEN_DSN = env.database_url("DBOSHUB_LISTEN_DSN")
 DBOS_SYSTEM_DATABASE_ALIAS = "system" if DBOSHUB_DATABASE_URL else "default"
+# Pages only show: every action is refused, and sessions on a system database of its own only read.
+DBOSHUB_READ_ONLY = env.flag("DBOSHUB_READ_ONLY")
+DBOSHUB_BEHIND_POOLER = env.flag("DBOSHUB_BEHIND_POOLER")
 
 # Whether this process takes part in counting what charts show, and in working on bulk jobs.
 DBOSHUB_ROLLUPS = env.flag("DBOSHUB_ROLLUPS", True)
@@ -40,13 +51,21 @@ if _sync not in {"FULL", "NORMAL", "EXTRA"}:
     raise env.EnvironmentValueError("DBOSHUB_SQLITE_SYNC", "is one of FULL, NORMAL, EXTRA")
 
 
-def _database(url: str) -> dict[str, Any]:
-    return env.django_database(url, pool_size=_pool, sqlite_sync=_sync)
+def _database(url: str, access: Access = Access.OWN) -> dict[str, Any]:
+    return env.django_database(
+        url,
+        pool_size=_pool,
+        sqlite_sync=_sync,
+        access=access,
+        behind_pooler=DBOSHUB_BEHIND_POOLER,
+    )
 
 
 DATABASES = {"default": _database(DBOSHUB_DATABASE_URL or DBOS_SYSTEM_DATABASE_URL)}
 if DBOSHUB_DATABASE_URL:
-    DATABASES["system"] = _database(DBOS_SYSTEM_DATABASE_URL)
+    DATABASES["system"] = _database(
+        DBOS_SYSTEM_DATABASE_URL, Access.READ_ONLY if DBOSHUB_READ_ONLY else Access.SHARED
+    )
 DATABASE_ROUTERS = ["dboshub.routers.SystemTables"] if DBOSHUB_DATABASE_URL else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

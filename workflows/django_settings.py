@@ -74,6 +74,11 @@ def is_behind_pooler() -> bool:
     return bool(configured) or _flag("DBOSHUB_BEHIND_POOLER", False)
 
 
+def is_read_only() -> bool:
+    """Whether pages only show, and every action is refused."""
+    return _flag("DBOSHUB_READ_ONLY", False)
+
+
 def dbos_config() -> Mapping[str, Any]:
     """DBOS_CONFIG: what ``DBOS(config=…)`` takes in a script."""
     given = getattr(settings, "DBOS_CONFIG", None) or {}

@@ -133,10 +133,10 @@ def alias_of(database: Database) -> str | None:
     if not settings.configured:
         return None
     alias = system_alias()
-    return alias if alias in connections and _is_same(alias, database) else None
+    return alias if alias in connections and _is_url_of(alias, database) else None
 
 
-def _is_same(alias: str, database: Database) -> bool:
+def _is_url_of(alias: str, database: Database) -> bool:
     try:
         return is_url_of(url_of_alias(alias), database)
     except ImproperlyConfigured:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dboshub.workflows.engine.errors import DBOSInitializationError
 
 if TYPE_CHECKING:
+    from dboshub.admin_server.runtime_host import AdministeredRuntime
     from dboshub.admin_server.server import AdminServer
-    from dboshub.runtime.lifecycle import Runtime
 
 logger = logging.getLogger("dboshub.admin_server")
 
@@ -18,7 +18,7 @@ HOST, PORT = "127.0.0.1", 3001
 SHORTEST_TOKEN = 16
 
 
-def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
+def opened(config: dict[str, Any], runtime: AdministeredRuntime) -> AdminServer | None:
     """Serve, if there is a token. Raises DBOSInitializationError for one that can be guessed.
 
     A port that is taken is no reason not to run workflows: of several processes on a machine one

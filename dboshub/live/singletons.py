@@ -13,6 +13,7 @@ from dboshub.live.watcher import Watcher
 from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.django_settings import is_behind_pooler, system_alias, system_schema
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import Database, open_database
 
 
@@ -20,19 +21,24 @@ from dboshub.workflows.storage.database import Database, open_database
 def broadcaster() -> Broadcaster:
     """The hub of this process, with its watcher attached."""
     made = Broadcaster()
-    is_postgres = connections[system_alias()].vendor == "postgresql"
     Watcher(
         made,
         open_system_database,
         SOURCES,
-        listener=Listener(listen_url()) if is_postgres else None,
+        listener=Listener(listen_url()) if _is_postgres() else None,
     )
     return made
 
 
 def open_system_database() -> Database:
+    """The system database, to read from."""
     return open_database(
-        system_url(), schema=system_schema(), pool_size=1, behind_pooler=is_behind_pooler()
+        system_url(),
+        schema=system_schema(),
+        pool_size=1,
+        behind_pooler=is_behind_pooler(),
+        # The options of PostgreSQL's sessions are in the URL.
+        access=Access.SHARED if _is_postgres() else Access.READ_ONLY,
     )
 
 
@@ -44,3 +50,7 @@ def system_url() -> str:
 def listen_url() -> str:
     """LISTEN needs a session of its own, so not a transaction-mode pooler."""
     return django_settings.listen_url() or system_url()
+
+
+def _is_postgres() -> bool:
+    return connections[system_alias()].vendor == "postgresql"

@@ -15,11 +15,11 @@ from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
 from dboshub.workflows.engine.operations.aggregates import StepFilters
 from dboshub.workflows.engine.records import ACTIVE, Checkpoint, Status
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.detail.streams import CLOSED
 from dboshub.workflows.storage.journal.history import history
-from dboshub.workflows.storage.journal.insert_message import NULL_TOPIC
 from dboshub.workflows.storage.listing import communication
 from dboshub.workflows.storage.listing.aggregates import (
     STEP_GROUPS,

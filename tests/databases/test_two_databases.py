@@ -38,9 +38,8 @@ print(row._state.db, row.application)
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
 from dboshub.workflows.actions.workflow_actions import Actor
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.bulk import chunks
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.bulk import chunks, job_actions
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
 class Death(BaseException):
@@ -51,16 +50,16 @@ def die(*_):
 
 ada = Actor(User.objects.get())
 for verb in ("fork_from_failure", "delete"):
-    job = bulk_jobs.freeze(ada, verb, query="status=CANCELLED")
-    bulk_jobs.start(ada, job.pk)
+    job = job_actions.freeze(ada, verb, query="status=CANCELLED")
+    job_actions.start(ada, job.pk)
     close, chunks.Chunk.close = chunks.Chunk.close, die
     try:
-        one_round("dies")
+        run_round("dies")
     except Death:
         chunks.Chunk.close = close
     left = BulkItem.objects.get(job=job).state
     BulkJob.objects.update(lease_until=0)
-    while one_round("takes over") == 0:
+    while run_round("takes over") == 0:
         pass
     item, done = BulkItem.objects.get(job=job), BulkJob.objects.get(pk=job.pk).done
     print(left, item.state, done, Workflow.objects.exclude(forked_from=None).count())
@@ -72,17 +71,22 @@ READ_ONLY = """
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.test import Client
 from django.test.utils import override_settings
 from dboshub.workflows.models import AuditEvent, Workflow
 
 plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 override_settings(STORAGES=settings.STORAGES | plain).enable()
-system = connections["system"]
-forbid = {"sqlite": "PRAGMA query_only = ON"}
-system.cursor().execute(
-    forbid.get(system.vendor, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-)
+FORBID = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
+def forbid(connection, **_):
+    if connection.alias == "system":
+        connection.cursor().execute(FORBID[connection.vendor])
+connection_created.connect(forbid)
+connections["system"].close()
 AuditEvent.objects.all().delete()
 client = Client(raise_request_exception=False, headers={"host": "localhost"})
 client.force_login(User.objects.get())

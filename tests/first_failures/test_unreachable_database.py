@@ -115,11 +115,10 @@ def test_a_file_without_a_directory_is_refused_and_none_is_made(
     tmp_path: Path, message: object
 ) -> None:
     file = tmp_path / "typo" / "shop.sqlite3"
-    launched, client = message(f"sqlite:///{file}")  # type: ignore[operator]
-    assert launched.endswith(
-        f"Cannot connect to SQLite database {file}: there is no directory {file.parent}"
-    )
-    assert client.endswith(f"Cannot connect to SQLite database {file}: there is no such file")
+    for said in message(f"sqlite:///{file}"):  # type: ignore[operator]
+        assert said.endswith(
+            f"Cannot connect to SQLite database {file}: there is no directory {file.parent}"
+        )
     assert not file.parent.exists()
 
 

@@ -24,8 +24,7 @@ from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
 from dboshub.workflows.storage.sql import Session, Statement
 from tests.support.runs import add_workflow
-from tests.web.routes import routes
-from tests.web.test_hostile_input import THERE
+from tests.web.routes import THERE, routes
 from tests.web.workflows.test_detail import add_everything, addresses
 
 pytestmark = pytest.mark.django_db

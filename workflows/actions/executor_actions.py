@@ -60,14 +60,14 @@ def promote(actor: Actor, version: str, *, reason: str = "") -> None:
         permission=PROMOTE_VERSION,
         reason=reason,
     ) as action:
-        known = versions.versions(action.session, application=None)
+        known = versions.versions(action.session, None)
         found = _find(action, known, version)
         rivals = [each for each in known if _are_rivals(each, found)]
         if rivals[0]["version_name"] == version:
             raise ActionRefusedError("It is the latest already.", "Promote another to leave it.")
         # Later than its rivals, even if a clock that was ahead stamped one of them.
         now = max(now_ms(), rivals[0]["version_timestamp"] + 1)
-        versions.set_latest(action.session, version, application=None, now=now)
+        versions.set_latest_version(action.session, version, application=None, now=now)
         action.detail.update(was=rivals[0]["version_name"], application=found["application_name"])
 
 

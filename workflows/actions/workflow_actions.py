@@ -19,6 +19,7 @@ from dboshub.workflows.actions.audit import (
 )
 from dboshub.workflows.actions.checks import missing_workflow, require_queue, require_workflow
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.engine.journal.writes import SendWrite
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, TERMINAL, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.payloads import PICKLE, PORTABLE
@@ -39,7 +40,7 @@ from dboshub.workflows.storage.control import fork as forking
 from dboshub.workflows.storage.control import resume as resuming
 from dboshub.workflows.storage.control import rewind as rewinding
 from dboshub.workflows.storage.database_clock import database_now
-from dboshub.workflows.storage.journal import insert_message
+from dboshub.workflows.storage.journal import messages
 
 FINISHED = (Status.SUCCESS, Status.ERROR)
 
@@ -150,15 +151,15 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
         # Every SDK reads the portable format. Other formats only their own SDK can write.
         format_ = row.serialization or PICKLE
         format_ = format_ if format_ in (PICKLE, PORTABLE) else PORTABLE
-        insert_message.send(
-            action.session,
-            workflow_id,
+        message = SendWrite(
+            destination=workflow_id,
             message_uuid=str(uuid.uuid4()),
             topic=topic or None,
             message=_encoded(value, format_),
             serialization=format_,
-            now=now_ms(),
+            step=None,
         )
+        messages.send(action.session, message, now_ms())
         action.detail.update(was=row.status, topic=topic)
 
 

@@ -196,7 +196,7 @@ def _delete_checkpoints(source: Source, execution: Execution) -> Program[None]:
         try:
             yield InSession(
                 session,
-                lambda on: datasource_checkpoints.forget(source.storage(on), workflow_id),
+                lambda on: datasource_checkpoints.delete(source.storage(on), workflow_id),
             )
             if (yield execution.engine.query(partial(_has_ended, execution))):
                 yield InSession(session, _commit)
@@ -212,7 +212,7 @@ def delete_checkpoints_from(source: Source, workflow_id: str, start_step: int) -
     """Delete the checkpoints of a workflow from `start_step` on, before it is rewound."""
     yield from _in_transaction(
         source,
-        lambda session: datasource_checkpoints.forget(session, workflow_id, start_step=start_step),
+        lambda session: datasource_checkpoints.delete(session, workflow_id, start_step=start_step),
     )
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Unpack
 
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Write
 from dboshub.workflows.engine.observability.tracing import Tracer
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
+from dboshub.workflows.engine.records import Checkpoint, Ended, ForkOptions, VersionInfo
 
 
 class StorageUnavailableError(Exception):
@@ -79,19 +79,43 @@ class Store(Protocol):
     def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
         """Subtract the attempt of a claim that ran nothing, if `owner` still owns the row."""
 
-    def record_failed_attempt(self, **attempt: Any) -> None:
+    def record_failed_attempt(
+        self,
+        workflow_id: str,
+        function_id: int,
+        *,
+        attempt: int,
+        error: str | None,
+        message: str,
+        failed_at: int,
+        next_at: int | None,
+    ) -> None:
         """Record a failed attempt of a step, for operators."""
 
     def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]: ...
     def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]: ...
     def delete(self, ids: Sequence[str], *, children: bool) -> list[str]: ...
-    def fork(self, source: str, **how: Any) -> None: ...
+    def fork(
+        self, source: str, *, new_id: str, start_step: int, **options: Unpack[ForkOptions]
+    ) -> None: ...
     def fork_from_failure(
-        self, forks: Mapping[str, str], start: Mapping[str, Any], **how: Any
+        self,
+        forks: Mapping[str, str],
+        start: Mapping[str, Any],
+        **options: Unpack[ForkOptions],
     ) -> None:
         """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
 
-    def rewind(self, workflow_id: str, **how: Any) -> None: ...
+    def rewind(
+        self,
+        workflow_id: str,
+        *,
+        start_step: int,
+        application_version: str | None = None,
+        queue: str | None = None,
+        partition_key: str | None = None,
+        now: int,
+    ) -> None: ...
     def rename_application(self, old: str | None, new: str, **how: Any) -> dict[str, int]:
         """Give all rows of an application another name. Returns the rows of each kind."""
 
@@ -110,7 +134,7 @@ class Store(Protocol):
     def versions(self, application: str | None, *, most: int) -> list[VersionInfo]:
         """Versions of the application and those without one, latest first."""
 
-    def set_latest_version(self, name: str, *, application: str | None, now: int) -> None: ...
+    def set_latest_version(self, name: str, *, application: str | None, now: int) -> bool: ...
     def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
         """Pairs of each of these workflows with each of its forks, and forks of forks."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypedDict
+from typing import Required, TypedDict
 
 INTERNAL_QUEUE = "_dbos_internal_queue"
 RESERVED_PREFIX = "_dbos_"  # of queues that executors serve without a row
@@ -145,6 +146,22 @@ class Placement:
     duplication_policy: str = "reject"
     schedule_name: str | None = None
     attributes: str | None = field(default=None)
+
+
+class ForkOptions(TypedDict, total=False):
+    """Options of a fork. `queue` defaults to the internal queue; times are milliseconds.
+
+    `replacement_children` maps ids of the source's children to those that the fork awaits instead;
+    `fallback_application` becomes the owner if the source has none.
+    """
+
+    now: Required[int]
+    application_version: str | None
+    queue: str | None
+    partition_key: str | None
+    replacement_children: Mapping[str, str] | None
+    timeout_ms: int | None
+    fallback_application: str | None
 
 
 class VersionInfo(TypedDict):

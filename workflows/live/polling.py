@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic, digest
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
-from dboshub.workflows.storage.control.cancel import chunks
+from dboshub.workflows.storage.id_lists import id_chunks
 from dboshub.workflows.storage.listing.watch import MAX_IDS
 from dboshub.workflows.storage.sql import Session
 
@@ -43,7 +43,7 @@ class RowPolling:
     ) -> dict[str, WorkflowRow]:
         """The rows of these topics' workflows, by id; a tick reads each but once."""
         ids = {watched.topic.key for watched in watched_topics}
-        for chunk in chunks([each for each in ids if each not in tick.rows], MAX_IDS):
+        for chunk in id_chunks([each for each in ids if each not in tick.rows], MAX_IDS):
             found = rows_by_id(session, chunk)
             tick.rows.update((each, found.get(each)) for each in chunk)
         rows: dict[str, WorkflowRow] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from dboshub.workflows.storage.fragments import table_exists
 from dboshub.workflows.storage.sql import Session, Statement
 
 EXECUTORS = "dboshub_executor"
@@ -19,7 +20,4 @@ def has_table(session: Session, name: str) -> bool:
 
 @cache
 def _exists(name: str) -> Statement:
-    return Statement(
-        postgres=f"SELECT to_regclass('{{{name}}}') IS NOT NULL",
-        sqlite=f"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '{name}'",
-    )
+    return Statement(f"SELECT {table_exists(name)}")

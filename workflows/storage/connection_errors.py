@@ -45,10 +45,10 @@ def mask_password(url: str) -> str:
     """The URL with its password hidden: for every message a person may read.
 
     All between the first ``:`` after the user and the last ``@`` is hidden, because an unescaped
-    password may itself contain ``@`` or ``/``.
+    password may itself contain ``@`` or ``/``, and because the scheme may be mistyped.
     """
-    url = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", url)
+    url = re.sub(r"^([\w+.-]*:?/{0,2}[^:/@\s]*):(?!//)\S*@", r"\1:***@", url)
+    return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", url)
 
 
 def cannot_connect(

@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
@@ -70,11 +71,13 @@ def open_database(
     behind_pooler: bool = False,
     idle_timeout: float | None = None,
     retries_unavailable: bool = True,
+    access: Access = Access.OWN,
 ) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
 
-    PostgreSQL ends a transaction that was idle for `idle_timeout` seconds. Who does not persist
-    waits for a connection a few seconds only.
+    `access` says what connections may do. PostgreSQL ends a transaction that was idle for
+    `idle_timeout` seconds. Without `retries_unavailable` a call waits at most five seconds for a
+    connection.
 
     Raises DatabaseUrlError for anything else, saying what is accepted.
     """
@@ -86,7 +89,7 @@ def open_database(
     if scheme == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
-        return SqliteDatabase(sqlite_path(url))
+        return SqliteDatabase(sqlite_path(url), access)
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         from dboshub.workflows.storage.postgres import PostgresDatabase
 
@@ -97,6 +100,7 @@ def open_database(
             behind_pooler=behind_pooler,
             idle_timeout=idle_timeout,
             retries_unavailable=retries_unavailable,
+            access=access,
         )
     raise DatabaseUrlError(
         mask_password(url),

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
 from dboshub.workflows.storage.connection_errors import cannot_connect, mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
@@ -73,6 +74,7 @@ class PostgresDatabase:
         behind_pooler: bool = False,
         idle_timeout: float | None = None,
         retries_unavailable: bool = True,
+        access: Access = Access.OWN,
     ) -> None:
         self.url = url
         self._given = conninfo_of(url)
@@ -86,6 +88,9 @@ class PostgresDatabase:
         if behind_pooler:
             # In transaction mode the next statement may meet a server that prepared nothing.
             self._parameters["prepare_threshold"] = None
+        elif access is Access.READ_ONLY:
+            # Not behind a pooler: the setting would stay with the server's session for others.
+            self._parameters["options"] = read_only_options(url)
         self.dialect = Dialect("postgresql", schema, pyformat=True)
         # The pool connects on first use, so that opening never fails or waits.
         self._pool = ConnectionPool(
@@ -148,6 +153,12 @@ class PostgresDatabase:
 
     def close(self) -> None:
         self._pool.close()
+
+
+def read_only_options(url: str) -> str:
+    """The startup options of a URL, and the one that lets sessions only read."""
+    given = conninfo_to_dict(url).get("options")
+    return f"{given or ''} {READ_ONLY_OPTION}".strip()
 
 
 def database_identity(url: str) -> tuple[str, ...]:

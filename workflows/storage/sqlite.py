@@ -1,4 +1,4 @@
-"""SQLite in WAL mode: one writer, a few readers, durable at every commit."""
+"""SQLite: one writer, a few readers, durable at every commit; in WAL mode where it is our own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.storage.sqlite_file import (
+    FileState,
+    how_to_read,
+    state_of,
+    uri_to_write,
+)
 
 # FULL: a commit that was acknowledged survives a power cut, not only a crash.
 _PRAGMAS = (
@@ -29,11 +36,15 @@ CHECKED_EVERY = 10_000  # instructions of SQLite's machine: well below a millise
 class SqliteConnection:
     """One connection in autocommit mode, usable by one thread at a time."""
 
-    def __init__(self, dialect: Dialect, path: Path) -> None:
-        self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def __init__(self, dialect: Dialect, raw: sqlite3.Connection) -> None:
+        self.raw = raw
         for pragma in _PRAGMAS:
-            self.raw.execute(pragma)
-        self.session = _session(dialect, self.raw)
+            raw.execute(pragma)
+        self.session = _session(dialect, self.current)
+
+    def current(self) -> sqlite3.Connection:
+        """What the next statement runs on."""
+        return self.raw
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -51,13 +62,35 @@ class SqliteConnection:
         self.raw.close()
 
 
+class ReadingConnection(SqliteConnection):
+    """Reads a file and changes nothing in it or beside it, while others may write to it."""
+
+    # What the file was like when it was opened as immutable; None while SQLite sees changes.
+    _still: FileState | None = None
+
+    def __init__(self, dialect: Dialect, path: Path) -> None:
+        self._path = path
+        super().__init__(dialect, self._open())
+
+    def current(self) -> sqlite3.Connection:
+        if self._still is not None and self._still != state_of(self._path):
+            self.raw.close()
+            self.raw = self._open()
+        return self.raw
+
+    def _open(self) -> sqlite3.Connection:
+        uri, self._still = how_to_read(self._path)
+        return _connect(uri, is_uri=True)
+
+
 class SqliteDatabase:
     """One system database in one file."""
 
     vendor: Vendor = "sqlite"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, access: Access = Access.OWN) -> None:
         self.path = path.absolute()
+        self.access = access
         self.dialect = Dialect("sqlite", "main", pyformat=False)
         self._lock = threading.Lock()
         self._write_lock = threading.RLock()
@@ -110,30 +143,49 @@ class SqliteDatabase:
 
     def check_connection(self, *, create: bool) -> None:
         if not create and not self.path.exists():
-            raise DatabaseUnreachableError(self._place, "there is no such file")
+            raise DatabaseUnreachableError(self._place, self._reason(FileNotFoundError()))
         try:
-            self.connect().close()
-        except sqlite3.Error as error:
+            connection = self.connect()
+            try:
+                # The header is read now, and what a crash left behind is met.
+                connection.raw.execute("SELECT count(*) FROM sqlite_master")
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
             raise DatabaseUnreachableError(self._place, self._reason(error)) from None
 
     @property
     def _place(self) -> str:
         return f"SQLite database {self.path}"
 
-    def _reason(self, error: sqlite3.Error) -> str:
+    def _reason(self, error: Exception) -> str:
         directory = self.path.parent
         if not directory.is_dir():
             return f"there is no directory {directory}"
-        return str(error)
+        if isinstance(error, FileNotFoundError):
+            return "there is no such file"
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return "a crash cut a transaction of its application short: start the application once"
+        return str(getattr(error, "strerror", None) or error)
 
     def connect(self) -> SqliteConnection:
-        connection = SqliteConnection(self.dialect, self.path)
+        if self.access is Access.READ_ONLY:
+            return ReadingConnection(self.dialect, self.path)
+        if self.access is Access.SHARED:
+            raw = _connect(uri_to_write(self.path), is_uri=True)
+            return SqliteConnection(self.dialect, raw)
+        connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
         # Persistent in the file, so this is a no-op after the first time.
         connection.raw.execute("PRAGMA journal_mode=WAL")
         return connection
 
     def change_counter(self) -> Callable[[], int]:
-        """``data_version`` of a private connection: moves when any other one commits."""
+        """``data_version`` of a private connection: moves when any other one commits.
+
+        Where the file is only read, a digest of what the file system says of it.
+        """
+        if self.access is Access.READ_ONLY:
+            return lambda: hash(state_of(self.path))
         connection = self._counter = self._counter or self.connect()
 
         def counter() -> int:
@@ -154,14 +206,18 @@ class SqliteDatabase:
             self._writer = self._counter = None
 
 
-def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:
+def _connect(place: str, *, is_uri: bool) -> sqlite3.Connection:
+    return sqlite3.connect(place, uri=is_uri, isolation_level=None, check_same_thread=False)
+
+
+def _session(dialect: Dialect, raw: Callable[[], sqlite3.Connection]) -> Session:
     def execute(text: str, params: dict[str, Any]) -> Cursor:
-        return raw.execute(text, params)
+        return raw().execute(text, params)
 
     def script(text: str) -> None:
         # executescript() would commit the caller's transaction first.
         for statement in statements(text):
-            raw.execute(statement)
+            raw().execute(statement)
 
     return Session(dialect, execute, script)
 

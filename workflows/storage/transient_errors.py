@@ -1,4 +1,4 @@
-"""Telling failures that pass from those that stay, for both drivers."""
+"""Classification of transient and permanent database errors, for both drivers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from psycopg_pool import PoolTimeout
 
 from dboshub.workflows.engine.ports import StorageUnavailableError
 
-# Serialization and deadlock, connection lost, out of resources, server shutting down.
+# SQLSTATE classes: connection exception, insufficient resources, operator intervention.
 _TRANSIENT_CLASSES = ("08", "53", "57")
+# Serialization failure, deadlock, idle transaction timeout, lock not available.
 _TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
 _QUERY_CANCELLED = "57014"
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
@@ -34,7 +35,7 @@ def is_transient(error: BaseException) -> bool:
 
 @contextmanager
 def raising_unavailable() -> Iterator[None]:
-    """Raise StorageUnavailableError for failures that pass; let the others through."""
+    """Raise StorageUnavailableError for a transient error; other errors propagate."""
     try:
         yield
     except Exception as error:

@@ -34,7 +34,7 @@ _MAX_DEFAULT_LENGTH = 1_000
 _RECEIVERS = ("self", "cls")
 
 
-class Publisher:
+class FunctionPublisher:
     """Tells, as JSON, what a registry can run; made anew only when functions were added."""
 
     def __init__(self, registry: Registry) -> None:

@@ -23,11 +23,11 @@ CHANGE_CHECK_EVERY_S = 0.01  # between two looks at SQLite's change counter
 STALLED_S = 5.0
 
 
-class Line(Protocol):
+class NoticeTransport(Protocol):
     """How notices travel between processes."""
 
     def send(self, notices: Sequence[Notice]) -> None: ...
-    def hear(
+    def listen(
         self,
         on_connected: Callable[[], None],
         on_notice: Callable[[str, str], None],
@@ -44,15 +44,15 @@ class Wakeups:
         engine: Engine,
         *,
         wake_queues: Callable[[], None],
-        line: Line | None = None,
-        hears: bool = True,
+        transport: NoticeTransport | None = None,
+        listens: bool = True,
         change_counter: Callable[[], int] | None = None,
         poll_interval: float = POLL_S,
     ) -> None:
         """A process may tell others by its line without hearing of them: then it polls."""
         self._engine = engine
         self._wake_queues = wake_queues
-        self._line = line
+        self._transport = transport
         self._changed = change_counter
         self._poll_interval = poll_interval
         self._over = threading.Event()
@@ -60,10 +60,10 @@ class Wakeups:
             self._thread(self._poll, "poll"),
             self._thread(self._verify_ownership, "proof"),
         ]
-        if line is not None:
+        if transport is not None:
             self._threads.append(self._thread(self._send, "notify"))
-            if hears:
-                self._threads.append(self._thread(self._hear, "listen"))
+            if listens:
+                self._threads.append(self._thread(self._listen, "listen"))
 
     def start(self) -> None:
         store, waits = self._engine.store, self._engine.waits
@@ -71,16 +71,16 @@ class Wakeups:
         waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
         waits.poller("event_set", lambda _, keys: store.events_among(keys))
         waits.poller("stream_at", lambda _, keys: store.streams_among(keys))
-        self._engine.notices.has_sender = self._line is not None
+        self._engine.notices.has_sender = self._transport is not None
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout: float = 5) -> None:
         self._over.set()
         self._engine.notices.wake_sender()
-        if self._line is not None:
+        if self._transport is not None:
             with suppress(Exception):
-                self._line.send([(STATUS, "")])  # so that the listener hears of it at once
+                self._transport.send([(STATUS, "")])  # so that the listener hears of it at once
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout)
@@ -124,21 +124,23 @@ class Wakeups:
                 logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
 
     def _send(self) -> None:
-        assert self._line is not None
+        assert self._transport is not None
         while not self._over.is_set():
             notices = self._engine.notices.take(timeout=1.0)
             if notices:
                 try:
-                    self._line.send(notices)
+                    self._transport.send(notices)
                 except Exception as error:
                     logger.info("notices were not sent, others will poll: %s", error)
                 self._over.wait(0.01)
 
-    def _hear(self) -> None:
-        assert self._line is not None
+    def _listen(self) -> None:
+        assert self._transport is not None
         while not self._over.is_set():
             try:
-                self._line.hear(self._connected, self._engine.notices.receive, self._over.is_set)
+                self._transport.listen(
+                    self._connected, self._engine.notices.receive, self._over.is_set
+                )
             except Exception as error:
                 logger.info("the listener lost its connection and tries again: %s", error)
                 self._over.wait(1.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.selectors.detail.values import sized
-from dboshub.workflows.storage.journal.insert_message import NULL_TOPIC
 from dboshub.workflows.storage.sql import Session
 
 MOST = 200

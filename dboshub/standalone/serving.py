@@ -1,0 +1,73 @@
+"""The web server of the dashboard, in this process."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils.module_loading import import_string
+
+HIGHEST_PORT = 65_535
+
+
+def expect_free(host: str, port: int) -> None:
+    """Raise CommandError if nothing can listen there."""
+    if not 0 < port <= HIGHEST_PORT:
+        raise CommandError(f"--port is {port}: give a number from 1 to {HIGHEST_PORT}.")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = found[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on {host}, port {port} ({error.strerror}): choose another --port."
+        ) from None
+
+
+def serve(host: str, port: int, say: Callable[[str], object]) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    _allow(host)
+    # Importing daphne installs its event loop; the application is imported after Django's setup.
+    from daphne.endpoints import build_endpoint_description_strings
+    from daphne.server import Server
+
+    name = str(getattr(settings, "ASGI_APPLICATION", None) or "dboshub.asgi.application")
+    application: Any = import_string(name)
+
+    def announce() -> None:
+        say(f"The dashboard is at {address_of(host, port)} . Ctrl-C stops it.")
+        sys.stdout.flush()
+
+    Server(
+        application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        # By default daphne ends a socket after a day in a way that browsers take for good-bye.
+        websocket_timeout=-1,
+        ready_callable=announce,
+        verbosity=0,
+        server_name="dboshub",
+    ).run()
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a browser on this machine finds it."""
+    shown = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host  # noqa: S104
+    return f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{port}"
+
+
+def _allow(host: str) -> None:
+    """Answer under the name that it was told to listen on, as well as under those of settings."""
+    try:
+        is_any = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        is_any = not host
+    name = f"[{host}]" if ":" in host else host
+    if not is_any and name not in settings.ALLOWED_HOSTS:
+        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, name]

@@ -1,0 +1,124 @@
+"""An environment that holds the wheel and what the wheel says it needs, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+WITHHELD = ("DBOS", "DJANGO", "PYTHON", "COVERAGE")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The interpreter of an environment that has the wheel; `folder` is where programs run."""
+
+    python: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a new user's shell: none that the test run set."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
+        return kept | {
+            "HOME": str(self.folder),
+            "DJANGO_SETTINGS_MODULE": "dboshub.settings",
+            "DBOSHUB_DATA_DIR": str(self.folder / "data"),
+            "DBOSHUB_DATABASE_POOL": "0",
+            "PYTHONWARNINGS": "error::DeprecationWarning:dboshub,error::FutureWarning:dboshub",
+        }
+
+    def run(self, *words: str, **variables: str) -> str:
+        """Run Python with these arguments; the output, once it has ended well."""
+        done = subprocess.run(
+            [self.python, *words],
+            cwd=self.folder,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{words}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def command(self, *words: str, **variables: str) -> str:
+        """Run one verb of the command line."""
+        return self.run("-m", "django", *words, **variables)
+
+    @contextmanager
+    def running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A program that runs beside the test, and is told to stop at its end."""
+        log = self.folder / f"{words[1]}-{words[2].partition(':')[0]}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [self.python, *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            yield process
+        except BaseException as error:
+            error.add_note(log.read_text()[-4_000:])
+            raise
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def make_environment(folder: Path, wheel: Path) -> Path:
+    """Install the wheel without network; its dependencies are links to those of this run.
+
+    Returns the interpreter. Only what the wheel's metadata asks for is linked, so an import of
+    anything else fails here as it fails at a user's.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    command += ["--no-index", "--no-deps", "--no-compile", "--disable-pip-version-check"]
+    subprocess.run([*command, str(wheel)], check=True, timeout=60)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    for needed in dependencies(wheel_metadata(packages)):
+        for file in needed.files or ():
+            top = file.parts[0]
+            link = packages / top
+            if top not in ("..", "__pycache__") and not link.is_symlink():
+                link.symlink_to(Path(str(needed.locate_file(top))))
+    return python
+
+
+def wheel_metadata(packages: Path) -> Distribution:
+    (folder,) = packages.glob("dboshub-*.dist-info")
+    return Distribution.at(folder)
+
+
+def dependencies(of: Distribution, extras: frozenset[str] = frozenset()) -> list[Distribution]:
+    """What a distribution needs without its own extras, and what that needs, from this run."""
+    found: dict[str, Distribution] = {}
+    _collect(of, extras, found)
+    return list(found.values())
+
+
+def _collect(of: Distribution, extras: frozenset[str], found: dict[str, Distribution]) -> None:
+    for line in of.requires or ():
+        wanted = Requirement(line)
+        chosen = [{"extra": extra} for extra in ("", *extras)]
+        if wanted.marker and not any(wanted.marker.evaluate(each) for each in chosen):
+            continue
+        key = f"{wanted.name}[{','.join(sorted(wanted.extras))}]"
+        if key not in found:
+            found[key] = distribution(wanted.name)
+            _collect(found[key], frozenset(wanted.extras), found)

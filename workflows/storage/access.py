@@ -1,0 +1,24 @@
+"""What connections to a system database may do to it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+# A startup option of PostgreSQL's sessions.
+READ_ONLY_OPTION = "-c default_transaction_read_only=on"
+
+
+class Access(StrEnum):
+    """`OWN`: this project made or adopted it, so SQLite runs in WAL mode, and a launch creates it.
+
+    `SHARED`: it is another program's: rows are written, nothing else is created or switched.
+    `READ_ONLY`: nothing is written.
+    """
+
+    OWN = "own"
+    SHARED = "shared"
+    READ_ONLY = "read_only"
+
+    @property
+    def is_foreign(self) -> bool:
+        return self is not Access.OWN
