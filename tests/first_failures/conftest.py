@@ -19,22 +19,22 @@ ROOT = Path(__file__).resolve().parents[2]
 # Runs command lines one after another, as manage.py does, in a process that starts once.
 PROGRAM = """
 import contextlib, io, json, sys, time
-from django.core.management import execute_from_command_line
-from django.core.management.base import CommandError
-from dboshub.management.command_errors import explained_outages
+from dboshub.standalone.command_line import execute
 
+sys.argv[0] = "manage.py"
+execute(["check"], program="manage.py")
+print("ready")
 for words in json.loads(sys.stdin.read()):
     told, begun = io.StringIO(), time.monotonic()
     code = 0
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told):
         try:
-            with explained_outages(words):
-                execute_from_command_line(["manage.py", *words])
-        except CommandError as error:
-            told.write(f"CommandError: {error}")
-            code = 1
+            execute(words, program="manage.py")
         except SystemExit as end:
             code = end.code
+            if isinstance(code, str):
+                told.write(code)
+                code = 1
     answer = {"code": code, "told": told.getvalue().strip(), "seconds": time.monotonic() - begun}
     print(json.dumps(answer), flush=True)
 """
@@ -68,7 +68,7 @@ def run_commands(tmp_path: Path) -> RunCommands:
             text=True,
             timeout=100,
         )
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        answers = [json.loads(line) for line in done.stdout.partition("ready\n")[2].splitlines()]
         assert len(answers) == len(commands), done.stderr
         return answers
 

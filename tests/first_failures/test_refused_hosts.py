@@ -92,7 +92,7 @@ def test_the_log_has_one_line_without_a_stack_trace(
     assert record.exc_info is None
     assert record.getMessage() == (
         "Invalid HTTP_HOST header: 'hub.example.com'. DBOSHUB_ALLOWED_HOSTS lists the hosts that "
-        "are answered"
+        "are answered."
     )
 
 

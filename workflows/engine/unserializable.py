@@ -68,7 +68,8 @@ def explain_arguments(
 ) -> None:
     """Complete an error of the serializer by the argument that causes it."""
     args, kwargs = call
-    for key, value in (*enumerate(args), *kwargs.items()):
+    given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+    for key, value in given:
         if _fails(serialize, value):
             explain(error, value, arguments.subject(key), serialize, format_name)
             return
