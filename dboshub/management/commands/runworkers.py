@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
 from dboshub.management.readiness import require_databases
-from dboshub.management.terminal import explained
+from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import supervise
@@ -81,7 +81,7 @@ class Command(BaseCommand):
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
 
-        with explained():
+        with errors_as_command_errors():
             DBOS(config=configuration(threads=options["threads"]))
         if options["queues"] is not None:
             DBOS.listen_queues([name for name in options["queues"].split(",") if name])
@@ -89,7 +89,7 @@ class Command(BaseCommand):
             import_workflows([*imported_modules(), *options["modules"]])
         except ModuleImportError as error:
             raise CommandError(str(error)) from error
-        with explained():
+        with errors_as_command_errors():
             DBOS.launch()
         self._adopt(options["adopt_executor"])
         rollups = start_rollup_thread()
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         if ended.is_set():
             return
         with atomic() as session:
-            given = recover.give_up(session, this_process(), now=now_ms())
+            given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
         self.stdout.flush()
         # User code may block its thread for ever, and nothing that it does is recorded now.
@@ -134,7 +134,7 @@ class Command(BaseCommand):
 def _require_databases(*, is_child: bool) -> None:
     """Raise CommandError for databases that a worker cannot use, and say what becomes of it."""
     try:
-        with explained():
+        with errors_as_command_errors():
             require_databases(
                 needs_hub=counts_rollups() or works_on_bulk_jobs(), runs_workflows=True
             )
