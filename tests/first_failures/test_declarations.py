@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from dboshub import DBOS, DBOSClient, DBOSConfig, Queue, SetWorkflowID
 from dboshub.workflows.engine.errors import DBOSConflictingWorkflowError, DBOSException
+from tests.first_failures.conftest import ROOT
 from tests.support.eventually import eventually
 
 Launch = Callable[..., None]
@@ -179,21 +182,37 @@ def test_a_cron_expression_names_function_and_field(
 # -- calls in the wrong order --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: first_double(1),
-        lambda: DBOS.start_workflow(first_double, 1),
-        lambda: DECLARED.enqueue(first_double, 1),
-        lambda: DBOS.enqueue_workflow("first_declared", first_double, 1),
-        lambda: DBOS.register_queue("first_declared"),
-        lambda: DBOS.list_workflows(),
-        lambda: DBOS.list_schedules(),
-    ],
-)
-def test_before_launch_every_call_says_what_to_do(call: Callable[[], Any]) -> None:
-    with pytest.raises(DBOSException, match=r"not launched: call DBOS\(config=…\) and DBOS.launch"):
+BEFORE_LAUNCH = """
+from dboshub import DBOS, Queue
+
+orders = Queue("first_orders")
+
+@DBOS.workflow()
+def double(value):
+    return 2 * value
+
+for call in (
+    lambda: double(1),
+    lambda: DBOS.start_workflow(double, 1),
+    lambda: orders.enqueue(double, 1),
+    lambda: DBOS.enqueue_workflow("first_orders", double, 1),
+    lambda: DBOS.register_queue("first_orders"),
+    lambda: DBOS.list_workflows(),
+    lambda: DBOS.list_schedules(),
+):
+    try:
         call()
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_before_launch_every_call_of_a_script_says_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE_LAUNCH], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    sentence = "DBOS is not launched: call DBOS(config=…) and DBOS.launch() first"
+    assert done.stdout.splitlines() == [f"DBOSException DBOS Error: {sentence}"] * 7, done.stderr
 
 
 def test_launch_needs_a_configuration() -> None:
