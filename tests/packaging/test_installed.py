@@ -50,7 +50,7 @@ def dashboard(shop: Installed) -> Iterator[Visitor]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (
-        shop.running("-m", "daphne", "dboshub.asgi:application", "-p", str(port)) as process,
+        shop.running("-m", "daphne", "dboshub.standalone.asgi:application", "-p", str(port)) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         eventually(lambda: _answers(client, process), timeout=30, interval=0.1)
