@@ -24,7 +24,7 @@ from tests.support.eventually import eventually
 HERE = Path(__file__).resolve().parent
 NAME, PASSWORD = "root", "correct horse battery"
 WORKER = ("-m", "django", "runworkers", "--import", "shop")
-# What an address answers to a visitor without a form: a page, or that it wants a POST or a WebSocket.
+# An address gives a page, or says that it wants a POST or a WebSocket.
 FINE = (200, 405, 426)
 
 
