@@ -20,11 +20,19 @@ from pathlib import Path
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import Child, Exit, supervise
 from dboshub.standalone.foreign_database import has_hub_tables
+from dboshub.standalone.listening import (
+    AddressError,
+    Options,
+    address_of,
+    port_of,
+    require_free,
+)
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage.connection_errors import mask_password
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
+MAKE = Options("HOST=", "PORT=", "make run ")
 GRACE_S = 30.0
 DEMO = ["--import", "dboshub.demo.load_generator"]
 SYSTEM, HUB = "DBOS_SYSTEM_DATABASE_URL", "DBOSHUB_DATABASE_URL"
@@ -101,7 +109,7 @@ def run(options: argparse.Namespace, *, demo: bool) -> None:
     stop = StopRequests()
     stop.on_signals(signal.SIGHUP)
     prepare()
-    address = f"http://{options.host}:{options.port}"
+    address = address_of(options.host, options.port)
     threading.Thread(target=announce, args=(address,), daemon=True).start()
     keep_running(children(options, demo=demo), stop)
 
@@ -122,13 +130,18 @@ def keep_running(programs: list[Child], stop: StopRequests) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", default=8000, type=_port, help="port to listen on")
+    parser.add_argument("--port", default="8000", help="port to listen on")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo workflows out")
     parser.add_argument(
         "--migrate", action="store_true", help=f"create the tables in the database of {SYSTEM}"
     )
     parser.add_argument("--demo", action="store_true", help="run the demo workflows there, too")
     options = parser.parse_args()
+    try:
+        options.port = port_of(options.port, MAKE)
+        require_free(options.host, options.port, MAKE)
+    except AddressError as error:
+        sys.exit(str(error))
 
     os.chdir(ROOT)
     os.environ["PYTHONUNBUFFERED"] = "1"
@@ -151,13 +164,6 @@ def _is_prepared(url: str) -> bool:
 
 def _given(name: str) -> str:
     return os.environ.get(name, "").strip()
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 65_536:
-        raise argparse.ArgumentTypeError(f"{number} is not a number from 1 to 65535")
-    return number
 
 
 if __name__ == "__main__":
