@@ -28,7 +28,7 @@ def hub_database() -> Iterator[Finding]:
         return
     finally:
         connections[alias].close()
-    yield ok("hub database", connections[alias].display_name)
+    yield ok("hub database", _place(alias))
     missing = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
     if missing:
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
@@ -39,3 +39,10 @@ def hub_database() -> Iterator[Finding]:
         )
     else:
         yield ok("migrations", "all are applied")
+
+
+def _place(alias: str) -> str:
+    connection = connections[alias]
+    given = connection.settings_dict
+    host = f" on {given['HOST'] or 'the local socket'}" if connection.vendor != "sqlite" else ""
+    return f"{connection.display_name}, {given['NAME']}{host}"

@@ -97,7 +97,7 @@ def static_files() -> Iterator[Finding]:
         yield wrong(
             "static files",
             f"not collected ({str(error).splitlines()[0]})",
-            f"Run `{command('collectstatic', '--no-input')}`; `dashboard` does it itself.",
+            "Run `manage.py collectstatic --no-input`; `dboshub dashboard` does it itself.",
         )
     else:
         yield ok("static files", f"{found} and others")

@@ -21,7 +21,7 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executor_overview import ExecutorOverview, executor_overview
 from dboshub.workflows.selectors.scope import EVERYTHING
-from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.access import access_to_read
 from dboshub.workflows.storage.connection_errors import reason_of
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.database_clock import database_now
@@ -37,12 +37,13 @@ LATER = ("schema", "clock", "notifications", "executors")
 def system_database() -> Iterator[Finding]:
     """Connect, then ask; what cannot be asked without a connection is named as skipped."""
     try:
+        url = system_database_url()
         database = open_database(
-            system_database_url(),
+            url,
             schema=system_schema(),
             pool_size=1,
             behind_pooler=is_behind_pooler(),
-            access=Access.READ_ONLY,
+            access=access_to_read(url),
         )
         begun = time.monotonic()
         database.check_connection(create=False)
@@ -52,7 +53,8 @@ def system_database() -> Iterator[Finding]:
         yield wrong(
             "system database",
             says,
-            "Check DBOS_SYSTEM_DATABASE_URL, and that this machine reaches the server.",
+            "Check DBOS_SYSTEM_DATABASE_URL and the server. What is not there, "
+            f"`{command('migrate')}` creates.",
         )
         for name in LATER:
             yield skipped(name, "the database cannot be asked")

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
-from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.access import Access, access_to_read
 from dboshub.workflows.storage.connection_errors import (
     DatabaseUnreachableError,
     mask_password,
@@ -73,15 +73,21 @@ class NoSystemTablesError(SchemaError):
         self.args = (place, advice)
 
 
-def require_system_tables(url: str, schema: str) -> ForeignDatabase:
+def require_system_tables(
+    url: str, schema: str, *, read_only: bool = False, behind_pooler: bool = False
+) -> ForeignDatabase:
     """Look whether a URL leads to a database of DBOS that this release can show.
 
-    Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError. Nothing is created or
-    changed, and no connection stays open.
+    With `read_only` it is asked as its pages will ask it, on sessions that can only read.
+    Nothing is created or changed, and no connection stays open. Raises DatabaseUrlError,
+    DatabaseUnreachableError and SchemaError.
     """
     if "://" not in url and Path(url).is_file():
         raise DatabaseUrlError(url, f"for a SQLite file write sqlite:///{Path(url).absolute()}")
-    database = open_database(url, schema=schema, access=Access.READ_ONLY, pool_size=1)
+    access = Access.READ_ONLY if read_only else access_to_read(url)
+    database = open_database(
+        url, schema=schema, access=access, behind_pooler=behind_pooler, pool_size=1
+    )
     try:
         database.check_connection(create=False)
         with database.reading() as session:
@@ -91,6 +97,12 @@ def require_system_tables(url: str, schema: str) -> ForeignDatabase:
         state.verify()
     except (psycopg.Error, sqlite3.Error) as error:
         raise DatabaseUnreachableError(place_in(database), reason_of(error)) from None
+    except DatabaseUnreachableError as error:
+        if "startup parameter" not in error.reason:
+            raise
+        raise DatabaseUnreachableError(
+            error.place, f"{error.reason}: behind a pooler, set DBOSHUB_BEHIND_POOLER=1"
+        ) from None
     finally:
         database.close()
     return ForeignDatabase(url, database, schema)
@@ -98,7 +110,7 @@ def require_system_tables(url: str, schema: str) -> ForeignDatabase:
 
 def has_hub_tables(url: str) -> bool:
     """Whether somebody ran `migrate` on a database. Raises DatabaseUrlError and its kin."""
-    database = open_database(url, access=Access.READ_ONLY, pool_size=1)
+    database = open_database(url, access=access_to_read(url), pool_size=1)
     try:
         database.check_connection(create=False)
         with database.reading() as session:
