@@ -40,7 +40,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     _client_runtime: ClientRuntime | None = None
     _is_destroyed = False
 
-    def __init__(  # noqa: PLR0913  # the public call has as many
+    def __init__(
         self,
         *,
         system_database_url: str | None = None,

@@ -14,11 +14,11 @@ from dboshub.queues.api.kafka import KafkaAPI
 from dboshub.runtime.schema_migration import run_dbos_database_migrations
 from dboshub.schedules.api.facade import SchedulesAPI
 from dboshub.telemetry.api import TelemetryAPI
-from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
-from dboshub.workflows.engine.observability.alerts import AlertHandler, guarded
+from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
 from dboshub.workflows.engine.registration.registry import registry
 
 logger = logging.getLogger("dboshub")
@@ -43,7 +43,7 @@ class DBOS(
     _runtime: ClassVar[Any] = None
     _alert_handler: ClassVar[AlertHandler | None] = None
     config: dict[str, Any]
-    request = Current(current_request)
+    request = ClassProperty(current_request)
 
     def __new__(
         cls,
@@ -93,7 +93,7 @@ class DBOS(
             # The sentence says it all: of the traceback only the caller's line helps.
             raise error.with_traceback(None) from None
         if DBOS._alert_handler is not None:
-            runtime.engine.alert = guarded(DBOS._alert_handler)
+            runtime.engine.alert = logging_errors(DBOS._alert_handler)
         try:
             runtime.start()
         except BaseException:

@@ -13,7 +13,7 @@ from django.db import close_old_connections, connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
-from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.datasources.sqlalchemy_support import require_sqlalchemy
 from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
@@ -88,7 +88,7 @@ class DjangoTransactor:
     def _with_sql_session(self, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
             return call()
-        with providing_session(partial(_lent, self._alias)) as offered:
+        with providing_session(partial(_open_session, self._alias)) as offered:
             try:
                 value = call()
                 offered.flush()
@@ -103,8 +103,8 @@ class DjangoTransactor:
                 cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation_level}")
 
 
-def _lent(alias: str) -> Any:
-    library()
+def _open_session(alias: str) -> Any:
+    require_sqlalchemy()
     from dboshub.workflows.datasources.django_connection import session_on
 
     return session_on(alias)

@@ -17,15 +17,15 @@ from dboshub.workflows.engine.operations.aggregates import (
     WorkflowAggregate,
 )
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, durable
+from dboshub.workflows.engine.sync_async import async_form, sync_form
 
 
 class AggregatesAPI:
     """Aggregates and metrics; a step inside a workflow body."""
 
-    @durable
+    @sync_form
     @explicit_filters(Filters)
-    def get_workflow_aggregates(  # noqa: PLR0913  # as many figures as there are
+    def get_workflow_aggregates(
         *,
         group_by_status: bool = False,
         group_by_name: bool = False,
@@ -65,9 +65,9 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
-    get_workflow_aggregates_async = awaited(get_workflow_aggregates)
+    get_workflow_aggregates_async = async_form(get_workflow_aggregates)
 
-    @durable
+    @sync_form
     @explicit_filters(StepFilters)
     def get_step_aggregates(
         *,
@@ -87,9 +87,9 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
-    get_step_aggregates_async = awaited(get_step_aggregates)
+    get_step_aggregates_async = async_form(get_step_aggregates)
 
-    @durable
+    @sync_form
     def get_metrics(
         start_time: str,
         end_time: str,
@@ -100,4 +100,4 @@ class AggregatesAPI:
         """How many workflows began and steps ended from `start_time` up to `end_time`, by name."""
         return aggregates.metrics(engine(), start_time, end_time, metric_class, application_name)
 
-    get_metrics_async = awaited(get_metrics)
+    get_metrics_async = async_form(get_metrics)

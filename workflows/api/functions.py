@@ -18,7 +18,7 @@ from dboshub.workflows.engine.operations import step_reservation
 from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration import decorators, roles
-from dboshub.workflows.engine.sync_async import awaited, durable
+from dboshub.workflows.engine.sync_async import async_form, sync_form
 from dboshub.workflows.engine.waiting import wait_any
 
 R = TypeVar("R")
@@ -26,7 +26,7 @@ R = TypeVar("R")
 AnyHandle = WorkflowHandle[Any] | WorkflowHandleAsync[Any]
 
 
-class Current(Generic[R]):
+class ClassProperty(Generic[R]):
     """A property of the class itself: ``DBOS.workflow_id``."""
 
     def __init__(self, read: Callable[[], R]) -> None:
@@ -89,15 +89,15 @@ class FunctionsAPI:
     """What makes functions durable, and what they can know of themselves."""
 
     logger = application_logger
-    workflow_id = Current(_workflow_id)
-    step_id = Current(_step_id)
-    step_status = Current(_step_status)
-    application_version = Current(_application_version)
-    executor_id = Current(_executor_id)
-    authenticated_user = Current(_authenticated_user)
-    authenticated_roles = Current(_authenticated_roles)
-    assumed_role = Current(_assumed_role)
-    shard_key = Current(_shard_key)
+    workflow_id = ClassProperty(_workflow_id)
+    step_id = ClassProperty(_step_id)
+    step_status = ClassProperty(_step_status)
+    application_version = ClassProperty(_application_version)
+    executor_id = ClassProperty(_executor_id)
+    authenticated_user = ClassProperty(_authenticated_user)
+    authenticated_roles = ClassProperty(_authenticated_roles)
+    assumed_role = ClassProperty(_assumed_role)
+    shard_key = ClassProperty(_shard_key)
 
     workflow = staticmethod(decorators.workflow)
     step = staticmethod(decorators.durable_step)
@@ -106,7 +106,7 @@ class FunctionsAPI:
     default_required_roles = staticmethod(roles.default_required_roles)
     set_authentication = staticmethod(roles.set_authentication)
 
-    @durable
+    @sync_form
     def run_step(
         dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
@@ -116,28 +116,28 @@ class FunctionsAPI:
         """Run any callable as a step, without decorating it; options as for ``step``."""
         return step_reservation.run_step(dbos_step_options, func, args, kwargs)
 
-    run_step_async = awaited(run_step)
+    run_step_async = async_form(run_step)
 
     @staticmethod
     def reserve_step() -> StepReservation:
         """Draw the next step id now, for a step that a concurrent task runs later."""
         return step_reservation.reserve_step()
 
-    @durable
+    @sync_form
     def patch(patch_name: str) -> Program[bool]:
         """Whether to run the new code: False for a run that passed here before it was patched."""
         return versioning.patch(patch_name)
 
-    patch_async = awaited(patch)
+    patch_async = async_form(patch)
 
-    @durable
+    @sync_form
     def deprecate_patch(patch_name: str) -> Program[bool]:
         """Pass over the marker of a patch that only old runs still have; always True."""
         return versioning.deprecate_patch(patch_name)
 
-    deprecate_patch_async = awaited(deprecate_patch)
+    deprecate_patch_async = async_form(deprecate_patch)
 
-    @durable
+    @sync_form
     def wait_first(
         handles: Sequence[AnyHandle], *, polling_interval_sec: float = 1.0
     ) -> Program[AnyHandle]:
@@ -147,7 +147,7 @@ class FunctionsAPI:
         """
         return wait_any.wait_first(engine(), handles)
 
-    wait_first_async = awaited(wait_first)
+    wait_first_async = async_form(wait_first)
 
     @staticmethod
     def asyncio_wait(

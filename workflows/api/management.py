@@ -19,26 +19,26 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import VersionInfo
 from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
 from dboshub.workflows.engine.sync_async import (
-    awaited,
-    awaited_handle,
-    awaited_handles,
-    durable,
-    durable_handle,
-    durable_handles,
+    async_form,
+    async_handle_form,
+    async_handles_form,
+    sync_form,
+    sync_handle_form,
+    sync_handles_form,
 )
 
 
 class ManagementAPI:
     """What operators and programs do to workflows; a step inside a workflow body."""
 
-    @durable
+    @sync_form
     def get_workflow_status(workflow_id: str) -> Program[WorkflowStatus | None]:
         """The status of a workflow, or None if there is none by that id."""
         return management.get_status(engine(), workflow_id)
 
-    get_workflow_status_async = awaited(get_workflow_status)
+    get_workflow_status_async = async_form(get_workflow_status)
 
-    @durable
+    @sync_form
     @explicit_filters(ListFilters)
     def list_workflows(**filters: Unpack[ListFilters]) -> Program[list[WorkflowStatus]]:
         """Workflows that match all filters, oldest first unless `sort_desc`.
@@ -48,17 +48,17 @@ class ManagementAPI:
         """
         return management.list_workflows(engine(), {**filters})
 
-    list_workflows_async = awaited(list_workflows)
+    list_workflows_async = async_form(list_workflows)
 
-    @durable
+    @sync_form
     @explicit_filters(QueuedFilters)
     def list_queued_workflows(**filters: Unpack[QueuedFilters]) -> Program[list[WorkflowStatus]]:
         """Workflows on queues, by the same filters: those in flight unless a `status` is given."""
         return management.list_queued(engine(), {**filters})
 
-    list_queued_workflows_async = awaited(list_queued_workflows)
+    list_queued_workflows_async = async_form(list_queued_workflows)
 
-    @durable
+    @sync_form
     def list_workflow_steps(
         workflow_id: str,
         *,
@@ -71,41 +71,45 @@ class ManagementAPI:
             engine(), workflow_id, load_output=load_output, limit=limit, offset=offset
         )
 
-    list_workflow_steps_async = awaited(list_workflow_steps)
+    list_workflow_steps_async = async_form(list_workflow_steps)
 
-    @durable
+    @sync_form
     def cancel_workflow(workflow_id: str, *, cancel_children: bool = False) -> Program[None]:
         """Cancel: running code stops at its next durable call. Unknown ids are ignored."""
         return management.cancel(engine(), [workflow_id], children=cancel_children)
 
-    cancel_workflow_async = awaited(cancel_workflow)
+    cancel_workflow_async = async_form(cancel_workflow)
 
-    @durable
+    @sync_form
     def cancel_workflows(
         workflow_ids: list[str], *, cancel_children: bool = False
     ) -> Program[None]:
         """Cancel many at once."""
         return management.cancel(engine(), workflow_ids, children=cancel_children)
 
-    cancel_workflows_async = awaited(cancel_workflows)
+    cancel_workflows_async = async_form(cancel_workflows)
 
-    @durable_handle
+    @sync_handle_form
     def resume_workflow(workflow_id: str, *, queue_name: str | None = None) -> Program[str]:
         """Run again from the first unrecorded step; no effect on SUCCESS and ERROR."""
-        return then(management.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id)
+        return returning(
+            management.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id
+        )
 
-    resume_workflow_async = awaited_handle(resume_workflow)
+    resume_workflow_async = async_handle_form(resume_workflow)
 
-    @durable_handles
+    @sync_handles_form
     def resume_workflows(
         workflow_ids: list[str], *, queue_name: str | None = None
     ) -> Program[list[str]]:
         """Resume all, or none if one is missing."""
-        return then(management.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids)
+        return returning(
+            management.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids
+        )
 
-    resume_workflows_async = awaited_handles(resume_workflows)
+    resume_workflows_async = async_handles_form(resume_workflows)
 
-    @durable_handle
+    @sync_handle_form
     def fork_workflow(
         workflow_id: str,
         start_step: int,
@@ -129,9 +133,9 @@ class ManagementAPI:
         )
         return _retrieved(forked)
 
-    fork_workflow_async = awaited_handle(fork_workflow)
+    fork_workflow_async = async_handle_form(fork_workflow)
 
-    @durable_handle
+    @sync_handle_form
     def rewind_workflow(
         workflow_id: str,
         *,
@@ -153,11 +157,11 @@ class ManagementAPI:
             queue_name=queue_name,
             queue_partition_key=queue_partition_key,
         )
-        return then(rewound, workflow_id)
+        return returning(rewound, workflow_id)
 
-    rewind_workflow_async = awaited_handle(rewind_workflow)
+    rewind_workflow_async = async_handle_form(rewind_workflow)
 
-    @durable
+    @sync_form
     def set_workflow_delay(
         workflow_id: str,
         *,
@@ -167,32 +171,32 @@ class ManagementAPI:
         """Change when a DELAYED workflow is due, by one of the two; any other stays as it is."""
         return adjustments.set_delay(engine(), workflow_id, delay_seconds, delay_until_epoch_ms)
 
-    set_workflow_delay_async = awaited(set_workflow_delay)
+    set_workflow_delay_async = async_form(set_workflow_delay)
 
-    @durable
+    @sync_form
     def update_workflow_attributes(
         workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool = False
     ) -> Program[None]:
         """Replace the attributes, None clears them; or `merge` the given top-level keys."""
         return adjustments.update_attributes(engine(), workflow_id, attributes, merge=merge)
 
-    update_workflow_attributes_async = awaited(update_workflow_attributes)
+    update_workflow_attributes_async = async_form(update_workflow_attributes)
 
-    @durable
+    @sync_form
     def get_latest_application_version() -> Program[VersionInfo]:
         """The version that work without one goes to. Raises DBOSException if there is none."""
         return versioning.latest(engine())
 
-    get_latest_application_version_async = awaited(get_latest_application_version)
+    get_latest_application_version_async = async_form(get_latest_application_version)
 
-    @durable
+    @sync_form
     def list_application_versions() -> Program[list[VersionInfo]]:
         """This application's versions and those nobody claimed, latest first."""
         return versioning.versions(engine())
 
-    list_application_versions_async = awaited(list_application_versions)
+    list_application_versions_async = async_form(list_application_versions)
 
-    @durable
+    @sync_form
     def set_latest_application_version(
         version_name: str, *, application_name: str | None = None
     ) -> Program[None]:
@@ -202,23 +206,23 @@ class ManagementAPI:
         """
         return versioning.set_latest(engine(), version_name, application_name)
 
-    set_latest_application_version_async = awaited(set_latest_application_version)
+    set_latest_application_version_async = async_form(set_latest_application_version)
 
-    @durable
+    @sync_form
     def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:
         """Delete a workflow in any status with all its data. Unknown ids are ignored."""
         return management.delete(engine(), [workflow_id], children=delete_children)
 
-    delete_workflow_async = awaited(delete_workflow)
+    delete_workflow_async = async_form(delete_workflow)
 
-    @durable
+    @sync_form
     def delete_workflows(
         workflow_ids: list[str], *, delete_children: bool = False
     ) -> Program[None]:
         """Delete many at once."""
         return management.delete(engine(), workflow_ids, children=delete_children)
 
-    delete_workflows_async = awaited(delete_workflows)
+    delete_workflows_async = async_form(delete_workflows)
 
 
 def _retrieved(forked: Program[str]) -> Program[str]:
@@ -228,7 +232,7 @@ def _retrieved(forked: Program[str]) -> Program[str]:
     return new_id
 
 
-def then(first: Program[Any] | None, value: Any) -> Program[Any]:
+def returning(first: Program[Any] | None, value: Any) -> Program[Any]:
     """A program that does `first`, if there is any, and returns `value`."""
     if first is not None:
         yield from first

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.datasources.session_context import sql_session
 from dboshub.workflows.datasources.sqlalchemy_support import LEVELS, IsolationLevel
 from dboshub.workflows.engine.context import FRAME
@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class TransactionsAPI:
     """Exactly once: the effects on the database and the checkpoint commit together."""
 
-    sql_session = Current(sql_session)
+    sql_session = ClassProperty(sql_session)
 
     @staticmethod
     def transaction(

@@ -8,13 +8,18 @@ from __future__ import annotations
 from dboshub.workflows.engine.control import transfer
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, awaited_handles, durable, durable_handles
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handles_form,
+    sync_form,
+    sync_handles_form,
+)
 
 
 class TransferAPI:
     """Export, import and forks in bulk; a step inside a workflow body."""
 
-    @durable
+    @sync_form
     def export_workflow(workflow_id: str, *, export_children: bool = False) -> Program[str]:
         """All that is stored of a workflow, as text for ``import_workflow`` in another database.
 
@@ -23,9 +28,9 @@ class TransferAPI:
         """
         return transfer.export_workflow(engine(), workflow_id, children=export_children)
 
-    export_workflow_async = awaited(export_workflow)
+    export_workflow_async = async_form(export_workflow)
 
-    @durable_handles
+    @sync_handles_form
     def import_workflow(serialized_workflow: str) -> Program[list[str]]:
         """Take in all workflows of an export, or none; the exported one is the first.
 
@@ -35,9 +40,9 @@ class TransferAPI:
         """
         return transfer.import_workflow(engine(), serialized_workflow)
 
-    import_workflow_async = awaited_handles(import_workflow)
+    import_workflow_async = async_handles_form(import_workflow)
 
-    @durable_handles
+    @sync_handles_form
     def fork_from_failure(
         workflow_ids: list[str],
         *,
@@ -69,4 +74,4 @@ class TransferAPI:
             queue_partition_key=queue_partition_key,
         )
 
-    fork_from_failure_async = awaited_handles(fork_from_failure)
+    fork_from_failure_async = async_handles_form(fork_from_failure)

@@ -10,7 +10,7 @@ from typing import Any
 
 from dboshub.workflows.api.aggregates import AggregatesAPI
 from dboshub.workflows.api.functions import FunctionsAPI
-from dboshub.workflows.api.management import ManagementAPI, then
+from dboshub.workflows.api.management import ManagementAPI, returning
 from dboshub.workflows.api.transfer import TransferAPI
 from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.current_engine import engine
@@ -20,7 +20,12 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime import running
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
-from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handle_form,
+    sync_form,
+    sync_handle_form,
+)
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
@@ -30,37 +35,37 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     # -- starting and awaiting -------------------------------------------------------------
 
-    @durable_handle
+    @sync_handle_form
     def start_workflow(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Program[str]:
         """Start a workflow in the background; returns a handle once its row is durable."""
         return running.start(engine(), engine().registry.target(func), args, kwargs)
 
-    start_workflow_async = awaited_handle(start_workflow)
+    start_workflow_async = async_handle_form(start_workflow)
 
-    @durable_handle
+    @sync_handle_form
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:
         """A handle for an id. Raises DBOSNonExistentWorkflowError unless told not to look."""
         return _retrieve(workflow_id, existing_workflow)
 
-    retrieve_workflow_async = awaited_handle(retrieve_workflow)
+    retrieve_workflow_async = async_handle_form(retrieve_workflow)
 
-    @durable
+    @sync_form
     def get_result(workflow_id: str) -> Program[Any]:
         """Wait for any workflow by id; an unknown id is waited for, as its row may yet come."""
         return handles.result_of(workflow_id, is_handle=False)
 
-    get_result_async = awaited(get_result)
+    get_result_async = async_form(get_result)
 
     # -- communication ---------------------------------------------------------------------
 
-    @durable
+    @sync_form
     def sleep(seconds: float) -> Program[None]:
         """Sleep durably: a workflow that is recovered sleeps only what is left."""
         return sleeping.sleep(seconds)
 
-    sleep_async = awaited(sleep)
+    sleep_async = async_form(sleep)
 
-    @durable
+    @sync_form
     def send(
         destination_id: str,
         message: Any,
@@ -81,9 +86,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
             to_forks=send_to_forks,
         )
 
-    send_async = awaited(send)
+    send_async = async_form(send)
 
-    @durable
+    @sync_form
     def send_bulk(
         messages: list[SendMessage],
         *,
@@ -95,16 +100,16 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
             engine(), messages, serialization=serialization_type, to_forks=send_to_forks
         )
 
-    send_bulk_async = awaited(send_bulk)
+    send_bulk_async = async_form(send_bulk)
 
-    @durable
+    @sync_form
     def recv(topic: str | None = None, timeout_seconds: float = 60) -> Program[Any]:
         """Wait for the oldest unconsumed message of a topic; None if none comes in time."""
         return messages.recv(topic, timeout_seconds)
 
-    recv_async = awaited(recv)
+    recv_async = async_form(recv)
 
-    @durable
+    @sync_form
     def set_event(
         key: str,
         value: Any,
@@ -114,23 +119,23 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """Publish the latest value of a key of this workflow."""
         return events.set_event(key, value, serialization_type)
 
-    set_event_async = awaited(set_event)
+    set_event_async = async_form(set_event)
 
-    @durable
+    @sync_form
     def get_event(workflow_id: str, key: str, timeout_seconds: float = 60) -> Program[Any]:
         """Wait for a key of a workflow to be published; None if it is not in time."""
         return events.get_event(engine(), workflow_id, key, timeout_seconds)
 
-    get_event_async = awaited(get_event)
+    get_event_async = async_form(get_event)
 
-    @durable
+    @sync_form
     def get_all_events(workflow_id: str) -> Program[dict[str, Any]]:
         """The latest value of every key a workflow has published."""
         return events.get_all_events(engine(), workflow_id)
 
-    get_all_events_async = awaited(get_all_events)
+    get_all_events_async = async_form(get_all_events)
 
-    @durable
+    @sync_form
     def write_stream(
         key: str,
         value: Any,
@@ -140,14 +145,14 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """Append a value to a stream of this workflow."""
         return streams.write_stream(key, value, serialization_type)
 
-    write_stream_async = awaited(write_stream)
+    write_stream_async = async_form(write_stream)
 
-    @durable
+    @sync_form
     def close_stream(key: str) -> Program[None]:
         """End a stream: readers stop here."""
         return streams.close_stream(key)
 
-    close_stream_async = awaited(close_stream)
+    close_stream_async = async_form(close_stream)
 
     @staticmethod
     @accept_null_shard_key
@@ -178,7 +183,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """Do the same for ``async for``."""
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values_async()
 
-    @durable
+    @sync_form
     def read_stream_offset(
         workflow_id: str,
         key: str,
@@ -194,10 +199,10 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
 
-    read_stream_offset_async = awaited(read_stream_offset)
+    read_stream_offset_async = async_form(read_stream_offset)
 
 
 def _retrieve(workflow_id: str, existing: bool) -> Program[str]:
     if existing:
-        return then(handles.status_of(workflow_id), workflow_id)
-    return then(None, workflow_id)
+        return returning(handles.status_of(workflow_id), workflow_id)
+    return returning(None, workflow_id)

@@ -12,7 +12,7 @@ from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.base import SERIALIZABLE, Source
 from dboshub.workflows.datasources.joined_transaction import SessionTransaction
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
-from dboshub.workflows.datasources.sync_source import BlockingSource
+from dboshub.workflows.datasources.sync_source import SyncSource
 from dboshub.workflows.datasources.transaction_step import step
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
@@ -86,7 +86,7 @@ class SystemApplicationDatabase:
         return sqlalchemy_support.new_engine(self._url, self._options)
 
     def _open(self) -> Session:
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy.orm import Session
 
         return Session(self._engine, expire_on_commit=False)
@@ -115,7 +115,7 @@ class SeparateApplicationDatabase:
 
     def __init__(self, url: str) -> None:
         """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""
-        self._source = BlockingSource(
+        self._source = SyncSource(
             url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
         )
         try:

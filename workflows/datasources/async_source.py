@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 
-class AwaitingSource(Source):
+class AsyncSource(Source):
     """Sessions that are awaited, on whichever event loop asks for them."""
 
     def __init__(
@@ -47,7 +47,7 @@ class AwaitingSource(Source):
         sessionmaker: async_sessionmaker[Any] | None = None,
     ) -> None:
         super().__init__(url=url, schema=schema, serializer=serializer)
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy.ext import asyncio as library_asyncio
 
         self._engine = engine
@@ -75,7 +75,7 @@ class AwaitingSource(Source):
     def open(self) -> Any:
         return self._open(bind=self._engine or self._engine_here())
 
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+    def run_program(self, engine: Engine, program: Program[Any]) -> Any:
         async def on_the_loop() -> Any:
             return await run_async(program)
 
@@ -99,7 +99,7 @@ class AwaitingSource(Source):
             self._engines[loop] = engine
         return engine
 
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if not inspect.iscoroutinefunction(function):
             raise DBOSException(
                 f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
@@ -138,7 +138,7 @@ class AsyncSQLAlchemyDatasource:
         serializer: Serializer | None,
         sessionmaker: async_sessionmaker[Any] | None = None,
     ) -> None:
-        self._source = AwaitingSource(
+        self._source = AsyncSource(
             url=database_url,
             engine=engine,
             engine_kwargs=engine_kwargs,
@@ -230,7 +230,9 @@ class AsyncSQLAlchemyDatasource:
     ) -> Coroutine[Any, Any, Any]:
         """Run any coroutine function as a transaction: a step in a workflow, else only that."""
         source = self._source
-        return source.run(checked_options(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(
+            checked_options(source.checked_function(func), ds_options), func, args, kwargs
+        )
 
     def transaction(
         self,

@@ -55,7 +55,7 @@ class Source(ABC):
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
     @abstractmethod
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function. Raises DBOSException for one of the other kind, async or not."""
 
     @abstractmethod
@@ -85,7 +85,7 @@ class Source(ABC):
         """A new session that begins with its first statement."""
 
     @abstractmethod
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+    def run_program(self, engine: Engine, program: Program[Any]) -> Any:
         """Run a program to its end, blocking."""
 
     @abstractmethod
@@ -180,7 +180,7 @@ def decorator(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-        options = checked_options(source.accepted(function), chosen)
+        options = checked_options(source.checked_function(function), chosen)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:

@@ -48,7 +48,7 @@ class _FromText:
         return read
 
 
-def _lent(kinds: Any, *base: type) -> dict[Any, Any]:
+def _adapted_types(kinds: Any, *base: type) -> dict[Any, Any]:
     """The implementations of types, those of some kinds reading what Django's driver hands out."""
     return {
         kind: type(each.__name__, (_FromText, each), {}) if issubclass(each, base) else each
@@ -58,16 +58,16 @@ def _lent(kinds: Any, *base: type) -> dict[Any, Any]:
 
 class DjangoPostgresDialect(_DjangoConnectionDialect, PGDialect_psycopg):
     supports_statement_cache = True
-    colspecs = _lent(PGDialect_psycopg.colspecs, types.JSON)
+    colspecs = _adapted_types(PGDialect_psycopg.colspecs, types.JSON)
 
 
 class DjangoSqliteDialect(_DjangoConnectionDialect, SQLiteDialect_pysqlite):
     supports_statement_cache = True
-    colspecs = _lent(SQLiteDialect_pysqlite.colspecs, types.DateTime, types.Date)
+    colspecs = _adapted_types(SQLiteDialect_pysqlite.colspecs, types.DateTime, types.Date)
 
 
-registry.register("postgresql.lent", __name__, "DjangoPostgresDialect")
-registry.register("sqlite.lent", __name__, "DjangoSqliteDialect")
+registry.register("postgresql.django", __name__, "DjangoPostgresDialect")
+registry.register("sqlite.django", __name__, "DjangoSqliteDialect")
 
 
 def session_on(alias: str) -> Session:
@@ -78,5 +78,5 @@ def session_on(alias: str) -> Session:
 @cache
 def _engine(alias: str, vendor: str) -> Engine:
     return create_engine(
-        f"{vendor}+lent://", creator=lambda: connections[alias].connection, poolclass=NullPool
+        f"{vendor}+django://", creator=lambda: connections[alias].connection, poolclass=NullPool
     )

@@ -15,7 +15,7 @@ def checkpoint_deletion(engine: Engine) -> Callable[[str, int], None]:
     def forget(workflow_id: str, start_step: int) -> None:
         if Source.known and engine.store.terminal_among([workflow_id]):
             for source in [*Source.known]:
-                source.finish(engine, delete_checkpoints_from(source, workflow_id, start_step))
+                source.run_program(engine, delete_checkpoints_from(source, workflow_id, start_step))
 
     return forget
 

@@ -40,10 +40,10 @@ _LAZY_SESSION: ContextVar[LazySession | None] = ContextVar("dboshub_sql_session"
 @contextmanager
 def providing_session(open_session: Callable[[], Session]) -> Iterator[LazySession]:
     """Let ``DBOS.sql_session`` be a session of this block, flushed and closed by its caller."""
-    offered = LazySession(open_session)
-    token = _LAZY_SESSION.set(offered)
+    lazy_session = LazySession(open_session)
+    token = _LAZY_SESSION.set(lazy_session)
     try:
-        yield offered
+        yield lazy_session
     finally:
         _LAZY_SESSION.reset(token)
 
@@ -54,7 +54,7 @@ def current_lazy_session() -> LazySession | None:
 
 def sql_session() -> Any:
     """The SQLAlchemy session of the transaction under way. Raises DBOSException outside of one."""
-    offered = _LAZY_SESSION.get()
-    if offered is None:
+    lazy_session = _LAZY_SESSION.get()
+    if lazy_session is None:
         raise DBOSException("DBOS.sql_session is there only within a @DBOS.transaction()")
-    return offered.session()
+    return lazy_session.session()

@@ -24,7 +24,7 @@ _DRIVERS = {
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
 
-def library() -> Any:
+def require_sqlalchemy() -> Any:
     """The package ``sqlalchemy``. Raises DBOSInitializationError if it is not installed."""
     try:
         import sqlalchemy
@@ -49,13 +49,13 @@ def driver_url(url: str, *, is_async: bool = False) -> sqlalchemy.URL:
             "postgresql:// or sqlite:///"
         )
     scheme = f"{vendor}+{driver}" if plus else _DRIVERS[is_async][vendor]
-    made: sqlalchemy.URL = library().engine.make_url(f"{scheme}:{rest}")
+    made: sqlalchemy.URL = require_sqlalchemy().engine.make_url(f"{scheme}:{rest}")
     return made
 
 
 def new_engine(url: str, options: dict[str, Any]) -> Engine:
     """An engine of our own; on SQLite each transaction is a writer from its first statement."""
-    engine: Engine = library().create_engine(driver_url(url), **options)
+    engine: Engine = require_sqlalchemy().create_engine(driver_url(url), **options)
     if engine.dialect.name == "sqlite":
         begin_immediately(engine)
     return engine
@@ -63,7 +63,7 @@ def new_engine(url: str, options: dict[str, Any]) -> Engine:
 
 def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
     """The same for one event loop. SQLite's connections, a thread each, are not kept."""
-    found = library()
+    found = require_sqlalchemy()
     from sqlalchemy.ext.asyncio import create_async_engine
 
     made = driver_url(url, is_async=True)
@@ -81,7 +81,7 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 
 def begin_immediately(engine: Engine) -> None:
     """Replace the driver's own BEGIN, which turns readers into writers and fails them at it."""
-    event = library().event
+    event = require_sqlalchemy().event
 
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None
@@ -112,7 +112,7 @@ def vendor_of(backend: str) -> Vendor:
 
 def storage_session(connection: Any, dialect: Dialect) -> Session:
     """The storage port on a SQLAlchemy connection or session; any driver."""
-    text = library().text
+    text = require_sqlalchemy().text
 
     def execute(sql: str, params: dict[str, Any]) -> Cursor:
         found: Cursor = connection.execute(text(sql), params)
@@ -128,7 +128,7 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed a moment later."""
     from dboshub.workflows.storage import transient_errors
 
-    exc = library().exc
+    exc = require_sqlalchemy().exc
     if isinstance(error, StorageUnavailableError | exc.TimeoutError):
         return True
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
 
-class BlockingSource(Source):
+class SyncSource(Source):
     """Sessions that block."""
 
     def __init__(
@@ -47,7 +47,7 @@ class BlockingSource(Source):
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
         super().__init__(url=url, schema=schema, serializer=serializer)
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy import orm
 
         self.engine = engine or sqlalchemy_support.new_engine(url, engine_kwargs)
@@ -68,7 +68,7 @@ class BlockingSource(Source):
     def open(self) -> Any:
         return self._open(bind=self.engine)
 
-    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
+    def run_program(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
         return block(program)
 
     def release(self, engine: LaunchedEngine) -> None:
@@ -79,7 +79,7 @@ class BlockingSource(Source):
         if self._is_own:
             self.engine.dispose()
 
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(function):
             raise DBOSException(
                 f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
@@ -115,7 +115,7 @@ class SQLAlchemyDatasource:
         serializer: Serializer | None,
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
-        self._source = BlockingSource(
+        self._source = SyncSource(
             url=database_url,
             engine=engine,
             engine_kwargs=engine_kwargs,
@@ -203,7 +203,9 @@ class SQLAlchemyDatasource:
     ) -> Any:
         """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
         source = self._source
-        return source.run(checked_options(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(
+            checked_options(source.checked_function(func), ds_options), func, args, kwargs
+        )
 
     def transaction(
         self,

@@ -54,7 +54,7 @@ def install(launched: Engine | None) -> None:
 
 
 @contextmanager
-def within(client_context: ClientContext | None) -> Iterator[None]:
+def using_client(client_context: ClientContext | None) -> Iterator[None]:
     """Let calls in the block be a client's: of no workflow and on nobody's behalf.
 
     Without a client they stay what they are.

@@ -6,7 +6,12 @@ from typing import Any, Generic, TypeVar
 
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control import management
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import (
+    CLIENT_CONTEXT,
+    ClientContext,
+    engine,
+    using_client,
+)
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.programs import Program, blocking, run, run_async
 from dboshub.workflows.engine.status import WorkflowStatus
@@ -53,13 +58,13 @@ class WorkflowHandle(Generic[R]):
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Wait for the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._client_context):
+        with using_client(self._client_context):
             result: R = blocking(result_of)(self.workflow_id)
         return result
 
     def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._client_context):
+        with using_client(self._client_context):
             return run(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
@@ -85,12 +90,12 @@ class WorkflowHandleAsync(Generic[R]):
 
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._client_context):
+        with using_client(self._client_context):
             return await run_async(result_of(self.workflow_id))
 
     async def get_status(self) -> WorkflowStatus:
         """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._client_context):
+        with using_client(self._client_context):
             return await run_async(status_of(self.workflow_id))
 
     def __repr__(self) -> str:

@@ -15,8 +15,12 @@ from dboshub.workflows.engine.records import Status
 
 OneOrMore = str | list[str]
 TIMES = (
-    *("start_time", "end_time", "completed_after", "completed_before"),
-    *("dequeued_after", "dequeued_before"),
+    "start_time",
+    "end_time",
+    "completed_after",
+    "completed_before",
+    "dequeued_after",
+    "dequeued_before",
 )
 DEFAULTS: Mapping[str, Any] = {
     "sort_desc": False,

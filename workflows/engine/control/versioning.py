@@ -30,7 +30,7 @@ def _marker(name: str) -> str:
 
 
 def _patch(execution: Execution, marker: str) -> Program[bool]:
-    found = yield from _name_here(execution, marker)
+    found = yield from _name_at_next_step(execution, marker)
     if found is not None:
         return (yield from _deprecated(execution, marker, found)) and found == marker
     step_id = execution.next_id()
@@ -43,7 +43,7 @@ def _patch(execution: Execution, marker: str) -> Program[bool]:
 
 
 def _deprecate(execution: Execution, marker: str) -> Program[bool]:
-    found = yield from _name_here(execution, marker)
+    found = yield from _name_at_next_step(execution, marker)
     return (yield from _deprecated(execution, marker, found))
 
 
@@ -54,7 +54,7 @@ def _deprecated(execution: Execution, marker: str, found: str | None) -> Program
     return True
 
 
-def _name_here(execution: Execution, marker: str) -> Program[str | None]:
+def _name_at_next_step(execution: Execution, marker: str) -> Program[str | None]:
     """What is recorded at the next step id; that id is not drawn yet."""
     drawn = execution.counter
     checkpoint = yield from execution.peek(drawn + 1)

@@ -56,7 +56,7 @@ class Journal:
         self._mutex = threading.Lock()
         self._arrived = threading.Condition(self._mutex)
         self._isolated_arrived = threading.Condition(self._mutex)
-        self._room = threading.Condition(self._mutex)
+        self._has_room = threading.Condition(self._mutex)
         self._pending: deque[PendingWrite] = deque()
         self._isolated: deque[PendingWrite] = deque()
         self._isolated_connections = isolated_connections
@@ -79,12 +79,12 @@ class Journal:
             answer = self._inline(write)
             if answer is not None:
                 return answer
-        ticket = PendingWrite(write)
+        pending = PendingWrite(write)
         with self._mutex:
             while len(self._pending) + len(self._isolated) >= MAX_PENDING and not self._closing:
-                self._room.wait()
-            self._queue_write(ticket)
-        return ticket.block()
+                self._has_room.wait()
+            self._queue_write(pending)
+        return pending.block()
 
     async def write_async(self, write: Write) -> Answer:
         """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
@@ -93,14 +93,14 @@ class Journal:
             told = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return told
-        ticket = PendingWrite(write, asyncio.get_running_loop())
+        pending = PendingWrite(write, asyncio.get_running_loop())
         with self._mutex:
             full = len(self._pending) + len(self._isolated) >= MAX_PENDING
             if not full:
-                self._queue_write(ticket)
+                self._queue_write(pending)
         if full:
             return await asyncio.to_thread(self.write, write)
-        return await ticket.wait()
+        return await pending.wait()
 
     def close(self, timeout: float) -> None:
         """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
@@ -109,7 +109,7 @@ class Journal:
             self._closing = True
             self._arrived.notify_all()
             self._isolated_arrived.notify_all()
-            self._room.notify_all()
+            self._has_room.notify_all()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._mutex:
@@ -117,18 +117,18 @@ class Journal:
             left = [*self._pending, *self._isolated]
             self._pending.clear()
             self._isolated.clear()
-        deliver(ticket.settle(None, JournalClosedError()) for ticket in left)
+        deliver(pending.settle(None, JournalClosedError()) for pending in left)
         with self._main_lock:
             self._main.close()
 
-    def _queue_write(self, ticket: PendingWrite) -> None:
+    def _queue_write(self, pending: PendingWrite) -> None:
         """Queue a write; the mutex is held."""
         if self._closing:
             raise JournalClosedError()
-        if self._is_isolated(ticket.write):
-            self._queue_isolated(ticket)
+        if self._is_isolated(pending.write):
+            self._queue_isolated(pending)
         else:
-            self._pending.append(ticket)
+            self._pending.append(pending)
             self._arrived.notify()
 
     def _is_isolated(self, write: Write) -> bool:
@@ -152,21 +152,24 @@ class Journal:
         return answer
 
     def _commit_isolated_and_wait(self, write: Write) -> Answer:
-        ticket = PendingWrite(write)
+        pending = PendingWrite(write)
         with self._mutex:
-            self._queue_isolated(ticket)
-        return ticket.block()
+            self._queue_isolated(pending)
+        return pending.block()
 
     # -- committers ------------------------------------------------------------------------
 
     def _spawn(self, target: Callable[[], None], role: str) -> None:
         thread = threading.Thread(
-            target=self._guarded, args=(target,), name=f"dboshub-journal-{role}", daemon=True
+            target=self._restart_on_error,
+            args=(target,),
+            name=f"dboshub-journal-{role}",
+            daemon=True,
         )
         self._threads.append(thread)
         thread.start()
 
-    def _guarded(self, target: Callable[[], None]) -> None:
+    def _restart_on_error(self, target: Callable[[], None]) -> None:
         """Begin again whatever happens: a dead committer would hang every caller."""
         while True:
             try:
@@ -194,53 +197,53 @@ class Journal:
             keys: set[object] = set()
             left: list[PendingWrite] = []
             while self._pending and len(group) < MAX_GROUP_SIZE:
-                ticket = self._pending.popleft()
-                key = ticket.write.conflict_key
+                pending = self._pending.popleft()
+                key = pending.write.conflict_key
                 if key in keys:
-                    left.append(ticket)
+                    left.append(pending)
                 else:
                     keys.add(key)
-                    group.append(ticket)
+                    group.append(pending)
             self._pending.extendleft(reversed(left))
-            self._room.notify_all()
+            self._has_room.notify_all()
             return group
 
-    def _commit(self, group: list[PendingWrite], lane: JournalConnection) -> None:
-        writes = [ticket.write for ticket in group]
+    def _commit(self, group: list[PendingWrite], connection: JournalConnection) -> None:
+        writes = [pending.write for pending in group]
         try:
             answers = self.retry.until_answered(
-                lambda: lane.apply(writes, now=self._clock.now_ms())
+                lambda: connection.apply(writes, now=self._clock.now_ms())
             )
         except BaseException as error:
-            self._commit_separately(group, lane, error)
+            self._commit_separately(group, connection, error)
             return
         self._settle(group, answers)
 
     def _commit_separately(
-        self, group: list[PendingWrite], lane: JournalConnection, error: BaseException
+        self, group: list[PendingWrite], connection: JournalConnection, error: BaseException
     ) -> None:
         """One write poisoned the group: none of its neighbours may fail with it."""
         if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
-            deliver(ticket.settle(None, error) for ticket in group)
+            deliver(pending.settle(None, error) for pending in group)
             return
-        for ticket in group:
-            self._commit([ticket], lane)
+        for pending in group:
+            self._commit([pending], connection)
 
     def _settle(self, group: list[PendingWrite], answers: list[Answer]) -> None:
         done: list[PendingWrite] = []
-        for ticket, answer in zip(group, answers, strict=True):
+        for pending, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.LOCKED:
                 with self._mutex:
-                    self._queue_isolated(ticket)
+                    self._queue_isolated(pending)
             else:
-                done.append(ticket.settle(answer))
+                done.append(pending.settle(answer))
         deliver(done)
         if done:
-            self._on_durable([ticket.write for ticket in done])
+            self._on_durable([pending.write for pending in done])
 
-    def _queue_isolated(self, ticket: PendingWrite) -> None:
+    def _queue_isolated(self, pending: PendingWrite) -> None:
         """Queue a write for a lane that may wait for its row; the mutex is held."""
-        self._isolated.append(ticket)
+        self._isolated.append(pending)
         if (
             len(self._isolated) > self._idle_isolated_threads
             and len(self._threads) <= self._isolated_connections
@@ -250,20 +253,22 @@ class Journal:
             self._isolated_arrived.notify()
 
     def _commit_isolated(self) -> None:
-        lane = self._open_connection()
+        connection = self._open_connection()
         try:
-            while (ticket := self._next_isolated()) is not None:
+            while (pending := self._next_isolated()) is not None:
                 try:
-                    answer = self.retry.until_answered(lambda: self._apply_isolated(lane, ticket))
+                    answer = self.retry.until_answered(
+                        lambda: self._apply_isolated(connection, pending)
+                    )
                 except BaseException as error:
-                    deliver([ticket.settle(None, error)])
+                    deliver([pending.settle(None, error)])
                 else:
-                    self._settle([ticket], [answer])
+                    self._settle([pending], [answer])
         finally:
-            lane.close()
+            connection.close()
 
-    def _apply_isolated(self, lane: JournalConnection, ticket: PendingWrite) -> Answer:
-        return lane.apply_isolated(ticket.write, now=self._clock.now_ms())
+    def _apply_isolated(self, connection: JournalConnection, pending: PendingWrite) -> Answer:
+        return connection.apply_isolated(pending.write, now=self._clock.now_ms())
 
     def _next_isolated(self) -> PendingWrite | None:
         with self._mutex:

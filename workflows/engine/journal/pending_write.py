@@ -74,14 +74,14 @@ class PendingWrite:
         return self.answer
 
 
-def deliver(tickets: Iterable[PendingWrite]) -> None:
+def deliver(pending_writes: Iterable[PendingWrite]) -> None:
     """Tell everyone whose write is settled, with one call into each event loop."""
     waiting: dict[asyncio.AbstractEventLoop, list[PendingWrite]] = {}
-    for ticket in tickets:
-        if ticket.loop is None:
-            ticket.release()
+    for pending in pending_writes:
+        if pending.loop is None:
+            pending.release()
         else:
-            waiting.setdefault(ticket.loop, []).append(ticket)
+            waiting.setdefault(pending.loop, []).append(pending)
     for loop, settled in waiting.items():
         try:
             loop.call_soon_threadsafe(_release, settled)
@@ -89,6 +89,6 @@ def deliver(tickets: Iterable[PendingWrite]) -> None:
             pass  # the loop is closed, and nobody waits any more
 
 
-def _release(tickets: list[PendingWrite]) -> None:
-    for ticket in tickets:
-        ticket.release()
+def _release(pending_writes: list[PendingWrite]) -> None:
+    for pending in pending_writes:
+        pending.release()

@@ -56,7 +56,7 @@ class Membership(Protocol):
     def close(self) -> None: ...
 
 
-class Host(Protocol):
+class ExecutorHost(Protocol):
     """The engine around the heart. Called from the heart's thread."""
 
     def running_ids(self) -> set[str]:
@@ -88,7 +88,7 @@ class HeartbeatLoop:
     def __init__(
         self,
         membership: Membership,
-        host: Host,
+        host: ExecutorHost,
         *,
         lease: Lease,
         clock: AdjustableClock,
@@ -101,7 +101,7 @@ class HeartbeatLoop:
         self._lease = lease
         self._clock = clock
         self._proven_dead = proven_dead
-        self._judge = LeaseMonitor(lease)
+        self._lease_monitor = LeaseMonitor(lease)
         self._seen: frozenset[str] = frozenset()
         self._published: tuple[str | None, str | None] = (None, None)
         self._due_beat = self._due_sweep = self._due_reconcile = self._due_forget = 0.0
@@ -113,10 +113,10 @@ class HeartbeatLoop:
 
         Raises what the database raises: a process that cannot register must not run work.
         """
-        self.enter()
+        self.join()
         self._thread.start()
 
-    def enter(self) -> None:
+    def join(self) -> None:
         """Do what `start` does before its thread; who calls this takes the turns himself."""
         self._register()
         self._beat()
@@ -139,12 +139,12 @@ class HeartbeatLoop:
         finally:
             self._membership.close()
 
-    def turn(self) -> float:
+    def run_due(self) -> float:
         """Beat if it is time, do one chore if one is due; return the seconds until the next."""
         now = self._clock.monotonic()
         if now >= self._due_beat and not self._attempt(self._beat):
             # Whatever was seen before an outage proves nothing after it.
-            self._judge.forget()
+            self._lease_monitor.forget()
         if now >= self._due_sweep:
             self._attempt(self._sweep)
         elif now >= self._due_reconcile:
@@ -159,7 +159,7 @@ class HeartbeatLoop:
     def _run(self) -> None:
         wait = 0.0
         while not self._stopping.wait(wait):
-            wait = self.turn()
+            wait = self.run_due()
 
     def _attempt(self, chore: Callable[[], object]) -> bool:
         try:
@@ -193,23 +193,25 @@ class HeartbeatLoop:
         self._published = (activity, functions)
         if finished - started <= MAX_CLOCK_READING_S:
             self._clock.adjust(heartbeat.database_now_ms, (started + finished) / 2)
-        self._look_at(heartbeat.others, self._judge.observe(started, finished, heartbeat.others))
+        self._examine(
+            heartbeat.others, self._lease_monitor.observe(started, finished, heartbeat.others)
+        )
 
-    def _look_at(
+    def _examine(
         self, others: tuple[ObservedExecutor, ...], expired: list[ObservedExecutor]
     ) -> None:
         dead = {each.incarnation: each for each in expired}
         dead |= {each.incarnation: each for each in others if self._proven_dead(each.process)}
-        buried = {
+        now_dead = {
             each.incarnation
             for each in dead.values()
             if self._membership.declare_dead(each, self.incarnation)
         }
-        if buried:
-            log.warning("declared dead: %s", ", ".join(sorted(buried)))
-        left = frozenset(each.incarnation for each in others) - buried
+        if now_dead:
+            log.warning("declared dead: %s", ", ".join(sorted(now_dead)))
+        left = frozenset(each.incarnation for each in others) - now_dead
         # Whoever declared somebody dead may have died over the sweep, so all who see it sweep.
-        if buried or self._seen - left:
+        if now_dead or self._seen - left:
             self._due_sweep = self._clock.monotonic()
         self._seen = left
 
@@ -234,7 +236,7 @@ class HeartbeatLoop:
         """This process was declared dead: it lives on under a new name, without its old work."""
         log.warning("incarnation %s was declared dead by others", self.incarnation)
         self._host.on_declared_dead()
-        self._judge.forget()
+        self._lease_monitor.forget()
         incarnation = new_incarnation()
         functions = self._host.functions()
         # Registered before the first token names it: others free what no live one owns.

@@ -77,13 +77,13 @@ class LeaseMonitor:
         dead = []
         for other in others:
             seen = before.get(other.incarnation)
-            patience = max(other.lease_ms, self._lease.lease_ms) / 1000
+            lease_s = max(other.lease_ms, self._lease.lease_ms) / 1000
             # After a gap of ours nothing is known: the same outage may have stopped the
             # other's counter. Half a lease is left to it to show that it lives.
-            if seen is None or seen.beat != other.beat or gap > patience / 2:
+            if seen is None or seen.beat != other.beat or gap > lease_s / 2:
                 seen = _UnchangedBeat(other.beat, finished)
             # It was seen first no later than `since`, and last no earlier than `started`.
-            elif started - seen.since >= patience:
+            elif started - seen.since >= lease_s:
                 dead.append(other)
             self._seen[other.incarnation] = seen
         return dead

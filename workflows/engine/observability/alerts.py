@@ -17,7 +17,7 @@ def log(name: str, message: str, metadata: dict[str, str]) -> None:
     logger.warning("%s: %s %s", name, message, metadata)
 
 
-def guarded(handler: AlertHandler) -> AlertHandler:
+def logging_errors(handler: AlertHandler) -> AlertHandler:
     """A handler whose failure is logged, and stops nothing."""
 
     def handle(name: str, message: str, metadata: dict[str, str]) -> None:

@@ -100,8 +100,8 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
 def _send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) -> Program[None]:
     if not writes:
         return
-    copies = (yield from _copies(engine, writes)) if to_forks else ()
-    answer: Answer = yield Commit(engine.journal, _together(writes, copies))
+    copies = (yield from _copies_for_forks(engine, writes)) if to_forks else ()
+    answer: Answer = yield Commit(engine.journal, _as_one_write(writes, copies))
     if answer.verdict is Verdict.NOTHING:
         raise _no_destination(writes, answer)
 
@@ -120,20 +120,20 @@ def _send_as_step(
         execution.replay(checkpoint)
         return
     yield from execution.verify_can_continue()
-    copies = (yield from _copies(execution.engine, writes)) if to_forks else ()
+    copies = (yield from _copies_for_forks(execution.engine, writes)) if to_forks else ()
     now = execution.engine.clock.now_ms()
     step = execution.step_write(step_id, name, started_at=now, completed_at=now)
     if not writes:
         yield from execution.commit(step)
         return
-    answer = yield from execution.commit(replace(_together(writes, copies), step=step))
+    answer = yield from execution.commit(replace(_as_one_write(writes, copies), step=step))
     if answer.verdict is Verdict.NOTHING:
         error = _no_destination(writes, answer)
         yield from execution.commit(execution.error_write(step_id, name, error, started_at=now))
         raise error
 
 
-def _together(
+def _as_one_write(
     writes: Sequence[SendWrite], copies: Sequence[SendWrite]
 ) -> SendWrite | BulkSendWrite:
     if len(writes) == 1 and not copies:
@@ -141,7 +141,7 @@ def _together(
     return BulkSendWrite(sends=tuple(writes), copies=tuple(copies))
 
 
-def _copies(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
+def _copies_for_forks(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
     """Each message once more for every fork of its destination, under an id of its own."""
     ids = {each.destination for each in writes}
     forks: list[tuple[str, str]] = yield engine.query(lambda: engine.store.forks(ids))

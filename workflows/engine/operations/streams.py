@@ -39,7 +39,7 @@ def write_stream(
     key: str, value: Any, serialization: WorkflowSerializationFormat | None = None
 ) -> Program[None]:
     """Append a value: exactly once from a workflow body, at least once from a step."""
-    execution, step_id, is_step = _place("DBOS.write_stream")
+    execution, step_id, is_step = _execution_and_step("DBOS.write_stream")
     validation.text("the key of a stream", key)
     name = execution.engine.codec.format_name(serialization, execution.serialization)
     text = execution.engine.codec.encode(value, name)
@@ -48,12 +48,12 @@ def write_stream(
 
 def close_stream(key: str) -> Program[None]:
     """Append the mark at which readers stop."""
-    execution, step_id, is_step = _place("DBOS.close_stream")
+    execution, step_id, is_step = _execution_and_step("DBOS.close_stream")
     validation.text("the key of a stream", key)
     return _append(execution, step_id, key, END, CLOSE if is_step else None)
 
 
-def _place(call: str) -> tuple[Execution, int, bool]:
+def _execution_and_step(call: str) -> tuple[Execution, int, bool]:
     """Whose stream, under which step id, and whether that is a step of its own."""
     current = frame()
     if current is None:
@@ -107,8 +107,8 @@ class Reader:
         self._execution = (
             current.execution if current is not None and current.step is None else None
         )
-        self._ahead: deque[Value] = deque()
-        self._is_alone = False
+        self._prefetched: deque[Value] = deque()
+        self._reads_one_value = False
 
     def values(self) -> Generator[Any, None, None]:
         """Every value until the stream ends, blocking for the next."""
@@ -128,7 +128,7 @@ class Reader:
         return execution.run_as_step(execution.next_id(), READ_AT, self._value())
 
     def _value(self) -> Program[Any]:
-        self._is_alone = True
+        self._reads_one_value = True
         value = self._engine.codec.decode(*(yield from self._await_value()))
         if value == CLOSED:
             raise DBOSStreamTimeoutError(
@@ -183,15 +183,15 @@ class Reader:
             )
 
     def _await_value(self) -> Program[Value]:
-        if self._ahead:
-            return self._ahead.popleft()
+        if self._prefetched:
+            return self._prefetched.popleft()
         engine, until = self._engine, None
         if self._timeout_s is not None:
             until = engine.clock.now_ms() + int(self._timeout_s * 1000)
         with engine.waits.register(*self._keys()) as waiter:
             while True:
                 if (yield from self._fetch()):
-                    return self._ahead.popleft()
+                    return self._prefetched.popleft()
                 if until is not None and engine.clock.now_ms() >= until:
                     raise DBOSStreamTimeoutError(
                         f"stream {self._key!r} of workflow {self._workflow_id} had no value at "
@@ -207,13 +207,13 @@ class Reader:
         """Read ahead. What has ended is drained once more, then its stream ends."""
         has_ended = (yield from self._status()) in TERMINAL
         rows = yield from self._rows()
-        if not rows and not has_ended and self._is_alone and (yield from self._has_end()):
+        if not rows and not has_ended and self._reads_one_value and (yield from self._has_end()):
             has_ended = True
             rows = yield from self._rows()
-        self._ahead.extend((text, serialization) for _, text, serialization in rows)
+        self._prefetched.extend((text, serialization) for _, text, serialization in rows)
         if not rows and has_ended:
-            self._ahead.append(END)
-        return bool(self._ahead)
+            self._prefetched.append(END)
+        return bool(self._prefetched)
 
     def _rows(self) -> Program[list[tuple[int, str, str | None]]]:
         store = self._engine.store

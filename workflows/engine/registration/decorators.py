@@ -37,7 +37,7 @@ C = TypeVar("C", bound=type)
 _BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
-def workflow(  # the public signature
+def workflow(
     *,
     name: str | None = None,
     max_recovery_attempts: int | None = 100,
@@ -85,7 +85,7 @@ def workflow(  # the public signature
     return decorate
 
 
-def durable_step(  # noqa: PLR0913  # the public signature
+def durable_step(
     *,
     name: str | None = None,
     retries_allowed: bool = False,

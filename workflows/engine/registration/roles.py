@@ -87,7 +87,7 @@ def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         workflow = getattr(function, WORKFLOW_MARK, None)
         if workflow is None:
-            return _guarded(function, tuple(roles))
+            return _role_checked(function, tuple(roles))
         workflow.required_roles = tuple(roles)
         return function
 
@@ -104,9 +104,9 @@ def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
             if workflow is not None and workflow.required_roles is None:
                 workflow.required_roles = tuple(roles)
             elif hasattr(function, STEP_MARK) and not hasattr(function, ROLES_MARK):
-                guarded = _guarded(function, tuple(roles))
+                role_checked = _role_checked(function, tuple(roles))
                 kind = type(attribute) if isinstance(attribute, _KINDS) else None
-                setattr(cls, name, guarded if kind is None else kind(guarded))
+                setattr(cls, name, role_checked if kind is None else kind(role_checked))
         return cls
 
     return decorate
@@ -118,7 +118,7 @@ def without_role_check(function: F) -> tuple[F, tuple[str, ...] | None]:
     return (function, None) if roles is None else (inspect.unwrap(function), roles)
 
 
-def _guarded(function: F, roles: tuple[str, ...]) -> F:
+def _role_checked(function: F, roles: tuple[str, ...]) -> F:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         assumed = authorized(function.__qualname__, roles, IDENTITY.get())

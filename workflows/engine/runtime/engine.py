@@ -77,7 +77,7 @@ class Engine:
             storage.open_journal_connection,
             clock,
             isolated_connections=storage.isolated_connections,
-            on_durable=self.notices.durable,
+            on_durable=self.notices.publish_writes,
             ambient=hooks.ambient,
             ambient_async=hooks.ambient_async,
             retries_unavailable=settings.retries_unavailable,

@@ -18,9 +18,11 @@ Task = Callable[[], None]
 class Threads:
     """As many threads as there is work, reused when idle. They never keep a process alive."""
 
-    def __init__(self, name: str, most: int, after_task: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, name: str, limit: int, after_task: Callable[[], None] = lambda: None
+    ) -> None:
         self._name = name
-        self._most = most
+        self._limit = limit
         self._after_task = after_task
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -32,7 +34,7 @@ class Threads:
         with self._lock:
             if self._idle:
                 self._idle -= 1
-            elif len(self._threads) < self._most:
+            elif len(self._threads) < self._limit:
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )

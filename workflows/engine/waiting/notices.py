@@ -44,12 +44,12 @@ class Notices:
         self._waits = waits
         self._lock = threading.Lock()
         self._pending: dict[Notice, None] = {}
-        self._there = threading.Event()
+        self._has_pending = threading.Event()
         self.has_sender = False  # nothing is kept for a sender that is not there
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
-    def durable(self, writes: Sequence[Write]) -> None:
+    def publish_writes(self, writes: Sequence[Write]) -> None:
         """Called by the journal after each commit."""
         notices = [notice for write in _each(writes) if (notice := _notice(write)) is not None]
         if notices:
@@ -59,17 +59,17 @@ class Notices:
         """Wake local waiters now; tell other processes within COALESCE_S."""
         notices = list(notices)
         for channel, payload in notices:
-            self._tell(channel, payload, is_local=True)
+            self._dispatch(channel, payload, is_local=True)
         if self.has_sender:
             with self._lock:
                 self._pending.update(dict.fromkeys(notices))
-            self._there.set()
+            self._has_pending.set()
 
     def receive(self, channel: str, payload: str) -> None:
         """Hear a notice from another process, or one's own come back."""
-        self._tell(channel, payload, is_local=False)
+        self._dispatch(channel, payload, is_local=False)
 
-    def _tell(self, channel: str, payload: str, *, is_local: bool) -> None:
+    def _dispatch(self, channel: str, payload: str, *, is_local: bool) -> None:
         if channel == QUEUE:
             self.on_enqueued(payload, is_local)
         elif channel == STATUS:
@@ -80,15 +80,15 @@ class Notices:
 
     def take(self, timeout: float) -> list[Notice]:
         """What is to be sent, waiting up to `timeout` seconds for something."""
-        if self._there.wait(timeout):
+        if self._has_pending.wait(timeout):
             with self._lock:
-                self._there.clear()
+                self._has_pending.clear()
                 pending, self._pending = [*self._pending], {}
                 return pending
         return []
 
     def wake_sender(self) -> None:
-        self._there.set()
+        self._has_pending.set()
 
 
 def _each(writes: Sequence[Write]) -> Iterator[Write]:

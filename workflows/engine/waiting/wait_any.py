@@ -73,16 +73,16 @@ def asyncio_wait(
         return asyncio.wait(tasks, timeout=timeout, return_when=return_when)
     execution = current.execution
     how = {"timeout": timeout, "return_when": return_when}
-    dividing = _divide(execution, execution.next_id(), tasks, how)
+    dividing = _wait_as_step(execution, execution.next_id(), tasks, how)
     return run_async(spanned(execution, "asyncio_wait", dividing))
 
 
-def _divide(
+def _wait_as_step(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[tuple[Tasks, Tasks]]:
     checkpoint = yield from execution.checkpoint_of(step_id, WAIT_TASKS)
     if checkpoint is None:
-        done = yield from _live(execution, step_id, tasks, how)
+        done = yield from _wait_and_record(execution, step_id, tasks, how)
     else:
         execution.raise_if_stopped()
         done = {tasks[index] for index in execution.replay(checkpoint)}
@@ -91,7 +91,7 @@ def _divide(
     return done, {*tasks} - done
 
 
-def _live(
+def _wait_and_record(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[Tasks]:
     yield from execution.verify_can_continue()

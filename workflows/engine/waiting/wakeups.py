@@ -53,9 +53,9 @@ class Wakeups:
         self._engine = engine
         self._wake_queues = wake_queues
         self._transport = transport
-        self._changed = change_counter
+        self._change_counter = change_counter
         self._poll_interval = poll_interval
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._threads = [
             self._thread(self._poll, "poll"),
             self._thread(self._verify_ownership, "proof"),
@@ -76,7 +76,7 @@ class Wakeups:
             thread.start()
 
     def stop(self, timeout: float = 5) -> None:
-        self._over.set()
+        self._stopping.set()
         self._engine.notices.wake_sender()
         if self._transport is not None:
             with suppress(Exception):
@@ -89,10 +89,10 @@ class Wakeups:
         return threading.Thread(target=target, name=f"dboshub-{role}", daemon=True)
 
     def _poll(self) -> None:
-        seen = self._changed() if self._changed is not None else 0
-        while not self._over.is_set():
+        seen = self._change_counter() if self._change_counter is not None else 0
+        while not self._stopping.is_set():
             seen = self._await_change(seen)
-            if self._over.is_set():
+            if self._stopping.is_set():
                 return
             try:
                 if self._engine.waits.pending():
@@ -102,19 +102,19 @@ class Wakeups:
 
     def _await_change(self, seen: int) -> int:
         """Pass the polling interval, or less if SQLite says that somebody committed."""
-        if self._changed is None:
-            self._over.wait(self._poll_interval)
+        if self._change_counter is None:
+            self._stopping.wait(self._poll_interval)
             return 0
         deadline = time.monotonic() + self._poll_interval
-        while time.monotonic() < deadline and not self._over.wait(CHANGE_CHECK_EVERY_S):
-            now = self._changed()
+        while time.monotonic() < deadline and not self._stopping.wait(CHANGE_CHECK_EVERY_S):
+            now = self._change_counter()
             if now != seen:
                 self._wake_queues()
                 return now
         return seen
 
     def _verify_ownership(self) -> None:
-        while not self._over.wait(VERIFY_OWNERSHIP_EVERY_S):
+        while not self._stopping.wait(VERIFY_OWNERSHIP_EVERY_S):
             try:
                 self._engine.executions.verify_ownership()
             except Exception as error:
@@ -125,25 +125,25 @@ class Wakeups:
 
     def _send(self) -> None:
         assert self._transport is not None
-        while not self._over.is_set():
+        while not self._stopping.is_set():
             notices = self._engine.notices.take(timeout=1.0)
             if notices:
                 try:
                     self._transport.send(notices)
                 except Exception as error:
                     logger.info("notices were not sent, others will poll: %s", error)
-                self._over.wait(0.01)
+                self._stopping.wait(0.01)
 
     def _listen(self) -> None:
         assert self._transport is not None
-        while not self._over.is_set():
+        while not self._stopping.is_set():
             try:
                 self._transport.listen(
-                    self._connected, self._engine.notices.receive, self._over.is_set
+                    self._connected, self._engine.notices.receive, self._stopping.is_set
                 )
             except Exception as error:
                 logger.info("the listener lost its connection and tries again: %s", error)
-                self._over.wait(1.0)
+                self._stopping.wait(1.0)
 
     def _connected(self) -> None:
         """Whatever was said before we listened has not been heard: all must look."""
