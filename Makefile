@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format crash interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test check format compat crash interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: dev ## Format, lint, types, import contracts and tests: what a change mus
 format: dev ## Format the code and mend what the linter can
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
+
+compat: dev ## Test the installed wheel on the lowest and the highest Python and Django to be had here
+	$(PYTHON) -m scripts.compat
 
 crash: dev ## Kill engines at every storage call and in random programs, and workers with kill -9
 	$(PYTHON) -m pytest tests/crash tests/properties tests/workflows/datasources/test_crash.py $(ARGS)

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.queues.forms.control import FORMS, LimitsForm, QueueAction
@@ -22,6 +21,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed

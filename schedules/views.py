@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
@@ -25,6 +24,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+OUR_WARNING = re.compile(
+    r"^.*/(?:dboshub/|shop\.py|script\.py).*:\d+: \w*Warning: .*", re.MULTILINE
+)
 WITHHELD = ("DBOS", "DJANGO", "PYTHON", "COVERAGE")
 
 
@@ -33,7 +37,7 @@ class Installed:
             "DJANGO_SETTINGS_MODULE": "dboshub.settings",
             "DBOSHUB_DATA_DIR": str(self.folder / "data"),
             "DBOSHUB_DATABASE_POOL": "0",
-            "PYTHONWARNINGS": "error::DeprecationWarning:dboshub,error::FutureWarning:dboshub",
+            "PYTHONWARNINGS": "default",
         }
 
     def run(self, *words: str, **variables: str) -> str:
@@ -47,6 +51,7 @@ class Installed:
             timeout=60,
         )
         assert done.returncode == 0, f"{words}:\n{done.stdout}\n{done.stderr}"
+        refuse_warnings(done.stderr)
         return done.stdout
 
     def command(self, *words: str, **variables: str) -> str:
@@ -77,6 +82,13 @@ class Installed:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        refuse_warnings(log.read_text())
+
+
+def refuse_warnings(output: str) -> None:
+    """Fail if our code uses what a later Python or Django takes away."""
+    found = OUR_WARNING.findall(output)
+    assert not found, "\n".join(found)
 
 
 def make_environment(folder: Path, wheel: Path) -> Path:

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from django.template.loader import render_to_string
-
 from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
 from dboshub.workflows.live.sections import SectionSource
 from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.rendering.page_templates import render_to_string
 from dboshub.workflows.rendering.values import Place, listed
 from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
+from dboshub.workflows.rendering.page_templates import render_to_string
 from dboshub.workflows.rendering.status_reasons import Reason, reason
 from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
 from dboshub.workflows.rendering.waterfall.chart import chart

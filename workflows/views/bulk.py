@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
@@ -21,6 +21,7 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
 from dboshub.workflows.selectors.registered_queues import queue_names

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from dboshub.workflows.actions.audit import ActionRefusedError, NotPermittedError, actor_of
 from dboshub.workflows.forms.confirm_form import Confirmable
+from dboshub.workflows.rendering.page_templates import render
 
 NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
@@ -19,6 +18,7 @@ from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.payloads.redacted import has_no_redactions
 from dboshub.workflows.rendering.family_drawing import draw
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.sections import render_section, stream_window
 from dboshub.workflows.rendering.values import Place, Value, brief, whole
 from dboshub.workflows.rendering.waterfall import zoom

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub.workflows.actions.audit import actor_of
@@ -20,6 +19,7 @@ from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor

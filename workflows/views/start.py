@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
@@ -18,6 +18,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.start_form import StartForm
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.permissions import START_WORKFLOW, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
 from dboshub.workflows.selectors.registered_queues import queue_names

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -26,6 +26,7 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.terms import SEARCH_BOX_KEYS

@@ -8,12 +8,12 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 
 from dboshub.workflows.actions.audit import actor_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.connection import reading
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session

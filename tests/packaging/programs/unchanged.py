@@ -9,7 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 package = distribution("dboshub")
-known = {str(file): file.hash for file in package.files or () if file.parts[0] == "dboshub"}
+known = {str(file): file.hash for file in package.files or () if file.hash}
 root = Path(str(package.locate_file("")))
 found = {str(file.relative_to(root)) for file in (root / "dboshub").rglob("*") if file.is_file()}
 changed = [name for name in found if name not in known and "__pycache__" not in name]
