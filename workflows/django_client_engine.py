@@ -77,7 +77,7 @@ class DjangoClientEngine(Engine):
         super().close(timeout)
 
     def _publish(self, writes: Sequence[Write]) -> None:
-        self.notices.durable(writes)
+        self.notices.publish_writes(writes)
 
     def _would_wait_in_vain(self, *, is_bounded: bool) -> bool:
         database = self._database
