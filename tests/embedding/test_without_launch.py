@@ -119,10 +119,10 @@ def test_a_result_is_waited_for_without_a_launch(work: Callable[[], None]) -> No
     found: dict[str, Any] = {}
 
     def wait() -> None:
-        from dboshub.workflows.engine.current_engine import within
+        from dboshub.workflows.engine.current_engine import using_client
 
         try:
-            with within(process_client.client().context):
+            with using_client(process_client.client().context):
                 found["result"] = DBOS.retrieve_workflow(handle.workflow_id).get_result()
                 found["event"] = DBOS.get_event(handle.workflow_id, "seen", timeout_seconds=10)
                 try:
