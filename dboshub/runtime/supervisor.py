@@ -1,8 +1,7 @@
-"""Several worker processes under one parent, which starts again what crashes.
+"""Supervisor of worker processes: it restarts a child that ends.
 
-Each child holds the reading end of a pipe that only the parent can write: however the parent
-dies, the pipe ends and its children stop. A child that was reaped is dead for certain, so its
-workflows are freed at once.
+Each child reads a pipe that only the parent can write. When the parent dies, in whatever way, the
+pipe ends and its children stop. A reaped child is certainly dead: its workflows are freed at once.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ MarkDead = Callable[[ProcessIdentity], object]
 
 @dataclass(slots=True)
 class Child:
-    """One process kept running; while it keeps crashing, the pauses grow."""
+    """One supervised process. Its restart delay doubles while it keeps ending early."""
 
     command: Sequence[str]
     on_child_dead: MarkDead
@@ -43,7 +42,7 @@ class Child:
     pause: float = FIRST_PAUSE
 
     def check(self, now: float) -> None:
-        """Start it if it is time, or report its end."""
+        """Start the process if its delay has passed; after its end, report that."""
         if self.process is None and now >= self.not_before:
             self._start(now)
         elif self.process is not None and self.process.poll() is not None:
@@ -59,7 +58,7 @@ class Child:
 
     def _start(self, now: float) -> None:
         self.started_at = now
-        # A session of its own: the terminal's Ctrl-C reaches the parent alone, which passes it on.
+        # In a session of its own: the terminal sends Ctrl-C to the parent, which passes it on.
         self.process = subprocess.Popen(  # noqa: S603  # our own command line
             self.command, stdin=subprocess.PIPE, start_new_session=True
         )
@@ -78,7 +77,7 @@ class Child:
         self._free()
 
     def _free(self) -> None:
-        """The lease frees its workflows too, only later: an outage here is no reason to stop."""
+        """Report the end; after a failure to do so the lease frees the workflows later."""
         if self.identity is None:
             return
         try:
@@ -90,7 +89,11 @@ class Child:
 def supervise(
     commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, on_child_dead: MarkDead
 ) -> None:
-    """Keep the commands running until asked to stop; a second request is passed on, too."""
+    """Keep the commands running until a stop is requested; then ask them to stop, and wait.
+
+    A second request is passed on to the children. After `grace` seconds and KILL_AFTER_GRACE they
+    are killed. `on_child_dead` gets the identity of each child that has ended.
+    """
     children = [Child(command, on_child_dead) for command in commands]
     while True:
         for child in children:

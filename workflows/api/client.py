@@ -1,6 +1,6 @@
-"""This app's share of ``DBOSClient``: enqueue, talk to workflows, list and steer them.
+"""Part of ``DBOSClient``: enqueue workflows, exchange messages with them, list and manage them.
 
-A client runs nothing and checkpoints nothing, also when a workflow's code calls it.
+A client executes nothing and records no steps, also when the code of a workflow calls it.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from dboshub.workflows.engine.sync_async import (
     sync_handle_form,
 )
 
-# The caller's transaction, while a client writes in it.
+# The transaction of the caller that a client writes in.
 JOINED: ContextVar[JoinedTransaction | None] = ContextVar("dboshub_joined", default=None)
 _API = WorkflowsAPI
 
 
 class _Calls:
-    """What a client's methods do where they differ from those of ``DBOS``."""
+    """The calls of a client that differ from those of ``DBOS``."""
 
     @sync_handle_form
     def enqueue(options: EnqueueOptions, *args: Any, **kwargs: Any) -> Program[str]:
         """Enqueue a workflow by name; returns a handle once its row is durable.
 
         Raises DBOSQueueDeduplicatedError, DBOSWorkflowIDInUseError and
-        DBOSConflictingWorkflowError as within an application.
+        DBOSConflictingWorkflowError as ``DBOS.enqueue_workflow`` does.
         """
         return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
@@ -82,10 +82,10 @@ class _Calls:
         batch_size: int | None = 10_000,
         adopt_unclaimed_rows: bool = False,
     ) -> Program[ApplicationRowCounts]:
-        """Give all that an application owns to another name; how many rows of each kind.
+        """Give all rows of an application another name; returns the number of rows of each kind.
 
-        Stop its executors first, and start them under the new name. `adopt_unclaimed_rows` takes
-        what nobody owns as well; without an old name, that alone.
+        Stop its executors first, and start them with the new name. `adopt_unclaimed_rows` also
+        takes rows without a name; without `old_name` only those. `batch_size` is in rows.
         """
         return renaming.rename_application(
             engine(), old_name, new_name, batch_size=batch_size, adopt=adopt_unclaimed_rows
@@ -95,14 +95,14 @@ class _Calls:
 
     @sync_handle_form
     def retrieve_workflow(workflow_id: str) -> Program[str]:
-        """A handle for an id. Raises DBOSNonExistentWorkflowError."""
+        """A handle for an id. Raises DBOSNonExistentWorkflowError for an unknown id."""
         return returning(handles.status_of(workflow_id), workflow_id)
 
     retrieve_workflow_async = async_handle_form(retrieve_workflow)
 
 
 class WorkflowsClient(ABC):
-    """Workflows and their communication, from outside."""
+    """Workflows and their communication, for programs that execute nothing."""
 
     _client_context: ClientContext
 
@@ -177,7 +177,7 @@ class WorkflowsClient(ABC):
     def enqueue_in_transaction(
         self, conn_or_session: Any, options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
-        """Enqueue within the caller's transaction: it runs if that commits, and only then.
+        """Enqueue in the caller's transaction: the workflow exists once that commits.
 
         `conn_or_session` is a connection to the system database: SQLAlchemy's (or a session),
         psycopg's, sqlite3's or Django's.
@@ -199,7 +199,7 @@ class WorkflowsClient(ABC):
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
         send_to_forks: bool = False,
     ) -> None:
-        """Send within the caller's transaction."""
+        """Send a message in the caller's transaction; see ``enqueue_in_transaction``."""
         given = SendMessage(destination_id, message, topic, idempotency_key)
         with self._within_transaction(conn_or_session):
             run(
@@ -216,7 +216,7 @@ class WorkflowsClient(ABC):
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
         send_to_forks: bool = False,
     ) -> None:
-        """Send several within the caller's transaction."""
+        """Send messages in the caller's transaction; see ``enqueue_in_transaction``."""
         with self._within_transaction(conn_or_session):
             run(
                 sending.send_bulk(
@@ -243,7 +243,10 @@ class WorkflowsClient(ABC):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> Generator[Any, None, None]:
-        """Values of a stream as they come, until it is closed or its workflow has ended."""
+        """Yield the values of a stream until it is closed or its workflow has ended.
+
+        Raises DBOSStreamTimeoutError if the next value takes longer than `timeout_seconds`.
+        """
         return self._reader(workflow_id, key, offset, timeout_seconds).values()
 
     @accept_null_shard_key
@@ -256,7 +259,7 @@ class WorkflowsClient(ABC):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Any, None]:
-        """Do the same for ``async for``."""
+        """Yield the values of a stream for ``async for``; see ``read_stream``."""
         return self._reader(workflow_id, key, offset, timeout_seconds).values_async()
 
     def _reader(

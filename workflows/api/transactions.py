@@ -1,4 +1,4 @@
-"""The part of the public class ``DBOS`` for steps that are transactions of the application."""
+"""Part of the public class ``DBOS``: steps that are transactions of the application."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class TransactionsAPI:
-    """Exactly once: the effects on the database and the checkpoint commit together."""
+    """Transactions as steps: their effects and their checkpoint commit together."""
 
     sql_session = ClassProperty(sql_session)
 
@@ -30,11 +30,12 @@ class TransactionsAPI:
     ) -> Callable[[F], F]:
         """Run a function as one transaction on the application database, as a step.
 
-        That is ``application_database_url``; else, in a Django project on the system database,
-        Django's connection; else the system database. What it does through Django's ORM there,
-        or through ``DBOS.sql_session``, commits together with its checkpoint or not at all.
-        Outside a workflow it is only a transaction. `isolation_level` is by default that of
-        Django's connection, and SERIALIZABLE elsewhere. Raises DBOSException for a coroutine.
+        The application database is ``application_database_url``; else, in a Django project on
+        the system database, Django's connection; else the system database. What the function
+        does through Django's ORM there, or through ``DBOS.sql_session``, commits together with
+        its checkpoint or not at all. Outside a workflow nothing is recorded. `isolation_level` is
+        by default that of Django's connection, and SERIALIZABLE elsewhere. Raises DBOSException
+        for a coroutine function.
         """
 
         def decorate(function: F) -> F:
@@ -45,7 +46,7 @@ class TransactionsAPI:
                 )
             if isolation_level is not None and isolation_level not in LEVELS:
                 raise DBOSException(
-                    f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
+                    f"{isolation_level!r} is not an isolation level: {', '.join(LEVELS)}"
                 )
             options = TransactionOptions(name or function.__qualname__, isolation_level)
 
@@ -72,7 +73,7 @@ def _application() -> Application:
 
 
 def _before_launch() -> Application | None:
-    """A Django project has its connection at any time."""
+    """Django's connection, which needs no launch; None without a Django project."""
     from django.conf import settings
 
     from dboshub.workflows.connection import system_alias

@@ -1,6 +1,6 @@
-"""The part of ``DBOS`` that moves workflows: between databases, and on from where they failed.
+"""Part of the public class ``DBOS``: export, import, and forks from failed steps.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from dboshub.workflows.engine.sync_async import (
 
 
 class TransferAPI:
-    """Export, import and forks in bulk; a step inside a workflow body."""
+    """Export, import and forks in bulk; in a workflow body each call is a step."""
 
     @sync_form
     def export_workflow(workflow_id: str, *, export_children: bool = False) -> Program[str]:
-        """All that is stored of a workflow, as text for ``import_workflow`` in another database.
+        """All rows of a workflow as text, for ``import_workflow`` in another database.
 
-        It holds arguments, results and messages as they are stored. `export_children` adds all
-        descendants. Raises DBOSNonExistentWorkflowError.
+        The text holds arguments, results and messages as they are stored. `export_children` adds
+        all descendants. Raises DBOSNonExistentWorkflowError for an unknown id.
         """
         return transfer.export_workflow(engine(), workflow_id, children=export_children)
 
@@ -32,11 +32,11 @@ class TransferAPI:
 
     @sync_handles_form
     def import_workflow(serialized_workflow: str) -> Program[list[str]]:
-        """Take in all workflows of an export, or none; the exported one is the first.
+        """Insert all workflows of an export, or none; the exported one is the first.
 
-        Ids stay; what was running is enqueued, so executors of its application and version go on
-        with it here. Raises DBOSWorkflowIDInUseError if an id is taken, DBOSException for a text
-        that is no export.
+        They keep their ids. Those that were running are enqueued: executors of their application
+        and version continue them here. Raises DBOSWorkflowIDInUseError if an id is in use, and
+        DBOSException for a text that is no export.
         """
         return transfer.import_workflow(engine(), serialized_workflow)
 
@@ -54,10 +54,10 @@ class TransferAPI:
         queue_name: str | None = None,
         queue_partition_key: str | None = None,
     ) -> Program[list[str]]:
-        """Fork all of these workflows, or none: the new ones, in the same order.
+        """Fork all of these workflows, or none; returns the new ones in the same order.
 
-        Each goes on from the last step that failed (the default; the last one if none did), from
-        the last step, from a step by number, or from the last one of a name. Raises
+        Each fork continues from the last failed step (the default; the last step if none failed),
+        from the last step, from a step id, or from the last step with a name. Raises
         DBOSNonExistentWorkflowError for an unknown id, DBOSException for an unknown step.
         """
         return transfer.fork_from_failure(

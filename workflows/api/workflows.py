@@ -1,6 +1,6 @@
-"""This app's share of the public class ``DBOS``: every method is a docstring and one call.
+"""Part of the public class ``DBOS``: start workflows and communicate with them.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
 class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
-    """Starting and communication; what makes workflows, and manages them, comes with it."""
+    """Start workflows and communicate with them; the base classes define and manage them."""
 
     # -- starting and awaiting -------------------------------------------------------------
 
@@ -39,7 +39,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
     def start_workflow(func: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Program[str]:
         """Start a workflow in the background; returns a handle once its row is durable.
 
-        Given by its name, or where nothing is launched, any executor of the application runs it.
+        If it is given by name, or nothing is launched here, any executor of the application runs
+        it.
         """
         return enqueueing.start(engine(), func, args, kwargs)
 
@@ -47,14 +48,17 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     @sync_handle_form
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:
-        """A handle for an id. Raises DBOSNonExistentWorkflowError unless told not to look."""
+        """A handle for an id.
+
+        Raises DBOSNonExistentWorkflowError for an unknown id, unless `existing_workflow` is False.
+        """
         return _retrieve(workflow_id, existing_workflow)
 
     retrieve_workflow_async = async_handle_form(retrieve_workflow)
 
     @sync_form
     def get_result(workflow_id: str) -> Program[Any]:
-        """Wait for any workflow by id; an unknown id is waited for, as its row may yet come."""
+        """Wait for the result of a workflow, which need not exist yet."""
         return handles.result_of(workflow_id, is_handle=False)
 
     get_result_async = async_form(get_result)
@@ -63,7 +67,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     @sync_form
     def sleep(seconds: float) -> Program[None]:
-        """Sleep durably: a workflow that is recovered sleeps only what is left."""
+        """Sleep durably: a recovered workflow sleeps only for the rest of the time."""
         return sleeping.sleep(seconds)
 
     sleep_async = async_form(sleep)
@@ -80,7 +84,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
     ) -> Program[None]:
         """Send a message to a workflow. Raises DBOSNonExistentWorkflowError for an unknown one.
 
-        `send_to_forks` delivers it to all forks that the workflow has, too.
+        `send_to_forks` also sends it to all forks of the workflow. A message with an
+        `idempotency_key` is delivered once.
         """
         return sending.send(
             engine(),
@@ -98,7 +103,10 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
         send_to_forks: bool = False,
     ) -> Program[None]:
-        """Send all of these messages, or none if a destination does not exist."""
+        """Send all of these messages or none.
+
+        Raises DBOSNonExistentWorkflowError if a destination does not exist.
+        """
         return sending.send_bulk(
             engine(), messages, serialization=serialization_type, to_forks=send_to_forks
         )
@@ -107,7 +115,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     @sync_form
     def recv(topic: str | None = None, timeout_seconds: float = 60) -> Program[Any]:
-        """Wait for the oldest unconsumed message of a topic; None if none comes in time."""
+        """Consume the oldest message of a topic; waits for one; None at the timeout."""
         return messages.recv(topic, timeout_seconds)
 
     recv_async = async_form(recv)
@@ -119,21 +127,21 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         *,
         serialization_type: WorkflowSerializationFormat = DEFAULT,
     ) -> Program[None]:
-        """Publish the latest value of a key of this workflow."""
+        """Set the value of an event of this workflow."""
         return events.set_event(key, value, serialization_type)
 
     set_event_async = async_form(set_event)
 
     @sync_form
     def get_event(workflow_id: str, key: str, timeout_seconds: float = 60) -> Program[Any]:
-        """Wait for a key of a workflow to be published; None if it is not in time."""
+        """The value of an event of a workflow; waits until it is set; None at the timeout."""
         return events.get_event(engine(), workflow_id, key, timeout_seconds)
 
     get_event_async = async_form(get_event)
 
     @sync_form
     def get_all_events(workflow_id: str) -> Program[dict[str, Any]]:
-        """The latest value of every key a workflow has published."""
+        """The values of all events of a workflow, by key."""
         return events.get_all_events(engine(), workflow_id)
 
     get_all_events_async = async_form(get_all_events)
@@ -152,7 +160,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     @sync_form
     def close_stream(key: str) -> Program[None]:
-        """End a stream: readers stop here."""
+        """Close a stream of this workflow: its readers stop."""
         return streams.close_stream(key)
 
     close_stream_async = async_form(close_stream)
@@ -167,9 +175,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> Generator[Any, None, None]:
-        """Values of a stream as they come, until it is closed or its workflow has ended.
+        """Yield the values of a stream until it is closed or its workflow has ended.
 
-        Raises DBOSStreamTimeoutError when the next value takes longer than `timeout_seconds`.
+        Raises DBOSStreamTimeoutError if the next value takes longer than `timeout_seconds`.
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values()
 
@@ -183,7 +191,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Any, None]:
-        """Do the same for ``async for``."""
+        """Yield the values of a stream for ``async for``; see ``read_stream``."""
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values_async()
 
     @sync_form
@@ -195,10 +203,10 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> Program[Any]:
-        """The value at one offset of a stream, as soon as it is written.
+        """The value at an offset of a stream, as soon as it is written.
 
-        Raises DBOSStreamTimeoutError if it takes longer than `timeout_seconds`, or if the stream
-        has ended before.
+        Raises DBOSStreamTimeoutError if that takes longer than `timeout_seconds`, or if the stream
+        ends before the offset.
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
 

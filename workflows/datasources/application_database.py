@@ -1,4 +1,4 @@
-"""The application database of ``@DBOS.transaction``, where it is not on Django's connection."""
+"""The application database of ``@DBOS.transaction``, if it is not Django's connection."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class SystemApplicationDatabase:
-    """Transactions beside the system tables: data and checkpoint in one commit.
+    """Transactions on the system database: data and checkpoint commit together.
 
-    SQLAlchemy is needed, and its engine made, with the first one.
+    The first transaction needs SQLAlchemy and makes its engine.
     """
 
     def __init__(self, url: str, dialect: Dialect, *, behind_pooler: bool = False) -> None:
         self._url = url
         self._dialect = dialect
-        # What a pooler in transaction mode hands to the next session may not be prepared.
+        # A pooler in transaction mode does not keep prepared statements for a session.
         self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
         self._joined: ContextVar[SessionTransaction | None] = ContextVar(
             "dboshub_sql_joined", default=None
@@ -71,7 +71,7 @@ class SystemApplicationDatabase:
             return call()
 
     def ambient(self) -> JoinedTransaction | None:
-        """The transaction under way: the engine's writes are to be a part of it."""
+        """The current transaction, which the engine's writes join, or None."""
         return self._joined.get()
 
     def is_transient(self, error: Exception) -> bool:
@@ -93,7 +93,7 @@ class SystemApplicationDatabase:
 
     @contextmanager
     def _transaction(self, isolation_level: str | None) -> Iterator[SessionTransaction]:
-        """A transaction that is committed at the end of the block, unless that raises."""
+        """A transaction that commits at the end of the block, unless the block raises."""
         options = sqlalchemy_support.isolation_options(
             self._dialect, isolation_level or SERIALIZABLE
         )
@@ -111,7 +111,7 @@ class SystemApplicationDatabase:
 
 
 class SeparateApplicationDatabase:
-    """Transactions on a database of their own, which keeps their checkpoints."""
+    """Transactions on another database, which keeps their checkpoints."""
 
     def __init__(self, url: str) -> None:
         """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""

@@ -1,6 +1,6 @@
-"""SQLAlchemy sessions on Django's own connection: what is done there is part of its transaction.
+"""SQLAlchemy sessions on Django's connection: they work in Django's transaction.
 
-The session begins and ends nothing. Import this only where both libraries are.
+A session begins and ends no transaction. Importing this module needs both libraries.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Process = Callable[[Any], Any] | None
 
 
 class _DjangoConnectionDialect:
-    """A dialect on a connection that somebody else opened, configured and will commit."""
+    """A dialect on a connection that Django opened, configured and commits."""
 
     supports_statement_cache = True
 
     def on_connect(self) -> Any:
-        """Django has set the connection up."""
+        """Nothing: Django has configured the connection."""
 
     def do_nothing(self, connection: Any) -> None: ...
 
@@ -35,7 +35,7 @@ class _DjangoConnectionDialect:
 
 
 class _FromText:
-    """A type whose values the driver may have converted already, for Django wants it to."""
+    """A type whose values the driver may have converted: Django configures the driver so."""
 
     def result_processor(self, dialect: Any, coltype: Any) -> Process:
         process = super().result_processor(dialect, coltype)  # type: ignore[misc]
@@ -49,7 +49,7 @@ class _FromText:
 
 
 def _adapted_types(kinds: Any, *base: type) -> dict[Any, Any]:
-    """The implementations of types, those of some kinds reading what Django's driver hands out."""
+    """Type implementations; subclasses of `base` accept the values of Django's driver."""
     return {
         kind: type(each.__name__, (_FromText, each), {}) if issubclass(each, base) else each
         for kind, each in kinds.items()
@@ -71,7 +71,7 @@ registry.register("sqlite.django", __name__, "DjangoSqliteDialect")
 
 
 def session_on(alias: str) -> Session:
-    """A session within the transaction that this thread has open on an alias."""
+    """A session in the transaction that this thread has open on an alias."""
     return Session(_engine(alias, connections[alias].vendor), expire_on_commit=False)
 
 

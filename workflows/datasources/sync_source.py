@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class SyncSource(Source):
-    """Sessions that block."""
+    """A datasource with blocking sessions."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class SyncSource(Source):
         self.close()
 
     def close(self) -> None:
-        """Close what is open of an engine of our own; it opens again when it is used."""
+        """Close the connections of an engine of our own; they are opened again on use."""
         if self._is_own:
             self.engine.dispose()
 
@@ -100,7 +100,7 @@ class SyncSource(Source):
 
 
 class SQLAlchemyDatasource:
-    """A database of your own, whose transactions are steps that happen exactly once.
+    """A database of the user; its transactions are steps that run exactly once.
 
     PostgreSQL or SQLite. Make it by ``create``, before ``DBOS.launch()``.
     """
@@ -134,7 +134,7 @@ class SQLAlchemyDatasource:
         sessionmaker: sessionmaker[Any] | None = None,
         run_migrations: bool = True,
     ) -> SQLAlchemyDatasource:
-        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+        """Connect, and create the tables; without `run_migrations` verify that they exist.
 
         Raises DBOSException after launch and DBOSInitializationError for missing tables.
         """
@@ -162,7 +162,7 @@ class SQLAlchemyDatasource:
     def migrate(
         database_url: str, *, schema: str | None = None, application_role: str | None = None
     ) -> None:
-        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        """Create the tables, and grant their use to `application_role` (PostgreSQL)."""
         made = SQLAlchemyDatasource(
             database_url=database_url,
             engine_kwargs={},
@@ -190,7 +190,7 @@ class SQLAlchemyDatasource:
             self._source.verify(session)
 
     def sql_session(self) -> Session:
-        """The session of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session: Session = self._source.session
         return session
 
@@ -201,7 +201,7 @@ class SQLAlchemyDatasource:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
+        """Run any function as a transaction; in a workflow body it is a step."""
         source = self._source
         return source.run(
             checked_options(source.checked_function(func), ds_options), func, args, kwargs
@@ -214,14 +214,14 @@ class SQLAlchemyDatasource:
         name: str | None = None,
         isolation_level: IsolationLevel = SERIALIZABLE,
     ) -> Any:
-        """Make each call of a function a transaction; with or without parentheses."""
+        """Decorator: each call of the function is a transaction. Parentheses are optional."""
         return decorator(self._source, func, name, isolation_level)
 
     @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine, for what is no transaction of a workflow."""
+        """The SQLAlchemy engine, for work outside transactions of workflows."""
         return self._source.engine
 
     def close(self) -> None:
-        """Close the connections of an engine of its own; they are opened again when needed."""
+        """Close the connections, unless the engine was given; they are opened again on use."""
         self._source.close()

@@ -1,9 +1,8 @@
-"""The journal: every durable write of a process, committed in groups.
+"""The journal: it commits the durable writes of a process in groups.
 
-A caller hands in its write and waits until it is durable. What gathers while one commit is under
-way becomes the next group. A lone caller commits its own write on its own thread; everything
-shared, and every coroutine's write, belongs to the committer threads, so no caller's
-interruption can fail a neighbour.
+A caller submits its write and waits until it is durable. Writes that arrive during a commit form
+the next group. A single caller commits its own write on its own thread. Groups, and the writes of
+coroutines, are committed by the committer threads: an interrupted caller fails no other write.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ MAX_PENDING = 20_000
 
 
 class Journal:
-    """Groups writes and makes them durable. Safe from any thread and any event loop."""
+    """Groups writes and commits them. Any thread and any event loop may call it."""
 
     def __init__(
         self,
@@ -69,16 +68,20 @@ class Journal:
     # -- callers ---------------------------------------------------------------------------
 
     def write(self, write: Write) -> Answer:
-        """Make one write durable, blocking this thread; or part of the caller's transaction."""
+        """Make a write durable, and block until it is.
+
+        In an open transaction of the caller it is durable when the caller commits. Raises
+        JournalClosedError after ``close``, StorageUnavailableError if retries are off.
+        """
         joined = self._ambient()
         if joined is not None:
-            told = joined.apply(write, now=self._clock.now_ms())
+            answer = joined.apply(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
-            return told
+            return answer
         if not self._is_isolated(write) and not self._pending:
-            answer = self._inline(write)
-            if answer is not None:
-                return answer
+            committed = self._inline(write)
+            if committed is not None:
+                return committed
         pending = PendingWrite(write)
         with self._mutex:
             while len(self._pending) + len(self._isolated) >= MAX_PENDING and not self._closing:
@@ -87,12 +90,15 @@ class Journal:
         return pending.block()
 
     async def write_async(self, write: Write) -> Answer:
-        """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
+        """Make a write durable, and await that; see ``write``.
+
+        A cancelled task waits for its write before it ends: the write cannot be withdrawn.
+        """
         joined = self._ambient_async()
         if joined is not None:
-            told = await joined.apply_async(write, now=self._clock.now_ms())
+            answer = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
-            return told
+            return answer
         pending = PendingWrite(write, asyncio.get_running_loop())
         with self._mutex:
             full = len(self._pending) + len(self._isolated) >= MAX_PENDING
@@ -103,7 +109,7 @@ class Journal:
         return await pending.wait()
 
     def close(self, timeout: float) -> None:
-        """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
+        """Commit pending writes within `timeout` seconds; later ones get JournalClosedError."""
         deadline = time.monotonic() + timeout
         with self._mutex:
             self._closing = True
@@ -135,7 +141,7 @@ class Journal:
         return write.isolated and self._isolated_connections > 0
 
     def _inline(self, write: Write) -> Answer | None:
-        """Commit one's own write if the lane is idle; None sends it the shared way."""
+        """Commit a write on this thread if the connection is idle; None if it is not."""
         if not self._main_lock.acquire(blocking=False):
             return None
         try:
@@ -170,7 +176,7 @@ class Journal:
         thread.start()
 
     def _restart_on_error(self, target: Callable[[], None]) -> None:
-        """Begin again whatever happens: a dead committer would hang every caller."""
+        """Run a committer again after any error: without committer every caller would block."""
         while True:
             try:
                 return target()
@@ -184,14 +190,14 @@ class Journal:
                     if self._closing:
                         return
                     self._arrived.wait()
-            # The lane first: what arrives while somebody holds it joins this group.
+            # The connection first: writes that arrive while it is in use join this group.
             with self._main_lock:
                 group = self._take_group()
                 if group:
                     self._commit(group, self._main)
 
     def _take_group(self) -> list[PendingWrite]:
-        """The next writes, no two of them in conflict, in the order they came."""
+        """The next writes in order of arrival, no two with the same conflict key."""
         with self._mutex:
             group: list[PendingWrite] = []
             keys: set[object] = set()
@@ -222,7 +228,7 @@ class Journal:
     def _commit_separately(
         self, group: list[PendingWrite], connection: JournalConnection, error: BaseException
     ) -> None:
-        """One write poisoned the group: none of its neighbours may fail with it."""
+        """Commit each write of a failed group alone, so that only the invalid ones fail."""
         if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
             deliver(pending.settle(None, error) for pending in group)
             return
@@ -242,13 +248,13 @@ class Journal:
             self._on_durable([pending.write for pending in done])
 
     def _queue_isolated(self, pending: PendingWrite) -> None:
-        """Queue a write for a lane that may wait for its row; the mutex is held."""
+        """Queue a write for a connection that may wait for its row; the mutex is held."""
         self._isolated.append(pending)
         if (
             len(self._isolated) > self._idle_isolated_threads
             and len(self._threads) <= self._isolated_connections
         ):
-            self._spawn(self._commit_isolated, "side")
+            self._spawn(self._commit_isolated, "isolated")
         else:
             self._isolated_arrived.notify()
 

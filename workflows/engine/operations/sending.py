@@ -1,4 +1,4 @@
-"""Sending messages: one or many, to workflows and, if asked, to their forks."""
+"""Send one or many messages to workflows and, on request, to their forks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _ids = MessageIds()
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """One message of ``send_bulk``."""
+    """A message of ``send_bulk``.
+
+    Two messages for one workflow with the same `idempotency_key` are delivered once.
+    """
 
     destination_id: str
     message: Any
@@ -45,7 +48,10 @@ def send(
     serialization: WorkflowSerializationFormat | None = None,
     to_forks: bool = False,
 ) -> Program[None]:
-    """Send from anywhere; from a workflow body it is a step."""
+    """Send a message. In a workflow body this is a step.
+
+    Raises DBOSNonExistentWorkflowError for an unknown destination.
+    """
     return _send(engine, SEND, [message], serialization, to_forks=to_forks)
 
 
@@ -56,7 +62,11 @@ def send_bulk(
     serialization: WorkflowSerializationFormat | None = None,
     to_forks: bool = False,
 ) -> Program[None]:
-    """Send all or none; from a workflow body it is one step."""
+    """Send all messages or none. In a workflow body this is one step.
+
+    Raises DBOSNonExistentWorkflowError for an unknown destination, and DBOSException for two
+    messages with the same destination and idempotency key.
+    """
     return _send(engine, SEND_BULK, messages, serialization, to_forks=to_forks)
 
 
@@ -70,7 +80,7 @@ def _send(
 ) -> Program[None]:
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
-    # The number is drawn whether or not the messages can be sent, as for every durable call.
+    # Every durable call draws its id first, also if it then refuses its arguments.
     step_id = execution.next_id() if execution is not None else 0
     inherited = current.execution.serialization if current is not None else None
     name = engine.codec.format_name(serialization, inherited)
@@ -142,7 +152,7 @@ def _as_one_write(
 
 
 def _copies_for_forks(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
-    """Each message once more for every fork of its destination, under an id of its own."""
+    """A copy of each message for every fork of its destination, with an id of its own."""
     ids = {each.destination for each in writes}
     forks: list[tuple[str, str]] = yield engine.query(lambda: engine.store.forks(ids))
     return [

@@ -1,4 +1,4 @@
-"""Streams: append-only values per key, read from any offset while they are written."""
+"""Streams: values are appended per key, and read from any offset while others are written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLOSED = "__DBOS_STREAM_CLOSED__"
 PREFETCH = 100
 
 Value = tuple[str, str | None]  # text and serialization
-END: Value = (json.dumps(CLOSED), PORTABLE)  # whatever the serializer: every language reads it
+END: Value = (json.dumps(CLOSED), PORTABLE)  # portable, so that every language reads it
 
 
 def write_stream(
@@ -47,14 +47,14 @@ def write_stream(
 
 
 def close_stream(key: str) -> Program[None]:
-    """Append the mark at which readers stop."""
+    """Append the end mark, at which readers stop."""
     execution, step_id, is_step = _execution_and_step("DBOS.close_stream")
     validation.text("the key of a stream", key)
     return _append(execution, step_id, key, END, CLOSE if is_step else None)
 
 
 def _execution_and_step(call: str) -> tuple[Execution, int, bool]:
-    """Whose stream, under which step id, and whether that is a step of its own."""
+    """The execution, the step id to record, and whether the write is a step of its own."""
     current = frame()
     if current is None:
         raise DBOSException(f"{call} must be called from within a workflow or step")
@@ -88,7 +88,7 @@ def _append(
 
 
 class Reader:
-    """Reads one stream value by value; inside a workflow every value read is a step."""
+    """Reads a stream value by value. In a workflow body each value that is read is a step."""
 
     def __init__(
         self,
@@ -111,17 +111,17 @@ class Reader:
         self._reads_one_value = False
 
     def values(self) -> Generator[Any, None, None]:
-        """Every value until the stream ends, blocking for the next."""
+        """Yield values until the stream ends; blocks until the next one is written."""
         while (found := run(self._next())) is not None:
             yield found[0]
 
     async def values_async(self) -> AsyncGenerator[Any, None]:
-        """Every value until the stream ends, awaiting the next."""
+        """Yield values until the stream ends; awaits the next one."""
         while (found := await run_async(self._next())) is not None:
             yield found[0]
 
     def value(self) -> Program[Any]:
-        """The value at the offset alone, waiting for it; one step in a workflow body."""
+        """The value at the offset, as soon as it is written. In a workflow body one step."""
         execution = self._execution
         if execution is None:
             return self._value()
@@ -138,7 +138,7 @@ class Reader:
         return value
 
     def _next(self) -> Program[tuple[Any] | None]:
-        """The next value, or None at the end."""
+        """A tuple of the next value, or None at the end."""
         execution = self._execution
         step_id = execution.next_id() if execution is not None else 0
         value = yield from self._recorded(step_id)
@@ -204,7 +204,7 @@ class Reader:
                     yield engine.pause(waiter, until)
 
     def _fetch(self) -> Program[bool]:
-        """Read ahead. What has ended is drained once more, then its stream ends."""
+        """Read the next values; after the last one of a workflow that has ended, the end mark."""
         has_ended = (yield from self._status()) in TERMINAL
         rows = yield from self._rows()
         if not rows and not has_ended and self._reads_one_value and (yield from self._has_end()):
@@ -223,13 +223,13 @@ class Reader:
         return rows
 
     def _has_end(self) -> Program[bool]:
-        """Whether the stream was closed before the offset: nothing will ever be there."""
+        """Whether the stream was closed before the offset, so that no value will be there."""
         store = self._engine.store
         last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
         return last is not None and self._engine.codec.decode(*last) == CLOSED
 
     def _status(self) -> Program[str]:
-        # Read before the values: what a workflow wrote before it ended is then surely seen.
+        # Read the status before the values: so no value of a workflow that ended is missed.
         store = self._engine.store
         rows = yield self._engine.query(lambda: store.owners([self._workflow_id]))
         if self._workflow_id not in rows:

@@ -130,7 +130,7 @@ class Engine:
         Raises DBOSException if the engine is closed.
         """
         if self.is_closed:
-            raise DBOSException("DBOS was destroyed while somebody waited")
+            raise DBOSException("DBOS was destroyed during this wait")
         if until_ms is None:
             return Wait(waiter, None)
         left = (until_ms - self.clock.now_ms()) / 1000

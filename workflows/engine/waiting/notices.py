@@ -1,7 +1,7 @@
-"""Who has to hear of a durable write: local waiters at once, other processes a moment later.
+"""Notices of durable writes: they wake local waiters at once, other processes within COALESCE_S.
 
-PostgreSQL lets only one transaction that notifies commit at a time, so notices are sent outside
-the hot transactions and many together. Nothing depends on their arrival.
+PostgreSQL serializes the commits of transactions that notify, so notices are sent in transactions
+of their own, many together. Correctness does not depend on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dboshub.workflows.engine.journal.writes import (
 )
 from dboshub.workflows.engine.waiting.waits import Waits
 
-# The contract's channels, and two of the hub's own.
+# The channels of DBOS, and two of our own.
 MESSAGES = "dbos_notifications_channel"
 EVENTS = "dbos_workflow_events_channel"
 STREAMS = "dbos_streams_channel"
@@ -34,29 +34,30 @@ _KINDS = {MESSAGES: "message", EVENTS: "event", STREAMS: "stream", STATUS: "resu
 
 
 def message_key(workflow_id: str, topic: str | None) -> str:
+    """The payload that DBOS's trigger sends for a message."""
     return f"{workflow_id}::{NULL_TOPIC if topic is None else topic}"
 
 
 class Notices:
-    """Collects what to tell other processes; a thread of the lifecycle sends it."""
+    """Wakes local waiters, and collects notices that a thread sends to other processes."""
 
     def __init__(self, waits: Waits) -> None:
         self._waits = waits
         self._lock = threading.Lock()
         self._pending: dict[Notice, None] = {}
         self._has_pending = threading.Event()
-        self.has_sender = False  # nothing is kept for a sender that is not there
+        self.has_sender = False  # without a sender no notice is kept
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
     def publish_writes(self, writes: Sequence[Write]) -> None:
-        """Called by the journal after each commit."""
+        """Publish the notices of durable writes. The journal calls it after each commit."""
         notices = [notice for write in _each(writes) if (notice := _notice(write)) is not None]
         if notices:
             self.publish(notices)
 
     def publish(self, notices: Iterable[Notice]) -> None:
-        """Wake local waiters now; tell other processes within COALESCE_S."""
+        """Wake local waiters now; other processes are notified within COALESCE_S."""
         notices = list(notices)
         for channel, payload in notices:
             self._dispatch(channel, payload, is_local=True)
@@ -66,7 +67,7 @@ class Notices:
             self._has_pending.set()
 
     def receive(self, channel: str, payload: str) -> None:
-        """Hear a notice from another process, or one's own come back."""
+        """Handle a notice that arrived, from another process or from this one."""
         self._dispatch(channel, payload, is_local=False)
 
     def _dispatch(self, channel: str, payload: str, *, is_local: bool) -> None:
@@ -79,7 +80,7 @@ class Notices:
             self._waits.wake(_KINDS[channel], payload)
 
     def take(self, timeout: float) -> list[Notice]:
-        """What is to be sent, waiting up to `timeout` seconds for something."""
+        """The notices to send; waits up to `timeout` seconds for the first."""
         if self._has_pending.wait(timeout):
             with self._lock:
                 self._has_pending.clear()
@@ -88,6 +89,7 @@ class Notices:
         return []
 
     def wake_sender(self) -> None:
+        """Make a waiting ``take`` return at once."""
         self._has_pending.set()
 
 

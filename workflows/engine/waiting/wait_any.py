@@ -1,4 +1,4 @@
-"""Waiting for the first of several: workflows anywhere, or awaitables here."""
+"""Wait for the first of several workflows, or for several awaitables of this process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ H = TypeVar("H", bound=HasId)
 
 
 def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
-    """The first handle, in the order given, whose workflow has ended."""
+    """The first handle, in the given order, whose workflow has ended.
+
+    Raises ValueError for no handles, or for two of one workflow.
+    """
     if not handles:
         raise ValueError("wait_first needs at least one handle")
     known = {each.workflow_id: each for each in handles}
@@ -66,7 +69,7 @@ def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) ->
 def asyncio_wait(
     fs: Sequence[Awaitable[Any]], *, timeout: float | None, return_when: str
 ) -> Waiting:
-    """Wait as ``asyncio.wait`` does; in a workflow body, record which were done."""
+    """Wait as ``asyncio.wait`` does; in a workflow body, record which tasks are done."""
     tasks: list[asyncio.Future[Any]] = [*dict.fromkeys(asyncio.ensure_future(each) for each in fs)]
     current = frame()
     if current is None or current.step is not None:
