@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
 from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.programs import mark_coroutine
+from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,6 +85,7 @@ def authorized(name: str, required: Sequence[str] | None, identity: Identity) ->
     )
 
 
+@with_parentheses("@DBOS.required_roles([…])")
 def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     """Require one of these roles of the caller; above or below the other decorator."""
 
@@ -97,6 +99,7 @@ def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     return decorate
 
 
+@with_parentheses("@DBOS.default_required_roles([…])")
 def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
     """Require these roles for all workflows and steps of a class that require none themselves."""
 
