@@ -16,21 +16,18 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from dboshub.workflows.engine import unserializable
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.portable_json import portable, portable_error
 from dboshub.workflows.engine.unserializable import A_CALL, A_VALUE, Arguments, Subject
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
 MAX_FRAMES = 50
 _ENGINE = os.path.dirname(__file__)
-_CODES = ("code", "error_code", "errno", "status", "status_code")
-_DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
 
 
 # Modules that pickles of version 0.1.0 name, and the modules that define their classes now.
@@ -161,7 +158,7 @@ class Codec:
         name: str,
         arguments: Arguments = A_CALL,
     ) -> str:
-        """The text of arguments. Raises the serializer's error, with a note on the one that fails."""
+        """The text of arguments. Raises the serializer's error with a note on the failing one."""
         value: dict[str, Any] = {"args": args, "kwargs": kwargs}
         if name == PORTABLE:
             value = {"namedArgs": kwargs, "positionalArgs": list(args)}
@@ -184,7 +181,7 @@ class Codec:
     def encode_error(self, error: BaseException, name: str | None = None) -> str:
         """The text of an error; its type and message alone if it cannot be serialized."""
         if name == PORTABLE:
-            return self.encode(_envelope(error), name)
+            return self.encode(portable_error(error), name)
         serializer = self._serializer(name)
         try:
             with _annotated(error):
@@ -252,52 +249,3 @@ def _annotated(error: BaseException) -> Iterator[None]:
             del error.__notes__
         else:
             error.__notes__ = kept
-
-
-def portable(value: Any) -> Any:
-    """The value as JSON types. Raises TypeError for a value without a portable form."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case datetime():
-            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return str(value)
-        case dict():
-            return {_portable_key(key): portable(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [portable(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no portable JSON form: {value!r:.100}")
-
-
-def _portable_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"portable JSON needs text keys, not {type(key).__name__}: {key!r:.100}")
-    return key
-
-
-def _envelope(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, PortableWorkflowError):
-        name, message = error.name, error.message
-    else:
-        name, message = type(error).__name__, str(error)
-    return {
-        "name": name,
-        "message": message,
-        "code": _attribute(error, _CODES),
-        "data": _attribute(error, _DETAILS),
-    }
-
-
-def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:
-    for name in names:
-        value = getattr(error, name, None)
-        if value is not None:
-            try:
-                return portable(value)
-            except TypeError:
-                continue
-    return None

@@ -166,12 +166,8 @@ class Journal:
     # -- committers ------------------------------------------------------------------------
 
     def _spawn(self, target: Callable[[], None], role: str) -> None:
-        thread = threading.Thread(
-            target=self._restart_on_error,
-            args=(target,),
-            name=f"dboshub-journal-{role}",
-            daemon=True,
-        )
+        run, name = self._restart_on_error, f"dboshub-journal-{role}"
+        thread = threading.Thread(target=run, args=(target,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -250,13 +246,11 @@ class Journal:
     def _queue_isolated(self, pending: PendingWrite) -> None:
         """Queue a write for a connection that may wait for its row; the mutex is held."""
         self._isolated.append(pending)
-        if (
-            len(self._isolated) > self._idle_isolated_threads
-            and len(self._threads) <= self._isolated_connections
-        ):
-            self._spawn(self._commit_isolated, "isolated")
-        else:
+        has_idle = len(self._isolated) <= self._idle_isolated_threads
+        if has_idle or len(self._threads) > self._isolated_connections:
             self._isolated_arrived.notify()
+        else:
+            self._spawn(self._commit_isolated, "isolated")
 
     def _commit_isolated(self) -> None:
         connection = self._open_connection()
