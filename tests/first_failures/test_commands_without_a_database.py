@@ -176,7 +176,7 @@ def test_several_workers_that_cannot_start_are_not_started_again(
         DBOSHUB_BULK="0",
     )
     assert done.returncode == 1
-    assert "There is no module 'no_such_module' in the Python path" in done.stderr
+    assert "There is no module 'no_such_module' on the Python path" in done.stderr
     assert done.stderr.rstrip().endswith(
         "CommandError: The workers cannot start: the message above says why."
     )
