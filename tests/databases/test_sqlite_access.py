@@ -122,3 +122,22 @@ def test_no_file_is_created(tmp_path: Path, access: Access) -> None:
         count(database)
     database.close()
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["wal"], indirect=True)
+def test_readers_leave_the_writers_of_their_process_able_to_write(file: Path) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as theirs:
+        write(theirs)
+        reading = open_database(f"sqlite:///{file}", access=Access.READING)
+        writing = open_database(f"sqlite:///{file}", access=Access.SHARED)
+        try:
+            assert count(reading) == 2
+        finally:
+            theirs.close()
+        with writing.writing() as session:
+            session.run(Statement("INSERT INTO notes VALUES ('ours')"))
+        assert count(reading) == 3
+        with reading.reading() as session, pytest.raises(sqlite3.OperationalError):
+            session.run(Statement("DELETE FROM notes"))
+        reading.close()
+        writing.close()
