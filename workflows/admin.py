@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.contrib import admin
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
@@ -24,8 +26,11 @@ class WorkflowAdmin(ReadOnlyAdmin):
     search_help_text = "A whole workflow id"
     ordering = ("-created_at", "-workflow_uuid")
 
-    def view_on_site(self, obj: Workflow) -> str:
-        return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+    def view_on_site(self, obj: Workflow) -> str | None:
+        """The page, if the project includes our pages."""
+        with suppress(NoReverseMatch):
+            return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+        return None
 
 
 @admin.register(Executor)

@@ -20,6 +20,8 @@ from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.notify import notify
 
+MAX_NAME = 150
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -27,6 +29,11 @@ class Actor:
 
     user: Any
     address: str = ""
+
+    @property
+    def name(self) -> str:
+        """The user's name, cut to what a row holds: a project's own names may be longer."""
+        return str(self.user.get_username())[:MAX_NAME]
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -112,7 +119,7 @@ def new_audit_event(actor: Actor, action: str, kind: str, target: str, reason: s
     known = actor.user if actor.user.is_authenticated else None
     return AuditEvent(
         user=known,
-        username=actor.user.get_username(),
+        username=actor.name,
         address=actor.address,
         action=action,
         target_kind=kind,
