@@ -20,6 +20,12 @@ class DboshubConfig(AppConfig):
     verbose_name = "DBOSHub"
     default_auto_field = "django.db.models.BigAutoField"
 
+    def ready(self) -> None:
+        from dboshub.runtime.django_client import process_client
+        from dboshub.workflows.engine.current_engine import serve_unlaunched
+
+        serve_unlaunched(process_client)
+
 
 class _Apps(ModuleType):
     def __call__(self) -> list[str]:
