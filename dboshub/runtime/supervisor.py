@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 HEALTHY_AFTER = 60.0
 CHECK_EVERY_S = 0.2
+# The exit code of a worker that cannot start until somebody changes its code or configuration.
+CANNOT_START = 3
 KILL_AFTER_GRACE = 10.0
 
 MarkDead = Callable[[ProcessIdentity], object]
@@ -40,6 +42,13 @@ class Child:
     started_at: float = 0.0
     not_before: float = 0.0
     pause: float = FIRST_PAUSE
+    starts: int = 0
+    last_code: int | None = None
+
+    @property
+    def could_not_start(self) -> bool:
+        """Whether its first start was refused; later ones may fail in the middle of an upgrade."""
+        return self.starts == 1 and self.last_code == CANNOT_START
 
     def check(self, now: float) -> None:
         """Start the process if its delay has passed; after its end, report that."""
@@ -58,6 +67,7 @@ class Child:
 
     def _start(self, now: float) -> None:
         self.started_at = now
+        self.starts += 1
         # In a session of its own: the terminal sends Ctrl-C to the parent, which passes it on.
         self.process = subprocess.Popen(  # noqa: S603  # our own command line
             self.command, stdin=subprocess.PIPE, start_new_session=True
@@ -66,6 +76,7 @@ class Child:
         self.identity = replace(this_process(), pid=pid, process_started=process_started(pid))
 
     def _ended(self, now: float, code: int) -> None:
+        self.last_code = code
         if now - self.started_at > HEALTHY_AFTER:
             self.pause = FIRST_PAUSE
         self.not_before = max(self.not_before, now + self.pause)
@@ -88,16 +99,19 @@ class Child:
 
 def supervise(
     commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, on_child_dead: MarkDead
-) -> None:
+) -> bool:
     """Keep the commands running until a stop is requested; then ask them to stop, and wait.
 
     A second request is passed on to the children. After `grace` seconds and KILL_AFTER_GRACE they
-    are killed. `on_child_dead` gets the identity of each child that has ended.
+    are killed. `on_child_dead` gets the identity of each child that has ended. Returns False if a
+    command could not start at all: then all are stopped, and none is started again.
     """
     children = [Child(command, on_child_dead) for command in commands]
-    while True:
+    can_start = True
+    while can_start:
         for child in children:
             child.check(time.monotonic())
+        can_start = not any(child.could_not_start for child in children)
         if stop.wait(CHECK_EVERY_S):
             break
     deadline = time.monotonic() + grace + KILL_AFTER_GRACE
@@ -113,3 +127,4 @@ def supervise(
             if now > deadline:
                 child.kill()
             child.check(now)
+    return can_start

@@ -39,6 +39,7 @@ from dboshub.workflows.storage.journal.connections import (
 )
 from dboshub.workflows.storage.membership.executors import Executor
 from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.errors import HubTablesMissingError
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.store import SqlStore
@@ -101,7 +102,9 @@ def open_system_database(config: dict[str, Any]) -> Database:
     )
     try:
         database.check_connection(create=config["run_migrations"])
-        migrate(database, adopt=config["run_migrations"])
+        state = migrate(database, adopt=config["run_migrations"])
+        if state.missing_hub_tables:
+            raise HubTablesMissingError(state.place, state.missing_hub_tables)
     except BaseException:
         database.close()
         raise
