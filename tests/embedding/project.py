@@ -25,7 +25,8 @@ PREPARE = f"""
 from django.core.management import call_command
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-call_command("makemigrations", "accounts", "queues", "workflows", "schedules", verbosity=0)
+apps = ["accounts", "queues", "workflows", "schedules", "orders"]
+call_command("makemigrations", *apps, verbosity=0)
 call_command("migrate", verbosity=0)
 call_command("collectstatic", interactive=False, verbosity=0)
 members = get_user_model().objects
@@ -59,6 +60,12 @@ class HostProject:
         """What `manage.py` prints. Raises AssertionError with its errors if it fails."""
         return self._run("manage.py", *command, cwd=self.folder, **environment)
 
+    def fails(self, *command: str, **environment: str) -> str:
+        """The errors that `manage.py` prints. Raises AssertionError if it does not fail."""
+        done = self._run_any("manage.py", *command, cwd=self.folder, **environment)
+        assert done.returncode != 0, f"{command}: {done.stdout}"
+        return done.stderr
+
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """`manage.py` with these arguments, running; the caller ends it."""
         return subprocess.Popen(
@@ -82,7 +89,14 @@ class HostProject:
             each.stop()
 
     def _run(self, *command: str, cwd: Path, **environment: str) -> str:
-        done = subprocess.run(
+        done = self._run_any(*command, cwd=cwd, **environment)
+        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _run_any(
+        self, *command: str, cwd: Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, *command],
             cwd=cwd,
             env=self.environment | environment,
@@ -90,8 +104,6 @@ class HostProject:
             text=True,
             timeout=100,
         )
-        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
-        return done.stdout
 
 
 def sign_in(client: httpx.Client, email: str) -> None:
