@@ -156,7 +156,7 @@ def _of_postgres(connection: BaseDatabaseWrapper) -> Iterator[CheckMessage]:
             )
         return
     is_direct = bool(django_settings.given_system_database_url())
-    looks_pooled = given["DISABLE_SERVER_SIDE_CURSORS"] or str(given["PORT"]) == POOLERS_PORT
+    looks_pooled = given.get("DISABLE_SERVER_SIDE_CURSORS") or str(given["PORT"]) == POOLERS_PORT
     if looks_pooled and not is_direct:
         yield Warning(
             f"DATABASES[{connection.alias!r}] seems to lead to a pooler such as PgBouncer, of "
