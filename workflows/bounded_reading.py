@@ -11,7 +11,7 @@ from django.db import connections
 
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.storage.sql import Cursor, Execute, Session, Statement
-from dboshub.workflows.storage.sqlite import CHECKED_EVERY
+from dboshub.workflows.storage.sqlite import CHECK_EVERY
 
 LIMIT_MS = 2_000
 # No JIT: compiling a statement takes longer than the statements of pages may run.
@@ -48,7 +48,7 @@ def interrupted(session: Session, limit_s: float) -> Iterator[Session]:
 
         return execute_limited
 
-    raw.set_progress_handler(lambda: time.monotonic() > until, CHECKED_EVERY)
+    raw.set_progress_handler(lambda: time.monotonic() > until, CHECK_EVERY)
     try:
         yield session.with_execute(limited)
     finally:

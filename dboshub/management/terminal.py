@@ -17,8 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from dboshub.management.output import rendered
+from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
@@ -45,7 +47,7 @@ def actor() -> Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class Subcommand:
     """One thing a command does: `run` gets the arguments by name and returns the answer."""
 
     name: str
@@ -59,12 +61,18 @@ class TerminalCommand(BaseCommand, ABC):
 
     arguments: Sequence[Arguments] = ()
 
+    def needs_databases(self, **options: Any) -> bool:
+        """Whether it uses the databases of this project, which must then be migrated."""
+        return True
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         for add in (*self.arguments, as_json):
             add(parser)
 
     def handle(self, *, as_json: bool, **options: Any) -> None:
-        with explained():
+        with errors_as_command_errors():
+            if self.needs_databases(**options):
+                require_databases()
             answer = self.run_subcommand(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
@@ -76,7 +84,7 @@ class TerminalCommand(BaseCommand, ABC):
 class SubcommandsCommand(TerminalCommand):
     """A command with subcommands."""
 
-    verbs: Sequence[Verb] = ()
+    verbs: Sequence[Subcommand] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parsers = parser.add_subparsers(dest="verb", required=True)
@@ -92,7 +100,7 @@ class SubcommandsCommand(TerminalCommand):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def errors_as_command_errors() -> Iterator[None]:
     """Turn what cannot be done into a message and the exit code 1."""
     try:
         yield
@@ -100,6 +108,8 @@ def explained() -> Iterator[None]:
         raise CommandError(f"These arguments cannot be written: {error}.") from error
     except DBOSException as error:
         raise CommandError(error.message) from error
+    except DatabaseError as error:
+        raise failure_of(error) from error
     except (ActionRefusedError, OSError) as error:
         raise CommandError(str(error)) from error
 
@@ -120,9 +130,9 @@ url = argument("-s", "--url", "--sys-db-url", help="another system database than
 schema = argument("--schema", default="dbos", help="PostgreSQL schema of --url")
 
 
-def confirm(what: str, *, is_sure: bool) -> None:
+def confirm(what: str, *, is_confirmed: bool) -> None:
     """Ask the person at the terminal. Raises CommandError unless they agree."""
-    if is_sure:
+    if is_confirmed:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{what} Confirm it with --yes: there is nobody to ask.")

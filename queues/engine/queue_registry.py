@@ -46,7 +46,7 @@ class QueueTable(Protocol):
         """Change the settings of a queue; False if it does not exist."""
 
     def delete(self, name: str) -> None: ...
-    def postpone_debounced(self, asked: Postponement) -> str | None:
+    def postpone_debounced(self, wanted: Postponement) -> str | None:
         """The id of the workflow that was put off; None if none waits."""
 
 

@@ -47,7 +47,11 @@ def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
     by_id = WorkflowPager(
         session, Criteria(texts=(("id", words),), internal=True), viewer, size=1
     ).first()
-    return criteria.also("id", words) if by_id.rows else criteria.also("name", f"{words}*")
+    return (
+        criteria.narrowed_by("id", words)
+        if by_id.rows
+        else criteria.narrowed_by("name", f"{words}*")
+    )
 
 
 def typed(query: Mapping[str, str], criteria: Criteria) -> str:
