@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -34,8 +35,11 @@ class StopRequests:
     def on_end_of_input(self) -> None:
         """Take the end of standard input as one: the pipe of a parent that lives."""
 
+        standard_input = sys.stdin.fileno()
+
         def watch() -> None:
-            while sys.stdin.buffer.read(1):
+            # Not by sys.stdin: the interpreter could not end while a thread holds its lock.
+            while os.read(standard_input, 4_096):
                 pass
             self.ask()
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 HEALTHY_AFTER = 60.0
 CHECK_EVERY_S = 0.2
+# The exit code of a worker that cannot start until somebody changes its code or configuration.
+CANNOT_START = 3
 KILL_AFTER_GRACE = 10.0
 
 MarkDead = Callable[[ProcessIdentity], object]
@@ -41,6 +43,13 @@ class Child:
     started_at: float = 0.0
     not_before: float = 0.0
     pause: float = FIRST_PAUSE
+    starts: int = 0
+    last_code: int | None = None
+
+    @property
+    def could_not_start(self) -> bool:
+        """Whether its first start was refused; later ones may fail in the middle of an upgrade."""
+        return self.starts == 1 and self.last_code == CANNOT_START
 
     def check(self, now: float) -> None:
         """Start it if it is time, or report its end."""
@@ -59,6 +68,7 @@ class Child:
 
     def _start(self, now: float) -> None:
         self.started_at = now
+        self.starts += 1
         # A session of its own: the terminal's Ctrl-C reaches the parent alone, which passes it on.
         self.process = subprocess.Popen(  # noqa: S603  # our own command line
             self.command, stdin=subprocess.PIPE, start_new_session=True
@@ -67,6 +77,7 @@ class Child:
         self.identity = replace(this_process(), pid=pid, process_started=process_started(pid))
 
     def _ended(self, now: float, code: int) -> None:
+        self.last_code = code
         if now - self.started_at > HEALTHY_AFTER:
             self.pause = FIRST_PAUSE
         self.not_before = max(self.not_before, now + self.pause)
@@ -89,12 +100,17 @@ class Child:
 
 def supervise(
     commands: Sequence[Sequence[str]], stop: StopRequests, *, grace: float, on_child_dead: MarkDead
-) -> None:
-    """Keep the commands running until asked to stop; a second request is passed on, too."""
+) -> bool:
+    """Keep the commands running until asked to stop; a second request is passed on, too.
+
+    False if one of them could not start at all: then all are stopped, and nothing tries again.
+    """
     children = [Child(command, on_child_dead) for command in commands]
-    while True:
+    can_start = True
+    while can_start:
         for child in children:
             child.check(time.monotonic())
+        can_start = not any(child.could_not_start for child in children)
         if stop.wait(CHECK_EVERY_S):
             break
     deadline = time.monotonic() + grace + KILL_AFTER_GRACE
@@ -110,3 +126,4 @@ def supervise(
             if now > deadline:
                 child.kill()
             child.check(now)
+    return can_start

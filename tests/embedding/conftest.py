@@ -13,6 +13,11 @@ from tests.embedding.project import HostProject
 from tests.support.postgres import Server
 
 Entry = Callable[..., str]
+WORK = """
+from django.core.management import call_command
+call_command("workflow", "start", "bake", "--args", '["brown"]', "--id", "brown")
+call_command("workflow", "start", "wait_for_oven", "--args", '["rye"]', "--id", "rye")
+"""
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
@@ -30,6 +35,18 @@ def host(
         stack.callback(project.stop)
         project.make()
         yield project
+
+
+@pytest.fixture(scope="session")
+def worked(host: HostProject) -> Iterator[None]:
+    """A worker of the host runs `brown`, which ends, and `rye`, which waits for a message."""
+    worker = host.start("runworkers", "--grace", "1")
+    try:
+        host.manage("shell", "-v", "0", "-c", WORK)
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(30)
 
 
 @pytest.fixture
@@ -52,3 +69,11 @@ def entry(django_db_blocker: Any) -> Iterator[Entry]:
             connections[alias].close()
             del connections[alias]
             del connections.settings[alias]
+
+
+@pytest.fixture(scope="session")
+def orders(host: HostProject) -> Iterator[HostProject]:
+    """The same project as an application of its own: no other worker takes its workflows."""
+    project = host.with_environment(DBOS_APP_NAME="orders")
+    yield project
+    project.stop()

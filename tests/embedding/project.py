@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -42,8 +43,17 @@ class HostProject:
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.folder = folder
+        # Where one server will do, each database has another.
+        self.main_server = "gunicorn" if database_url.startswith("postgres") else "uvicorn"
         self.environment = _environment(folder, database_url)
         self._served: dict[str, Served] = {}
+
+    def with_environment(self, **changes: str) -> HostProject:
+        """The project on the same database, in processes that have these variables."""
+        other = copy.copy(self)
+        other.environment = self.environment | changes
+        other._served = {}
+        return other
 
     def make(self) -> None:
         """Generate it, write the host's own code, follow docs/embedding.md, and migrate."""

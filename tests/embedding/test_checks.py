@@ -235,6 +235,7 @@ def test_databases_that_workflows_cannot_be_in(entry: Entry, settings: Any) -> N
         ("DBOSHUB_LOGIN_ATTEMPTS", 0),
         ("DBOS_CONFIG", ["name"]),
         ("DBOSHUB_LISTEN_DSN", 5),
+        ("DBOS_APP_NAME", "My Shop"),
     ],
 )
 def test_settings_that_cannot_be(settings: Any, name: str, value: Any) -> None:

@@ -37,16 +37,16 @@ class Workers:
 
 
 @pytest.fixture
-def workers(host: HostProject) -> Iterator[Workers]:
-    running = Workers(host)
+def workers(orders: HostProject) -> Iterator[Workers]:
+    running = Workers(orders)
     yield running
     running.stop()
 
 
 @pytest.fixture(params=["gunicorn", "daphne"])
-def client(request: pytest.FixtureRequest, host: HostProject) -> Iterator[httpx.Client]:
+def client(request: pytest.FixtureRequest, orders: HostProject) -> Iterator[httpx.Client]:
     """Under WSGI and under ASGI."""
-    with host.served_by(request.param).client() as opened:
+    with orders.served_by(request.param).client() as opened:
         yield opened
 
 
@@ -85,9 +85,9 @@ def test_a_view_sends_cancels_and_resumes(client: httpx.Client, workers: Workers
     assert client.get(f"/orders/{begun}/result/").json() == {"result": "croissant"}
 
 
-def test_an_async_view_awaits(host: HostProject, workers: Workers) -> None:
+def test_an_async_view_awaits(orders: HostProject, workers: Workers) -> None:
     workers.start()
-    with host.served_by("daphne").client() as client:
+    with orders.served_by("daphne").client() as client:
         placed = post(client, "place-async")
         assert placed["listed"] == 1
         found = client.get(f"/orders/{placed['id']}/result-async/").json()
@@ -95,31 +95,25 @@ def test_an_async_view_awaits(host: HostProject, workers: Workers) -> None:
     assert isinstance(found["noted"], int)
 
 
-def test_scripts_and_shells_start_workflows_of_every_app(
-    host: HostProject, workers: Workers
-) -> None:
+@pytest.mark.usefixtures("worked")
+def test_scripts_and_shells_start_workflows_of_every_app(host: HostProject) -> None:
+    """The worker was told nothing: it runs those of an app that is called workflows, too."""
     script = (
         "from dboshub import DBOS\n"
         "from workflows.workflows import open_shop\n"
-        "names = [open_shop, 'close_shop']\n"
-        "print(*[DBOS.start_workflow(each).get_workflow_id() for each in names])\n"
-    )
-    ids = host.manage("shell", "-v", "0", "-c", script).split()
-    workers.start()
-    ask = (
-        "from dboshub import DBOS\n"
-        f"print([DBOS.retrieve_workflow(each).get_result() for each in {ids}])\n"
+        "handles = [DBOS.start_workflow(each) for each in (open_shop, 'close_shop')]\n"
+        "print([each.get_result() for each in handles])\n"
         "print({each.application_name for each in DBOS.list_workflows()})\n"
     )
-    told = host.manage("shell", "-v", "0", "-c", ask).splitlines()
+    told = host.manage("shell", "-v", "0", "-c", script).splitlines()
     assert told == ["['the shop is open', 'the shop is closed']", "{'bakery'}"]
 
 
 def test_an_application_loaded_before_the_fork_serves_in_every_child(
-    host: HostProject, workers: Workers
+    orders: HostProject, workers: Workers
 ) -> None:
     """With gunicorn's --preload the parent has called before its workers exist."""
-    wsgi = host.folder / "bakery" / "preloaded.py"
+    wsgi = orders.folder / "bakery" / "preloaded.py"
     wsgi.write_text(
         "from bakery.wsgi import application\n"
         "from django.db import connections\n"
@@ -129,18 +123,18 @@ def test_an_application_loaded_before_the_fork_serves_in_every_child(
         "connections.close_all()\n"
     )
     workers.start()
-    with host.served_by("preloaded").client() as client:
+    with orders.served_by("preloaded").client() as client:
         assert post(client, "start") == {"results": [1, "dough of a bun, baked"]}
 
 
 def test_many_write_at_once_and_nobody_finds_the_database_locked(
-    host: HostProject, workers: Workers
+    orders: HostProject, workers: Workers
 ) -> None:
     """Two workers, two servers and the pages of the dashboard, on Django's own defaults."""
     for _ in range(2):
         workers.start("--threads", "8")
     placed: list[object] = []
-    with host.served_by("gunicorn").client() as wsgi, host.served_by("daphne").client() as asgi:
+    with orders.served_by("gunicorn").client() as wsgi, orders.served_by("daphne").client() as asgi:
         sign_in(wsgi, VIEWER)
         until = time.monotonic() + 6
         while time.monotonic() < until:
@@ -158,16 +152,16 @@ def test_many_write_at_once_and_nobody_finds_the_database_locked(
 
 
 def test_workers_leave_when_told_and_hand_back_what_they_run(
-    host: HostProject, workers: Workers
+    orders: HostProject, workers: Workers
 ) -> None:
     workers.start()
-    with host.served_by("gunicorn").client() as client:
+    with orders.served_by("gunicorn").client() as client:
         begun = post(client, "begin")["id"]
         status = f"print(DBOS.retrieve_workflow({begun!r}).get_status().status)"
         ask = ("shell", "-v", "0", "-c", f"from dboshub import DBOS; {status}")
-        eventually(lambda: host.manage(*ask).strip() == "PENDING", timeout=30)
+        eventually(lambda: orders.manage(*ask).strip() == "PENDING", timeout=30)
         workers.stop()
-        assert host.manage(*ask).strip() == "ENQUEUED"
+        assert orders.manage(*ask).strip() == "ENQUEUED"
         workers.start()
         post(client, f"{begun}/say", word="roll")
         assert client.get(f"/orders/{begun}/result/").json() == {"result": "roll"}

@@ -28,7 +28,7 @@ def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
-        engine.executions.revoke(cancelled, Status.CANCELLED)
+        _revoke(engine, cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
     return as_step(engine, "DBOS.cancelWorkflow", act)
@@ -42,7 +42,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
             resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
-        engine.executions.revoke(resumed, Status.ENQUEUED)
+        _revoke(engine, resumed, Status.ENQUEUED)
         announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
@@ -53,7 +53,7 @@ def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         deleted = engine.store.delete(ids, children=children)
-        engine.executions.revoke(deleted, None)
+        _revoke(engine, deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 
     return as_step(engine, "DBOS.deleteWorkflow", act)
@@ -154,6 +154,11 @@ def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None
     """Wake who waits for these workflows, and who serves the queue they are now on."""
     notices = [(STATUS, each) for each in ids]
     engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
+
+
+def _revoke(engine: Engine, ids: Sequence[str], status: str | None) -> None:
+    """Stop what of these runs here, once the change of their rows is committed."""
+    engine.after_commit(lambda: engine.executions.revoke(ids, status))
 
 
 def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:

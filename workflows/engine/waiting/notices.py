@@ -46,6 +46,7 @@ class Notices:
         self._pending: dict[Notice, None] = {}
         self._there = threading.Event()
         self.has_sender = False  # nothing is kept for a sender that is not there
+        self.after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
@@ -56,8 +57,14 @@ class Notices:
             self.publish(notices)
 
     def publish(self, notices: Iterable[Notice]) -> None:
-        """Wake local waiters now; tell other processes within COALESCE_S."""
-        notices = list(notices)
+        """Wake local waiters; tell other processes within COALESCE_S.
+
+        At once, or when the transaction that this thread has open is committed.
+        """
+        listed = [*notices]
+        self.after_commit(lambda: self._publish(listed))
+
+    def _publish(self, notices: list[Notice]) -> None:
         for channel, payload in notices:
             self._tell(channel, payload, is_local=True)
         if self.has_sender:
