@@ -15,6 +15,8 @@ from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
 from dboshub.workflows.datasources.sqlalchemy_support import require_sqlalchemy
 from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import given_system_database_url
+from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
@@ -118,6 +120,18 @@ def after_user_code() -> None:
         logger.warning("could not close Django's connections after a step: %s", error)
 
 
+def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:
+    """What calls back when a thread's transaction on an alias commits, at once if it has none."""
+
+    def call_back(callback: Callable[[], None]) -> None:
+        if connections[alias].in_atomic_block:
+            transaction.on_commit(callback, using=alias, robust=True)
+        else:
+            callback()
+
+    return call_back
+
+
 def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
     """What tells whether this thread has a transaction open on an alias."""
     found = DjangoTransaction(alias)
@@ -137,7 +151,12 @@ def alias_of(database: Database) -> str | None:
 
 
 def _is_url_of(alias: str, database: Database) -> bool:
+    """By the same way, or by the one that the project says leads to the same database."""
+    given = given_system_database_url()
     try:
-        return is_url_of(url_of_alias(alias), database)
-    except ImproperlyConfigured:
+        if is_url_of(url_of_alias(alias), database):
+            return True
+        is_same_kind = connections[alias].vendor == database.vendor
+        return is_same_kind and given != "" and is_url_of(given, database)
+    except (ImproperlyConfigured, DatabaseUrlError):
         return False
