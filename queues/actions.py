@@ -34,9 +34,8 @@ def add_queue(actor: Actor, settings: QueueSettings, *, reason: str = "") -> Non
     ) as act:
         _expect_valid(settings)
         _expect_seen(act, settings.application_name)
-        values = settings.columns()
         owner = settings.application_name
-        if not act.session.run(registry.INSERT, application=owner, now=now_ms(), **values):
+        if not registry.insert(act.session, settings, application=owner, now=now_ms()):
             raise ActionRefusedError(
                 f"There is a queue {settings.name!r} already.", "Change that one instead."
             )

@@ -23,7 +23,7 @@ from dboshub.workflows.rendering.charts import (
     throughput,
 )
 from dboshub.workflows.rendering.time_format import duration
-from dboshub.workflows.rollups.series import Stretch, series
+from dboshub.workflows.rollups.series import TimeBucket, series
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer
 
@@ -52,7 +52,7 @@ def history(
     return charts, labels(over)
 
 
-def _sample_maxima(queue: str, over: Sequence[Stretch]) -> list[SampleMaximum]:
+def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
     """The most that was seen of a queue in each stretch."""
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
@@ -69,7 +69,7 @@ def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
     return tuple(each or 0 for each in seen)
 
 
-def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+def _depth(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
     top = nice(max(waiting + running for waiting, running, _ in found))
     columns = []
     for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
@@ -90,7 +90,7 @@ def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) 
     )
 
 
-def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+def _age(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
     top = max((oldest for _, _, oldest in found), default=0) or 1
     columns = []
     for place, (each, (_, _, oldest)) in enumerate(zip(over, found, strict=True)):
@@ -107,7 +107,7 @@ def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) ->
 
 
 def _utilisation(
-    queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum], places: int
+    queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum], places: int
 ) -> Chart:
     """What ran of the places that there are now: what a limit was then is not kept."""
     shares = [min(1.0, running / places) for _, running, _ in found]

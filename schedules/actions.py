@@ -24,6 +24,7 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -36,11 +37,11 @@ LOCK = Statement(
     postgres="SELECT 1 FROM {workflow_schedules} WHERE schedule_name = :name FOR UPDATE",
     sqlite="SELECT 1 FROM {workflow_schedules} WHERE schedule_name = :name",
 )
-NEWEST_OWNER = Statement("""
+NEWEST_OWNER = Statement(f"""
     SELECT application_name
-    FROM {application_versions}
+    FROM {{application_versions}}
     WHERE application_name IS NOT NULL
-    ORDER BY version_timestamp DESC, created_at DESC
+    ORDER BY {LATEST_FIRST}
     LIMIT 1
 """)
 

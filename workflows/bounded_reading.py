@@ -11,7 +11,7 @@ from django.db import connections
 
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.storage.sql import Cursor, Execute, Session, Statement
-from dboshub.workflows.storage.sqlite import CHECKED_EVERY
+from dboshub.workflows.storage.sqlite import CHECK_EVERY
 
 LIMIT_MS = 2_000
 # No JIT: compiling a statement takes longer than the statements of pages may run.
@@ -25,7 +25,7 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
     """A session whose statements raise OperationalError after `limit_ms` milliseconds each."""
     with reading() as session:
         if session.vendor != "postgresql":
-            with _interrupted(session, limit_ms / 1_000) as bounded:
+            with interrupted(session, limit_ms / 1_000) as bounded:
                 yield bounded
             return
     with atomic() as session:
@@ -34,7 +34,7 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
 
 
 @contextmanager
-def _interrupted(session: Session, limit_s: float) -> Iterator[Session]:
+def interrupted(session: Session, limit_s: float) -> Iterator[Session]:
     """SQLite calls a handler while it runs, which stops a statement that is over its limit."""
     connection = connections[system_alias()]
     connection.ensure_connection()
@@ -48,7 +48,7 @@ def _interrupted(session: Session, limit_s: float) -> Iterator[Session]:
 
         return execute_limited
 
-    raw.set_progress_handler(lambda: time.monotonic() > until, CHECKED_EVERY)
+    raw.set_progress_handler(lambda: time.monotonic() > until, CHECK_EVERY)
     try:
         yield session.with_execute(limited)
     finally:

@@ -16,7 +16,7 @@ from dboshub.workflows.django_settings import system_alias as system_alias
 from dboshub.workflows.django_settings import system_schema
 from dboshub.workflows.slow_queries import SLOW_QUERIES
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session
-from dboshub.workflows.storage.sqlite import statements
+from dboshub.workflows.storage.sqlite import split_script
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def session_on(alias: str) -> Session:
 
     def script(text: str) -> None:
         # SQLite takes one statement at a time; executescript() would commit first.
-        parts = statements(text) if connection.vendor == "sqlite" else [text]
+        parts = split_script(text) if connection.vendor == "sqlite" else [text]
         with connection.cursor() as cursor:
             for part in parts:
                 cursor.execute(part)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT
+from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, current_client
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
@@ -46,7 +46,7 @@ class QueueTable(Protocol):
         """Change the settings of a queue; False if it does not exist."""
 
     def delete(self, name: str) -> None: ...
-    def postpone_debounced(self, asked: Postponement) -> str | None:
+    def postpone_debounced(self, wanted: Postponement) -> str | None:
         """The id of the workflow that was put off; None if none waits."""
 
 
@@ -82,16 +82,20 @@ class QueueRegistry:
     def clear(self) -> None:
         self._declared.clear()
 
-    @property
-    def is_open(self) -> bool:
-        return self._table is not None or CLIENT_CONTEXT.get() is not None
+    def settings_of(self, name: str) -> QueueSettings | None:
+        """The row of a queue; before launch what code declares, if there is no row."""
+        is_open = self._table is not None or current_client() is not None
+        row = self.table.retrieve(name) if is_open else None
+        if row is None and self._table is None and CLIENT_CONTEXT.get() is None:
+            return self._declared.get(name)
+        return row
 
     @property
     def table(self) -> QueueTable:
         """That of the client whose call this is, or else; raises DBOSException before launch."""
-        client_context = CLIENT_CONTEXT.get()
-        if client_context is not None:
-            table: QueueTable = client_context.parts["queues"]
+        client = current_client()
+        if client is not None:
+            table: QueueTable = client.parts["queues"]
             return table
         if self._table is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")

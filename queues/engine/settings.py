@@ -31,6 +31,11 @@ class RateLimit:
             raise ValueError("limiter must specify both 'limit' and 'period'")
         return cls(int(given["limit"]), float(given["period"]))
 
+    @classmethod
+    def of_columns(cls, limit: int | None, period: float | None) -> RateLimit | None:
+        """Read the two columns of a row; None unless both are set."""
+        return None if limit is None or period is None else cls(limit, float(period))
+
     @property
     def period_ms(self) -> int:
         return round(self.period * 1000)
@@ -63,7 +68,7 @@ class QueueSettings:
         )
 
     @property
-    def shared_budget(self) -> bool:
+    def has_shared_limits(self) -> bool:
         """Whether some limit depends on what others claim, so that claims must take turns."""
         return self.concurrency is not None or self.limiter is not None or self.partitioned
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.queue_wait import RATE_SINCE
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows that one page counts, shared among its queues; each kind has its own.
@@ -20,8 +21,6 @@ WAITING, RUNNING, DELAYED, STARTED = 9_000, 5_000, 3_000, 2_000
 # More priorities than this of one queue are not looked through for its oldest.
 PRIORITIES = 20
 
-ENQUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
-PENDING = "status = 'PENDING' AND status IN ('ENQUEUED', 'PENDING')"
 NONE = Count(0)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dboshub.queues.selectors.depths import ENQUEUED
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.storage.fragments import ENQUEUED
 from dboshub.workflows.storage.sql import Session
 
 SHOWN = 10

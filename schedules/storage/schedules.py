@@ -8,6 +8,7 @@ from typing import Any
 
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage import fragments
 from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 COLUMNS = tuple(field.name for field in fields(Schedule))
@@ -56,15 +57,7 @@ FIRED = Statement(
     """
 )
 
-LATEST_VERSION = Statement(
-    """
-    SELECT version_name
-    FROM {application_versions}
-    WHERE application_name = :application_name OR application_name IS NULL
-    ORDER BY version_timestamp DESC, created_at DESC
-    LIMIT 1
-    """
-)
+LATEST_VERSION = Statement(fragments.LATEST_VERSION)
 
 
 def create(session: Session, schedule: Schedule) -> None:
@@ -135,7 +128,7 @@ def fired(session: Session, name: str, fired_at: str) -> None:
 
 def latest_version(session: Session, application: str | None) -> str | None:
     """The version that an application's scheduled runs are for."""
-    row = session.one(LATEST_VERSION, application_name=application)
+    row = session.one(LATEST_VERSION, application=application)
     return None if row is None else row[0]
 
 

@@ -19,8 +19,9 @@ from confluent_kafka import Producer
 from dboshub import DBOS, KafkaMessage, Queue, Serializer
 from dboshub.queues import kafka_listener
 from dboshub.queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
+from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.kafka_listener import Listeners
-from dboshub.queues.storage.claim import Claimant
+from dboshub.queues.storage.claim import Claimant, ClaimRequest
 from dboshub.queues.storage.limited_claim import claim_within_limits
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -176,10 +177,9 @@ def test_processes_take_turns_at_the_ordered_queue(postgres_url: str) -> None:
 
     def claim(session: Session, claimant: Claimant) -> bool:
         """Whether somebody else of the application was at it."""
-        claimed = claim_within_limits(
-            session, claimant, ORDERED_QUEUE, ["token"], lambda partition: 0
-        )
-        return claimed.contended
+        queue = QueueSettings(name=ORDERED_QUEUE)
+        request = ClaimRequest(claimant=claimant, queue=queue, tokens=["token"])
+        return claim_within_limits(session, request).contended
 
     with database.writing() as mine:
         assert not claim(mine, shop)

@@ -1,4 +1,4 @@
-"""Opening a system database by URL, and the port every storage module is written against."""
+"""Open a system database by URL, and the interface of an open database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 class Connection(Protocol):
-    """A connection its owner keeps: a journal lane or a listener."""
+    """A connection that its owner keeps and closes, such as a journal connection."""
 
     session: Session
 
@@ -28,7 +28,7 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-class Database(Protocol):
+class Sessions(Protocol):
     """Sessions on one system database. Safe to use from any thread."""
 
     @property
@@ -36,21 +36,25 @@ class Database(Protocol):
     @property
     def vendor(self) -> Vendor: ...
     def reading(self) -> AbstractContextManager[Session]:
-        """An autocommit session: each statement stands alone."""
+        """An autocommit session: each statement is a transaction of its own."""
 
     def reading_with_timeout(self, seconds: float) -> AbstractContextManager[Session]:
-        """A session for reads that are given up after a time.
+        """A session whose statements are cancelled after so many seconds.
 
-        Raises DBOSQueryTimeoutError; the database works no longer on what was given up.
+        Raises DBOSQueryTimeoutError after the database has cancelled the statement.
         """
 
     def writing(self) -> AbstractContextManager[Session]:
-        """One transaction: committed at the end of the block, rolled back if it raises."""
+        """A transaction: committed at the end of the block, rolled back if the block raises."""
+
+
+class Database(Sessions, Protocol):
+    """The same with connections of its own."""
 
     def check_connection(self, *, create: bool) -> None:
-        """Connect once; create the database if it is not there and `create` says so.
+        """Connect once; create a missing database if `create` is true.
 
-        Raises DatabaseUnreachableError with the place and the driver's reason, for PostgreSQL
+        Raises DatabaseUnreachableError with the database and the driver's reason, for PostgreSQL
         within 2 s unless the URL sets ``connect_timeout``.
         """
 
@@ -58,7 +62,7 @@ class Database(Protocol):
         """A dedicated connection that the caller closes."""
 
     def change_counter(self) -> Callable[[], int] | None:
-        """A cheap number that moves when another connection commits (SQLite), else None."""
+        """A function whose result changes when another connection commits (SQLite), or None."""
 
     def close(self) -> None: ...
 
@@ -73,13 +77,14 @@ def open_database(
     retries_unavailable: bool = True,
     access: Access = Access.OWN,
 ) -> Database:
-    """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
+    """Open ``sqlite:///path`` or ``postgresql://…`` without creating or migrating anything.
 
-    `access` says what connections may do. PostgreSQL ends a transaction that was idle for
-    `idle_timeout` seconds. Without `retries_unavailable` a call waits at most five seconds for a
-    connection.
+    `access` says what connections may do. For PostgreSQL: `pool_size` limits the connections of
+    the pool. Calls wait for one of them for 30 seconds, with `retries_unavailable=False` for 5. The
+    server ends a transaction that was idle for `idle_timeout` seconds. `behind_pooler` turns off
+    what a transaction-mode pooler lacks.
 
-    Raises DatabaseUrlError for anything else, saying what is accepted.
+    Raises DatabaseUrlError for any other URL, with the accepted forms.
     """
     if not SCHEMA_NAME.match(schema):
         raise DatabaseUrlError(
@@ -109,7 +114,7 @@ def open_database(
 
 
 def is_url_of(url: str, database: Database) -> bool:
-    """Whether a URL leads to the database that is open."""
+    """Whether a URL names the open database."""
     if database.vendor == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 

@@ -12,7 +12,7 @@ CLOCK_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
 STATEMENT_MS = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)"
 
 TERMINAL = "status IN ('SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
-ACTIVE = "status IN ('PENDING', 'ENQUEUED', 'DELAYED')"
+ACTIVE = "status IN ('ENQUEUED', 'PENDING', 'DELAYED')"
 
 # The condition of the partial indexes on work in flight. SQLite uses a partial index only where
 # the statement repeats its condition word for word.

@@ -1,4 +1,4 @@
-"""PostgreSQL: a pool for calls, dedicated connections for journal lanes and listeners."""
+"""PostgreSQL: a connection pool for calls, dedicated connections for journal and listeners."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, V
 # Seconds for the first connection; a URL's own connect_timeout comes first.
 REACH_TIMEOUT_S = 2
 CONNECT_TIMEOUT_S = 10
-# A peer that vanished without a word is noticed within a minute, not after two hours.
+# A server that vanished is noticed within a minute, not after two hours.
 _PARAMETERS: dict[str, Any] = {
     "application_name": "dboshub",
     "keepalives_idle": 20,
@@ -27,14 +27,14 @@ _PARAMETERS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 40_000,
 }
-# For the transaction alone: behind a pooler, others use the connection next.
+# For this transaction only: behind a pooler others use the connection next.
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresConnection:
-    """One autocommit connection, kept by its owner."""
+    """One autocommit connection, which its owner keeps and closes."""
 
     def __init__(self, dialect: Dialect, raw: RawConnection) -> None:
         self.raw = raw
@@ -48,9 +48,9 @@ class PostgresConnection:
     def batch(
         self, statements: Sequence[tuple[Statement, dict[str, Any]]]
     ) -> list[Sequence[tuple[Any, ...]]]:
-        """Run statements that do not need each other's answers: one round trip, one commit."""
+        """Execute independent statements in one round trip and transaction; return their rows."""
         if len(statements) == 1:
-            # Alone it commits by itself, which saves the BEGIN.
+            # A single statement commits by itself, which saves BEGIN and COMMIT.
             return [self.session.cursor(*statements[0]).fetchall()]
         with self.raw.pipeline(), self.raw.transaction():
             cursors = [self.session.cursor(*each) for each in statements]
@@ -78,7 +78,7 @@ class PostgresDatabase:
     ) -> None:
         self.url = url
         self._given = conninfo_of(url)
-        # A pooler in transaction mode keeps no settings of a session.
+        # A pooler in transaction mode keeps no session settings.
         self._idle_timeout = None if behind_pooler else idle_timeout
         self._parameters = {
             **_PARAMETERS,
@@ -86,13 +86,13 @@ class PostgresDatabase:
             "autocommit": True,
         }
         if behind_pooler:
-            # In transaction mode the next statement may meet a server that prepared nothing.
+            # In transaction mode each statement may reach another server connection.
             self._parameters["prepare_threshold"] = None
         elif access is Access.READ_ONLY:
             # Not behind a pooler: the setting would stay with the server's session for others.
             self._parameters["options"] = read_only_options(url)
         self.dialect = Dialect("postgresql", schema, pyformat=True)
-        # The pool connects on first use, so that opening never fails or waits.
+        # The pool connects on first use, so that opening a database neither fails nor waits.
         self._pool = ConnectionPool(
             url,
             kwargs=self._parameters,
@@ -143,7 +143,7 @@ class PostgresDatabase:
         return raw
 
     def _configure(self, raw: RawConnection) -> None:
-        # What is counted under a lock includes what was committed, whatever the server's default.
+        # Limits are counted under a lock: each statement must see all commits before it.
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         if self._idle_timeout and self._idle_timeout > 0:
             raw.execute(IDLE_TIMEOUT, [f"{max(1, int(self._idle_timeout * 1000))}ms"])
@@ -193,11 +193,11 @@ def create_if_missing(url: str, *, timeout: float) -> None:
             try:
                 server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except psycopg.errors.DuplicateDatabase:
-                pass  # another process was quicker
+                pass  # another process created it at the same time
 
 
 def drop(url: str) -> None:
-    """Drop the database, closing whoever is connected."""
+    """Drop the database and close all its connections."""
     name = str(conninfo_to_dict(url).get("dbname") or "")
     with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
         command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")

@@ -1,4 +1,4 @@
-"""SQLite: one writer, a few readers, durable at every commit; in WAL mode where it is our own."""
+"""SQLite: one writer, several readers, every commit durable; a database of our own in WAL mode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dboshub.workflows.storage.sqlite_file import (
     uri_to_write,
 )
 
-# FULL: a commit that was acknowledged survives a power cut, not only a crash.
+# FULL: an acknowledged commit survives a power failure, not only a crash.
 _PRAGMAS = (
     "PRAGMA busy_timeout=30000",
     "PRAGMA foreign_keys=ON",
@@ -29,8 +29,9 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
-
-CHECKED_EVERY = 10_000  # instructions of SQLite's machine: well below a millisecond
+# How often a timeout is checked, in instructions of SQLite's virtual machine: below a millisecond.
+CHECK_EVERY = 10_000
+MAX_IDLE_READERS = 4
 
 
 class SqliteConnection:
@@ -48,8 +49,8 @@ class SqliteConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        # IMMEDIATE: a deferred transaction that turns into a writer fails at once
-        # with "database is locked", however long the timeout.
+        # IMMEDIATE: a deferred transaction that becomes a writer fails at once with "database is
+        # locked", whatever the timeout.
         self.raw.execute("BEGIN IMMEDIATE")
         try:
             yield self.session
@@ -108,7 +109,7 @@ class SqliteDatabase:
     def reading_with_timeout(self, seconds: float) -> Iterator[Session]:
         deadline = time.monotonic() + seconds
         with self._reader() as connection:
-            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECKED_EVERY)
+            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_EVERY)
             try:
                 yield connection.session
             except sqlite3.OperationalError as error:
@@ -127,7 +128,7 @@ class SqliteDatabase:
             yield connection
         finally:
             with self._lock:
-                keep = not self._closed and len(self._idle) < 4
+                keep = not self._closed and len(self._idle) < MAX_IDLE_READERS
                 if keep:
                     self._idle.append(connection)
             if not keep:
@@ -175,14 +176,14 @@ class SqliteDatabase:
             raw = _connect(uri_to_write(self.path), is_uri=True)
             return SqliteConnection(self.dialect, raw)
         connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
-        # Persistent in the file, so this is a no-op after the first time.
+        # The file keeps this setting, so it changes nothing after the first time.
         connection.raw.execute("PRAGMA journal_mode=WAL")
         return connection
 
     def change_counter(self) -> Callable[[], int]:
-        """``data_version`` of a private connection: moves when any other one commits.
+        """``data_version`` of a connection of its own: changes when any other one commits.
 
-        Where the file is only read, a digest of what the file system says of it.
+        With READ_ONLY access it is a digest of the file's size and times.
         """
         if self.access is Access.READ_ONLY:
             return lambda: hash(state_of(self.path))
@@ -216,14 +217,14 @@ def _session(dialect: Dialect, raw: Callable[[], sqlite3.Connection]) -> Session
 
     def script(text: str) -> None:
         # executescript() would commit the caller's transaction first.
-        for statement in statements(text):
+        for statement in split_script(text):
             raw().execute(statement)
 
     return Session(dialect, execute, script)
 
 
-def statements(text: str) -> Iterator[str]:
-    """Split a script where SQLite itself says that a statement is complete."""
+def split_script(text: str) -> Iterator[str]:
+    """The split_script of a script, each complete by SQLite's own parser."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line

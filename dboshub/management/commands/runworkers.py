@@ -104,7 +104,7 @@ class Command(BaseCommand):
         if ended.is_set():
             return
         with atomic() as session:
-            given = recover.give_up(session, this_process(), now=now_ms())
+            given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
         self.stdout.flush()
         # User code may block its thread for ever, and nothing that it does is recorded now.

@@ -169,7 +169,7 @@ def test_ended_incarnations_are_kept_while_a_row_names_them(database: Database) 
         for node in (named, unnamed):
             session.run(ENDED, at=1, incarnation=node.incarnation)
         executors.stop(session, recent.incarnation)
-        assert executors.forget(session, kept_ms=60_000) == 1
+        assert executors.delete_ended(session, retention_ms=60_000) == 1
         left = {row[0] for row in session.all(INCARNATIONS)}
     assert left == {named.incarnation, recent.incarnation, alive.incarnation}
 
@@ -226,7 +226,7 @@ def test_a_sweep_reads_the_index_of_pending_rows(postgres_url: str) -> None:
             session.script("ANALYZE")
             for statement in (
                 recover.ORPHANS,
-                recover.MINE,
+                recover.OWNED_BY_INCARNATION,
                 recover.ADOPTABLE,
                 recover.SAME_EXECUTOR_ID,
             ):

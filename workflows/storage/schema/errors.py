@@ -1,9 +1,9 @@
-"""Why a system database cannot be opened, each with the way out in its message.
+"""Errors of a system database that cannot be opened; each message says what to do.
 
 SchemaError (a DBOSInitializationError)
-├── SchemaMissingError      there are no system tables yet
-├── SchemaTooOldError       a DBOS library older than this engine made them
-└── SchemaColumnsError      columns this engine uses are not there
+├── SchemaMissingError      there are no system tables
+├── SchemaTooOldError       an older DBOS library created them
+└── SchemaColumnsError      they lack columns that this engine uses
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class SchemaError(DBOSInitializationError):
 
 
 class SchemaMissingError(SchemaError):
-    """The database holds no system tables."""
+    """The database has no system tables."""
 
     def __init__(self, place: str) -> None:
         super().__init__(
@@ -28,7 +28,7 @@ class SchemaMissingError(SchemaError):
 
 
 class SchemaTooOldError(SchemaError):
-    """A DBOS library older than this engine made the tables; rows are never converted here."""
+    """The tables have a schema version that this engine cannot migrate."""
 
     def __init__(self, version: int | None, oldest: int) -> None:
         found = "a version before migrations were numbered" if version is None else f"{version}"
@@ -44,7 +44,7 @@ class SchemaTooOldError(SchemaError):
 
 
 class SchemaColumnsError(SchemaError):
-    """The version would do, but something this engine reads or writes is not there."""
+    """The schema version is supported, but columns that this engine uses are missing."""
 
     def __init__(self, version: int, newest: int, missing: tuple[str, ...]) -> None:
         cause = (

@@ -1,4 +1,4 @@
-"""Throwing a system database away: for tests, and for who confirms it at a terminal."""
+"""Drop or empty a system database: for tests, and for a confirmed command at a terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _empty_tables(url: str, schema: str) -> None:
 
 
 def empty_tables(session: Session) -> dict[str, int]:
-    """Delete every row of the system tables, and of the engine's own; how many of each."""
+    """Delete all rows of the system tables and the hub's own; return how many, by table."""
     found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
     return {
         table: session.run(cached_statement(f"DELETE FROM {{{table}}}"))

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from dboshub.workflows.storage.sql import Session, Statement
 
-PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
+MAX_PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
 
 # PostgreSQL only: on SQLite other processes notice the commit by polling.
 NOTIFY = Statement(
@@ -22,7 +22,7 @@ NOTIFY = Statement(
 
 def notify(session: Session, notices: Iterable[tuple[str, str]]) -> None:
     """Send (channel, payload) pairs. One that is too large is not sent: receivers poll, too."""
-    sent = [each for each in notices if len(each[1].encode()) <= PAYLOAD_BYTES]
+    sent = [each for each in notices if len(each[1].encode()) <= MAX_PAYLOAD_BYTES]
     if sent:
         session.all(
             NOTIFY,
