@@ -56,8 +56,9 @@ class Visitor:
     def open_socket(self, address: str) -> None:
         """Open the socket of live pages and close it again. Raises InvalidStatus if refused."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.client.cookies.items())
+        origin = str(self.client.base_url).rstrip("/")
         url = self.client.base_url.copy_with(scheme="ws", path=address)
-        with connect(str(url), additional_headers={"Cookie": cookies}, origin=str(url)) as socket:
+        with connect(str(url), additional_headers={"Cookie": cookies}, origin=origin) as socket:
             socket.ping().wait(10)
 
     def _load(self, reference: str, by: str) -> None:

@@ -23,7 +23,7 @@ from tests.support.eventually import eventually
 
 HERE = Path(__file__).resolve().parent
 NAME, PASSWORD = "root", "correct horse battery"
-# What an address answers to a plain GET: it is there, it wants a POST, or it wants a socket.
+# An address gives a page, or says that it wants a POST or a WebSocket.
 FINE = (200, 405, 426)
 
 
