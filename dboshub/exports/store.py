@@ -35,7 +35,7 @@ class Export:
     """
 
     key: str
-    user: int
+    user: str
     made_at: int
     of: str
     query: str
@@ -90,7 +90,7 @@ def update(export: Export) -> bool:
     return True
 
 
-def find(key: str, user: int) -> Export | None:
+def find(key: str, user: str) -> Export | None:
     """An export of this person's that has not expired, as it is now."""
     export = _read(_metadata_path(key))
     if export is None or export.user != user or export.expires_at < now_ms():
@@ -98,7 +98,7 @@ def find(key: str, user: int) -> Export | None:
     return export
 
 
-def of_user(user: int) -> list[Export]:
+def of_user(user: str) -> list[Export]:
     """This person's exports, the newest first."""
     sweep()
     own = [each for each in all_exports() if each.user == user]
