@@ -1,10 +1,10 @@
-"""Addresses of the workflow pages. Ids come last: they may hold anything, slashes included."""
+"""URLs of the workflow pages. An id is the last part, because it may hold slashes."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
+import dboshub.workflows.converters  # noqa: F401  # registers the converters used below
 from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
 from dboshub.workflows.views.workflow_list import workflow_list
 

@@ -14,11 +14,11 @@ from django.http import QueryDict
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.search.criteria import parse
 
-PAGE = 50
+PAGE_SIZE = 50
 # Rows that one page looks through for those a filter leaves, whatever it asks for.
 MAX_ROWS_SCANNED = 10_000
 SUGGESTION_ROWS = 2_000
-LONGEST = 1_000
+MAX_LENGTH = 1_000
 
 # Query key to column. A target may also end in * for its beginning.
 TEXTS = {
@@ -75,7 +75,7 @@ def criteria(query: QueryDict, *, now: int) -> Criteria:
     return Criteria(kept, read.since, read.until, read.problems)
 
 
-def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
+def page(wanted: Criteria, after: str = "", *, size: int = PAGE_SIZE) -> Page:
     """One page, in at most two statements of LOOKED rows each."""
     events = AuditEvent.objects.order_by("-at", "-id")
     if wanted.since is not None:
@@ -129,4 +129,4 @@ def _cursor(at: int, event: int) -> str:
 def _text(query: Mapping[str, Any], key: str) -> str:
     # NUL cannot be stored in PostgreSQL, so no row can match it.
     given = str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    return given[:LONGEST]
+    return given[:MAX_LENGTH]

@@ -22,7 +22,7 @@ from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
 from dboshub.workflows.rendering.page_templates import render
 
 SUGGESTIONS_TTL_S = 60
-LONGEST_DETAIL = 20_000
+MAX_DETAIL_LENGTH = 20_000
 PAGES = {
     "workflow": "dboshub:workflows:detail",
     "queue": "dboshub:queues:detail",
@@ -114,4 +114,4 @@ def target_url(event: AuditEvent) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]} …"
+    return text if len(text) <= MAX_DETAIL_LENGTH else f"{text[:MAX_DETAIL_LENGTH]} …"

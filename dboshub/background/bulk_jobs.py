@@ -9,4 +9,4 @@ from dboshub.workflows.django_settings import works_on_bulk_jobs
 def start_bulk_job_thread() -> None:
     """Take part in it until the process ends, unless it is told not to."""
     if works_on_bulk_jobs():
-        worker.start()
+        worker.start_worker()

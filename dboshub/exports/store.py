@@ -20,8 +20,8 @@ from dboshub.workflows.django_settings import data_dir
 EXPIRES_MS = 60 * 60 * 1_000
 # The note of an export under way that was not touched for so long is of a process that ended.
 SILENT_MS = 60_000
-MOST_OF_ONE = 10
-MOST = 30
+MAX_PER_USER = 10
+MAX_EXPORTS = 30
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
@@ -77,7 +77,7 @@ def add(export: Export) -> None:
     sweep()
     known = [*all_exports()]
     own = [each for each in known if each.user == export.user]
-    if len(own) >= MOST_OF_ONE or len(known) >= MOST:
+    if len(own) >= MAX_PER_USER or len(known) >= MAX_EXPORTS:
         raise TooManyError
     _write_metadata(export)
 

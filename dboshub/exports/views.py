@@ -25,7 +25,7 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.rendering.page_templates import render
 
 INVALID, CONFLICT = 422, 409
-LONGEST_REASON = 1_000
+MAX_REASON_LENGTH = 1_000
 FULL = "There are too many exports. Discard some of yours, or wait until they expire."
 NO_REASON = "Payloads leave with a reason: say what they are for."
 
@@ -47,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "formats": FORMATS,
         "may_see": may_see,
         "expires_min": store.EXPIRES_MS // 60_000,
-        "most_bytes": writer.MOST_BYTES,
+        "most_bytes": writer.MAX_BYTES,
         "section": given["of"],
     }
     if request.method != "POST":
@@ -56,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    reason = request.POST.get("reason", "").strip()[:MAX_REASON_LENGTH]
     wants_payload = "payload" in request.POST
     if wants_payload and not context["may_see"]:
         raise PermissionDenied("Exporting payloads needs the permission “view payload”.")
@@ -83,7 +83,7 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         return render(request, "dboshub/exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
     record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
-    writer.start(export)
+    writer.start_writing(export)
     return redirect("dboshub:exports:export", export.key)
 
 

@@ -20,8 +20,8 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 64 * 1_024 * 1_024
-MOST_S = 600.0
+MAX_BYTES = 64 * 1_024 * 1_024
+MAX_DURATION_S = 600.0
 TOUCH_S = 10.0
 WRITER_SLOTS = BoundedSemaphore(2)
 
@@ -30,7 +30,7 @@ class StoppedError(Exception):
     """It goes no further; the text says why, for the person who asked for it."""
 
 
-def start(export: Export) -> None:
+def start_writing(export: Export) -> None:
     """Begin it, or put it in line; it is found in the store as it proceeds."""
     # A daemon: a process that is told to end does not wait for it.
     Thread(target=_write_when_free, args=(export,), name="dboshub-export", daemon=True).start()
@@ -48,7 +48,7 @@ def write(export: Export) -> Export:
             file.write(lines(export.format, columns, chunk.records))
             after = chunk.older
             export = _progress(export, file, len(chunk.records), chunk.reached or export.reached)
-            is_full = export.size >= MOST_BYTES or time.monotonic() - begun > MOST_S
+            is_full = export.size >= MAX_BYTES or time.monotonic() - begun > MAX_DURATION_S
             if not after or is_full:
                 return replace(export, state=DONE, older=after)
 

@@ -20,12 +20,12 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.workflow_health import RepeatedRecovery
 from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
-SHOWN = 6
+MAX_SHOWN = 6
 # A death is news for so long, a missed tick for so long.
-DEATH_MS, MISSED = HOUR, timedelta(hours=24)
+DEATH_WITHIN_MS, MISSED_WITHIN = HOUR, timedelta(hours=24)
 # A head that waits so long, and so much longer than before, is not just a full queue.
-WAITS_MS, GREW_MS, UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
-TICKS = 10
+MIN_WAIT_MS, MIN_GROWTH_MS, MIN_GROWTH_UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
+MAX_TICKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Group:
 
     @property
     def shown(self) -> list[Finding]:
-        return self.findings[:SHOWN]
+        return self.findings[:MAX_SHOWN]
 
     @property
     def more(self) -> int:
@@ -88,7 +88,7 @@ def lagging_queues(
     for name, at in sorted(oldest.items(), key=lambda each: each[1]):
         age = now - at
         grew = age - before.get(name, 0)
-        if age < WAITS_MS or grew < (GREW_MS if is_known else UNKNOWN_MS):
+        if age < MIN_WAIT_MS or grew < (MIN_GROWTH_MS if is_known else MIN_GROWTH_UNKNOWN_MS):
             continue
         was = f", {duration(before[name])} ten minutes ago" if before.get(name) else ""
         said = f"its oldest has waited {duration(age)}{was}"
@@ -106,7 +106,7 @@ def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
         where = f"on {each.executor.host}"
         if each.is_live and not each.executor.is_beating:
             said = f"is silent, last heard of {heard} {where}"
-        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_MS:
+        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_WITHIN_MS:
             said = f"died, last heard of {heard} {where}"
         else:
             continue
@@ -160,7 +160,7 @@ def recovery_loops(found: Iterable[RepeatedRecovery]) -> Group:
 def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[ScheduleView]:
     """The schedules with only their last ticks."""
     shown = [show(each, now) for each in schedules]
-    return [replace(each, ticks=each.ticks[-TICKS:]) for each in shown]
+    return [replace(each, ticks=each.ticks[-MAX_TICKS:]) for each in shown]
 
 
 def missed_runs(
@@ -170,7 +170,7 @@ def missed_runs(
     findings = []
     for each in shown:
         strips = zip(each.ticks, tick_history(each, runs, now, acts=False), strict=True)
-        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED]
+        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED_WITHIN]
         if late and each.is_active:
             last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))
             said = f"missed {len(late)} of its last {len(each.ticks)} runs, last {last}"

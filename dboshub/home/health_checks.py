@@ -18,7 +18,7 @@ from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
 from dboshub.workflows.storage.sql import Session
 
-SCHEDULES = 100
+MAX_SCHEDULES = 100
 BEFORE_MS = 10 * MINUTE
 RIGHTS = {"queues": "dboshub_queues.view_queue", "schedules": "dboshub_schedules.view_schedule"}
 
@@ -79,7 +79,7 @@ def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group
 def _missed(session: Session, viewer: Viewer) -> findings.Group:
     now, after = datetime.now(UTC), ""
     active: list[Schedule] = []
-    while len(active) < SCHEDULES:
+    while len(active) < MAX_SCHEDULES:
         page = schedules.page(session, viewer, after=after, status=ACTIVE)
         active += page.schedules
         after = page.after

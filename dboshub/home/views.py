@@ -39,8 +39,8 @@ SPANS = {
     "30d": (30 * DAY, 6 * HOUR, "30 d"),
 }
 # Counting may be so late before its silence is part of the picture.
-LATE_MS = 10 * MINUTE
-LONGEST = 1_000
+MAX_ROLLUP_LAG_MS = 10 * MINUTE
+MAX_NAME_LENGTH = 1_000
 
 
 @require_safe
@@ -81,7 +81,7 @@ def _in_flight(
 def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     span = request.GET.get("span", "")
     span = span if span in SPANS else "24h"
-    name = request.GET.get("name", "").replace("\x00", "")[:LONGEST]
+    name = request.GET.get("name", "").replace("\x00", "")[:MAX_NAME_LENGTH]
     length, step, _ = SPANS[span]
     until = counted_until()
     context: dict[str, Any] = {
@@ -94,7 +94,7 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     }
     if until is None:
         return context
-    edge = until if now - until < LATE_MS else now // MINUTE * MINUTE
+    edge = until if now - until < MAX_ROLLUP_LAG_MS else now // MINUTE * MINUTE
     found = series(edge - length, edge, step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}

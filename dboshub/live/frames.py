@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-LARGEST_FRAME = 16 * 1024
-MOST_UNACKED = 64
+MAX_FRAME_BYTES = 16 * 1024
+MAX_UNACKED = 64
 MAX_UNREAD_BYTES = 512 * 1024
 
 
@@ -39,7 +39,7 @@ def parse(text: str | None) -> Incoming:
 
     Raises FrameRefusedError.
     """
-    if text is None or len(text.encode()) > LARGEST_FRAME:
+    if text is None or len(text.encode()) > MAX_FRAME_BYTES:
         raise FrameRefusedError("not a text of at most 16 KiB")
     try:
         frame = json.loads(text)
@@ -90,7 +90,7 @@ class UnackedFrames:
             self.unread -= self.unacked.popleft()[2]
 
     def is_full(self) -> bool:
-        return len(self.unacked) >= MOST_UNACKED
+        return len(self.unacked) >= MAX_UNACKED
 
     def is_backlogged(self) -> bool:
         """Whether to send no more before something was read: what waits is only the newest."""

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # The three every DBOS library notifies on, and ours, on which hub processes tell of statuses.
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS)
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 
 
 class Listener:
@@ -33,7 +33,7 @@ class Listener:
         return over.set
 
     def _run(self, on_hint: Callable[[], None], over: threading.Event) -> None:
-        pause = FIRST_PAUSE
+        pause = FIRST_PAUSE_S
         while not over.is_set():
             began = time.monotonic()
             try:
@@ -46,6 +46,6 @@ class Listener:
                 )
             except psycopg.Error as error:
                 logger.info("live.listener_lost: %s", error)
-                lasted = time.monotonic() - began > LONGEST_PAUSE
-                pause = FIRST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
+                lasted = time.monotonic() - began > MAX_PAUSE_S
+                pause = FIRST_PAUSE_S if lasted else min(pause * 2, MAX_PAUSE_S)
                 over.wait(pause)

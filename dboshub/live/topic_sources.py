@@ -15,7 +15,7 @@ from dboshub.workflows.live.source import Source
 from dboshub.workflows.live.subscriptions import Subscription, Topic, TopicRefusedError, read_token
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_PAYLOAD, VIEW_WORKFLOW
 
-MOST_TOPICS = 64
+MAX_TOPICS = 64
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
     **registry.SOURCES,

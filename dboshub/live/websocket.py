@@ -23,7 +23,7 @@ from dboshub.live import singletons
 from dboshub.live.access import Account, account, audit_payload_views, handshake, is_same_origin
 from dboshub.live.fanout import Broadcaster, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, UnackedFrames, parse
-from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
+from dboshub.live.topic_sources import MAX_TOPICS, admit, is_allowed
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
 from dboshub.workflows.permissions import VIEW_WORKFLOW
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 # From 4000 on: daphne can send no other code but 1000, not even 1013, "try again later".
 MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
-MOST_SOCKETS = 100
+MAX_SOCKETS_PER_USER = 100
 
 
 class LiveSocket(AsyncWebsocketConsumer):
@@ -71,7 +71,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             return SIGNED_OUT
         if VIEW_WORKFLOW not in found.permissions:
             return FORBIDDEN
-        if self.open_by_user[found.user] >= MOST_SOCKETS:
+        if self.open_by_user[found.user] >= MAX_SOCKETS_PER_USER:
             return TRY_LATER
         self.account = found
         return None
@@ -130,8 +130,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.subscriber.ready.set()
 
     def _subscribe(self, wanted: TopicRequest) -> None:
-        if len(self.topics) >= MOST_TOPICS and wanted.topic_id not in self.topics:
-            raise FrameRefusedError(f"more than {MOST_TOPICS} topics")
+        if len(self.topics) >= MAX_TOPICS and wanted.topic_id not in self.topics:
+            raise FrameRefusedError(f"more than {MAX_TOPICS} topics")
         try:
             subscription = admit(wanted.token, self.account)
         except TopicRefusedError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-WIDEST = 48  # characters of a cell; one value alone is shown whole
+MAX_CELL_WIDTH = 48  # characters of a cell; one value alone is shown whole
 TIMES = ("_at", "_epoch_ms", "timestamp", "time_bucket")
 
 
@@ -47,7 +47,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 
 def _text(key: str, value: Any) -> str:

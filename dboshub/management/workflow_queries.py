@@ -31,9 +31,9 @@ from dboshub.workflows.storage.listing.workflow_rows import workflows
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.awaited_values import ALL_EVENTS
 
-SHOWN = 10_000  # characters of a payload
-STEPS = 10_000
-LISTED = (
+MAX_PAYLOAD_LENGTH = 10_000  # characters of a payload
+MAX_STEPS = 10_000
+LISTED_COLUMNS = (
     *("workflow_id", "status", "name", "class_name", "queue_name", "executor_id"),
     *("app_version", "application_name", "created_at", "updated_at", "completed_at"),
     *("recovery_attempts", "parent_workflow_id", "forked_from"),
@@ -63,7 +63,7 @@ def get(*, workflow_id: str, **_: Any) -> dict[str, Any]:
 def steps(*, workflow_id: str, **_: Any) -> list[dict[str, Any]]:
     with reading() as session:
         existing(session, workflow_id)
-        return [_step(each) for each in history(session, workflow_id, after=-1, limit=STEPS)]
+        return [_step(each) for each in history(session, workflow_id, after=-1, limit=MAX_STEPS)]
 
 
 def events(*, workflow_id: str, **_: Any) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def outline(workflow_id: str) -> dict[str, Any]:
     """A workflow as it is listed."""
     with reading() as session:
         found = existing(session, workflow_id)
-    return {key: found[key] for key in LISTED}
+    return {key: found[key] for key in LISTED_COLUMNS}
 
 
 def existing(session: Session, workflow_id: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _listed(options: dict[str, Any]) -> list[dict[str, Any]]:
     filters = checked(_given(options), ListFilters)
     with reading() as session:
         found = workflows(session, {**filters, "load_input": False, "load_output": False})
-    return [{key: each[key] for key in LISTED} for each in found]
+    return [{key: each[key] for key in LISTED_COLUMNS} for each in found]
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def _step(step: Checkpoint) -> dict[str, Any]:
 
 
 def _shown(text: str | None, serialization: str | None) -> str | None:
-    return None if text is None else inline(read(text, serialization), SHOWN)
+    return None if text is None else inline(read(text, serialization), MAX_PAYLOAD_LENGTH)
 
 
 def filters(parser: ArgumentParser) -> None:
@@ -223,7 +223,9 @@ step_filters = (
     argument("--before", dest="completed_before", help="ended at or before this time"),
     argument("-a", "--application-name", help="of this application"),
 )
-at_most = argument("-l", "--limit", type=_count, default=STEPS, help=f"{STEPS:,} by default")
+at_most = argument(
+    "-l", "--limit", type=_count, default=MAX_STEPS, help=f"{MAX_STEPS:,} by default"
+)
 children = argument("--children", action="store_true", help="its descendants, too")
 to_file = argument("-o", "--output", type=Path, help="file to write; by default it is printed")
 

@@ -130,10 +130,10 @@ def slow_question_of_this_test(session: Any) -> None:
 def test_the_memory_of_slow_statements_is_bounded_and_keeps_the_worst() -> None:
     slowest = SlowFunctions(slow_s=0.0, most=10)
     for number in range(100):
-        slowest.note(f"f{number}", (number * 37 % 100) / 100)
+        slowest.record(f"f{number}", (number * 37 % 100) / 100)
     assert [each.worst_ms for each in slowest.worst(3)] == [990, 980, 970]
     assert len(slowest.worst(1_000)) == 10
-    slowest.note(slowest.worst(1)[0].name, 0.01)
+    slowest.record(slowest.worst(1)[0].name, 0.01)
     assert (slowest.worst(1)[0].times, slowest.worst(1)[0].mean_ms) == (2, 500)
 
 

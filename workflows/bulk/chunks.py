@@ -29,9 +29,9 @@ from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_transient
 from dboshub.workflows.storage.waiting.notify import notify
 
-LARGEST = 250
-LONGEST_NOTE = 500
-BEFORE = "done already, before its process ended"
+MAX_CHUNK = 250
+MAX_NOTE_LENGTH = 500
+ALREADY_DONE = "done already, before its process ended"
 State = BulkItem.State
 
 
@@ -92,7 +92,7 @@ class Chunk:
             error = self._try([item])
             if error is not None:
                 item.state = State.FAILED
-                item.note = f"{type(error).__name__}: {error}".split("\n", 1)[0][:LONGEST_NOTE]
+                item.note = f"{type(error).__name__}: {error}".split("\n", 1)[0][:MAX_NOTE_LENGTH]
 
     def close(self, job: BulkJob | None) -> None:
         """Write down the results; not if the lease was lost, for its new holder looked itself."""
@@ -134,7 +134,7 @@ class Chunk:
         for item in items:
             row = rows.get(item.workflow_id)
             if item in doubtful and self._was_done(item, row, made):
-                item.state, item.note = State.DONE, BEFORE
+                item.state, item.note = State.DONE, ALREADY_DONE
             elif why := self._refusal(item, row):
                 item.state, item.note = State.SKIPPED, why
             else:
@@ -194,7 +194,7 @@ def _open(job_id: int, owner: str) -> Chunk | None:
     if user is None or partitioned is None or not user.has_perm(VERBS[job.verb].permission):
         _stop(job, _stop_reason(job, user))
         return None
-    size = min(LARGEST, max(1, int(job.rate))) if job.rate else LARGEST
+    size = min(MAX_CHUNK, max(1, int(job.rate))) if job.rate else MAX_CHUNK
     # What a process that died left marked comes first; then the oldest, which were found last.
     waiting = job.items.filter(state__in=(State.STARTED, State.WAITING))
     items = [*waiting.order_by("state", "-pk")[:size]]

@@ -29,7 +29,7 @@ from dboshub.workflows.selectors.scope import viewer_for
 
 State = BulkJob.State
 # A small set is frozen before the page answers; rounds go on with a large one.
-PATIENCE_S = 1.0
+COLLECT_S = 1.0
 DRAFT_LASTS_MS = 7 * 86_400_000
 
 
@@ -58,7 +58,7 @@ def freeze(
     if ids is not None:
         freeze_selected(job, ids, viewer)
         return job
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + COLLECT_S
     while job.state == State.COLLECTING and time.monotonic() < deadline:
         try:
             job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)

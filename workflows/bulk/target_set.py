@@ -25,9 +25,9 @@ from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import STATUSES
 
-MOST = 100_000
-MOST_LEFT_OUT = 10_000
-PAGE = 1_000
+MAX_ITEMS = 100_000
+MAX_LEFT_OUT = 10_000
+PAGE_SIZE = 1_000
 COLLECTING = BulkJob.State.COLLECTING
 TAKEN, OTHERS = "taken", "others"
 FORKED = "forked already"
@@ -36,7 +36,7 @@ HIDDEN = "gone, or not yours to see"
 
 def freeze_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
     """Freeze the rows that somebody checked, at most a page of them."""
-    wanted = list(dict.fromkeys(each for each in ids if "\x00" not in each))[:PAGE]
+    wanted = list(dict.fromkeys(each for each in ids if "\x00" not in each))[:PAGE_SIZE]
     with reading() as session:
         found = rows_by_id(session, wanted, viewer=viewer)
     rows = sorted(found.values(), key=lambda row: (row.created_at, row.pk), reverse=True)
@@ -67,7 +67,7 @@ def collect_page(job: BulkJob, viewer: Viewer) -> BulkJob | None:
 
 def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
     """The rows for which the set has room."""
-    room = MOST - job.total
+    room = MAX_ITEMS - job.total
     job.is_capped = len(page.rows) > room or (len(page.rows) == room and bool(page.older))
     return page.rows[:room]
 
@@ -86,12 +86,12 @@ def _criteria(job: BulkJob, part: str) -> Criteria | None:
 
 def _read(criteria: Criteria, after: str, viewer: Viewer) -> Page:
     with bounded_reading() as session:
-        return WorkflowPager(session, criteria, viewer, size=PAGE).after(read_cursor(after))
+        return WorkflowPager(session, criteria, viewer, size=PAGE_SIZE).after(read_cursor(after))
 
 
 def _next(job: BulkJob, part: str, page: Page) -> dict[str, str] | None:
     """Where to go on, or None at the end: each part has its cap."""
-    is_full = job.is_capped if part == TAKEN else sum(job.left_out.values()) >= MOST_LEFT_OUT
+    is_full = job.is_capped if part == TAKEN else sum(job.left_out.values()) >= MAX_LEFT_OUT
     if page.older and not is_full:
         return {"part": part, "after": page.older}
     return {"part": OTHERS, "after": ""} if part == TAKEN else None

@@ -165,7 +165,7 @@ def _onto(queue: str) -> str:
     return "past every limit" if queue == INTERNAL_QUEUE else f"onto {queue}"
 
 
-ENDED = dict.fromkeys(("SUCCESS", "ERROR"), "ended already")
+REFUSED_ENDED = dict.fromkeys(("SUCCESS", "ERROR"), "ended already")
 NOT_FAILED = {"SUCCESS": "succeeded", **dict.fromkeys(IN_FLIGHT, "not ended yet")}
 VERBS: dict[str, Verb] = {
     verb.name: verb
@@ -188,7 +188,7 @@ VERBS: dict[str, Verb] = {
             permission=RESUME_WORKFLOW,
             action="resume",
             takes=("ENQUEUED", "DELAYED", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
-            refusals=ENDED | {"PENDING": "running: resume it on its own page"},
+            refusals=REFUSED_ENDED | {"PENDING": "running: resume it on its own page"},
             consequence="Each is enqueued again and goes on after its last completed step.",
             perform=_resume,
         ),

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 LEASE_MS = 60_000
 IDLE_S = 5.0
 RETRY_MS = 5_000
-AT_ONCE = 10
+MAX_JOBS_PER_ROUND = 10
 ACTIVE = (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
 
 _wake = threading.Event()
@@ -34,7 +34,7 @@ def wake_worker() -> None:
     _wake.set()
 
 
-def start() -> None:
+def start_worker() -> None:
     """Work on bulk jobs in a thread of this process, until it ends."""
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     threading.Thread(target=_worker_loop, args=[owner], name="dboshub-bulk", daemon=True).start()
@@ -44,7 +44,7 @@ def run_round(owner: str) -> float:
     """One chunk of each job that is due; in how many seconds to look again."""
     jobs = BulkJob.objects.filter(state__in=ACTIVE).order_by("next_at", "pk")
     now = now_ms()
-    due = [*jobs.filter(next_at__lte=now)[:AT_ONCE]]
+    due = [*jobs.filter(next_at__lte=now)[:MAX_JOBS_PER_ROUND]]
     worked = [job for job in due if _lease(job, owner, now) and _step(job, owner)]
     if worked:
         return 0

@@ -18,7 +18,7 @@ from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 from dboshub.workflows.storage.sql import Session
 
 # By when they were made: one that is older, and fails only now, is news among so many.
-NEWEST = 50
+NEWEST_ROWS = 50
 
 
 def only_failed(criteria: Criteria) -> Criteria:
@@ -28,13 +28,13 @@ def only_failed(criteria: Criteria) -> Criteria:
 
 def newest_failed(rows: Sequence[WorkflowRow]) -> object:
     """What is news on a page that begins with these rows."""
-    return [row.pk for row in rows[:NEWEST]]
+    return [row.pk for row in rows[:NEWEST_ROWS]]
 
 
 def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
     criteria = only_failed(parse(QueryDict(topic.filter), now=tick.now_ms))
     return newest_failed(
-        WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST).first().rows
+        WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST_ROWS).first().rows
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from django.http import QueryDict
 
 from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic, digest
-from dboshub.workflows.live.subscriptions import SLACK_MS, Topic, viewer_of_topic
+from dboshub.workflows.live.subscriptions import CLOCK_SLACK_MS, Topic, viewer_of_topic
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
@@ -20,15 +20,15 @@ from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows read at once, and workflows counted for one page: beyond, it says "more than".
-MOST = 1_000
+MAX_ROWS = 1_000
 # Rows created or ended about when a page looked: it may show them, and then does not count them.
 MAX_UNCERTAIN = 200
 
-NEWEST = Statement(
+CREATED_SINCE = Statement(
     f"SELECT {COLUMNS} FROM {{workflow_status}}"
     " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
 )
-ENDED, STARTED = (
+ENDED_SINCE, STARTED_SINCE = (
     Statement(
         f"SELECT {COLUMNS} FROM {{workflow_status}}"
         f" WHERE {column} >= :since ORDER BY {column} DESC LIMIT :most"
@@ -72,12 +72,12 @@ class ListChanges:
                 self._add(self.ended, row.workflow_uuid, at, now)
 
     def _add(self, counted: set[str], workflow_id: str, at: int, now: int) -> None:
-        if len(counted) >= MOST:
+        if len(counted) >= MAX_ROWS:
             self.is_capped = True
             return
         counted.add(workflow_id)
         # Of a clock that is ahead, the page may show what was made in its future.
-        is_uncertain = at < self.since + 2 * SLACK_MS or at > now + SLACK_MS
+        is_uncertain = at < self.since + 2 * CLOCK_SLACK_MS or at > now + CLOCK_SLACK_MS
         if is_uncertain and len(self.uncertain) < MAX_UNCERTAIN:
             self.uncertain.add(workflow_id)
 
@@ -114,7 +114,7 @@ class ListSource:
         for topic, news in self._news.items():
             for row in rows:
                 news.see(row, tick.now_ms)
-            news.is_capped = news.is_capped or len(rows) >= 2 * MOST
+            news.is_capped = news.is_capped or len(rows) >= 2 * MAX_ROWS
             yield topic, news.facts()
 
     def _since(self, watched_topics: Sequence[WatchedTopic], tick: PollTick) -> int:
@@ -128,13 +128,13 @@ class ListSource:
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
         entered = {news.entry_key for news in self._news.values()}
-        statements = [NEWEST]
-        statements += [ENDED] if "completed" in entered else []
-        statements += [STARTED] if "started" in entered else []
+        statements = [CREATED_SINCE]
+        statements += [ENDED_SINCE] if "completed" in entered else []
+        statements += [STARTED_SINCE] if "started" in entered else []
         return [
             from_record(record)
             for statement in statements
-            for record in session.all(statement, since=since, most=MOST)
+            for record in session.all(statement, since=since, most=MAX_ROWS)
         ]
 
 

@@ -17,9 +17,9 @@ from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session
 
 # As many values as a page keeps, as much text as a frame carries, as large as one is shown.
-MOST = 500
-MOST_TEXT = 256 * 1024
-LARGEST = 4 * 1024
+MAX_VALUES = 500
+MAX_FRAME_TEXT = 256 * 1024
+MAX_VALUE_SIZE = 4 * 1024
 
 
 class StreamSource:
@@ -78,7 +78,7 @@ class _NewValues:
         reached = int(shown) if shown.isdecimal() else 0
         # A stream that ends earlier than what is shown was deleted and written anew.
         is_new = reached > self._end
-        start = max(0 if is_new else reached, self._end - MOST)
+        start = max(0 if is_new else reached, self._end - MAX_VALUES)
         values, gap_end = self._values(start)
         return {
             "reset": is_new,
@@ -95,10 +95,10 @@ class _NewValues:
             self._topic.filter,
             start=start,
             stop=self._end,
-            most=LARGEST if self._topic.payload else -1,
+            most=MAX_VALUE_SIZE if self._topic.payload else -1,
         )
         values: list[dict[str, Any]] = []
-        room = MOST_TEXT
+        room = MAX_FRAME_TEXT
         for value in reversed(found):
             html = self._html(value)
             room -= len(html)

@@ -21,7 +21,7 @@ from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, viewer_for
 
 MAX_AGE_S = 12 * 3600
 # A row made while the page was being rendered may be missing from it.
-SLACK_MS = 5_000
+CLOCK_SLACK_MS = 5_000
 
 # Kinds whose fragments differ for those who may see payloads; the others never carry any.
 PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream"})
@@ -71,7 +71,7 @@ def subscription_for(
     ``filter`` is a list's query string (for kind "list", and "row" to learn what left the
     list), or a stream's key (kind "stream"); ``since`` is when the page looked (epoch ms).
     """
-    since = (int(time.time() * 1000) if since is None else since) - SLACK_MS
+    since = (int(time.time() * 1000) if since is None else since) - CLOCK_SLACK_MS
     topic = Topic(
         kind=kind,
         # What is new in a list is counted from when a page looked: no two pages share it.

@@ -16,9 +16,9 @@ from typing import Any
 from dboshub.workflows.payloads import PICKLE, PORTABLE
 
 MAX_DEPTH = 60
-MOST_PARTS = 100_000
+MAX_PARTS = 100_000
 # Python refuses to write longer numbers in decimal.
-MOST_BITS = 12_000
+MAX_BITS = 12_000
 
 
 class NotPlainError(ValueError):
@@ -58,8 +58,8 @@ def check(value: Any) -> None:
         level = [part for each in level for part in parts(each)]
         if not level:
             return
-        if len(level) > MOST_PARTS:
-            raise NotPlainError(f"the value has more than {MOST_PARTS:,} parts")
+        if len(level) > MAX_PARTS:
+            raise NotPlainError(f"the value has more than {MAX_PARTS:,} parts")
     raise NotPlainError(f"the value is nested more than {MAX_DEPTH} levels deep")
 
 
@@ -77,7 +77,7 @@ def parts(value: Any) -> Iterator[Any]:
         check_text(value)
     elif kind is float and not math.isfinite(value):
         raise NotPlainError(f"{value!r} is not a number that JSON knows")
-    elif kind is int and value.bit_length() > MOST_BITS:
+    elif kind is int and value.bit_length() > MAX_BITS:
         raise NotPlainError("the number has thousands of digits")
     elif value is not None and kind not in (bool, int, float):
         raise NotPlainError(f"a value of type {kind.__name__} is not plain data")

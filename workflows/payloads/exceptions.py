@@ -9,7 +9,7 @@ from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 MAX_MESSAGE = 400
 MAX_TRACEBACK = 65_536
-MOST_NOTES = 100
+MAX_NOTES = 100
 TRACEBACK_KEYS = frozenset({"__notes__", "traceback", "stack", "stackTrace", "stack_trace"})
 
 
@@ -43,8 +43,8 @@ def traceback(state: Node | None) -> str:
     if not isinstance(state, Mapping):
         return ""
     found: list[str] = []
-    for key, value in state.items[:MOST_NOTES]:
+    for key, value in state.items[:MAX_NOTES]:
         if isinstance(key, Scalar) and key.text in TRACEBACK_KEYS:
-            lines = value.items[:MOST_NOTES] if isinstance(value, Sequence) else (value,)
+            lines = value.items[:MAX_NOTES] if isinstance(value, Sequence) else (value,)
             found += [line.text[:MAX_TRACEBACK] for line in lines if isinstance(line, Scalar)]
     return "\n".join(found)[:MAX_TRACEBACK]

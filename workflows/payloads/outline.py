@@ -18,7 +18,7 @@ from dboshub.workflows.payloads.tree import (
 )
 
 CUT = "…"
-KEY = 200
+MAX_KEY_LENGTH = 200
 BRACKETS = {"tuple": ("(", ")"), "set": ("{", "}"), "frozenset": ("{", "}")}
 
 
@@ -76,7 +76,7 @@ def block(
 
 def entries(items: tuple[tuple[Node, Node], ...], newline: str) -> Iterator[Iterator[str]]:
     for key, value in items:
-        yield labelled(f"{inline(key, KEY)}: ", value, newline)
+        yield labelled(f"{inline(key, MAX_KEY_LENGTH)}: ", value, newline)
 
 
 def fields(node: Instance | Failure, newline: str) -> Iterator[Iterator[str]]:

@@ -13,8 +13,8 @@ from typing import Any
 MARK: Any = object()
 UNSET: Any = object()
 HIGHEST_PROTOCOL = 5
-MOST_COPIED = 8
-LONGEST_NAME = 300
+MAX_COPIED_ARGS = 8
+MAX_NAME_LENGTH = 300
 # Python 2 spelled these modules differently; protocols 0 to 2 still do.
 RENAMED = {
     "__builtin__": "builtins",
@@ -151,7 +151,7 @@ def named(module: object, name: object) -> Box:
     if not isinstance(module, str) or not isinstance(name, str):
         raise UnreadableError("it names a class with something that is not text")
     # Thousands of names may be made from one long text.
-    if len(module) + len(name) > LONGEST_NAME or not (module + name).isprintable():
+    if len(module) + len(name) > MAX_NAME_LENGTH or not (module + name).isprintable():
         raise UnreadableError("it names a class with text that no name has")
     return Box("class", f"{RENAMED.get(module, module)}.{name}")
 
@@ -171,7 +171,7 @@ def called(target: Any, args: list[Any]) -> Box:
         if name == "copyreg._reconstructor" and len(args) == 3:
             return Box("instance", first.name, [] if args[2] is None else [args[2]])
         # Arguments may be one shared tuple named by thousands of calls: never copy a big one.
-        if name == "copyreg.__newobj__" and len(args) <= MOST_COPIED:
+        if name == "copyreg.__newobj__" and len(args) <= MAX_COPIED_ARGS:
             return Box("instance", first.name, args[1:])
         if name == "copyreg.__newobj_ex__" and len(args) == 3:
             return with_keywords(first, args[1], args[2])

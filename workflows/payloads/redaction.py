@@ -19,7 +19,7 @@ from dboshub.workflows.payloads.tree import (
     Truncated,
 )
 
-LEFT_OUT = Scalar("redacted", "redacted")
+REDACTED = Scalar("redacted", "redacted")
 
 
 class Rules:
@@ -61,7 +61,7 @@ class Rules:
 
     def _value(self, key: Node, value: Node, known: dict[int, Node]) -> Node:
         if isinstance(key, Scalar | Raw) and self._is_named(key.text):
-            return LEFT_OUT
+            return REDACTED
         return self._walk(value, known)
 
     def _is_named(self, name: str) -> bool:

@@ -20,10 +20,10 @@ EXCEPTIONS = frozenset(
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 )
-MOST_BITS = 12_000
+MAX_BITS = 12_000
 # Thousands of objects may share one argument, so work and text per object are bounded.
-LONGEST = 400
-LONGEST_FOREIGN = 100
+MAX_LENGTH = 400
+MAX_NON_ASCII_LENGTH = 100
 UUID_LIMIT = 1 << 128
 
 
@@ -58,7 +58,7 @@ def plain(value: object) -> Scalar | None:
 
 def integer(value: int) -> str:
     # Decimal digits of a huge number take quadratic time; hexadecimal ones do not.
-    return str(value) if value.bit_length() <= MOST_BITS else hex(value)
+    return str(value) if value.bit_length() <= MAX_BITS else hex(value)
 
 
 def as_bytes(value: Any) -> bytes | None:
@@ -92,7 +92,7 @@ def recognise(box: Box) -> Scalar | None:
         text = reader(box)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    if text is None or len(text) > (LONGEST if text.isascii() else LONGEST_FOREIGN):
+    if text is None or len(text) > (MAX_LENGTH if text.isascii() else MAX_NON_ASCII_LENGTH):
         return None
     return Scalar(box.name, shown(text))
 
@@ -136,7 +136,7 @@ def offset(zone: Any) -> str | None:
 
 
 def zone_name(name: Any) -> str | None:
-    return f" {name}" if isinstance(name, str) and len(name) <= LONGEST_FOREIGN else None
+    return f" {name}" if isinstance(name, str) and len(name) <= MAX_NON_ASCII_LENGTH else None
 
 
 def day(box: Box) -> str | None:
@@ -200,7 +200,7 @@ def path(box: Box) -> str | None:
         return None
     if not all(isinstance(part, str) for part in box.args):
         return None
-    if sum(map(len, box.args)) > LONGEST:
+    if sum(map(len, box.args)) > MAX_LENGTH:
         return None
     return "/".join(box.args).replace("//", "/", 1)
 

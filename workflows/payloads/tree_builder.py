@@ -23,7 +23,7 @@ from dboshub.workflows.payloads.tree import (
 )
 
 MAX_DEPTH = 60
-MOST_MESSAGES = 1_000
+MAX_MESSAGES = 1_000
 COLLECTIONS = {
     "builtins.set": "set",
     "builtins.frozenset": "frozenset",
@@ -139,7 +139,7 @@ class TreeBuilder:
     def message(self, box: Box, args: tuple[Node, ...]) -> str:
         # Spelling out a nested argument costs work; thousands of exceptions may share one.
         self.messages += 1
-        return message(box.name, args) if self.messages <= MOST_MESSAGES else ""
+        return message(box.name, args) if self.messages <= MAX_MESSAGES else ""
 
     def special(self, box: Box, depth: int) -> tuple[Node, int] | None:
         scalar = recognise(box)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dboshub.workflows.bulk.target_set import MOST_LEFT_OUT
+from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
@@ -112,7 +112,7 @@ class ShownJob:
     def left_out(self) -> list[str]:
         """What is not in the set, and why."""
         counts = self.job.left_out.items()
-        is_cut = sum(self.job.left_out.values()) >= MOST_LEFT_OUT
+        is_cut = sum(self.job.left_out.values()) >= MAX_LEFT_OUT
         return [f"{count:,}{'+' if is_cut else ''} {why}" for why, count in counts]
 
     @property

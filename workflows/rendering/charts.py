@@ -20,9 +20,9 @@ from dboshub.workflows.rollups.histogram import percentile
 from dboshub.workflows.rollups.series import TimeBucket
 
 HEIGHT, LABEL_HEIGHT = 120, 16
-LABELS = 6
+MAX_LABELS = 6
 # What the axis of durations may begin, end and be marked with.
-MARKS = (
+DURATION_MARKS = (
     *(1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE),
     *(HOUR, 10 * HOUR, 4 * DAY, 40 * DAY),
 )
@@ -126,9 +126,10 @@ def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     """How long runs took that ended by themselves, on a logarithmic axis."""
     found = [percentiles(each) for each in buckets]
     known = [ms for each in found for ms in each.values() if ms is not None]
-    low = max((mark for mark in MARKS if mark <= min(known, default=1)), default=1)
+    low = max((mark for mark in DURATION_MARKS if mark <= min(known, default=1)), default=1)
     high = min(
-        (mark for mark in MARKS if mark >= max(known, default=1) and mark > low), default=MARKS[-1]
+        (mark for mark in DURATION_MARKS if mark >= max(known, default=1) and mark > low),
+        default=DURATION_MARKS[-1],
     )
     columns = []
     for place, (each, values) in enumerate(zip(buckets, found, strict=True)):
@@ -137,7 +138,7 @@ def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
     grid: list[Grid] = []
-    for mark in sorted((each for each in MARKS if low < each <= high), reverse=True):
+    for mark in sorted((each for each in DURATION_MARKS if low < each <= high), reverse=True):
         y = round(HEIGHT * _down(mark, low, high), 2)
         if not grid or y - grid[-1].y >= LABEL_HEIGHT:
             grid.append(Grid(y, duration(mark)))
@@ -157,8 +158,8 @@ def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
 
 
 def labels(buckets: Sequence[TimeBucket]) -> list[Label]:
-    """Times below the axis, at about LABELS of its edges."""
-    every = max(1, ceil(len(buckets) / LABELS))
+    """Times below the axis, at about MAX_LABELS of its edges."""
+    every = max(1, ceil(len(buckets) / MAX_LABELS))
     step = buckets[0].until - buckets[0].at if buckets else MINUTE
     return [
         Label(percent(100 * place / len(buckets)), _clock(each.at, step))

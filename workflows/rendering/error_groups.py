@@ -12,12 +12,12 @@ from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Instance, Malformed, Node, Sequence, Truncated
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.failed_runs import LONGEST, FailedRun
+from dboshub.workflows.selectors.failed_runs import MAX_ERROR_LENGTH, FailedRun
 
 BARS = 24
 HEIGHT = 28
 # Of what is longer only the beginning is read: base64 carries three bytes in four characters.
-MOST_BYTES = LONGEST // 4 * 3 // 2
+MAX_ERROR_BYTES = MAX_ERROR_LENGTH // 4 * 3 // 2
 GAVE_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 WITHHELD, UNREADABLE, RECOVERED = "withheld", "unreadable", "recovered too often"
 
@@ -119,7 +119,7 @@ def _read(failed: FailedRun, payload: bool) -> Run:
 @lru_cache(maxsize=1_024)
 def _said(text: str | None, serialization: str | None) -> tuple[str, str]:
     # The same page is looked at again and again, and many runs fail alike.
-    return _named(readable(text, serialization, limit=MOST_BYTES))
+    return _named(readable(text, serialization, limit=MAX_ERROR_BYTES))
 
 
 def _named(node: Node | None) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dboshub.workflows.selectors.executor_overview import Process
 from dboshub.workflows.selectors.executors import Activity
 
 MAX_ACTIVITIES = 5
-QUEUES = 8
+MAX_QUEUES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def show(process: Process) -> ProcessView:
         process,
         activities[:MAX_ACTIVITIES],
         len(activities[MAX_ACTIVITIES:]),
-        queues and queues[:QUEUES],
-        len(queues[QUEUES:]) if queues else 0,
+        queues and queues[:MAX_QUEUES],
+        len(queues[MAX_QUEUES:]) if queues else 0,
     )
 
 

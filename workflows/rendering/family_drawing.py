@@ -11,7 +11,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 WIDTH, HEIGHT = 208, 34
 GAP_X, GAP_Y = 56, 10
-SHORT = 12
+MAX_ID_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,9 @@ class Box:
     @property
     def short_id(self) -> str:
         """Its end: relatives share their beginning."""
-        return self.row.pk if len(self.row.pk) <= SHORT else f"…{self.row.pk[-SHORT:]}"
+        return (
+            self.row.pk if len(self.row.pk) <= MAX_ID_LENGTH else f"…{self.row.pk[-MAX_ID_LENGTH:]}"
+        )
 
     @property
     def middle(self) -> int:

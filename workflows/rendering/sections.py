@@ -18,7 +18,14 @@ from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
 from dboshub.workflows.rendering.page_templates import render_to_string
 from dboshub.workflows.rendering.status_reasons import Reason, reason
-from dboshub.workflows.rendering.values import INLINE, Value, ValueAddress, arguments, brief, listed
+from dboshub.workflows.rendering.values import (
+    MAX_INLINE_SIZE,
+    Value,
+    ValueAddress,
+    arguments,
+    brief,
+    listed,
+)
 from dboshub.workflows.rendering.waterfall.chart import chart
 from dboshub.workflows.rendering.waterfall.lines import LiveEdge
 from dboshub.workflows.rendering.waterfall.minimap import StepMap
@@ -39,7 +46,7 @@ from dboshub.workflows.storage.sql import Session
 
 # Streams whose newest values are shown at once; the others are links.
 STREAMS_SHOWN = 4
-NOTE = 90
+MAX_NOTE_LENGTH = 90
 
 Context = dict[str, Any]
 
@@ -208,7 +215,7 @@ def _value(session: Session, found: WorkflowRow, kind: str, *, payload: bool) ->
     address = ValueAddress(found.pk, kind)
     if not payload:
         return Value(address, 0, is_hidden=True)
-    return brief(address, value(session, kind, found.pk, most=INLINE + 1))
+    return brief(address, value(session, kind, found.pk, most=MAX_INLINE_SIZE + 1))
 
 
 def _listed(
@@ -244,6 +251,6 @@ def _notes(
     failed = {step.function_id: step for step in known if step.is_failed}
     texts = steps.error_texts(session, found.pk, list(failed))
     return {
-        number: inline(readable(text, failed[number].serialization), NOTE)
+        number: inline(readable(text, failed[number].serialization), MAX_NOTE_LENGTH)
         for number, text in texts.items()
     }

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s"))
-FARTHEST = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
+MAX_MS = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
 
 
 def utc_datetime(ms: int) -> datetime:
-    return datetime.fromtimestamp(min(max(ms, 0), FARTHEST) / 1_000, UTC)
+    return datetime.fromtimestamp(min(max(ms, 0), MAX_MS) / 1_000, UTC)
 
 
 def absolute(ms: int) -> str:

@@ -12,11 +12,11 @@ from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
-from dboshub.workflows.selectors.detail.values import SHOWN, StoredValue
+from dboshub.workflows.selectors.detail.values import MAX_SHOWN, StoredValue
 
-INLINE = 16 * 1_024
+MAX_INLINE_SIZE = 16 * 1_024
 # Values that fit on a line are shown as one.
-LINE = 90
+MAX_LINE_LENGTH = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Value:
         """Whether it is plain data that one line holds."""
         match self.node:
             case Scalar(text=text) | Raw(text=text):
-                return len(text) <= LINE and "\n" not in text
+                return len(text) <= MAX_LINE_LENGTH and "\n" not in text
             case Mapping() | Sequence():
-                return len(inline(self.node, LINE + 1)) <= LINE
+                return len(inline(self.node, MAX_LINE_LENGTH + 1)) <= MAX_LINE_LENGTH
         return False
 
     @property
@@ -84,7 +84,7 @@ class Value:
 
 def whole(address: ValueAddress, stored: StoredValue) -> Value:
     """The value itself, as much of it as a page can bear."""
-    node = readable(stored.text, stored.serialization, limit=SHOWN)
+    node = readable(stored.text, stored.serialization, limit=MAX_SHOWN)
     return Value(address, stored.size, node, is_cut=stored.is_cut)
 
 
@@ -92,7 +92,7 @@ def brief(address: ValueAddress, stored: StoredValue | None) -> Value | None:
     """The value if it is short, else a link to it."""
     if stored is None:
         return None
-    return Value(address, stored.size) if stored.size > INLINE else whole(address, stored)
+    return Value(address, stored.size) if stored.size > MAX_INLINE_SIZE else whole(address, stored)
 
 
 def arguments(value: Value | None) -> Value | None:

@@ -1,6 +1,6 @@
 """Counting spans of time from the system tables, by the two indexes that hold them.
 
-Whatever the table holds, an answer is bounded: beyond SERIES of one span, the least are one rest.
+Whatever the table holds, an answer is bounded: beyond MAX_SERIES of one span, the least are one rest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dboshub.workflows.rollups.histogram import bucket_sql, stored
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Names on queues that are told apart in one span.
-SERIES = 500
+MAX_SERIES = 500
 OUTCOMES = {
     "CREATED": "created",
     "SUCCESS": "succeeded",
@@ -156,7 +156,7 @@ def count(session: Session, since: int, until: int, *, width: int) -> dict[int, 
     A key is (scope, application, name, queue).
     """
     found: dict[int, Tallies] = {at: {} for at in range(since, until, width)}
-    rows = session.all(ANSWER, since=since, until=until, width=width, series=SERIES)
+    rows = session.all(ANSWER, since=since, until=until, width=width, series=MAX_SERIES)
     for at, scope, application, name, queue, kind, run, wait, number in rows:
         for key in (
             (scope, application, name, queue),

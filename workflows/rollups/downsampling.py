@@ -10,13 +10,13 @@ from django.db.models import Max, Min
 
 from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
+from dboshub.workflows.rollups.counting import MAX_SERIES, OUTCOMES, Key, Tallies, Tally
 from dboshub.workflows.rollups.histogram import merged
 from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.rollups.store import delete_spans, hub_alias, insert_rollups
 
 # Minutes are kept for so long, then folded; hours for so long, then deleted.
-MINUTES_KEPT, HOURS_KEPT = 48 * HOUR, 400 * 24 * HOUR
+MINUTES_KEPT_MS, HOURS_KEPT_MS = 48 * HOUR, 400 * 24 * HOUR
 
 
 def downsample_hour(lease: LeaseHandle, now: int) -> bool:
@@ -26,7 +26,7 @@ def downsample_hour(lease: LeaseHandle, now: int) -> bool:
         for model in (RolledSpan, QueueSample)
     ]
     found = [each for each in oldest if each is not None]
-    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT:
+    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT_MS:
         return False
     start = min(found) // HOUR * HOUR
     with transaction.atomic(using=hub_alias()):
@@ -34,7 +34,7 @@ def downsample_hour(lease: LeaseHandle, now: int) -> bool:
         _downsample_counts(start)
         _downsample_samples(start)
         for model in (RolledSpan, Rollup, QueueSample):
-            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT).delete()
+            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT_MS).delete()
     return True
 
 
@@ -83,7 +83,7 @@ def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
         (key for key in groups if key[0] == Rollup.Scope.ONE),
         key=lambda key: -sum(_size(row) for row in groups[key]),
     )
-    for key in ones[SERIES:]:
+    for key in ones[MAX_SERIES:]:
         groups[Rollup.Scope.REST.value, key[1], "", ""] += groups.pop(key)
     return {key: total(group) for key, group in groups.items()}
 

@@ -16,7 +16,7 @@ from dboshub.workflows.rollups.counting import OUTCOMES, Tally
 from dboshub.workflows.selectors.scope import Viewer
 
 # Rows that are looked at for failing names, the newest first.
-MOST = 20_000
+MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def failing(until: int, viewer: Viewer) -> list[Failing] | None:
     rows = Rollup.objects.filter(
         Q(failed__gt=0) | Q(gave_up__gt=0), width=MINUTE, scope="one", at__gte=until - 2 * HOUR
     )
-    newest = visible(rows, viewer).order_by("-at")[:MOST]
+    newest = visible(rows, viewer).order_by("-at")[:MAX_ROWS]
     found = newest.values_list("name", "at", "failed", "gave_up")
     return ranked(
         ((name, at >= until - HOUR, failed + gave_up) for name, at, failed, gave_up in found)

@@ -13,8 +13,8 @@ from dboshub.workflows.selectors.counts import Count, counts
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-KEPT_S = 60
-MOST_NAMES = 200
+CACHE_S = 60
+MAX_NAMES = 200
 FIRST = Statement("SELECT MIN(created_at) FROM {workflow_status}")
 
 # Each step of the recursion is one look into the index on names.
@@ -46,7 +46,7 @@ def names(viewer: Viewer) -> list[str]:
     if viewer.applications is not None:
         return []
     with connections[Rollup.objects.db].cursor() as cursor:
-        cursor.execute(NAMES, [MOST_NAMES])
+        cursor.execute(NAMES, [MAX_NAMES])
         return [name for (name,) in cursor.fetchall()]
 
 
@@ -59,7 +59,7 @@ def _succeeded(viewer: Viewer, first: int) -> Count | None:
     known: Count | None = cache.get(key)
     if known is None:
         known = _sum(viewer, first)
-        cache.set(key, known, KEPT_S)
+        cache.set(key, known, CACHE_S)
     return known
 
 

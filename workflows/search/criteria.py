@@ -27,8 +27,8 @@ from dboshub.workflows.search.predicates import (
 )
 from dboshub.workflows.search.terms import (
     FLAGS,
-    LONGEST,
-    MOST_PROBLEMS,
+    MAX_PROBLEMS,
+    MAX_VALUE_LENGTH,
     SINGLE,
     TEXT_KEYS,
     TIME_COLUMNS,
@@ -202,9 +202,9 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
         top_level=flags["top"],
         internal=flags["internal"],
         words=" ".join(value for key, value in terms if not key),
-        problems=tuple(dict.fromkeys(problems))[:MOST_PROBLEMS],
+        problems=tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
         given=tuple(given),
-        columns=without_nul(query.get("columns", ""))[:LONGEST],
+        columns=without_nul(query.get("columns", ""))[:MAX_VALUE_LENGTH],
     )
 
 

@@ -46,10 +46,10 @@ KEYS = ("status", "id", *TEXT_KEYS, *SINGLE)
 YES = ("yes", "1", "on", "true")
 # The search box, and what is added to it by a click on a cell.
 SEARCH_BOX_KEYS = ("q", "and")
-LONGEST = 1_000
-LONGEST_BOX = 10_000
-MOST_VALUES = 50
-MOST_PROBLEMS = 10
+MAX_VALUE_LENGTH = 1_000
+MAX_BOX_LENGTH = 10_000
+MAX_CRITERIA = 50
+MAX_PROBLEMS = 10
 SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
 SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
@@ -65,18 +65,18 @@ class Query(Protocol):
 def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term]:
     """What is asked for, by key in one order and each thing once."""
     terms = [
-        (key, without_nul(value)[:LONGEST])
+        (key, without_nul(value)[:MAX_VALUE_LENGTH])
         for key in query
         if key in KEYS or key.startswith(PREFIX)
         for value in query.getlist(key)
     ]
     for key in SEARCH_BOX_KEYS:
         for text in query.getlist(key):
-            terms += read_box(without_nul(text)[:LONGEST_BOX], problems)
+            terms += read_box(without_nul(text)[:MAX_BOX_LENGTH], problems)
     terms = list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
-    if len(terms) > MOST_VALUES:
-        problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
-    found = [term for term in terms[:MOST_VALUES] if _is_known(term, problems)]
+    if len(terms) > MAX_CRITERIA:
+        problems.append(f"A filter has at most {MAX_CRITERIA} criteria; the rest was left out.")
+    found = [term for term in terms[:MAX_CRITERIA] if _is_known(term, problems)]
     if not attributes and any(key.startswith(PREFIX) for key, _ in found):
         problems.append(
             "Attributes are payload: filtering by them needs the right to see payloads."

@@ -11,11 +11,11 @@ from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session
 
 # SUCCESS has no index: it is counted among this many of the newest rows.
-NEWEST = 20_000
-CAP = 10_000
+NEWEST_ROWS = 20_000
+SHOWN_CAP = 10_000
 # Of a status with an index so many are counted, in some milliseconds.
-MOST = 100_000
-OLDEST = 500
+MAX_INDEXED = 100_000
+MAX_OLDER = 500
 
 IN_FLIGHT_OF_QUEUE = """
     SELECT COUNT(*) FROM (
@@ -39,7 +39,7 @@ class Count:
 
 
 def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
-    """By status. In flight and failed are exact up to MOST; SUCCESS is a capped walk."""
+    """By status. In flight and failed are exact up to MAX_INDEXED; SUCCESS is a capped walk."""
     served = {
         "PENDING": "status = 'PENDING'",
         "ENQUEUED": enqueued_predicate(session),
@@ -56,14 +56,14 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
     sql = " UNION ALL ".join(parts)
-    found = all_in_scope(session, sql, viewer, newest=NEWEST, most=MOST + 1)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_INDEXED + 1)
     return {status: _count(number, seen) for status, number, seen in found}
 
 
 def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHING) -> Count:
     """Running and queued workflows from before a time: what a list of recent ones would hide.
 
-    At most OLDEST rows of each are looked at, in every queue the oldest first.
+    At most MAX_OLDER rows of each are looked at, in every queue the oldest first.
     """
     waiting = (
         f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued_predicate(session)} AND SCOPE"
@@ -78,20 +78,20 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
         f" FROM ({part}) AS looked"
         for part in (running, waiting)
     )
-    found = all_in_scope(session, sql, viewer, before=before, most=OLDEST)
+    found = all_in_scope(session, sql, viewer, before=before, most=MAX_OLDER)
     return Count(
-        sum(number for number, _ in found), at_least=any(seen >= OLDEST for _, seen in found)
+        sum(number for number, _ in found), at_least=any(seen >= MAX_OLDER for _, seen in found)
     )
 
 
 def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -> Count:
-    """How many of a queue run or wait, up to CAP, along the index of those in flight.
+    """How many of a queue run or wait, up to SHOWN_CAP, along the index of those in flight.
 
     No index leads to the finished ones of a queue: a list of it walks, and this tells where its
     work is meanwhile. Delayed ones are not on the queue yet.
     """
-    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=CAP + 1)
-    return Count(min(number, CAP), at_least=number > CAP)
+    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=SHOWN_CAP + 1)
+    return Count(min(number, SHOWN_CAP), at_least=number > SHOWN_CAP)
 
 
 def total(parts: list[Count]) -> Count:
@@ -105,7 +105,7 @@ def total(parts: list[Count]) -> Count:
 def _count(number: int, seen: int | None) -> Count:
     """Of `seen` of the newest rows; without it, of an index."""
     if seen is None:
-        return Count(min(number, MOST), at_least=number > MOST)
-    if seen < NEWEST:
+        return Count(min(number, MAX_INDEXED), at_least=number > MAX_INDEXED)
+    if seen < NEWEST_ROWS:
         return Count(number)
-    return Count(min(number, CAP), at_least=True)
+    return Count(min(number, SHOWN_CAP), at_least=True)

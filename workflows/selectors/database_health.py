@@ -15,7 +15,7 @@ from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import SchemaState, read_state
 from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
-MOST_TABLES = 100
+MAX_TABLES = 100
 
 VERSION = Statement(
     postgres="SELECT current_setting('server_version'), current_database(), pg_is_in_recovery()",
@@ -117,9 +117,9 @@ def server(session: Session) -> Server:
 def tables(session: Session) -> list[Table]:
     """The tables of the schema, in SQLite's file those of DBOS and the hub; the largest first."""
     if session.vendor == "postgresql":
-        rows = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MOST_TABLES)
+        rows = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MAX_TABLES)
         return [Table(*row) for row in rows]
-    names = [str(row[0]) for row in session.all(SQLITE_TABLES, most=MOST_TABLES)]
+    names = [str(row[0]) for row in session.all(SQLITE_TABLES, most=MAX_TABLES)]
     ours = [name for name in names if name in SYSTEM_COLUMNS or name.startswith("dboshub_")]
     found = [Table(name, None, None, _last_row(session, name)) for name in ours]
     return sorted(found, key=lambda table: -(table.rows or 0))

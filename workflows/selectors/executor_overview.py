@@ -17,11 +17,11 @@ from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-MOST = 200
-ENDED = 20
-VERSIONS = 100
+MAX_PROCESSES = 200
+MAX_ENDED = 20
+MAX_VERSIONS = 100
 # Rows in flight that are looked at, by status: versions and executors have no index.
-LOOKED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
+MAX_ROWS_SCANNED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,9 @@ class _InFlightCounts:
     @property
     def cut(self) -> frozenset[str]:
         """The statuses of which there may be more."""
-        return frozenset(each for each, most in LOOKED.items() if self.in_all[each] >= most)
+        return frozenset(
+            each for each, most in MAX_ROWS_SCANNED.items() if self.in_all[each] >= most
+        )
 
 
 def executor_overview(session: Session, viewer: Viewer, *, now: int) -> ExecutorOverview:
@@ -184,7 +186,7 @@ def executor_overview(session: Session, viewer: Viewer, *, now: int) -> Executor
     processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
-    for row in all_in_scope(session, RUNNING, viewer, most=LOOKED["PENDING"]):
+    for row in all_in_scope(session, RUNNING, viewer, most=MAX_ROWS_SCANNED["PENDING"]):
         incarnation, executor_id, application, version, count, oldest_at, moved_at = row
         looked.add("PENDING", application, version, count)
         held[incarnation or ""] += count
@@ -195,9 +197,11 @@ def executor_overview(session: Session, viewer: Viewer, *, now: int) -> Executor
             )
     for status, (served, order) in INDEXED_STATUSES.items():
         text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
-        for application, version, count in all_in_scope(session, text, viewer, most=LOOKED[status]):
+        for application, version, count in all_in_scope(
+            session, text, viewer, most=MAX_ROWS_SCANNED[status]
+        ):
             looked.add(status, application, version, count)
-    launched = all_in_scope(session, LAUNCHED, viewer, most=VERSIONS)
+    launched = all_in_scope(session, LAUNCHED, viewer, most=MAX_VERSIONS)
     counted = [
         replace(each, pending_count=held[each.executor.incarnation]) for each in processes or ()
     ]
@@ -214,14 +218,14 @@ def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process]
     if not has_table(session, EXECUTORS):
         return None
     found = []
-    for row in session.all(PROCESSES, most=MOST):
+    for row in session.all(PROCESSES, most=MAX_PROCESSES):
         executor = from_record(row[len(OWN) :], now)
         if viewer.may_see(executor.application):
             found.append(Process(executor, *row[: len(OWN)]))
     ended = sorted(
         (each for each in found if not each.is_live), key=lambda each: -(each.ended_at or 0)
     )
-    return [each for each in found if each.is_live] + ended[:ENDED]
+    return [each for each in found if each.is_live] + ended[:MAX_ENDED]
 
 
 def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]) -> list[Version]:
@@ -243,7 +247,7 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
             executors=beating[name],
             counts={
                 status: Count(looked.by_version.get(name, Counter())[status], status in looked.cut)
-                for status in LOOKED
+                for status in MAX_ROWS_SCANNED
             },
         )
         for name, (owner, promoted, made) in facts.items()

@@ -15,7 +15,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 200
+MAX_EXECUTORS = 200
 
 COLUMNS = """incarnation, executor_id, application_name, application_version, hostname, pid,
         last_beat_at, lease_ms, queues, functions, activity"""
@@ -80,7 +80,7 @@ def executors(session: Session, now: int) -> list[Executor] | None:
     """Every process that has not ended, newest beat first; None where no table tells."""
     if not has_table(session, EXECUTORS):
         return None
-    return [from_record(row, now) for row in session.all(LIVE, most=MOST)]
+    return [from_record(row, now) for row in session.all(LIVE, most=MAX_EXECUTORS)]
 
 
 def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:

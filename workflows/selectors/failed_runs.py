@@ -12,7 +12,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session, Statement
 
 # A class and a message are at the beginning of an error, its traceback behind them.
-LONGEST = 24_000
+MAX_ERROR_LENGTH = 24_000
 
 _LAST = """(
     SELECT step.function_name FROM {operation_outputs} AS step
@@ -55,7 +55,7 @@ def failed_runs(session: Session, rows: Sequence[WorkflowRow], *, payload: bool)
     """The same rows in their order, in one statement; a row that is gone meanwhile is left out."""
     ids = session.ids(row.pk for row in rows)
     if payload:
-        records = session.all(ERRORS, ids=ids, longest=LONGEST)
+        records = session.all(ERRORS, ids=ids, longest=MAX_ERROR_LENGTH)
     else:
         records = session.all(STEPS, ids=ids)
     known = {workflow_id: (step, error) for workflow_id, step, error in records}

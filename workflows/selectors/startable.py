@@ -17,15 +17,15 @@ from dboshub.workflows.payloads.plain_values import plain
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.detail.values import value
-from dboshub.workflows.selectors.executors import MOST
+from dboshub.workflows.selectors.executors import MAX_EXECUTORS
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-RECENT = 5
-LOOKED = 5_000
-LARGEST = 16 * 1_024
+MAX_RECENT = 5
+MAX_ROWS_SCANNED = 5_000
+MAX_INPUT_SIZE = 16 * 1_024
 
 # A version, and the signature of one of its workflows.
 _Published = tuple[str | None, Any]
@@ -45,7 +45,7 @@ PUBLISHED = Statement(
     postgres=_PUBLISHED.format(position="strpos"), sqlite=_PUBLISHED.format(position="instr")
 )
 
-# No index leads from a name to its runs: the newest LOOKED rows are looked through.
+# No index leads from a name to its runs: the newest MAX_ROWS_SCANNED rows are looked through.
 RUNS = Statement(
     """
     SELECT workflow_uuid FROM (
@@ -104,7 +104,9 @@ def startable(
     # In JSON a name that is not ASCII may be written in two ways.
     said = json.dumps(name) if name is not None and name.isascii() else ""
     found: dict[tuple[str | None, str], list[_Published]] = {}
-    for application, version, functions in session.all(PUBLISHED, now=now, said=said, most=MOST):
+    for application, version, functions in session.all(
+        PUBLISHED, now=now, said=said, most=MAX_EXECUTORS
+    ):
         if viewer.may_see(application):
             for called, signature in _signatures(functions):
                 if name in (None, called):
@@ -131,15 +133,17 @@ def _startable(application: str | None, name: str, of: Sequence[_Published]) -> 
 
 def recent(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
     """The newest runs of a workflow, the last one first."""
-    ids = [each for (each,) in session.all(RUNS, name=name, looked=LOOKED, most=RECENT)]
+    ids = [
+        each for (each,) in session.all(RUNS, name=name, looked=MAX_ROWS_SCANNED, most=MAX_RECENT)
+    ]
     known = rows_by_id(session, ids, viewer=viewer) if ids else {}
     return [known[each] for each in ids if each in known]
 
 
 def input_of(session: Session, row: WorkflowRow) -> Node | None:
     """What a run was given, redacted as on any page; None if it is too large for a form."""
-    stored = value(session, "input", row.pk, most=LARGEST + 1)
-    if stored is None or stored.size > LARGEST:
+    stored = value(session, "input", row.pk, most=MAX_INPUT_SIZE + 1)
+    if stored is None or stored.size > MAX_INPUT_SIZE:
         return None
     return readable(stored.text, stored.serialization)
 

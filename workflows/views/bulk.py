@@ -102,7 +102,7 @@ def _steer(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -> 
     actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
         rate = form.cleaned_data["rate"]
-        job_actions.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
+        job_actions.start(actor, job.pk, options=form.options(), rate=rate, reason=reason)
         return "Started: some process of the hub works on it."
     if do == "stop":
         job_actions.stop(actor, job.pk, reason=reason)

@@ -37,10 +37,10 @@ from dboshub.workflows.views.workflow_required import (
     with_workflow,
 )
 
-LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
-LONGEST_NAME = 200
+MAX_DOWNLOAD = 64 * 1_024 * 1_024
+MAX_NAME_LENGTH = 200
 # The largest number its column holds.
-MOST_STEPS = 2**31 - 1
+MAX_STEP_ID = 2**31 - 1
 REDACTED = (
     "Parts of this value are redacted, or it is too long to tell: only a superuser may download it."
 )
@@ -73,7 +73,7 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
 @with_audited_workflow
 def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
     """The steps in numbers, a page at a time: all, or those found by name or failure."""
-    start, text = query_int(request, "from"), request.GET.get("find", "").strip()[:LONGEST_NAME]
+    start, text = query_int(request, "from"), request.GET.get("find", "").strip()[:MAX_NAME_LENGTH]
     is_failed = request.GET.get("failed") == "1"
     page = steps.page(session, found.pk, start=start)
     matches = None
@@ -101,7 +101,7 @@ def step_detail(
     request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
 ) -> HttpResponse:
     """One step: its times, its output or error, its failed attempts, and forking from it."""
-    if function_id > MOST_STEPS:
+    if function_id > MAX_STEP_ID:
         raise Http404("no workflow has so many steps")
     step = steps.one(session, found.pk, function_id)
     failures = attempts.of_step(session, found.pk, function_id)
@@ -132,7 +132,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
         raise PermissionDenied("Seeing this needs the permission “view payload”.")
     address = _address(request, found)
     is_download = "download" in request.GET
-    most = LARGEST_DOWNLOAD if is_download else values.SHOWN
+    most = MAX_DOWNLOAD if is_download else values.MAX_SHOWN
     stored = _stored(session, address, most)
     if stored is None:
         raise Http404("no such value")
@@ -177,7 +177,7 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
         "subscription": subscription_for(request, "stream", found.pk, filter=key)
         if follows
         else None,
-        "earlier": max(0, window.start - streams.WINDOW),
+        "earlier": max(0, window.start - streams.WINDOW_SIZE),
         **stream_window(found, window, payload),
     }
     return render(request, "dboshub/workflows/stream.html", context)
@@ -229,7 +229,7 @@ def _stored(session: Session, address: ValueAddress, most: int) -> values.Stored
 def _value(request: HttpRequest, session: Session, address: ValueAddress) -> Value | None:
     if not may_see_payloads(request):
         return Value(address, 0, is_hidden=True)
-    return brief(address, _stored(session, address, values.SHOWN))
+    return brief(address, _stored(session, address, values.MAX_SHOWN))
 
 
 def _download(

@@ -27,8 +27,8 @@ from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 
 # Failed runs that are looked at, the newest first.
-LOOKED = 500
-SHOWN = 50
+MAX_RUNS = 500
+MAX_SHOWN = 50
 SPANS = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 FORK = "fork_from_failure"
 
@@ -47,7 +47,7 @@ class Seen:
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_list(request: HttpRequest) -> HttpResponse:
     """The groups among the newest failed runs that a filter leaves; the list's own filter."""
-    context: dict[str, Any] = {"section": "errors", "looked": LOOKED}
+    context: dict[str, Any] = {"section": "errors", "looked": MAX_RUNS}
     try:
         seen = _look(request)
     except DatabaseError as error:
@@ -55,8 +55,8 @@ def error_list(request: HttpRequest) -> HttpResponse:
         return render(request, "dboshub/errors/list.html", context, status=503)
     query = _query(request, seen.criteria)
     context |= _shared(request, seen) | {
-        "groups": [(each, each.query(query)) for each in seen.groups[:SHOWN]],
-        "more": len(seen.groups) - SHOWN,
+        "groups": [(each, each.query(query)) for each in seen.groups[:MAX_SHOWN]],
+        "more": len(seen.groups) - MAX_SHOWN,
         "spans": [
             (seen.criteria.query(since=span), word, _asked(seen.criteria, "since") == span)
             for span, word in SPANS
@@ -77,11 +77,11 @@ def error_group(request: HttpRequest) -> HttpResponse:
     group = next(
         (each for each in seen.groups if each.step == step and kind in (None, each.kind)), None
     )
-    context = _shared(request, seen) | {"section": "errors", "looked": LOOKED, "group": group}
+    context = _shared(request, seen) | {"section": "errors", "looked": MAX_RUNS, "group": group}
     context |= {"step": step, "kind": kind}
     if group is not None:
         context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
-        context |= {"verb": FORK, "shown": group.runs[:SHOWN]}
+        context |= {"verb": FORK, "shown": group.runs[:MAX_SHOWN]}
     return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
 
 
@@ -92,7 +92,7 @@ def _look(request: HttpRequest) -> Seen:
         now = database_now(session)
         criteria = parse(request.GET, now=now, attributes=payload)
         cursor = read_cursor(request.GET.get("after", ""))
-        page = WorkflowPager(session, only_failed(criteria), viewer, size=LOOKED).after(cursor)
+        page = WorkflowPager(session, only_failed(criteria), viewer, size=MAX_RUNS).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
     return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
 

@@ -18,7 +18,7 @@ from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
 from dboshub.workflows.rollups.totals import names
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.facets import MOST_VALUES, facets
+from dboshub.workflows.selectors.facets import MAX_VALUES, facets
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
@@ -68,7 +68,7 @@ def known_values(session: Session, viewer: Viewer) -> dict[str, list[str]]:
 def _known(session: Session, viewer: Viewer) -> dict[str, list[str]]:
     """What the newest rows hold, and of names those that were counted earlier."""
     found = facets(session, viewer=viewer)
-    return found | {"name": sorted({*found["name"], *names(viewer)})[:MOST_VALUES]}
+    return found | {"name": sorted({*found["name"], *names(viewer)})[:MAX_VALUES]}
 
 
 @require_safe

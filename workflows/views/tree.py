@@ -13,9 +13,9 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session
 
-MOST_OPEN, DEEPEST = 20, 8
+MAX_OPEN, MAX_DEPTH = 20, 8
 # Children shown beneath one parent; the list of them all is a click away.
-SHOWN = 20
+MAX_CHILDREN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ListTree:
 
     @classmethod
     def read(cls, query: str, opened: Sequence[str]) -> ListTree:
-        return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MOST_OPEN])
+        return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MAX_OPEN])
 
     def lines(
         self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
@@ -47,8 +47,8 @@ class ListTree:
         counted = children(session, [each.pk for each in rows], viewer=viewer)
         for row in rows:
             count = counted.get(row.pk)
-            is_open = count is not None and row.pk in self.opened and depth < DEEPEST
-            below = first_children(session, row.pk, viewer)[:SHOWN] if is_open else []
+            is_open = count is not None and row.pk in self.opened and depth < MAX_DEPTH
+            below = first_children(session, row.pk, viewer)[:MAX_CHILDREN] if is_open else []
             yield TreeRow(row, depth, count, len(below), self._toggled(row.pk) if count else "")
             if below:
                 yield from self.lines(session, below, viewer, depth + 1)

@@ -33,7 +33,7 @@ from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.sql import Session
 
 NEXT = 5
-SHOWN = 10_000  # characters of a context
+MAX_CONTEXT_LENGTH = 10_000  # characters of a context
 
 
 def list_(*, limit: int, **_: Any) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def get(*, name: str, **_: Any) -> dict[str, Any]:
             raise CommandError(f"There is no schedule {name!r}.")
         _size, context = selectors.context(session, name)
     return _outline(found) | {
-        "context": None if context is None else inline(context, SHOWN),
+        "context": None if context is None else inline(context, MAX_CONTEXT_LENGTH),
         "next_runs": _next_runs(found),
     }
 

@@ -204,14 +204,14 @@ def test_ten_thousand_are_done_in_few_statements_a_chunk(
 
     job.refresh_from_db()
     assert (job.state, job.done, job.total) == ("done", count, count)
-    assert len(asked) < 50 * (count / chunks.LARGEST + 2)
+    assert len(asked) < 50 * (count / chunks.MAX_CHUNK + 2)
     assert AuditEvent.objects.filter(outcome="done", target_kind="workflow").count() == count
 
 
 def test_a_stop_holds_before_the_next_chunk_and_the_job_can_go_on(
     operator: Actor, workflows: Workflows, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 4)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 4)
     workflows(10, "PENDING")
     job = started(operator, "cancel")
     work(1)
@@ -255,7 +255,7 @@ def test_a_permission_lost_in_the_middle_stops_the_job_and_another_may_go_on(
     make_user: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 3)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 3)
     workflows(9, "PENDING")
     job = started(operator, "cancel")
     work(1)
@@ -330,7 +330,7 @@ def test_a_queue_that_is_gone_stops_the_job(
 def test_two_processes_never_work_on_one_job_at_a_time(
     operator: Actor, workflows: Workflows, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 1)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 1)
     workflows(2, "PENDING")
     job = started(operator, "cancel")
 

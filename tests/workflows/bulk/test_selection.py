@@ -66,8 +66,8 @@ def test_a_set_is_capped_and_says_so(
     operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflows(25, "ERROR")
-    monkeypatch.setattr(target_set, "MOST", 20)
-    monkeypatch.setattr(target_set, "PAGE", 8)
+    monkeypatch.setattr(target_set, "MAX_ITEMS", 20)
+    monkeypatch.setattr(target_set, "PAGE_SIZE", 8)
 
     job = job_actions.freeze(operator, "delete")
 
@@ -83,8 +83,8 @@ def test_a_large_set_is_collected_by_rounds_of_any_process(
 ) -> None:
     wanted = workflows(30, "ERROR")
     workflows(10, "SUCCESS")
-    monkeypatch.setattr(target_set, "PAGE", 7)
-    monkeypatch.setattr(job_actions, "PATIENCE_S", -1)
+    monkeypatch.setattr(target_set, "PAGE_SIZE", 7)
+    monkeypatch.setattr(job_actions, "COLLECT_S", -1)
     job = job_actions.freeze(operator, "fork_from_failure")
     assert (job.state, job.total) == ("collecting", 0)
 
@@ -142,7 +142,7 @@ def test_a_set_of_somebody_whose_account_is_gone_is_collected_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     workflows(2, "ERROR")
-    monkeypatch.setattr(job_actions, "PATIENCE_S", -1)
+    monkeypatch.setattr(job_actions, "COLLECT_S", -1)
     job = job_actions.freeze(operator, "delete")
     operator.user.delete()
 

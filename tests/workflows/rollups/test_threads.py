@@ -13,7 +13,7 @@ from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import Lease, QueueSample, RolledSpan
 from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
-from dboshub.workflows.rollups.maintenance import AGAIN
+from dboshub.workflows.rollups.maintenance import RECOUNTED_MINUTES
 from tests.support.eventually import eventually
 from tests.support.runs import add_workflow
 
@@ -70,4 +70,4 @@ def test_a_turn_of_the_real_keeper_counts_minutes_and_samples_busy_queues() -> N
     assert mail.oldest_ms is not None
     assert mail.oldest_ms >= 90_000
     assert (web.queue, web.waiting, web.running, web.oldest_ms) == ("web", 0, 1, None)
-    assert RolledSpan.objects.count() == AGAIN + 1
+    assert RolledSpan.objects.count() == RECOUNTED_MINUTES + 1

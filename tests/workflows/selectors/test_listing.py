@@ -106,7 +106,7 @@ def ties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
 @pytest.fixture(params=[500, 5], ids=["sets", "index lanes"])
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a low limit no filter counts as a small set."""
-    monkeypatch.setattr(plan, "SMALL", request.param)
+    monkeypatch.setattr(plan, "MAX_ID_SET", request.param)
 
 
 def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
@@ -133,7 +133,7 @@ def test_pages_are_complete_under_a_collation_that_mixes_cases_and_skips_dashes(
     options = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
     postgres_server.run(f'CREATE DATABASE "{name}" {options}')
     monkeypatch.setattr(ranges, "MAX_SORTED_TIES", 3)
-    monkeypatch.setattr(plan, "SMALL", 20)
+    monkeypatch.setattr(plan, "MAX_ID_SET", 20)
     database = open_database(postgres_server.url(name))
     try:
         migrate(database)

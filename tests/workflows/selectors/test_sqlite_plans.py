@@ -78,7 +78,7 @@ def plans(session: Session) -> tuple[Session, list[str]]:
 def test_no_filter_scans_the_table(
     filled: Database, monkeypatch: pytest.MonkeyPatch, small: int, query: str, index: str
 ) -> None:
-    monkeypatch.setattr(plan, "SMALL", small)
+    monkeypatch.setattr(plan, "MAX_ID_SET", small)
     with filled.reading() as session:
         spied, notes = plans(session)
         WorkflowPager(spied, parse(QueryDict(query), now=T0), size=5).first()

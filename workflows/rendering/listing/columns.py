@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COOKIE = "workflow_columns"
 # The cell that leads to the workflow cannot be left out.
-ALWAYS = "name"
+REQUIRED_COLUMN = "name"
 TITLES = {
     "status": "Status",
     "name": "Name",
@@ -26,8 +26,8 @@ TITLES = {
     "completed": "Completed",
     "duration": "Duration",
 }
-USUAL = ("status", "name", "id", "queue", "owner", "created", "duration")
-MOMENTS = ("created", "started", "completed")
+DEFAULT_COLUMNS = ("status", "name", "id", "queue", "owner", "created", "duration")
+TIME_KEYS = ("created", "started", "completed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Column:
 
     @property
     def is_time(self) -> bool:
-        return self.key in MOMENTS
+        return self.key in TIME_KEYS
 
 
 def columns(asked: str, kept: str, *, by: str) -> list[Column]:
@@ -46,11 +46,11 @@ def columns(asked: str, kept: str, *, by: str) -> list[Column]:
 
     The moment that orders the list is shown in any case.
     """
-    wanted = _known(asked) or _known(kept) or list(USUAL)
+    wanted = _known(asked) or _known(kept) or list(DEFAULT_COLUMNS)
     if by not in wanted:
         # In the place of another moment, so that the table grows no wider.
         wanted = [each for each in wanted if each != "created"] + [by]
-    return [Column(key, title, key in (*wanted, ALWAYS)) for key, title in TITLES.items()]
+    return [Column(key, title, key in (*wanted, REQUIRED_COLUMN)) for key, title in TITLES.items()]
 
 
 def written(keys: Iterable[str]) -> str:

@@ -10,9 +10,9 @@ from dboshub.workflows.search.parser import exactly, quoted
 from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.statuses import STATUS_STYLES
 
-MOST = 10
+MAX_COMPLETIONS = 10
 # A term that is longer than this is not completed.
-LONGEST = 200
+MAX_TERM_LENGTH = 200
 HINTS = {
     "status": "running, failed, in_flight…",
     "name": "of the function",
@@ -46,8 +46,8 @@ LAST = re.compile(r'(?P<minus>-?)(?:(?P<key>[a-z_]+):"?)?(?P<begun>[^\s":]*)$', 
 
 
 def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Up to MOST ways to go on: the whole new text, what it adds, and a hint."""
-    last = LAST.search(text, max(0, len(text) - LONGEST))
+    """Up to MAX_COMPLETIONS ways to go on: the whole new text, what it adds, and a hint."""
+    last = LAST.search(text, max(0, len(text) - MAX_TERM_LENGTH))
     if last is None:
         return []
     before = text[: last.start()] + last["minus"]
@@ -57,7 +57,7 @@ def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, st
         found = chain(_keys(before, begun), _names(before, begun, known))
     else:
         found = _values(before, last["key"], begun, known)
-    return [option for option, _ in zip(found, range(MOST), strict=False)]
+    return [option for option, _ in zip(found, range(MAX_COMPLETIONS), strict=False)]
 
 
 def _keys(before: str, begun: str) -> Iterator[dict[str, str]]:

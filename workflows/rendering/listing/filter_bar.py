@@ -13,7 +13,7 @@ from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, status_style
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 # As many values of a key as a person can look over.
-MOST_SHOWN = 12
+MAX_FACET_VALUES = 12
 FLAGS = {"top": "Top level only", "internal": "Internal ones too"}
 FACETS = {
     "name": "Names",
@@ -136,8 +136,8 @@ def _facets(known: Mapping[str, Sequence[str]]) -> list[Facet]:
     return [
         Facet(
             title,
-            [(value, write_term(key, exactly(value))) for value in known[key][:MOST_SHOWN]],
-            len(known[key]) > MOST_SHOWN,
+            [(value, write_term(key, exactly(value))) for value in known[key][:MAX_FACET_VALUES]],
+            len(known[key]) > MAX_FACET_VALUES,
         )
         for key, title in FACETS.items()
         if known.get(key)

@@ -23,7 +23,7 @@ from dboshub.workflows.selectors.detail.steps import (
 from dboshub.workflows.selectors.rows import WorkflowRow
 
 # As many siblings of one name are folded into one line.
-FOLD_FROM = 6
+MIN_FOLDED = 6
 # What took no time is still seen, in percent of the axis.
 MIN_BAR_WIDTH = 0.3
 
@@ -226,7 +226,7 @@ def _alike(line: Line) -> tuple[str, bool]:
 
 
 def _folded(same: list[Line]) -> list[Line]:
-    if len(same) < FOLD_FROM:
+    if len(same) < MIN_FOLDED:
         return same
     failed = [line for line in same if line.state == "failed"]
     states = {line.state for line in same}

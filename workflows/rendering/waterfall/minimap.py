@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from dboshub.workflows.rendering import time_format
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.detail.step_search import LOOKED, Bucket
+from dboshub.workflows.selectors.detail.step_search import MAX_STEPS_SCANNED, Bucket
 from dboshub.workflows.selectors.detail.steps import StepPage
 
 HEIGHT = 36
 # Steps that took no time are still there to be seen.
-LOWEST = 3
+MIN_HEIGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class StepMap:
         width = 100 / max(len(buckets), 1)
         columns = []
         for at, bucket in enumerate(buckets):
-            height = LOWEST + round((HEIGHT - LOWEST) * (bucket.took_ms / longest) ** 0.5)
+            height = MIN_HEIGHT + round((HEIGHT - MIN_HEIGHT) * (bucket.took_ms / longest) ** 0.5)
             is_shown = bucket.first <= page.last and bucket.last >= page.first
             x, wide = percent(at * width), percent(width * 0.85)
             took = time_format.duration(bucket.took_ms)
             columns.append(MapColumn(bucket, took, x, wide, HEIGHT - height, height, is_shown))
-        return cls(tuple(columns), HEIGHT, page.total >= LOOKED)
+        return cls(tuple(columns), HEIGHT, page.total >= MAX_STEPS_SCANNED)

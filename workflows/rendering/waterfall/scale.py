@@ -10,9 +10,9 @@ from dboshub.workflows.rendering.time_format import duration
 # A gap is cut when it would take this share of the axis, and is then drawn this wide.
 CUT_FROM = 0.2
 CUT_WIDTH = 5.0
-SHORTEST_CUT_MS = 1_000
-MOST_CUTS = 6
-TICKS = 5
+MIN_CUT_MS = 1_000
+MAX_CUTS = 6
+MAX_TICKS = 5
 # No part of an axis is shown closer than this: times are recorded in whole milliseconds.
 MIN_SPAN_MS = 4
 NICE_MS = (
@@ -110,14 +110,16 @@ class Scale:
     def ticks(self) -> list[Tick]:
         """Round distances from the origin, none inside a cut or cropped by the end."""
         drawn = sum(each.end - each.start for each in self.segments if not each.is_cut)
-        step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
+        step = next(
+            (nice for nice in NICE_MS if drawn / nice <= MAX_TICKS), drawn // MAX_TICKS or 1
+        )
         found: list[Tick] = []
         for segment in self.segments:
             if segment.is_cut:
                 continue
             first = -(-(segment.start - self.origin) // step)
             last = (segment.end - self.origin) // step
-            for number in range(first, min(last, first + 2 * TICKS) + 1):
+            for number in range(first, min(last, first + 2 * MAX_TICKS) + 1):
                 at = self.position(self.origin + number * step)
                 if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
                     found.append(Tick(percent(at), number * step))
@@ -169,9 +171,9 @@ def _cuts(gaps: list[Interval], whole: int) -> list[Interval]:
     """The gaps to cut, in order. Each cut makes the next gap a larger share of what is left."""
     taken: list[Interval] = []
     left = whole
-    for begin, stop in gaps[:MOST_CUTS]:
+    for begin, stop in gaps[:MAX_CUTS]:
         length = stop - begin
-        if length < SHORTEST_CUT_MS or length < left * CUT_FROM:
+        if length < MIN_CUT_MS or length < left * CUT_FROM:
             break
         # Work hugs both sides of the gap: without a margin a bar would touch the cut.
         margin = min(length // 20, max(1, (whole - length) // 20))

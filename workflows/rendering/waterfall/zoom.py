@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dboshub.workflows.rendering.waterfall.lines import Line
 from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, Interval, Scale, query
 
-LONGEST_NUMBER = 15
+MAX_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Zoom:
 def asked(start: str, end: str) -> Interval | None:
     """The time a query string names, in milliseconds since the epoch; None if it names none."""
     given = [text.isascii() and text.isdecimal() for text in (start, end)]
-    if not all(given) or max(len(start), len(end)) > LONGEST_NUMBER:
+    if not all(given) or max(len(start), len(end)) > MAX_DIGITS:
         return None
     return (int(start), int(end)) if int(start) < int(end) else None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.tables import ATTEMPTS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 100
+MAX_ATTEMPTS = 100
 
 COUNTS = Statement(
     """
@@ -47,8 +47,8 @@ def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[in
 
 
 def of_step(session: Session, workflow_id: str, step: int) -> tuple[FailedAttempt, ...]:
-    """The newest MOST failed attempts of a step, the last one first."""
+    """The newest MAX_ATTEMPTS failed attempts of a step, the last one first."""
     if not has_table(session, ATTEMPTS):
         return ()
-    found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
+    found = session.all(NEWEST, id=workflow_id, step=step, most=MAX_ATTEMPTS)
     return tuple(FailedAttempt(attempt + 1, *rest) for attempt, *rest in found)

@@ -8,8 +8,8 @@ from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session
 
-MOST = 200
-SHORT = 4_096
+MAX_MESSAGES = 200
+MAX_INLINE_SIZE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,12 @@ MESSAGES = sized(
 
 def inbox(session: Session, workflow_id: str, *, payload: bool) -> Inbox:
     """The newest messages, newest first. Their values only with `payload`."""
-    found = session.all(MESSAGES, id=workflow_id, payload=int(payload), short=SHORT, most=MOST + 1)
-    return Inbox(tuple(_message(*row) for row in found[:MOST]), is_cut=len(found) > MOST)
+    found = session.all(
+        MESSAGES, id=workflow_id, payload=int(payload), short=MAX_INLINE_SIZE, most=MAX_MESSAGES + 1
+    )
+    return Inbox(
+        tuple(_message(*row) for row in found[:MAX_MESSAGES]), is_cut=len(found) > MAX_MESSAGES
+    )
 
 
 def _message(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE, StepRow, from_records
+from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE_SIZE, StepRow, from_records
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Rows that one search looks through. Step numbers are dense, so a range of them is a cap.
-LOOKED = 10_000
+MAX_STEPS_SCANNED = 10_000
 BUCKETS = 100
 
 
@@ -38,7 +38,7 @@ BEYOND = Statement(
     """
 )
 # A sleep's end lies in the future while it sleeps: it says nothing of time spent.
-MAP = Statement(
+STEP_MAP = Statement(
     """
     SELECT function_id / :width, MIN(function_id), MAX(function_id), COUNT(error), SUM(
         CASE WHEN completed_at_epoch_ms > started_at_epoch_ms AND function_name <> 'DBOS.sleep'
@@ -80,19 +80,19 @@ def search(
             statement,
             id=workflow_id,
             bound=start,
-            looked=LOOKED,
+            looked=MAX_STEPS_SCANNED,
             text=text.lower(),
-            most=PAGE + 1,
+            most=PAGE_SIZE + 1,
         )
     )
-    if len(found) > PAGE:
-        return StepMatches(tuple(found[:PAGE]), found[PAGE].function_id)
-    beyond = session.one(BEYOND, id=workflow_id, bound=start + LOOKED)
+    if len(found) > PAGE_SIZE:
+        return StepMatches(tuple(found[:PAGE_SIZE]), found[PAGE_SIZE].function_id)
+    beyond = session.one(BEYOND, id=workflow_id, bound=start + MAX_STEPS_SCANNED)
     return StepMatches(tuple(found), beyond[0] if beyond else None)
 
 
 def step_map(session: Session, workflow_id: str, total: int) -> Sequence[Bucket]:
-    """The first LOOKED of so many steps in about BUCKETS parts of equal length."""
-    width = max(1, -(-min(total, LOOKED) // BUCKETS))
-    rows = session.all(MAP, id=workflow_id, width=width, looked=LOOKED)
+    """The first MAX_STEPS_SCANNED of so many steps in about BUCKETS parts of equal length."""
+    width = max(1, -(-min(total, MAX_STEPS_SCANNED) // BUCKETS))
+    rows = session.all(STEP_MAP, id=workflow_id, width=width, looked=MAX_STEPS_SCANNED)
     return [Bucket(first, last, failed, int(took or 0)) for _, first, last, failed, took in rows]

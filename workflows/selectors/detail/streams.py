@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
 
-KEYS = 50
-WINDOW = 50
-SHORT = 4_096
+MAX_STREAMS = 50
+WINDOW_SIZE = 50
+MAX_INLINE_SIZE = 4_096
 # Stored as portable JSON by every library, so with its quotes.
 CLOSED = '"__DBOS_STREAM_CLOSED__"'
 
@@ -107,9 +107,9 @@ VALUES = sized(
 
 
 def streams(session: Session, workflow_id: str) -> list[Stream]:
-    """Every stream of a workflow, the first KEYS of them by name."""
+    """Every stream of a workflow, the first MAX_STREAMS of them by name."""
     found = []
-    for key, end, final in session.all(STREAMS, id=workflow_id, most=KEYS):
+    for key, end, final in session.all(STREAMS, id=workflow_id, most=MAX_STREAMS):
         is_closed = final == CLOSED
         found.append(Stream(key, end - is_closed, is_closed))
     return found
@@ -127,15 +127,15 @@ def stream(session: Session, workflow_id: str, key: str) -> Stream | None:
 def window(
     session: Session, workflow_id: str, stream: Stream, *, payload: bool, start: int | None = None
 ) -> Window:
-    """WINDOW values from an offset on, or the newest ones. Values only with `payload`."""
-    first = max(0, stream.end - WINDOW) if start is None else max(0, start)
+    """WINDOW_SIZE values from an offset on, or the newest ones. Values only with `payload`."""
+    first = max(0, stream.end - WINDOW_SIZE) if start is None else max(0, start)
     found = session.all(
         VALUES,
         id=workflow_id,
         key=stream.key,
         start=first,
-        stop=min(first + WINDOW, stream.end),
+        stop=min(first + WINDOW_SIZE, stream.end),
         payload=int(payload),
-        short=SHORT,
+        short=MAX_INLINE_SIZE,
     )
     return Window(stream, tuple(StreamValue(*row) for row in found))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dboshub.workflows.storage.sql import Session, Statement
 
 # What a page shows at once of one value; the rest is a download.
-SHOWN = 256 * 1_024
+MAX_SHOWN = 256 * 1_024
 
 
 def sized(sql: str) -> Statement:
@@ -83,7 +83,7 @@ def value(
     *,
     key: str = "",
     step: int = 0,
-    most: int = SHOWN,
+    most: int = MAX_SHOWN,
 ) -> StoredValue | None:
     """One value by its kind; None if it does not exist. `step` is a step id, or a stream offset."""
     if kind == "attributes":

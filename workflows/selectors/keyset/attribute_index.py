@@ -15,9 +15,9 @@ from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 INDEX = "idx_workflow_status_attributes"
 # Ids that are read whole and sorted: far fewer than a walk looks at that finds few.
-MOST = 5_000
+MAX_IDS = 5_000
 # Rows that the planner may expect; the index gives a million in some hundred milliseconds.
-EXPECTED = 100_000
+MAX_EXPECTED_ROWS = 100_000
 SCAN = re.compile(rf"Bitmap Index Scan on {INDEX}\b.*? rows=(\d+)")
 # Until the transaction ends, or they are chosen again: the planner thinks that half of a table is
 # read sooner than an index of which it expects a hundredth, and does not see the caches.
@@ -43,17 +43,19 @@ def ids_with_attributes(session: Session, criteria: Criteria) -> list[str] | Non
         f"{' AND '.join(f'({part})' for part in parts)} LIMIT :most"
     )
     session.one(ONLY_BITMAPS, on="off")
-    plan = session.all(cached_statement(f"EXPLAIN {text}"), **params, most=MOST + 1)
+    plan = session.all(cached_statement(f"EXPLAIN {text}"), **params, most=MAX_IDS + 1)
     scans = [int(scan[1]) for (line,) in plan if (scan := SCAN.search(line))]
     found = (
-        session.all(cached_statement(text), **params, most=MOST + 1) if _is_small(scans) else None
+        session.all(cached_statement(text), **params, most=MAX_IDS + 1)
+        if _is_small(scans)
+        else None
     )
     session.one(ONLY_BITMAPS, on="on")
-    return None if found is None or len(found) > MOST else [id for (id,) in found]
+    return None if found is None or len(found) > MAX_IDS else [id for (id,) in found]
 
 
 def _is_small(scans: list[int]) -> bool:
-    return bool(scans) and sum(scans) <= EXPECTED
+    return bool(scans) and sum(scans) <= MAX_EXPECTED_ROWS
 
 
 def _wanted(criteria: Criteria) -> list[list[str]]:

@@ -14,7 +14,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
 BUDGET_S = 0.2
-LARGEST_CHUNK = 10_000
+MAX_CHUNK = 10_000
 
 Order = tuple[int, int]
 
@@ -54,7 +54,7 @@ class RangeMerge:
             lane = min(unread, key=lambda lane: self._next_possible_key(lane, ranks))
             fresh.discard(lane.key)
             rows = lane.advance(self.session, self.direction, want=want, chunk=chunks[lane.key])
-            chunks[lane.key] = min(chunks[lane.key] * 5, LARGEST_CHUNK)
+            chunks[lane.key] = min(chunks[lane.key] * 5, MAX_CHUNK)
             for row in rows:
                 place = Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
                 waiting.append((self._order(place, ranks), row, place))

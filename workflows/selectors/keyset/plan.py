@@ -17,9 +17,9 @@ from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, cached_statement
 
 # A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
-SMALL = 500
+MAX_ID_SET = 500
 # More groups than this would cost more than walking.
-MOST_GROUPS = 8
+MAX_GROUPS = 8
 RELATION_COLUMNS = {
     "parent": "parent_workflow_id",
     "forked_from": "forked_from",
@@ -75,7 +75,7 @@ def _ranges_of_status(
     if status == "DELAYED":
         return None
     groups = _groups(session, narrowed, params)
-    if len(groups) > MOST_GROUPS:
+    if len(groups) > MAX_GROUPS:
         return None
     return [
         IndexRange(f"q{_short(*group)}", [_group(waiting, *group), *times], others)
@@ -87,7 +87,7 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
     """The ids that an index of few rows gives; None if there is none, or it gives too many."""
     prefixes = criteria.values("id")
     if prefixes:
-        most = SMALL // len(prefixes)
+        most = MAX_ID_SET // len(prefixes)
         sets = [_ids_with_prefix(session, id_prefix(each), most) for each in prefixes]
         if any(each is None for each in sets):
             return None
@@ -107,9 +107,9 @@ def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     found = session.all(
         cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
         **params,
-        most=SMALL + 1,
+        most=MAX_ID_SET + 1,
     )
-    return None if len(found) > SMALL else [row[0] for row in found]
+    return None if len(found) > MAX_ID_SET else [row[0] for row in found]
 
 
 def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | None:
@@ -153,7 +153,7 @@ def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tup
             "SELECT queue, priority FROM steps WHERE priority IS NOT NULL LIMIT :most"
         ),
         **params,
-        most=MOST_GROUPS + 1,
+        most=MAX_GROUPS + 1,
     )
     return [(queue, priority) for queue, priority in found]
 

@@ -10,7 +10,7 @@ from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
 # A page of fifty parents then costs 5,000 rows at most.
-MOST = 100
+MAX_COUNTED = 100
 
 
 def children(
@@ -18,8 +18,10 @@ def children(
 ) -> dict[str, Count]:
     """The workflows that have children, with how many."""
     scope, params = viewer.scope()
-    found = session.all(_counting(scope), **params, ids=session.ids(ids), most=MOST + 1)
-    return {id: Count(min(number, MOST), number > MOST) for id, number in found if number}
+    found = session.all(_counting(scope), **params, ids=session.ids(ids), most=MAX_COUNTED + 1)
+    return {
+        id: Count(min(number, MAX_COUNTED), number > MAX_COUNTED) for id, number in found if number
+    }
 
 
 @lru_cache(maxsize=64)

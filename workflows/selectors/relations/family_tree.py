@@ -10,8 +10,8 @@ from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 150
-LEVELS = 6
+MAX_MEMBERS = 150
+MAX_LEVELS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _descend(
 ) -> bool:
     """Add what came of these, and of that, as far as bounds allow; whether they cut it."""
     is_cut = False
-    for _ in range(LEVELS):
+    for _ in range(MAX_LEVELS):
         level, more = _level(session, level, known, viewer)
         is_cut |= more
         if not level:
@@ -94,13 +94,13 @@ def _level(
         (CHILDREN, "parent_workflow_id", "started"),
         (FORKS, "forked_from", "forked"),
     ):
-        room = MOST - len(known)
+        room = MAX_MEMBERS - len(known)
         # Those already known come again, and must not use up the room.
         rows = session.all(statement, ids=session.ids(ids), most=room + len(known) + 1)
         for each in map(from_record, rows):
             if each.pk in known or not viewer.may_see(each.application_name):
                 continue
-            if len(known) >= MOST:
+            if len(known) >= MAX_MEMBERS:
                 is_cut = True
                 break
             known[each.pk] = Relation(each, getattr(each, column), via)

@@ -9,10 +9,10 @@ from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, Statement
 
-RELATIVES = 50
-GENERATIONS = 20
+MAX_RELATIVES = 50
+MAX_GENERATIONS = 20
 # Children of one parent among which failed ones are looked for.
-SEARCHED = 1_000
+MAX_CHILDREN_SCANNED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ FORKS = _related("forked_from")
 FAILED_CHILDREN = Statement(
     f"""
     SELECT {COLUMNS} FROM (
-        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id LIMIT {SEARCHED}
+        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id LIMIT {MAX_CHILDREN_SCANNED}
     ) AS first
     WHERE status IN ({", ".join(f"'{status}'" for status in FAILED)}) LIMIT :most
     """
@@ -65,8 +65,8 @@ FAILED_CHILDREN = Statement(
 
 
 def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) -> Lineage:
-    """The relatives of a workflow, at most RELATIVES of each kind."""
-    above = [each for (each,) in session.all(ANCESTORS, id=row.pk, most=GENERATIONS)]
+    """The relatives of a workflow, at most MAX_RELATIVES of each kind."""
+    above = [each for (each,) in session.all(ANCESTORS, id=row.pk, most=MAX_GENERATIONS)]
     above = above if row.parent_workflow_id else []
     origin = row.forked_from
     known = rows_by_id(session, [*above, *([origin] if origin else [])], viewer=viewer)
@@ -85,7 +85,7 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
 def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
     """Children along the index: failures first, then by age.
 
-    They are the first RELATIVES, and the failed among the first SEARCHED, at most as many.
+    They are the first MAX_RELATIVES, and the failed among the first MAX_CHILDREN_SCANNED, at most as many.
     """
     found, has_more = _rows(session, CHILDREN, workflow_id, viewer)
     failed = _rows(session, FAILED_CHILDREN, workflow_id, viewer)[0] if has_more else ()
@@ -99,7 +99,9 @@ def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[W
 def _rows(
     session: Session, statement: Statement, workflow_id: str, viewer: Viewer
 ) -> tuple[tuple[WorkflowRow, ...], bool]:
-    found = [from_record(row) for row in session.all(statement, id=workflow_id, most=RELATIVES + 1)]
-    seen = [each for each in found[:RELATIVES] if viewer.may_see(each.application_name)]
+    found = [
+        from_record(row) for row in session.all(statement, id=workflow_id, most=MAX_RELATIVES + 1)
+    ]
+    seen = [each for each in found[:MAX_RELATIVES] if viewer.may_see(each.application_name)]
     seen.sort(key=lambda each: (each.created_at, each.pk))
-    return tuple(seen), len(found) > RELATIVES
+    return tuple(seen), len(found) > MAX_RELATIVES
