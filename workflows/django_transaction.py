@@ -111,7 +111,7 @@ def _django_sql_session(alias: str) -> Any:
 
 
 def close_stale_connections() -> None:
-    """Close expired and broken Django connections after a step. Log errors and do not raise them."""
+    """Close expired and broken Django connections after a step. Errors are logged, not raised."""
     try:
         close_old_connections()
     except Exception as error:

@@ -23,7 +23,7 @@ PASS_THROUGH_MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class SlowFunction:
-    """A function with its slow statements: their number, their total and longest time, the last one."""
+    """The slow statements of a function: their number, total and longest time, and the last one."""
 
     name: str
     times: int
@@ -45,7 +45,7 @@ class SlowFunction:
 
 
 class SlowFunctions:
-    """A thread-safe table of at most `most` functions. A fast statement costs two clock readings."""
+    """A thread-safe table of at most `most` functions. A fast statement costs two clock reads."""
 
     def __init__(self, slow_s: float = SLOW_S, most: int = MAX_FUNCTIONS) -> None:
         self._slow_s = slow_s

@@ -85,7 +85,7 @@ class Leader:
 def live() -> Live:
     broadcaster = singletons.broadcaster()
     sockets = sum(LiveSocket.open_by_user.values())
-    return Live(sockets, broadcaster.followed(), broadcaster.has_viewers, broadcaster.metrics)
+    return Live(sockets, broadcaster.topic_count(), broadcaster.has_viewers, broadcaster.metrics)
 
 
 def versions() -> list[tuple[str, str]]:

@@ -193,8 +193,8 @@ def engine_hooks(database: Database) -> EngineHooks:
 
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
-        after_user_code,
         alias_of,
+        close_stale_connections,
         django_transaction_on,
     )
 
@@ -202,9 +202,9 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(after_user_code=after_user_code)
+        return EngineHooks(after_user_code=close_stale_connections)
     return EngineHooks(
-        after_user_code=after_user_code,
+        after_user_code=close_stale_connections,
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),
     )

@@ -314,7 +314,7 @@ def test_the_list_leads_there_with_its_filter(viewer: Client) -> None:
     assert link in page
     asked = viewer.get(f"{NEW}?of=workflows&status=ERROR&since=nonsense").content.decode()
     assert 'name="filter" value="status=ERROR&amp;since=nonsense"' in asked
-    assert "is no time" in asked
+    assert "is not a time" in asked
 
 
 @pytest.mark.parametrize("query", ["", "?of=secrets", "?of=%00"])

@@ -59,7 +59,7 @@ class NumberField(forms.FloatField):
 
 
 def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """One field per parameter, in order; without a schema, one for arguments and one for keywords."""
+    """One field per parameter, in order; without a schema, one array and one object."""
     if not schema:
         return {
             GIVEN + MORE_ARGUMENTS: JsonField(

@@ -21,7 +21,8 @@ YEAR_S = 366 * 86_400
 
 
 class StartForm(forms.Form):
-    """Without `what`, no executor publishes the signature: arguments are one array and one object."""
+    """Without `what`, no executor publishes the signature: the arguments are one JSON array and
+    one JSON object."""
 
     workflow_id = forms.CharField(
         required=False,

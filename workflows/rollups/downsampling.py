@@ -1,4 +1,4 @@
-"""Making hours of old minutes, and letting old hours go."""
+"""Downsamples old minutes to hours and deletes old hours."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dboshub.workflows.rollups.histogram import merged
 from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.rollups.store import delete_spans, hub_alias, insert_rollups
 
-# Minutes are kept for so long, then folded; hours for so long, then deleted.
+# How long minutes are kept before they are downsampled, and hours before they are deleted.
 MINUTES_KEPT_MS, HOURS_KEPT_MS = 48 * HOUR, 400 * 24 * HOUR
 
 
 def downsample_hour(lease: LeaseHandle, now: int) -> bool:
-    """Fold the oldest hour whose minutes are all too old; False if there is none."""
+    """Downsample the oldest hour whose minutes are all too old; False if there is none."""
     oldest = [
         model.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
         for model in (RolledSpan, QueueSample)
@@ -39,7 +39,7 @@ def downsample_hour(lease: LeaseHandle, now: int) -> bool:
 
 
 def _downsample_counts(start: int) -> None:
-    """An hour that is counted already, from the tables themselves, knows better."""
+    """Replace minutes by their hour, unless the hour was counted from the system tables."""
     minutes = range(start, start + HOUR, MINUTE)
     covered = RolledSpan.objects.filter(width=MINUTE, at__in=minutes).count()
     if covered and not RolledSpan.objects.filter(width=HOUR, at=start).exists():
@@ -75,7 +75,7 @@ def _downsample_samples(start: int) -> None:
 
 
 def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
-    """One span of several; beyond SERIES names the least are the rest again."""
+    """One span from several. Beyond MAX_SERIES series, the smallest are added to the rest."""
     groups: dict[Key, list[Rollup]] = defaultdict(list)
     for row in rows:
         groups[row.scope, row.application, row.name, row.queue].append(row)
@@ -89,7 +89,7 @@ def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
 
 
 def total(rows: Iterable[Rollup]) -> Tally:
-    """The sum of any rows."""
+    """The sum of rollup rows."""
     tally = Tally()
     for row in rows:
         tally.outcomes.update({name: getattr(row, name) for name in OUTCOMES.values()})

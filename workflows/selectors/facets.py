@@ -1,4 +1,4 @@
-"""Values to suggest in filters: what the newest rows hold, never the whole table."""
+"""Values to suggest in filters, from the newest rows of the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[str]]:
-    """Values by query key, in alphabetical order; of more than MAX_VALUES, any."""
+    """Values by query key in alphabetical order; any MAX_VALUES of them if there are more."""
     columns = ", ".join(COLUMNS.values())
     parts = [
         f"SELECT * FROM (SELECT DISTINCT '{key}' AS key, {column} AS value FROM newest "

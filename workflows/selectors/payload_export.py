@@ -1,4 +1,4 @@
-"""The payloads of many workflows at once, each up to a size, without what the rules leave out."""
+"""The redacted payloads of many workflows for an export, each up to MAX_LENGTH characters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAYLOADS = Statement(
 
 
 def payloads(session: Session, ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
-    """By workflow id and COLUMNS: JSON as it is stored, anything else as one line of text."""
+    """Payloads by workflow id and column: JSON as stored, other formats as one line of text."""
     found = {}
     for row in session.all(PAYLOADS, ids=session.ids(ids), most=MAX_LENGTH + 1):
         workflow_id, serialization, given, output, error, attributes = row[0], row[1], *row[2:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.selectors.relations.child_counts import child_counts
 from dboshub.workflows.selectors.relations.lineage import first_children
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import Viewer
@@ -44,7 +44,7 @@ class ListTree:
         self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
     ) -> Iterator[TreeRow]:
         """Rows, each followed by what is unfolded beneath it."""
-        counted = children(session, [each.pk for each in rows], viewer=viewer)
+        counted = child_counts(session, [each.pk for each in rows], viewer=viewer)
         for row in rows:
             count = counted.get(row.pk)
             is_open = count is not None and row.pk in self.opened and depth < MAX_DEPTH

@@ -138,7 +138,7 @@ def test_every_filter_leaves_what_it_says(auditor: Client, query: str, found: li
 def test_a_filter_that_makes_no_sense_is_named_and_left_out(auditor: Client) -> None:
     add()
     html = page(auditor, "?since=yesterday&after=nonsense&outcome=done")
-    assert "'yesterday' is no time" in html
+    assert "'yesterday' is not a time" in html
     assert targets(html) == ["w-1"]
     for place in ("1", "-", "1-1-1", f"{'9' * 5_000}-1", "½-1"):
         page(auditor, f"?after={place}")

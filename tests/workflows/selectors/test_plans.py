@@ -17,7 +17,7 @@ from dboshub.workflows.selectors.facets import facets
 from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.keyset.ranges import MAX_SORTED_TIES
-from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.selectors.relations.child_counts import child_counts
 from dboshub.workflows.selectors.relations.lineage import (
     MAX_CHILDREN_SCANNED,
     MAX_RELATIVES,
@@ -208,13 +208,15 @@ def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) 
         ),
     ],
 )
-def test_no_statement_of_a_walk_examines_more_than_its_chunk(skewed: Database, query: str) -> None:
+def test_no_statement_of_a_search_examines_more_than_its_chunk(
+    skewed: Database, query: str
+) -> None:
     costs, _ = cost(skewed, query, pages=5)
     assert max(max(page) for page in costs) <= 2 * MAX_CHUNK + MAX_SORTED_TIES
     assert max(max(page) for page in costs) <= MOST
 
 
-def test_a_walk_reaches_the_last_row_of_the_table_in_the_end(skewed: Database) -> None:
+def test_a_search_reaches_the_last_row_of_the_table_in_the_end(skewed: Database) -> None:
     _, shown = cost(skewed, "name=rare", pages=100, budget_s=60)
     assert shown == 1
 
@@ -244,7 +246,7 @@ def test_what_of_a_queue_is_in_flight_is_counted_up_to_a_cap(skewed: Database) -
 def test_the_children_of_a_page_are_counted_up_to_a_cap(skewed: Database) -> None:
     with skewed.reading() as session:
         spy = Spy(session)
-        found = children(spy.spied(), ["mother", "nobody"])
+        found = child_counts(spy.spied(), ["mother", "nobody"])
     assert {id: str(count) for id, count in found.items()} == {"mother": "100+"}
     assert sum(spy.examined) <= 101
 

@@ -1,4 +1,4 @@
-"""Failed attempts of steps, which only our engine records; elsewhere there are none to show."""
+"""Failed attempts of steps. Only DBOSHub's engine records them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEWEST = Statement(
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """One failed attempt, counted from 1. `next_at` is None where none was to follow."""
+    """One failed attempt, counted from 1. `next_at` is None if no other attempt follows."""
 
     attempt: int
     error: str | None
@@ -40,7 +40,7 @@ class FailedAttempt:
 
 
 def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[int, int]:
-    """How often the steps from `first` to `last` failed; steps that never did are left out."""
+    """The number of failed attempts of the steps from `first` to `last`, without zeros."""
     if not has_table(session, ATTEMPTS):
         return {}
     return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))

@@ -1,4 +1,4 @@
-"""The inbox of a workflow: what was sent to it, and which step consumed what."""
+"""The messages to a workflow, and the steps that consumed them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_INLINE_SIZE = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` is None unless asked for and short; `topic` None means the default topic."""
+    """`text` is None if hidden or too large; `topic` None means the default topic."""
 
     message_uuid: str
     topic: str | None
@@ -50,7 +50,7 @@ MESSAGES = sized(
 
 
 def inbox(session: Session, workflow_id: str, *, payload: bool) -> Inbox:
-    """The newest messages, newest first. Their values only with `payload`."""
+    """The newest messages, newest first. Values are read only with `payload`."""
     found = session.all(
         MESSAGES, id=workflow_id, payload=int(payload), short=MAX_INLINE_SIZE, most=MAX_MESSAGES + 1
     )

@@ -1,4 +1,4 @@
-"""The recorded steps of a workflow, and those of the children it started, a page at a time."""
+"""The recorded steps of a workflow in pages, and the steps of the children they started."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GET_RESULT = "DBOS.getResult"
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One checkpoint without its payload. A sleep's `completed_at` is when it will wake."""
+    """One checkpoint without its payload. The `completed_at` of a sleep is when it wakes up."""
 
     workflow_uuid: str
     function_id: int
@@ -54,7 +54,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class StepPage:
-    """Some consecutive steps, and how they lie among all of them."""
+    """Some consecutive steps, and the number of all steps. `is_capped` means at least `total`."""
 
     steps: tuple[StepRow, ...]
     total: int
@@ -74,7 +74,7 @@ class StepPage:
 
 @dataclass(frozen=True, slots=True)
 class StepChildren:
-    """The children that a page of steps started, their steps, and theirs in turn, all capped."""
+    """The children that a page of steps started, with their steps and descendants, all capped."""
 
     rows: Mapping[str, WorkflowRow] = field(default_factory=dict)
     steps: Mapping[str, tuple[StepRow, ...]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ COUNTS = Statement(
     "SELECT error FROM {operation_outputs} WHERE workflow_uuid = :id"
     " ORDER BY function_id LIMIT :most) AS counted"
 )
-# function_id is dense, so the bound is a cap on rows as well.
+# Step ids are dense, so a bound on ids bounds the rows as well.
 OF_CHILDREN = Statement(
     postgres=(
         f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most".replace(
@@ -128,7 +128,7 @@ ERRORS = Statement(
 def page(
     session: Session, workflow_id: str, *, start: int | None = None, newest: bool = False
 ) -> StepPage:
-    """PAGE_SIZE steps from step `start` on, or the first, or with `newest` the last ones."""
+    """PAGE_SIZE steps from id `start` on, or the first ones, or with `newest` the last ones."""
     if newest and start is None:
         found = from_records(
             session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE_SIZE + 1)
@@ -146,7 +146,7 @@ def page(
 
 
 def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
-    """The last recorded steps, the very last one first."""
+    """The last recorded steps, the last one first."""
     return tuple(from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=most)))
 
 
@@ -158,7 +158,7 @@ def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
 def child_steps(
     session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
 ) -> StepChildren:
-    """What the children started by these steps are and did: two statements for each generation."""
+    """The children that these steps started; two statements per generation."""
     rows: dict[str, WorkflowRow] = {}
     recorded: dict[str, tuple[StepRow, ...]] = {}
     generation: Sequence[StepRow] = steps
@@ -187,7 +187,7 @@ def child_ids(steps: Iterable[StepRow]) -> list[str]:
 
 
 def error_texts(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[int, str]:
-    """The beginnings of these steps' errors, for those who may see payloads."""
+    """The first MAX_ERROR_EXCERPT characters of these steps' errors, which are payload."""
     if not ids:
         return {}
     found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=MAX_ERROR_EXCERPT)

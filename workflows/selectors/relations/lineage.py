@@ -1,4 +1,4 @@
-"""Where a workflow comes from and what came of it: ancestors, children, forks."""
+"""The relatives of a workflow: ancestors, origin of a fork, children, forks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 
 MAX_RELATIVES = 50
 MAX_GENERATIONS = 20
-# Children of one parent among which failed ones are looked for.
+# Children of one parent that are scanned for failed ones.
 MAX_CHILDREN_SCANNED = 1_000
 
 
@@ -47,17 +47,18 @@ ANCESTORS = Statement(
 
 
 def _related(column: str) -> Statement:
-    # No ORDER BY: sorting would read every child, and a parent may have a million.
+    # No ORDER BY: sorting would read all children, and a parent may have a million.
     return Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = :id LIMIT :most")
 
 
 CHILDREN = _related("parent_workflow_id")
 FORKS = _related("forked_from")
-# There is no index of failed children: those among the first are found along the parent's.
+# No index serves failed children, so the first children of the parent are scanned.
 FAILED_CHILDREN = Statement(
     f"""
     SELECT {COLUMNS} FROM (
-        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id LIMIT {MAX_CHILDREN_SCANNED}
+        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id
+        LIMIT {MAX_CHILDREN_SCANNED}
     ) AS first
     WHERE status IN ({", ".join(f"'{status}'" for status in FAILED)}) LIMIT :most
     """
@@ -83,13 +84,11 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
 
 
 def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
-    """Children along the index: failures first, then by age.
-
-    They are the first MAX_RELATIVES, and the failed among the first MAX_CHILDREN_SCANNED, at most as many.
-    """
+    """The first MAX_RELATIVES children in index order, and the failed ones of the first
+    MAX_CHILDREN_SCANNED, at most as many; failed ones first, then by age."""
     found, has_more = _rows(session, CHILDREN, workflow_id, viewer)
     failed = _rows(session, FAILED_CHILDREN, workflow_id, viewer)[0] if has_more else ()
-    # Neither statement has an order: what one came across the other may have missed.
+    # Neither statement has an order, so both may return different children.
     children = {each.pk: each for each in (*found, *failed)}
     return sorted(
         children.values(), key=lambda each: (not each.is_failed, each.created_at, each.pk)
