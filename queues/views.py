@@ -17,6 +17,7 @@ from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -70,7 +71,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
-    may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     context = {
         "section": "queues",
         "now": now,

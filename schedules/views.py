@@ -18,7 +18,7 @@ from dboshub.schedules.forms.control import FORMS, BackfillForm, ScheduleForm
 from dboshub.schedules.forms.definition import ChangeForm
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import moment, show, tick_history
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
@@ -53,7 +53,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/schedules/list.html", context, status=503)
-    acts = request.user.has_perm(PERMISSION)
+    acts = may_act(request.user, PERMISSION)
     strips = [tick_history(each, runs, now, acts=acts) for each in shown]
     context |= {
         "rows": [
@@ -85,7 +85,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         shown = show(found, now)
         runs = selectors.runs(session, shown.ids, viewer)
         size, given = selectors.context(session, name) if sees_payloads else (0, None)
-    acts = request.user.has_perm(PERMISSION)
+    acts = may_act(request.user, PERMISSION)
     ticks = tick_history(shown, runs, now, acts=acts)
     context = {
         "section": "schedules",
@@ -133,7 +133,7 @@ def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
 
 def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
     is_spanned = verb == BackfillForm.verb and "start" in request.GET
-    if is_spanned and request.user.has_perm(PERMISSION):
+    if is_spanned and may_act(request.user, PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
     return _confirm(request, _form(verb, found))
 

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.bulk import job_actions
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.clock import now_ms
@@ -144,7 +144,7 @@ def _show(
         "state": state,
         "tabs": tabs(shown, state),
         "refusal": refusal,
-        "permitted": request.user.has_perm(shown.verb.permission),
+        "permitted": may_act(request.user, shown.verb.permission),
         "now": now_ms(),
         "live_page": subscription_for(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
@@ -161,7 +161,7 @@ def _ask(
     status: int = 200,
 ) -> HttpResponse:
     criteria = parse(QueryDict(query), now=now_ms(), attributes=request.user.has_perm(VIEW_PAYLOAD))
-    permitted = [each for each in VERBS.values() if request.user.has_perm(each.permission)]
+    permitted = [each for each in VERBS.values() if may_act(request.user, each.permission)]
     context = {
         "section": "workflows",
         "verbs": permitted,

@@ -12,7 +12,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.actions.audit import actor_of, may_act, record
 from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
 from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -63,7 +63,7 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
         ],
         "lineage": lineage.lineage(session, found, viewer=viewer_for(request.user)),
         "send_form": SendForm(found, prefix=""),
-        "may_send": request.user.has_perm(SendForm.permission),
+        "may_send": may_act(request.user, SendForm.permission),
         **_permissions(request),
     }
     return render(request, "dboshub/workflows/detail.html", context)
@@ -207,7 +207,7 @@ def _section(
 
 
 def _permissions(request: HttpRequest) -> dict[str, Any]:
-    verbs = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    verbs = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     return {"may": " ".join(verbs), "may_not": [verb for verb in FORMS if verb not in verbs]}
 
 

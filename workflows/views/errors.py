@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from dboshub.workflows.actions.audit import actor_of
+from dboshub.workflows.actions.audit import actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
@@ -80,7 +80,7 @@ def error_group(request: HttpRequest) -> HttpResponse:
     context = _shared(request, seen) | {"section": "errors", "looked": MAX_RUNS, "group": group}
     context |= {"step": step, "kind": kind}
     if group is not None:
-        context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
+        context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
         context |= {"verb": FORK, "shown": group.runs[:MAX_SHOWN]}
     return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
 

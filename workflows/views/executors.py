@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.executor_forms import FORMS, ExecutorForm
 from dboshub.workflows.live.executors import executor_page_facts
@@ -44,7 +45,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         "live_beats": subscription_for(request, "beats"),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
-        "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
+        "may": [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)],
     }
     return render(request, "dboshub/executors/list.html", context)
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.actions.starting import start
 from dboshub.workflows.bounded_reading import bounded_reading
@@ -134,4 +134,4 @@ def _initial(
 
 
 def _may_start(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(START_WORKFLOW))
+    return may_act(request.user, START_WORKFLOW)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
@@ -94,7 +95,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         "query": criteria.query(),
         "box": typed(request.GET, criteria),
         "columns": shown,
-        "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
+        "verbs": [each for each in VERBS.values() if may_act(request.user, each.permission)],
     }
     template = page_or_fragment(
         request, "dboshub/workflows/list.html", "dboshub/workflows/list/_listing.html"
