@@ -89,7 +89,7 @@ class PayloadRenderer:
                 return self.fold(node, label, depth)
 
     def value(self, kind: str, text: str) -> SafeString:
-        """A scalar where it stands; a long text folded, cut where the page's room ends."""
+        """A scalar; a long text is folded and cut at the remaining number of characters."""
         css = CSS_CLASSES.get(kind, "object")
         named = format_html('<span class="payload-kind">{}</span> ', kind.rpartition(".")[2])
         start = EMPTY if kind in CSS_CLASSES else named
@@ -109,7 +109,7 @@ class PayloadRenderer:
         )
 
     def taken(self, text: str) -> str:
-        """As much of a long text as the page still has room for."""
+        """The part of a long text that fits into the remaining number of characters."""
         seen = text[: min(MAX_VALUE_TEXT, self.room)]
         self.room -= len(seen)
         return seen
@@ -145,7 +145,7 @@ class PayloadRenderer:
     def inside(
         self, node: Mapping | Sequence | Instance | Failure, size: int, depth: int
     ) -> SafeString:
-        """The members while there is room; the rest is counted."""
+        """The members up to the remaining number of nodes, and a count of the others."""
         shown: list[tuple[SafeString]] = []
         for label, member in islice(labelled(node), max(self.nodes, 0)):
             if self.nodes <= 0:
@@ -172,7 +172,7 @@ def heading(node: Mapping | Sequence | Instance | Failure, size: int) -> SafeStr
 
 
 def parts(node: Instance | Failure) -> list[tuple[str, Node]]:
-    """What an object would be given, besides its arguments."""
+    """State, keywords and contents of an object that was not constructed."""
     named = [("attributes", node.state)]
     if isinstance(node, Instance):
         named += [("keywords", node.keywords), ("contents", node.contents)]

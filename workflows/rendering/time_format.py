@@ -1,4 +1,4 @@
-"""Times and durations in words. Epoch milliseconds in, English out; the zone is always UTC."""
+"""Formats epoch milliseconds and durations in English. The time zone is always UTC."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def absolute(ms: int) -> str:
 
 
 def iso(ms: int) -> str:
-    """What `<time datetime>` and scripts read."""
+    """ISO 8601, as `<time datetime>` and scripts read it."""
     return utc_datetime(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock(ms: int, now: int) -> str:
-    """The time of day; with its date unless that is today."""
+    """The time of day, with the date unless it is today."""
     then = utc_datetime(ms)
     if then.date() == utc_datetime(now).date():
         return then.strftime("%H:%M:%S")
@@ -32,7 +32,7 @@ def clock(ms: int, now: int) -> str:
 
 
 def relative(ms: int, now: int) -> str:
-    """`just now`, `42 s ago`, `in 3 min`; the same steps as static/js/times.js."""
+    """`just now`, `42 s ago`, `in 3 min`; the same units as static/dboshub/js/times.js."""
     distance = abs(now - ms)
     if distance < SECOND:
         return "just now"

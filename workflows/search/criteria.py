@@ -27,6 +27,7 @@ from dboshub.workflows.search.predicates import (
 )
 from dboshub.workflows.search.terms import (
     FLAGS,
+    INTERNAL_NAME_PREFIXES,
     MAX_PROBLEMS,
     MAX_VALUE_LENGTH,
     SINGLE,
@@ -40,7 +41,6 @@ from dboshub.workflows.search.terms import (
     without_nul,
 )
 
-INTERNAL = ("_dbos_", "DBOS.")
 # With one of these keys, internal workflows are not hidden.
 NAMING_KEYS = ("id", "name", "parent")
 
@@ -91,7 +91,7 @@ class Criteria:
         if self.top_level:
             found.append(null_predicate("top", "parent_workflow_id"))
         if self.hides_internal:
-            found.append(hidden_predicate(INTERNAL))
+            found.append(hidden_predicate(INTERNAL_NAME_PREFIXES))
         return found
 
     def _by_key(self) -> list[tuple[str, list[str]]]:

@@ -16,6 +16,8 @@ from dboshub.workflows.search.predicates import is_negated
 from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUS_STYLES, STATUSES
 
 GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
+# Names of workflows that belong to the engine begin with one of these.
+INTERNAL_NAME_PREFIXES = ("_dbos_", "DBOS.")
 # The words for a status, to its token or group.
 WORDS = {style.word.lower(): style.token for style in STATUS_STYLES.values()}
 WORDS |= {name.lower(): name for name in (*STATUSES, *GROUPS)}

@@ -1,4 +1,4 @@
-"""The list as a tree: children unfold beneath their parent, and the address remembers which."""
+"""The list as a tree: children are shown below their parent. The URL holds the open parents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session
 
 MAX_OPEN, MAX_DEPTH = 20, 8
-# Children shown beneath one parent; the list of them all is a click away.
+# Children shown below one parent; a link leads to the list of all.
 MAX_CHILDREN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class TreeRow:
-    """A row of the tree. `children` is None where there are none, `shown` how many lie open."""
+    """A row of the tree. `children` is None if there are none; `shown` is the number shown."""
 
     row: WorkflowRow
     depth: int = 0
@@ -31,7 +31,7 @@ class TreeRow:
 
 @dataclass(frozen=True, slots=True)
 class ListTree:
-    """What somebody unfolded; `query` is the address of the list without it."""
+    """The open parents; `query` is the query string of the list without them."""
 
     query: str
     opened: tuple[str, ...]
@@ -43,7 +43,7 @@ class ListTree:
     def lines(
         self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
     ) -> Iterator[TreeRow]:
-        """Rows, each followed by what is unfolded beneath it."""
+        """The rows, each followed by its open children."""
         counted = child_counts(session, [each.pk for each in rows], viewer=viewer)
         for row in rows:
             count = counted.get(row.pk)

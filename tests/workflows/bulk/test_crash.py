@@ -52,8 +52,8 @@ def test_each_workflow_is_forked_once_however_often_the_process_dies(
 ) -> None:
     monkeypatch.setattr(chunks, "MAX_CHUNK", 5)
     sources = workflows(100)
-    job = job_actions.freeze(operator, "fork_from_failure")
-    job_actions.start(operator, job.pk)
+    job = job_actions.create_job(operator, "fork_from_failure")
+    job_actions.start_job(operator, job.pk)
 
     for number in range(4):
         process_that_dies(number)

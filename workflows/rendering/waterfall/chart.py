@@ -1,6 +1,6 @@
-"""Steps as lines of a waterfall: children at their call site, waits as waits, fan-outs folded.
+"""Builds the waterfall of a workflow: a line per step, children under their step, groups folded.
 
-Everything shown is recorded; what is inferred (a wait that has no row yet) says so by its kind.
+All lines are recorded steps, except waits that have no row yet: these are inferred.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from dboshub.workflows.selectors.detail.steps import (
 )
 from dboshub.workflows.selectors.rows import WorkflowRow
 
-# As many siblings of one name are folded into one line.
+# From this number on, consecutive steps of one name are folded into one line.
 MIN_FOLDED = 6
-# What took no time is still seen, in percent of the axis.
+# In percent of the axis, so that a step without duration is visible.
 MIN_BAR_WIDTH = 0.3
 
 ICONS = {
@@ -52,7 +52,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What is written beside a step's line, by step id."""
+    """Notes and numbers of failed attempts beside the lines, by step id."""
 
     notes: Mapping[int, str] = field(default_factory=dict)
     retries: Mapping[int, int] = field(default_factory=dict)
@@ -74,9 +74,10 @@ def chart(
     retries: dict[int, int] | None = None,
     window: Interval | None = None,
 ) -> Chart:
-    """The waterfall of a page of steps, or of it only the time in `window`.
+    """The waterfall of a page of steps, or of the time `window` in it. `now` is epoch ms.
 
-    By step id, `notes` are remarks, such as error messages, and `retries` failed attempts.
+    By step id, `notes` are texts such as error messages, and `retries` numbers of failed attempts.
+    `edge` is the current activity of a running workflow.
     """
     until = row.completed_at or now
     remarks = Remarks(notes or {}, retries or {})
@@ -96,7 +97,7 @@ def chart(
         )
     spans = [span for line in _flat(lines) for span in line.spans]
     own, others = lines[0].spans, spans[len(lines[0].spans) :]
-    # Of a page in the middle of many steps, only the time of that page.
+    # A page in the middle of many steps shows only the time of its own steps.
     extent = [*others, *own] if len(steps) == 0 or steps[0].function_id <= 1 else others or own
     whole = (min(span.start for span in extent), max(span.end for span in extent))
     start, end = window or whole
@@ -131,7 +132,7 @@ def _lines(
     until = row.completed_at or now
     found: list[Line] = []
     for step in steps:
-        if _is_deadline_of(recorded.get(step.function_id - 1), step):
+        if _is_timer_of(recorded.get(step.function_id - 1), step):
             continue
         line = _line(step, recorded, family, until, now=now, depth=depth)
         found.append(remarks.on(line, step.function_id))
@@ -151,7 +152,7 @@ def _line(
     if child is not None:
         return _child_line(step, child, family, now=now, depth=depth)
     if is_open_wait(step, recorded):
-        # The deadline is written when the wait begins, its own row only when it ends.
+        # The timer is recorded when the wait begins, the wait itself when it ends.
         span = Span("wait", step.started_at or until, max(step.started_at or until, until))
         return Line(
             "waits for a message or event", "mail", "waiting", (span,), depth=depth, step=step
@@ -183,9 +184,10 @@ def _step_spans(step: StepRow, until: int) -> tuple[Span, ...]:
     if step.started_at is None and step.completed_at is None:
         return ()
     start = step.started_at if step.started_at is not None else step.completed_at
-    end = step.completed_at if step.completed_at is not None else start
-    assert start is not None and end is not None  # noqa: PT018
-    # A sleep's end lies in the future while it sleeps, and after the end if it was cancelled.
+    end = step.completed_at if step.completed_at is not None else step.started_at
+    assert start is not None
+    assert end is not None
+    # The recorded end of a sleep is in the future while it sleeps.
     end = min(end, until) if step.name == SLEEP else end
     return (Span("wait" if step.name in WAITS else "run", start, max(start, end)),)
 
@@ -193,25 +195,25 @@ def _step_spans(step: StepRow, until: int) -> tuple[Span, ...]:
 def _workflow_spans(row: WorkflowRow, until: int) -> tuple[Span, ...]:
     began = row.began_at
     if began is None:
-        # Cancelling forgets when a run began; what is left is from its creation to its end.
+        # Cancelling clears the start time, so the span is from creation to end.
         kind = "queued" if row.is_waiting else "extent"
         return (Span(kind, row.created_at, max(row.created_at, until)),)
     run = Span("extent", began, max(began, until))
     return (run,) if began <= row.created_at else (Span("queued", row.created_at, began), run)
 
 
-def _is_deadline_of(before: StepRow | None, step: StepRow) -> bool:
-    """Whether this sleep is the timeout written beside a recv or getEvent that has ended."""
+def _is_timer_of(before: StepRow | None, step: StepRow) -> bool:
+    """Whether this sleep is the timer of a recv or getEvent that has ended."""
     return step.name == SLEEP and before is not None and before.name in (RECV, GET_EVENT)
 
 
 def is_open_wait(step: StepRow, recorded: dict[int, StepRow]) -> bool:
-    """Whether this sleep is the timeout of a wait that has not ended: its own row is missing."""
+    """Whether this sleep is the timer of a wait that has not ended: the wait has no row yet."""
     return step.name == SLEEP and step.function_id > 1 and step.function_id - 1 not in recorded
 
 
 def state(status: str) -> str:
-    """The state of a line by the status of its workflow; status names are kept apart in pills."""
+    """The state of a line, from the status of its workflow."""
     return {
         "SUCCESS": "done",
         "PENDING": "running",
@@ -260,7 +262,7 @@ def _flat(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _working(lines: Iterable[Line]) -> Iterator[Span]:
-    """The spans in which something ran; of a child those of its own steps, if they are known."""
+    """The spans in which code ran; of a child those of its own steps, if known."""
     for line in lines:
         if line.lines:
             yield from _working(line.lines)
