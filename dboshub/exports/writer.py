@@ -1,4 +1,4 @@
-"""Writing exports: two at a time in this process, each until its end, its size or its time."""
+"""Writes exports in threads, two at a time, each up to a size and a duration."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ WRITER_SLOTS = BoundedSemaphore(2)
 
 
 class StoppedError(Exception):
-    """It goes no further; the text says why, for the person who asked for it."""
+    """The export stops; the message tells its user why."""
 
 
 def start_writing(export: Export) -> None:
-    """Begin it, or put it in line; it is found in the store as it proceeds."""
-    # A daemon: a process that is told to end does not wait for it.
+    """Write the export in a thread, when one of the slots is free."""
+    # A daemon thread, so that a stopping process does not wait for it.
     Thread(target=_write_when_free, args=(export,), name="dboshub-export", daemon=True).start()
 
 
 def write(export: Export) -> Export:
-    """Write it to its end, now. Raises StoppedError, and whatever the database does."""
+    """Write the export. Raises StoppedError and errors of the database."""
     source = SOURCES[export.of]
     columns = source.columns + (source.payload_columns if export.payload else ())
     begun, after = time.monotonic(), export.after
@@ -69,7 +69,7 @@ def _progress(export: Export, file: IO[bytes], rows: int, reached: int | None) -
 
 
 def _allowed(export: Export) -> Any:
-    """The person as they are now, who may have lost the permission meanwhile."""
+    """The current account of the user. Raises StoppedError if it lost the permission."""
     user = get_user_model().objects.filter(pk=export.user, is_active=True).first()
     wanted = [SOURCES[export.of].permission, *([VIEW_PAYLOAD] if export.payload else [])]
     if user is None or not user.has_perms(wanted):

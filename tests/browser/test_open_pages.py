@@ -126,6 +126,6 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
     more.focus()
     errors.keyboard.press("Enter")
     expect(errors.get_by_role("row").filter(has_text="open-gate")).to_be_visible()
-    expect(tabs["/audit/"].get_by_role("link", name="The log has changed")).to_be_visible(
+    expect(tabs["/audit/"].get_by_role("link", name="There are new entries")).to_be_visible(
         timeout=WITHIN_MS
     )

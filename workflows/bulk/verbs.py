@@ -73,7 +73,7 @@ class Batch:
             if self.options.get("children"):
                 below = cancelling.descendants(self.session, [workflow_id])
                 if len(rows_by_id(self.session, below, viewer=self.viewer)) < len(below):
-                    self.skip(workflow_id, "Some of its children are not yours to see.")
+                    self.skip(workflow_id, "Some of its children are not visible to you.")
                     continue
             found[workflow_id] = below
         return found

@@ -1,7 +1,7 @@
-"""Writes plain JSON values in the format of the row they are for.
+"""Encodes plain JSON values in the format of a row.
 
-What a page writes is later unpickled by workers, so only the seven JSON types pass, checked by
-exact type and written by us: no stored or submitted bytes are ever passed through.
+Workers unpickle what a page writes. Only the seven JSON types are accepted, checked by exact type
+and encoded here: stored or submitted bytes are never passed through.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dboshub.workflows.payloads import PICKLE, PORTABLE
 
 MAX_DEPTH = 60
 MAX_PARTS = 100_000
-# Python refuses to write longer numbers in decimal.
+# Python refuses to convert longer numbers to decimal.
 MAX_BITS = 12_000
 
 
 class NotPlainError(ValueError):
-    """The value, or the row's format, cannot be written from a page; the message says why."""
+    """A page cannot write the value, or the format of the row; the message says why."""
 
 
 def encode(value: Any, serialization: str | None) -> str:
-    """The value as text for a column of this format; a row without one is read as a pickle.
+    """The value as text for a column of this format; a row without format is read as a pickle.
 
     Raises NotPlainError for anything but None, bool, int, float, str, list and dict.
     """
@@ -35,7 +35,7 @@ def encode(value: Any, serialization: str | None) -> str:
 
 
 def encode_arguments(args: list[Any], kwargs: dict[str, Any], serialization: str | None) -> str:
-    """A call's arguments, in the envelope that workers expect of this format."""
+    """The arguments of a call in the envelope of this format. Raises NotPlainError."""
     check([args, kwargs])
     if serialization == PORTABLE:
         return written({"positionalArgs": args, "namedArgs": kwargs}, serialization)
@@ -51,7 +51,7 @@ def written(value: Any, serialization: str | None) -> str:
 
 
 def check(value: Any) -> None:
-    """Refuse what is not plain data, naming the part that is not."""
+    """Raise NotPlainError, naming the part, if the value is not plain data."""
     # Level by level: a deep or circular value must not exhaust the stack.
     level = [value]
     for _ in range(MAX_DEPTH):

@@ -1,4 +1,4 @@
-"""What a recorded exception says: its message and its traceback."""
+"""The message and the traceback of a recorded exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRACEBACK_KEYS = frozenset({"__notes__", "traceback", "stack", "stackTrace", "st
 
 
 def message(name: str, args: tuple[Node, ...]) -> str:
-    """What ``str`` would say of the exception, had it no method of its own."""
+    """The text that ``str`` gives for an exception without its own ``__str__``."""
     if not args:
         return ""
     if name.rpartition(".")[2] == "DBOSMaxStepRetriesExceeded":
@@ -39,7 +39,7 @@ def _exhausted(step: str, attempts: str, errors: tuple[Node, ...]) -> Iterator[s
 
 
 def traceback(state: Node | None) -> str:
-    """The traceback kept beside an exception: in its notes, or as the other languages do."""
+    """The traceback of an exception: from its notes, or from the fields of other languages."""
     if not isinstance(state, Mapping):
         return ""
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""List, inspect and steer schedules from a terminal.
+"""The command ``schedule``: list, inspect and control schedules.
 
 Whoever has a shell here may run the application's code, so contexts are unpickled where a run is
 started, unlike on pages.
@@ -18,8 +18,8 @@ from dboshub.management.terminal import (
     SubcommandsCommand,
     actor,
     argument,
-    moment,
     reason,
+    time_argument,
 )
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
@@ -103,14 +103,16 @@ def _next_runs(schedule: Schedule) -> list[str]:
 
 NAME = argument("name")
 SPAN = tuple(
-    argument(option, dest=name, type=moment, required=True, help="ISO 8601, UTC without offset")
+    argument(
+        option, dest=name, type=time_argument, required=True, help="ISO 8601, UTC without offset"
+    )
     for option, name in (("--from", "start"), ("--to", "end"))
 )
 
 
 class Command(SubcommandsCommand):
-    help = "List, inspect and steer schedules."
-    verbs = (
+    help = "List, inspect and control schedules."
+    subcommands = (
         Subcommand(
             "list", "list schedules by name", list_, (argument("--limit", type=int, default=100),)
         ),

@@ -287,7 +287,7 @@ def test_a_disabled_account_acts_no_more(operator: Actor, workflows: Workflows, 
     work()
 
     job.refresh_from_db()
-    assert (job.state, job.note) == ("stopped", "The account 'grace' is gone or disabled.")
+    assert (job.state, job.note) == ("stopped", "The account 'grace' was deleted or disabled.")
     assert Workflow.objects.get().status == "PENDING"
 
 
@@ -324,7 +324,7 @@ def test_a_queue_that_is_gone_stops_the_job(
     work()
 
     job.refresh_from_db()
-    assert (job.state, job.note) == ("stopped", "There is no queue 'nowhere' any more.")
+    assert (job.state, job.note) == ("stopped", "The queue 'nowhere' was deleted.")
 
 
 def test_two_processes_never_work_on_one_job_at_a_time(
@@ -367,4 +367,4 @@ def test_what_a_person_may_no_more_see_is_left_alone(
 
     assert Workflow.objects.get(pk="theirs-00000").status == "PENDING"
     assert Workflow.objects.get(pk="mine-00000").status == "CANCELLED"
-    assert job.items.get(workflow_id="theirs-00000").note == "gone, or not yours to see"
+    assert job.items.get(workflow_id="theirs-00000").note == "deleted, or not visible to you"

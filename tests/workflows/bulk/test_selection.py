@@ -59,7 +59,7 @@ def test_checked_rows_are_frozen_without_those_that_are_gone(
     job = job_actions.create_job(operator, "cancel", ids=checked)
 
     assert ids_of(job) == checked[:2]
-    assert job.left_out == {"gone, or not yours to see": 1, "ended already": 1}
+    assert job.left_out == {"deleted, or not visible to you": 1, "ended already": 1}
 
 
 def test_a_set_is_capped_and_says_so(
@@ -150,4 +150,4 @@ def test_a_set_of_somebody_whose_account_is_gone_is_collected_no_further(
 
     job.refresh_from_db()
     assert job.state == "stopped"
-    assert "gone or disabled" in job.note
+    assert "deleted or disabled" in job.note

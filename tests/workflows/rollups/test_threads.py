@@ -64,7 +64,7 @@ def test_a_turn_of_the_real_keeper_counts_minutes_and_samples_busy_queues() -> N
         for queue, status in (("mail", "ENQUEUED"), ("mail", "PENDING"), ("web", "PENDING")):
             times = {"created_at": at, "updated_at": at}
             add_workflow(session, f"{queue}-{status}", status, queue_name=queue, **times)
-    rollups.keeper().run_once()
+    rollups.new_maintainer().run_once()
     mail, web = QueueSample.objects.order_by("queue")
     assert (mail.queue, mail.waiting, mail.running) == ("mail", 1, 1)
     assert mail.oldest_ms is not None
