@@ -6,7 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
-from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, refuse_bad_values, url_of
+from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, url_of
+from dboshub.config_rules import refuse_bad_values
 from dboshub.queues.api.client import QueuesClient
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.schedules.api.client import SchedulesClient

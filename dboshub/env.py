@@ -110,12 +110,12 @@ def django_database(
     host = options.pop("host", None) or parts.hostname or ""
     port = options.pop("port", None) or (str(parts.port) if parts.port else "")
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
     if access is Access.READ_ONLY and not behind_pooler:
         # A pooler in transaction mode would leave the setting to whoever comes next.
         options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dboshub.workflows.django_postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or options.pop("password", "")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from dboshub.config import DBOSConfig, checked, refuse_removed
+from dboshub.config import DBOSConfig, changed_keys, checked, refuse_removed
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import current_request
@@ -72,6 +72,13 @@ class DBOS(
                 asgi.install(fastapi, life)
             if flask is not None:
                 wsgi.install(flask, life)
+        elif changed := changed_keys(DBOS._instance.config, config):
+            logger.warning(
+                "DBOS is configured already as %r: another configuration, which differs in %s, is "
+                "ignored; call DBOS.destroy() before it",
+                DBOS._instance.config["name"],
+                ", ".join(changed),
+            )
         return DBOS._instance
 
     @classmethod
@@ -84,7 +91,7 @@ class DBOS(
         if cls._instance is None:
             raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
         if DBOS._runtime is not None:
-            logger.warning("DBOS is launched already")
+            logger.warning("DBOS is launched already: DBOS.launch() again does nothing")
             return
         from dboshub.runtime.lifecycle import Runtime
 

@@ -17,8 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from dboshub.management.output import rendered
+from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
@@ -59,12 +61,18 @@ class TerminalCommand(BaseCommand, ABC):
 
     arguments: Sequence[Arguments] = ()
 
+    def needs_databases(self, **options: Any) -> bool:
+        """Whether it uses the databases of this project, which must then be migrated."""
+        return True
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         for add in (*self.arguments, as_json):
             add(parser)
 
     def handle(self, *, as_json: bool, **options: Any) -> None:
         with errors_as_command_errors():
+            if self.needs_databases(**options):
+                require_databases()
             answer = self.run_subcommand(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
@@ -102,6 +110,8 @@ def errors_as_command_errors() -> Iterator[None]:
         raise CommandError(f"These arguments cannot be written: {error}.") from error
     except DBOSException as error:
         raise CommandError(error.message) from error
+    except DatabaseError as error:
+        raise failure_of(error) from error
     except (ActionRefusedError, OSError) as error:
         raise CommandError(str(error)) from error
 

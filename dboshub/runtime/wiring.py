@@ -10,6 +10,9 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.queues.engine.undeclared import UndeclaredQueues
+from dboshub.queues.storage.store import RegistryStore
 from dboshub.workflows.datasources.application_database import (
     SeparateApplicationDatabase,
     SystemApplicationDatabase,
@@ -232,3 +235,11 @@ def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     return replace(
         hooks, application=application, ambient=lambda: application.ambient() or hooks.ambient()
     )
+
+
+def open_queues(queues: RegistryStore, engine: Engine, listen: Sequence[str] | None) -> None:
+    """Make rows of the queues that code declared; warn of those that nobody did."""
+    queue_registry.open(queues)
+    undeclared = UndeclaredQueues(queues, engine.queries.submit)
+    undeclared.served(listen or ())
+    engine.on_queue_used = undeclared.used

@@ -196,7 +196,9 @@ def _postpone(call: _Call) -> str | None:
         queue_name=parameters.queue_name or INTERNAL_QUEUE,
         deduplication_id=call.deduplication_id(),
         period_ms=int(call.period_s * 1000),
-        inputs=codec.encode_args(call.args, call.kwargs, name),
+        inputs=codec.encode_args(
+            call.args, call.kwargs, name, engine().registry.arguments(parameters.function.name)
+        ),
         serialization=name,
         application_name=parameters.options.application_name,
     )

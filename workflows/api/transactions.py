@@ -15,6 +15,7 @@ from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.ports import Application, TransactionOptions
 from dboshub.workflows.engine.programs import run
+from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +26,7 @@ class TransactionsAPI:
     sql_session = Current(sql_session)
 
     @staticmethod
+    @with_parentheses("@DBOS.transaction()")
     def transaction(
         isolation_level: IsolationLevel | None = None, *, name: str | None = None
     ) -> Callable[[F], F]:
@@ -38,6 +40,7 @@ class TransactionsAPI:
         """
 
         def decorate(function: F) -> F:
+            recorded_as = check_function("transaction", function, name)
             if inspect.iscoroutinefunction(function):
                 raise DBOSException(
                     f"{function.__qualname__} is async, and a transaction cannot be: make it a "
@@ -47,7 +50,7 @@ class TransactionsAPI:
                 raise DBOSException(
                     f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
                 )
-            options = TransactionOptions(name or function.__qualname__, isolation_level)
+            options = TransactionOptions(recorded_as, isolation_level)
 
             @functools.wraps(function)
             def begin(*args: Any, **kwargs: Any) -> Any:

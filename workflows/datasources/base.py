@@ -24,6 +24,7 @@ from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.storage import datasource_checkpoints
 from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.database import SCHEMA_NAME
@@ -137,10 +138,10 @@ class Source(ABC):
     def codec(self) -> Codec:
         return self._codec or engine().codec
 
-    def value_checkpoint(self, value: Any) -> tuple[Recorded, Any]:
-        """The checkpoint of a value, and the value as a replay returns it."""
+    def value_checkpoint(self, name: str, value: Any) -> tuple[Recorded, Any]:
+        """The checkpoint of what a step returned, and the value as a replay returns it."""
         codec = self.codec
-        text = codec.encode(value)
+        text = codec.encode(value, subject=result_of("transaction", name))
         live = value if codec.is_lossless else codec.decode(text, codec.name)
         return Recorded(text, None, codec.name), live
 

@@ -21,17 +21,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from dboshub.workflows.engine import unserializable
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.unserializable import A_CALL, A_VALUE, Arguments, Subject
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
 MAX_FRAMES = 50
 _ENGINE = os.path.dirname(__file__)
-_ARGS = "Arguments"
-_ADVICE = (
-    "Pass plain data, or instances of classes defined at the top of a module; open files, "
-    "connections, locks and lambdas stay in the process: make them where they are used."
-)
 _CODES = ("code", "error_code", "errno", "status", "status_code")
 _DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
 
@@ -141,25 +138,38 @@ class Codec:
             return self.name
         return PORTABLE if inherited == PORTABLE else self.name
 
-    def encode(self, value: Any, name: str | None = None, what: str = "") -> str:
+    def encode(self, value: Any, name: str | None = None, subject: Subject = A_VALUE) -> str:
+        """The value as text. Raises the serializer's error, which tells what part of it fails."""
         serializer = self._serializer(name)
         try:
-            text = serializer.serialize(value)
+            return _without_nul(serializer.serialize(value))
         except Exception as error:
-            what = what or f"A value of type {type(value).__qualname__}"
-            error.add_note(f"{what} cannot be recorded as {serializer.name()}. {_ADVICE}")
+            unserializable.explain(error, value, subject, serializer.serialize, serializer.name())
             raise
-        if "\x00" in text:
-            raise ValueError("the serialized value contains a NUL character; no database keeps it")
-        return text
 
     def decode(self, text: str | None, name: str | None) -> Any:
         return None if text is None else self._serializer(name).deserialize(text)
 
-    def encode_args(self, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> str:
+    def encode_args(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+        arguments: Arguments = A_CALL,
+    ) -> str:
+        """A call as text. Raises the serializer's error, which names the argument that fails."""
+        value: dict[str, Any] = {"args": args, "kwargs": kwargs}
         if name == PORTABLE:
-            return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name, _ARGS)
-        return self.encode({"args": args, "kwargs": kwargs}, name, _ARGS)
+            value = {"namedArgs": kwargs, "positionalArgs": list(args)}
+        serializer = self._serializer(name)
+        try:
+            return _without_nul(serializer.serialize(value))
+        except Exception as error:
+            call = args, kwargs
+            unserializable.explain_arguments(
+                error, call, arguments, serializer.serialize, serializer.name()
+            )
+            raise
 
     def decode_args(self, text: str, name: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         value = self.decode(text, name)
@@ -203,6 +213,12 @@ class Codec:
                 f"the payload is in format {name!r}, which this process cannot read (it reads "
                 f"{known}): was it written by another language, or with a custom serializer?"
             ) from None
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the serialized text contains a NUL character, which no database keeps")
+    return text
 
 
 @contextmanager

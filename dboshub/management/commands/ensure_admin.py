@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
 from dboshub import env
+from dboshub.management.readiness import require_databases
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_databases()
         if User.objects.filter(is_superuser=True, is_active=True).exists():
             return
         name = env.text("DBOSHUB_ADMIN_NAME", "admin")

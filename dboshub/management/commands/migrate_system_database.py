@@ -27,6 +27,9 @@ class Command(TerminalCommand):
         argument("--print-sql", action="store_true", help="show the SQL and do nothing"),
     )
 
+    def needs_databases(self, **options: Any) -> bool:
+        return False
+
     def run_subcommand(self, **options: Any) -> Any:
         target = options["url"] or system_database_url()
         role = options["app_role"]

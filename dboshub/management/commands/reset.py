@@ -26,6 +26,9 @@ class Command(TerminalCommand):
         schema,
     )
 
+    def needs_databases(self, **options: Any) -> bool:
+        return not options["url"]
+
     def run_subcommand(self, **options: Any) -> Any:
         target, drop = options["url"], options["drop"]
         if drop and not target:

@@ -12,17 +12,26 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
+from dboshub.management.readiness import require_databases
+from dboshub.management.terminal import errors_as_command_errors
+from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.django_settings import imported_modules
+from dboshub.workflows.django_settings import (
+    counts_rollups,
+    imported_modules,
+    works_on_bulk_jobs,
+)
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.storage.membership import executors, recover
 
 # Seconds after the grace period, for the end of destroy().
 FLUSH_SECONDS = 5.0
+NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
+SUPERVISED = "The supervisor starts this worker again."
 
 
 class Command(BaseCommand):
@@ -47,6 +56,7 @@ class Command(BaseCommand):
         parser.add_argument("--child", action="store_true", help="stop when standard input ends")
 
     def handle(self, **options: Any) -> None:
+        _require_databases(is_child=options["child"])
         stop = StopRequests()
         stop.on_signals()
         if options["processes"] > 1:
@@ -71,14 +81,16 @@ class Command(BaseCommand):
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
 
-        DBOS(config=configuration(threads=options["threads"]))
+        with errors_as_command_errors():
+            DBOS(config=configuration(threads=options["threads"]))
         if options["queues"] is not None:
             DBOS.listen_queues([name for name in options["queues"].split(",") if name])
         try:
             import_workflows([*imported_modules(), *options["modules"]])
-        except ImportError as error:
-            raise CommandError(f"cannot import {error.name}: {error}") from error
-        DBOS.launch()
+        except ModuleImportError as error:
+            raise CommandError(str(error)) from error
+        with errors_as_command_errors():
+            DBOS.launch()
         self._adopt(options["adopt_executor"])
         rollups = start_rollup_thread()
         start_bulk_job_thread()
@@ -117,6 +129,17 @@ class Command(BaseCommand):
                     session, executor_id, application=configuration()["name"], now=now_ms()
                 )
             self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
+
+
+def _require_databases(*, is_child: bool) -> None:
+    """Raise CommandError for databases that a worker cannot use, and say what becomes of it."""
+    try:
+        with errors_as_command_errors():
+            require_databases(
+                needs_hub=counts_rollups() or works_on_bulk_jobs(), runs_workflows=True
+            )
+    except CommandError as error:
+        raise CommandError(f"{error} {SUPERVISED if is_child else NOT_STARTED}") from None
 
 
 def _mark_dead(process: ProcessIdentity) -> None:

@@ -17,6 +17,7 @@ from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import refuse_shard_key
+from dboshub.workflows.engine.unserializable import Subject
 
 SEND = "DBOS.send"
 SEND_BULK = "DBOS.send_bulk"
@@ -91,7 +92,7 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
         destination=destination,
         message_uuid=_ids.draw(engine.clock.now_ms()) if key is None else f"{key}::{destination}",
         topic=message.topic,
-        message=engine.codec.encode(message.message, serialization),
+        message=engine.codec.encode(message.message, serialization, Subject("the message")),
         serialization=serialization,
         step=None,
     )

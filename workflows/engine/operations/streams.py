@@ -22,6 +22,7 @@ from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
 
 WRITE = "DBOS.writeStream"
@@ -42,7 +43,7 @@ def write_stream(
     execution, step_id, is_step = _place("DBOS.write_stream")
     validation.text("the key of a stream", key)
     name = execution.engine.codec.format_name(serialization, execution.serialization)
-    text = execution.engine.codec.encode(value, name)
+    text = execution.engine.codec.encode(value, name, Subject(f"the value for stream {key!r}"))
     return _append(execution, step_id, key, (text, name), WRITE if is_step else None)
 
 

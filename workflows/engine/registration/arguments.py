@@ -100,6 +100,16 @@ def _each(
             bound.arguments[name] = convert(name, value)
 
 
+def positional_parameters(func: Callable[..., Any]) -> list[str]:
+    """The names of the parameters that positional arguments go to, ``*args`` excluded."""
+    try:
+        parameters = inspect.signature(func).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [each.name for each in parameters if each.kind in kinds]
+
+
 def _signature(func: Callable[..., Any]) -> inspect.Signature:
     """The parameters that a row holds values for: a method's receiver is not among them."""
     signature = inspect.signature(func)

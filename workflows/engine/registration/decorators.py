@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.current_engine import executing_engine
+from dboshub.workflows.engine.current_engine import executing_engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, checked_policy, step
 from dboshub.workflows.engine.programs import begin_when_awaited, mark_coroutine, run
@@ -18,6 +19,7 @@ from dboshub.workflows.engine.registration.arguments import (
     make_pydantic_args_validator,
     pydantic_args_validator,
 )
+from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
 from dboshub.workflows.engine.registration.registry import (
     STEP_MARK,
     WORKFLOW_MARK,
@@ -31,12 +33,15 @@ from dboshub.workflows.engine.registration.roles import without_role_check
 from dboshub.workflows.engine.runtime.running import call
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
+logger = logging.getLogger("dboshub")
+
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 _BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
+@with_parentheses("@DBOS.workflow()")
 def workflow(  # the public signature
     *,
     name: str | None = None,
@@ -61,7 +66,7 @@ def workflow(  # the public signature
     def decorate(function: F) -> F:
         function, roles = without_role_check(function)
         registered = Workflow(
-            name=name or function.__qualname__,
+            name=check_function("workflow", function, name),
             function=function,
             is_async=inspect.iscoroutinefunction(function),
             max_recovery_attempts=max_recovery_attempts,
@@ -70,6 +75,7 @@ def workflow(  # the public signature
             validate_args=_validator(validate_args, function),
         )
         into.add(registered)
+        _warn_if_late(registered, into)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -86,6 +92,7 @@ def workflow(  # the public signature
     return decorate
 
 
+@with_parentheses("@DBOS.step()")
 def durable_step(  # noqa: PLR0913  # the public signature
     *,
     name: str | None = None,
@@ -104,7 +111,7 @@ def durable_step(  # noqa: PLR0913  # the public signature
         is_async = asyncio.iscoroutinefunction(function)
         policy = checked_policy(
             {
-                "name": name or function.__qualname__,
+                "name": check_function("step", function, name),
                 "retries_allowed": retries_allowed,
                 "interval_seconds": interval_seconds,
                 "max_attempts": max_attempts,
@@ -130,6 +137,7 @@ def durable_step(  # noqa: PLR0913  # the public signature
     return decorate
 
 
+@with_parentheses("@DBOS.dbos_class()")
 def dbos_class(class_name: str | None = None, into: Registry = registry) -> Callable[[C], C]:
     """Register a class, so that recovery finds the class and instances its workflows ran on."""
 
@@ -153,6 +161,23 @@ class DBOSConfiguredInstance:
             raise TypeError("give config_name, or its older name instance_name")
         self.config_name = name
         registry.add_instance(self, name)
+        if is_launched():
+            logger.warning(
+                "instance %r of %s was made after DBOS.launch(): make it before, so that recovery "
+                "finds it",
+                name,
+                type(self).__qualname__,
+            )
+
+
+def _warn_if_late(workflow: Workflow, into: Registry) -> None:
+    """What was recovered or claimed before it was registered could not run here."""
+    if into is registry and is_launched():
+        logger.warning(
+            "workflow %r was registered after DBOS.launch(): import the module that defines it "
+            "before, so that recovery finds it",
+            workflow.name,
+        )
 
 
 def _validator(validate: ValidateArgs | None, function: Callable[..., Any]) -> ValidateArgs | None:

@@ -16,8 +16,13 @@ from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
 from dboshub.workflows.engine.records import TEMP_WORKFLOW
-from dboshub.workflows.engine.registration.arguments import ValidateArgs, coerced
+from dboshub.workflows.engine.registration.arguments import (
+    ValidateArgs,
+    coerced,
+    positional_parameters,
+)
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Arguments
 
 logger = logging.getLogger("dboshub")
 
@@ -153,6 +158,18 @@ class Registry:
                 f": create the instance {key[1]!r} of class {key[0]} before DBOS.launch()",
             )
         return Target(workflow, self.instances[key])
+
+    def arguments(self, name: str) -> Arguments:
+        """How to tell of the arguments of a workflow, which may be unknown in this process."""
+
+        def parameters() -> list[str]:
+            workflow = self.workflows.get(name)
+            if workflow is None:
+                return []
+            names = positional_parameters(workflow.function)
+            return names[1:] if workflow.binding in (Binding.CLASS, Binding.INSTANCE) else names
+
+        return Arguments(f"workflow {name!r}", parameters)
 
     def version(self, application_name: str, library_version: str) -> str:
         """The application version computed from the source of every workflow."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
 from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.programs import mark_coroutine
+from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +82,7 @@ def authorized(name: str, required: Sequence[str] | None, identity: Identity) ->
     )
 
 
+@with_parentheses("@DBOS.required_roles([…])")
 def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     """Let only callers with one of these roles through; above or below the other decorator."""
 
@@ -94,6 +96,7 @@ def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     return decorate
 
 
+@with_parentheses("@DBOS.default_required_roles([…])")
 def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
     """The roles for the workflows and steps of a class that name none themselves."""
 

@@ -97,6 +97,8 @@ class Engine:
         # Called with a workflow id and a step id before the workflow runs again from that step:
         # deletes the checkpoints that are kept outside the system database.
         self.before_rewind: Callable[[str, int], None] = lambda workflow_id, start_step: None
+        # Called with the queue's name after this process enqueued a workflow.
+        self.on_queue_used: Callable[[str], None] = lambda queue_name: None
         self.alert: AlertHandler = log
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
