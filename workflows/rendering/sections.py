@@ -26,7 +26,7 @@ from dboshub.workflows.rendering.values import (
     brief,
     listed,
 )
-from dboshub.workflows.rendering.waterfall.chart import chart
+from dboshub.workflows.rendering.waterfall.chart import ChartInput, chart
 from dboshub.workflows.rendering.waterfall.lines import LiveEdge
 from dboshub.workflows.rendering.waterfall.minimap import StepMap
 from dboshub.workflows.rendering.waterfall.scale import Interval
@@ -112,14 +112,16 @@ def steps_section(
         if edge is not None and page.last + 1 in retries:
             edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
     drawn = chart(
-        found,
-        page.steps,
-        steps.child_steps(session, page.steps, viewer=viewer),
-        now=now,
-        edge=edge,
-        notes=_notes(session, found, page.steps) if payload else {},
-        retries=retries,
-        window=window,
+        ChartInput(
+            row=found,
+            steps=page.steps,
+            children=steps.child_steps(session, page.steps, viewer=viewer),
+            now=now,
+            edge=edge,
+            notes=_notes(session, found, page.steps) if payload else {},
+            retries=retries,
+            window=window,
+        )
     )
     # The part of the query string that links to another time of these steps keep.
     kept = "" if start is None else f"steps={start}&"
