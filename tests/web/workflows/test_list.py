@@ -147,7 +147,7 @@ def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
     add(workflow_uuid="one", name="alpha")
     page = body(viewer, LIST + "?name=absent")
     assert "No workflow matches" in page
-    assert "Every row was looked at" in page
+    assert "Every row was searched" in page
 
 
 def test_a_filter_that_makes_no_sense_is_named(viewer: Client) -> None:
