@@ -161,7 +161,7 @@ def test_payloads_leave_with_permission_reason_and_audit_row_and_without_secrets
     given = {"of": "workflows", "format": "csv", "payload": "1", "filter": "status=SUCCESS"}
     refused = reader.post(NEW, given)
     assert refused.status_code == 422
-    assert "say what they are for" in refused.content.decode()
+    assert "needs a reason" in refused.content.decode()
     address = export_of(reader, **given, reason="ticket 7")
     (found,) = records(reader, address)
     assert "tea" in found["input"]

@@ -150,7 +150,7 @@ def test_who_may_not_see_payloads_sees_groups_by_step_alone(
     fail("a", ValueError("MARKER"), "charge")
     fail("b", KeyError("MARKER"), "charge")
     html = page(client)
-    assert "grouped by their last step alone" in words(html)
+    assert "grouped only by their last step" in words(html)
     assert ["withheld after charge checkout 2 2" in row for row in groups(html)] == [True]
     for text in (html, page(client, group_url(html, "withheld"))):
         assert "MARKER" not in text

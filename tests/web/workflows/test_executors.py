@@ -171,7 +171,7 @@ def test_a_database_of_another_program_shows_what_can_be_known(admin: Client) ->
         cursor.execute(f"DROP TABLE {table}")
     work("theirs", owner_xid="123", executor_id="vm-7")
     html = page(admin)
-    assert "leave no heartbeat" in section(html, "live")
+    assert "send no heartbeat" in section(html, "live")
     assert "another program" in row_of(html, "vm-7")
     assert admin.post(steer("adopt", "vm-7"), {"application": "shop"}).status_code == 302
     assert Workflow.objects.get().status == "ENQUEUED"

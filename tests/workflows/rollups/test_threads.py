@@ -40,7 +40,7 @@ def test_errors_do_not_end_it_and_a_stop_hands_the_lease_on(
             return 60.0
 
     settings.DBOSHUB_ROLLUPS = True
-    monkeypatch.setattr(rollups, "keeper", Work)
+    monkeypatch.setattr(rollups, "new_maintainer", Work)
     monkeypatch.setattr(rollups, "RETRY_S", 0.0)
     stop = rollups.start_rollup_thread()
     try:
@@ -58,7 +58,7 @@ def test_a_process_that_is_told_not_to_takes_no_part() -> None:
 
 
 @pytest.mark.django_db
-def test_a_turn_of_the_real_keeper_counts_minutes_and_samples_busy_queues() -> None:
+def test_a_run_of_the_real_maintainer_counts_minutes_and_samples_busy_queues() -> None:
     at = now_ms() - 90_000
     with atomic() as session:
         for queue, status in (("mail", "ENQUEUED"), ("mail", "PENDING"), ("web", "PENDING")):
@@ -68,6 +68,7 @@ def test_a_turn_of_the_real_keeper_counts_minutes_and_samples_busy_queues() -> N
     mail, web = QueueSample.objects.order_by("queue")
     assert (mail.queue, mail.waiting, mail.running) == ("mail", 1, 1)
     assert mail.oldest_ms is not None
-    assert mail.oldest_ms >= 90_000
+    # The clocks of this process and the database can differ by some milliseconds.
+    assert mail.oldest_ms >= 89_900
     assert (web.queue, web.waiting, web.running, web.oldest_ms) == ("web", 0, 1, None)
     assert RolledSpan.objects.count() == RECOUNTED_MINUTES + 1
