@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
 from dboshub.workflows.connection import reading
@@ -34,8 +35,11 @@ class WorkflowAdmin(ReadOnlyAdmin):
     search_help_text = "A whole workflow id"
     ordering = ("-created_at", "-workflow_uuid")
 
-    def view_on_site(self, obj: Workflow) -> str:
-        return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+    def view_on_site(self, obj: Workflow) -> str | None:
+        """The page, if the project includes our pages."""
+        with suppress(NoReverseMatch):
+            return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+        return None
 
 
 @admin.register(Executor)

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
 from dboshub.workflows.rendering.page_templates import render
 
@@ -69,7 +69,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"section": "audit", "wanted": wanted, "outcomes": OUTCOMES}
     try:
         page = selectors.page(wanted, after)
-        known = cache.get_or_set("audit-known", selectors.suggestions, SUGGESTIONS_TTL_S)
+        known = page_cache().get_or_set("audit-known", selectors.suggestions, SUGGESTIONS_TTL_S)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/audit/list.html", context, status=503)

@@ -27,7 +27,7 @@ def page_key(export: Export) -> str:
 
 def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
     user, _, key = topic.key.partition("/")
-    return export_facts(store.find(key, int(user)))
+    return export_facts(store.find(key, user))
 
 
 ExportSource = partial(ReloadSource, _shown, interval_s=INTERVAL_S)

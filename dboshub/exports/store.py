@@ -36,7 +36,7 @@ class Export:
     """
 
     key: str
-    user: int
+    user: str
     made_at: int
     of: str
     query: str
@@ -91,7 +91,7 @@ def update(export: Export) -> bool:
     return True
 
 
-def find(key: str, user: int) -> Export | None:
+def find(key: str, user: str) -> Export | None:
     """An export of this user that has not expired, or None."""
     export = _read(_metadata_path(key))
     if export is None or export.user != user or export.expires_at < now_ms():
@@ -99,7 +99,7 @@ def find(key: str, user: int) -> Export | None:
     return export
 
 
-def of_user(user: int) -> list[Export]:
+def of_user(user: str) -> list[Export]:
     """The exports of this user, newest first."""
     sweep()
     own = [each for each in all_exports() if each.user == user]

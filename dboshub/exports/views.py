@@ -167,8 +167,8 @@ def _scope(request: HttpRequest) -> list[str] | None:
     return None if scope is None else [*scope]
 
 
-def _user(request: HttpRequest) -> int:
-    return int(request.user.pk or 0)
+def _user(request: HttpRequest) -> str:
+    return str(request.user.pk)
 
 
 def _source(request: HttpRequest, of: str) -> Source:

@@ -37,9 +37,17 @@ def open_system_database() -> Database:
         schema=system_schema(),
         pool_size=1,
         behind_pooler=is_behind_pooler(),
-        # The options of PostgreSQL's sessions are in the URL.
-        access=Access.SHARED if _is_postgres() else Access.READ_ONLY,
+        access=_access(),
     )
+
+
+def _access() -> Access:
+    if _is_postgres():
+        # The options of PostgreSQL's sessions are in the URL.
+        return Access.SHARED
+    options = connections[system_alias()].settings_dict["OPTIONS"]
+    access = Access(options.get("access", Access.OWN))
+    return Access.READING if access is Access.SHARED else access
 
 
 def system_url() -> str:

@@ -10,6 +10,12 @@ import pytest
 from tests.embedding.project import HostProject
 from tests.support.postgres import Server
 
+WORK = """
+from django.core.management import call_command
+call_command("workflow", "start", "bake", "--args", '["brown"]', "--id", "brown")
+call_command("workflow", "start", "wait_for_oven", "--args", '["rye"]', "--id", "rye")
+"""
+
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def host(
@@ -26,3 +32,15 @@ def host(
         stack.callback(project.stop)
         project.make()
         yield project
+
+
+@pytest.fixture(scope="session")
+def worked(host: HostProject) -> Iterator[None]:
+    """A worker of the host runs `brown`, which ends, and `rye`, which waits for a message."""
+    worker = host.start("runworkers", "--grace", "1")
+    try:
+        host.manage("shell", "-v", "0", "-c", WORK)
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(30)

@@ -41,6 +41,8 @@ class HostProject:
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.folder = folder
+        # Where one server will do, each database has another.
+        self.main_server = "gunicorn" if database_url.startswith("postgres") else "uvicorn"
         self.environment = _environment(folder, database_url)
         self._served: dict[str, Served] = {}
 

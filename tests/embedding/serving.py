@@ -31,7 +31,9 @@ class Served:
 
     def __init__(self, command: Command, *, cwd: Path, environment: Mapping[str, str]) -> None:
         port = _free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
+        self.is_wsgi = command(port)[-1].endswith("wsgi:application")
         self.log = cwd / f"{command(port)[0]}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -117,7 +117,7 @@ def test_a_full_file_says_so_and_a_further_one_holds_the_rest(
     address, found = export_of(viewer), list[str]()
     while True:
         found += [each["workflow_id"] for each in records(viewer, address)]
-        export = store.find(address.split("/")[-2], User.objects.get().pk)
+        export = store.find(address.split("/")[-2], str(User.objects.get().pk))
         assert export is not None
         assert ("there are older rows" in viewer.get(address).content.decode()) is bool(
             export.older
@@ -190,7 +190,7 @@ def test_who_lost_the_permission_gets_nothing_more(reader: Client) -> None:
     user = User.objects.get(username="rea")
     user.user_permissions.remove(Permission.objects.get(codename="view_payload"))
     assert reader.get(f"{address}file").status_code == 403
-    export = store.find(address.split("/")[-2], user.pk)
+    export = store.find(address.split("/")[-2], str(user.pk))
     assert export is not None
     with pytest.raises(writer.StoppedError):
         writer.write(export)
@@ -240,7 +240,7 @@ def test_an_export_expires_with_its_file(
 @pytest.mark.usefixtures("at_once")
 def test_a_discarded_export_is_gone_and_is_not_written_on(viewer: Client, folder: Path) -> None:
     address = export_of(viewer)
-    export = store.find(address.split("/")[-2], User.objects.get().pk)
+    export = store.find(address.split("/")[-2], str(User.objects.get().pk))
     assert export is not None
     assert viewer.post(f"{address}discard")["Location"] == "/exports/"
     assert [*folder.iterdir()] == []

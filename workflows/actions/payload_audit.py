@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from hashlib import blake2s
 
-from django.core.cache import cache
-
 from dboshub.workflows.actions.audit import Actor, record
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 
 ACTION = "view payload"
 ONE_ROW_PER_MS = 15 * 60 * 1_000
@@ -21,7 +20,7 @@ ONE_ROW_PER_MS = 15 * 60 * 1_000
 def record_payload_view(actor: Actor, kind: str, target: str) -> None:
     """Write an audit row for a view of a target's payloads, unless a recent row exists."""
     key = f"payload-view-{actor.user.pk}-{blake2s(f'{kind} {target}'.encode()).hexdigest()}"
-    if not cache.add(key, True, ONE_ROW_PER_MS / 1_000):
+    if not page_cache().add(key, True, ONE_ROW_PER_MS / 1_000):
         return
     try:
         at = _known(actor, kind, target)
@@ -29,9 +28,9 @@ def record_payload_view(actor: Actor, kind: str, target: str) -> None:
             record(actor, ACTION, kind, target)
         else:
             # Another process wrote the row: cache it for the rest of its time.
-            cache.set(key, True, max(0, at + ONE_ROW_PER_MS - now_ms()) / 1_000)
+            page_cache().set(key, True, max(0, at + ONE_ROW_PER_MS - now_ms()) / 1_000)
     except BaseException:
-        cache.delete(key)
+        page_cache().delete(key)
         raise
 
 

@@ -189,7 +189,7 @@ def _run(job: BulkJob, actor: Actor) -> None:
 
 def _assign_owner(job: BulkJob, actor: Actor) -> None:
     job.user = actor.user
-    job.username = actor.user.get_username()
+    job.username = actor.name
     job.address = actor.address
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.core.cache import cache
 from django.db import connections
 from django.db.models import Sum
 
 from dboshub.workflows.models import RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups.series import counted_until, visible
 from dboshub.workflows.selectors.counts import Count, counts
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
@@ -56,10 +56,10 @@ def _succeeded(viewer: Viewer, first: int) -> Count | None:
     The number is approximate: it includes workflows that were deleted or run again since.
     """
     key = f"succeeded-{viewer.key}"
-    known: Count | None = cache.get(key)
+    known: Count | None = page_cache().get(key)
     if known is None:
         known = _sum(viewer, first)
-        cache.set(key, known, CACHE_S)
+        page_cache().set(key, known, CACHE_S)
     return known
 
 

@@ -57,8 +57,12 @@ def uri_to_write(path: Path) -> str:
     return f"file:{quote(str(path))}?mode=rw"
 
 
-def how_to_read(path: Path) -> tuple[str, FileState | None]:
-    """The URI that opens an existing file so that no byte in it or beside it changes.
+def how_to_read(path: Path, *, has_writers: bool) -> tuple[str, FileState | None]:
+    """The URI that opens an existing file so that reading changes no byte of it.
+
+    All connections of a process to one file share its ``-shm``. Opened read-only, that file stays
+    as it is, too, but no connection of the process can write; so that is done only where
+    `has_writers` is False.
 
     With a state, the file is opened as immutable: SQLite notices no change, so the caller opens
     it again when `state_of` differs. Raises WalWithoutIndexError, and OSError if there is no file.
@@ -66,7 +70,7 @@ def how_to_read(path: Path) -> tuple[str, FileState | None]:
     state = state_of(path)
     name = f"file:{quote(str(path))}"
     if state.has_index or not _is_wal(path):
-        return f"{name}?mode=ro&readonly_shm=1", None
+        return f"{name}?mode=ro{'' if has_writers else '&readonly_shm=1'}", None
     if not state.is_still:
         raise WalWithoutIndexError
     return f"{name}?immutable=1", state

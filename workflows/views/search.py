@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
@@ -61,7 +61,9 @@ def typed(query: Mapping[str, str], criteria: Criteria) -> str:
 
 def known_values(session: Session, viewer: Viewer) -> dict[str, list[str]]:
     """Values to suggest by key, cached for FACETS_S."""
-    found = cache.get_or_set(f"facets-{viewer.key}", lambda: _known(session, viewer), FACETS_S)
+    found = page_cache().get_or_set(
+        f"facets-{viewer.key}", lambda: _known(session, viewer), FACETS_S
+    )
     return found or {}
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
@@ -23,6 +22,7 @@ from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
 from dboshub.workflows.live.rows import row_digest
 from dboshub.workflows.live.subscriptions import Subscription, subscription_for
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
@@ -176,7 +176,7 @@ def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[s
 def _filter_bar_context(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
     """The filter bar; counts are cached for all viewers of one scope."""
     key = f"counts-{viewer.key}"
-    counted = cache.get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
+    counted = page_cache().get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
     return {
         "bar": filter_bar(criteria, counted or {}, known_values(session, viewer)),
         "counts_digest": counts_digest(counted or {}),

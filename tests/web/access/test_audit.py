@@ -8,7 +8,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +18,7 @@ from dboshub.audit.selectors import PAGE_SIZE
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ HOSTILE = ["<script>alert(1)</script>", "../x", "~x", "a//b", "order/7 🐒", "\
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    cache.clear()
+    page_cache().clear()
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
 from django.db import OperationalError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from tests.support.rows import insert
 
@@ -27,7 +27,7 @@ LIST = "/workflows/"
 
 @pytest.fixture(autouse=True)
 def fresh_cache() -> None:
-    cache.clear()
+    page_cache().clear()
 
 
 @pytest.fixture
@@ -389,7 +389,7 @@ def test_every_row_carries_a_topic_to_follow(viewer: Client) -> None:
 
 def test_a_page_takes_as_many_statements_with_fifty_rows_as_with_one(viewer: Client) -> None:
     def statements(address: str) -> int:
-        cache.clear()
+        page_cache().clear()
         with CaptureQueriesContext(connections[system_alias()]) as queries:
             body(viewer, address)
         return len(queries)

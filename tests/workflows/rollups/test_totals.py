@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.rollups.totals import all_counts, names
 from dboshub.workflows.selectors import counts
@@ -25,7 +25,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """More have succeeded than are looked at: twelve, half of them in one application."""
     monkeypatch.setattr(counts, "NEWEST_ROWS", 5)
     monkeypatch.setattr(counts, "SHOWN_CAP", 3)
-    cache.clear()
+    page_cache().clear()
     for at in range(12):
         made = T0 + at * MINUTE // 2
         application = "shop" if at % 2 == 0 else "till"
@@ -33,7 +33,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             f"w{at}", "SUCCESS", made, created_at=made, name=f"n{at}", application_name=application
         )
     yield
-    cache.clear()
+    page_cache().clear()
 
 
 def succeeded(viewer: Viewer = EVERYTHING) -> str:
