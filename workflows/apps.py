@@ -1,4 +1,4 @@
-"""Workflows as an installed app."""
+"""The Django app of workflows."""
 
 from __future__ import annotations
 

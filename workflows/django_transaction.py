@@ -1,4 +1,4 @@
-"""The engine on Django's connection: what it writes there commits and rolls back with Django's."""
+"""Engine writes on Django's connection: they commit or roll back with the Django transaction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger("dboshub")
 
 
 class DjangoTransaction:
-    """The transaction that this thread has open on the system database."""
+    """The transaction that this thread has open on an alias of the system database."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -42,7 +42,7 @@ class DjangoTransaction:
 
 
 class DjangoTransactor:
-    """Transactions on Django's connection, which ``DBOS.sql_session`` joins if it is asked for."""
+    """Runs ``DBOS.transaction`` steps on Django's connection; ``DBOS.sql_session`` joins them."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -63,7 +63,7 @@ class DjangoTransactor:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        # Durable: within somebody's atomic() the commit below would be none.
+        # durable=True: inside the caller's atomic(), this block would not commit.
         with transaction.atomic(using=self._alias, durable=True):
             self._set_isolation_level(isolation_level)
             write, value = self._with_sql_session(body)
@@ -85,7 +85,7 @@ class DjangoTransactor:
         )
 
     def close(self) -> None:
-        """Django closes its connections."""
+        """Nothing to close: Django owns its connections."""
 
     def _with_sql_session(self, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
@@ -112,8 +112,8 @@ def _django_sql_session(alias: str) -> Any:
     return session_on(alias)
 
 
-def after_user_code() -> None:
-    """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
+def close_stale_connections() -> None:
+    """Close expired and broken Django connections after a step. Errors are logged, not raised."""
     try:
         close_old_connections()
     except Exception as error:
@@ -133,7 +133,7 @@ def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:
 
 
 def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
-    """What tells whether this thread has a transaction open on an alias."""
+    """A function that returns the transaction this thread has open on an alias, or None."""
     found = DjangoTransaction(alias)
 
     def ambient() -> JoinedTransaction | None:
@@ -143,7 +143,7 @@ def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
 
 
 def alias_of(database: Database) -> str | None:
-    """Django's alias of a system database, if this Django project has it."""
+    """The alias in DATABASES of a system database, or None if this project has no such alias."""
     if not settings.configured:
         return None
     alias = system_alias()

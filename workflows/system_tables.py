@@ -1,4 +1,4 @@
-"""What models and migrations must agree on: where the system tables are, and how they are made."""
+"""Names and creation of the system tables, for models and migrations."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def system_table(name: str) -> str:
 
 
 def make_system_tables(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-    """Create schema 125, or adopt the one that is there, in the migration's own transaction."""
+    """Create schema 125, or adopt an existing one, in the transaction of the migration."""
     migrate_in(session_on(editor.connection.alias))
 
 
 def refuse_unusable_tables(using: str, **_signal: Any) -> None:
-    """Before anything is migrated, so that a database that is refused was not touched at all."""
+    """Refuse an unusable schema before any migration runs. Raises CommandError."""
     if using != system_alias():
         return
     state = read_state(session_on(using))

@@ -226,8 +226,8 @@ def engine_hooks(database: Database) -> EngineHooks:
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
         after_commit,
-        after_user_code,
         alias_of,
+        close_stale_connections,
         django_transaction_on,
     )
 
@@ -235,9 +235,9 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(after_user_code=after_user_code)
+        return EngineHooks(after_user_code=close_stale_connections)
     return EngineHooks(
-        after_user_code=after_user_code,
+        after_user_code=close_stale_connections,
         after_commit=after_commit(alias),
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),

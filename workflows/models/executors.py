@@ -1,4 +1,4 @@
-"""Who runs workflows, and with which version of the code."""
+"""Executors and application versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dboshub.workflows.system_tables import system_table
 
 
 class ApplicationVersion(models.Model):
-    """A version that was launched; the one with the newest timestamp gets unversioned work."""
+    """A launched application version. The newest timestamp marks the latest version."""
 
     version_id = models.TextField(primary_key=True)
     version_name = models.TextField(unique=True)
@@ -28,7 +28,7 @@ class ApplicationVersion(models.Model):
 
 
 class Executor(models.Model):
-    """One incarnation of a process that runs workflows, with its heartbeat."""
+    """One incarnation of an executor process, with its heartbeat."""
 
     incarnation = models.TextField(primary_key=True)
     executor_id = models.TextField()
