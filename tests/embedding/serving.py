@@ -21,7 +21,15 @@ SERVERS: Mapping[str, Command] = {
         *("uvicorn", "--host", "127.0.0.1", "--port", str(port), "bakery.asgi:application"),
     ],
     "gunicorn": lambda port: [
-        *("gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "2", "bakery.wsgi:application"),
+        *(
+            "gunicorn",
+            "-b",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "2",
+            "--no-control-socket",
+            "bakery.wsgi:application",
+        ),
     ],
 }
 
