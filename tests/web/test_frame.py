@@ -99,11 +99,11 @@ def test_a_form_without_a_token_says_how_to_go_on(make_user: Callable[..., Any])
     assert b"This page was open too long" in response.content
 
 
-def test_a_request_that_cannot_be_read_says_so(viewer: Client) -> None:
+def test_a_request_for_a_foreign_host_names_the_setting(viewer: Client) -> None:
     with override_settings(ALLOWED_HOSTS=["elsewhere"]):
         response = viewer.get("/workflows/")
     assert response.status_code == 400
-    assert b"The request could not be read" in response.content
+    assert b"This host is not allowed" in response.content
 
 
 def test_a_failing_page_needs_neither_user_nor_database() -> None:
