@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import SuspiciousOperation
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 
 from dboshub.web.error_pages import bad_request, server_error
 from dboshub.workflows.rendering.page_templates import render_to_string
@@ -104,6 +104,13 @@ def test_a_request_that_cannot_be_read_says_so() -> None:
     response = bad_request(RequestFactory().get("/"), SuspiciousOperation("a field too many"))
     assert response.status_code == 400
     assert b"The request could not be read" in response.content
+
+
+def test_a_request_for_a_foreign_host_names_the_setting(viewer: Client) -> None:
+    with override_settings(ALLOWED_HOSTS=["elsewhere"]):
+        response = viewer.get("/workflows/")
+    assert response.status_code == 400
+    assert b"This host is not allowed" in response.content
 
 
 def test_a_failing_page_needs_neither_user_nor_database() -> None:
