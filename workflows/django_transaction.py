@@ -13,8 +13,10 @@ from django.db import close_old_connections, connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
-from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.datasources.sqlalchemy_support import require_sqlalchemy
 from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import given_system_database_url
+from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
@@ -104,7 +106,7 @@ class DjangoTransactor:
 
 
 def _django_sql_session(alias: str) -> Any:
-    library()
+    require_sqlalchemy()
     from dboshub.workflows.datasources.django_connection import session_on
 
     return session_on(alias)
@@ -116,6 +118,18 @@ def close_stale_connections() -> None:
         close_old_connections()
     except Exception as error:
         logger.warning("could not close Django's connections after a step: %s", error)
+
+
+def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:
+    """What calls back when a thread's transaction on an alias commits, at once if it has none."""
+
+    def call_back(callback: Callable[[], None]) -> None:
+        if connections[alias].in_atomic_block:
+            transaction.on_commit(callback, using=alias, robust=True)
+        else:
+            callback()
+
+    return call_back
 
 
 def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
@@ -137,7 +151,12 @@ def alias_of(database: Database) -> str | None:
 
 
 def _is_url_of(alias: str, database: Database) -> bool:
+    """By the same way, or by the one that the project says leads to the same database."""
+    given = given_system_database_url()
     try:
-        return is_url_of(url_of_alias(alias), database)
-    except ImproperlyConfigured:
+        if is_url_of(url_of_alias(alias), database):
+            return True
+        is_same_kind = connections[alias].vendor == database.vendor
+        return is_same_kind and given != "" and is_url_of(given, database)
+    except (ImproperlyConfigured, DatabaseUrlError):
         return False

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.utils.connection import ConnectionDoesNotExist
 
 from dboshub.workflows.connection import session_on, system_alias, system_dialect
 from dboshub.workflows.storage.schema.errors import SchemaError
@@ -16,7 +17,10 @@ from dboshub.workflows.storage.schema.state import read_state
 
 def system_table(name: str) -> str:
     """``db_table`` of a system table: in its schema on PostgreSQL, a bare name on SQLite."""
-    vendor = connections[system_alias()].vendor
+    try:
+        vendor = connections[system_alias()].vendor
+    except ConnectionDoesNotExist:
+        return name  # a system check says so
     return system_dialect(vendor).table(name) if vendor == "postgresql" else name
 
 

@@ -16,6 +16,15 @@ def command(*words: str) -> str:
     return " ".join((_program(), *words))
 
 
+def program_command() -> list[str]:
+    """How another process of this installation is started: the words before a command's name."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        # By its path it would have the package's own directory on its path, not the current one.
+        return [sys.executable, "-m", PACKAGE.name]
+    return [sys.executable, sys.argv[0]]
+
+
 def _program() -> str:
     called = Path(sys.argv[0])
     if called.stem == "dboshub":

@@ -15,7 +15,7 @@ from dboshub.queues.engine.queue_registry import Postponement, queue_registry
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
-from dboshub.workflows.engine.current_engine import ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.identity import IDENTITY, Identity
@@ -142,7 +142,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
         """Run the workflow with these arguments, unless another call comes within the period."""
-        with within(self._client._client_context):
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
@@ -150,7 +150,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        with within(self._client._client_context):
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandleAsync(await run_async(debounce(call)))
 

@@ -31,6 +31,7 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_audit_event"
         default_permissions = ("view",)
         indexes = [

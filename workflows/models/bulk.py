@@ -55,6 +55,7 @@ class BulkJob(models.Model):
     lease_until = models.BigIntegerField(default=0)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_bulk"
         default_permissions = ()
         indexes = [
@@ -88,6 +89,7 @@ class BulkItem(models.Model):
     at = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_bulk_item"
         default_permissions = ()
         indexes = [models.Index(fields=["job", "state", "id"], name="bulk_item_of_job")]

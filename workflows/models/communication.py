@@ -18,6 +18,7 @@ class Event(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_events")
         default_permissions = ()
 
@@ -36,6 +37,7 @@ class EventHistory(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_events_history")
         default_permissions = ()
 
@@ -55,6 +57,7 @@ class StreamValue(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("streams")
         default_permissions = ()
 
@@ -75,6 +78,7 @@ class Message(models.Model):
     consumed_by_function_id = models.IntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("notifications")
         default_permissions = ()
 

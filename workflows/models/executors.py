@@ -18,6 +18,7 @@ class ApplicationVersion(models.Model):
     application_name = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("application_versions")
         default_permissions = ()
         permissions = [("promote_version", "Can make a version the latest")]
@@ -53,6 +54,7 @@ class Executor(models.Model):
     activity = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("dboshub_executor")
         default_permissions = ()
         permissions = [("adopt_executor", "Can adopt the work of an executor")]

@@ -17,6 +17,7 @@ class Lease(models.Model):
     until = models.BigIntegerField(default=0)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_lease"
         default_permissions = ()
 
@@ -37,6 +38,7 @@ class RolledSpan(models.Model):
     digest = models.CharField(max_length=32, blank=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_rolled_span"
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["width", "at"], name="rolled_span_once")]
@@ -72,6 +74,7 @@ class Rollup(models.Model):
     wait = models.JSONField(default=dict)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_rollup"
         default_permissions = ()
         indexes = [
@@ -105,6 +108,7 @@ class QueueSample(models.Model):
     oldest_ms = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_queue_sample"
         default_permissions = ()
         constraints = [

@@ -15,6 +15,7 @@ class ScopeRule(models.Model):
     )
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_scope_rule"
         constraints = [
             models.UniqueConstraint(fields=["group", "application"], name="one_scope_rule_each"),

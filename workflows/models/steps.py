@@ -25,6 +25,7 @@ class Step(models.Model):
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("operation_outputs")
         default_permissions = ()
 
@@ -45,6 +46,7 @@ class Attempt(models.Model):
     next_at = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("dboshub_attempt")
         default_permissions = ()
 

@@ -53,6 +53,7 @@ class Workflow(models.Model):
     creator_xid = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_status")
         default_permissions = ("view", "delete")
         permissions = [
@@ -76,6 +77,7 @@ class WorkflowInput(models.Model):
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_input")
         default_permissions = ()
 
@@ -92,6 +94,7 @@ class WorkflowOutput(models.Model):
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_output")
         default_permissions = ()
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
 from dboshub import env
+from dboshub.management.invocation import command
 from dboshub.management.readiness import require_databases
 
 
@@ -24,7 +25,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_databases()
-        if User.objects.filter(is_superuser=True, is_active=True).exists():
+        there = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        if there is not None:
+            self.stdout.write(
+                f"There is an administrator, {there.get_username()!r}. A lost password: "
+                f"`{command('changepassword', there.get_username())}`; another administrator: "
+                f"`{command('createsuperuser')}`."
+            )
             return
         name = env.text("DBOSHUB_ADMIN_NAME", "admin")
         given = env.text("DBOSHUB_ADMIN_PASSWORD")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from argparse import ArgumentParser
 from typing import Any
@@ -12,11 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
+from dboshub.management.invocation import program_command
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import supervise
+from dboshub.runtime.supervisor import CANNOT_START, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
@@ -68,27 +68,24 @@ class Command(BaseCommand):
 
     def _supervise(self, options: dict[str, Any], stop: StopRequests) -> None:
         self._adopt(options["adopt_executor"])
-        command = [sys.executable, sys.argv[0], "runworkers", "--child"]
+        command = [*program_command(), "runworkers", "--child"]
         command += [f"--grace={options['grace']}"]
         command += [f"--queues={options['queues']}"] if options["queues"] is not None else []
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise(
-            [command] * options["processes"], stop, grace=options["grace"], on_child_dead=_mark_dead
-        )
+        commands = [command] * options["processes"]
+        if not supervise(commands, stop, grace=options["grace"], on_child_dead=_mark_dead):
+            raise CommandError("The workers cannot start: the message above says why.")
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
 
-        with errors_as_command_errors():
-            DBOS(config=configuration(threads=options["threads"]))
-        if options["queues"] is not None:
-            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
         try:
-            import_workflows([*imported_modules(), *options["modules"]])
-        except ModuleImportError as error:
-            raise CommandError(str(error)) from error
+            self._declare(options)
+        except CommandError as error:
+            code = CANNOT_START if options["child"] else 1
+            raise CommandError(str(error), returncode=code) from error
         with errors_as_command_errors():
             DBOS.launch()
         self._adopt(options["adopt_executor"])
@@ -99,6 +96,19 @@ class Command(BaseCommand):
         rollups.set()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
         self._end(DBOS, options["grace"], stop)
+
+    def _declare(self, options: dict[str, Any]) -> None:
+        """Configure, and import what this process is to run."""
+        from dboshub import DBOS
+
+        with errors_as_command_errors():
+            DBOS(config=configuration(threads=options["threads"]))
+        if options["queues"] is not None:
+            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
+        try:
+            import_workflows([*imported_modules(), *options["modules"]])
+        except ModuleImportError as error:
+            raise CommandError(str(error)) from error
 
     def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
         """Destroy within the grace period; after it, or at a second signal, hand workflows back."""
