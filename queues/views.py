@@ -1,4 +1,4 @@
-"""The pages of queues: what waits, why, and acting on it."""
+"""The pages of queues, and the pages that confirm actions on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.queues.forms.control import FORMS, LimitsForm, QueueAction
+from dboshub.queues.forms.control import FORMS, QueueAction
+from dboshub.queues.forms.limits import LimitsForm
 from dboshub.queues.history_charts import history
 from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
@@ -27,7 +28,7 @@ from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 VIEW = "dboshub_queues.view_queue"
-LONGEST = 1_000
+MAX_LENGTH = 1_000
 
 
 @require_safe
@@ -58,7 +59,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """One queue: its state in words, the head of its line, its limits."""
+    """One queue: its state, its next workflows, its limits."""
     viewer = viewer_for(request.user)
     sees_workflows = request.user.has_perm(VIEW_WORKFLOW)
     with bounded_reading() as session:
@@ -93,7 +94,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the action's form; when it is posted, act or say why not and what to do instead."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
@@ -120,5 +121,5 @@ def _missing(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _text(request: HttpRequest, key: str) -> str:
-    # PostgreSQL cannot even be asked for a NUL.
-    return request.GET.get(key, "").strip().replace("\x00", "")[:LONGEST]
+    # PostgreSQL accepts no NUL in a parameter.
+    return request.GET.get(key, "").strip().replace("\x00", "")[:MAX_LENGTH]

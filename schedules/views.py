@@ -14,9 +14,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
 from dboshub.schedules.actions import PERMISSION, backfill_ticks
-from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
-from dboshub.schedules.forms.control import FORMS, BackfillForm, ScheduleForm
-from dboshub.schedules.forms.definition import ChangeForm
+from dboshub.schedules.engine.records import ACTIVE, PAUSED
+from dboshub.schedules.forms.backfill import BackfillForm
+from dboshub.schedules.forms.base import ScheduleForm
+from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import moment, show, tick_history
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
@@ -111,31 +112,21 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
-    if verb not in {*FORMS, ChangeForm.verb}:
+    """Show the action's form; when it is posted, act or say why not and what to do instead."""
+    if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
         found = selectors.one(session, name, viewer_for(request.user))
+        queues = queue_names(session)
     if found is None:
         return _missing(request, name)
-    if request.method != "POST":
-        return _ask(request, found, verb)
-    form = _form(verb, found, request.POST)
-    return submit_confirmed(request, form, partial(_confirm, request))
-
-
-def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
-    if verb != ChangeForm.verb:
-        return FORMS[verb](found, *given)
-    with bounded_reading() as session:
-        return ChangeForm(found, *given, queues=queue_names(session))
-
-
-def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
-    is_spanned = verb == BackfillForm.verb and "start" in request.GET
-    if is_spanned and request.user.has_perm(PERMISSION):
+    if request.method == "POST":
+        form = FORMS[verb](found, request.POST, queues=queues)
+        return submit_confirmed(request, form, partial(_confirm, request))
+    has_span = verb == BackfillForm.verb and "start" in request.GET
+    if has_span and request.user.has_perm(PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
-    return _confirm(request, _form(verb, found))
+    return _confirm(request, FORMS[verb](found, queues=queues))
 
 
 def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
