@@ -140,7 +140,7 @@ def prepare() -> None:
             cursor.execute("ANALYZE" if connection.vendor == "postgresql" else "SELECT 1")
     begun, work = time.perf_counter(), keeper()
     while not work.is_filled:
-        work.turn()
+        work.run_once()
     print(f"Rollups are there after {time.perf_counter() - begun:.0f} s", flush=True)
 
 

@@ -64,6 +64,10 @@ if TYPE_CHECKING:
     from dboshub.workflows.engine.shard_keys import SetShardKey
     from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
 
+    def apps() -> list[str]:
+        """The names of the four apps, for `INSTALLED_APPS` of a Django project."""
+
+
 __all__ = [
     "DBOS",
     "AsyncSQLAlchemyDatasource",
@@ -150,13 +154,14 @@ _HOMES = {
     "WorkflowSerializationFormat": "dboshub.workflows.engine.serialization",
     "WorkflowStatus": "dboshub.workflows.engine.status",
     "WorkflowStatusString": "dboshub.workflows.engine.records:Status",
+    "apps": "dboshub.apps",  # a module that can be called; it imports Django
     "error": "dboshub.error",
     "install_as_dbos": "dboshub.alias",
     "make_pydantic_args_validator": "dboshub.workflows.engine.registration.arguments",
     "pydantic_args_validator": "dboshub.workflows.engine.registration.arguments",
     "run_dbos_database_migrations": "dboshub.runtime.schema_migration",
 }
-_SUBMODULES = {"error"}
+_SUBMODULES = {"apps", "error"}
 
 if not TYPE_CHECKING:  # a checker that saw this would accept any name
 

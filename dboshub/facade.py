@@ -17,6 +17,7 @@ from dboshub.telemetry.api import TelemetryAPI
 from dboshub.workflows.api.functions import Current
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
+from dboshub.workflows.engine.current_engine import close_process_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, guarded
 from dboshub.workflows.engine.registration.registry import registry
@@ -149,6 +150,7 @@ class DBOS(
         """
         runtime, DBOS._runtime = DBOS._runtime, None
         DBOS._instance = DBOS._alert_handler = None
+        close_process_client()
         if runtime is not None:
             runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)
         cls.forget_queues(declared=destroy_registry)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from csp.constants import NONE, SELF
 from django.utils.functional import SimpleLazyObject
 
 from dboshub import env
@@ -81,27 +80,24 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
-    "csp",
 ]
 
 MIDDLEWARE = [
-    *(["dboshub.middleware.ForwardedAddress"] if DBOSHUB_BEHIND_PROXY else []),
+    *(["dboshub.standalone.middleware.ForwardedAddress"] if DBOSHUB_BEHIND_PROXY else []),
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "dboshub.middleware.AsgiWhiteNoise",
+    "dboshub.standalone.middleware.PageHeaders",
+    "dboshub.standalone.middleware.AsgiWhiteNoise",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dboshub.middleware.LoginRequired",
+    # For what is not ours: the admin site.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "dboshub.standalone.urls"
-ASGI_APPLICATION = "dboshub.asgi.application"
+ASGI_APPLICATION = "dboshub.standalone.asgi.application"
 
 TEMPLATES = [
     {
@@ -113,7 +109,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dboshub.web.context_processors.frame",
             ],
         },
     },
@@ -155,29 +150,11 @@ CSRF_COOKIE_NAME = "dboshub_csrf"
 CSRF_COOKIE_SECURE = DBOSHUB_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "dboshub.web.views.csrf_failure"
-X_FRAME_OPTIONS = "DENY"
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+CSRF_FAILURE_VIEW = "dboshub.web.error_pages.csrf_failure"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DBOSHUB_HTTPS else 0
 # A client can write any X-Forwarded-* header: they count only behind a proxy that overwrites them.
 USE_X_FORWARDED_HOST = DBOSHUB_BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DBOSHUB_BEHIND_PROXY else None
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-        "object-src": [NONE],
-    }
-}
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LANGUAGE_CODE = "en"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -15,15 +15,18 @@ from dboshub.queues import actions
 from dboshub.queues.forms.limits import LIMITS, QueueForm
 from dboshub.queues.models import Queue, QueuePause
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor, actor_of
-from dboshub.workflows.admin_base import BoundedAdmin, when
+from dboshub.workflows.admin_base import ActingAdmin, when
+from dboshub.workflows.connection import reading
+from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 
 Operation = Callable[[Actor, str], None]
 
 
 @admin.register(Queue)
-class QueueAdmin(BoundedAdmin):
+class QueueAdmin(ActingAdmin):
     """A refused save or deletion becomes a message on the page, and an audit row."""
 
+    kind = "queue"
     form = QueueForm
     list_display = (
         *("name", "application_name", "concurrency", "worker_concurrency", "rate_limit"),
@@ -41,8 +44,11 @@ class QueueAdmin(BoundedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        with reading() as session:
+            is_pausable = has_table(session, QUEUE_PAUSES)
         pauses = QueuePause.objects.filter(queue_name=OuterRef("name"))
-        queues: QuerySet[Any] = super().get_queryset(request).annotate(paused=Exists(pauses))
+        paused = Exists(pauses) if is_pausable else Value(False)
+        queues: QuerySet[Any] = super().get_queryset(request).annotate(paused=paused)
         return queues
 
     def get_readonly_fields(self, request: HttpRequest, obj: Queue | None = None) -> Any:

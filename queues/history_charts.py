@@ -23,7 +23,7 @@ from dboshub.workflows.rendering.charts import (
     throughput,
 )
 from dboshub.workflows.rendering.time_format import duration
-from dboshub.workflows.rollups.series import Stretch, series
+from dboshub.workflows.rollups.series import TimeBucket, series
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer
 
@@ -52,8 +52,13 @@ def history(
     return charts, labels(over)
 
 
+<<<<<<< HEAD
 def _sample_maxima(queue: str, over: Sequence[Stretch]) -> list[SampleMaximum]:
     """The maxima of a queue's samples in each interval."""
+=======
+def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
+    """The most that was seen of a queue in each stretch."""
+>>>>>>> house
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
@@ -69,7 +74,7 @@ def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
     return tuple(each or 0 for each in seen)
 
 
-def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+def _depth(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
     top = nice(max(waiting + running for waiting, running, _ in found))
     columns = []
     for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
@@ -90,7 +95,7 @@ def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) 
     )
 
 
-def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+def _age(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
     top = max((oldest for _, _, oldest in found), default=0) or 1
     columns = []
     for place, (each, (_, _, oldest)) in enumerate(zip(over, found, strict=True)):
@@ -107,7 +112,7 @@ def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) ->
 
 
 def _utilisation(
-    queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum], places: int
+    queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum], places: int
 ) -> Chart:
     """Running workflows relative to the present limit; past limits are not recorded."""
     shares = [min(1.0, running / places) for _, running, _ in found]

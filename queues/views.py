@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.queues.forms.control import FORMS, QueueAction
@@ -19,10 +18,12 @@ from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -71,7 +72,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
-    may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     context = {
         "section": "queues",
         "now": now,

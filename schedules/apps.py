@@ -8,3 +8,5 @@ from django.apps import AppConfig
 class SchedulesConfig(AppConfig):
     name = "dboshub.schedules"
     label = "dboshub_schedules"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "DBOSHub: schedules"

@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
@@ -20,12 +19,13 @@ from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import moment, show, tick_history
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
@@ -54,7 +54,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/schedules/list.html", context, status=503)
-    acts = request.user.has_perm(PERMISSION)
+    acts = may_act(request.user, PERMISSION)
     strips = [tick_history(each, runs, now, acts=acts) for each in shown]
     context |= {
         "rows": [
@@ -86,7 +86,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         shown = show(found, now)
         runs = selectors.runs(session, shown.ids, viewer)
         size, given = selectors.context(session, name) if sees_payloads else (0, None)
-    acts = request.user.has_perm(PERMISSION)
+    acts = may_act(request.user, PERMISSION)
     ticks = tick_history(shown, runs, now, acts=acts)
     context = {
         "section": "schedules",
@@ -120,11 +120,30 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         queues = queue_names(session)
     if found is None:
         return _missing(request, name)
+<<<<<<< HEAD
     if request.method == "POST":
         form = FORMS[verb](found, request.POST, queues=queues)
         return submit_confirmed(request, form, partial(_confirm, request))
     has_span = verb == BackfillForm.verb and "start" in request.GET
     if has_span and request.user.has_perm(PERMISSION):
+=======
+    if request.method != "POST":
+        return _ask(request, found, verb)
+    form = _form(verb, found, request.POST)
+    return submit_confirmed(request, form, partial(_confirm, request))
+
+
+def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
+    if verb != ChangeForm.verb:
+        return FORMS[verb](found, *given)
+    with bounded_reading() as session:
+        return ChangeForm(found, *given, queues=queue_names(session))
+
+
+def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
+    is_spanned = verb == BackfillForm.verb and "start" in request.GET
+    if is_spanned and may_act(request.user, PERMISSION):
+>>>>>>> house
         return _preview(request, BackfillForm(found, request.GET))
     return _confirm(request, FORMS[verb](found, queues=queues))
 

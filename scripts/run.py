@@ -101,7 +101,7 @@ def prepare() -> None:
 def children(options: argparse.Namespace) -> list[Child]:
     """Name the programs: the web server, and a worker that knows the demo workflows."""
     web = [sys.executable, "-m", "daphne", "-v", "0", "-b", options.host, "-p", str(options.port)]
-    web += ["--websocket_timeout", "-1", "dboshub.asgi:application"]
+    web += ["--websocket_timeout", "-1", "dboshub.standalone.asgi:application"]
     worker = [*MANAGE, "runworkers"]
     if not options.no_demo:
         worker += ["--import", "dboshub.demo.load_generator"]

@@ -56,6 +56,14 @@ def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     monkeypatch.setattr(schedule_registry, "declared", mine)
 
 
+@pytest.fixture
+def plain_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process without a Django project, which has no client before it launches."""
+    from dboshub.workflows.engine import current_engine
+
+    monkeypatch.setattr(current_engine, "_process_client", None)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Server:
     return shared_server()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
+from dboshub.workflows.connection import reading
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 
 
 @admin.register(Workflow)
@@ -38,6 +44,15 @@ class ExecutorAdmin(ReadOnlyAdmin):
     )
     payloads = ("functions", "activity")
     ordering = ("-registered_at", "-incarnation")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if _are_registered() else rows.none()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if not _are_registered():
+            messages.info(request, "No worker of DBOSHub runs here: there is no table of them.")
+        return super().changelist_view(request, extra_context)
 
 
 @admin.register(ApplicationVersion)
@@ -71,3 +86,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ("target__exact", "username__exact")
     search_help_text = "A whole target or user name"
     ordering = ("-at", "-id")
+
+
+def _are_registered() -> bool:
+    """Whether there is a table of executors: a database of other programs has none."""
+    with reading() as session:
+        return has_table(session, EXECUTORS)

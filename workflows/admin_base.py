@@ -7,12 +7,18 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.actions.audit import (
+    ReadOnlyError,
+    actor_of,
+    record,
+    refuse_if_read_only,
+)
+from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.selectors.scope import viewer_for
@@ -105,6 +111,47 @@ class ReadOnlyAdmin(BoundedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ActingAdmin(BoundedAdmin):
+    """A table that actions write. Where pages only show, it offers none, and a post is refused."""
+
+    kind: str
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not is_read_only() and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return not is_read_only() and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return not is_read_only() and super().has_delete_permission(request, obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        self._refuse_posts(request, request.POST.get("action", "change"), "")
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        self._refuse_posts(request, "change" if object_id else "add", object_id or "")
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        self._refuse_posts(request, "delete", object_id)
+        return super().delete_view(request, object_id, extra_context)
+
+    def _refuse_posts(self, request: HttpRequest, action: str, target: str) -> None:
+        if request.method != "POST":
+            return
+        try:
+            refuse_if_read_only(actor_of(request), action[:40], self.kind, target)
+        except ReadOnlyError as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
 
 
 def when(field: str, title: str) -> Callable[[Any], str]:

@@ -25,7 +25,7 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
     """A session whose statements raise OperationalError after `limit_ms` milliseconds each."""
     with reading() as session:
         if session.vendor != "postgresql":
-            with _interrupted(session, limit_ms / 1_000) as bounded:
+            with interrupted(session, limit_ms / 1_000) as bounded:
                 yield bounded
             return
     with atomic() as session:
@@ -34,7 +34,7 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
 
 
 @contextmanager
-def _interrupted(session: Session, limit_s: float) -> Iterator[Session]:
+def interrupted(session: Session, limit_s: float) -> Iterator[Session]:
     """SQLite calls a handler while it runs, which stops a statement that is over its limit."""
     connection = connections[system_alias()]
     connection.ensure_connection()

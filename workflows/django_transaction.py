@@ -88,7 +88,7 @@ class DjangoTransactor:
     def _with_sql_session(self, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
             return call()
-        with providing_session(partial(_lent, self._alias)) as offered:
+        with providing_session(partial(_django_sql_session, self._alias)) as offered:
             try:
                 value = call()
                 offered.flush()
@@ -103,7 +103,7 @@ class DjangoTransactor:
                 cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation_level}")
 
 
-def _lent(alias: str) -> Any:
+def _django_sql_session(alias: str) -> Any:
     library()
     from dboshub.workflows.datasources.django_connection import session_on
 

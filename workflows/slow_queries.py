@@ -22,7 +22,7 @@ PASS_THROUGH_MODULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
+class SlowFunction:
     """One function: how often it was slow, how long in all and at worst, and when last."""
 
     name: str
@@ -44,14 +44,14 @@ class Slow:
         return round(self.last_at * 1_000)
 
 
-class Slowest:
+class SlowFunctions:
     """Safe to use from any thread. Quick statements cost two readings of a clock."""
 
     def __init__(self, slow_s: float = SLOW_S, most: int = MOST) -> None:
         self._slow_s = slow_s
         self._most = most
         self._lock = Lock()
-        self._known: dict[str, Slow] = {}
+        self._known: dict[str, SlowFunction] = {}
 
     @contextmanager
     def timing(self) -> Iterator[None]:
@@ -66,8 +66,8 @@ class Slowest:
 
     def note(self, name: str, took: float) -> None:
         with self._lock:
-            known = self._known.get(name) or Slow(name, 0, 0.0, 0.0, 0.0)
-            self._known[name] = Slow(
+            known = self._known.get(name) or SlowFunction(name, 0, 0.0, 0.0, 0.0)
+            self._known[name] = SlowFunction(
                 name,
                 known.times + 1,
                 known.total_s + took,
@@ -77,7 +77,7 @@ class Slowest:
             if len(self._known) > self._most:
                 del self._known[min(self._known.values(), key=lambda each: each.worst_s).name]
 
-    def worst(self, most: int) -> list[Slow]:
+    def worst(self, most: int) -> list[SlowFunction]:
         """The slowest first, by their worst."""
         with self._lock:
             known = [*self._known.values()]
@@ -92,4 +92,4 @@ def _calling_function() -> str:
     return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name.strip('<>')}"
 
 
-SLOW_QUERIES = Slowest()
+SLOW_QUERIES = SlowFunctions()

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.loaded import TICKS
-from dboshub.asgi import application
 from dboshub.live import watcher
+from dboshub.standalone.asgi import application
 from dboshub.workflows.storage.sql import Session
 
 __all__ = ["application"]

@@ -16,8 +16,8 @@ from dboshub.workflows.search.criteria import parse
 
 PAGE = 50
 # Rows that one page looks through for those a filter leaves, whatever it asks for.
-LOOKED = 10_000
-SUGGESTED = 2_000
+MAX_ROWS_SCANNED = 10_000
+SUGGESTION_ROWS = 2_000
 LONGEST = 1_000
 
 # Query key to column. A target may also end in * for its beginning.
@@ -43,7 +43,7 @@ class Criteria:
     def query(self, **more: str) -> str:
         return urlencode({**self.given, **{key: value for key, value in more.items() if value}})
 
-    def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    def filter(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         for key, column in TEXTS.items():
             value = self.given.get(key, "")
             if key == "target" and value.endswith("*") and len(value) > 1:
@@ -85,19 +85,23 @@ def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
     place = parse_cursor(after)
     if place is not None:
         events = events.filter(_before(*place))
-    edge = events.values_list("at", "id")[LOOKED : LOOKED + 1].first() if wanted.given else None
+    edge = (
+        events.values_list("at", "id")[MAX_ROWS_SCANNED : MAX_ROWS_SCANNED + 1].first()
+        if wanted.given
+        else None
+    )
     if edge is not None:
         events = events.filter(at__gte=edge[0]).exclude(_before(*edge))
-    found = list(wanted.narrow(events)[: size + 1])
+    found = list(wanted.filter(events)[: size + 1])
     if len(found) > size:
-        return Page(found[:size], _place(found[size - 1].at, found[size - 1].pk))
-    return Page(found, _place(*edge), edge[0]) if edge is not None else Page(found)
+        return Page(found[:size], _cursor(found[size - 1].at, found[size - 1].pk))
+    return Page(found, _cursor(*edge), edge[0]) if edge is not None else Page(found)
 
 
 def suggestions() -> dict[str, list[str]]:
     """Values to choose from, by query key: what the newest events hold."""
     newest = AuditEvent.objects.order_by("-at", "-id")
-    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTED])
+    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTION_ROWS])
     return {
         key: sorted({row[at] for row in rows if row[at]})
         for at, key in enumerate(("user", "verb", "kind"))
@@ -118,7 +122,7 @@ def _before(at: int, event: int) -> Q:
     return Q(at__lte=at) & (Q(at__lt=at) | Q(pk__lt=event))
 
 
-def _place(at: int, event: int) -> str:
+def _cursor(at: int, event: int) -> str:
     return f"{at}-{event}"
 
 

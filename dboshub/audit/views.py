@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
@@ -19,6 +19,7 @@ from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
+from dboshub.workflows.rendering.page_templates import render
 
 SUGGESTIONS_TTL_S = 60
 LONGEST_DETAIL = 20_000

@@ -18,7 +18,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.django_settings import counts_rollups
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.rollups.lease import Hold, LeaseLostError
+from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import RollupMaintainer
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -44,8 +44,8 @@ def start_rollup_thread() -> threading.Event:
 
 def keeper() -> RollupMaintainer:
     """A keeper with an owner of its own."""
-    hold = Hold("rollups", secrets.token_hex(16))
-    return RollupMaintainer(hold, background_reading, samples)
+    lease = LeaseHandle("rollups", secrets.token_hex(16))
+    return RollupMaintainer(lease, background_reading, samples)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _keep(stop: threading.Event) -> None:
     while not stop.wait(wait):
         wait = RETRY_S
         try:
-            wait, is_well = work.turn(), True
+            wait, is_well = work.run_once(), True
         except LeaseLostError:
             wait = 0.0
         except DatabaseError as error:
@@ -89,5 +89,5 @@ def _keep(stop: threading.Event) -> None:
         finally:
             connections.close_all()
     with suppress(DatabaseError):
-        work.hold.release()
+        work.lease.release()
     connections.close_all()

@@ -94,7 +94,7 @@ def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
     if export.payload:
         # One that was deleted between the two statements.
         records = [dict.fromkeys(PAYLOAD_COLUMNS) | record for record in records]
-    reached = getattr(page.rows[-1], criteria.moment) if page.rows else None
+    reached = getattr(page.rows[-1], criteria.time_column) if page.rows else None
     return Chunk([*records], page.older or "", page.searched_to or reached)
 
 

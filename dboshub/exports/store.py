@@ -75,24 +75,24 @@ def new_key() -> str:
 def add(export: Export) -> None:
     """Keep a new export. Raises TooManyError."""
     sweep()
-    known = [*everyone()]
+    known = [*all_exports()]
     own = [each for each in known if each.user == export.user]
     if len(own) >= MOST_OF_ONE or len(known) >= MOST:
         raise TooManyError
-    _note(export)
+    _write_metadata(export)
 
 
 def update(export: Export) -> bool:
     """Write down how far it is; False if it was discarded meanwhile."""
-    if not _note_path(export.key).exists():
+    if not _metadata_path(export.key).exists():
         return False
-    _note(export)
+    _write_metadata(export)
     return True
 
 
 def find(key: str, user: int) -> Export | None:
     """An export of this person's that has not expired, as it is now."""
-    export = _read(_note_path(key))
+    export = _read(_metadata_path(key))
     if export is None or export.user != user or export.expires_at < now_ms():
         return None
     return export
@@ -101,11 +101,11 @@ def find(key: str, user: int) -> Export | None:
 def of_user(user: int) -> list[Export]:
     """This person's exports, the newest first."""
     sweep()
-    own = [each for each in everyone() if each.user == user]
+    own = [each for each in all_exports() if each.user == user]
     return sorted(own, key=lambda each: -each.made_at)
 
 
-def everyone() -> Iterator[Export]:
+def all_exports() -> Iterator[Export]:
     for path in _folder().glob("*.json"):
         export = _read(path)
         if export is not None:
@@ -114,13 +114,13 @@ def everyone() -> Iterator[Export]:
 
 def discard(key: str) -> None:
     """Remove it; if it is being written, that ends at its next chunk."""
-    for path in (_note_path(key), data_path(key)):
+    for path in (_metadata_path(key), data_path(key)):
         path.unlink(missing_ok=True)
 
 
 def sweep() -> None:
     """Remove what has expired, and data whose note is gone."""
-    for export in everyone():
+    for export in all_exports():
         if export.expires_at < now_ms():
             discard(export.key)
     for path in _folder().glob("*.data"):
@@ -138,7 +138,7 @@ def data_path(key: str) -> Path:
     return _folder() / f"{key}.data"
 
 
-def _note_path(key: str) -> Path:
+def _metadata_path(key: str) -> Path:
     return _folder() / f"{key}.json"
 
 
@@ -153,7 +153,7 @@ def sweep_at_start() -> None:
         sweep()
 
 
-def _note(export: Export) -> None:
+def _write_metadata(export: Export) -> None:
     folder = _folder()
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -161,7 +161,7 @@ def _note(export: Export) -> None:
     draft = folder / f"{export.key}.{secrets.token_hex(4)}.draft"
     with _opened(draft) as file:
         file.write(json.dumps(asdict(export)).encode())
-    draft.replace(_note_path(export.key))
+    draft.replace(_metadata_path(export.key))
 
 
 def _read(path: Path) -> Export | None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,6 +22,7 @@ from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import scope_of, subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.page_templates import render
 
 INVALID, CONFLICT = 422, 409
 LONGEST_REASON = 1_000

@@ -15,9 +15,9 @@ from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
 from dboshub.workflows.search.parser import exactly
-from dboshub.workflows.selectors.executor_overview import Fleet
+from dboshub.workflows.selectors.executor_overview import ExecutorOverview
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.selectors.workflow_health import Loop
+from dboshub.workflows.selectors.workflow_health import RepeatedRecovery
 from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
 SHOWN = 6
@@ -30,10 +30,10 @@ TICKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is a name from the data, `says` what is wrong with it."""
+    """`subject` is a name from the data, `problem` what is wrong with it."""
 
     subject: str
-    says: str
+    problem: str
     url: str
 
 
@@ -64,7 +64,7 @@ def workflows(**query: object) -> str:
     )
 
 
-def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> Group:
+def failing_workflows(found: Iterable[Failing], *, since: int, until: int, note: str) -> Group:
     span: dict[str, object] = {"by": "completed", "since": since, "until": until}
     findings = [
         Finding(
@@ -80,7 +80,7 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
     return Group("Failing workflows", "circle-x", "s-error", findings, url, note)
 
 
-def growing(
+def lagging_queues(
     oldest: Mapping[str, int], before: Mapping[str, int], now: int, *, is_known: bool
 ) -> Group:
     """Queues whose head waits longer than it did; `before` are the ages of a while ago."""
@@ -98,7 +98,7 @@ def growing(
     )
 
 
-def dead(fleet: Fleet, now: int) -> Group:
+def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
     """Executors that vanished without a word, lately or just now."""
     findings = []
     for each in fleet.processes or ():
@@ -110,9 +110,9 @@ def dead(fleet: Fleet, now: int) -> Group:
             said = f"died, last heard of {heard} {where}"
         else:
             continue
-        held = f" and holds {each.holds:,}" if each.holds else ""
+        held = f" and holds {each.pending_count:,}" if each.pending_count else ""
         url = reverse("dboshub:workflows:executors")
-        if each.holds:
+        if each.pending_count:
             url = workflows(executor=exactly(each.executor.executor_id), status="PENDING")
         findings.append(Finding(each.executor.executor_id, said + held, url))
     return Group(
@@ -120,7 +120,7 @@ def dead(fleet: Fleet, now: int) -> Group:
     )
 
 
-def stranded(fleet: Fleet) -> Group:
+def stranded_versions(fleet: ExecutorOverview) -> Group:
     """Versions that hold work and that no live executor has.
 
     Where another program's executors may have them, nobody can tell: they leave no heartbeat.
@@ -145,7 +145,7 @@ def stranded(fleet: Fleet) -> Group:
     )
 
 
-def loops(found: Iterable[Loop]) -> Group:
+def recovery_loops(found: Iterable[RepeatedRecovery]) -> Group:
     findings = [
         Finding(
             each.row.name or each.row.pk,
@@ -163,7 +163,9 @@ def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[ScheduleView]
     return [replace(each, ticks=each.ticks[-TICKS:]) for each in shown]
 
 
-def missed(shown: Iterable[ScheduleView], runs: dict[str, WorkflowRow], now: datetime) -> Group:
+def missed_runs(
+    shown: Iterable[ScheduleView], runs: dict[str, WorkflowRow], now: datetime
+) -> Group:
     """Active schedules that did not fire when they were due, in the last day."""
     findings = []
     for each in shown:

@@ -13,7 +13,7 @@ from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.series import counted_until, failing, ranked
-from dboshub.workflows.selectors.executor_overview import fleet
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
 from dboshub.workflows.storage.sql import Session
@@ -32,11 +32,11 @@ def current_problems(
     session: Session, viewer: Viewer, rights: frozenset[str], waiting: dict[str, int], now: int
 ) -> list[findings.Group]:
     """What is wrong, the gravest first; of what the person may not see, nothing."""
-    seen = fleet(session, viewer, now=now)
+    seen = executor_overview(session, viewer, now=now)
     found = [
-        findings.dead(seen, now),
-        findings.stranded(seen),
-        findings.loops(recovered_repeatedly(session, viewer)),
+        findings.dead_executors(seen, now),
+        findings.stranded_versions(seen),
+        findings.recovery_loops(recovered_repeatedly(session, viewer)),
         _failing(session, viewer, now),
     ]
     if "queues" in rights:
@@ -57,7 +57,7 @@ def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
         rows = failures(session, viewer, since=until - 2 * HOUR, hour=until - HOUR)
         found = ranked((name or "", bool(is_now), number) for name, is_now, number in rows)
     assert until is not None
-    return findings.failing(found, since=until - HOUR, until=until, note=note)
+    return findings.failing_workflows(found, since=until - HOUR, until=until, note=note)
 
 
 def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group:
@@ -71,7 +71,7 @@ def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group
         samples.filter(queue__in=[*oldest]).values_list("queue").annotate(Max("oldest_ms"))
     )
     is_known = QueueSample.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
-    return findings.growing(
+    return findings.lagging_queues(
         oldest, before, now, is_known=is_known is not None and is_known < now - BEFORE_MS
     )
 
@@ -87,4 +87,4 @@ def _missed(session: Session, viewer: Viewer) -> findings.Group:
             break
     shown = findings.ticks_of(active, now)
     runs = schedules.runs(session, [each for one in shown for each in one.ids], viewer)
-    return findings.missed(shown, runs, now)
+    return findings.missed_runs(shown, runs, now)

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub.home import findings, health_checks
@@ -20,6 +19,7 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.series import counted_until, series
 from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.search.parser import exactly

@@ -11,12 +11,12 @@ from typing import TypeVar
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub.hub import diagnostics
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executors import executors
 from dboshub.workflows.slow_queries import SLOW_QUERIES, SLOW_S

@@ -19,10 +19,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
-from dboshub.middleware import forwarded_address
+from dboshub.web.client_address import client_address
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.actions.payload_audit import record_payload_view
-from dboshub.workflows.django_settings import is_behind_proxy
 from dboshub.workflows.live.subscriptions import Topic, scope_of
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -44,9 +43,12 @@ def handshake(scope: Mapping[str, Any]) -> ASGIRequest:
 
 
 def is_same_origin(request: ASGIRequest) -> bool:
-    """Whether a page of this very scheme, host and port opened the socket."""
+    """Whether a page of this scheme, host and port opened the socket, or of a trusted origin."""
     try:
-        origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
+        given = request.META.get("HTTP_ORIGIN", "")
+        if given in settings.CSRF_TRUSTED_ORIGINS:
+            return True
+        origin = urlsplit(given)
         here = urlsplit(f"{_scheme(request)}://{request.get_host()}")
         return _place(origin) == _place(here)
     except (ValueError, KeyError, DisallowedHost):
@@ -72,7 +74,7 @@ def _account(request: ASGIRequest) -> Account | None:
         user=str(user.pk),
         permissions=frozenset(user.get_all_permissions()),
         scope=scope_of(user),
-        actor=Actor(user, _address(request)),
+        actor=Actor(user, client_address(request)),
     )
 
 
@@ -86,11 +88,6 @@ async def audit_payload_views(account: Account, topics: Iterable[Topic]) -> None
 def _audit_payload_views(actor: Actor, workflow_ids: list[str]) -> None:
     for workflow_id in workflow_ids:
         record_payload_view(actor, "workflow", workflow_id)
-
-
-def _address(request: ASGIRequest) -> str:
-    given = forwarded_address(request) if is_behind_proxy() else ""
-    return given or str(request.META.get("REMOTE_ADDR", ""))
 
 
 class _ReadOnlySession(dict[str, Any]):

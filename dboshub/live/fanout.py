@@ -66,6 +66,8 @@ class Broadcaster:
         self._new_subscribers: set[Subscriber] = set()
         self._awaiting_beat: set[Subscriber] = set()
         self.on_new_viewer: Callable[[], None] = lambda: None
+        # What comes before our addresses where pages are served: links in frames begin with it.
+        self.script_prefix = "/"
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
         """Add a viewer who shows a digest; whatever differs from it will be sent."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from statistics import median
 
-from django.conf import settings
 from django.db import connections
 from django.urls import set_script_prefix
 
@@ -75,7 +74,7 @@ class Watcher:
             return self._thread is None
 
     def _run(self) -> None:
-        set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
+        set_script_prefix(self.broadcaster.script_prefix)
         stop_listening = self._listener.start(self.wake) if self._listener else None
         try:
             self._keep_watching()

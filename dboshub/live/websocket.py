@@ -80,6 +80,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.is_serving = True
         self.open_by_user[self.account.user] += 1
         self.broadcaster = singletons.broadcaster()
+        self.broadcaster.script_prefix = self.request.script_name or "/"
         self.subscriber = Subscriber(asyncio.get_running_loop())
         self.tasks = [
             asyncio.create_task(self._guard(self._send)),

@@ -45,7 +45,7 @@ def actor() -> Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class Subcommand:
     """One thing a command does: `run` gets the arguments by name and returns the answer."""
 
     name: str
@@ -64,7 +64,7 @@ class TerminalCommand(BaseCommand, ABC):
             add(parser)
 
     def handle(self, *, as_json: bool, **options: Any) -> None:
-        with explained():
+        with errors_as_command_errors():
             answer = self.run_subcommand(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
@@ -76,7 +76,7 @@ class TerminalCommand(BaseCommand, ABC):
 class SubcommandsCommand(TerminalCommand):
     """A command with subcommands."""
 
-    verbs: Sequence[Verb] = ()
+    verbs: Sequence[Subcommand] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parsers = parser.add_subparsers(dest="verb", required=True)
@@ -92,7 +92,7 @@ class SubcommandsCommand(TerminalCommand):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def errors_as_command_errors() -> Iterator[None]:
     """Turn what cannot be done into a message and the exit code 1."""
     try:
         yield
@@ -120,9 +120,9 @@ url = argument("-s", "--url", "--sys-db-url", help="another system database than
 schema = argument("--schema", default="dbos", help="PostgreSQL schema of --url")
 
 
-def confirm(what: str, *, is_sure: bool) -> None:
+def confirm(what: str, *, is_confirmed: bool) -> None:
     """Ask the person at the terminal. Raises CommandError unless they agree."""
-    if is_sure:
+    if is_confirmed:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{what} Confirm it with --yes: there is nobody to ask.")

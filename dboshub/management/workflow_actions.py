@@ -8,7 +8,15 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, actor, argument, json_of, queue, reason, workflow_id
+from dboshub.management.terminal import (
+    Subcommand,
+    actor,
+    argument,
+    json_of,
+    queue,
+    reason,
+    workflow_id,
+)
 from dboshub.management.workflow_queries import children, outline
 from dboshub.workflows.actions import starting, transfer, workflow_actions
 from dboshub.workflows.actions.start_request import StartRequest
@@ -129,7 +137,7 @@ version = argument(
 step = argument("-S", "--step", type=int, default=1, help="first step to run again")
 
 VERBS = (
-    Verb(
+    Subcommand(
         "start",
         "enqueue a workflow by its name",
         start,
@@ -157,9 +165,13 @@ VERBS = (
             reason,
         ),
     ),
-    Verb("cancel", "take it from its executor for good", cancel, (workflow_id, children, reason)),
-    Verb("resume", "go on after its last completed step", resume, (workflow_id, queue, reason)),
-    Verb(
+    Subcommand(
+        "cancel", "take it from its executor for good", cancel, (workflow_id, children, reason)
+    ),
+    Subcommand(
+        "resume", "go on after its last completed step", resume, (workflow_id, queue, reason)
+    ),
+    Subcommand(
         "fork",
         "run it again, from a step, as a new workflow",
         fork,
@@ -171,7 +183,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "fork-from-failure",
         "run failed ones again from where they failed",
         fork_from_failure,
@@ -184,7 +196,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "rewind",
         "run it again under its own id",
         rewind,
@@ -196,7 +208,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "delete",
         "delete an ended workflow with all its data",
         delete,
@@ -206,7 +218,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "send",
         "send it a message",
         send,
@@ -217,7 +229,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "delay",
         "change when a delayed workflow is due",
         delay,
@@ -227,7 +239,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "attributes",
         "replace its attributes",
         attributes,
@@ -238,7 +250,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "import",
         "take in what was exported, with its ids",
         import_,

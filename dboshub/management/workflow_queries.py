@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, actor, argument, workflow_id
+from dboshub.management.terminal import Subcommand, actor, argument, workflow_id
 from dboshub.workflows.actions import transfer
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
@@ -228,8 +228,8 @@ children = argument("--children", action="store_true", help="its descendants, to
 to_file = argument("-o", "--output", type=Path, help="file to write; by default it is printed")
 
 VERBS = (
-    Verb("list", "list workflows, newest first", list_, (filters, page)),
-    Verb(
+    Subcommand("list", "list workflows, newest first", list_, (filters, page)),
+    Subcommand(
         "queue",
         "list workflows on queues",
         queued,
@@ -239,11 +239,13 @@ VERBS = (
             page,
         ),
     ),
-    Verb("get", "show a workflow with its input and outcome", get, (workflow_id,)),
-    Verb("steps", "show its recorded steps", steps, (workflow_id,)),
-    Verb("events", "show its events", events, (workflow_id,)),
-    Verb("messages", "show what was sent to it, oldest first", messages, (workflow_id, at_most)),
-    Verb(
+    Subcommand("get", "show a workflow with its input and outcome", get, (workflow_id,)),
+    Subcommand("steps", "show its recorded steps", steps, (workflow_id,)),
+    Subcommand("events", "show its events", events, (workflow_id,)),
+    Subcommand(
+        "messages", "show what was sent to it, oldest first", messages, (workflow_id, at_most)
+    ),
+    Subcommand(
         "streams",
         "show the values of its streams",
         streams,
@@ -254,8 +256,10 @@ VERBS = (
             at_most,
         ),
     ),
-    Verb("export", "write all that is stored of it", export, (workflow_id, children, to_file)),
-    Verb(
+    Subcommand(
+        "export", "write all that is stored of it", export, (workflow_id, children, to_file)
+    ),
+    Subcommand(
         "aggregate",
         "count workflows by what they have in common",
         aggregate,
@@ -265,7 +269,7 @@ VERBS = (
             bucket,
         ),
     ),
-    Verb(
+    Subcommand(
         "aggregate-steps",
         "count recorded steps",
         aggregate_steps,

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from dboshub.queues.engine.queue import Queue
 from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.tasks import rows
 from dboshub.tasks.compat import (
     BaseTaskBackend,
     Task,
@@ -24,7 +25,7 @@ from dboshub.tasks.compat import (
     task_started,
 )
 from dboshub.tasks.results import change, new_result, result_of, workflow_priority
-from dboshub.tasks.rows import Enqueuer, row_of
+from dboshub.tasks.rows import row_of
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import PortableWorkflowError
 from dboshub.workflows.engine.registration.decorators import workflow
@@ -48,7 +49,6 @@ class WorkflowTaskBackend(BaseTaskBackend):
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self._tasks: dict[str, Task[Any, Any]] = {}
-        self._enqueuer = Enqueuer()
 
     def validate_task(self, task: Task[Any, Any]) -> None:
         """Check a task, and let this process run it. Raises InvalidTask."""
@@ -73,7 +73,7 @@ class WorkflowTaskBackend(BaseTaskBackend):
             wait = (task.run_after - timezone.now()).total_seconds()
             if wait > 0:
                 options["delay_seconds"] = wait
-        workflow_id = self._enqueuer.enqueue(options, args, kwargs)
+        workflow_id = rows.enqueue(options, args, kwargs)
         result = new_result(
             task, workflow_id, self.alias, enqueued_at=timezone.now(), args=args, kwargs=kwargs
         )
@@ -87,10 +87,6 @@ class WorkflowTaskBackend(BaseTaskBackend):
         if row is None or task is None:
             raise TaskResultDoesNotExist(result_id)
         return result_of(row, task, self.alias)
-
-    def close(self) -> None:
-        """Close the connections of this process; enqueueing opens them again."""
-        self._enqueuer.close()
 
     @contextmanager
     def running(self, task: Task[Any, Any]) -> Iterator[Any]:

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 
 from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.rendering.page_templates import render_to_string
 
 RETRY_S = 5
 

@@ -6,7 +6,7 @@ import logging
 
 from dboshub.queues.engine.ports import QueueTable
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT
+from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, current_client
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
@@ -48,16 +48,27 @@ class QueueRegistry:
     def clear(self) -> None:
         self._declared.clear()
 
-    @property
-    def is_open(self) -> bool:
-        return self._table is not None or CLIENT_CONTEXT.get() is not None
+    def settings_of(self, name: str) -> QueueSettings | None:
+        """The row of a queue; before launch what code declares, if there is no row."""
+        is_open = self._table is not None or current_client() is not None
+        row = self.table.retrieve(name) if is_open else None
+        if row is None and self._table is None and CLIENT_CONTEXT.get() is None:
+            return self._declared.get(name)
+        return row
 
     @property
     def table(self) -> QueueTable:
+<<<<<<< HEAD
         """The table of the calling client or the engine. Raises DBOSException before launch."""
         client_context = CLIENT_CONTEXT.get()
         if client_context is not None:
             table: QueueTable = client_context.parts["queues"]
+=======
+        """That of the client whose call this is, or else; raises DBOSException before launch."""
+        client = current_client()
+        if client is not None:
+            table: QueueTable = client.parts["queues"]
+>>>>>>> house
             return table
         if self._table is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")

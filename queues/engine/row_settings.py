@@ -126,10 +126,7 @@ def _reading(name: str, field: str) -> Program[Any]:
 
 
 def _read(name: str, field: str) -> Any:
-    if not queue_registry.is_open:
-        settings = queue_registry.declared(name)
-    else:
-        settings = queue_registry.table.retrieve(name)
+    settings = queue_registry.settings_of(name)
     if settings is None:
         raise DBOSException(f"Queue {name} not found in the database")
     value = getattr(settings, field)

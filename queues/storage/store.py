@@ -14,7 +14,7 @@ from dboshub.queues.storage.limited_claim import claim_within_limits
 from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Session
 
@@ -103,7 +103,7 @@ class RegistryStore:
 
     def __init__(
         self,
-        database: Database,
+        database: Sessions,
         clock: Clock,
         *,
         application: str | None = None,

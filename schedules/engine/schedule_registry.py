@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.engine.runs import Runs
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT
+from dboshub.workflows.engine.current_engine import current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.registration.registry import Registry, Target
 
@@ -75,9 +75,9 @@ class ScheduleRegistry:
     @property
     def services(self) -> ScheduleServices:
         """That of the client whose call this is, or else; raises DBOSException before launch."""
-        client_context = CLIENT_CONTEXT.get()
-        if client_context is not None:
-            services: ScheduleServices = client_context.parts["schedules"]
+        client = current_client()
+        if client is not None:
+            services: ScheduleServices = client.parts["schedules"]
             return services
         if self._services is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")

@@ -8,14 +8,14 @@ from typing import Any
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.storage import schedules
 from dboshub.workflows.engine.records import NewWorkflow
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 
 
 class ScheduleStore:
     """The schedules that one application sees, or all. Safe to use from any thread."""
 
-    def __init__(self, database: Database, *, application: str | None) -> None:
+    def __init__(self, database: Sessions, *, application: str | None) -> None:
         self._database = database
         self._application = application
 

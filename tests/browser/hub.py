@@ -19,7 +19,7 @@ class HubProcess:
     """One database, and a server on it that can be killed and started again on its port."""
 
     settings = "tests.browser.hub_settings"
-    application = "dboshub.asgi:application"
+    application = "dboshub.standalone.asgi:application"
 
     def __init__(self, url: str, data: Path) -> None:
         self.database_url = url

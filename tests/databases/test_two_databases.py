@@ -10,7 +10,7 @@ from tests.support.shape import rows_of, tables_of
 AUDITED = """
 from django.db import connections
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.models import AuditEvent, Workflow
 from django.contrib.auth.models import User
 
@@ -24,12 +24,12 @@ print(one.status, event.outcome, one._state.db, event._state.db)
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models import Rollup
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.rollups.store import roll
-from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.store import recount_spans
+from dboshub.workflows.rollups.lease import LeaseHandle
 
-made, hold = one.created_at // MINUTE * MINUTE, Hold("rollups", "me")
+made, hold = one.created_at // MINUTE * MINUTE, LeaseHandle("rollups", "me")
 hold.take(made)
-roll(hold, reading, made, made + MINUTE, width=MINUTE)
+recount_spans(hold, reading, made, made + MINUTE, width=MINUTE)
 row = Rollup.objects.filter(scope="all", created__gt=0).get()
 print(row._state.db, row.application)
 """
@@ -37,7 +37,7 @@ print(row._state.db, row.application)
 # A process that dies once the other database has committed, and before this one has.
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.bulk import chunks, job_actions
 from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow

@@ -64,7 +64,7 @@ def page(
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are tried again at once, however long they are told to pause."""
-    monkeypatch.setattr(steps, "LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr(steps, "MAX_PAUSE_S", 0.001)
 
 
 @pytest.fixture

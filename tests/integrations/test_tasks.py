@@ -53,7 +53,6 @@ def tasks(url: str, settings: Any) -> Iterator[Any]:
         default_task_backend.validate_task(getattr(sample_tasks, each))
     sample_tasks.ran.clear()
     yield sample_tasks
-    default_task_backend.close()  # type: ignore[attr-defined]
     DBOS.destroy(grace_period_sec=2)
     assert_no_thread_but(known)
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def writer(transactional_db: None) -> Iterator[ForeignWriter]:
     """Somebody else's process, as far as Django and the hub can tell."""
-    from dboshub.live.singletons import open_system_database
+    from dboshub.live.singletons import system_url
+    from dboshub.workflows.storage.database import open_database
     from tests.live.foreign import ForeignWriter
 
-    database = open_system_database()
+    database = open_database(system_url(), pool_size=1)
     try:
         yield ForeignWriter(database)
     finally:

@@ -28,7 +28,7 @@ class Tab:
 
     @classmethod
     async def opened(cls, user: User | None, **headers: str) -> Tab:
-        from dboshub.asgi import application
+        from dboshub.standalone.asgi import application
 
         client = Client()
         given = {"host": "testserver", "origin": "http://testserver"} | headers

@@ -24,8 +24,8 @@ from tests.support.eventually import eventually
 HERE = Path(__file__).resolve().parent
 NAME, PASSWORD = "root", "correct horse battery"
 WORKER = ("-m", "django", "runworkers", "--import", "shop")
-# What a page answers to a visitor who asks for it without a form: it is there, or it wants a POST.
-FINE = (200, 405)
+# An address gives a page, or says that it wants a POST or a WebSocket.
+FINE = (200, 405, 426)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def dashboard(shop: Installed) -> Iterator[Visitor]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (
-        shop.running("-m", "daphne", "dboshub.asgi:application", "-p", str(port)) as process,
+        shop.running(
+            "-m", "daphne", "dboshub.standalone.asgi:application", "-p", str(port)
+        ) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         eventually(lambda: _answers(client, process), timeout=30, interval=0.1)

@@ -125,6 +125,7 @@ def test_a_workflow_fans_out_over_a_queue(launch: Callable[..., Runtime]) -> Non
     ]
 
 
+@pytest.mark.usefixtures("plain_script")
 def test_limits_are_read_and_set_on_the_row(launch: Callable[..., Runtime]) -> None:
     queue = Queue("limits", concurrency=5, worker_concurrency=2)
     assert (queue.concurrency, queue.worker_concurrency) == (5, 2)
@@ -298,6 +299,7 @@ def test_contradicting_limits_are_refused_where_they_are_written() -> None:
     assert queue_registry.declared("bad") is None
 
 
+@pytest.mark.usefixtures("plain_script")
 def test_nothing_works_before_launch() -> None:
     with pytest.raises(DBOSException, match="not launched"):
         DBOS.register_queue("early")

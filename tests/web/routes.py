@@ -58,9 +58,13 @@ class Route:
 
 
 def routes() -> list[Route]:
-    """All but the admin site's, which Django makes."""
+    """All but the admin site's, which Django makes, and what needs a prefix to match."""
     found = _walk(get_resolver().url_patterns)
-    return [each for each in found if not each.address.startswith("admin/")]
+    return [
+        each
+        for each in found
+        if not each.address.startswith("admin/") and each.name != "dboshub:unknown"
+    ]
 
 
 def things(route: Route) -> dict[str, list[str]]:

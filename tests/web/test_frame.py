@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
 from django.test import Client, RequestFactory, override_settings
 
-from dboshub.web.views import server_error
+from dboshub.web.error_pages import server_error
+from dboshub.workflows.rendering.page_templates import render_to_string
 
 pytestmark = pytest.mark.django_db
 

@@ -16,6 +16,7 @@ from django.db import router
 from django.http import HttpRequest
 
 from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.notify import notify
@@ -56,6 +57,22 @@ class NotPermittedError(ActionRefusedError):
         self.args = (permission,)
 
 
+class ReadOnlyError(ActionRefusedError):
+    """This dashboard only shows."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This dashboard is read-only.",
+            "Start it without --read-only (DBOSHUB_READ_ONLY) to act.",
+        )
+        self.args = ()
+
+
+def may_act(user: Any, permission: str) -> bool:
+    """Whether the user may perform an action here: whether pages offer it."""
+    return not is_read_only() and bool(user.has_perm(permission))
+
+
 @dataclass(frozen=True, slots=True)
 class AuditedAction:
     """An action in progress: its transaction, and the `detail` of its audit row."""
@@ -76,10 +93,13 @@ def audited_action(
 ) -> Iterator[AuditedAction]:
     """Open the transaction of one action; raise ActionRefusedError inside it to refuse.
 
-    Raises NotPermittedError if the actor lacks the permission. `detail` must hold no payload:
+    Raises ReadOnlyError if nobody may act here, and NotPermittedError if the actor lacks the
+    permission. `detail` must hold no payload:
     people who may read the audit log need not be permitted to see payloads.
     """
     event = new_audit_event(actor, action, kind, target, reason)
+    if is_read_only():
+        raise _refused(event, ReadOnlyError())
     is_other_database = router.db_for_write(AuditEvent) != system_alias()
     if is_other_database:
         event.save()
@@ -91,11 +111,25 @@ def audited_action(
             if not is_other_database:
                 event.end(AuditEvent.Outcome.DONE)
     except ActionRefusedError as refusal:
-        event.detail = {"refused": refusal.message, "advice": refusal.advice}
-        event.end(AuditEvent.Outcome.REFUSED)
+        _refused(event, refusal)
         raise
     if is_other_database:
         event.end(AuditEvent.Outcome.DONE)
+
+
+def refuse_if_read_only(actor: Actor, action: str, kind: str, target: str) -> None:
+    """Raise ReadOnlyError, and record the refusal, if nobody may act here.
+
+    For actions that write rows of the hub before they act on the system tables.
+    """
+    if is_read_only():
+        raise _refused(new_audit_event(actor, action, kind, target, ""), ReadOnlyError())
+
+
+def _refused(event: AuditEvent, refusal: ActionRefusedError) -> ActionRefusedError:
+    event.detail = {"refused": refusal.message, "advice": refusal.advice}
+    event.end(AuditEvent.Outcome.REFUSED)
+    return refusal
 
 
 def record(

@@ -17,7 +17,7 @@ from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.operations import events, messages, sending, sleeping, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime import running
+from dboshub.workflows.engine.runtime import enqueueing
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
@@ -31,9 +31,12 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
     # -- starting and awaiting -------------------------------------------------------------
 
     @durable_handle
-    def start_workflow(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Program[str]:
-        """Start a workflow in the background; returns a handle once its row is durable."""
-        return running.start(engine(), engine().registry.target(func), args, kwargs)
+    def start_workflow(func: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Program[str]:
+        """Start a workflow in the background; returns a handle once its row is durable.
+
+        Given by its name, or where nothing is launched, any executor of the application runs it.
+        """
+        return enqueueing.start(engine(), func, args, kwargs)
 
     start_workflow_async = awaited_handle(start_workflow)
 

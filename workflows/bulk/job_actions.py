@@ -17,6 +17,7 @@ from dboshub.workflows.actions.audit import (
     NotPermittedError,
     audited_action,
     record,
+    refuse_if_read_only,
 )
 from dboshub.workflows.bulk.target_set import collect_page, freeze_selected
 from dboshub.workflows.bulk.verbs import VERBS
@@ -45,6 +46,7 @@ def freeze(
 
     `again` takes what was forked before, too. Raises ActionRefusedError.
     """
+    refuse_if_read_only(actor, "bulk_freeze", "bulk", verb)
     if not actor.user.has_perm(VERBS[verb].permission):
         raise NotPermittedError(VERBS[verb].permission)
     job = BulkJob(verb=verb, options={"again": again, "checked": ids is not None}, filter=query)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
@@ -28,11 +28,48 @@ _pid = 0
 CLIENT_CONTEXT: ContextVar[ClientContext | None] = ContextVar("dboshub_outsider", default=None)
 
 
+class ProcessClient(Protocol):
+    """The client of a process in which no engine is launched."""
+
+    def context(self) -> ClientContext | None:
+        """Made by the first call; None where calls are to wait for a launch."""
+
+    def close(self) -> None:
+        """End it; the next call makes another."""
+
+
+# A Django project has one, a plain script none.
+_process_client: ProcessClient | None = None
+
+
+def current_client() -> ClientContext | None:
+    """The client whose call this is, or None: then the call is for the launched engine."""
+    found = CLIENT_CONTEXT.get()
+    if found is None and _engine is None and _process_client is not None:
+        return _process_client.context()
+    return found
+
+
 def engine() -> Engine:
-    """The engine of this call. Raises DBOSException before launch, and in a forked child."""
-    client_context = CLIENT_CONTEXT.get()
-    if client_context is not None:
-        return client_context.engine
+    """The engine of this call.
+
+    Raises DBOSException in a forked child, and before launch where there is no client.
+    """
+    client = current_client()
+    return client.engine if client is not None else _launched()
+
+
+def executing_engine(workflow: str) -> Engine:
+    """The engine that a direct call of a workflow runs on. Raises DBOSException as ``engine()``."""
+    if current_client() is None:
+        return _launched()
+    raise DBOSException(
+        f"workflow {workflow} was called in a process that executes no workflows: let a worker run "
+        f"it, by DBOS.start_workflow({workflow}, …) or a queue, or call DBOS.launch() here first"
+    )
+
+
+def _launched() -> Engine:
     if _engine is None:
         raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
     if os.getpid() != _pid:
@@ -45,6 +82,17 @@ def engine() -> Engine:
 
 def is_launched() -> bool:
     return _engine is not None and os.getpid() == _pid
+
+
+def serve_unlaunched(client: ProcessClient | None) -> None:
+    """Let `client` serve the calls that this process makes while no engine is launched."""
+    global _process_client
+    _process_client = client
+
+
+def close_process_client() -> None:
+    if _process_client is not None:
+        _process_client.close()
 
 
 def install(launched: Engine | None) -> None:

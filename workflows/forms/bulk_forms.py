@@ -19,7 +19,7 @@ FIELDS = {
 HOW = ("start", "step", "name", "queue", "children")
 
 
-class StartForm(forms.Form):
+class BulkStartForm(forms.Form):
     """How to act on the set, how fast, and why; a job that goes on keeps how it began."""
 
     start = forms.ChoiceField(

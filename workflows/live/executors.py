@@ -6,18 +6,22 @@ from dboshub.workflows.live.polling import IntervalSource, ReloadSource
 from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.components import time_distance
-from dboshub.workflows.selectors.executor_overview import Fleet, fleet, known_processes
+from dboshub.workflows.selectors.executor_overview import (
+    ExecutorOverview,
+    executor_overview,
+    known_processes,
+)
 from dboshub.workflows.storage.sql import Session
 
 
-def executor_page_facts(found: Fleet) -> object:
+def executor_page_facts(found: ExecutorOverview) -> object:
     """What is news on the page. A heartbeat alone is none: `HeartbeatSource` tells of it."""
     processes = [
         (
             each.executor.incarnation,
             each.executor.is_beating,
             each.busy,
-            each.holds,
+            each.pending_count,
             each.stopped_at,
         )
         for each in found.processes or ()
@@ -34,7 +38,7 @@ class ExecutorPageSource(ReloadSource):
 
 
 def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
-    return executor_page_facts(fleet(session, viewer_of_topic(topic), now=tick.now_ms))
+    return executor_page_facts(executor_overview(session, viewer_of_topic(topic), now=tick.now_ms))
 
 
 class HeartbeatSource(IntervalSource):

@@ -54,7 +54,7 @@ class ListChanges:
         self._matches = self.criteria.matcher()
 
     @property
-    def entry_moment(self) -> str:
+    def entry_key(self) -> str:
         """What brings older workflows into the list: ending, where it shows none unfinished."""
         wanted = self.criteria.statuses
         ended = bool(wanted) and not {*wanted} & {*IN_FLIGHT}
@@ -66,8 +66,8 @@ class ListChanges:
             return
         if row.created_at >= self.since:
             self._add(self.created, row.workflow_uuid, row.created_at, now)
-        elif self.entry_moment != "created":
-            at = getattr(row, TIME_COLUMNS[self.entry_moment]) or 0
+        elif self.entry_key != "created":
+            at = getattr(row, TIME_COLUMNS[self.entry_key]) or 0
             if at >= self.since:
                 self._add(self.ended, row.workflow_uuid, at, now)
 
@@ -127,7 +127,7 @@ class ListSource:
         return min([since, *(watched.since for watched in watched_topics if watched.unread)])
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
-        entered = {news.entry_moment for news in self._news.values()}
+        entered = {news.entry_key for news in self._news.values()}
         statements = [NEWEST]
         statements += [ENDED] if "completed" in entered else []
         statements += [STARTED] if "started" in entered else []

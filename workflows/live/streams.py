@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from django.template.loader import render_to_string
-
 from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
 from dboshub.workflows.live.sections import SectionSource
 from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
-from dboshub.workflows.rendering.values import Place, listed
+from dboshub.workflows.rendering.page_templates import render_to_string
+from dboshub.workflows.rendering.values import ValueAddress, listed
 from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session
 
@@ -111,7 +110,7 @@ class _NewValues:
     def _html(self, value: Row) -> str:
         """One value as an item of a list; a large or withheld one by its size."""
         offset, text, size, serialization = value
-        place = Place(self._topic.key, "stream", self._topic.filter, offset)
-        seen = listed(place, size, text, serialization, payload=self._topic.payload)
+        address = ValueAddress(self._topic.key, "stream", self._topic.filter, offset)
+        seen = listed(address, size, text, serialization, payload=self._topic.payload)
         context = {"offset": offset, "value": seen}
         return render_to_string("dboshub/workflows/_stream_value.html", context)

@@ -13,11 +13,11 @@ from dboshub.workflows.rendering.time_format import (
     SECOND,
     absolute,
     duration,
-    moment,
+    utc_datetime,
 )
 from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.rollups.histogram import percentile
-from dboshub.workflows.rollups.series import Stretch
+from dboshub.workflows.rollups.series import TimeBucket
 
 HEIGHT, LABEL_HEIGHT = 120, 16
 LABELS = 6
@@ -34,7 +34,7 @@ STACK = (
     ("failed", "s-error"),
 )
 
-Link = Callable[[Stretch], str]
+Link = Callable[[TimeBucket], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Rect:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """One stretch of the axis: what is drawn, what it says, and the rows behind it."""
 
     x: str
@@ -74,7 +74,7 @@ class Curve:
 class Chart:
     title: str
     summary: str
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     grid: tuple[Grid, ...]
     curves: tuple[Curve, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
@@ -86,14 +86,14 @@ class Label:
     text: str
 
 
-def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
+def throughput(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     """What ended, by how it ended."""
-    top = nice(max((each.ended for each in stretches), default=0))
+    top = nice(max((each.ended for each in buckets), default=0))
     columns = [
-        column(place, len(stretches), each, link, _said(each), _stack(each, top))
-        for place, each in enumerate(stretches)
+        column(place, len(buckets), each, link, _said(each), _stack(each, top))
+        for place, each in enumerate(buckets)
     ]
-    total = sum(each.ended for each in stretches)
+    total = sum(each.ended for each in buckets)
     return Chart(
         "Ended",
         f"{total:,} workflow{'' if total == 1 else 's'} ended.",
@@ -106,34 +106,34 @@ def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
     )
 
 
-def failure_rate(stretches: Sequence[Stretch], link: Link) -> Chart:
+def failure_rate(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     """Of what ended, how much failed."""
-    shares = [each.failed / each.ended if each.ended else 0.0 for each in stretches]
+    shares = [each.failed / each.ended if each.ended else 0.0 for each in buckets]
     top = min(100, nice(ceil(100 * max(shares, default=0.0))))
     columns = []
-    for place, (each, share) in enumerate(zip(stretches, shares, strict=True)):
+    for place, (each, share) in enumerate(zip(buckets, shares, strict=True)):
         height = HEIGHT * 100 * share / top
         rects = (Rect("s-error", HEIGHT - height, height),) if share else ()
         said = f"{each.failed:,} of {each.ended:,} failed, {share:.1%}"
-        columns.append(column(place, len(stretches), each, link, said, rects))
-    failed, ended = (sum(getattr(each, of) for each in stretches) for of in ("failed", "ended"))
+        columns.append(column(place, len(buckets), each, link, said, rects))
+    failed, ended = (sum(getattr(each, of) for each in buckets) for of in ("failed", "ended"))
     summary = f"{failed:,} of {ended:,} failed" + (f", {failed / ended:.1%}." if ended else ".")
     grid = (Grid(0, f"{top} %"), Grid(HEIGHT / 2, f"{top / 2:g} %"))
     return Chart("Failure rate", summary, tuple(columns), grid)
 
 
-def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
+def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     """How long runs took that ended by themselves, on a logarithmic axis."""
-    found = [percentiles(each) for each in stretches]
+    found = [percentiles(each) for each in buckets]
     known = [ms for each in found for ms in each.values() if ms is not None]
     low = max((mark for mark in MARKS if mark <= min(known, default=1)), default=1)
     high = min(
         (mark for mark in MARKS if mark >= max(known, default=1) and mark > low), default=MARKS[-1]
     )
     columns = []
-    for place, (each, values) in enumerate(zip(stretches, found, strict=True)):
+    for place, (each, values) in enumerate(zip(buckets, found, strict=True)):
         said = ", ".join(f"{name} {duration(ms)}" for name, ms in values.items() if ms is not None)
-        columns.append(column(place, len(stretches), each, link, said or "no run ended", ()))
+        columns.append(column(place, len(buckets), each, link, said or "no run ended", ()))
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
     grid: list[Grid] = []
@@ -152,56 +152,56 @@ def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
     )
 
 
-def percentiles(stretch: Stretch) -> dict[str, int | None]:
-    return {name: percentile(stretch.tally.run, share) for name, share in SHARES.items()}
+def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
+    return {name: percentile(bucket.tally.run, share) for name, share in SHARES.items()}
 
 
-def labels(stretches: Sequence[Stretch]) -> list[Label]:
+def labels(buckets: Sequence[TimeBucket]) -> list[Label]:
     """Times below the axis, at about LABELS of its edges."""
-    every = max(1, ceil(len(stretches) / LABELS))
-    step = stretches[0].until - stretches[0].at if stretches else MINUTE
+    every = max(1, ceil(len(buckets) / LABELS))
+    step = buckets[0].until - buckets[0].at if buckets else MINUTE
     return [
-        Label(percent(100 * place / len(stretches)), _clock(each.at, step))
-        for place, each in enumerate(stretches)
+        Label(percent(100 * place / len(buckets)), _clock(each.at, step))
+        for place, each in enumerate(buckets)
         if place % every == 0
     ]
 
 
 def _clock(at: int, step: int) -> str:
-    return moment(at).strftime("%H:%M" if step < HOUR else "%d %b")
+    return utc_datetime(at).strftime("%H:%M" if step < HOUR else "%d %b")
 
 
 def column(
-    place: int, of: int, stretch: Stretch, link: Link, said: str, rects: tuple[Rect, ...]
-) -> Column:
-    start = f"{absolute(stretch.at)[:16]} to {absolute(stretch.until)[11:16]} UTC"
-    if stretch.is_gap:
+    place: int, of: int, bucket: TimeBucket, link: Link, said: str, rects: tuple[Rect, ...]
+) -> ChartColumn:
+    start = f"{absolute(bucket.at)[:16]} to {absolute(bucket.until)[11:16]} UTC"
+    if bucket.is_gap:
         said = "not counted"
-    elif stretch.covered < stretch.expected:
-        said += f" ({stretch.covered} of {stretch.expected} minutes counted)"
-    return Column(
+    elif bucket.covered < bucket.expected:
+        said += f" ({bucket.covered} of {bucket.expected} minutes counted)"
+    return ChartColumn(
         percent(100 * place / of),
         percent(100 / of),
         f"{start}: {said}",
-        "" if stretch.is_gap else link(stretch),
-        stretch.is_gap,
-        () if stretch.is_gap else rects,
+        "" if bucket.is_gap else link(bucket),
+        bucket.is_gap,
+        () if bucket.is_gap else rects,
     )
 
 
-def _said(stretch: Stretch) -> str:
+def _said(bucket: TimeBucket) -> str:
     parts = [
-        f"{stretch.tally.outcomes[name]:,} {name.replace('_', ' ')}"
+        f"{bucket.tally.outcomes[name]:,} {name.replace('_', ' ')}"
         for name, _ in STACK
-        if stretch.tally.outcomes[name]
+        if bucket.tally.outcomes[name]
     ]
     return ", ".join(parts) or "nothing ended"
 
 
-def _stack(stretch: Stretch, top: int) -> tuple[Rect, ...]:
+def _stack(bucket: TimeBucket, top: int) -> tuple[Rect, ...]:
     rects, y = [], float(HEIGHT)
     for name, css in STACK:
-        height = HEIGHT * stretch.tally.outcomes[name] / top
+        height = HEIGHT * bucket.tally.outcomes[name] / top
         if height:
             y -= height
             rects.append(Rect(css, round(y, 2), round(height, 2)))

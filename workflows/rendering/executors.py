@@ -8,12 +8,12 @@ from dboshub.workflows.rendering.status_reasons import activity_text
 from dboshub.workflows.selectors.executor_overview import Process
 from dboshub.workflows.selectors.executors import Activity
 
-DOINGS = 5
+MAX_ACTIVITIES = 5
 QUEUES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class ShownActivity:
     workflow_id: str
     words: str
     since: int | None
@@ -25,7 +25,7 @@ class ProcessView:
     """`queues` is None if it serves all; `more` counts the doings that are not shown."""
 
     process: Process
-    doings: list[Doing]
+    activities: list[ShownActivity]
     more: int
     queues: list[str] | None
     more_queues: int
@@ -45,16 +45,16 @@ def show(process: Process) -> ProcessView:
     executor = process.executor
     said = sorted(executor.activities(), key=_begun)
     words = [(each, doing, activity_text(doing)) for each, doing in said]
-    doings = [
-        Doing(each, text.rstrip("."), doing.since, doing.until)
+    activities = [
+        ShownActivity(each, text.rstrip("."), doing.since, doing.until)
         for each, doing, text in words
         if text
     ]
     queues = None if executor.queues is None else sorted(executor.queues)
     return ProcessView(
         process,
-        doings[:DOINGS],
-        len(doings[DOINGS:]),
+        activities[:MAX_ACTIVITIES],
+        len(activities[MAX_ACTIVITIES:]),
         queues and queues[:QUEUES],
         len(queues[QUEUES:]) if queues else 0,
     )

@@ -11,16 +11,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
+from dboshub.workflows.rendering.page_templates import render_to_string
 from dboshub.workflows.rendering.status_reasons import Reason, reason
-from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
+from dboshub.workflows.rendering.values import INLINE, Value, ValueAddress, arguments, brief, listed
 from dboshub.workflows.rendering.waterfall.chart import chart
-from dboshub.workflows.rendering.waterfall.lines import Edge
+from dboshub.workflows.rendering.waterfall.lines import LiveEdge
 from dboshub.workflows.rendering.waterfall.minimap import StepMap
 from dboshub.workflows.rendering.waterfall.scale import Interval
 from dboshub.workflows.selectors.detail import (
@@ -107,7 +107,7 @@ def steps_section(
     drawn = chart(
         found,
         page.steps,
-        steps.family(session, page.steps, viewer=viewer),
+        steps.child_steps(session, page.steps, viewer=viewer),
         now=now,
         edge=edge,
         notes=_notes(session, found, page.steps) if payload else {},
@@ -205,29 +205,29 @@ SECTIONS: dict[str, Callable[..., Context]] = {
 
 
 def _value(session: Session, found: WorkflowRow, kind: str, *, payload: bool) -> Value | None:
-    place = Place(found.pk, kind)
+    address = ValueAddress(found.pk, kind)
     if not payload:
-        return Value(place, 0, is_hidden=True)
-    return brief(place, value(session, kind, found.pk, most=INLINE + 1))
+        return Value(address, 0, is_hidden=True)
+    return brief(address, value(session, kind, found.pk, most=INLINE + 1))
 
 
 def _listed(
     found: WorkflowRow, kind: str, each: Any, key: str, step: int, *, payload: bool
 ) -> Value:
-    place = Place(found.pk, kind, key, step)
-    return listed(place, each.size, each.text, each.serialization, payload=payload)
+    address = ValueAddress(found.pk, kind, key, step)
+    return listed(address, each.size, each.text, each.serialization, payload=payload)
 
 
 def _edge(
     session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
-) -> Edge | None:
+) -> LiveEdge | None:
     """What a running workflow does now, unless the last line of the chart shows it already."""
     why: Reason = reason(session, found, known[:-3:-1], now=now)
     if why.is_trouble or _is_timed(why, known):
         return None
     since = why.since or found.began_at or found.created_at
     label = why.text if why.is_said else "nothing recorded since"
-    return Edge(label, min(since, now), why.is_wait or not why.is_said)
+    return LiveEdge(label, min(since, now), why.is_wait or not why.is_said)
 
 
 def _is_timed(why: Reason, known: tuple[steps.StepRow, ...]) -> bool:

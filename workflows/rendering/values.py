@@ -12,7 +12,7 @@ from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
-from dboshub.workflows.selectors.detail.values import SHOWN, Stored
+from dboshub.workflows.selectors.detail.values import SHOWN, StoredValue
 
 INLINE = 16 * 1_024
 # Values that fit on a line are shown as one.
@@ -20,7 +20,7 @@ LINE = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValueAddress:
     """Which value of which workflow, as a URL names it."""
 
     workflow_id: str
@@ -53,7 +53,7 @@ class Place:
 class Value:
     """`node` is None while it is not loaded: too large to be shown at once, or not permitted."""
 
-    place: Place
+    address: ValueAddress
     size: int
     node: Node | None = None
     is_hidden: bool = False
@@ -61,11 +61,11 @@ class Value:
 
     @property
     def url(self) -> str:
-        return self.place.url
+        return self.address.url
 
     @property
     def download_url(self) -> str:
-        return self.place.download_url
+        return self.address.download_url
 
     @property
     def is_line(self) -> bool:
@@ -82,17 +82,17 @@ class Value:
         return traceback(self.node.state) if isinstance(self.node, Failure) else ""
 
 
-def whole(place: Place, stored: Stored) -> Value:
+def whole(address: ValueAddress, stored: StoredValue) -> Value:
     """The value itself, as much of it as a page can bear."""
     node = readable(stored.text, stored.serialization, limit=SHOWN)
-    return Value(place, stored.size, node, is_cut=stored.is_cut)
+    return Value(address, stored.size, node, is_cut=stored.is_cut)
 
 
-def brief(place: Place, stored: Stored | None) -> Value | None:
+def brief(address: ValueAddress, stored: StoredValue | None) -> Value | None:
     """The value if it is short, else a link to it."""
     if stored is None:
         return None
-    return Value(place, stored.size) if stored.size > INLINE else whole(place, stored)
+    return Value(address, stored.size) if stored.size > INLINE else whole(address, stored)
 
 
 def arguments(value: Value | None) -> Value | None:
@@ -115,9 +115,13 @@ def _bare(key: Node) -> Node:
 
 
 def listed(
-    place: Place, size: int, text: str | None, serialization: str | None, *, payload: bool
+    address: ValueAddress, size: int, text: str | None, serialization: str | None, *, payload: bool
 ) -> Value:
     """A value of a list, whose text was read only if it is short and may be seen."""
     if not payload:
-        return Value(place, size, is_hidden=True)
-    return Value(place, size) if text is None else whole(place, Stored(text, size, serialization))
+        return Value(address, size, is_hidden=True)
+    return (
+        Value(address, size)
+        if text is None
+        else whole(address, StoredValue(text, size, serialization))
+    )

@@ -76,16 +76,16 @@ FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, 
 )
 
 # What the indexes alone tell of spans: it changes when a row comes into one or leaves it.
-_MARKED = """
+_FINGERPRINT = """
     SELECT MOMENT / :width * :width AS at, 'MOMENT', COUNT(*),
         SUM(MOMENT - MOMENT / :width * :width)
     FROM {workflow_status}
     WHERE MOMENT IS NOT NULL AND MOMENT >= :since AND MOMENT < :until
     GROUP BY 1
 """
-MARKS = Statement(
-    f"{_MARKED.replace('MOMENT', 'created_at')} UNION ALL"
-    f" {_MARKED.replace('MOMENT', 'completed_at')}"
+FINGERPRINTS = Statement(
+    f"{_FINGERPRINT.replace('MOMENT', 'created_at')} UNION ALL"
+    f" {_FINGERPRINT.replace('MOMENT', 'completed_at')}"
 )
 
 Key = tuple[str, str, str, str]
@@ -119,14 +119,16 @@ Tallies = dict[Key, Tally]
 class Counted:
     """One span: what the indexes said of it, and its tallies."""
 
-    mark: str
+    fingerprint: str
     tallies: Tallies
 
 
-def marks(session: Session, since: int, until: int, *, width: int) -> dict[int, str]:
+def fingerprints(session: Session, since: int, until: int, *, width: int) -> dict[int, str]:
     """For each span a short text; while it stays the same, so does what `count` gives."""
     found: dict[int, list[str]] = {at: [] for at in range(since, until, width)}
-    for at, moment, number, total in session.all(MARKS, since=since, until=until, width=width):
+    for at, moment, number, total in session.all(
+        FINGERPRINTS, since=since, until=until, width=width
+    ):
         found[at].append(f"{moment} {number} {total}")
     return {
         at: hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=12).hexdigest()
@@ -139,8 +141,8 @@ def recount(
 ) -> dict[int, Counted]:
     """The spans between two edges whose mark is another than is known, counted now."""
     # The marks come first: a row that comes meanwhile is counted, and counted again next time.
-    seen = marks(session, since, until, width=width)
-    changed = [at for at, mark in seen.items() if known.get(at) != mark]
+    seen = fingerprints(session, since, until, width=width)
+    changed = [at for at, fingerprint in seen.items() if known.get(at) != fingerprint]
     found: dict[int, Counted] = {}
     for start, end in _stretches(changed, width):
         counted = count(session, start, end, width=width)

@@ -12,14 +12,14 @@ from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
 from dboshub.workflows.rollups.histogram import merged
-from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.rollups.store import forget, hub_alias, put
+from dboshub.workflows.rollups.lease import LeaseHandle
+from dboshub.workflows.rollups.store import delete_spans, hub_alias, insert_rollups
 
 # Minutes are kept for so long, then folded; hours for so long, then deleted.
 MINUTES_KEPT, HOURS_KEPT = 48 * HOUR, 400 * 24 * HOUR
 
 
-def fold(hold: Hold, now: int) -> bool:
+def downsample_hour(lease: LeaseHandle, now: int) -> bool:
     """Fold the oldest hour whose minutes are all too old; False if there is none."""
     oldest = [
         model.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
@@ -30,25 +30,27 @@ def fold(hold: Hold, now: int) -> bool:
         return False
     start = min(found) // HOUR * HOUR
     with transaction.atomic(using=hub_alias()):
-        hold.confirm()
-        _fold_counts(start)
-        _fold_samples(start)
+        lease.confirm()
+        _downsample_counts(start)
+        _downsample_samples(start)
         for model in (RolledSpan, Rollup, QueueSample):
             model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT).delete()
     return True
 
 
-def _fold_counts(start: int) -> None:
+def _downsample_counts(start: int) -> None:
     """An hour that is counted already, from the tables themselves, knows better."""
     minutes = range(start, start + HOUR, MINUTE)
     covered = RolledSpan.objects.filter(width=MINUTE, at__in=minutes).count()
     if covered and not RolledSpan.objects.filter(width=HOUR, at=start).exists():
-        put(HOUR, {start: summed(Rollup.objects.filter(width=MINUTE, at__in=minutes))})
+        insert_rollups(
+            HOUR, {start: merge_rollups(Rollup.objects.filter(width=MINUTE, at__in=minutes))}
+        )
         RolledSpan.objects.create(width=HOUR, at=start, covered=covered)
-    forget(MINUTE, minutes)
+    delete_spans(MINUTE, minutes)
 
 
-def _fold_samples(start: int) -> None:
+def _downsample_samples(start: int) -> None:
     minutes = QueueSample.objects.filter(width=MINUTE, at__range=(start, start + HOUR - MINUTE))
     largest = minutes.values("queue").annotate(
         most_waiting=Max("waiting"), most_running=Max("running"), longest=Max("oldest_ms")
@@ -72,7 +74,7 @@ def _fold_samples(start: int) -> None:
     minutes.delete()
 
 
-def summed(rows: Iterable[Rollup]) -> Tallies:
+def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
     """One span of several; beyond SERIES names the least are the rest again."""
     groups: dict[Key, list[Rollup]] = defaultdict(list)
     for row in rows:

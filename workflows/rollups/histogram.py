@@ -11,7 +11,7 @@ from math import sqrt
 # is what took no time that a clock of milliseconds shows.
 BOUNDS = tuple(sorted({round(2 ** (quarter / 4)) for quarter in range(127)}))
 
-Stored = Mapping[str, int]
+StoredHistogram = Mapping[str, int]
 
 
 def bucket(ms: int) -> int:
@@ -24,7 +24,7 @@ def bucket_sql(column: str) -> str:
     return f"CASE WHEN {column} IS NOT NULL THEN {_halves(column, 0, len(BOUNDS))} END"
 
 
-def merged(histograms: Iterable[Stored]) -> Counter[int]:
+def merged(histograms: Iterable[StoredHistogram]) -> Counter[int]:
     """The sum of stored histograms."""
     total: Counter[int] = Counter()
     for each in histograms:

@@ -16,7 +16,7 @@ class LeaseLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class LeaseHandle:
     """One process's claim to a lease; `owner` is unlike that of any other process."""
 
     name: str

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from dboshub.workflows.models import QueueSample, RolledSpan
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.downsampling import MINUTES_KEPT, fold
-from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.rollups.store import Reading, roll, sample
+from dboshub.workflows.rollups.downsampling import MINUTES_KEPT, downsample_hour
+from dboshub.workflows.rollups.lease import LeaseHandle
+from dboshub.workflows.rollups.store import Reading, recount_spans, sample
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -35,9 +35,9 @@ Sampler = Callable[[Session, int], Iterable[QueueSample]]
 
 @dataclass(slots=True)
 class RollupMaintainer:
-    """`turn` does one piece of work, so that whoever calls decides about time and threads."""
+    """`run_once` does one piece of work, so that whoever calls decides about time and threads."""
 
-    hold: Hold
+    lease: LeaseHandle
     reading: Reading
     sampler: Sampler
     clock: Callable[[], float] = time.monotonic
@@ -45,14 +45,14 @@ class RollupMaintainer:
     _at_once: int = field(default=10, init=False)
     is_filled: bool = field(default=False, init=False)
 
-    def turn(self) -> float:
+    def run_once(self) -> float:
         """Do what is due, if this process leads; how many seconds to leave it at that.
 
         Raises LeaseLostError if it led and does not any more.
         """
         with self.reading() as session:
             now = database_now(session)
-        if not self.hold.take(now):
+        if not self.lease.take(now):
             self._closed_to = 0
             return FOLLOWER_POLL_S
         edge = (now - LATE_MS) // MINUTE * MINUTE
@@ -66,11 +66,11 @@ class RollupMaintainer:
 
     def _close(self, edge: int, now: int) -> None:
         """The minute that has just ended, the last ones again, and how queues stand now."""
-        roll(self.hold, self.reading, edge - (AGAIN + 1) * MINUTE, edge, width=MINUTE)
+        recount_spans(self.lease, self.reading, edge - (AGAIN + 1) * MINUTE, edge, width=MINUTE)
         with self.reading() as session:
             seen = [*self.sampler(session, now)]
-        sample(self.hold, seen)
-        while fold(self.hold, edge):
+        sample(self.lease, seen)
+        while downsample_hour(self.lease, edge):
             pass
         # Where nobody led for a while, there is something to fill in again.
         self.is_filled, self._closed_to = False, edge
@@ -88,7 +88,7 @@ class RollupMaintainer:
         if gap is None:
             return False
         begun = self.clock()
-        roll(self.hold, self.reading, *gap, width=width)
+        recount_spans(self.lease, self.reading, *gap, width=width)
         took = self.clock() - begun
         if took > LONG_S:
             self._at_once = max(1, self._at_once // 2)

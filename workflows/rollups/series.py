@@ -20,7 +20,7 @@ MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeBucket:
     """Part of an axis: `covered` of its `expected` minutes were counted."""
 
     at: int
@@ -59,7 +59,7 @@ def counted_until() -> int | None:
 
 def series(
     since: int, until: int, step: int, viewer: Viewer, *, name: str = "", queue: str = ""
-) -> list[Stretch]:
+) -> list[TimeBucket]:
     """The stretches of `step` between two times, the first of them whole.
 
     They are of all workflows, or of those with a name, on a queue, or both; and summed by the
@@ -74,7 +74,7 @@ def series(
     stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
     covered = dict(stretches.values("stretch").values_list("stretch", Sum("covered")))
     return [
-        Stretch(
+        TimeBucket(
             at,
             min(at + step, until),
             covered.get(at, 0),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from dboshub.workflows.search.predicates import Condition, Holds, literal, with_negation
+from dboshub.workflows.search.predicates import Predicate, RowTest, literal, with_negation
 
 PREFIX = "attr."
 SCALAR = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?|true|false|null", re.ASCII)
@@ -38,7 +38,7 @@ def is_path(key: str) -> bool:
     return key.startswith(PREFIX) and all(steps) and not FORBIDDEN.search(key)
 
 
-def attribute_condition(key: str, path: str, value: str) -> Condition:
+def attribute_predicate(key: str, path: str, value: str) -> Predicate:
     """A criterion on one attribute, in the language of text_condition; `-` is for a missing one."""
     steps = path.removeprefix(PREFIX).split(".")
     return with_negation(value, lambda said: _attribute(key, steps, said))
@@ -66,34 +66,38 @@ def documents(path: str, values: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _attribute(key: str, steps: Sequence[str], value: str) -> Condition:
+def _attribute(key: str, steps: Sequence[str], value: str) -> Predicate:
     if value == "-":
-        return _condition(key, steps, "{} IS NULL", {}, lambda row: _at(row, steps) is None)
+        return _attribute_predicate(
+            key, steps, "{} IS NULL", {}, lambda row: _at(row, steps) is None
+        )
     if value.endswith("*") and len(value) > 1 and not value.startswith("="):
         prefix = value[:-1]
         params = _numbered(key, [each[:-1] for each in _written(prefix)])
         test = " OR ".join(f"SUBSTR({{}}, 1, LENGTH(:{name})) = :{name}" for name in params)
-        return _condition(key, steps, f"({test})", params, lambda row: _begins(row, steps, prefix))
+        return _attribute_predicate(
+            key, steps, f"({test})", params, lambda row: _begins(row, steps, prefix)
+        )
     exact = literal(value)
     params = _numbered(key, _exact(exact))
     names = ", ".join(f":{name}" for name in params)
-    return _condition(
+    return _attribute_predicate(
         key, steps, f"{{}} IN ({names})", params, lambda row: _at(row, steps) in _exact(exact)
     )
 
 
-def _condition(
-    key: str, steps: Sequence[str], test: str, params: dict[str, Any], holds: Holds
-) -> Condition:
+def _attribute_predicate(
+    key: str, steps: Sequence[str], test: str, params: dict[str, Any], matches: RowTest
+) -> Predicate:
     """`{}` in the test stands for the JSON text of the attribute, NULL where there is none."""
     path = _numbered(f"{key}_at", steps)
     postgres = "".join(f" -> CAST(:{name} AS text)" for name in path)
     whole = f"{key}_path"
-    return Condition(
+    return Predicate(
         key,
         test.replace("{}", f"CAST(attributes{postgres} AS text)"),
         params | path | {whole: "$" + "".join(f'."{step}"' for step in steps)},
-        holds,
+        matches,
         sqlite=test.replace("{}", f"(attributes -> :{whole})"),
         reads="attributes",
     )

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from dboshub.workflows.search.attributes import PREFIX, attribute_condition
+from dboshub.workflows.search.attributes import PREFIX, attribute_predicate
 from dboshub.workflows.search.parser import write_box
 from dboshub.workflows.search.predicates import (
-    Condition,
-    either,
-    hidden_condition,
-    id_condition,
+    Predicate,
+    any_of,
+    hidden_predicate,
+    id_predicate,
     is_negated,
-    null_condition,
-    present_condition,
-    since_condition,
-    status_condition,
-    text_condition,
-    until_condition,
+    null_predicate,
+    present_predicate,
+    since_predicate,
+    status_predicate,
+    text_predicate,
+    until_predicate,
 )
 from dboshub.workflows.search.terms import (
     FLAGS,
@@ -68,7 +68,7 @@ class Criteria:
     columns: str = ""
 
     @property
-    def moment(self) -> str:
+    def time_column(self) -> str:
         """The column that the list is ordered by, and that its span of time is about."""
         return TIME_COLUMNS[self.by]
 
@@ -77,21 +77,21 @@ class Criteria:
         pointed = any(key in NAMING_KEYS and not is_negated(value) for key, value in self.texts)
         return not self.internal and not pointed
 
-    def conditions(self) -> list[Condition]:
+    def predicates(self) -> list[Predicate]:
         """Every criterion, in no order that matters."""
         found = [_text_criterion(at, *each) for at, each in enumerate(self._by_key())]
         if self.statuses:
-            found.append(status_condition(self.statuses))
+            found.append(status_predicate(self.statuses))
         if self.since is not None:
-            found.append(since_condition(self.moment, self.since))
+            found.append(since_predicate(self.time_column, self.since))
         if self.until is not None:
-            found.append(until_condition(self.moment, self.until))
+            found.append(until_predicate(self.time_column, self.until))
         if self.by != "created":
-            found.append(present_condition(self.moment))
+            found.append(present_predicate(self.time_column))
         if self.top_level:
-            found.append(null_condition("top", "parent_workflow_id"))
+            found.append(null_predicate("top", "parent_workflow_id"))
         if self.hides_internal:
-            found.append(hidden_condition(INTERNAL))
+            found.append(hidden_predicate(INTERNAL))
         return found
 
     def _by_key(self) -> list[tuple[str, list[str]]]:
@@ -109,14 +109,14 @@ class Criteria:
 
     def matcher(self) -> Callable[[Any], bool]:
         """The same for many rows."""
-        tests = [condition.holds for condition in self.conditions()]
-        return lambda row: all(holds(row) for holds in tests)
+        tests = [predicate.matches for predicate in self.predicates()]
+        return lambda row: all(matches(row) for matches in tests)
 
     def values(self, key: str) -> list[str]:
         """What a key may be, negations left out."""
         return [value for name, value in self.texts if name == key and not is_negated(value)]
 
-    def plain(self, key: str) -> str | None:
+    def single_value(self, key: str) -> str | None:
         """The value of a text key, if it asks for exactly one value."""
         values = self.values(key)
         if len(values) != 1 or values[0] == "-":
@@ -138,7 +138,7 @@ class Criteria:
 
     def query(self, **changes: Any) -> str:
         """The query string of this filter, with some keys changed; None or "" drops one."""
-        pairs = [(key, value) for key, value in self._carried if key not in changes]
+        pairs = [(key, value) for key, value in self._query_pairs if key not in changes]
         for key, value in changes.items():
             values = value if isinstance(value, list | tuple) else [value]
             pairs += [(key, str(each)) for each in values if each not in (None, "")]
@@ -146,10 +146,10 @@ class Criteria:
 
     def without(self, key: str, value: str) -> str:
         """The query string of this filter without one of its criteria."""
-        return urlencode([pair for pair in self._carried if pair != (key, value)])
+        return urlencode([pair for pair in self._query_pairs if pair != (key, value)])
 
     @property
-    def _carried(self) -> list[tuple[str, str]]:
+    def _query_pairs(self) -> list[tuple[str, str]]:
         return [*self.given, *([("columns", self.columns)] if self.columns else [])]
 
     @property
@@ -162,7 +162,7 @@ class Criteria:
         """The part of the box that the form for times and flags leaves alone."""
         return write_box(pair for pair in self.given if pair[0] not in SINGLE)
 
-    def also(self, key: str, value: str) -> Criteria:
+    def narrowed_by(self, key: str, value: str) -> Criteria:
         """This filter, narrowed by one more pair in place of its words."""
         more = (key, value)
         return replace(self, words="", texts=(*self.texts, more), given=(*self.given, more))
@@ -208,15 +208,15 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
     )
 
 
-def _text_criterion(number: int, key: str, values: Sequence[str]) -> Condition:
+def _text_criterion(number: int, key: str, values: Sequence[str]) -> Predicate:
     column = TEXT_KEYS.get(key)
     parts = []
     for at, value in enumerate(values):
         name = f"t{number}_{at}"
         if key == "id":
-            parts.append(id_condition(name, value))
+            parts.append(id_predicate(name, value))
         elif column:
-            parts.append(text_condition(name, column, value))
+            parts.append(text_predicate(name, column, value))
         else:
-            parts.append(attribute_condition(name, key, value))
-    return either(parts)
+            parts.append(attribute_predicate(name, key, value))
+    return any_of(parts)

@@ -34,7 +34,7 @@ class Process:
     busy: int
     ended_at: int | None
     stopped_at: int | None
-    holds: int = 0
+    pending_count: int = 0
 
     @property
     def is_live(self) -> bool:
@@ -60,7 +60,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetirementAdvice:
     css: str
     text: str
 
@@ -75,30 +75,32 @@ class Version:
     created_at: int | None = None
     is_latest: bool = False
     executors: int = 0
-    holds: dict[str, Count] = field(default_factory=dict)
+    counts: dict[str, Count] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
-        return sum(each.number for each in self.holds.values())
+        return sum(each.number for each in self.counts.values())
 
     @property
-    def verdict(self) -> Verdict:
+    def retirement_advice(self) -> RetirementAdvice:
         """Whether its last executors can be stopped for good."""
         if self.name is None:
-            return Verdict("", "It goes to the latest version of its application.")
+            return RetirementAdvice("", "It goes to the latest version of its application.")
         if self.is_latest:
-            return Verdict("", "No: new work goes to it.")
+            return RetirementAdvice("", "No: new work goes to it.")
         if self.in_flight and not self.executors:
-            return Verdict("s-error", "Stranded: it waits for an executor of this version.")
+            return RetirementAdvice(
+                "s-error", "Stranded: it waits for an executor of this version."
+            )
         if self.in_flight:
-            return Verdict("s-cancelled", "Not yet: it still holds work.")
-        if any(each.at_least for each in self.holds.values()):
-            return Verdict("", "Unknown: more is in flight than is looked at.")
-        return Verdict("s-success", "Yes: nothing in flight needs it.")
+            return RetirementAdvice("s-cancelled", "Not yet: it still holds work.")
+        if any(each.at_least for each in self.counts.values()):
+            return RetirementAdvice("", "Unknown: more is in flight than is looked at.")
+        return RetirementAdvice("s-success", "Yes: nothing in flight needs it.")
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class ExecutorOverview:
     """`processes` is None where no table tells; `is_cut` if not all that is in flight was seen."""
 
     processes: list[Process] | None
@@ -177,7 +179,7 @@ class _InFlightCounts:
         return frozenset(each for each, most in LOOKED.items() if self.in_all[each] >= most)
 
 
-def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
+def executor_overview(session: Session, viewer: Viewer, *, now: int) -> ExecutorOverview:
     """Everything the page shows, in at most six statements."""
     processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
@@ -196,8 +198,10 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
         for application, version, count in all_in_scope(session, text, viewer, most=LOOKED[status]):
             looked.add(status, application, version, count)
     launched = all_in_scope(session, LAUNCHED, viewer, most=VERSIONS)
-    counted = [replace(each, holds=held[each.executor.incarnation]) for each in processes or ()]
-    return Fleet(
+    counted = [
+        replace(each, pending_count=held[each.executor.incarnation]) for each in processes or ()
+    ]
+    return ExecutorOverview(
         None if processes is None else counted,
         sorted(holders, key=lambda each: -each.count),
         _versions(launched, looked, [each.executor for each in counted if each.is_live]),
@@ -237,7 +241,7 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
             made,
             is_latest=name in latest,
             executors=beating[name],
-            holds={
+            counts={
                 status: Count(looked.by_version.get(name, Counter())[status], status in looked.cut)
                 for status in LOOKED
             },

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.apps import apps
 
-from dboshub.workflows.search.predicates import Condition
+from dboshub.workflows.search.predicates import Predicate
 from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 
@@ -29,7 +29,7 @@ class Viewer:
             return True
         return self.unclaimed if application is None else application in self.applications
 
-    def condition(self) -> Condition | None:
+    def predicate(self) -> Predicate | None:
         """The scope as SQL and predicate; None where there is nothing to narrow."""
         if self.applications is None:
             return None
@@ -38,12 +38,12 @@ class Viewer:
         parts = [f"application_name IN ({names})"] if params else []
         parts += ["application_name IS NULL"] if self.unclaimed else []
         sql = f"({' OR '.join(parts)})" if parts else "1 = 0"
-        return Condition("scope", sql, params, lambda row: self.may_see(row.application_name))
+        return Predicate("scope", sql, params, lambda row: self.may_see(row.application_name))
 
     def scope(self) -> tuple[str, dict[str, Any]]:
         """The scope as an SQL expression, `1 = 1` for all applications, and its parameters."""
-        condition = self.condition()
-        return ("1 = 1", {}) if condition is None else (condition.sql, {**condition.params})
+        predicate = self.predicate()
+        return ("1 = 1", {}) if predicate is None else (predicate.sql, {**predicate.params})
 
 
 EVERYTHING = Viewer()
@@ -51,8 +51,8 @@ EVERYTHING = Viewer()
 
 def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> list[Row]:
     """The rows of a query in which the word SCOPE stands for the viewer's applications."""
-    condition, values = viewer.scope()
-    return session.all(cached_statement(sql.replace("SCOPE", condition)), **params, **values)
+    predicate, values = viewer.scope()
+    return session.all(cached_statement(sql.replace("SCOPE", predicate)), **params, **values)
 
 
 def viewer_for(user: Any) -> Viewer:

@@ -136,7 +136,7 @@ def recent(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
     return [known[each] for each in ids if each in known]
 
 
-def given_to(session: Session, row: WorkflowRow) -> Node | None:
+def input_of(session: Session, row: WorkflowRow) -> Node | None:
     """What a run was given, redacted as on any page; None if it is too large for a form."""
     stored = value(session, "input", row.pk, most=LARGEST + 1)
     if stored is None or stored.size > LARGEST:

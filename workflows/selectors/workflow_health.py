@@ -54,7 +54,7 @@ FAILURES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class RepeatedRecovery:
     """A workflow that was recovered again and again and has not ended."""
 
     row: WorkflowRow
@@ -70,11 +70,11 @@ def oldest_running(session: Session, viewer: Viewer) -> WorkflowRow | None:
     return from_record(found[0]) if found else None
 
 
-def recovered_repeatedly(session: Session, viewer: Viewer) -> list[Loop]:
+def recovered_repeatedly(session: Session, viewer: Viewer) -> list[RepeatedRecovery]:
     """Workflows in flight that were recovered most, among those that are looked at."""
     text = LOOPING.replace("ENQUEUED", enqueued_predicate(session))
     found = all_in_scope(session, text, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
-    return [Loop(from_record(row)) for row in found]
+    return [RepeatedRecovery(from_record(row)) for row in found]
 
 
 def failures(session: Session, viewer: Viewer, *, since: int, hour: int) -> list[Row]:

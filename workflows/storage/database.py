@@ -28,7 +28,7 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-class Database(Protocol):
+class Sessions(Protocol):
     """Sessions on one system database. Safe to use from any thread."""
 
     @property
@@ -46,6 +46,10 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Session]:
         """A transaction: committed at the end of the block, rolled back if the block raises."""
+
+
+class Database(Sessions, Protocol):
+    """The same with connections of its own."""
 
     def check_connection(self, *, create: bool) -> None:
         """Connect once; create a missing database if `create` is true.

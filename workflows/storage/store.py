@@ -19,7 +19,7 @@ from dboshub.workflows.storage.control.resume import resume_all
 from dboshub.workflows.storage.control.rewind import rewind
 from dboshub.workflows.storage.control.transfer import export, import_
 from dboshub.workflows.storage.control.versions import set_latest_version, versions
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.sql import Session
@@ -109,7 +109,7 @@ class SqlStore:
 
     def __init__(
         self,
-        database: Database,
+        database: Sessions,
         *,
         listing_timeout_s: float | None = None,
         retries_unavailable: bool = True,

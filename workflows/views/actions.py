@@ -15,7 +15,7 @@ from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
-from dboshub.workflows.views.workflow_required import number, with_workflow
+from dboshub.workflows.views.workflow_required import query_int, with_workflow
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -43,7 +43,7 @@ def _initial(
     """A fork begins at the step asked for, or at the one that failed last."""
     if verb != "fork":
         return {"topic": request.GET.get("topic", "")}
-    asked = number(request, "step")
+    asked = query_int(request, "step")
     if asked is not None:
         return {"step": asked}
     last = steps.latest(session, found.pk)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.bulk import job_actions
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import reading
-from dboshub.workflows.forms.bulk_forms import StartForm
+from dboshub.workflows.forms.bulk_forms import BulkStartForm
 from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.live.bulk import job_facts, page_key
 from dboshub.workflows.live.source import digest
@@ -21,12 +21,13 @@ from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.views.confirm import INVALID, status_of
-from dboshub.workflows.views.workflow_required import number
+from dboshub.workflows.views.workflow_required import query_int
 
 CHECKED = "checked"
 NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
@@ -36,7 +37,7 @@ NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddleware
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
     """The jobs, newest first."""
-    owner, before = selector.owner_seen_by(request.user), number(request, "before")
+    owner, before = selector.owner_seen_by(request.user), query_int(request, "before")
     page = selector.job_page(owner, before=before)
     context = {
         "section": "workflows",
@@ -96,7 +97,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     return redirect("dboshub:workflows:bulk", job.pk)
 
 
-def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
+def _steer(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -> str:
     """Do what a button says; what to tell then. Raises ActionRefusedError."""
     actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
@@ -115,15 +116,15 @@ def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
     raise Http404(f"no way to {do} a bulk job")
 
 
-def _form(job: BulkJob, data: QueryDict | None = None) -> StartForm:
+def _form(job: BulkJob, data: QueryDict | None = None) -> BulkStartForm:
     with reading() as session:
-        return StartForm(job, data, queues=queue_names(session))
+        return BulkStartForm(job, data, queues=queue_names(session))
 
 
 def _show(
     request: HttpRequest,
     job: BulkJob,
-    form: StartForm,
+    form: BulkStartForm,
     *,
     refusal: ActionRefusedError | None = None,
     status: int = 200,
@@ -131,7 +132,7 @@ def _show(
     shown = show_job(job)
     state = request.GET.get("state", "")
     state = state if state in BulkItem.State.values else ""
-    at = number(request, "before")
+    at = query_int(request, "before")
     page = selector.item_page(job, viewer_for(request.user), state=state, before=at)
     context = {
         "section": "workflows",
@@ -143,7 +144,7 @@ def _show(
         "state": state,
         "tabs": tabs(shown, state),
         "refusal": refusal,
-        "permitted": request.user.has_perm(shown.verb.permission),
+        "permitted": may_act(request.user, shown.verb.permission),
         "now": now_ms(),
         "live_page": subscription_for(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
@@ -160,7 +161,7 @@ def _ask(
     status: int = 200,
 ) -> HttpResponse:
     criteria = parse(QueryDict(query), now=now_ms(), attributes=request.user.has_perm(VIEW_PAYLOAD))
-    permitted = [each for each in VERBS.values() if request.user.has_perm(each.permission)]
+    permitted = [each for each in VERBS.values() if may_act(request.user, each.permission)]
     context = {
         "section": "workflows",
         "verbs": permitted,

@@ -10,10 +10,17 @@ from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
-from dboshub.workflows.actions.audit import ActionRefusedError, NotPermittedError, actor_of
+from dboshub.workflows.actions.audit import (
+    ActionRefusedError,
+    NotPermittedError,
+    ReadOnlyError,
+    actor_of,
+    may_act,
+)
 from dboshub.workflows.forms.confirm_form import Confirmable
+from dboshub.workflows.rendering.page_templates import render
 
 NOT_PERMITTED, CONFLICT, INVALID = 403, 409, 422
 
@@ -30,7 +37,7 @@ def confirmation_page(
     refusal: ActionRefusedError | None = None,
 ) -> HttpResponse:
     """The page with the form; without `status` it answers 200, or 403 if the user may not act."""
-    permitted = request.user.has_perm(form.permission)
+    permitted = may_act(request.user, form.permission)
     if status is None:
         status = 200 if permitted else NOT_PERMITTED
     shown = {"form": form, "refusal": refusal, "permitted": permitted}
@@ -42,7 +49,7 @@ def submit_confirmed(
 ) -> HttpResponse:
     """Perform a posted form and redirect, or answer what `ask_again(form, status=…)` returns."""
     if not form.is_valid():
-        permitted = request.user.has_perm(form.permission)
+        permitted = may_act(request.user, form.permission)
         return ask_again(form, status=INVALID if permitted else NOT_PERMITTED)
     try:
         # Called without the permission, too: the action refuses, and audits the refusal.
@@ -55,4 +62,5 @@ def submit_confirmed(
 
 def status_of(refusal: ActionRefusedError) -> int:
     """The HTTP status of a page that shows a refusal."""
-    return NOT_PERMITTED if isinstance(refusal, NotPermittedError) else CONFLICT
+    is_forbidden = isinstance(refusal, NotPermittedError | ReadOnlyError)
+    return NOT_PERMITTED if is_forbidden else CONFLICT

@@ -8,10 +8,9 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dboshub.workflows.actions.audit import actor_of
+from dboshub.workflows.actions.audit import actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
@@ -20,6 +19,7 @@ from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
@@ -80,7 +80,7 @@ def error_group(request: HttpRequest) -> HttpResponse:
     context = _shared(request, seen) | {"section": "errors", "looked": LOOKED, "group": group}
     context |= {"step": step, "kind": kind}
     if group is not None:
-        context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
+        context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
         context |= {"verb": FORK, "shown": group.runs[:SHOWN]}
     return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
 

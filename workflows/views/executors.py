@@ -8,9 +8,9 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.executor_forms import FORMS, ExecutorForm
 from dboshub.workflows.live.executors import executor_page_facts
@@ -18,7 +18,8 @@ from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.executors import show
-from dboshub.workflows.selectors.executor_overview import fleet
+from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -32,7 +33,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     try:
         with bounded_reading() as session:
             now = database_now(session)
-            found = fleet(session, viewer_for(request.user), now=now)
+            found = executor_overview(session, viewer_for(request.user), now=now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/executors/list.html", context, status=503)
@@ -44,7 +45,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         "live_beats": subscription_for(request, "beats"),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
-        "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
+        "may": [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)],
     }
     return render(request, "dboshub/executors/list.html", context)
 

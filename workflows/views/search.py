@@ -13,7 +13,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.workflows.bounded_reading import bounded_reading
-from dboshub.workflows.django_settings import is_https
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, written
 from dboshub.workflows.rendering.listing.completions import complete
@@ -24,9 +23,9 @@ from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.preferences import remember
 
 FACETS_S = 60
-YEAR_S = 365 * 24 * 3600
 
 
 def workflow_by_whole_id(
@@ -48,7 +47,11 @@ def resolve(session: Session, criteria: Criteria, viewer: Viewer) -> Criteria:
     by_id = WorkflowPager(
         session, Criteria(texts=(("id", words),), internal=True), viewer, size=1
     ).first()
-    return criteria.also("id", words) if by_id.rows else criteria.also("name", f"{words}*")
+    return (
+        criteria.narrowed_by("id", words)
+        if by_id.rows
+        else criteria.narrowed_by("name", f"{words}*")
+    )
 
 
 def typed(query: Mapping[str, str], criteria: Criteria) -> str:
@@ -85,12 +88,5 @@ def save_columns(request: HttpRequest) -> HttpResponse:
     query = QueryDict(request.POST.get("query", ""), mutable=True)
     query.pop("columns", None)
     response = redirect(f"{reverse('dboshub:workflows:list')}?{query.urlencode()}".rstrip("?"))
-    response.set_cookie(
-        COOKIE,
-        written(request.POST.getlist("column")),
-        max_age=YEAR_S,
-        samesite="Lax",
-        httponly=True,
-        secure=is_https(),
-    )
+    remember(request, response, COOKIE, written(request.POST.getlist("column")))
     return response

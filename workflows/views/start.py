@@ -8,16 +8,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.actions.starting import start
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.start_form import StartForm
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.permissions import START_WORKFLOW, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
 from dboshub.workflows.selectors.registered_queues import queue_names
@@ -126,11 +127,11 @@ def _initial(
     if found is None:
         return {}, f"There is no workflow {like}."
     try:
-        args, kwargs = startable.arguments_of(startable.given_to(session, found))
+        args, kwargs = startable.arguments_of(startable.input_of(session, found))
     except NotPlainError as error:
         return {}, f"What {like} was given cannot be filled in here: {error}."
     return StartForm.filled(what, args, kwargs), ""
 
 
 def _may_start(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(START_WORKFLOW))
+    return may_act(request.user, START_WORKFLOW)

@@ -19,7 +19,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TreeRow:
     """A row of the tree. `children` is None where there are none, `shown` how many lie open."""
 
     row: WorkflowRow
@@ -30,26 +30,26 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ListTree:
     """What somebody unfolded; `query` is the address of the list without it."""
 
     query: str
     opened: tuple[str, ...]
 
     @classmethod
-    def read(cls, query: str, opened: Sequence[str]) -> Tree:
+    def read(cls, query: str, opened: Sequence[str]) -> ListTree:
         return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MOST_OPEN])
 
     def lines(
         self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
-    ) -> Iterator[Line]:
+    ) -> Iterator[TreeRow]:
         """Rows, each followed by what is unfolded beneath it."""
         counted = children(session, [each.pk for each in rows], viewer=viewer)
         for row in rows:
             count = counted.get(row.pk)
             is_open = count is not None and row.pk in self.opened and depth < DEEPEST
             below = first_children(session, row.pk, viewer)[:SHOWN] if is_open else []
-            yield Line(row, depth, count, len(below), self._toggled(row.pk) if count else "")
+            yield TreeRow(row, depth, count, len(below), self._toggled(row.pk) if count else "")
             if below:
                 yield from self.lines(session, below, viewer, depth + 1)
 

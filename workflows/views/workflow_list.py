@@ -11,12 +11,13 @@ from django.contrib.auth.decorators import permission_required
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.counts import counts_digest
@@ -26,6 +27,7 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.filter_bar import filter_bar
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.totals import all_counts
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.terms import SEARCH_BOX_KEYS
@@ -36,13 +38,13 @@ from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.htmx import HtmxHttpRequest, page_or_fragment
 from dboshub.workflows.views.search import known_values, resolve, typed, workflow_by_whole_id
-from dboshub.workflows.views.tree import Line, Tree
+from dboshub.workflows.views.tree import ListTree, TreeRow
 
 COUNTS_S = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListRequest:
     """One request for the list: by whom, for what, in which columns, and when (epoch ms)."""
 
     request: HtmxHttpRequest
@@ -83,7 +85,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
             if not request.htmx and _needs_canonical_url(request.GET) and not criteria.problems:
                 # The address people share has neither a box nor empty fields.
                 return redirect(_address(criteria, QueryDict()))
-            context |= _shown(session, Asked(request, criteria, viewer, shown, now))
+            context |= _shown(session, ListRequest(request, criteria, viewer, shown, now))
             context |= _filter_bar_context(session, criteria, viewer)
     except DatabaseError as error:
         context["bar"] = filter_bar(criteria, {}, {})
@@ -93,7 +95,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
         "query": criteria.query(),
         "box": typed(request.GET, criteria),
         "columns": shown,
-        "verbs": [each for each in VERBS.values() if request.user.has_perm(each.permission)],
+        "verbs": [each for each in VERBS.values() if may_act(request.user, each.permission)],
     }
     template = page_or_fragment(
         request, "dboshub/workflows/list.html", "dboshub/workflows/list/_listing.html"
@@ -108,31 +110,33 @@ def _needs_canonical_url(query: Mapping[str, str]) -> bool:
     return any(key in query for key in SEARCH_BOX_KEYS) or "" in dict(query.items()).values()
 
 
-def _shown(session: Session, asked: Asked) -> dict[str, object]:
+def _shown(session: Session, list_request: ListRequest) -> dict[str, object]:
     """The rows, where to go on from them, and what of it is live."""
-    criteria = asked.criteria
-    page = _page(session, criteria, asked.viewer, asked.request.GET)
+    criteria = list_request.criteria
+    page = _page(session, criteria, list_request.viewer, list_request.request.GET)
     # What a predicate over a row cannot tell is not counted: attributes are no part of rows.
-    news = None if criteria.attributes else asked.topic("list")
+    news = None if criteria.attributes else list_request.topic("list")
     return {
         "page": page,
-        "rows": _rows(session, asked, page),
-        "live_counts": subscription_for(asked.request, "counts", since=asked.now),
+        "rows": _rows(session, list_request, page),
+        "live_counts": subscription_for(list_request.request, "counts", since=list_request.now),
         "live_list": news,
-        "waiting": _waiting(session, page, criteria, asked.viewer),
+        "waiting": _waiting(session, page, criteria, list_request.viewer),
         "waiting_query": criteria.query(status="in_flight"),
         "older": criteria.query(after=page.older) if page.older else "",
         "newer": criteria.query(before=page.newer) if page.newer else "",
     }
 
 
-def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]:
-    shown = [column.key for column in asked.columns if column.is_shown]
+def _rows(session: Session, list_request: ListRequest, page: Page) -> list[dict[str, object]]:
+    shown = [column.key for column in list_request.columns if column.is_shown]
     found: list[dict[str, object]] = []
-    for line in _lines(session, asked, page):
+    for line in _lines(session, list_request, page):
         row, cells = line.row, row_cells(line.row)
         # Children are here because of their parent: whatever the filter, they do not leave.
-        subscription = asked.topic("row", row.pk) if not line.depth else asked.unfiltered(row.pk)
+        subscription = (
+            list_request.topic("row", row.pk) if not line.depth else list_request.unfiltered(row.pk)
+        )
         found.append(
             {
                 "id": row.pk,
@@ -145,17 +149,19 @@ def _rows(session: Session, asked: Asked, page: Page) -> list[dict[str, object]]
     return found
 
 
-def _lines(session: Session, asked: Asked, page: Page) -> Iterable[Line]:
-    if not asked.criteria.top_level:
-        return [Line(row) for row in page.rows]
-    query = asked.request.GET
-    tree = Tree.read(_query(asked.criteria, query, unfolded=False), query.getlist("open"))
-    return tree.lines(session, page.rows, asked.viewer)
+def _lines(session: Session, list_request: ListRequest, page: Page) -> Iterable[TreeRow]:
+    if not list_request.criteria.top_level:
+        return [TreeRow(row) for row in page.rows]
+    query = list_request.request.GET
+    tree = ListTree.read(
+        _query(list_request.criteria, query, unfolded=False), query.getlist("open")
+    )
+    return tree.lines(session, page.rows, list_request.viewer)
 
 
 def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -> Count | None:
     """What of a queue is in flight, where the walk through its list has not come to an end."""
-    queue = criteria.plain("queue")
+    queue = criteria.single_value("queue")
     if queue is None or page.searched_to is None or criteria.statuses:
         return None
     return in_flight_of(session, queue, viewer=viewer)
@@ -197,7 +203,7 @@ def _query(criteria: Criteria, query: QueryDict, *, unfolded: bool = True) -> st
 
 
 def _address(criteria: Criteria, query: QueryDict) -> str:
-    asked = _query(criteria, query)
+    list_request = _query(criteria, query)
     if criteria.problems and query.get("q"):
-        asked = urlencode({"q": query["q"]})
-    return f"{reverse('dboshub:workflows:list')}?{asked}".rstrip("?")
+        list_request = urlencode({"q": query["q"]})
+    return f"{reverse('dboshub:workflows:list')}?{list_request}".rstrip("?")

@@ -8,12 +8,12 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 
 from dboshub.workflows.actions.audit import actor_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.connection import reading
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
@@ -31,15 +31,15 @@ def with_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
         request: HttpRequest, workflow_id: str, *args: Rest.args, **kwargs: Rest.kwargs
     ) -> HttpResponseBase:
         with reading() as session:
-            found = find(session, request, workflow_id)
+            found = find_workflow(session, request, workflow_id)
             if found is None:
-                return missing(request, workflow_id)
+                return workflow_missing(request, workflow_id)
             return view(request, session, found, *args, **kwargs)
 
     return found_or_missing
 
 
-def of_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
+def with_audited_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     """The same for a view that shows payloads to those who may see them: that leaves a trace."""
 
     def traced(
@@ -62,14 +62,14 @@ def of_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     return wraps(view)(with_workflow(traced))
 
 
-def find(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
+def find_workflow(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
     # No stored text holds a NUL, and PostgreSQL would fail on the question.
     if "\x00" in workflow_id:
         return None
     return row(session, workflow_id, viewer=viewer_for(request.user))
 
 
-def missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
+def workflow_missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
     return render(
         request, "dboshub/workflows/missing.html", {"workflow_id": workflow_id}, status=404
     )
@@ -79,7 +79,7 @@ def may_see_payloads(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(VIEW_PAYLOAD))
 
 
-def number(request: HttpRequest, name: str) -> int | None:
+def query_int(request: HttpRequest, name: str) -> int | None:
     """A non-negative number of the query string; None if it is not there or is none."""
     given = request.GET.get(name, "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, reason
+from dboshub.management.terminal import Subcommand, SubcommandsCommand, actor, argument, reason
 from dboshub.queues import actions
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.selectors import overview
@@ -121,16 +121,16 @@ NAME = argument("name")
 class Command(SubcommandsCommand):
     help = "List, inspect and steer queues."
     verbs = (
-        Verb("list", "list queues by name", list_),
-        Verb("get", "show a queue with its limits", get, (NAME,)),
-        Verb(
+        Subcommand("list", "list queues by name", list_),
+        Subcommand("get", "show a queue with its limits", get, (NAME,)),
+        Subcommand(
             "add",
             "register a queue",
             add,
             (NAME, argument("-a", "--application-name", help="that alone claims"), limits, reason),
         ),
-        Verb("change", "change limits; others stay", change, (NAME, limits, reason)),
-        Verb("pause", "let no worker take more from it", pause, (NAME, reason)),
-        Verb("resume", "let workers take from it again", resume, (NAME, reason)),
-        Verb("delete", "remove a queue on which nothing waits", delete, (NAME, reason)),
+        Subcommand("change", "change limits; others stay", change, (NAME, limits, reason)),
+        Subcommand("pause", "let no worker take more from it", pause, (NAME, reason)),
+        Subcommand("resume", "let workers take from it again", resume, (NAME, reason)),
+        Subcommand("delete", "remove a queue on which nothing waits", delete, (NAME, reason)),
     )

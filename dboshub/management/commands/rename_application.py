@@ -31,7 +31,7 @@ class Command(TerminalCommand):
         adopts, batch = options["adopt_unclaimed_rows"], max(1, options["batch_size"])
         check_names(old, new, adopts)
         what = f"application {old!r}" if old else "what no application owns"
-        confirm(f"This gives {what} the name {new!r}.", is_sure=options["yes"])
+        confirm(f"This gives {what} the name {new!r}.", is_confirmed=options["yes"])
         counts: dict[str, Any] = {**rename(atomic, old, new, batch=batch, adopt=adopts)}
         record(actor(), "rename", "application", old or "", new=new, adopts=adopts, **counts)
         return counts

@@ -31,7 +31,7 @@ class Command(TerminalCommand):
         if drop and not target:
             raise CommandError("--drop needs --url: this hub's own database holds its users, too.")
         place = mask_password(target) if target else "this hub's system database"
-        confirm(f"This deletes all workflows of {place} for good.", is_sure=options["yes"])
+        confirm(f"This deletes all workflows of {place} for good.", is_confirmed=options["yes"])
         if target:
             reset(target, schema=options["schema"], truncate=not drop)
             return {"reset": place, "dropped": drop}

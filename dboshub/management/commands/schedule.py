@@ -13,7 +13,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, moment, reason
+from dboshub.management.terminal import (
+    Subcommand,
+    SubcommandsCommand,
+    actor,
+    argument,
+    moment,
+    reason,
+)
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
 from dboshub.schedules.engine.records import Schedule
@@ -104,18 +111,18 @@ SPAN = tuple(
 class Command(SubcommandsCommand):
     help = "List, inspect and steer schedules."
     verbs = (
-        Verb(
+        Subcommand(
             "list", "list schedules by name", list_, (argument("--limit", type=int, default=100),)
         ),
-        Verb("get", "show a schedule with its context and its next runs", get, (NAME,)),
-        Verb("pause", "let no tick start a run", pause, (NAME, reason)),
-        Verb("resume", "go on with the next tick", resume, (NAME, reason)),
-        Verb("trigger", "start one run now", trigger, (NAME, reason)),
-        Verb(
+        Subcommand("get", "show a schedule with its context and its next runs", get, (NAME,)),
+        Subcommand("pause", "let no tick start a run", pause, (NAME, reason)),
+        Subcommand("resume", "go on with the next tick", resume, (NAME, reason)),
+        Subcommand("trigger", "start one run now", trigger, (NAME, reason)),
+        Subcommand(
             "backfill",
             "start a run for every tick of a past span that has none",
             backfill,
             (NAME, *SPAN, reason),
         ),
-        Verb("delete", "remove it; its runs stay", delete, (NAME, reason)),
+        Subcommand("delete", "remove it; its runs stay", delete, (NAME, reason)),
     )

@@ -165,10 +165,10 @@ def test_pages_follow_each_other_even_within_one_moment(auditor: Client) -> None
     assert f'href="{LOG}?user=olga">Newest' in second
 
 
-def test_a_rare_match_is_searched_for_stretch_by_stretch(
+def test_a_rare_match_is_searched_for_part_by_part(
     auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "LOOKED", 10)
+    monkeypatch.setattr(selectors, "MAX_ROWS_SCANNED", 10)
     at = now_ms()
     add("needle", username="ada", at=at - 25)
     for number in range(25):
@@ -196,7 +196,7 @@ def test_a_page_costs_two_statements_and_a_cached_third(auditor: Client) -> None
 def test_every_page_reads_along_the_index_of_the_newest(
     auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "LOOKED", 100)
+    monkeypatch.setattr(selectors, "MAX_ROWS_SCANNED", 100)
     AuditEvent.objects.bulk_create(
         AuditEvent(username=f"u{number}", action="cancel", target_kind="workflow", target="w", at=9)
         for number in range(3_000)

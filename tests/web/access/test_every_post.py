@@ -264,7 +264,7 @@ def everything() -> dict[str, list[str]]:
         for model in models
         if model is not AuditEvent and model._meta.managed
     }
-    return rows | {"exports": sorted(each.key for each in store.everyone())}
+    return rows | {"exports": sorted(each.key for each in store.all_exports())}
 
 
 def allow(user: User, *permissions: str) -> None:

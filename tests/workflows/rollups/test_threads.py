@@ -12,7 +12,7 @@ from dboshub.background import rollups
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import Lease, QueueSample, RolledSpan
-from dboshub.workflows.rollups.lease import Hold, LeaseLostError
+from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import AGAIN
 from tests.support.eventually import eventually
 from tests.support.runs import add_workflow
@@ -30,12 +30,12 @@ def test_errors_do_not_end_it_and_a_stop_hands_the_lease_on(
     turned = threading.Event()
 
     class Work:
-        hold = Hold("rollups", "me")
+        lease = LeaseHandle("rollups", "me")
 
-        def turn(self) -> float:
+        def run_once(self) -> float:
             if errors:
                 raise errors.pop()
-            assert self.hold.take(now_ms())
+            assert self.lease.take(now_ms())
             turned.set()
             return 60.0
 
@@ -64,7 +64,7 @@ def test_a_turn_of_the_real_keeper_counts_minutes_and_samples_busy_queues() -> N
         for queue, status in (("mail", "ENQUEUED"), ("mail", "PENDING"), ("web", "PENDING")):
             times = {"created_at": at, "updated_at": at}
             add_workflow(session, f"{queue}-{status}", status, queue_name=queue, **times)
-    rollups.keeper().turn()
+    rollups.keeper().run_once()
     mail, web = QueueSample.objects.order_by("queue")
     assert (mail.queue, mail.waiting, mail.running) == ("mail", 1, 1)
     assert mail.oldest_ms is not None

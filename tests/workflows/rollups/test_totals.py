@@ -9,13 +9,13 @@ from django.core.cache import cache
 
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.rollups.totals import all_counts, names
 from dboshub.workflows.selectors import counts
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
-from tests.workflows.rollups.test_keeper import T0, hold, roll, work
+from tests.workflows.rollups.test_keeper import T0, lease, recount_spans, work
 
-__all__ = ["hold"]
+__all__ = ["lease"]
 pytestmark = pytest.mark.django_db
 SHOP = Viewer(frozenset({"shop"}), unclaimed=False)
 
@@ -45,19 +45,19 @@ def test_before_anything_was_counted_the_newest_are() -> None:
     assert succeeded() == "3+"
 
 
-def test_many_are_added_up_for_each_scope(hold: Hold) -> None:
-    roll(hold)
+def test_many_are_added_up_for_each_scope(lease: LeaseHandle) -> None:
+    recount_spans(lease)
     assert succeeded() == "≈12"
     assert succeeded(SHOP) == "≈6"
 
 
-def test_where_minutes_were_not_counted_there_are_at_least_so_many(hold: Hold) -> None:
-    roll(hold, T0 + MINUTE, T0 + 10 * MINUTE)
+def test_where_minutes_were_not_counted_there_are_at_least_so_many(lease: LeaseHandle) -> None:
+    recount_spans(lease, T0 + MINUTE, T0 + 10 * MINUTE)
     assert succeeded() == "10+"
 
 
-def test_names_are_known_however_long_ago_they_were_seen(hold: Hold) -> None:
-    roll(hold)
+def test_names_are_known_however_long_ago_they_were_seen(lease: LeaseHandle) -> None:
+    recount_spans(lease)
     assert names(EVERYTHING) == sorted(f"n{at}" for at in range(12))
     # A name may belong to an application that they may not know of.
     assert names(SHOP) == []

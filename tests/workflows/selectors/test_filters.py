@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dboshub.workflows.search.attributes import read_attributes
 from dboshub.workflows.search.criteria import Criteria, parse
-from dboshub.workflows.search.predicates import text_condition
+from dboshub.workflows.search.predicates import text_predicate
 from dboshub.workflows.search.terms import TEXT_KEYS, TIME_COLUMNS
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.statuses import IN_FLIGHT, STATUSES
@@ -125,11 +125,11 @@ class Row:
 
 
 def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str]]:
-    conditions = [each.on(database.dialect.vendor) for each in criteria.conditions()]
+    predicates = [each.on(database.dialect.vendor) for each in criteria.predicates()]
     params: dict[str, Any] = {}
-    for condition in conditions:
-        params |= condition.params
-    where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
+    for predicate in predicates:
+        params |= predicate.params
+    where = " AND ".join(predicate.sql for predicate in predicates) or "1 = 1"
     with database.reading() as session:
         everything = session.all(
             cached_statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
@@ -185,16 +185,16 @@ def read(query: dict[str, Any]) -> Criteria:
 
 
 def test_a_thousand_negations_are_read_like_none_or_one() -> None:
-    none, one = (text_condition("name", "name", "!" * count + "a") for count in (1_000, 999))
+    none, one = (text_predicate("name", "name", "!" * count + "a") for count in (1_000, 999))
     row = type("Row", (), {"name": "a"})
-    assert none.holds(row)
-    assert not one.holds(row)
+    assert none.matches(row)
+    assert not one.matches(row)
 
 
 def test_a_beginning_tells_capitals_apart_as_python_does() -> None:
-    condition = text_condition("name", "name", "Ab*")
+    predicate = text_predicate("name", "name", "Ab*")
     row = type("Row", (), {"name": "abc"})
-    assert not condition.holds(row)
+    assert not predicate.matches(row)
 
 
 @pytest.mark.parametrize(

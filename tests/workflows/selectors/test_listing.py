@@ -121,7 +121,7 @@ def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
             shown = ids(pages)
             assert len(shown) == len(set(shown)), query
             assert set(shown) == expected(session, criteria), query
-            times = [getattr(row, criteria.moment) for page in pages for row in page.rows]
+            times = [getattr(row, criteria.time_column) for page in pages for row in page.rows]
             assert times == sorted(times, reverse=True), query
             assert all(len(page.rows) == 7 for page in pages[:-1]), query
 

@@ -61,7 +61,7 @@ def test_the_family_of_steps_goes_down_three_generations_and_no_further(session:
         add_workflow(session, parent)
         add_step(session, parent, 1, "start", child="abcde"[number + 1])
     add_workflow(session, "e")
-    found = steps.family(session, steps.page(session, "a").steps)
+    found = steps.child_steps(session, steps.page(session, "a").steps)
     assert set(found.rows) == {"b", "c", "d"}
     assert set(found.steps) == {"b", "c", "d"}
 
@@ -72,7 +72,7 @@ def test_a_child_outside_the_viewers_scope_does_not_exist(session: Session) -> N
     add_step(session, "a", 1, "start", child="secret")
     viewer = Viewer(applications=frozenset({"shop"}))
     found = steps.page(session, "a").steps
-    assert steps.family(session, found, viewer=viewer).rows == {}
+    assert steps.child_steps(session, found, viewer=viewer).rows == {}
     parent = row(session, "a", viewer=viewer)
     assert parent is not None
     assert lineage.lineage(session, parent, viewer=viewer).is_empty

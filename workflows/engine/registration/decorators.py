@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.current_engine import executing_engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, checked_policy, step
 from dboshub.workflows.engine.programs import begin_when_awaited, mark_coroutine, run
@@ -77,7 +77,8 @@ def workflow(  # the public signature
             if registered.binding in _BOUND:
                 receiver, *rest = args
                 args = tuple(rest)
-            begun = functools.partial(call, engine(), Target(registered, receiver), args, kwargs)
+            engine = executing_engine(registered.name)
+            begun = functools.partial(call, engine, Target(registered, receiver), args, kwargs)
             return begin_when_awaited(begun) if registered.is_async else run(begun())
 
         return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))

@@ -109,6 +109,11 @@ class Engine:
     def new_workflow_id(self) -> str:
         return str(uuid.uuid4())
 
+    @property
+    def runs_workflows(self) -> bool:
+        """Whether workflows are executed here; a client leaves that to other processes."""
+        return isinstance(self.settings, ExecutorSettings)
+
     # -- effects ---------------------------------------------------------------------------
 
     def query(self, ask: Callable[[], Any]) -> Query:

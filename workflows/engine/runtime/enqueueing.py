@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Required, TypedDict
 
@@ -23,9 +23,12 @@ from dboshub.workflows.engine.options import (
     WorkflowIDReusePolicy,
 )
 from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.runtime import running
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.running import enqueue
 from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
+from dboshub.workflows.engine.runtime.starting import in_this_context, refuse_queue_options
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
@@ -86,6 +89,28 @@ def enqueue_as(
     """
     options = replace(parameters.options, trace=OPTIONS.get().trace)
     return enqueue(engine, replace(parameters, options=options), args, kwargs)
+
+
+def start(
+    engine: Engine,
+    function: Callable[..., Any] | str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[str]:
+    """Start a workflow in the background; returns its id once its row is durable.
+
+    Given by its name, or by a process that executes nothing, it is for any executor of the
+    application, which runs it at once, past every limit.
+    """
+    if isinstance(function, str):
+        reference = FunctionReference(name=validation.name("the name of a workflow", function))
+    else:
+        target = engine.registry.target(function)
+        if engine.runs_workflows:
+            return running.start(engine, target, args, kwargs)
+        reference = FunctionReference.of(target)
+    refuse_queue_options(OPTIONS.get())
+    return enqueue(engine, in_this_context(reference, INTERNAL_QUEUE), args, kwargs)
 
 
 def _start_options(given: Mapping[str, Any]) -> StartOptions:

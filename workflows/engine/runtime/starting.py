@@ -80,7 +80,7 @@ def prepare(
     else:
         workflow_id = engine.new_workflow_id()
     if parameters.queue_name is None:
-        _refuse_queue_options(options)
+        refuse_queue_options(options)
     return PreparedStart(
         parameters=parameters,
         identity=identity,
@@ -203,7 +203,8 @@ def _spelled(names: tuple[str | None, ...]) -> str:
     return f"{name}{instance}"
 
 
-def _refuse_queue_options(options: StartOptions) -> None:
+def refuse_queue_options(options: StartOptions) -> None:
+    """Raise DBOSException for options that have a meaning on a queue alone."""
     given = {
         "deduplication_id": options.deduplication_id,
         "priority": options.priority or None,

@@ -162,11 +162,18 @@ class Waits:
         """Check waiters of `kind` by calling `ready` with at most a thousand names."""
         self._pollers[kind] = ready
 
-    def poll(self, store: Any) -> None:
-        """Check every polled waiter: one query per kind and thousand names."""
+    def poll(self, store: Any) -> int:
+        """Check every polled waiter: one query per kind and thousand names.
+
+        Returns how many keys were ready.
+        """
+        woken = 0
         for kind, ready in self._pollers.items():
             for names in self._chunks(kind):
-                self.wake_many((kind, name) for name in ready(store, names))
+                found = [(kind, name) for name in ready(store, names)]
+                self.wake_many(found)
+                woken += len(found)
+        return woken
 
     def pending(self) -> bool:
         """Whether a poll would have anything to check."""

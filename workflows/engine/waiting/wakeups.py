@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.waiting.notices import STATUS, Notice
+from dboshub.workflows.engine.waiting.wait_poller import register_pollers
 
 logger = logging.getLogger("dboshub")
 
@@ -66,11 +67,7 @@ class Wakeups:
                 self._threads.append(self._thread(self._listen, "listen"))
 
     def start(self) -> None:
-        store, waits = self._engine.store, self._engine.waits
-        waits.poller("result", lambda _, ids: store.terminal_among(ids))
-        waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
-        waits.poller("event_set", lambda _, keys: store.events_among(keys))
-        waits.poller("stream_at", lambda _, keys: store.streams_among(keys))
+        register_pollers(self._engine.store, self._engine.waits)
         self._engine.notices.has_sender = self._transport is not None
         for thread in self._threads:
             thread.start()

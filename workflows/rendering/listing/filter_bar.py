@@ -62,7 +62,7 @@ class FilterBar:
     pills: list[Pill]
     spans: list[Link]
     chips: list[Link]
-    moments: list[tuple[str, bool]]
+    time_keys: list[tuple[str, bool]]
     facets: list[Facet]
     since: str = ""
     until: str = ""
@@ -80,7 +80,7 @@ def filter_bar(
             for span, word in SPANS
         ],
         chips=_chips(criteria),
-        moments=[(moment, moment == criteria.by) for moment in TIME_COLUMNS],
+        time_keys=[(moment, moment == criteria.by) for moment in TIME_COLUMNS],
         facets=_facets(facets),
         since=given.get("since", ""),
         until=given.get("until", ""),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from dboshub.workflows.rendering.waterfall.lines import Bar, Edge, Line, Span
+from dboshub.workflows.rendering.waterfall.lines import Bar, Line, LiveEdge, Span
 from dboshub.workflows.rendering.waterfall.scale import Interval, Scale, percent, scale
 from dboshub.workflows.rendering.waterfall.zoom import Zoom, within
 from dboshub.workflows.selectors.detail.steps import (
@@ -17,7 +17,7 @@ from dboshub.workflows.selectors.detail.steps import (
     GET_RESULT,
     RECV,
     SLEEP,
-    Family,
+    StepChildren,
     StepRow,
 )
 from dboshub.workflows.selectors.rows import WorkflowRow
@@ -66,10 +66,10 @@ class Remarks:
 def chart(
     row: WorkflowRow,
     steps: Sequence[StepRow],
-    family: Family,
+    family: StepChildren,
     *,
     now: int,
-    edge: Edge | None = None,
+    edge: LiveEdge | None = None,
     notes: dict[int, str] | None = None,
     retries: dict[int, int] | None = None,
     window: Interval | None = None,
@@ -121,7 +121,7 @@ def _own(row: WorkflowRow, until: int) -> Line:
 def _lines(
     row: WorkflowRow,
     steps: Sequence[StepRow],
-    family: Family,
+    family: StepChildren,
     *,
     now: int,
     depth: int,
@@ -141,7 +141,7 @@ def _lines(
 def _line(
     step: StepRow,
     recorded: dict[int, StepRow],
-    family: Family,
+    family: StepChildren,
     until: int,
     *,
     now: int,
@@ -161,7 +161,9 @@ def _line(
     return Line(step.name, icon, outcome, _step_spans(step, until), depth=depth, step=step)
 
 
-def _child_line(step: StepRow, child: WorkflowRow, family: Family, *, now: int, depth: int) -> Line:
+def _child_line(
+    step: StepRow, child: WorkflowRow, family: StepChildren, *, now: int, depth: int
+) -> Line:
     steps = family.steps.get(child.pk, ())
     lines = _lines(child, steps, family, now=now, depth=depth + 1, remarks=Remarks())
     spans = _workflow_spans(child, child.completed_at or now)

@@ -107,7 +107,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class LiveEdge:
     """What a workflow does now, for the line at the live edge; recorded nowhere among the steps."""
 
     label: str

@@ -16,7 +16,7 @@ LOWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MapColumn:
     """One bar: some consecutive steps; it links to the waterfall from the first of them."""
 
     bucket: Bucket
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class StepMap:
-    columns: tuple[Column, ...]
+    columns: tuple[MapColumn, ...]
     height: int
     is_capped: bool
 
@@ -45,5 +45,5 @@ class StepMap:
             is_shown = bucket.first <= page.last and bucket.last >= page.first
             x, wide = percent(at * width), percent(width * 0.85)
             took = time_format.duration(bucket.took_ms)
-            columns.append(Column(bucket, took, x, wide, HEIGHT - height, height, is_shown))
+            columns.append(MapColumn(bucket, took, x, wide, HEIGHT - height, height, is_shown))
         return cls(tuple(columns), HEIGHT, page.total >= LOOKED)

@@ -26,7 +26,7 @@ Interval = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class AxisSegment:
     """A part of the axis: drawn to scale, or cut."""
 
     start: int
@@ -68,55 +68,55 @@ class Tick:
 class Scale:
     """Where a time lies on the axis, from 0 to 100. Ticks count from `origin`."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[AxisSegment, ...]
     origin: int
 
     @property
     def start(self) -> int:
-        return self.stretches[0].start
+        return self.segments[0].start
 
     @property
     def end(self) -> int:
-        return self.stretches[-1].end
+        return self.segments[-1].end
 
     @property
-    def cuts(self) -> list[Stretch]:
-        return [stretch for stretch in self.stretches if stretch.is_cut]
+    def cuts(self) -> list[AxisSegment]:
+        return [segment for segment in self.segments if segment.is_cut]
 
     def position(self, time: int) -> float:
         """Times beyond the axis lie on its ends."""
-        for stretch in self.stretches:
-            if time <= stretch.end:
-                length = stretch.end - stretch.start or 1
-                share = min(1.0, max(0, time - stretch.start) / length)
-                return stretch.left + (stretch.right - stretch.left) * share
+        for segment in self.segments:
+            if time <= segment.end:
+                length = segment.end - segment.start or 1
+                share = min(1.0, max(0, time - segment.start) / length)
+                return segment.left + (segment.right - segment.left) * share
         return 100.0
 
     def time(self, position: float) -> int:
         """The time that lies there: the inverse of `position`."""
-        for stretch in self.stretches:
-            if position <= stretch.right:
-                share = (position - stretch.left) / ((stretch.right - stretch.left) or 1)
-                return stretch.start + round((stretch.end - stretch.start) * max(0.0, share))
+        for segment in self.segments:
+            if position <= segment.right:
+                share = (position - segment.left) / ((segment.right - segment.left) or 1)
+                return segment.start + round((segment.end - segment.start) * max(0.0, share))
         return self.end
 
     @property
     def said(self) -> str:
         """All stretches as numbers, for whoever points at the axis."""
         return " ".join(
-            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.stretches
+            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.segments
         )
 
     def ticks(self) -> list[Tick]:
         """Round distances from the origin, none inside a cut or cropped by the end."""
-        drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
+        drawn = sum(each.end - each.start for each in self.segments if not each.is_cut)
         step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
         found: list[Tick] = []
-        for stretch in self.stretches:
-            if stretch.is_cut:
+        for segment in self.segments:
+            if segment.is_cut:
                 continue
-            first = -(-(stretch.start - self.origin) // step)
-            last = (stretch.end - self.origin) // step
+            first = -(-(segment.start - self.origin) // step)
+            last = (segment.end - self.origin) // step
             for number in range(first, min(last, first + 2 * TICKS) + 1):
                 at = self.position(self.origin + number * step)
                 if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
@@ -139,14 +139,14 @@ def scale(start: int, end: int, active: Iterable[Interval], *, origin: int | Non
     cuts = _cuts(_gaps(start, end, active), end - start)
     width = 100.0 - CUT_WIDTH * len(cuts)
     drawn = (end - start - sum(stop - begin for begin, stop in cuts)) or 1
-    found: list[Stretch] = []
+    found: list[AxisSegment] = []
     time, left = start, 0.0
     for begin, stop in [*cuts, (end, end)]:
         right = left + width * (begin - time) / drawn
         if begin > time:
-            found.append(Stretch(time, begin, left, right))
+            found.append(AxisSegment(time, begin, left, right))
         if stop > begin:
-            found.append(Stretch(begin, stop, right, right + CUT_WIDTH, is_cut=True))
+            found.append(AxisSegment(begin, stop, right, right + CUT_WIDTH, is_cut=True))
             right += CUT_WIDTH
         time, left = stop, right
     return Scale(tuple(found), start if origin is None else origin)

@@ -29,7 +29,7 @@ NEWEST = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedAttempt:
     """One failed attempt, counted from 1. `next_at` is None where none was to follow."""
 
     attempt: int
@@ -46,9 +46,9 @@ def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[in
     return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))
 
 
-def of_step(session: Session, workflow_id: str, step: int) -> tuple[Failed, ...]:
+def of_step(session: Session, workflow_id: str, step: int) -> tuple[FailedAttempt, ...]:
     """The newest MOST failed attempts of a step, the last one first."""
     if not has_table(session, ATTEMPTS):
         return ()
     found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
-    return tuple(Failed(attempt + 1, *rest) for attempt, *rest in found)
+    return tuple(FailedAttempt(attempt + 1, *rest) for attempt, *rest in found)

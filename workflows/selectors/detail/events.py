@@ -13,7 +13,7 @@ SHORT = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class EventValue:
     """One earlier or present value of a key. `text` is None unless asked for and short."""
 
     function_id: int
@@ -29,7 +29,7 @@ class Event:
     size: int
     serialization: str | None
     text: str | None
-    history: tuple[Written, ...] = ()
+    history: tuple[EventValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def events(session: Session, workflow_id: str, *, payload: bool) -> Events:
     """The present value of each key with its history, newest first. Values only with `payload`."""
     asked = {"id": workflow_id, "payload": int(payload), "short": SHORT}
     found = [Event(*row) for row in session.all(EVENTS, **asked, most=KEYS + 1)]
-    written = [Written(*row) for row in session.all(WRITTEN, **asked, most=HISTORY + 1)]
-    histories: dict[str, list[Written]] = {}
+    written = [EventValue(*row) for row in session.all(WRITTEN, **asked, most=HISTORY + 1)]
+    histories: dict[str, list[EventValue]] = {}
     for each in written[:HISTORY]:
         histories.setdefault(each.key, []).append(each)
     return Events(

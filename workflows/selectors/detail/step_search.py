@@ -53,7 +53,7 @@ MAP = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StepMatches:
     """What a search found. `continue_at` is the step to go on from, None at the end."""
 
     steps: tuple[StepRow, ...]
@@ -72,7 +72,7 @@ class Bucket:
 
 def search(
     session: Session, workflow_id: str, *, text: str = "", failed: bool = False, start: int = 0
-) -> Found:
+) -> StepMatches:
     """A page of the steps from `start` on whose name has the text, in any case of letters."""
     statement = FAILED if failed else NAMED
     found = from_records(
@@ -86,9 +86,9 @@ def search(
         )
     )
     if len(found) > PAGE:
-        return Found(tuple(found[:PAGE]), found[PAGE].function_id)
+        return StepMatches(tuple(found[:PAGE]), found[PAGE].function_id)
     beyond = session.one(BEYOND, id=workflow_id, bound=start + LOOKED)
-    return Found(tuple(found), beyond[0] if beyond else None)
+    return StepMatches(tuple(found), beyond[0] if beyond else None)
 
 
 def step_map(session: Session, workflow_id: str, total: int) -> Sequence[Bucket]:

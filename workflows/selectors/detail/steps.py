@@ -73,7 +73,7 @@ class StepPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class StepChildren:
     """The children that a page of steps started, their steps, and theirs in turn, all capped."""
 
     rows: Mapping[str, WorkflowRow] = field(default_factory=dict)
@@ -153,7 +153,9 @@ def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
     return found[0] if found and found[0].function_id == function_id else None
 
 
-def family(session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING) -> Family:
+def child_steps(
+    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
+) -> StepChildren:
     """What the children started by these steps are and did: two statements for each generation."""
     rows: dict[str, WorkflowRow] = {}
     recorded: dict[str, tuple[StepRow, ...]] = {}
@@ -167,7 +169,7 @@ def family(session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERY
         generation = _of_children(session, shown)
         for step in generation:
             recorded[step.workflow_uuid] = (*recorded.get(step.workflow_uuid, ()), step)
-    return Family(rows, recorded)
+    return StepChildren(rows, recorded)
 
 
 def children(

@@ -21,7 +21,7 @@ def sized(sql: str) -> Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredValue:
     """One stored value; `text` may be the beginning only, `size` is that of the whole."""
 
     text: str
@@ -84,20 +84,20 @@ def value(
     key: str = "",
     step: int = 0,
     most: int = SHOWN,
-) -> Stored | None:
+) -> StoredValue | None:
     """One value by its kind; None if it does not exist. `step` is a step id, or a stream offset."""
     if kind == "attributes":
         return attributes(session, workflow_id)
     row = session.one(STATEMENTS[kind], id=workflow_id, key=key, step=step, most=most)
-    return None if row is None else Stored(*row)
+    return None if row is None else StoredValue(*row)
 
 
-def attributes(session: Session, workflow_id: str) -> Stored | None:
+def attributes(session: Session, workflow_id: str) -> StoredValue | None:
     """The custom attributes as JSON text; both databases keep them as JSON, not serialised."""
     row = session.one(ATTRIBUTES, id=workflow_id)
     if row is None or row[0] is None:
         return None
-    return Stored(row[0], len(row[0]), "portable_json")
+    return StoredValue(row[0], len(row[0]), "portable_json")
 
 
 KINDS = frozenset({*STATEMENTS, "attributes"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.keyset.ranges import Direction, Lane, Position
+from dboshub.workflows.selectors.keyset.ranges import Direction, KeysetRange, Position
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
@@ -20,40 +20,40 @@ Order = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MergedRows:
     """`reached` is where to go on; None when there is nothing more that way."""
 
     rows: list[WorkflowRow]
-    places: list[Position]
+    positions: list[Position]
     reached: Position | None
     is_cut_short: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class RangeMerge:
     """One reading of some lanes, in one direction."""
 
     session: Session
-    lanes: Sequence[Lane]
-    way: Direction
+    ranges: Sequence[KeysetRange]
+    direction: Direction
     clock: Callable[[], float]
     budget_s: float = BUDGET_S
 
-    def take(self, want: int, *, start: Position | None, chunk: int) -> Found:
+    def take(self, want: int, *, start: Position | None, chunk: int) -> MergedRows:
         """Give up to `want` rows past `start`, beginning with chunks of about `chunk` rows."""
         ranks = self._place_ranges(start)
         begun, chunks = self.clock(), dict.fromkeys(ranks, chunk)
         waiting: list[tuple[Order, WorkflowRow, Position]] = []
-        fresh = {lane.key for lane in self.lanes}
+        fresh = {lane.key for lane in self.ranges}
         while True:
             ready = self._ready(waiting, ranks)
-            unread = [lane for lane in self.lanes if not lane.is_done]
+            unread = [lane for lane in self.ranges if not lane.is_done]
             is_late = not fresh and self.clock() - begun > self.budget_s
             if len(ready) >= want or not unread or is_late:
                 return self._found(ready[:want], want, unread, ranks)
             lane = min(unread, key=lambda lane: self._next_possible_key(lane, ranks))
             fresh.discard(lane.key)
-            rows = lane.advance(self.session, self.way, want=want, chunk=chunks[lane.key])
+            rows = lane.advance(self.session, self.direction, want=want, chunk=chunks[lane.key])
             chunks[lane.key] = min(chunks[lane.key] * 5, LARGEST_CHUNK)
             for row in rows:
                 place = Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
@@ -61,23 +61,23 @@ class Walk:
 
     def _place_ranges(self, start: Position | None) -> dict[str, int]:
         """Place every lane at the start; how lanes are ordered among rows of one moment."""
-        keys = {lane.key for lane in self.lanes} | ({start.lane} if start else set())
-        ranks = {key: rank * -self.way.step for rank, key in enumerate(sorted(keys))}
-        for lane in self.lanes:
+        keys = {lane.key for lane in self.ranges} | ({start.range_key} if start else set())
+        ranks = {key: rank * -self.direction.step for rank, key in enumerate(sorted(keys))}
+        for lane in self.ranges:
             if start is None:
                 lane.position = None
-            elif ranks[lane.key] == ranks[start.lane]:
+            elif ranks[lane.key] == ranks[start.range_key]:
                 lane.position = start
-            elif ranks[lane.key] < ranks[start.lane]:
-                lane.position = Position(start.at + self.way.step, lane.key)
+            elif ranks[lane.key] < ranks[start.range_key]:
+                lane.position = Position(start.at + self.direction.step, lane.key)
             else:
                 lane.position = Position(start.at, lane.key)
         return ranks
 
     def _order(self, place: Position, ranks: dict[str, int]) -> Order:
-        return place.at * self.way.step, ranks[place.lane]
+        return place.at * self.direction.step, ranks[place.range_key]
 
-    def _next_possible_key(self, lane: Lane, ranks: dict[str, int]) -> Order:
+    def _next_possible_key(self, lane: KeysetRange, ranks: dict[str, int]) -> Order:
         """The least place where the lane's next row can be."""
         if lane.position is None:
             return -(2**63), ranks[lane.key]
@@ -86,7 +86,7 @@ class Walk:
     def _ready(
         self, waiting: list[tuple[Order, WorkflowRow, Position]], ranks: dict[str, int]
     ) -> list[tuple[WorkflowRow, Position]]:
-        fronts = [self._next_possible_key(lane, ranks) for lane in self.lanes if not lane.is_done]
+        fronts = [self._next_possible_key(lane, ranks) for lane in self.ranges if not lane.is_done]
         # The sort is stable: within a lane rows keep the order the database gave them.
         ordered = sorted(waiting, key=lambda each: each[0])
         return [(row, place) for order, row, place in ordered if not fronts or order <= min(fronts)]
@@ -95,13 +95,13 @@ class Walk:
         self,
         ready: list[tuple[WorkflowRow, Position]],
         want: int,
-        unread: Sequence[Lane],
+        unread: Sequence[KeysetRange],
         ranks: dict[str, int],
-    ) -> Found:
-        rows, places = [row for row, _ in ready], [place for _, place in ready]
+    ) -> MergedRows:
+        rows, positions = [row for row, _ in ready], [place for _, place in ready]
         if len(rows) == want:
-            return Found(rows, places, places[-1], is_cut_short=False)
+            return MergedRows(rows, positions, positions[-1], is_cut_short=False)
         if not unread:
-            return Found(rows, places, None, is_cut_short=False)
+            return MergedRows(rows, positions, None, is_cut_short=False)
         behind = min(unread, key=lambda lane: self._next_possible_key(lane, ranks))
-        return Found(rows, places, behind.position, is_cut_short=True)
+        return MergedRows(rows, positions, behind.position, is_cut_short=True)

@@ -8,10 +8,10 @@ from hashlib import blake2s
 from typing import Any
 
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.search.predicates import Condition, id_prefix, status_condition
+from dboshub.workflows.search.predicates import Predicate, id_prefix, status_predicate
 from dboshub.workflows.selectors.keyset.attribute_index import ids_with_attributes
 from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
-from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, Lane
+from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, KeysetRange
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, cached_statement
@@ -27,38 +27,38 @@ RELATION_COLUMNS = {
 }
 
 
-def routes(session: Session, criteria: Criteria, viewer: Viewer) -> list[Lane]:
+def plan_ranges(session: Session, criteria: Criteria, viewer: Viewer) -> list[KeysetRange]:
     """The lanes that together hold every row of the filter, each once."""
-    scope = viewer.condition()
-    conditions = [
-        each.on(session.vendor) for each in criteria.conditions() + ([scope] if scope else [])
+    scope = viewer.predicate()
+    predicates = [
+        each.on(session.vendor) for each in criteria.predicates() + ([scope] if scope else [])
     ]
     kin = _ids_from_small_index(session, criteria)
     if kin is not None:
-        return [IdSetRange("set", kin, conditions, criteria.moment)]
-    times = [each for each in conditions if each.key in ("since", "until")]
-    others = [each for each in conditions if each.key not in ("since", "until", "status")]
+        return [IdSetRange("set", kin, predicates, criteria.time_column)]
+    times = [each for each in predicates if each.key in ("since", "until")]
+    others = [each for each in predicates if each.key not in ("since", "until", "status")]
     statuses = criteria.statuses
     if not statuses or "SUCCESS" in statuses or criteria.by != "created":
-        checked = [each for each in conditions if each.key not in ("since", "until", "by")]
+        checked = [each for each in predicates if each.key not in ("since", "until", "by")]
         # The index on any other moment holds only the rows to which it has come.
-        present = [each for each in conditions if each.key == "by"]
+        present = [each for each in predicates if each.key == "by"]
         lane = f"by_{criteria.by}" if present else "all"
-        return [IndexRange(lane, [*present, *times], checked, criteria.moment)]
-    lanes: list[Lane] = []
+        return [IndexRange(lane, [*present, *times], checked, criteria.time_column)]
+    ranges: list[KeysetRange] = []
     unserved: list[str] = []
     for status in statuses:
-        found = _lanes(session, status, criteria, [times, others])
-        lanes += found or []
+        found = _ranges_of_status(session, status, criteria, [times, others])
+        ranges += found or []
         unserved += [] if found is not None else [status]
     if unserved:
-        lanes.append(IndexRange("rest", times, [*others, status_condition(unserved)]))
-    return lanes
+        ranges.append(IndexRange("rest", times, [*others, status_predicate(unserved)]))
+    return ranges
 
 
-def _lanes(
-    session: Session, status: str, criteria: Criteria, split: Sequence[Sequence[Condition]]
-) -> list[Lane] | None:
+def _ranges_of_status(
+    session: Session, status: str, criteria: Criteria, split: Sequence[Sequence[Predicate]]
+) -> list[KeysetRange] | None:
     """The lanes of one status, or None if no index leads through it in order."""
     times, others = split
     if status == "PENDING":
@@ -68,7 +68,7 @@ def _lanes(
         return [IndexRange(status, [served, *times], others)]
     waiting = enqueued_predicate(session) if status == "ENQUEUED" else "status = 'DELAYED'"
     order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
-    narrowed, params = _narrowed(waiting, criteria.plain("queue"))
+    narrowed, params = _narrowed(waiting, criteria.single_value("queue"))
     ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
     if ids is not None:
         return [IdSetRange(status, ids, [*times, *others])]
@@ -93,7 +93,7 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
             return None
         return list(dict.fromkeys(id for ids in sets for id in ids or ()))
     for key, column in RELATION_COLUMNS.items():
-        value = criteria.plain(key)
+        value = criteria.single_value(key)
         if value is not None:
             # Not `=`: an equality makes the ORDER BY void, and the planner free to scan the table.
             where = f"WHERE {column} >= :kin AND {column} <= :kin ORDER BY {column}"
@@ -164,9 +164,9 @@ def _narrowed(served: str, queue: str | None) -> tuple[str, dict[str, Any]]:
     return f"{served} AND queue_name = :of_queue", {"of_queue": queue}
 
 
-def _group(waiting: str, queue: str, priority: int) -> Condition:
+def _group(waiting: str, queue: str, priority: int) -> Predicate:
     key = _short(queue, priority)
-    return Condition(
+    return Predicate(
         f"group_{key}",
         f"queue_name = :queue_{key} AND {waiting} AND priority = :priority_{key}",
         {f"queue_{key}": queue, f"priority_{key}": priority},
@@ -176,8 +176,8 @@ def _group(waiting: str, queue: str, priority: int) -> Condition:
     )
 
 
-def _literal(sql: str) -> Condition:
-    return Condition("status", sql, {}, lambda row: f"'{row.status}'" in sql)
+def _literal(sql: str) -> Predicate:
+    return Predicate("status", sql, {}, lambda row: f"'{row.status}'" in sql)
 
 
 def _short(queue: str, priority: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dboshub.workflows.search.predicates import Condition
+from dboshub.workflows.search.predicates import Predicate
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.storage.sql import Session, cached_statement
 
@@ -19,7 +19,7 @@ from dboshub.workflows.storage.sql import Session, cached_statement
 # which is their order but holds the rest of the table as well.
 MAX_SORTED_TIES = 10_000
 # More rows than any chunk holds.
-FENCE = 1_000_000_000
+PLANNER_FENCE = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Position:
     """Just past one row of a lane; without an id, just before the rows of that moment."""
 
     at: int
-    lane: str = ""
+    range_key: str = ""
     workflow_uuid: str = ""
 
 
-class Lane(Protocol):
+class KeysetRange(Protocol):
     """Part of the table, in order. `position` is how far it has been read."""
 
     key: str
@@ -57,13 +57,13 @@ class Lane(Protocol):
     is_done: bool
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
         """Read on by about `chunk` rows and give those that match, at most `want`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ChunkBounds:
     """The ends of a chunk of an index, its size, and how many rows share its last moment."""
 
     first: int
@@ -74,51 +74,51 @@ class Reach:
 
 @dataclass(slots=True)
 class IndexRange:
-    """`where` is what an index on `column` serves; `conditions` are checked on its rows."""
+    """`where` is what an index on `column` serves; `predicates` are checked on its rows."""
 
     key: str
-    where: Sequence[Condition]
-    conditions: Sequence[Condition]
+    where: Sequence[Predicate]
+    predicates: Sequence[Predicate]
     column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
     many_ties_at: int | None = None
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
         at = self.position
         beside = self._ties(session, at.at) if at is not None and at.workflow_uuid else 0
         if at is not None and beside > MAX_SORTED_TIES:
-            return self._scan_primary_key(session, way, at, want, chunk)
+            return self._scan_primary_key(session, direction, at, want, chunk)
         # The reach begins with the rows beside the position, of which some have been read.
-        reach = self._reach(session, way, chunk + beside)
-        if reach.ties <= MAX_SORTED_TIES:
-            rows = self._take(session, way, want, until=reach.last) if reach.size else []
-            self.is_done = reach.size < chunk + beside and len(rows) < want
+        bounds = self._chunk_bounds(session, direction, chunk + beside)
+        if bounds.ties <= MAX_SORTED_TIES:
+            rows = self._take(session, direction, want, until=bounds.last) if bounds.size else []
+            self.is_done = bounds.size < chunk + beside and len(rows) < want
             return rows
-        self.many_ties_at = reach.last
+        self.many_ties_at = bounds.last
         rows = []
-        if reach.first != reach.last:
-            rows = self._take(session, way, want, until=reach.last - way.step)
+        if bounds.first != bounds.last:
+            rows = self._take(session, direction, want, until=bounds.last - direction.step)
         if len(rows) < want:
-            start = Position(reach.last, self.key)
-            rows += self._scan_primary_key(session, way, start, want - len(rows), chunk)
+            start = Position(bounds.last, self.key)
+            rows += self._scan_primary_key(session, direction, start, want - len(rows), chunk)
         return rows
 
-    def _reach(self, session: Session, way: Direction, chunk: int) -> Reach:
+    def _chunk_bounds(self, session: Session, direction: Direction, chunk: int) -> ChunkBounds:
         """Where `chunk` more rows of the index lead, and how many tie there."""
         column = self.column
-        start = f"{column} {way.past}= :at" if self.position else ""
-        first = "MAX" if way is OLDER else "MIN"
+        start = f"{column} {direction.past}= :at" if self.position else ""
+        first = "MAX" if direction is OLDER else "MIN"
         found = session.one(
             cached_statement(
                 "SELECT first, last, size, "
                 "(SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, f'{column} = last')} LIMIT :most) AS same) "
-                f"FROM (SELECT {first}({column}) AS first, {way.last}({column}) AS last, "
+                f"FROM (SELECT {first}({column}) AS first, {direction.last}({column}) AS last, "
                 f"COUNT(*) AS size FROM (SELECT {column} FROM {{workflow_status}} "
-                f"{_where(self.where, start)} ORDER BY {column} {way.order} LIMIT :chunk"
+                f"{_where(self.where, start)} ORDER BY {column} {direction.order} LIMIT :chunk"
                 ") AS reach) AS ends"
             ),
             **_params(self.where),
@@ -127,7 +127,7 @@ class IndexRange:
             most=MAX_SORTED_TIES + 1,
         )
         assert found is not None
-        return Reach(*found)
+        return ChunkBounds(*found)
 
     def _ties(self, session: Session, moment: int) -> int:
         """How many rows share a moment, up to one too many to sort."""
@@ -148,46 +148,50 @@ class IndexRange:
         return int(found[0])
 
     def _take(
-        self, session: Session, way: Direction, want: int, *, until: int
+        self, session: Session, direction: Direction, want: int, *, until: int
     ) -> list[WorkflowRow]:
         """The matching rows up to and with `until`."""
         column = self.column
-        bounds = [f"{column} {'>=' if way is OLDER else '<='} :edge"]
+        bounds = [f"{column} {'>=' if direction is OLDER else '<='} :edge"]
         params: dict[str, Any] = {"edge": until}
         if self.position:
-            bounds += [f"{column} {way.past}= :at"]
+            bounds += [f"{column} {direction.past}= :at"]
             params["at"] = self.position.at
             if self.position.workflow_uuid:
-                bounds += [f"({column} {way.past} :at OR workflow_uuid {way.past} :after)"]
+                bounds += [
+                    f"({column} {direction.past} :at OR workflow_uuid {direction.past} :after)"
+                ]
                 params["after"] = self.position.workflow_uuid
-        rows = self._rows(session, way, want, _where(self.where, *bounds), params)
+        rows = self._rows(session, direction, want, _where(self.where, *bounds), params)
         self.position = (
-            _past(rows[-1], self) if len(rows) == want else Position(until + way.step, self.key)
+            _past(rows[-1], self)
+            if len(rows) == want
+            else Position(until + direction.step, self.key)
         )
         return rows
 
     def _scan_primary_key(
-        self, session: Session, way: Direction, at: Position, want: int, chunk: int
+        self, session: Session, direction: Direction, at: Position, want: int, chunk: int
     ) -> list[WorkflowRow]:
         """Walk the primary key through the rows of one moment with too many to sort."""
-        start = f"workflow_uuid {way.past} :after" if at.workflow_uuid else ""
+        start = f"workflow_uuid {direction.past} :after" if at.workflow_uuid else ""
         params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
         end = session.one(
             cached_statement(
-                f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
+                f"SELECT {direction.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
                 f"FROM {{workflow_status}} {_where((), start)} "
-                f"ORDER BY workflow_uuid {way.order} LIMIT :chunk) AS reach"
+                f"ORDER BY workflow_uuid {direction.order} LIMIT :chunk) AS reach"
             ),
             **params,
             chunk=chunk,
         )
         if end is None or not end[1]:
-            self.position = Position(at.at + way.step, self.key)
+            self.position = Position(at.at + direction.step, self.key)
             return []
-        until = f"workflow_uuid {'>=' if way is OLDER else '<='} :edge"
+        until = f"workflow_uuid {'>=' if direction is OLDER else '<='} :edge"
         params |= {"edge": end[0], "at": at.at}
         tie = f"{self.column} = :at"
-        rows = self._rows(session, way, want, _where((), start, until), params, tie)
+        rows = self._rows(session, direction, want, _where((), start, until), params, tie)
         self.position = (
             _past(rows[-1], self) if len(rows) == want else Position(at.at, self.key, end[0])
         )
@@ -196,7 +200,7 @@ class IndexRange:
     def _rows(
         self,
         session: Session,
-        way: Direction,
+        direction: Direction,
         want: int,
         where: str,
         params: dict[str, Any],
@@ -204,16 +208,16 @@ class IndexRange:
     ) -> list[WorkflowRow]:
         # A limit that is never met fences the chunk: the planner must not look for a better index
         # by the conditions, since what it calls better may be a million rows of one parent.
-        checked = [*self.conditions, *self.where] if tie else self.conditions
+        checked = [*self.predicates, *self.where] if tie else self.predicates
         columns = ", ".join([COLUMNS, *{each.reads for each in checked if each.reads}])
         found = session.all(
             cached_statement(
                 f"SELECT {COLUMNS} FROM (SELECT {columns} FROM {{workflow_status}} {where} "
-                f"LIMIT {FENCE}) AS chunk {_where(checked, tie)} "
-                f"{way.order_by(self.column)} LIMIT :want"
+                f"LIMIT {PLANNER_FENCE}) AS chunk {_where(checked, tie)} "
+                f"{direction.order_by(self.column)} LIMIT :want"
             ),
             **_params(self.where),
-            **_params(self.conditions),
+            **_params(self.predicates),
             **params,
             want=want,
         )
@@ -226,13 +230,13 @@ class IdSetRange:
 
     key: str
     ids: Sequence[str]
-    conditions: Sequence[Condition]
+    predicates: Sequence[Predicate]
     column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
         among = (
             "workflow_uuid = ANY(:ids)"
@@ -243,17 +247,19 @@ class IdSetRange:
         after, column = "", self.column
         if self.position:
             params["at"] = self.position.at
-            after = f"{column} {way.past}= :at"
+            after = f"{column} {direction.past}= :at"
             if self.position.workflow_uuid:
                 params["after"] = self.position.workflow_uuid
-                after += f" AND ({column} {way.past} :at OR workflow_uuid {way.past} :after)"
+                after += (
+                    f" AND ({column} {direction.past} :at OR workflow_uuid {direction.past} :after)"
+                )
         found = session.all(
             cached_statement(
                 f"SELECT {COLUMNS} FROM {{workflow_status}} "
-                f"{_where(self.conditions, among, after)} "
-                f"{way.order_by(column)} LIMIT :want"
+                f"{_where(self.predicates, among, after)} "
+                f"{direction.order_by(column)} LIMIT :want"
             ),
-            **_params(self.conditions),
+            **_params(self.predicates),
             **params,
             ids=session.ids(self.ids),
             want=want,
@@ -265,14 +271,14 @@ class IdSetRange:
         return rows
 
 
-def _past(row: WorkflowRow, lane: Lane) -> Position:
+def _past(row: WorkflowRow, lane: KeysetRange) -> Position:
     return Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
 
 
-def _where(conditions: Sequence[Condition], *more: str) -> str:
-    parts = [condition.sql for condition in conditions] + [each for each in more if each]
+def _where(predicates: Sequence[Predicate], *more: str) -> str:
+    parts = [predicate.sql for predicate in predicates] + [each for each in more if each]
     return f"WHERE {' AND '.join(parts)}" if parts else ""
 
 
-def _params(conditions: Sequence[Condition]) -> dict[str, Any]:
-    return {name: value for each in conditions for name, value in each.params.items()}
+def _params(predicates: Sequence[Predicate]) -> dict[str, Any]:
+    return {name: value for each in predicates for name, value in each.params.items()}

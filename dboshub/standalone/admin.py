@@ -1,4 +1,4 @@
-"""Accounts and groups in the admin: whoever changes what others may leaves an audit row."""
+"""The standalone project's admin site: our name, and an audit row for changes to accounts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from django.contrib.auth.models import Group, User
 
 from dboshub.workflows.admin_base import AuditedAdmin
 
+admin.site.site_header = "DBOSHub administration"
+admin.site.site_title = "DBOSHub"
+admin.site.index_title = "Configuration"
+admin.site.site_url = "/"
 admin.site.unregister([Group, User])
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import template
 
+from dboshub.workflows.actions.audit import may_act
+from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.rendering import components
 
 register = template.Library()
@@ -15,6 +17,8 @@ register.simple_tag(components.time_distance, name="distance")
 register.simple_tag(components.absolute_time, name="moment")
 register.simple_tag(components.duration)
 register.simple_tag(components.elapsed, name="since")
+register.simple_tag(is_read_only, name="read_only")
+register.filter("may_act", may_act)
 
 
 @register.filter
