@@ -52,13 +52,8 @@ def history(
     return charts, labels(over)
 
 
-<<<<<<< HEAD
-def _sample_maxima(queue: str, over: Sequence[Stretch]) -> list[SampleMaximum]:
-    """The maxima of a queue's samples in each interval."""
-=======
 def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
-    """The most that was seen of a queue in each stretch."""
->>>>>>> house
+    """The maxima of a queue's samples in each interval."""
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):

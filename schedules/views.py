@@ -120,30 +120,11 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         queues = queue_names(session)
     if found is None:
         return _missing(request, name)
-<<<<<<< HEAD
     if request.method == "POST":
         form = FORMS[verb](found, request.POST, queues=queues)
         return submit_confirmed(request, form, partial(_confirm, request))
     has_span = verb == BackfillForm.verb and "start" in request.GET
-    if has_span and request.user.has_perm(PERMISSION):
-=======
-    if request.method != "POST":
-        return _ask(request, found, verb)
-    form = _form(verb, found, request.POST)
-    return submit_confirmed(request, form, partial(_confirm, request))
-
-
-def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
-    if verb != ChangeForm.verb:
-        return FORMS[verb](found, *given)
-    with bounded_reading() as session:
-        return ChangeForm(found, *given, queues=queue_names(session))
-
-
-def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
-    is_spanned = verb == BackfillForm.verb and "start" in request.GET
-    if is_spanned and may_act(request.user, PERMISSION):
->>>>>>> house
+    if has_span and may_act(request.user, PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
     return _confirm(request, FORMS[verb](found, queues=queues))
 

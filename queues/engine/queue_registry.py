@@ -58,17 +58,10 @@ class QueueRegistry:
 
     @property
     def table(self) -> QueueTable:
-<<<<<<< HEAD
         """The table of the calling client or the engine. Raises DBOSException before launch."""
-        client_context = CLIENT_CONTEXT.get()
-        if client_context is not None:
-            table: QueueTable = client_context.parts["queues"]
-=======
-        """That of the client whose call this is, or else; raises DBOSException before launch."""
         client = current_client()
         if client is not None:
             table: QueueTable = client.parts["queues"]
->>>>>>> house
             return table
         if self._table is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
