@@ -1,4 +1,4 @@
-"""The pages of schedules: what runs when, how it went, and acting on it."""
+"""The pages of schedules, and the pages that confirm actions on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dboshub.schedules.forms.backfill import BackfillForm
 from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
-from dboshub.schedules.rendering import moment, show, tick_history
+from dboshub.schedules.rendering import format_time, show, tick_history
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
@@ -32,7 +32,7 @@ from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
-LONGEST = 1_000
+MAX_LENGTH = 1_000
 
 
 @require_safe
@@ -76,7 +76,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """One schedule: its next runs, its last ones, and what each run is given."""
+    """One schedule: its next runs, its past ticks, and its context."""
     now, viewer = datetime.now(UTC), viewer_for(request.user)
     sees_payloads = request.user.has_perm(VIEW_PAYLOAD)
     with bounded_reading() as session:
@@ -102,7 +102,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
     }
     response = render(request, "dboshub/schedules/detail.html", context)
     if sees_payloads:
-        # What was seen by one person must not be served to the next from a shared disk.
+        # A browser cache on a shared computer must not show payloads to another person.
         response["Cache-Control"] = "no-store"
     if given is not None:
         record_payload_view(actor_of(request), "schedule", name)
@@ -130,7 +130,7 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
 
 
 def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
-    """The exact ticks of a span, each with what it did already, before any of them is run."""
+    """The ticks of a span, each with its run if it exists, for confirmation."""
     if not form.is_valid():
         return _confirm(request, form, status=INVALID)
     found = form.schedule
@@ -143,7 +143,10 @@ def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
         viewer = viewer_for(request.user)
         runs = selectors.runs(session, [each for pair in ids for each in pair], viewer)
     rows = [
-        {"local": moment(tick), "run": next((runs[each] for each in pair if each in runs), None)}
+        {
+            "local": format_time(tick),
+            "run": next((runs[each] for each in pair if each in runs), None),
+        }
         for tick, pair in zip(ticks, ids, strict=True)
     ]
     form.remember(ticks)
@@ -162,7 +165,7 @@ def _confirm(
         "section": "schedules",
         "shown": show(form.schedule, datetime.now(UTC)),
         "preview": preview,
-        # A span is chosen by GET and looked at before it may be posted.
+        # A span is chosen by GET and previewed before it can be posted.
         "asks_first": isinstance(form, BackfillForm) and preview is None,
     }
     return confirmation_page(request, "dboshub/schedules/confirm.html", form, context, **how)
@@ -177,5 +180,5 @@ def _text(request: HttpRequest, key: str) -> str:
 
 
 def _plain(text: str) -> str:
-    # PostgreSQL cannot even be asked for a NUL.
-    return text.replace("\x00", "")[:LONGEST]
+    # PostgreSQL accepts no NUL in a parameter.
+    return text.replace("\x00", "")[:MAX_LENGTH]

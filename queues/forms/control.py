@@ -33,8 +33,8 @@ class PauseForm(QueueAction):
     verb = "pause"
     title = "Pause this queue?"
     consequence = (
-        "Workers of this hub take nothing more from it until you resume it; what runs goes on, "
-        "and what comes in waits. Executors of other programs do not know of a pause."
+        "Workers of this hub claim nothing more from it until you resume it. Running workflows "
+        "continue, and new ones wait. Executors of other programs ignore pauses."
     )
     button = "Pause the queue"
 
@@ -46,7 +46,7 @@ class PauseForm(QueueAction):
 class ResumeForm(QueueAction):
     verb = "resume"
     title = "Resume this queue?"
-    consequence = "Workers take from it again at once, as its limits allow."
+    consequence = "Workers claim from it again at once, within its limits."
     button = "Resume the queue"
 
     def perform(self, actor: Actor) -> ActionResult:
@@ -59,8 +59,8 @@ class DeleteForm(QueueAction):
     permission = "dboshub_queues.delete_queue"
     title = "Delete this queue?"
     consequence = (
-        "Its limits and its pause are gone; what it started goes on. An application that "
-        "registers it makes it again when it launches."
+        "Its limits and its pause are deleted. Running workflows continue. An application that "
+        "registers it creates it again when it launches."
     )
     button = "Delete the queue"
     is_danger = True

@@ -12,7 +12,7 @@ from dboshub.schedules import actions
 from dboshub.schedules.engine.cron import aware, zone
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.forms.base import ScheduleForm
-from dboshub.schedules.rendering import cut
+from dboshub.schedules.rendering import shorten
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.forms.confirm_form import ActionResult
@@ -35,7 +35,7 @@ class BackfillForm(ScheduleForm):
 
     def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
         super().__init__(schedule, *args, **kwargs)
-        zone_name = cut(schedule.cron_timezone or "UTC")
+        zone_name = shorten(schedule.cron_timezone or "UTC")
         for name in self.SPAN:
             field = self.fields[name]
             field.label = f"{field.label} ({zone_name})"
@@ -87,7 +87,7 @@ class BackfillForm(ScheduleForm):
             return aware(given)
         except DBOSException as error:
             raise forms.ValidationError(
-                f"The schedule has no time zone: {cut(error.message)}."
+                f"The schedule has no time zone: {shorten(error.message)}."
             ) from error
         except (ValueError, OverflowError) as error:
             raise forms.ValidationError("Write a time such as 2026-11-25T09:00.") from error

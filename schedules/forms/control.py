@@ -20,8 +20,8 @@ class PauseForm(ScheduleForm):
     verb = "pause"
     title = "Pause this schedule?"
     consequence = (
-        "No tick starts a run until you resume it; what runs goes on. Workers notice within half "
-        "a minute."
+        "No tick starts a run until you resume it. Running workflows continue. Workers notice "
+        "within half a minute."
     )
     button = "Pause the schedule"
 
@@ -34,7 +34,7 @@ class ResumeForm(ScheduleForm):
     verb = "resume"
     title = "Resume this schedule?"
     consequence = (
-        "It goes on with its next tick. With automatic backfill, the ticks since its last firing "
+        "It continues with its next tick. With automatic backfill, the ticks since its last run "
         "are run first."
     )
     button = "Resume the schedule"
@@ -47,7 +47,7 @@ class ResumeForm(ScheduleForm):
 class TriggerForm(ScheduleForm):
     verb = "trigger"
     title = "Run this schedule now?"
-    consequence = "One run is enqueued at once, besides those of its ticks."
+    consequence = "One run is enqueued at once, in addition to those of its ticks."
     button = "Run it now"
 
     def perform(self, actor: Actor) -> ActionResult:
@@ -62,8 +62,8 @@ class DeleteForm(ScheduleForm):
     verb = "delete"
     title = "Delete this schedule?"
     consequence = (
-        "No tick starts a run any more; the runs that it started stay. A schedule that code "
-        "declares is made again when its application launches."
+        "No tick starts a run any more. Its runs are kept. A schedule that code declares is "
+        "created again when its application launches."
     )
     button = "Delete the schedule"
     is_danger = True
