@@ -27,9 +27,9 @@ from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
+from dboshub.workflows.views.query_text import query_text
 
 VIEW = "dboshub_queues.view_queue"
-MAX_LENGTH = 1_000
 
 
 @require_safe
@@ -37,7 +37,7 @@ MAX_LENGTH = 1_000
 def queue_list(request: HttpRequest) -> HttpResponse:
     """A page of the queues, by name; the query string is its state."""
     viewer = viewer_for(request.user)
-    after, prefix = (_text(request, key) for key in ("after", "q"))
+    after, prefix = (query_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "queues", "prefix": prefix, "is_first": not after}
     try:
         with bounded_reading() as session:
@@ -69,7 +69,9 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         if found is None:
             return _missing(request, name)
         ahead = next_workflows(session, name, viewer) if sees_workflows else []
-        held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
+        held, is_cut = partitions(
+            session, name, viewer, after=query_text(request, "partitions_after")
+        )
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
     may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
@@ -119,8 +121,3 @@ def _ask(
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     context = {"section": "queues", "name": name}
     return render(request, "dboshub/queues/missing.html", context, status=404)
-
-
-def _text(request: HttpRequest, key: str) -> str:
-    # PostgreSQL accepts no NUL in a parameter.
-    return request.GET.get(key, "").strip().replace("\x00", "")[:MAX_LENGTH]

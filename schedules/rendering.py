@@ -90,7 +90,7 @@ def show(row: Schedule, now: datetime) -> ScheduleView:
     """The view of a schedule at a time."""
     zone = row.cron_timezone or "UTC"
     fired = last_fired(row)
-    fired_ms = None if fired is None else _ms(fired)
+    fired_ms = None if fired is None else epoch_ms(fired)
     try:
         calendar = _calendar(row.schedule, row.cron_timezone)
     except (DBOSException, ValueError, OverflowError) as error:
@@ -184,7 +184,7 @@ def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRu
             note = "this time comes twice: the clocks go back"
     utc = at.astimezone(UTC)
     local = f"{format_time(at, now)} {at.tzname() or ''}".strip()
-    return NextRun(_ms(at), local, format_time(utc, now), note)
+    return NextRun(epoch_ms(at), local, format_time(utc, now), note)
 
 
 def _warning(change: ClockChange) -> str:
@@ -223,8 +223,9 @@ def _tick_without_run(shown: ScheduleView, at: datetime, is_known: bool, acts: b
 
 
 def _fired_before(shown: ScheduleView, at: datetime) -> bool:
-    return shown.last_fired_ms is not None and shown.last_fired_ms < _ms(at)
+    return shown.last_fired_ms is not None and shown.last_fired_ms < epoch_ms(at)
 
 
-def _ms(at: datetime) -> int:
+def epoch_ms(at: datetime) -> int:
+    """A time in epoch milliseconds."""
     return int(at.timestamp() * 1_000)

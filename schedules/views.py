@@ -29,10 +29,10 @@ from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
+from dboshub.workflows.views.query_text import plain_text, query_text
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
-MAX_LENGTH = 1_000
 
 
 @require_safe
@@ -41,12 +41,12 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     """A page of the schedules, by name; the query string is its state."""
     now, viewer = datetime.now(UTC), viewer_for(request.user)
     status = request.GET.get("status", "")
-    after, prefix = (_text(request, key) for key in ("after", "q"))
+    after, prefix = (query_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "schedules", "prefix": prefix, "status": status}
     try:
         with bounded_reading() as session:
             page = selectors.page(
-                session, viewer, after=after, status=_plain(status), prefix=prefix
+                session, viewer, after=after, status=plain_text(status), prefix=prefix
             )
             totals = selectors.totals(session)
             shown = [show(each, now) for each in page.schedules]
@@ -173,12 +173,3 @@ def _confirm(
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dboshub/schedules/missing.html", {"name": name}, status=404)
-
-
-def _text(request: HttpRequest, key: str) -> str:
-    return _plain(request.GET.get(key, "").strip())
-
-
-def _plain(text: str) -> str:
-    # PostgreSQL accepts no NUL in a parameter.
-    return text.replace("\x00", "")[:MAX_LENGTH]
