@@ -14,9 +14,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import (
     EnvironmentValueError,
+    choice,
     flag,
+    hosts,
     identifier,
     number,
+    origins,
     text,
     words,
 )
@@ -25,13 +28,16 @@ from dboshub.workflows.storage.connection_errors import check_postgres_url, mask
 
 __all__ = [
     "EnvironmentValueError",
+    "choice",
     "database_url",
     "django_database",
     "flag",
+    "hosts",
     "identifier",
     "kept_secret_key",
     "mask_password",
     "number",
+    "origins",
     "secret_key",
     "text",
     "words",
@@ -110,12 +116,12 @@ def django_database(
     host = options.pop("host", None) or parts.hostname or ""
     port = options.pop("port", None) or (str(parts.port) if parts.port else "")
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
     if access is Access.READ_ONLY and not behind_pooler:
         # A pooler in transaction mode would leave the setting to whoever comes next.
         options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dboshub.workflows.django_postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or options.pop("password", "")),

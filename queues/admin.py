@@ -118,9 +118,9 @@ class QueueAdmin(ActingAdmin):
         """Show the audit log of this queue."""
         queue = self.get_object(request, object_id)
         query = urlencode({"q": queue.name if queue else ""})
-        return HttpResponseRedirect(
-            f"{reverse('admin:dboshub_workflows_auditevent_changelist')}?{query}"
-        )
+        events = "admin:dboshub_workflows_auditevent_changelist"
+        address = reverse(events, current_app=self.admin_site.name)
+        return HttpResponseRedirect(f"{address}?{query}")
 
 
 def _perform(request: HttpRequest, operation: Operation, name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ GRACE_S = 40.0
 LONGEST_PAUSE_S = 30.0
 HEALTHY_AFTER_S = 60.0
 PR_SET_PDEATHSIG = 1
+HIGHEST_PORT = 65_535
+LOCAL = "make run HOST=127.0.0.1 for this machine alone, HOST=0.0.0.0 for others, too"
 
 
 def say(sentence: str) -> None:
@@ -152,27 +155,50 @@ def _stop(running: list[Child], stopping: threading.Event) -> None:
                 child.signal(signal.SIGKILL)
 
 
-def _require_free(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+def port_of(text: str) -> int:
+    """The port that was asked for. Ends the process with a sentence for what is none."""
+    if text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST_PORT:
+        return int(text)
+    sys.exit(f"PORT is {text!r}: give a number from 1 to {HIGHEST_PORT}, like make run PORT=8001")
+
+
+def require_free(host: str, port: int) -> None:
+    """End the process with a sentence unless it may listen on this address."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            sys.exit(f"Cannot listen on {host}:{port} ({error.strerror}): make run PORT=8001")
+    except socket.gaierror as error:
+        sys.exit(f"HOST is {host!r}, which is no address ({error.strerror}): {LOCAL}")
+    except OSError as error:
+        advice = {
+            errno.EADDRINUSE: f"another program listens there: make run PORT={port % 60_000 + 1}",
+            errno.EADDRNOTAVAIL: f"this machine has no such address: {LOCAL}",
+            errno.EACCES: "ports below 1024 are for administrators: make run PORT=8000",
+        }.get(error.errno or 0, "choose another HOST or PORT")
+        sys.exit(f"Cannot listen on {host}, port {port} ({error.strerror}): {advice}")
+
+
+def address_of(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens on an address."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{port}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", default=8000, type=int, help="port to listen on")
+    parser.add_argument("--port", default="8000", help="port to listen on")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo workflows out")
     options = parser.parse_args()
+    options.port = port_of(options.port)
 
     os.environ["PYTHONUNBUFFERED"] = "1"
     stopping = listen_for_signals()
-    _require_free(options.host, options.port)
+    require_free(options.host, options.port)
     prepare()
-    address = f"http://{options.host}:{options.port}"
+    address = address_of(options.host, options.port)
     threading.Thread(target=announce, args=(address, stopping), daemon=True).start()
     supervise(children(options), stopping)
 

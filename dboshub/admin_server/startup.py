@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,14 @@ def opened(config: dict[str, Any], runtime: AdministeredRuntime) -> AdminServer 
         audit = record if has_audit_log(runtime.database) else None
         server = AdminServer(host, address=address, token=token, record=audit)
     except OSError as error:
-        logger.warning("no admin server on %s port %s: %s", *address, error)
+        advice = (
+            "another process serves there; give each its own admin_port, or run_admin_server=False"
+            if error.errno == errno.EADDRINUSE
+            else "admin_host must be an address of this machine"
+        )
+        logger.warning(
+            "no admin server on %s port %s (%s): %s", *address, error.strerror or error, advice
+        )
         return None
     logger.info("the admin server listens on %s port %s", address[0], server.port)
     return server

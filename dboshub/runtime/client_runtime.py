@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dboshub.queues.engine.undeclared import UndeclaredQueues
 from dboshub.queues.storage.store import RegistryStore
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
@@ -100,12 +101,11 @@ class ClientRuntime:
         clock, codec = self._engine.clock, self._engine.codec
         schedules = ScheduleStore(self._database, application=application)
         runs = Runs(schedules, clock, codec, application=application)
+        queues = RegistryStore(
+            self._database, clock, application=application, has_hub_tables=self._has_hub_tables
+        )
+        self._engine.on_queue_used = UndeclaredQueues(queues, self._engine.queries.submit).used
         return {
-            "queues": RegistryStore(
-                self._database,
-                clock,
-                application=application,
-                has_hub_tables=self._has_hub_tables,
-            ),
+            "queues": queues,
             "schedules": ScheduleServices(schedules, runs, lambda: None),
         }

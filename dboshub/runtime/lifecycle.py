@@ -23,6 +23,7 @@ from dboshub.runtime.wiring import (
     new_engine,
     new_executor,
     notice_transport,
+    open_queues,
     open_system_database,
     settings_of,
     storage_of,
@@ -71,6 +72,7 @@ class Runtime:
         storage: tests make ports fail.
         """
         self.config = config
+        self.listen = listen
         self.settings = settings_of(config, registry)
         self._completion_timeout_s = self._grace_s = 0.0
         self._unfinished: list[tuple[str, str]] = []
@@ -88,7 +90,7 @@ class Runtime:
         stopping = self._stopping
         self._register_version()
         stopping.callback(queue_registry.close)
-        queue_registry.open(self._registry_store())
+        open_queues(self._registry_store(), self.engine, self.listen)
         stopping.callback(schedule_registry.close)
         schedule_registry.open(self.schedule_services)
         stopping.callback(self._stop_heartbeat)
@@ -281,10 +283,10 @@ class Runtime:
                 recover.hand_back(session, self._unfinished, now=now)
                 recover.release(session, self.heartbeat.incarnation, now=now)
         except Exception as error:
-            logger.warning("work was not handed back, others will take it over: %s", error)
+            logger.warning("work was not handed back, other executors will recover it: %s", error)
 
     def _stop_heartbeat(self) -> None:
         try:
             self.heartbeat.stop()
         except Exception as error:
-            logger.warning("could not say goodbye, others will notice by the lease: %s", error)
+            logger.warning("this executor's end was not recorded, its lease will expire: %s", error)

@@ -15,7 +15,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 import django
+from django.core.management.base import CommandError
 
+from dboshub.management.command_errors import explained_outages
 from dboshub.standalone import dashboard_options
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.environment import EnvironmentValueError
@@ -72,7 +74,10 @@ def execute(arguments: Sequence[str], *, program: str) -> None:
 
         if arguments and arguments[0] == "migrate":
             _create_missing_file(arguments)
-        execute_from_command_line([program, *arguments])
+        with explained_outages(arguments):
+            execute_from_command_line([program, *arguments])
+    except CommandError as error:
+        sys.exit(f"CommandError: {error}")
     except EnvironmentValueError as error:
         sys.exit(str(error))
     except DBOSException as error:

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
+
+from dboshub.asgi import with_live_pages
 
 HIGHEST_PORT = 65_535
 
@@ -38,8 +41,8 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
 
-    name = str(getattr(settings, "ASGI_APPLICATION", None) or "dboshub.asgi.application")
-    application: Any = import_string(name)
+    name = getattr(settings, "ASGI_APPLICATION", None)
+    application: Any = import_string(str(name)) if name else with_live_pages(get_asgi_application())
 
     def announce() -> None:
         say(f"The dashboard is at {address_of(host, port)} . Ctrl-C stops it.")

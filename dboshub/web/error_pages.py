@@ -6,19 +6,26 @@ import logging
 import sys
 
 from django.core import signals
-from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    PermissionDenied,
+    SuspiciousOperation,
+)
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.log import log_response
 
 from dboshub.web.outages import outage_of, outage_page
+from dboshub.web.refused_requests import refused_host, refused_origin
 from dboshub.workflows.rendering.page_templates import render, render_to_string
 
 security_log = logging.getLogger("django.security")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "dboshub/responses/400.html", status=400)
+    refused = refused_host(request, exception)
+    return render(request, "dboshub/responses/400.html", {"refused": refused}, status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -26,7 +33,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return render(request, "dboshub/responses/403_csrf.html", status=403)
+    refused = refused_origin(request, reason)
+    return render(request, "dboshub/responses/403_csrf.html", {"refused": refused}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -49,7 +57,8 @@ def refusal_response(request: HttpRequest, error: Exception) -> HttpResponse:
         case PermissionDenied():
             return forbidden(request, error)
         case SuspiciousOperation():
-            security_log.getChild(type(error).__name__).error("%s", error, exc_info=error)
+            trace = None if isinstance(error, DisallowedHost) else error
+            security_log.getChild(type(error).__name__).error("%s", error, exc_info=trace)
             return bad_request(request, error)
         case BadRequest() | MultiPartParserError():
             return bad_request(request, error)

@@ -21,7 +21,12 @@ from dboshub.workflows.engine.runtime.enqueueing import (
     checked_parameters,
     enqueue_as,
 )
-from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handle_form,
+    sync_form,
+    sync_handle_form,
+)
 
 
 class QueuesAPI:
@@ -29,8 +34,8 @@ class QueuesAPI:
 
     _listened: ClassVar[tuple[str, ...] | None] = None
 
-    @durable
-    def register_queue(  # noqa: PLR0913  # the public signature
+    @sync_form
+    def register_queue(
         name: str,
         *,
         worker_concurrency: int | None = None,
@@ -61,47 +66,47 @@ class QueuesAPI:
         )
         return register(settings, on_conflict)
 
-    register_queue_async = awaited(register_queue)
+    register_queue_async = async_form(register_queue)
 
-    @durable
+    @sync_form
     def retrieve_queue(name: str) -> Program[Queue | None]:
         """A queue by name, or None."""
         return _retrieve(name)
 
-    retrieve_queue_async = awaited(retrieve_queue)
+    retrieve_queue_async = async_form(retrieve_queue)
 
-    @durable
+    @sync_form
     def list_queues(*, application_name: str | list[str] | None = None) -> Program[list[Queue]]:
         """This application's queues and those without an owner, or those of the given names."""
         names = [application_name] if isinstance(application_name, str) else application_name
         return _list(names)
 
-    list_queues_async = awaited(list_queues)
+    list_queues_async = async_form(list_queues)
 
-    @durable
+    @sync_form
     def delete_queue(name: str) -> Program[None]:
         """Delete a queue's row. Its enqueued workflows wait until it is registered again."""
         return _delete(name)
 
-    delete_queue_async = awaited(delete_queue)
+    delete_queue_async = async_form(delete_queue)
 
-    @durable_handle
+    @sync_handle_form
     def enqueue_workflow_with_options(
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue by names only; the function need not exist here. In a workflow it is a child."""
         return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
-    enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
+    enqueue_workflow_with_options_async = async_handle_form(enqueue_workflow_with_options)
 
-    @durable_handle
+    @sync_handle_form
     def enqueue_workflow(
         queue_name: str, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue a workflow or a step by queue name; the queue need not be registered here."""
         return enqueue_on(queue_name, func, args, kwargs)
 
-    enqueue_workflow_async = awaited_handle(enqueue_workflow)
+    enqueue_workflow_async = async_handle_form(enqueue_workflow)
 
     @classmethod
     def listen_queues(cls, queues: Sequence[Queue | str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dboshub.queues.engine.kafka import Consumer, KafkaOrdering, consumers
+from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.registry import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -15,6 +16,7 @@ class KafkaAPI:
     """One workflow for each Kafka message, executed exactly once."""
 
     @staticmethod
+    @with_parentheses("@DBOS.kafka_consumer(config, topics)")
     def kafka_consumer(
         config: dict[str, Any],
         topics: list[str],

@@ -16,7 +16,7 @@ from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
-from dboshub.workflows.engine.current_engine import ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.identity import IDENTITY, Identity
@@ -143,7 +143,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
         """Execute the workflow with these arguments unless another call follows in the period."""
-        with within(self._client._client_context):
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
@@ -151,7 +151,7 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        with within(self._client._client_context):
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandleAsync(await run_async(debounce(call)))
 
@@ -197,7 +197,9 @@ def _postpone(call: _DebounceCall) -> str | None:
         queue_name=parameters.queue_name or INTERNAL_QUEUE,
         deduplication_id=call.deduplication_id(),
         period_ms=int(call.period_s * 1000),
-        inputs=codec.encode_args(call.args, call.kwargs, name),
+        inputs=codec.encode_args(
+            call.args, call.kwargs, name, engine().registry.arguments(parameters.function.name)
+        ),
         serialization=name,
         application_name=parameters.options.application_name,
     )

@@ -8,7 +8,7 @@ from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import RateLimit
-from dboshub.workflows.engine.current_engine import ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program, blocking, run_async
 
@@ -38,7 +38,7 @@ class Setting(Generic[V]):
     def __get__(self, queue: Named | None, owner: type | None = None) -> Self | V:
         if queue is None:
             return self
-        with within(queue._client_context):
+        with using_client(queue._client_context):
             value: V = _read(queue.name, self._field)
         return value
 
@@ -50,7 +50,7 @@ class Setting(Generic[V]):
         field = self._field
 
         async def gets(self: Named) -> Any:
-            with within(self._client_context):
+            with using_client(self._client_context):
                 return await run_async(_reading(self.name, field))
 
         return cast("AsyncGetterMethod[V]", _method(gets, f"get_{self._name}_async"))
@@ -61,7 +61,7 @@ class Setting(Generic[V]):
         blocks = blocking(writing)
 
         def sets(self: Named, value: Any) -> None:
-            with within(self._client_context):
+            with using_client(self._client_context):
                 blocks(self.name, value)
 
         return cast("SetterMethod[V]", _method(sets, writing.__name__))
@@ -71,7 +71,7 @@ class Setting(Generic[V]):
         writing = self._writing()
 
         async def sets(self: Named, value: Any) -> None:
-            with within(self._client_context):
+            with using_client(self._client_context):
                 await run_async(writing(self.name, value))
 
         return cast("AsyncSetterMethod[V]", _method(sets, f"{writing.__name__}_async"))

@@ -16,6 +16,15 @@ from croniter import croniter
 from dboshub.workflows.engine.errors import DBOSException
 
 MAX_LENGTH = 200
+RANGES = {
+    "second": "0 to 59",
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day": "1 to 31",
+    "month": "1 to 12 or jan to dec",
+    "weekday": "0 to 7 or sun to sat",
+}
+FIELDS = (*RANGES,)
 SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 # Random and hashed fields would give other ticks in each process.
 _NONDETERMINISTIC = re.compile(r"(?:^|[\s,])[rh]", re.IGNORECASE)
@@ -32,8 +41,7 @@ class Cron:
         self.zone = zone(timezone)
         if not _is_cron(expression):
             raise DBOSException(
-                f"{expression!r} is not a cron schedule: give five fields (minute hour day month "
-                "weekday), or six with seconds first"
+                f"{expression!r:.300} is not a cron schedule: {_problem(expression)}"
             )
         try:
             self.after(SOME_DAY)
@@ -73,6 +81,19 @@ def zone(name: str | None) -> tzinfo:
 def aware(moment: datetime) -> datetime:
     """The time itself, or as UTC if it is naive."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _problem(expression: object) -> str:
+    """The field that is wrong, or what a schedule looks like."""
+    words = expression.split() if isinstance(expression, str) else []
+    names = FIELDS[len(FIELDS) - len(words) :]
+    if len(words) in (5, 6):
+        for at, (name, word) in enumerate(zip(names, words, strict=True)):
+            alone = ["*"] * len(words)
+            alone[at] = word
+            if not _is_cron(" ".join(alone)):
+                return f"the field {name} is {word!r:.50}, and takes {RANGES[name]}"
+    return "give five fields (minute hour day month weekday), or six with seconds first"
 
 
 def _is_cron(expression: object) -> bool:

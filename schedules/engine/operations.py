@@ -18,17 +18,21 @@ from dboshub.schedules.engine.records import (
     WorkflowSchedule,
 )
 from dboshub.schedules.engine.schedule_registry import schedule_registry
+from dboshub.schedules.engine.signatures import FOR_CONTEXT, signature_problem
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Binding, Target, registry
+from dboshub.workflows.engine.registration.decorated import with_parentheses
+from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Target, registry
+from dboshub.workflows.engine.unserializable import Subject
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@with_parentheses("@DBOS.scheduled('0 * * * *')")
 def scheduled(cron: str) -> Callable[[F], F]:
     """Start a workflow at every tick, with the tick's time and the actual time as arguments."""
 
@@ -39,7 +43,10 @@ def scheduled(cron: str) -> Callable[[F], F]:
                 f"{function.__qualname__} is not a workflow: put @DBOS.scheduled above "
                 "@DBOS.workflow()"
             )
-        schedule_registry.declare(workflow.name, cron)
+        try:
+            schedule_registry.declare(workflow.name, cron)
+        except DBOSException as error:
+            raise DBOSException(f"the schedule of {workflow.name}: {error.message}") from None
         return function
 
     return decorate
@@ -108,8 +115,11 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     name = given["schedule_name"]
     if not name.strip() or "\x00" in name:
         raise DBOSException(f"{name!r} cannot be the name of a schedule: give text, not blank")
+    try:
+        Cron(given["schedule"], given.get("cron_timezone"))
+    except DBOSException as error:
+        raise DBOSException(f"schedule {name!r}: {error.message}") from None
     workflow_name, class_name = _named(given)
-    Cron(given["schedule"], given.get("cron_timezone"))
     queue_name = given.get("queue_name")
     if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
         raise DBOSException(f"queue {queue_name!r} is not registered: call DBOS.register_queue")
@@ -119,7 +129,9 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
         workflow_name=workflow_name,
         workflow_class_name=class_name,
         schedule=given["schedule"],
-        context=engine().codec.encode(given.get("context")),
+        context=engine().codec.encode(
+            given.get("context"), subject=Subject("the context", f"schedule {name!r}", "context")
+        ),
         automatic_backfill=given.get("automatic_backfill", False),
         cron_timezone=given.get("cron_timezone"),
         queue_name=queue_name,
@@ -157,11 +169,8 @@ def _named(given: dict[str, Any]) -> tuple[str, str | None]:
 
 def _target(function: Callable[..., Any]) -> Target:
     target = registry.target(function)
-    if target.workflow.binding is Binding.INSTANCE:
-        raise DBOSException(
-            f"{target.workflow.name} is an instance method and cannot be scheduled: use a "
-            "function, a static method or a class method"
-        )
+    if (problem := signature_problem(target, *FOR_CONTEXT)) is not None:
+        raise DBOSException(problem)
     return target
 
 

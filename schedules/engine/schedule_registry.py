@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from typing import Any, Protocol
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.engine.runs import Runs
+from dboshub.schedules.engine.signatures import FOR_DECORATOR, signature_problem
 from dboshub.workflows.engine.current_engine import current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.registration.registry import Registry, Target
+
+logger = logging.getLogger("dboshub.schedules")
 
 
 class ScheduleTable(Protocol):
@@ -47,7 +51,11 @@ class ScheduleRegistry:
         self.declared[workflow_name] = cron
 
     def rows(self, registry: Registry, application: str, context: str) -> list[Schedule]:
-        """The declared schedules whose workflows are registered."""
+        """The declared schedules whose workflows are registered; warns of what cannot be called."""
+        for name in self.declared.keys() & registry.workflows.keys():
+            target = Target(registry.workflows[name])
+            if (problem := signature_problem(target, *FOR_DECORATOR)) is not None:
+                logger.warning("every scheduled run will fail: %s", problem)
         return [
             Schedule(
                 schedule_id=str(uuid.uuid4()),

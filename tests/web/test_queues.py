@@ -254,7 +254,7 @@ def test_a_database_of_another_program_has_neither_pauses_nor_executors(admin: C
     told = row_of(page(admin, LIST))
     assert "unknown" in told
     assert "next in line" in told
-    assert "send no heartbeats" in page(admin, detail())
+    assert "send no heartbeat" in page(admin, detail())
     for verb in ("pause", "resume"):
         assert admin.post(do(verb)).status_code == 409
     assert admin.post(do("change"), LIMITS)["Location"] == detail()

@@ -155,7 +155,7 @@ def _perform(call: TransactionStep) -> Program[Outcome]:
         yield InSession(session, source.begin_at_level(call.options.isolation_level))
         with source.current_session(session) as joined:
             outcome: Outcome = yield call.body
-        checkpoint, value = source.value_checkpoint(outcome.unwrap())
+        checkpoint, value = source.value_checkpoint(call.options.name, outcome.unwrap())
         is_mine = yield InSession(session, partial(_insert, call, checkpoint))
         # The lock on the new row keeps other executions from committing this step meanwhile.
         if is_mine and not (yield engine.query(partial(_is_owner, call.execution))):

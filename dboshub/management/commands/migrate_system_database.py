@@ -1,4 +1,4 @@
-"""Create or upgrade a system database; ``migrate`` does it for this hub's own."""
+"""Create or upgrade a system database. ``migrate`` does this for the hub's own database."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class Command(TerminalCommand):
         argument("-r", "--app-role", help="PostgreSQL role that may use the tables"),
         argument("--print-sql", action="store_true", help="show the SQL and do nothing"),
     )
+
+    def needs_databases(self, **options: Any) -> bool:
+        return False
 
     def run_subcommand(self, **options: Any) -> Any:
         target = options["url"] or system_database_url()

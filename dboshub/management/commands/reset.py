@@ -1,4 +1,4 @@
-"""Empty a system database: every workflow, schedule, queue and version in it goes."""
+"""Delete every workflow, schedule, queue and version of a system database."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class Command(TerminalCommand):
         url,
         schema,
     )
+
+    def needs_databases(self, **options: Any) -> bool:
+        return not options["url"]
 
     def run_subcommand(self, **options: Any) -> Any:
         target, drop = options["url"], options["drop"]

@@ -15,6 +15,7 @@ from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
 
 SET_EVENT = "DBOS.setEvent"
@@ -35,7 +36,7 @@ def set_event(
     validation.text("the key of an event", key)
     codec = execution.engine.codec
     name = codec.format_name(serialization, execution.serialization)
-    text = codec.encode(value, name)
+    text = codec.encode(value, name, Subject(f"event {key!r}"))
     return _set(execution, step_id, key, text, name, is_step=is_step)
 
 
@@ -75,7 +76,10 @@ class EventRead:
 
 
 def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
-    """Wait for an event of a workflow, which need not exist yet; None at the timeout."""
+    """Wait for an event of a workflow, which need not exist yet; None at the timeout.
+
+    In a workflow body this is a step, and uses two step ids.
+    """
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
     step_id = execution.next_id() if execution is not None else 0

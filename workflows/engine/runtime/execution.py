@@ -21,6 +21,7 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
 HISTORY_CHUNK = 1_000
@@ -218,7 +219,7 @@ class Execution:
     ) -> tuple[StepWrite, Any]:
         """The checkpoint of a value, and the value as a replay returns it."""
         codec = self.engine.codec
-        text = codec.encode(value)
+        text = codec.encode(value, subject=result_of("step", name))
         write = self.step_write(
             step_id,
             name,

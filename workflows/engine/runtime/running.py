@@ -34,6 +34,7 @@ from dboshub.workflows.engine.runtime.start_request import (
 )
 from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
 from dboshub.workflows.engine.serialization import UnknownFormatError
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -84,7 +85,7 @@ def _outcome_write(execution: Execution, outcome: Outcome) -> tuple[OutcomeWrite
     output = error_text = None
     if outcome.error is None:
         try:
-            output = codec.encode(outcome.value, name)
+            output = codec.encode(outcome.value, name, result_of("workflow", execution.name))
             if not codec.is_lossless:
                 outcome = Outcome(codec.decode(output, name), None)
         except Exception as unserializable:
@@ -156,6 +157,8 @@ def enqueue(
 
 def _enqueue(engine: Engine, start: PreparedStart) -> Program[str]:
     started = yield from record_start(engine, start)
+    if start.queue_name is not None:
+        engine.on_queue_used(start.queue_name)
     return started.workflow_id
 
 

@@ -160,7 +160,9 @@ def _start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite
     assert row.serialization is not None
     return StartWrite(
         row=row,
-        inputs=engine.codec.encode_args(start.args, start.kwargs, row.serialization),
+        inputs=engine.codec.encode_args(
+            start.args, start.kwargs, row.serialization, engine.registry.arguments(row.name)
+        ),
         parent=parent_step,
         chosen_id=start.is_chosen or row.deduplication_id is not None,
         reject_existing=start.reuse_policy == "reject",
