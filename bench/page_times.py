@@ -146,13 +146,14 @@ def prepare() -> None:
 
 def visit(client: Any, asked: Asked) -> bool:
     """Print what a page took; whether it answered, and in time."""
-    from django.core.cache import cache
     from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
 
+    from dboshub.workflows.page_cache import page_cache
+
     with CaptureQueriesContext(connection):
         client.get(asked.url, follow=True)
-    cache.clear()
+    page_cache().clear()
     with CaptureQueriesContext(connection) as seen:
         response = client.get(asked.url, follow=True)
     statements = seen.captured_queries
@@ -162,7 +163,7 @@ def visit(client: Any, asked: Asked) -> bool:
     took: list[float] = []
     begun = time.perf_counter()
     while len(took) < VISITS and time.perf_counter() - begun < ENOUGH_S:
-        cache.clear()
+        page_cache().clear()
         at = time.perf_counter()
         client.get(asked.url, follow=True)
         took.append((time.perf_counter() - at) * 1_000)

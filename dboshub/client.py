@@ -1,4 +1,4 @@
-"""``DBOSClient``: the system database from outside, for programs that execute nothing."""
+"""``DBOSClient``: access to a system database for programs that execute no workflows."""
 
 from __future__ import annotations
 
@@ -27,21 +27,23 @@ DEFAULT_POOL = 5
 
 
 class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
-    """Enqueue, watch and steer the workflows of any application of a system database.
+    """Enqueue, observe and manage the workflows of any application of a system database.
 
-    Without an `application_name` it sees all of them, and what it enqueues is for whichever
-    serves the queue. It never creates or changes tables. ``destroy()`` it when done.
+    Without an `application_name` it lists workflows of all applications, and any application that
+    serves the queue runs what it enqueues. It never creates or changes tables. Call ``destroy()``
+    at the end.
 
-    Give a URL, or a SQLAlchemy engine: of that, the URL is used. Without `retry_connection_errors`
-    a call fails with its connection. Listings are given up after `observability_query_timeout_sec`,
-    30 by default, never if 0. `behind_pooler` says that the URL leads to a pooler in transaction
-    mode. `system_database_polling_concurrency` limits nothing: one poll serves all that wait.
+    Give a URL, or a SQLAlchemy engine, whose URL is used. Without `retry_connection_errors` a call
+    raises the first connection error. A listing is cancelled after
+    `observability_query_timeout_sec` (default 30; 0 sets no limit). Set `behind_pooler` if the URL
+    leads to a pooler in transaction mode. `system_database_polling_concurrency` has no effect: one
+    poll serves all waiters.
     """
 
     _client_runtime: ClientRuntime | None = None
     _is_destroyed = False
 
-    def __init__(  # noqa: PLR0913  # the public call has as many
+    def __init__(
         self,
         *,
         system_database_url: str | None = None,
@@ -59,7 +61,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         sharding: bool = False,
         behind_pooler: bool = False,
     ) -> None:
-        """Connect, unless `lazy`: then the first call does.
+        """Connect; with `lazy` the first call connects.
 
         Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
@@ -76,7 +78,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
             uses_listen_notify=use_listen_notify,
-            listing_timeout_s=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
+            listing_timeout_s=_or_default(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
         self._database = open_database(
@@ -84,7 +86,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             schema=dbos_system_schema or "dbos",
             pool_size=system_database_pool_size or DEFAULT_POOL,
             behind_pooler=behind_pooler,
-            idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
+            idle_timeout=_or_default(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
             retries_unavailable=retry_connection_errors,
             access=Access.SHARED,
         )
@@ -94,7 +96,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
 
     @property
     def _client_context(self) -> ClientContext:  # type: ignore[override]  # calls only read it
-        """What calls are made with. Raises DBOSException after ``destroy()``."""
+        """The engine of this client. Raises DBOSException after ``destroy()``."""
         return (self._client_runtime or self._open()).client_context
 
     def _joined(self, connection: Any) -> JoinedTransaction:
@@ -106,11 +108,11 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self._database.check_connection(create=False)
 
     async def check_connection_async(self) -> None:
-        """Do the same without blocking."""
+        """Open a connection without blocking; see ``check_connection``."""
         await asyncio.to_thread(self.check_connection)
 
     def destroy(self) -> None:
-        """Close every connection and end every thread; those who wait get an error."""
+        """Close all connections and end all threads; calls that wait raise an error."""
         with self._lock:
             runtime, self._client_runtime = self._client_runtime, None
             self._is_destroyed = True
@@ -152,9 +154,9 @@ def _url(url: str | None, engine: Any) -> str:
 
 
 def _refuse(**given: Any) -> None:
-    """Raise DBOSInitializationError for a value that its key cannot have."""
+    """Raise DBOSInitializationError for an invalid value."""
     refuse_bad_values({key: value for key, value in given.items() if value is not None})
 
 
-def _or(value: float | None, default: float) -> float:
+def _or_default(value: float | None, default: float) -> float:
     return default if value is None else value

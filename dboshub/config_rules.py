@@ -123,4 +123,6 @@ def _near(key: str, known: set[str]) -> str:
 def _shown(key: str, value: Any) -> str:
     if key in SECRET:
         return "not usable"
-    return mask_password(f"{value!r:.100}") if key.endswith("_url") else f"{value!r:.100}"
+    if key.endswith("_url") and isinstance(value, str):
+        value = mask_password(value)
+    return f"{value!r:.100}"

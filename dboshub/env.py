@@ -14,9 +14,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import (
     EnvironmentValueError,
+    choice,
     flag,
+    hosts,
     identifier,
     number,
+    origins,
     text,
     words,
 )
@@ -25,13 +28,16 @@ from dboshub.workflows.storage.connection_errors import check_postgres_url, mask
 
 __all__ = [
     "EnvironmentValueError",
+    "choice",
     "database_url",
     "django_database",
     "flag",
+    "hosts",
     "identifier",
     "kept_secret_key",
     "mask_password",
     "number",
+    "origins",
     "secret_key",
     "text",
     "words",

@@ -24,8 +24,8 @@ SECRET_KEY_FILE = DBOSHUB_DATA_DIR / "secret_key"
 SECRET_KEY = env.secret_key("DBOSHUB_SECRET_KEY") or cast(
     str, SimpleLazyObject(lambda: env.kept_secret_key(SECRET_KEY_FILE))
 )
-ALLOWED_HOSTS = env.words("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.words("DBOSHUB_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.hosts("DBOSHUB_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("DBOSHUB_TRUSTED_ORIGINS")
 DBOSHUB_HTTPS = env.flag("DBOSHUB_HTTPS")
 DBOSHUB_BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
 
@@ -47,9 +47,10 @@ DBOSHUB_ROLLUPS = env.flag("DBOSHUB_ROLLUPS", True)
 DBOSHUB_BULK = env.flag("DBOSHUB_BULK", True)
 
 _pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
-_sync = env.text("DBOSHUB_SQLITE_SYNC", "FULL").upper()
-if _sync not in {"FULL", "NORMAL", "EXTRA"}:
-    raise env.EnvironmentValueError("DBOSHUB_SQLITE_SYNC", "is one of FULL, NORMAL, EXTRA")
+_sync = env.choice("DBOSHUB_SQLITE_SYNC", "FULL", ("FULL", "NORMAL", "EXTRA"))
+_log_level = env.choice(
+    "DBOSHUB_LOG_LEVEL", "INFO", ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
+)
 
 
 def _database(url: str, access: Access = Access.OWN) -> dict[str, Any]:
@@ -71,7 +72,6 @@ DATABASE_ROUTERS = ["dboshub.routers.SystemTables"] if DBOSHUB_DATABASE_URL else
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "daphne",
     "dboshub",
     "dboshub.schedules",
     "dboshub.queues",
@@ -158,7 +158,6 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DBOSHUB_HTTPS else 0
 USE_X_FORWARDED_HOST = DBOSHUB_BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DBOSHUB_BEHIND_PROXY else None
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -170,7 +169,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "filters": {"one_line": {"()": "dboshub.web.refused_requests.OneLine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("DBOSHUB_LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": _log_level},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["one_line"]},

@@ -74,6 +74,16 @@ def is_behind_pooler() -> bool:
     return bool(configured) or _flag("DBOSHUB_BEHIND_POOLER", False)
 
 
+def settings_module() -> str:
+    """The module of settings, empty if they were configured by a program."""
+    return str(getattr(settings, "SETTINGS_MODULE", "") or "")
+
+
+def root_urlconf() -> str:
+    """The module of the project's addresses, empty for a project without pages."""
+    return str(getattr(settings, "ROOT_URLCONF", "") or "")
+
+
 def is_read_only() -> bool:
     """Whether pages only show, and every action is refused."""
     return _flag("DBOSHUB_READ_ONLY", False)
@@ -88,9 +98,18 @@ def dbos_config() -> Mapping[str, Any]:
 
 
 def application_name() -> str:
-    """The application whose workflows this project runs, starts and lists."""
-    given = dbos_config().get("name") or _text("DBOS_APP_NAME", from_environment=True)
-    return str(given) if given else _project_name()
+    """The application whose workflows this project runs, starts and lists.
+
+    Raises ImproperlyConfigured for a name that no application can have.
+    """
+    configured = dbos_config().get("name")
+    given = configured or _text("DBOS_APP_NAME", from_environment=True)
+    if given and not (isinstance(given, str) and APPLICATION_NAME.match(given)):
+        name = "DBOS_CONFIG['name']" if configured else "DBOS_APP_NAME"
+        raise ImproperlyConfigured(
+            f"{name} is {given!r:.100}: write 3 to 256 characters of a-z, 0-9, - and _"
+        )
+    return given or _project_name()
 
 
 def imported_modules() -> list[str]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
+_HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://[^/\s?#]+")
 
 
 class EnvironmentValueError(Exception):
@@ -53,6 +55,36 @@ def words(name: str, default: list[str] | None = None) -> list[str]:
     """Read a comma-separated list."""
     found = [word.strip() for word in text(name).split(",")]
     return [word for word in found if word] or list(default or [])
+
+
+def choice(name: str, default: str, allowed: Sequence[str]) -> str:
+    """Read one of a few words, whatever its case."""
+    value = text(name, default).upper()
+    if value not in allowed:
+        raise EnvironmentValueError(name, f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Read names of hosts as ALLOWED_HOSTS takes them: one with more to it would never match."""
+    for word in (found := words(name, default)):
+        if not _HOST.fullmatch(word):
+            raise EnvironmentValueError(
+                name,
+                f"{word!r} is not a host; write hub.example.com, without scheme, port and path",
+            )
+    return found
+
+
+def origins(name: str) -> list[str]:
+    """Read origins as CSRF_TRUSTED_ORIGINS takes them."""
+    for word in (found := words(name)):
+        if not _ORIGIN.fullmatch(word):
+            raise EnvironmentValueError(
+                name,
+                f"{word!r} is not an origin; write https://hub.example.com, without a path",
+            )
+    return found
 
 
 def identifier(name: str, default: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from django.conf import settings
+from dboshub.workflows.django_settings import settings_module
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STANDALONE = "dboshub.settings"
@@ -14,6 +14,15 @@ STANDALONE = "dboshub.settings"
 def command(*words: str) -> str:
     """A command of this installation: ``manage.py migrate``, or ``dboshub migrate``."""
     return " ".join((_program(), *words))
+
+
+def program_command() -> list[str]:
+    """How another process of this installation is started: the words before a command's name."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        # By its path it would have the package's own directory on its path, not the current one.
+        return [sys.executable, "-m", PACKAGE.name]
+    return [sys.executable, sys.argv[0]]
 
 
 def _program() -> str:
@@ -29,5 +38,5 @@ def _program() -> str:
 
 def _is_installed_alone() -> bool:
     """Whether a web server runs the standalone dashboard from a wheel, without a manage.py."""
-    is_standalone = getattr(settings, "SETTINGS_MODULE", None) == STANDALONE
+    is_standalone = settings_module() == STANDALONE
     return is_standalone and not (PACKAGE.parent / "manage.py").exists()

@@ -283,10 +283,10 @@ class Runtime:
                 recover.hand_back(session, self._unfinished, now=now)
                 recover.release(session, self.heartbeat.incarnation, now=now)
         except Exception as error:
-            logger.warning("work was not handed back, others will take it over: %s", error)
+            logger.warning("work was not handed back, other executors will recover it: %s", error)
 
     def _stop_heartbeat(self) -> None:
         try:
             self.heartbeat.stop()
         except Exception as error:
-            logger.warning("could not say goodbye, others will notice by the lease: %s", error)
+            logger.warning("this executor's end was not recorded, its lease will expire: %s", error)

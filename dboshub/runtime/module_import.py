@@ -13,6 +13,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO = PACKAGE / "demo"
+# How much of a name must agree before another one is proposed.
+ALIKE = 0.75
 
 
 class ModuleImportError(Exception):
@@ -80,7 +82,7 @@ def _is_part(missing: str | None, name: str) -> bool:
 def _not_found(name: str, missing: str) -> str:
     """No such module: the nearest name that there is."""
     parent, _, leaf = missing.rpartition(".")
-    near = get_close_matches(leaf, _modules_in(parent), n=1)
+    near = get_close_matches(leaf, _modules_in(parent), n=1, cutoff=ALIKE)
     if near:
         found = f"{parent}.{near[0]}" if parent else near[0]
         return f"There is no module {missing!r}: did you mean {name.replace(missing, found, 1)!r}?"
@@ -90,8 +92,8 @@ def _not_found(name: str, missing: str) -> str:
             f"There is no module {missing!r} on the Python path, but the current directory has "
             "one: set PYTHONPATH=."
         )
-    where = f"the package {parent!r}" if parent else "the Python path"
-    return f"There is no module {missing!r} in {where}"
+    where = f"in the package {parent!r}" if parent else "on the Python path"
+    return f"There is no module {missing!r} {where}"
 
 
 def _modules_in(parent: str) -> list[str]:

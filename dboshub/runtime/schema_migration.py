@@ -1,4 +1,4 @@
-"""Create or upgrade a system database without launching anything."""
+"""Create or upgrade a system database without launching an engine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Child processes under one parent, which starts again what crashes. No Django here.
+"""Supervisor of child processes: it restarts a child that ends. No Django here.
 
-However the parent dies, its children end: one that reads its standard input finds the end of a
-pipe that only the parent can write, and to any other Linux sends SIGTERM.
+However the parent dies, its children stop. One that reads its standard input finds the end of a
+pipe that only the parent can write; any other gets SIGTERM from Linux.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.workflows.engine.membership.incarnations import (
@@ -28,13 +28,15 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 HEALTHY_AFTER = 60.0
 CHECK_EVERY_S = 0.2
+# The exit code of a worker that cannot start until somebody changes its code or configuration.
+CANNOT_START = 3
 KILL_AFTER_GRACE = 10.0
 PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of a child: a code below zero is the number of a signal."""
+    """The end of a child. A code below zero is the number of a signal."""
 
     process: ProcessIdentity
     code: int
@@ -47,24 +49,30 @@ class Exit:
 
 @dataclass(slots=True)
 class Child:
-    """One process kept running; while it keeps crashing, the restart delay doubles.
+    """One supervised process. Its restart delay doubles while it keeps ending early.
 
-    `on_exit` is called after each end; what it raises is logged. A child that does not
-    `read_input` is told of its parent's death by a signal.
+    `on_exit` is called after each end; an error it raises is logged. Without `reads_input` the
+    process gets no pipe, and a signal when its parent dies.
     """
 
     command: Sequence[str]
     on_exit: Callable[[Exit], object]
     reads_input: bool = True
-    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     identity: ProcessIdentity | None = None
     started_at: float = 0.0
     not_before: float = 0.0
     pause: float = FIRST_PAUSE
+    starts: int = 0
+    last_code: int | None = None
+
+    @property
+    def could_not_start(self) -> bool:
+        """Whether its first start was refused; later ones may fail in the middle of an upgrade."""
+        return self.starts == 1 and self.last_code == CANNOT_START
 
     def check(self, now: float) -> None:
-        """Start it if it is time, or report its end."""
+        """Start the process if its delay has passed; after its end, report that."""
         if self.process is None and now >= self.not_before:
             self._start(now)
         elif self.process is not None and self.process.poll() is not None:
@@ -80,11 +88,11 @@ class Child:
 
     def _start(self, now: float) -> None:
         self.started_at = now
-        # A session of its own: the terminal's Ctrl-C reaches the parent alone, which passes it on.
+        self.starts += 1
+        # In a session of its own: the terminal sends Ctrl-C to the parent, which passes it on.
         self.process = subprocess.Popen(  # noqa: S603  # our own command line
             self.command,
             stdin=subprocess.PIPE if self.reads_input else subprocess.DEVNULL,
-            env={**os.environ, **self.environment},
             start_new_session=True,
             preexec_fn=None if self.reads_input else _end_with_parent(),
         )
@@ -92,6 +100,7 @@ class Child:
         self.identity = replace(this_process(), pid=pid, process_started=process_started(pid))
 
     def _ended(self, now: float, code: int) -> None:
+        self.last_code = code
         if now - self.started_at > HEALTHY_AFTER:
             self.pause = FIRST_PAUSE
         pause = self.pause
@@ -115,18 +124,21 @@ def supervise(
     grace: float,
     on_stop: Callable[[], object] = lambda: None,
     kills_on_second_request: bool = False,
-) -> None:
-    """Keep the children running until asked to stop, then end them within `grace` seconds.
+) -> bool:
+    """Keep the children running until a stop is requested; then ask them to stop, and wait.
 
-    A second request is passed on to the children, or kills them. Ten seconds after the grace
-    period all are killed.
+    A second request is passed on to the children, or kills them. After `grace` seconds and
+    KILL_AFTER_GRACE they are killed. `on_stop` is called with the first request. Returns False if
+    a child could not start at all: then all are stopped, and none is started again.
     """
-    while True:
+    can_start = True
+    while can_start:
         for child in children:
             child.check(time.monotonic())
+        can_start = not any(child.could_not_start for child in children)
         if stop.wait(CHECK_EVERY_S):
+            on_stop()
             break
-    on_stop()
     deadline = time.monotonic() + grace + KILL_AFTER_GRACE
     for child in children:
         child.not_before = float("inf")
@@ -140,6 +152,7 @@ def supervise(
             elif is_urgent:
                 child.ask_to_stop()
             child.check(now)
+    return can_start
 
 
 def _end_with_parent() -> Callable[[], None] | None:

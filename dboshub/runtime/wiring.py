@@ -32,13 +32,20 @@ from dboshub.workflows.engine.waiting.notices import (
     STREAMS,
     Notice,
 )
-from dboshub.workflows.storage.database import Database, is_url_of, libpq_url, open_database
+from dboshub.workflows.storage.database import (
+    Database,
+    Sessions,
+    is_url_of,
+    libpq_url,
+    open_database,
+)
 from dboshub.workflows.storage.journal.connections import (
     PostgresJournalConnection,
     SqliteJournalConnection,
 )
 from dboshub.workflows.storage.membership.executors import Executor
 from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.schema.errors import HubTablesMissingError
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.store import SqlStore
@@ -101,7 +108,9 @@ def open_system_database(config: dict[str, Any]) -> Database:
     )
     try:
         database.check_connection(create=config["run_migrations"])
-        migrate(database, adopt=config["run_migrations"])
+        state = migrate(database, adopt=config["run_migrations"])
+        if state.missing_hub_tables:
+            raise HubTablesMissingError(state.place, state.missing_hub_tables)
     except BaseException:
         database.close()
         raise
@@ -175,7 +184,9 @@ def storage_of(
     `retries_unavailable` the first StorageUnavailableError of a call propagates.
     """
     store = SqlStore(
-        database, listing_timeout_s=listing_timeout_s, retries_unavailable=retries_unavailable
+        sessions_of(database),
+        listing_timeout_s=listing_timeout_s,
+        retries_unavailable=retries_unavailable,
     )
     if isinstance(database, SqliteDatabase):
         # SQLite has one writer: a second connection would only wait for the first.
@@ -188,6 +199,24 @@ def storage_of(
     )
 
 
+def sessions_of(database: Database) -> Sessions:
+    """The store's sessions; in a Django project they join a transaction that a thread has open."""
+    alias = _django_alias(database)
+    if alias is None:
+        return database
+    from dboshub.workflows.django_database import JoiningSessions
+
+    return JoiningSessions(database, alias)
+
+
+def _django_alias(database: Database) -> str | None:
+    if "django.conf" not in sys.modules:
+        return None
+    from dboshub.workflows.django_transaction import alias_of
+
+    return alias_of(database)
+
+
 def engine_hooks(database: Database) -> EngineHooks:
     """Engine hooks of a configured Django project; none for a script without Django."""
     if "django.conf" not in sys.modules:
@@ -196,8 +225,9 @@ def engine_hooks(database: Database) -> EngineHooks:
 
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
-        after_user_code,
+        after_commit,
         alias_of,
+        close_stale_connections,
         django_transaction_on,
     )
 
@@ -205,9 +235,10 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(after_user_code=after_user_code)
+        return EngineHooks(after_user_code=close_stale_connections)
     return EngineHooks(
-        after_user_code=after_user_code,
+        after_user_code=close_stale_connections,
+        after_commit=after_commit(alias),
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),
     )

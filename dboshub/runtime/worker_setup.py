@@ -1,4 +1,4 @@
-"""What a worker process needs to know: its configuration, and the code that it runs."""
+"""Configuration of a worker process, and import of the workflows that it runs."""
 
 from __future__ import annotations
 

@@ -86,14 +86,6 @@ def execute(arguments: Sequence[str], *, program: str) -> None:
         sys.exit(INTERRUPTED)
 
 
-def entry_point() -> list[str]:
-    """What follows the interpreter to give a further command as this one was given."""
-    program = sys.argv[0]
-    # As a script, the file of the console command would put its folder on the import path.
-    is_ours = os.path.basename(program) in ("dboshub", "dboshub.exe", "__main__.py")
-    return ["-m", "dboshub"] if is_ours else [program]
-
-
 def overview() -> str:
     """Every command with one line."""
     width = max(map(len, COMMANDS)) + 2

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.asgi import get_asgi_application
 from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
 
+from dboshub.asgi import with_live_pages
 from dboshub.standalone.listening import address_of
 
 
@@ -22,9 +24,7 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.server import Server
 
     name = getattr(settings, "ASGI_APPLICATION", None)
-    if not name:
-        raise CommandError("The settings name no ASGI_APPLICATION: there is nothing to serve.")
-    application: Any = import_string(name)
+    application: Any = import_string(str(name)) if name else with_live_pages(get_asgi_application())
 
     def announce() -> None:
         say(f"The dashboard is at {address_of(host, port)} . Ctrl-C stops it.")

@@ -28,10 +28,11 @@ from dboshub.tasks.results import change, new_result, result_of, workflow_priori
 from dboshub.tasks.rows import row_of
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.portable_json import portable
 from dboshub.workflows.engine.registration.decorators import workflow
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
-from dboshub.workflows.engine.serialization import WorkflowSerializationFormat, portable
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
 class WorkflowTaskBackend(BaseTaskBackend):

@@ -18,7 +18,7 @@ def enqueue(options: EnqueueOptions, args: Any, kwargs: Any) -> str:
     Within ``transaction.atomic()`` on the system database it commits, or not, with the rest.
     """
     client = None if current_engine.is_launched() else process_client.client().context
-    with current_engine.within(client):
+    with current_engine.using_client(client):
         handle = QueuesAPI.enqueue_workflow_with_options(options, *args, **kwargs)
     return str(handle.workflow_id)
 

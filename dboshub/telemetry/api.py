@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.identity import IDENTITY
@@ -93,7 +93,7 @@ class DBOSContext:
 class TelemetryAPI:
     """The current span, spans by hand, and the current context."""
 
-    span = Current(_span)
+    span = ClassProperty(_span)
     tracer = DBOSTracer()
 
     @staticmethod

@@ -62,7 +62,8 @@ class UnknownAddresses(URLPattern):
     """Every address under our prefix that nothing else matches; none if there is no prefix."""
 
     def __init__(self) -> None:
-        super().__init__(RoutePattern("<path:rest>"), unknown_address, name="unknown")
+        route = RoutePattern("<path:rest>", name="unknown", is_endpoint=True)
+        super().__init__(route, unknown_address, name="unknown")
 
     def resolve(self, path: str) -> ResolverMatch | None:
         has_prefix = reverse("dboshub:home") != get_script_prefix()

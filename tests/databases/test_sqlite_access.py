@@ -27,6 +27,14 @@ connection.execute("INSERT INTO notes VALUES ('second')")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+HOLDS = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("INSERT INTO notes VALUES ('second')")
+print("written", flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest.fixture(params=["delete", "wal"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
@@ -122,3 +130,22 @@ def test_no_file_is_created(tmp_path: Path, access: Access) -> None:
         count(database)
     database.close()
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["wal"], indirect=True)
+def test_readers_leave_the_writers_of_their_process_able_to_write(file: Path) -> None:
+    command = [sys.executable, "-c", HOLDS, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as theirs:
+        assert theirs.stdout is not None
+        assert theirs.stdout.readline() == b"written\n"
+        reading = open_database(f"sqlite:///{file}", access=Access.READING)
+        assert count(reading) == 2
+        writing = open_database(f"sqlite:///{file}", access=Access.SHARED)
+        with writing.writing() as session:
+            session.run(Statement("INSERT INTO notes VALUES ('ours')"))
+        assert count(reading) == 3
+        with reading.reading() as session, pytest.raises(sqlite3.OperationalError):
+            session.run(Statement("DELETE FROM notes"))
+        reading.close()
+        writing.close()
+        theirs.communicate()

@@ -20,8 +20,20 @@ SERVERS: Mapping[str, Command] = {
     "uvicorn": lambda port: [
         *("uvicorn", "--host", "127.0.0.1", "--port", str(port), "bakery.asgi:application"),
     ],
+    "preloaded": lambda port: [
+        *("gunicorn", "-b", f"127.0.0.1:{port}", "--preload", "-w", "2"),
+        "bakery.preloaded:application",
+    ],
     "gunicorn": lambda port: [
-        *("gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "2", "bakery.wsgi:application"),
+        *(
+            "gunicorn",
+            "-b",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "2",
+            "--no-control-socket",
+            "bakery.wsgi:application",
+        ),
     ],
 }
 
@@ -31,7 +43,9 @@ class Served:
 
     def __init__(self, command: Command, *, cwd: Path, environment: Mapping[str, str]) -> None:
         port = _free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
+        self.is_wsgi = command(port)[-1].endswith("wsgi:application")
         self.log = cwd / f"{command(port)[0]}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

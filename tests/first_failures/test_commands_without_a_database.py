@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from dboshub.management import invocation
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from tests.first_failures.conftest import Manage, RunCommands
@@ -159,6 +163,82 @@ def test_a_table_that_was_taken_away_is_told_from_a_fault(
     assert refused(done, "The database is not ready for this release ("), done
     assert "dboshub_audit_event" in done["told"]
     assert len(done["told"].splitlines()) == 1
+
+
+def test_several_workers_that_cannot_start_are_not_started_again(
+    system_tables_only: str, manage: Manage
+) -> None:
+    begun = time.monotonic()
+    done = manage(
+        system_tables_only,
+        *("runworkers", "--processes", "2", "--import", "no_such_module"),
+        DBOSHUB_ROLLUPS="0",
+        DBOSHUB_BULK="0",
+    )
+    assert done.returncode == 1
+    assert "There is no module 'no_such_module' on the Python path" in done.stderr
+    assert done.stderr.rstrip().endswith(
+        "CommandError: The workers cannot start: the message above says why."
+    )
+    assert time.monotonic() - begun < 40
+
+
+PAGES = """
+from django.conf import settings
+from django.test import Client
+from django.test.utils import override_settings
+
+plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+override_settings(STORAGES=settings.STORAGES | plain).enable()
+client = Client(raise_request_exception=False, headers={"host": "localhost"})
+client.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
+for address in ("/workflows/", "/", "/queues/", "/schedules/"):
+    response = client.get(address)
+    print(address, response.status_code, b"Run manage.py migrate" in response.content)
+"""
+
+
+def test_pages_ask_for_migrate_and_create_nothing(system_tables_only: str, manage: Manage) -> None:
+    before = tables(system_tables_only)
+    done = manage(system_tables_only, "shell", "-c", PAGES)
+    assert done.stdout.splitlines()[-4:] == [
+        "/workflows/ 503 True",
+        "/ 503 True",
+        "/queues/ 503 True",
+        "/schedules/ 503 True",
+    ], done.stderr
+    assert tables(system_tables_only) == before
+
+
+@pytest.mark.parametrize(
+    ("called", "program", "words"),
+    [
+        ("manage.py", "manage.py", [sys.executable, "manage.py"]),
+        ("/srv/shop/manage.py", "manage.py", [sys.executable, "/srv/shop/manage.py"]),
+        ("/venv/bin/dboshub", "dboshub", [sys.executable, "/venv/bin/dboshub"]),
+        (
+            "/site-packages/dboshub/__main__.py",
+            "python -m dboshub",
+            [sys.executable, "-m", "dboshub"],
+        ),
+        ("/venv/bin/gunicorn", "manage.py", [sys.executable, "/venv/bin/gunicorn"]),
+    ],
+)
+def test_advice_names_the_command_as_its_user_calls_it(
+    called: str, program: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [called, "migrate"])
+    assert invocation.command("migrate") == f"{program} migrate"
+    assert invocation.program_command() == words
+
+
+def test_a_wheel_without_a_manage_py_has_its_own_command(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    settings.SETTINGS_MODULE = "dboshub.settings"
+    monkeypatch.setattr(sys, "argv", ["/venv/bin/daphne"])
+    monkeypatch.setattr(invocation, "PACKAGE", tmp_path / "dboshub")
+    assert invocation.command("migrate") == "dboshub migrate"
 
 
 @pytest.fixture

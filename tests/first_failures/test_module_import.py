@@ -107,7 +107,7 @@ def test_our_own_frames_are_left_out(write: Write) -> None:
             "There is no module 'shop_frist': did you mean 'shop_first.workflows'?",
         ),
         ("shop_first.zzz", "There is no module 'shop_first.zzz' in the package 'shop_first'"),
-        ("qqqqqq", "There is no module 'qqqqqq' in the Python path"),
+        ("qqqqqq", "There is no module 'qqqqqq' on the Python path"),
     ],
 )
 def test_a_module_that_is_not_there_is_compared_with_those_that_are(

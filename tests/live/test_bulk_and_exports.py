@@ -141,7 +141,7 @@ def test_an_export_is_followed_without_a_statement(
 ) -> None:
     settings.DBOSHUB_DATA_DIR = tmp_path
     made = {"made_at": now_ms(), "touched_at": now_ms(), "state": "running", "rows": 10}
-    export = Export(key="k", user=viewer.pk, of="workflows", query="", format="csv", **made)
+    export = Export(key="k", user=str(viewer.pk), of="workflows", query="", format="csv", **made)
     store.add(export)
     subscription, shown = followed(client, viewer, reverse("dboshub:exports:export", args=["k"]))
     source = ExportSource()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from autobahn.websocket.protocol import WebSocketProtocol
-from django.core.cache import cache
 
 from dboshub.live import frames, websocket
 from dboshub.live.topic_sources import NEEDED
@@ -17,6 +16,7 @@ from dboshub.live.websocket import LiveSocket
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic, sign_token
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 
 QUICK = Timings(recheck=0.1, ack=0.3, beat=0.1)
 
@@ -137,7 +137,7 @@ async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_
         '{"ack": 99}',
         '{"cancel": "workflow"}',
         "[" * 5_000,
-        '{"unsub": ["' + "x" * frames.LARGEST_FRAME + '"]}',
+        '{"unsub": ["' + "x" * frames.MAX_FRAME_BYTES + '"]}',
     ],
 )
 async def test_any_other_frame_ends_the_socket(viewer: Any, open_tab: Any, frame: str) -> None:
@@ -165,7 +165,7 @@ async def test_a_socket_follows_at_most_64_topics(viewer: Any, open_tab: Any) ->
 async def test_a_user_has_a_bounded_number_of_sockets(
     viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "MOST_SOCKETS", 2)
+    monkeypatch.setattr(websocket, "MAX_SOCKETS_PER_USER", 2)
     first, _ = await open_tab(viewer), await open_tab(viewer)
     assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
     await first.leave()
@@ -261,7 +261,7 @@ async def test_a_client_that_reads_slowly_is_sent_only_the_newest(
 
 
 async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: Any) -> None:
-    cache.clear()
+    page_cache().clear()
     tab = await open_tab(viewer)
     for kind in ("row", "workflow", "events"):
         subscription = await tab.follow(kind, "w")
@@ -271,7 +271,7 @@ async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: A
 
 
 async def test_who_follows_no_payloads_is_not(make_user: Any, open_tab: Any) -> None:
-    cache.clear()
+    page_cache().clear()
     tab = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
     await tab.frame(await tab.follow("workflow", "w"))
     assert await sync_to_async(AuditEvent.objects.count)() == 0

@@ -21,6 +21,8 @@ from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.notify import notify
 
+MAX_NAME = 150
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -28,6 +30,11 @@ class Actor:
 
     user: Any
     address: str = ""
+
+    @property
+    def name(self) -> str:
+        """The user's name, cut to what a row holds: a project's own names may be longer."""
+        return str(self.user.get_username())[:MAX_NAME]
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -146,7 +153,7 @@ def new_audit_event(actor: Actor, action: str, kind: str, target: str, reason: s
     known = actor.user if actor.user.is_authenticated else None
     return AuditEvent(
         user=known,
-        username=actor.user.get_username(),
+        username=actor.name,
         address=actor.address,
         action=action,
         target_kind=kind,

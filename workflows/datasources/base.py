@@ -1,4 +1,4 @@
-"""What the sync and the async datasource share: the database, its sessions, its checkpoints."""
+"""Base of the sync and the async datasource: database, sessions and checkpoints."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ DEFAULT_SCHEMA = "dbos"
 
 
 class DatasourceOptions(TypedDict, total=False):
-    """How to run a transaction: the parameters of ``@datasource.transaction()``."""
+    """Options of a transaction: the parameters of ``@datasource.transaction()``."""
 
     name: str | None
     isolation_level: IsolationLevel | None
 
 
 class Source(ABC):
-    """A user's database. Subclasses say how its sessions are opened."""
+    """A database of the user. Subclasses open its sessions."""
 
-    known: weakref.WeakSet[Source] = weakref.WeakSet()
+    known: weakref.WeakSet[Source] = weakref.WeakSet()  # all sources of this process
 
     def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
         self.url = url
@@ -56,8 +56,8 @@ class Source(ABC):
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
     @abstractmethod
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function. Raises DBOSException for one of the other kind, async or not."""
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function. Raises DBOSException for a sync one if this is async, and vice versa."""
 
     @abstractmethod
     def run(
@@ -74,24 +74,24 @@ class Source(ABC):
     @property
     @abstractmethod
     def dialect(self) -> Dialect:
-        """How its SQL is written."""
+        """The SQL dialect of the database."""
 
     @property
     @abstractmethod
     def file(self) -> Path | None:
-        """Where a SQLite database is."""
+        """The file of a SQLite database, or None."""
 
     @abstractmethod
     def open(self) -> Any:
-        """A new session that begins with its first statement."""
+        """A new session; its transaction begins with its first statement."""
 
     @abstractmethod
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
-        """Run a program to its end, blocking."""
+    def run_program(self, engine: Engine, program: Program[Any]) -> Any:
+        """Run a program, and block until it ends."""
 
     @abstractmethod
     def release(self, engine: Engine) -> None:
-        """Close what is kept open for an engine that ends."""
+        """Close the connections that are kept for an engine, which ends."""
 
     @property
     def has_session(self) -> bool:
@@ -99,7 +99,7 @@ class Source(ABC):
 
     @property
     def session(self) -> Any:
-        """That of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session = self._current.get()
         assert session is not None, "sql_session() must be called within a datasource transaction"
         return session
@@ -127,6 +127,7 @@ class Source(ABC):
         return begin
 
     def storage(self, session: Any) -> Session:
+        """The storage port on a SQLAlchemy session."""
         return sqlalchemy_support.storage_session(session, self.dialect)
 
     def is_transient(self, error: Exception) -> bool:
@@ -158,7 +159,7 @@ class Source(ABC):
         return Outcome(None, error)
 
     def verify(self, session: Any) -> None:
-        """Raise DBOSInitializationError unless the tables are there."""
+        """Raise DBOSInitializationError if the tables are missing or too old."""
         found = datasource_checkpoints.version(self.storage(session))
         if found < datasource_checkpoints.VERSION:
             raise DBOSInitializationError(
@@ -177,11 +178,11 @@ def decorator(
     name: str | None,
     isolation_level: IsolationLevel,
 ) -> Any:
-    """What makes each call of a function a transaction, with or without parentheses."""
+    """A decorator for transactions on `source`; the decorated function itself if one is given."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-        options = checked_options(source.accepted(function), chosen)
+        options = checked_options(source.checked_function(function), chosen)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -193,7 +194,7 @@ def decorator(
 
 
 def refuse_after_launch() -> None:
-    """Recovery may need a datasource from the first moment on."""
+    """Raise DBOSException after launch: recovery needs all datasources at once."""
     if is_launched():
         raise DBOSException("datasources must be created before DBOS.launch()")
 
@@ -212,6 +213,6 @@ def checked_options(
         raise DBOSException(f"unknown datasource options: {', '.join(sorted(given))}")
     if level not in sqlalchemy_support.LEVELS:
         raise DBOSException(
-            f"{level!r} is no isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
+            f"{level!r} is not an isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
         )
     return TransactionOptions(name, level)

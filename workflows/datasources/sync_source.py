@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
 
-class BlockingSource(Source):
-    """Sessions that block."""
+class SyncSource(Source):
+    """A datasource with blocking sessions."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class BlockingSource(Source):
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
         super().__init__(url=url, schema=schema, serializer=serializer)
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy import orm
 
         self.engine = engine or sqlalchemy_support.new_engine(url, engine_kwargs)
@@ -68,18 +68,18 @@ class BlockingSource(Source):
     def open(self) -> Any:
         return self._open(bind=self.engine)
 
-    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
+    def run_program(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
         return block(program)
 
     def release(self, engine: LaunchedEngine) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close what is open of an engine of our own; it opens again when it is used."""
+        """Close the connections of an engine of our own; they are opened again on use."""
         if self._is_own:
             self.engine.dispose()
 
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(function):
             raise DBOSException(
                 f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
@@ -100,7 +100,7 @@ class BlockingSource(Source):
 
 
 class SQLAlchemyDatasource:
-    """A database of your own, whose transactions are steps that happen exactly once.
+    """A database of the user; its transactions are steps that run exactly once.
 
     PostgreSQL or SQLite. Make it by ``create``, before ``DBOS.launch()``.
     """
@@ -115,7 +115,7 @@ class SQLAlchemyDatasource:
         serializer: Serializer | None,
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
-        self._source = BlockingSource(
+        self._source = SyncSource(
             url=database_url,
             engine=engine,
             engine_kwargs=engine_kwargs,
@@ -134,7 +134,7 @@ class SQLAlchemyDatasource:
         sessionmaker: sessionmaker[Any] | None = None,
         run_migrations: bool = True,
     ) -> SQLAlchemyDatasource:
-        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+        """Connect, and create the tables; without `run_migrations` verify that they exist.
 
         Raises DBOSException after launch and DBOSInitializationError for missing tables.
         """
@@ -162,7 +162,7 @@ class SQLAlchemyDatasource:
     def migrate(
         database_url: str, *, schema: str | None = None, application_role: str | None = None
     ) -> None:
-        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        """Create the tables, and grant their use to `application_role` (PostgreSQL)."""
         made = SQLAlchemyDatasource(
             database_url=database_url,
             engine_kwargs={},
@@ -190,7 +190,7 @@ class SQLAlchemyDatasource:
             self._source.verify(session)
 
     def sql_session(self) -> Session:
-        """The session of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session: Session = self._source.session
         return session
 
@@ -201,9 +201,11 @@ class SQLAlchemyDatasource:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
+        """Run any function as a transaction; in a workflow body it is a step."""
         source = self._source
-        return source.run(checked_options(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(
+            checked_options(source.checked_function(func), ds_options), func, args, kwargs
+        )
 
     def transaction(
         self,
@@ -212,14 +214,14 @@ class SQLAlchemyDatasource:
         name: str | None = None,
         isolation_level: IsolationLevel = SERIALIZABLE,
     ) -> Any:
-        """Make each call of a function a transaction; with or without parentheses."""
+        """Decorator: each call of the function is a transaction. Parentheses are optional."""
         return decorator(self._source, func, name, isolation_level)
 
     @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine, for what is no transaction of a workflow."""
+        """The SQLAlchemy engine, for work outside transactions of workflows."""
         return self._source.engine
 
     def close(self) -> None:
-        """Close the connections of an engine of its own; they are opened again when needed."""
+        """Close the connections, unless the engine was given; they are opened again on use."""
         self._source.close()

@@ -45,7 +45,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.access is Access.OWN or self._writes:
             return self._open(conn_params, uri_to_write(path))
         try:
-            uri, self._still = how_to_read(path)
+            has_writers = self.access is Access.SHARED
+            uri, self._still = how_to_read(path, has_writers=has_writers)
         except OSError as error:
             raise sqlite3.OperationalError(f"unable to open database file: {error}") from error
         return self._open(conn_params, uri)

@@ -12,11 +12,13 @@ class Access(StrEnum):
     """`OWN`: this project made or adopted it, so SQLite runs in WAL mode, and a launch creates it.
 
     `SHARED`: it is another program's: rows are written, nothing else is created or switched.
-    `READ_ONLY`: nothing is written.
+    `READING`: these connections write nothing, other connections of this process may.
+    `READ_ONLY`: nothing in this process writes.
     """
 
     OWN = "own"
     SHARED = "shared"
+    READING = "reading"
     READ_ONLY = "read_only"
 
     @property

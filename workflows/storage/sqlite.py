@@ -19,6 +19,7 @@ from dboshub.workflows.storage.sqlite_file import (
     how_to_read,
     state_of,
     uri_to_write,
+    use_wal,
 )
 
 # FULL: an acknowledged commit survives a power failure, not only a crash.
@@ -32,6 +33,7 @@ _PRAGMAS = (
 # How often a timeout is checked, in instructions of SQLite's virtual machine: below a millisecond.
 CHECK_EVERY = 10_000
 MAX_IDLE_READERS = 4
+READERS = (Access.READING, Access.READ_ONLY)
 
 
 class SqliteConnection:
@@ -69,8 +71,9 @@ class ReadingConnection(SqliteConnection):
     # What the file was like when it was opened as immutable; None while SQLite sees changes.
     _still: FileState | None = None
 
-    def __init__(self, dialect: Dialect, path: Path) -> None:
+    def __init__(self, dialect: Dialect, path: Path, *, has_writers: bool) -> None:
         self._path = path
+        self._has_writers = has_writers
         super().__init__(dialect, self._open())
 
     def current(self) -> sqlite3.Connection:
@@ -80,7 +83,7 @@ class ReadingConnection(SqliteConnection):
         return self.raw
 
     def _open(self) -> sqlite3.Connection:
-        uri, self._still = how_to_read(self._path)
+        uri, self._still = how_to_read(self._path, has_writers=self._has_writers)
         return _connect(uri, is_uri=True)
 
 
@@ -170,22 +173,22 @@ class SqliteDatabase:
         return str(getattr(error, "strerror", None) or error)
 
     def connect(self) -> SqliteConnection:
-        if self.access is Access.READ_ONLY:
-            return ReadingConnection(self.dialect, self.path)
+        if self.access in READERS:
+            has_writers = self.access is Access.READING
+            return ReadingConnection(self.dialect, self.path, has_writers=has_writers)
         if self.access is Access.SHARED:
             raw = _connect(uri_to_write(self.path), is_uri=True)
             return SqliteConnection(self.dialect, raw)
         connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
-        # The file keeps this setting, so it changes nothing after the first time.
-        connection.raw.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection.raw)
         return connection
 
     def change_counter(self) -> Callable[[], int]:
         """``data_version`` of a connection of its own: changes when any other one commits.
 
-        With READ_ONLY access it is a digest of the file's size and times.
+        For readers it is a digest of the file's size and times.
         """
-        if self.access is Access.READ_ONLY:
+        if self.access in READERS:
             return lambda: hash(state_of(self.path))
         connection = self._counter = self._counter or self.connect()
 

@@ -33,6 +33,14 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, PoolTimeout)
 
 
+def is_permission_denied(error: BaseException) -> bool:
+    """Whether the role or the file may not do what was asked."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith("attempt to write a readonly database")
+    denied = psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction
+    return isinstance(error, denied)
+
+
 @contextmanager
 def raising_unavailable() -> Iterator[None]:
     """Raise StorageUnavailableError for a transient error; other errors propagate."""

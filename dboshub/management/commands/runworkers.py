@@ -1,9 +1,8 @@
-"""Run workflows in this process, or in several, until told to stop."""
+"""Run workflows in one or several processes until they are stopped."""
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from argparse import ArgumentParser
 from typing import Any
@@ -12,13 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
+from dboshub.management.invocation import program_command
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import Child, Exit, supervise
+from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
-from dboshub.standalone.command_line import entry_point
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.django_settings import (
@@ -29,7 +28,7 @@ from dboshub.workflows.django_settings import (
 from dboshub.workflows.engine.membership.incarnations import this_process
 from dboshub.workflows.storage.membership import executors, recover
 
-# Beyond the grace period: for what destroy() does after the last workflow has stopped.
+# Seconds after the grace period, for the end of destroy().
 FLUSH_SECONDS = 5.0
 NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
 SUPERVISED = "The supervisor starts this worker again."
@@ -69,14 +68,15 @@ class Command(BaseCommand):
 
     def _supervise(self, options: dict[str, Any], stop: StopRequests) -> None:
         self._adopt(options["adopt_executor"])
-        command = [sys.executable, *entry_point(), "runworkers", "--child"]
+        command = [*program_command(), "runworkers", "--child"]
         command += [f"--grace={options['grace']}"]
         command += [f"--queues={options['queues']}"] if options["queues"] is not None else []
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
         children = [Child(command, self._ended) for _ in range(options["processes"])]
-        supervise(children, stop, grace=options["grace"])
+        if not supervise(children, stop, grace=options["grace"]):
+            raise CommandError("The workers cannot start: the message above says why.")
 
     def _ended(self, end: Exit) -> None:
         """A child that was reaped is dead for certain: its workflows are freed at once."""
@@ -88,14 +88,11 @@ class Command(BaseCommand):
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
 
-        with errors_as_command_errors():
-            DBOS(config=configuration(threads=options["threads"]))
-        if options["queues"] is not None:
-            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
         try:
-            import_workflows([*imported_modules(), *options["modules"]])
-        except ModuleImportError as error:
-            raise CommandError(str(error)) from error
+            self._declare(options)
+        except CommandError as error:
+            code = CANNOT_START if options["child"] else 1
+            raise CommandError(str(error), returncode=code) from error
         with errors_as_command_errors():
             DBOS.launch()
         self._adopt(options["adopt_executor"])
@@ -107,8 +104,21 @@ class Command(BaseCommand):
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
         self._end(DBOS, options["grace"], stop)
 
+    def _declare(self, options: dict[str, Any]) -> None:
+        """Configure, and import what this process is to run."""
+        from dboshub import DBOS
+
+        with errors_as_command_errors():
+            DBOS(config=configuration(threads=options["threads"]))
+        if options["queues"] is not None:
+            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
+        try:
+            import_workflows([*imported_modules(), *options["modules"]])
+        except ModuleImportError as error:
+            raise CommandError(str(error)) from error
+
     def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
-        """Destroy within the grace period; after it, or a second signal, hand back at once."""
+        """Destroy within the grace period; after it, or at a second signal, hand workflows back."""
         ended = threading.Event()
 
         def destroy() -> None:
@@ -126,7 +136,7 @@ class Command(BaseCommand):
             given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
         self.stdout.flush()
-        # User code may block its thread for ever, and nothing that it does is recorded now.
+        # User code can block its thread forever; nothing it does is recorded any more.
         os._exit(0)
 
     def _adopt(self, executor_ids: list[str]) -> None:

@@ -93,7 +93,7 @@ def test_a_part_that_fails_to_stop_never_keeps_claimed_work(
     monkeypatch.setattr(part, stop, raising_after(getattr(part, stop)))
     launch()
     run_held()
-    # A heartbeat that cannot say goodbye is no error: its lease ends.
+    # A heartbeat whose end is not recorded is no error: its lease expires.
     with nullcontext() if part is HeartbeatLoop else pytest.raises(PartError):
         DBOS.destroy(grace_period_sec=0)
     assert tuple(read(database_url, ROW, id="w")) == ("ENQUEUED", None)

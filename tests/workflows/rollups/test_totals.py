@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.rollups.totals import all_counts, names
 from dboshub.workflows.selectors import counts
@@ -23,9 +23,9 @@ SHOP = Viewer(frozenset({"shop"}), unclaimed=False)
 @pytest.fixture(autouse=True)
 def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """More have succeeded than are looked at: twelve, half of them in one application."""
-    monkeypatch.setattr(counts, "NEWEST", 5)
-    monkeypatch.setattr(counts, "CAP", 3)
-    cache.clear()
+    monkeypatch.setattr(counts, "NEWEST_ROWS", 5)
+    monkeypatch.setattr(counts, "SHOWN_CAP", 3)
+    page_cache().clear()
     for at in range(12):
         made = T0 + at * MINUTE // 2
         application = "shop" if at % 2 == 0 else "till"
@@ -33,7 +33,7 @@ def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             f"w{at}", "SUCCESS", made, created_at=made, name=f"n{at}", application_name=application
         )
     yield
-    cache.clear()
+    page_cache().clear()
 
 
 def succeeded(viewer: Viewer = EVERYTHING) -> str:
@@ -68,5 +68,5 @@ def test_what_an_index_holds_is_counted_up_to_a_cap(monkeypatch: pytest.MonkeyPa
         work(f"e{at}", "ERROR", T0, created_at=T0)
     with reading() as session:
         assert str(counts.counts(session)["ERROR"]) == "4"
-        monkeypatch.setattr(counts, "MOST", 3)
+        monkeypatch.setattr(counts, "MAX_INDEXED", 3)
         assert str(counts.counts(session)["ERROR"]) == "3+"

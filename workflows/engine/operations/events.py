@@ -76,7 +76,10 @@ class EventRead:
 
 
 def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
-    """Wait for an event of a workflow, which need not exist yet; None at the timeout."""
+    """Wait for an event of a workflow, which need not exist yet; None at the timeout.
+
+    In a workflow body this is a step, and uses two step ids.
+    """
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
     step_id = execution.next_id() if execution is not None else 0

@@ -1,4 +1,4 @@
-"""Receiving messages: consumed once, in order within a topic."""
+"""Receive messages: each is consumed once, in order within its topic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECV = "DBOS.recv"
 
 
 def recv(topic: str | None, timeout_seconds: float) -> Program[Any]:
-    """Consume the oldest message of a topic; None when none came in time. Two step ids."""
+    """Consume the oldest message of a topic; None at the timeout. Uses two step ids."""
     execution = workflow_frame("DBOS.recv").execution
     step_id, timer_id = execution.next_id(), execution.next_id()
     validation.optional_text("a topic", topic)

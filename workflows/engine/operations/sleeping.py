@@ -1,4 +1,4 @@
-"""Durable sleep: the wake-up time is recorded once, and a replay sleeps only what is left."""
+"""Durable sleep: the wake-up time is recorded, and a replay sleeps for the rest of the time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SLEEP = "DBOS.sleep"
 
 
 def sleep(seconds: float) -> Program[None]:
-    """Sleep as a step of the workflow; nothing at all for zero seconds or less."""
+    """Sleep as a step of the workflow. Zero or fewer seconds make no step."""
     validation.seconds("the time to sleep", seconds)
     if seconds <= 0:
         return _nothing()
@@ -31,7 +31,7 @@ def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
 
 
 def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:
-    """The recorded end of a wait (epoch ms): drawn at its first execution, kept ever after."""
+    """The end of a wait in epoch ms: computed at the first execution, recorded for replays."""
     checkpoint = yield from execution.checkpoint_of(step_id, SLEEP)
     if checkpoint is not None:
         execution.raise_if_stopped()

@@ -70,7 +70,7 @@ def checked_policy(options: dict[str, Any], function: Callable[..., Any]) -> Ste
 
 @dataclass(slots=True)
 class StepCall:
-    """One call of a step: by which workflow, under which id, of what, and how it is tried."""
+    """One call of a step: its workflow, its policy, its function with arguments, and its id."""
 
     execution: Execution
     policy: StepPolicy
@@ -177,7 +177,7 @@ def _after_failure(call: StepCall, attempt: int, error: Exception) -> Program[No
 def _record_failed_attempt(
     call: StepCall, attempt: int, error: Exception, pause: float | None
 ) -> Program[None]:
-    """Log a failed attempt and write it to a table of the hub: DBOS's tables have no place."""
+    """Log a failed attempt and write it to our own table: the tables of DBOS have no column."""
     engine, workflow_id = call.execution.engine, call.execution.workflow_id
     now = engine.clock.now_ms()
     engine.logger.warning(

@@ -1,4 +1,4 @@
-"""What ``@DBOS.workflow()``, ``@DBOS.step()`` and ``@DBOS.dbos_class()`` make of functions."""
+"""The decorators ``@DBOS.workflow()``, ``@DBOS.step()`` and ``@DBOS.dbos_class()``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
 @with_parentheses("@DBOS.workflow()")
-def workflow(  # the public signature
+def workflow(
     *,
     name: str | None = None,
     max_recovery_attempts: int | None = 100,
@@ -53,9 +53,10 @@ def workflow(  # the public signature
 ) -> Callable[[F], F]:
     """Register a function as a workflow; calling it runs it durably and returns its result.
 
-    `validate_args` is given the arguments of rows that were queued or recovered, and returns
-    those to call with; what it raises is the workflow's error. Raises DBOSException for
-    `auto_upgrade`: no work is moved to a newer version unasked.
+    `validate_args` gets the arguments of a workflow that was enqueued or recovered, and returns
+    those to call the function with; an error that it raises is the workflow's error. A workflow
+    that was started more than `max_recovery_attempts` times without ending is dead-lettered; None
+    sets no limit. Raises DBOSException for `auto_upgrade`: work of an older version stays with it.
     """
     if auto_upgrade:
         raise DBOSException(
@@ -93,7 +94,7 @@ def workflow(  # the public signature
 
 
 @with_parentheses("@DBOS.step()")
-def durable_step(  # noqa: PLR0913  # the public signature
+def durable_step(
     *,
     name: str | None = None,
     retries_allowed: bool = False,
@@ -105,7 +106,13 @@ def durable_step(  # noqa: PLR0913  # the public signature
     timeout_seconds: float | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
-    """Register a function as a step: recorded once inside a workflow, plain elsewhere."""
+    """Register a function as a step: in a workflow its outcome is recorded; elsewhere not.
+
+    With `retries_allowed` a failed attempt is repeated up to `max_attempts` attempts. The pause
+    is `interval_seconds`, multiplied by `backoff_rate` after each attempt, at most an hour, and
+    `should_retry` may end the retries. `timeout_seconds` limits an attempt, and `preemptible`
+    cancels it when the workflow is stopped: both need a coroutine function, else DBOSException.
+    """
 
     def decorate(function: F) -> F:
         is_async = asyncio.iscoroutinefunction(function)
@@ -139,7 +146,7 @@ def durable_step(  # noqa: PLR0913  # the public signature
 
 @with_parentheses("@DBOS.dbos_class()")
 def dbos_class(class_name: str | None = None, into: Registry = registry) -> Callable[[C], C]:
-    """Register a class, so that recovery finds the class and instances its workflows ran on."""
+    """Register a class, so that recovery finds the class and its instances."""
 
     def decorate(cls: C) -> C:
         into.add_class(cls, class_name or cls.__qualname__)
@@ -149,9 +156,9 @@ def dbos_class(class_name: str | None = None, into: Registry = registry) -> Call
 
 
 class DBOSConfiguredInstance:
-    """Base of classes whose instances run workflows; recovery finds them by ``config_name``.
+    """Base of classes with workflows as methods; recovery finds an instance by ``config_name``.
 
-    Its older name is ``instance_name``.
+    The older name of this parameter is ``instance_name``.
     """
 
     def __init__(self, config_name: str | None = None, *, instance_name: str | None = None) -> None:

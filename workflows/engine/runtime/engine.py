@@ -77,7 +77,7 @@ class Engine:
             storage.open_journal_connection,
             clock,
             isolated_connections=storage.isolated_connections,
-            on_durable=self.notices.durable,
+            on_durable=self.notices.publish_writes,
             ambient=hooks.ambient,
             ambient_async=hooks.ambient_async,
             retries_unavailable=settings.retries_unavailable,
@@ -91,6 +91,7 @@ class Engine:
         # Runs after each sync step, so that a workflow that waits keeps nothing of its step open.
         self.after_user_code = hooks.after_user_code
         self.ambient = hooks.ambient
+        self.after_commit = self.notices.after_commit = hooks.after_commit
         self.application = hooks.application
         self.tracer = hooks.tracer
         self.incarnation = incarnation or new_incarnation()
@@ -132,7 +133,7 @@ class Engine:
         Raises DBOSException if the engine is closed.
         """
         if self.is_closed:
-            raise DBOSException("DBOS was destroyed while somebody waited")
+            raise DBOSException("DBOS was destroyed during this wait")
         if until_ms is None:
             return Wait(waiter, None)
         left = (until_ms - self.clock.now_ms()) / 1000

@@ -99,8 +99,8 @@ def start(
 ) -> Program[str]:
     """Start a workflow in the background; returns its id once its row is durable.
 
-    Given by its name, or by a process that executes nothing, it is for any executor of the
-    application, which runs it at once, past every limit.
+    If it is given by name, or this process executes nothing, it is enqueued on the internal
+    queue: any executor of the application runs it, without queue limits.
     """
     if isinstance(function, str):
         reference = FunctionReference(name=validation.name("the name of a workflow", function))

@@ -1,7 +1,7 @@
-"""Polls for everything that this process waits for, on a thread that lives while something waits.
+"""Poll for all waiters of a process that receives no notices.
 
-For processes that hear no notifications. The first looks after a new wait follow each other
-quickly, as what is short ends soon; the pause doubles up to a second.
+The thread runs while there are waiters. After a new wait the pause between two polls is 0.02 s;
+it doubles up to 1 s.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ KEPT_IDLE_S = 5.0
 
 
 class WaitPoller:
-    """One query per kind of wait and thousand waits, however many wait."""
+    """Polls with one query per kind of wait and CHUNK waits."""
 
     def __init__(self, store: Store, waits: Waits, *, after_poll: Callable[[bool], None]) -> None:
-        """`after_poll` is called on the polling thread, with True when nothing waits any more."""
+        """`after_poll` is called on the polling thread, with True if there are no waiters left."""
         self._store = store
         self._waits = waits
         self._after_poll = after_poll
@@ -35,12 +35,12 @@ class WaitPoller:
         self._is_stopped = False
 
     def start_on_demand(self) -> None:
-        """Poll from the first wait on."""
+        """Start polling with the first wait."""
         register_pollers(self._store, self._waits)
         self._waits.on_pending(self._waited_for)
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the thread, if there is one."""
+        """End the thread; waits up to `timeout` seconds."""
         with self._lock:
             self._is_stopped = True
             thread = self._thread
@@ -69,7 +69,7 @@ class WaitPoller:
         self._released(is_last=True)
 
     def _has_ended(self, idle_since: float) -> bool:
-        """Whether the thread is to end; decided under the lock, so that no wait comes between."""
+        """Whether the thread must end. The lock keeps a new wait from being missed."""
         with self._lock:
             is_idle = not self._waits.pending() and time.monotonic() - idle_since > KEPT_IDLE_S
             if is_idle or self._is_stopped:
@@ -80,7 +80,7 @@ class WaitPoller:
     def _poll(self) -> None:
         try:
             if self._waits.poll(None):
-                # Those who woke are about to leave, and perhaps nobody is left.
+                # Woken waiters are about to leave: poll again soon to see whether any is left.
                 self._pause = FIRST_PAUSE_S
         except Exception as error:
             logger.warning("waits are polled again later: %s", error)
@@ -100,7 +100,7 @@ class WaitPoller:
 
 
 def register_pollers(store: Store, waits: Waits) -> None:
-    """Say how each kind of wait is checked in bulk."""
+    """Set the query that checks each kind of wait in bulk."""
     waits.poller("result", lambda _, ids: store.terminal_among(ids))
     waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
     waits.poller("event_set", lambda _, keys: store.events_among(keys))

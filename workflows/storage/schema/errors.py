@@ -3,7 +3,9 @@
 SchemaError (a DBOSInitializationError)
 ├── SchemaMissingError      there are no system tables
 ├── SchemaTooOldError       an older DBOS library created them
-└── SchemaColumnsError      they lack columns that this engine uses
+├── SchemaColumnsError      they lack columns that this engine uses
+├── HubTablesMissingError   the engine's own tables beside them are not there
+└── SchemaPermissionError   this role may not create or use them
 """
 
 from __future__ import annotations
@@ -59,3 +61,29 @@ class SchemaColumnsError(SchemaError):
         self.args = (version, newest, missing)
         self.version = version
         self.missing = missing
+
+
+class HubTablesMissingError(SchemaError):
+    """The system tables are there, the tables that executors need beside them are not."""
+
+    def __init__(self, place: str, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There are no tables {', '.join(missing)} beside the system tables in {place}: run "
+            "`migrate`, call DBOS.migrate(url), or launch with run_migrations on (the default)"
+        )
+        self.args = (place, missing)
+        self.place = place
+        self.missing = missing
+
+
+class SchemaPermissionError(SchemaError):
+    """The database refuses this role; `reason` is its own words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database refuses to create or to use the system tables: {reason}. Let their "
+            "owner call DBOS.migrate(url, application_role=…) with the role of this URL, then "
+            "launch with run_migrations off"
+        )
+        self.args = (reason,)
+        self.reason = reason

@@ -15,7 +15,13 @@ from dboshub.workflows.storage.schema import (
     postgres_tables,
     sqlite_tables,
 )
-from dboshub.workflows.storage.schema.state import VERSION, SchemaState, inspect, read_state
+from dboshub.workflows.storage.schema.state import (
+    VERSION,
+    SchemaState,
+    inspect,
+    raising_permission_error,
+    read_state,
+)
 from dboshub.workflows.storage.sql import Dialect, Session, Statement
 
 __all__ = ["SchemaState", "inspect", "migrate", "migrate_in"]
@@ -35,9 +41,10 @@ def migrate(database: Database, *, adopt: bool = True) -> SchemaState:
     """Create missing tables and indexes of schema 125; return the state of the database.
 
     With ``adopt=False`` nothing is created: an empty database raises SchemaMissingError. A database
-    that is too old raises SchemaTooOldError, one without the columns we use SchemaColumnsError.
+    that is too old raises SchemaTooOldError, one without the columns we use SchemaColumnsError,
+    one that refuses this role SchemaPermissionError.
     """
-    with database.writing() as session:
+    with raising_permission_error(), database.writing() as session:
         return migrate_in(session, adopt=adopt)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from dboshub.workflows.storage.connection_errors import reason_of
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.errors import (
     SchemaColumnsError,
     SchemaMissingError,
+    SchemaPermissionError,
     SchemaTooOldError,
 )
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.transient_errors import is_permission_denied
 
 VERSION = 125
 # Version 123 has all columns; 124 and 125 only add indexes.
@@ -76,9 +81,20 @@ class SchemaState:
             raise SchemaColumnsError(self.version, VERSION, self.missing_columns)
 
 
+@contextmanager
+def raising_permission_error() -> Iterator[None]:
+    """Raise SchemaPermissionError for what the database refuses this role."""
+    try:
+        yield
+    except Exception as error:
+        if not is_permission_denied(error):
+            raise
+        raise SchemaPermissionError(reason_of(error)) from None
+
+
 def inspect(database: Database) -> SchemaState:
     """Read the state of a database. An unreachable one raises the driver's error."""
-    with database.reading() as session:
+    with raising_permission_error(), database.reading() as session:
         return read_state(session)
 
 
