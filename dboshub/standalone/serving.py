@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
 
 from dboshub.asgi import with_live_pages
