@@ -1,4 +1,4 @@
-"""One text for both databases: what it means on PostgreSQL it means on SQLite."""
+"""Statements with one text have the same meaning on both databases."""
 
 from __future__ import annotations
 
