@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format compat crash interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint check format compat crash interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +17,15 @@ run: venv ## Run the dashboard and a worker with the demo workflows, until Ctrl-
 test: ## Run every test, on SQLite and on PostgreSQL
 	@sh scripts/test.sh $(ARGS)
 
-check: dev ## Format, lint, types, import contracts and tests: what a change must pass
+lint: dev ## Check format, lint, types, import contracts and migrations
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) manage.py makemigrations --check --dry-run
-	@sh scripts/test.sh
+
+check: lint ## Lint, then every test: what a change must pass
+	@sh scripts/test.sh $(ARGS)
 
 format: dev ## Format the code and mend what the linter can
 	$(PYTHON) -m ruff check --fix-only .

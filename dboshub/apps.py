@@ -11,6 +11,7 @@ import sys
 from types import ModuleType
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 NAMES = ("dboshub", "dboshub.schedules", "dboshub.queues", "dboshub.workflows")
 
@@ -21,9 +22,13 @@ class DboshubConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from dboshub.checks import register_checks
         from dboshub.runtime.django_client import process_client
         from dboshub.workflows.engine.current_engine import serve_unlaunched
+        from dboshub.workflows.installation_check import check_apps
 
+        register(check_apps)
+        register_checks()
         serve_unlaunched(process_client)
 
 

@@ -70,7 +70,6 @@ DATABASE_ROUTERS = ["dboshub.routers.SystemTables"] if DBOSHUB_DATABASE_URL else
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "daphne",
     "dboshub",
     "dboshub.schedules",
     "dboshub.queues",

@@ -19,7 +19,7 @@ from dboshub.workflows.rendering.charts import (
     Rect,
     column,
     labels,
-    nice,
+    round_up,
     throughput,
 )
 from dboshub.workflows.rendering.time_format import duration
@@ -70,7 +70,7 @@ def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
 
 
 def _depth(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
-    top = nice(max(waiting + running for waiting, running, _ in found))
+    top = round_up(max(waiting + running for waiting, running, _ in found))
     columns = []
     for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
         low, high = HEIGHT * running / top, HEIGHT * waiting / top

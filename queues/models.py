@@ -42,6 +42,7 @@ class Queue(models.Model):
     )
 
     class Meta:
+        app_label = "dboshub_queues"
         db_table = system_table("queues")
 
     def __str__(self) -> str:
@@ -57,6 +58,7 @@ class QueuePause(models.Model):
     reason = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_queues"
         db_table = system_table("dboshub_queue_pause")
         default_permissions = ()
 

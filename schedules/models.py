@@ -24,6 +24,7 @@ class Schedule(models.Model):
     application_name = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_schedules"
         db_table = system_table("workflow_schedules")
         default_permissions = ("view", "change")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Read by pytest when the first `tmp_path` is asked for.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
 
+WITH_TABLES = {"database", "launch"}
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
@@ -69,10 +70,28 @@ def postgres_server() -> Server:
     return shared_server()
 
 
-@pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """A PostgreSQL database of this test's own, empty; at the end nobody is connected to it."""
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: Server) -> Iterator[str]:
+    """The name of a PostgreSQL database with the system tables, to copy from."""
+    from dboshub.workflows.storage.database import open_database
+    from dboshub.workflows.storage.schema.migrate import migrate
+
     with postgres_server.fresh_database() as url:
+        opened = open_database(url)
+        migrate(opened)
+        opened.close()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, postgres_server: Server) -> Iterator[str]:
+    """A PostgreSQL database of this test's own, empty; at the end nobody is connected to it.
+
+    A test that asks for what has tables gets a copy with tables: to make them again takes longer.
+    """
+    has_tables = WITH_TABLES & set(request.fixturenames)
+    template = request.getfixturevalue("migrated_template") if has_tables else "template1"
+    with postgres_server.fresh_database(template) as url:
         yield url
         assert_no_connection(postgres_server, url.rpartition("/")[2])
 

@@ -1,4 +1,4 @@
-"""Workflows, executors, versions and the audit log in the admin: to look at. Scopes: to edit."""
+"""Admin pages: workflows, executors, versions and audit log are read-only; scopes are editable."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 
 @admin.register(Workflow)
 class WorkflowAdmin(ReadOnlyAdmin):
-    """The raw row; the page that "View on site" leads to says what it means."""
+    """The stored row. "View on site" leads to the page that explains it."""
 
     payloads = ("inputs", "output", "error", "request", "attributes")
     list_display = (
-        *("workflow_uuid", "name", "status", "queue_name", "application_name"),
+        "workflow_uuid",
+        "name",
+        "status",
+        "queue_name",
+        "application_name",
         when("created_at", "created"),
     )
     list_filter = ("status",)
@@ -41,7 +45,12 @@ class WorkflowAdmin(ReadOnlyAdmin):
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnlyAdmin):
     list_display = (
-        *("executor_id", "application_name", "application_version", "hostname", "pid", "busy"),
+        "executor_id",
+        "application_name",
+        "application_version",
+        "hostname",
+        "pid",
+        "busy",
         when("last_beat_at", "last beat"),
         when("stopped_at", "stopped"),
         when("declared_dead_at", "declared dead"),
@@ -62,7 +71,8 @@ class ExecutorAdmin(ReadOnlyAdmin):
 @admin.register(ApplicationVersion)
 class ApplicationVersionAdmin(ReadOnlyAdmin):
     list_display = (
-        *("version_name", "application_name"),
+        "version_name",
+        "application_name",
         when("version_timestamp", "latest since"),
         when("created_at", "first launched"),
     )
@@ -71,7 +81,7 @@ class ApplicationVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(ScopeRule)
 class ScopeRuleAdmin(AuditedAdmin):
-    """The one thing here that is edited: who sees which application."""
+    """Which groups see which applications. Changes are audited."""
 
     list_display = ("group", "application")
     list_filter = ("group",)
@@ -84,7 +94,12 @@ class AuditEventAdmin(ReadOnlyAdmin):
     permission = VIEW_AUDIT_EVENT
     list_display = (
         when("at", "at"),
-        *("username", "action", "target_kind", "target", "outcome", "reason"),
+        "username",
+        "action",
+        "target_kind",
+        "target",
+        "outcome",
+        "reason",
     )
     list_filter = ("outcome",)
     search_fields = ("target__exact", "username__exact")

@@ -1,4 +1,4 @@
-"""What the admin's pages over the system tables share: read-only, bounded, times in words."""
+"""Base classes of the admin pages: read-only lists of bounded cost, and audited editing."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.selectors.scope import viewer_for
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages through the first rows of a table that may hold millions: none is counted beyond."""
+    """Counts and pages through at most MAX_ROWS rows: the table may hold millions."""
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[:MOST_ROWS].count())
+        return int(rows.order_by()[:MAX_ROWS].count())
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What is edited here is in the audit log, too, in the transaction that changes it: the names
-    of the fields that were changed, and no value."""
+    """Writes an audit row in the transaction of each change, with the names of the changed fields
+    and no values."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._record(request, "add", obj, message)
@@ -58,18 +58,18 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list whose cost does not grow with its table: no totals, no free sorting."""
+    """A list whose cost does not grow with its table: no total count, no sorting by column."""
 
     paginator = CappedPaginator
     show_full_result_count = False
     sortable_by = ()
     list_per_page = 50
-    list_max_show_all = MOST_ROWS
+    list_max_show_all = MAX_ROWS
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        # PostgreSQL cannot even be asked for a NUL.
+        # PostgreSQL rejects a parameter that holds a NUL.
         if any("\x00" in value for values in request.GET.lists() for value in values[1]):
-            raise BadRequest("no row holds a NUL")
+            raise BadRequest("a filter holds a NUL, and no row does")
         return super().changelist_view(request, extra_context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -77,7 +77,7 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(BoundedAdmin):
-    """A table that only the engine writes. `payloads` are not even read from the database."""
+    """A table that only the engine writes. The columns `payloads` are never read."""
 
     permission = VIEW_WORKFLOW
     payloads: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ class ActingAdmin(BoundedAdmin):
 
 
 def when(field: str, title: str) -> Callable[[Any], str]:
-    """A column that shows epoch milliseconds as a time."""
+    """A column that shows a field of epoch milliseconds as a time."""
 
     @admin.display(description=title)
     def shown(row: Model) -> str:

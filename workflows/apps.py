@@ -1,8 +1,10 @@
-"""Workflows as an installed app."""
+"""The Django app of workflows."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
+from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
 
@@ -13,6 +15,10 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "DBOSHub: workflows"
 
     def ready(self) -> None:
+        from dboshub.workflows.installation_check import check_apps
+        from dboshub.workflows.sqlite_transactions import begin_immediately
         from dboshub.workflows.system_tables import refuse_unusable_tables
 
+        register(check_apps)
+        connection_created.connect(begin_immediately)
         pre_migrate.connect(refuse_unusable_tables, sender=self)

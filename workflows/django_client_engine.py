@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
 
 from dboshub.workflows.django_database import DjangoDatabase
 from dboshub.workflows.django_database_url import is_in_memory
+from dboshub.workflows.django_transaction import after_commit
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import Answer, Write
 from dboshub.workflows.engine.ports import EngineHooks, Storage
@@ -52,10 +51,14 @@ class DjangoClientEngine(Engine):
                 isolated_connections=0,
             ),
             codec=codec,
-            hooks=EngineHooks(ambient=lambda: writes, ambient_async=lambda: writes),
+            hooks=EngineHooks(
+                after_commit=after_commit(database.alias),
+                ambient=lambda: writes,
+                ambient_async=lambda: writes,
+            ),
         )
         self._database = database
-        self.notices = NoticesOnCommit(self.waits, database)
+        self.notices = DjangoNotices(self.waits, database)
         self.queries = DjangoThreads("dboshub-query", 1)
         self._poller = WaitPoller(self.store, self.waits, after_poll=self._release)
         self._poller.start_on_demand()
@@ -134,23 +137,16 @@ class DjangoJournalConnection:
         """Django closes its connections."""
 
 
-class NoticesOnCommit(Notices):
-    """Tells local waiters and other processes once this thread's transaction has committed."""
+class DjangoNotices(Notices):
+    """Tells other processes itself, in a statement of its own: no thread sends notices here."""
 
     def __init__(self, waits: Waits, database: DjangoDatabase) -> None:
         super().__init__(waits)
+        self.after_commit = after_commit(database.alias)
         self._database = database
 
-    def publish(self, notices: Iterable[Notice]) -> None:
-        listed = [*notices]
-        if self._database.is_in_transaction:
-            tell = partial(self._tell_all, listed)
-            transaction.on_commit(tell, using=self._database.alias, robust=True)
-        else:
-            self._tell_all(listed)
-
-    def _tell_all(self, notices: list[Notice]) -> None:
-        super().publish(notices)
+    def _publish(self, notices: list[Notice]) -> None:
+        super()._publish(notices)
         # On SQLite other processes see the commit itself.
         if self._database.vendor == "postgresql":
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 from django.db import Error, OperationalError, connections, transaction
@@ -19,6 +19,7 @@ from dboshub.workflows.bounded_reading import interrupted
 from dboshub.workflows.connection import session_on, system_dialect
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
+from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.postgres import STATEMENT_TIMEOUT
 from dboshub.workflows.storage.schema.state import read_state
@@ -145,3 +146,31 @@ class DjangoDatabase:
         ended = time.monotonic()
         self.clock.adjust(now, (began + ended) / 2)
         self._measured_at = ended
+
+
+class JoiningSessions:
+    """Sessions on a database of the engine's, or in the transaction that this thread has open."""
+
+    def __init__(self, database: Sessions, alias: str) -> None:
+        self._database = database
+        self._django = DjangoDatabase(alias)
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._database.dialect
+
+    @property
+    def vendor(self) -> Vendor:
+        return self._database.vendor
+
+    def reading(self) -> AbstractContextManager[Session]:
+        return self._here().reading()
+
+    def reading_with_timeout(self, seconds: float) -> AbstractContextManager[Session]:
+        return self._here().reading_with_timeout(seconds)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        return self._here().writing()
+
+    def _here(self) -> Sessions:
+        return self._django if self._django.is_in_transaction else self._database

@@ -88,9 +88,18 @@ def dbos_config() -> Mapping[str, Any]:
 
 
 def application_name() -> str:
-    """The application whose workflows this project runs, starts and lists."""
-    given = dbos_config().get("name") or _text("DBOS_APP_NAME", from_environment=True)
-    return str(given) if given else _project_name()
+    """The application whose workflows this project runs, starts and lists.
+
+    Raises ImproperlyConfigured for a name that no application can have.
+    """
+    configured = dbos_config().get("name")
+    given = configured or _text("DBOS_APP_NAME", from_environment=True)
+    if given and not (isinstance(given, str) and APPLICATION_NAME.match(given)):
+        name = "DBOS_CONFIG['name']" if configured else "DBOS_APP_NAME"
+        raise ImproperlyConfigured(
+            f"{name} is {given!r:.100}: write 3 to 256 characters of a-z, 0-9, - and _"
+        )
+    return given or _project_name()
 
 
 def imported_modules() -> list[str]:

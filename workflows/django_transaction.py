@@ -1,4 +1,4 @@
-"""The engine on Django's connection: what it writes there commits and rolls back with Django's."""
+"""Engine writes on Django's connection: they commit or roll back with the Django transaction."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
 from dboshub.workflows.datasources.sqlalchemy_support import require_sqlalchemy
 from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import given_system_database_url
+from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
@@ -27,7 +29,7 @@ logger = logging.getLogger("dboshub")
 
 
 class DjangoTransaction:
-    """The transaction that this thread has open on the system database."""
+    """The transaction that this thread has open on an alias of the system database."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -40,7 +42,7 @@ class DjangoTransaction:
 
 
 class DjangoTransactor:
-    """Transactions on Django's connection, which ``DBOS.sql_session`` joins if it is asked for."""
+    """Runs ``DBOS.transaction`` steps on Django's connection; ``DBOS.sql_session`` joins them."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -61,7 +63,7 @@ class DjangoTransactor:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        # Durable: within somebody's atomic() the commit below would be none.
+        # durable=True: inside the caller's atomic(), this block would not commit.
         with transaction.atomic(using=self._alias, durable=True):
             self._set_isolation_level(isolation_level)
             write, value = self._with_sql_session(body)
@@ -83,7 +85,7 @@ class DjangoTransactor:
         )
 
     def close(self) -> None:
-        """Django closes its connections."""
+        """Nothing to close: Django owns its connections."""
 
     def _with_sql_session(self, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
@@ -110,16 +112,28 @@ def _django_sql_session(alias: str) -> Any:
     return session_on(alias)
 
 
-def after_user_code() -> None:
-    """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
+def close_stale_connections() -> None:
+    """Close expired and broken Django connections after a step. Errors are logged, not raised."""
     try:
         close_old_connections()
     except Exception as error:
         logger.warning("could not close Django's connections after a step: %s", error)
 
 
+def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:
+    """What calls back when a thread's transaction on an alias commits, at once if it has none."""
+
+    def call_back(callback: Callable[[], None]) -> None:
+        if connections[alias].in_atomic_block:
+            transaction.on_commit(callback, using=alias, robust=True)
+        else:
+            callback()
+
+    return call_back
+
+
 def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
-    """What tells whether this thread has a transaction open on an alias."""
+    """A function that returns the transaction this thread has open on an alias, or None."""
     found = DjangoTransaction(alias)
 
     def ambient() -> JoinedTransaction | None:
@@ -129,7 +143,7 @@ def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
 
 
 def alias_of(database: Database) -> str | None:
-    """Django's alias of a system database, if this Django project has it."""
+    """The alias in DATABASES of a system database, or None if this project has no such alias."""
     if not settings.configured:
         return None
     alias = system_alias()
@@ -137,7 +151,12 @@ def alias_of(database: Database) -> str | None:
 
 
 def _is_url_of(alias: str, database: Database) -> bool:
+    """By the same way, or by the one that the project says leads to the same database."""
+    given = given_system_database_url()
     try:
-        return is_url_of(url_of_alias(alias), database)
-    except ImproperlyConfigured:
+        if is_url_of(url_of_alias(alias), database):
+            return True
+        is_same_kind = connections[alias].vendor == database.vendor
+        return is_same_kind and given != "" and is_url_of(given, database)
+    except (ImproperlyConfigured, DatabaseUrlError):
         return False

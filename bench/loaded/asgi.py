@@ -34,7 +34,7 @@ class CountedLook(watcher._TickReader):
         self._texts.clear()
         took = super().tick()
         note = {
-            "topics": self._broadcaster.followed(),
+            "topics": self._broadcaster.topic_count(),
             "statements": self._texts,
             "took": took,
             "asked": self.query_seconds,

@@ -1,4 +1,4 @@
-"""The audit log, told when there is an entry more that its filter shows."""
+"""Live updates of the audit log: a notice when there is a new entry of its filter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dboshub.workflows.storage.sql import Session
 
 
 def last_entry(wanted: selectors.Criteria) -> object:
-    """The newest event that a filter leaves."""
+    """The value whose change updates the page: the newest event of a filter."""
     return [event.pk for event in selectors.page(wanted, size=1).events]
 
 
@@ -22,4 +22,4 @@ def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
     return last_entry(selectors.criteria(QueryDict(topic.filter), now=tick.now_ms))
 
 
-AuditSource = partial(NoticeSource, _shown, "The log has changed. Show it.")
+AuditSource = partial(NoticeSource, _shown, "There are new entries. Show them.")

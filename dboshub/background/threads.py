@@ -1,6 +1,6 @@
-"""The threads that work in the background of a process that serves pages.
+"""The background threads of a process that serves pages.
 
-They start with the first page or at the start of an ASGI application, so in no management command.
+They start at the first request or with the ASGI application, and not in management commands.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _started_in: int | None = None
 
 
 def ensure_background_threads() -> None:
-    """Start them, once in each process: one that was forked has no threads of its parent's."""
+    """Start the threads once per process. A forked process has none of its parent's threads."""
     global _started_in
     if _started_in == os.getpid():
         return

@@ -1,4 +1,4 @@
-"""What can be exported: a filtered list, walked chunk by chunk, a transaction each."""
+"""Lists that can be exported. A list is read in chunks, one transaction each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 
 CHUNK = 1_000
-# With payloads a chunk is what fits into memory many times over.
+# Rows of a chunk with payloads, whose size in memory is bounded.
 PAYLOAD_CHUNK = 50
 CHUNK_S = 0.5
 
-# Column to attribute of a workflow's row.
+# Export column to attribute of a workflow row.
 FACTS = {
     "workflow_id": "workflow_uuid",
     "status": "status",
@@ -59,7 +59,7 @@ EVENT_FACTS = ("username", "address", "action", "target_kind", "target", "outcom
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some records; `older` is where the next chunk begins, empty after the last."""
+    """Some records; `older` is the cursor of the next chunk, empty after the last one."""
 
     records: list[Record]
     older: str
@@ -68,20 +68,23 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list that can be exported; `clean` reads a query string into the one to keep."""
+    """A list that can be exported.
+
+    `clean_query` returns the canonical query string and the problems of the given one.
+    """
 
     title: str
     permission: str
     address: str
     columns: tuple[str, ...]
     payload_columns: tuple[str, ...]
-    clean: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
+    clean_query: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
     chunk: Callable[[Export, Any, str], Chunk]
 
 
 def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
     query = QueryDict(export.query)
-    # Its words for time mean what they meant when it was asked for.
+    # Relative times count from the creation of the export.
     criteria = parse(query, now=export.made_at, attributes=True)
     with bounded_reading() as session:
         size = PAYLOAD_CHUNK if export.payload else CHUNK
@@ -92,7 +95,7 @@ def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
             held = payloads(session, [row.workflow_uuid for row in page.rows])
     records = [workflow_record(row) | held.get(row.workflow_uuid, {}) for row in page.rows]
     if export.payload:
-        # One that was deleted between the two statements.
+        # A workflow that was deleted between the two statements.
         records = [dict.fromkeys(PAYLOAD_COLUMNS) | record for record in records]
     reached = getattr(page.rows[-1], criteria.time_column) if page.rows else None
     return Chunk([*records], page.older or "", page.searched_to or reached)
@@ -135,7 +138,7 @@ SOURCES: Mapping[str, Source] = {
         address="dboshub:workflows:list",
         columns=tuple(FACTS),
         payload_columns=PAYLOAD_COLUMNS,
-        clean=_clean_workflows,
+        clean_query=_clean_workflows,
         chunk=workflow_chunk,
     ),
     "audit": Source(
@@ -144,7 +147,7 @@ SOURCES: Mapping[str, Source] = {
         address="dboshub:audit",
         columns=("at", *EVENT_FACTS, "detail"),
         payload_columns=(),
-        clean=_clean_audit,
+        clean_query=_clean_audit,
         chunk=audit_chunk,
     ),
 }

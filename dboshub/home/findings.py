@@ -1,4 +1,4 @@
-"""What is wrong now, in sentences that lead to the very rows they are about."""
+"""Findings: current problems in words, with links to the rows that they are about."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.workflow_health import RepeatedRecovery
 from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
-SHOWN = 6
-# A death is news for so long, a missed tick for so long.
-DEATH_MS, MISSED = HOUR, timedelta(hours=24)
-# A head that waits so long, and so much longer than before, is not just a full queue.
-WAITS_MS, GREW_MS, UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
-TICKS = 10
+MAX_SHOWN = 6
+# How long a dead executor and a missed run are reported.
+DEATH_WITHIN_MS, MISSED_WITHIN = HOUR, timedelta(hours=24)
+# A queue lags if its oldest workflow waits so long, and so much longer than before.
+MIN_WAIT_MS, MIN_GROWTH_MS, MIN_GROWTH_UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
+MAX_TICKS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is a name from the data, `problem` what is wrong with it."""
+    """`subject` is the name of a workflow, queue or executor; `problem` completes the sentence."""
 
     subject: str
     problem: str
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Findings of one kind; `url` leads to the page that has all of them."""
+    """Findings of one kind; `url` is the page with all of them."""
 
     title: str
     icon: str
@@ -50,7 +50,7 @@ class Group:
 
     @property
     def shown(self) -> list[Finding]:
-        return self.findings[:SHOWN]
+        return self.findings[:MAX_SHOWN]
 
     @property
     def more(self) -> int:
@@ -58,7 +58,7 @@ class Group:
 
 
 def workflows(**query: object) -> str:
-    """The list of workflows with a filter; ours among them, since they are counted too."""
+    """The URL of the filtered list, internal workflows included, because they are counted."""
     return (
         f"{reverse('dboshub:workflows:list')}?{urlencode({**query, 'internal': 'yes'}, doseq=True)}"
     )
@@ -83,12 +83,12 @@ def failing_workflows(found: Iterable[Failing], *, since: int, until: int, note:
 def lagging_queues(
     oldest: Mapping[str, int], before: Mapping[str, int], now: int, *, is_known: bool
 ) -> Group:
-    """Queues whose head waits longer than it did; `before` are the ages of a while ago."""
+    """Queues whose oldest workflow waits longer than before (`before`: earlier ages in ms)."""
     findings = []
     for name, at in sorted(oldest.items(), key=lambda each: each[1]):
         age = now - at
         grew = age - before.get(name, 0)
-        if age < WAITS_MS or grew < (GREW_MS if is_known else UNKNOWN_MS):
+        if age < MIN_WAIT_MS or grew < (MIN_GROWTH_MS if is_known else MIN_GROWTH_UNKNOWN_MS):
             continue
         was = f", {duration(before[name])} ten minutes ago" if before.get(name) else ""
         said = f"its oldest has waited {duration(age)}{was}"
@@ -99,14 +99,14 @@ def lagging_queues(
 
 
 def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
-    """Executors that vanished without a word, lately or just now."""
+    """Executors that are silent, or that died within DEATH_WITHIN_MS."""
     findings = []
     for each in fleet.processes or ():
         heard = relative(each.executor.last_beat_at, now)
         where = f"on {each.executor.host}"
         if each.is_live and not each.executor.is_beating:
             said = f"is silent, last heard of {heard} {where}"
-        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_MS:
+        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_WITHIN_MS:
             said = f"died, last heard of {heard} {where}"
         else:
             continue
@@ -121,9 +121,9 @@ def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
 
 
 def stranded_versions(fleet: ExecutorOverview) -> Group:
-    """Versions that hold work and that no live executor has.
+    """Versions with work in flight that no live executor runs.
 
-    Where another program's executors may have them, nobody can tell: they leave no heartbeat.
+    Versions of other programs are left out: their executors send no heartbeat.
     """
     foreign = {each.version for each in fleet.holders if not each.is_ours}
     findings = [
@@ -158,19 +158,19 @@ def recovery_loops(found: Iterable[RepeatedRecovery]) -> Group:
 
 
 def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[ScheduleView]:
-    """The schedules with only their last ticks."""
+    """The schedules with only their last MAX_TICKS ticks."""
     shown = [show(each, now) for each in schedules]
-    return [replace(each, ticks=each.ticks[-TICKS:]) for each in shown]
+    return [replace(each, ticks=each.ticks[-MAX_TICKS:]) for each in shown]
 
 
 def missed_runs(
     shown: Iterable[ScheduleView], runs: dict[str, WorkflowRow], now: datetime
 ) -> Group:
-    """Active schedules that did not fire when they were due, in the last day."""
+    """Active schedules that missed a run within MISSED_WITHIN."""
     findings = []
     for each in shown:
         strips = zip(each.ticks, tick_history(each, runs, now, acts=False), strict=True)
-        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED]
+        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED_WITHIN]
         if late and each.is_active:
             last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))
             said = f"missed {len(late)} of its last {len(each.ticks)} runs, last {last}"

@@ -1,4 +1,4 @@
-"""Looking for what is wrong: which reads make which findings, for a page and for its news."""
+"""Health checks: the queries behind the findings of the home page."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
 from dboshub.workflows.storage.sql import Session
 
-SCHEDULES = 100
+MAX_SCHEDULES = 100
 BEFORE_MS = 10 * MINUTE
 RIGHTS = {"queues": "dboshub_queues.view_queue", "schedules": "dboshub_schedules.view_schedule"}
 
 
 def view_rights(user: Any) -> frozenset[str]:
-    """Of what besides workflows a person may be told."""
+    """The kinds of findings, besides workflows, that a user may see."""
     return frozenset(name for name, permission in RIGHTS.items() if user.has_perm(permission))
 
 
 def current_problems(
     session: Session, viewer: Viewer, rights: frozenset[str], waiting: dict[str, int], now: int
 ) -> list[findings.Group]:
-    """What is wrong, the gravest first; of what the person may not see, nothing."""
+    """The findings that a user may see, most severe first."""
     seen = executor_overview(session, viewer, now=now)
     found = [
         findings.dead_executors(seen, now),
@@ -47,7 +47,7 @@ def current_problems(
 
 
 def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
-    """From what was counted by minute; else among the newest that ended."""
+    """Failing workflows, from the rollups, or else among the newest ended workflows."""
     until, note = counted_until(), ""
     found = None
     if until is not None and until > now - HOUR:
@@ -61,7 +61,7 @@ def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
 
 
 def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group:
-    """Queues against their samples of ten minutes ago, which are not kept by application."""
+    """Lagging queues, compared with samples of ten minutes ago. Samples have no application."""
     samples = QueueSample.objects.filter(
         width=MINUTE, at__gte=now - BEFORE_MS - 2 * MINUTE, at__lt=now - BEFORE_MS + 2 * MINUTE
     )
@@ -79,7 +79,7 @@ def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group
 def _missed(session: Session, viewer: Viewer) -> findings.Group:
     now, after = datetime.now(UTC), ""
     active: list[Schedule] = []
-    while len(active) < SCHEDULES:
+    while len(active) < MAX_SCHEDULES:
         page = schedules.page(session, viewer, after=after, status=ACTIVE)
         active += page.schedules
         after = page.after

@@ -1,4 +1,4 @@
-"""Telling an open page that what is wrong has changed; it changes when somebody looks again."""
+"""Live updates of the findings: a notice when they change; the page changes on reload."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dboshub.workflows.storage.sql import Session
 
 
 def problems_digest(groups: Sequence[Group]) -> str:
-    """What is wrong with what: more of the same is no news."""
+    """The digest of the findings by kind and subject; other changes do not count."""
     return digest(
         [(group.title, sorted(each.subject for each in group.findings)) for group in groups]
     )
 
 
 class ProblemsSource(IntervalSource):
-    """Once for all with the same rights."""
+    """Read once for all viewers with the same permissions."""
 
     def __init__(self) -> None:
         super().__init__(_facts)
@@ -32,5 +32,5 @@ class ProblemsSource(IntervalSource):
 def _facts(session: Session, topic: Topic, tick: PollTick) -> TopicState:
     viewer, rights = viewer_of_topic(topic), frozenset(topic.key.split(",")) - {""}
     groups = current_problems(session, viewer, rights, waiting_since(session, viewer), tick.now_ms)
-    html = format_html("<strong>{}</strong>", "What is wrong has changed.")
+    html = format_html("<strong>{}</strong>", "The problems have changed.")
     return TopicState(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})

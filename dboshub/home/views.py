@@ -1,4 +1,4 @@
-"""Home: what is wrong now, what is in flight, and how things went over a span of time."""
+"""The home page: current problems, workflows in flight, and charts of a time span."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
 DAY = 24 * HOUR
-# A span of time, and how much of it is one bar.
+# Length of each time span, width of a bar, and label.
 SPANS = {
     "1h": (HOUR, MINUTE, "1 h"),
     "6h": (6 * HOUR, 5 * MINUTE, "6 h"),
@@ -38,15 +38,15 @@ SPANS = {
     "7d": (7 * DAY, 2 * HOUR, "7 d"),
     "30d": (30 * DAY, 6 * HOUR, "30 d"),
 }
-# Counting may be so late before its silence is part of the picture.
-LATE_MS = 10 * MINUTE
-LONGEST = 1_000
+# If the rollups lag more than this, the charts show a gap at the end.
+MAX_ROLLUP_LAG_MS = 10 * MINUTE
+MAX_NAME_LENGTH = 1_000
 
 
 @require_safe
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def home(request: HttpRequest) -> HttpResponse:
-    """Everything is read by bounded statements; the query string chooses the charts."""
+    """The home page; the query string chooses the charts. All statements are bounded."""
     viewer, rights = viewer_for(request.user), health_checks.view_rights(request.user)
     live_problems = subscription_for(request, "wrong", ",".join(sorted(rights)))
     context: dict[str, Any] = {"section": "home", "live_problems": live_problems}
@@ -67,7 +67,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def _in_flight(
     request: HttpRequest, session: Session, viewer: Viewer, waiting: dict[str, int]
 ) -> dict[str, Any]:
-    """How many have which status, and what has been running and waiting longest."""
+    """The counts by status, the oldest running workflow and the longest waiting queue."""
     counted = all_counts(session, viewer=viewer)
     return {
         "pills": [(STATUS_STYLES[token], count) for token, count in counted.items()],
@@ -81,7 +81,7 @@ def _in_flight(
 def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     span = request.GET.get("span", "")
     span = span if span in SPANS else "24h"
-    name = request.GET.get("name", "").replace("\x00", "")[:LONGEST]
+    name = request.GET.get("name", "").replace("\x00", "")[:MAX_NAME_LENGTH]
     length, step, _ = SPANS[span]
     until = counted_until()
     context: dict[str, Any] = {
@@ -94,7 +94,7 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     }
     if until is None:
         return context
-    edge = until if now - until < LATE_MS else now // MINUTE * MINUTE
+    edge = until if now - until < MAX_ROLLUP_LAG_MS else now // MINUTE * MINUTE
     found = series(edge - length, edge, step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
@@ -116,5 +116,5 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
 
 
 def _link_to(rows: str) -> charts.Link:
-    """How a stretch of time becomes the address of those of some rows that ended in it."""
-    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"
+    """A function that adds the times of a bucket to the URL of a list."""
+    return lambda bucket: f"{rows}&since={bucket.at}&until={bucket.until}"

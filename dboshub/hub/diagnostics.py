@@ -1,4 +1,4 @@
-"""What this process knows of itself: versions, settings without secrets, live push, leases."""
+"""Diagnostics of this process: versions, settings without secrets, live updates, leases."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STARTED_MS = int(time.time() * 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Live push of this process; times are milliseconds."""
+    """Live updates of this process. Times are milliseconds."""
 
     sockets: int
     topics: int
@@ -72,8 +72,8 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Leader:
-    """Who does what only one process may do; `counted_until` is how far the rollups have come."""
+class LeaseState:
+    """A lease and its holder. `counted_until` is the end of the newest counted minute."""
 
     name: str
     owner: str
@@ -85,31 +85,31 @@ class Leader:
 def live() -> Live:
     broadcaster = singletons.broadcaster()
     sockets = sum(LiveSocket.open_by_user.values())
-    return Live(sockets, broadcaster.followed(), broadcaster.has_viewers, broadcaster.metrics)
+    return Live(sockets, broadcaster.topic_count(), broadcaster.has_viewers, broadcaster.metrics)
 
 
 def versions() -> list[tuple[str, str]]:
-    """What runs here, by name."""
+    """Versions by package name."""
     found = [(name, _version(name)) for name in PACKAGES]
     own = [("Python", platform.python_version()), ("SQLite library", sqlite3.sqlite_version)]
     return [*found, *own]
 
 
-def place() -> str:
+def host_and_process() -> str:
     return f"{platform.node()}, process {os.getpid()}"
 
 
-def chosen() -> list[tuple[str, str]]:
+def effective_settings() -> list[tuple[str, str]]:
     """The settings that matter, by the variable that sets them; without secrets."""
     return [(name, _shown(name, _in_force(read))) for name, read in SETTINGS.items()]
 
 
-def leaders(now: int) -> list[Leader]:
-    """The leases there are, whoever holds them."""
+def leaders(now: int) -> list[LeaseState]:
+    """All leases. `now` is epoch ms."""
     minutes = RolledSpan.objects.filter(width=MINUTE).order_by("-at")
     last = minutes.values_list("at", flat=True).first()
     return [
-        Leader(
+        LeaseState(
             name=each.name,
             owner=each.owner,
             until=each.until,

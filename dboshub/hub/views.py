@@ -1,6 +1,6 @@
-"""How this hub fares: its database, its live push, its slow questions, its settings.
+"""The page about the hub: database, live updates, slow statements, settings.
 
-Each part is read by itself, so that one that fails leaves the others standing.
+Each part is read by itself, so that a failure does not affect the others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dboshub.workflows.storage.sql import Session
 
 VIEW = "dboshub.view_hub"
 SLOWEST_SHOWN = 15
-# Further apart than this, times of different machines mislead whoever compares them.
+# Clock skew above this is reported: times of two machines would not be comparable.
 SKEW_MS = 1_000
 
 Found = TypeVar("Found")
@@ -34,7 +34,7 @@ Found = TypeVar("Found")
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def hub(request: HttpRequest) -> HttpResponse:
-    """Everything on one page, as it is now; nothing of it needs a worker."""
+    """The page about this hub. It needs no worker."""
     now, failures = now_ms(), list[str]()
 
     def read(part: Callable[[Session], Found]) -> Found | None:
@@ -60,8 +60,8 @@ def hub(request: HttpRequest) -> HttpResponse:
         "slow": SLOW_QUERIES.worst(SLOWEST_SHOWN),
         "slow_ms": round(SLOW_S * 1_000),
         "versions": diagnostics.versions(),
-        "chosen": diagnostics.chosen(),
-        "place": diagnostics.place(),
+        "chosen": diagnostics.effective_settings(),
+        "place": diagnostics.host_and_process(),
         "started": diagnostics.STARTED_MS,
         "our_schema": VERSION,
         "is_skewed": server is not None and abs(server.skew_ms) > SKEW_MS + server.trip_ms,

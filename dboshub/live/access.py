@@ -1,6 +1,6 @@
-"""Who is behind a socket's handshake, now: origin, session, account, permissions.
+"""Authenticates a WebSocket handshake: origin, session, account, permissions.
 
-Asked again while the socket is open, so that logging out ends it. Nothing here writes a session.
+Repeated while the socket is open, so that a logout ends it. Nothing here writes a session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A user as they are now: who they are, what they may do, which applications they see."""
+    """The current id, permissions and scope of a user."""
 
     user: str
     permissions: frozenset[str]
@@ -38,7 +38,7 @@ class Account:
 
 
 def handshake(scope: Mapping[str, Any]) -> ASGIRequest:
-    """The handshake as an HTTP request, so that hosts and proxies count as they do for pages."""
+    """The handshake as an HTTP request, so that hosts and proxies are treated as for pages."""
     return ASGIRequest({**scope, "method": "GET"}, BytesIO())
 
 
@@ -50,13 +50,13 @@ def is_same_origin(request: ASGIRequest) -> bool:
             return True
         origin = urlsplit(given)
         here = urlsplit(f"{_scheme(request)}://{request.get_host()}")
-        return _place(origin) == _place(here)
+        return _origin(origin) == _origin(here)
     except (ValueError, KeyError, DisallowedHost):
         return False
 
 
 async def account(request: ASGIRequest) -> Account | None:
-    """The active user of the handshake's session as it is now, or None."""
+    """The active user of the handshake's session, read now; None if there is none."""
     found: Account | None = await database_sync_to_async(_account)(request)
     return found
 
@@ -79,7 +79,7 @@ def _account(request: ASGIRequest) -> Account | None:
 
 
 async def audit_payload_views(account: Account, topics: Iterable[Topic]) -> None:
-    """Record whose payloads are pushed to somebody; at once, and as long as they follow them."""
+    """Write audit rows for the payloads that are pushed to a user."""
     keys = sorted({topic.key for topic in topics if topic.payload})
     if keys:
         await database_sync_to_async(_audit_payload_views)(account.actor, keys)
@@ -101,5 +101,5 @@ def _scheme(request: ASGIRequest) -> str:
     return {"ws": "http", "wss": "https"}.get(str(request.scheme), str(request.scheme))
 
 
-def _place(url: Any) -> tuple[str, str, int]:
+def _origin(url: Any) -> tuple[str, str, int]:
     return url.scheme, url.hostname, url.port or DEFAULT_PORTS[url.scheme]

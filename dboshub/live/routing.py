@@ -1,4 +1,4 @@
-"""Which WebSocket handshakes are ours: those for the address `dboshub:live`."""
+"""Recognises the WebSocket handshakes for the URL `dboshub:live`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import translation
 
 
 def is_live_path(scope: Mapping[str, Any]) -> bool:
-    """Whether a handshake is for our socket, at whatever prefix and in whatever language."""
+    """Whether a handshake is for the live socket, with any URL prefix and language prefix."""
     path = scope["path"].removeprefix(get_script_prefix(scope).rstrip("/"))
     language = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
     with translation.override(language):

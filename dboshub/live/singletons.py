@@ -1,4 +1,4 @@
-"""This process's one hub, one watcher and one listener, made when the first page listens."""
+"""The broadcaster, watcher and listener of this process, created at the first subscription."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dboshub.workflows.storage.database import Database, open_database
 
 @cache
 def broadcaster() -> Broadcaster:
-    """The hub of this process, with its watcher attached."""
+    """The broadcaster of this process, with its watcher."""
     made = Broadcaster()
     Watcher(
         made,
@@ -31,7 +31,7 @@ def broadcaster() -> Broadcaster:
 
 
 def open_system_database() -> Database:
-    """The system database, to read from."""
+    """The system database, for reads."""
     return open_database(
         system_url(),
         schema=system_schema(),
@@ -51,12 +51,12 @@ def _access() -> Access:
 
 
 def system_url() -> str:
-    """The URL of the database Django uses now; in a test run it has another name."""
+    """The URL of the database that Django uses now; a test run uses another name."""
     return url_of_alias(system_alias())
 
 
 def listen_url() -> str:
-    """LISTEN needs a session of its own, so not a transaction-mode pooler."""
+    """The URL for LISTEN, which does not work through a transaction-mode pooler."""
     return django_settings.listen_url() or system_url()
 
 

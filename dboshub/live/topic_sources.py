@@ -1,4 +1,4 @@
-"""Which source serves which kind of topic, and who may listen. Apps bring the sources."""
+"""The source of each kind of topic, and the permissions that a subscription needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dboshub.workflows.live.source import Source
 from dboshub.workflows.live.subscriptions import Subscription, Topic, TopicRefusedError, read_token
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_PAYLOAD, VIEW_WORKFLOW
 
-MOST_TOPICS = 64
+MAX_TOPICS = 64
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
     **registry.SOURCES,
@@ -25,7 +25,7 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "export": ExportSource,
     "wrong": ProblemsSource,
 }
-# Pages that ask for more than to view workflows.
+# Kinds that need another permission besides viewing workflows.
 NEEDED: Mapping[str, str] = {
     "queues": "dboshub_queues.view_queue",
     "queue": "dboshub_queues.view_queue",
@@ -36,7 +36,7 @@ NEEDED: Mapping[str, str] = {
 
 
 def admit(token: str, account: Account) -> Subscription:
-    """The topic of a token, if this user may listen to it now. Raises TopicRefusedError."""
+    """The subscription of a token, if this user is permitted now. Raises TopicRefusedError."""
     subscription = read_token(token, user=account.user)
     if subscription.topic.kind not in SOURCES:
         raise TopicRefusedError(f"no such kind of topic: {subscription.topic.kind}")
@@ -46,7 +46,7 @@ def admit(token: str, account: Account) -> Subscription:
 
 
 def is_allowed(topic: Topic, account: Account) -> bool:
-    """Whether someone may hear this topic: asked again while they listen."""
+    """Whether an account may subscribe to a topic. Checked again while it is subscribed."""
     wanted = {VIEW_WORKFLOW, NEEDED.get(topic.kind, VIEW_WORKFLOW)} | (
         {VIEW_PAYLOAD} if topic.payload else set()
     )

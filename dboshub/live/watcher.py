@@ -1,7 +1,7 @@
-"""One per web process: reads what is shown, publishes what differs. No sockets here.
+"""The watcher of a web process: reads the topics that have viewers, publishes their changes.
 
-It has its own thread and its own autocommit connection, both only while somebody is subscribed.
-Truth is what a tick reads; notifications only bring a tick forward.
+It has one thread and one autocommit connection while anybody is subscribed. A notification only
+makes the next tick earlier: correctness depends on the reads alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RECENT_TICKS = 5
 
 
 class Watcher:
-    """Starts its thread with the first viewer and ends it with the last."""
+    """Its thread starts with the first viewer and ends after the last one has left."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Watcher:
         broadcaster.on_new_viewer = self._start_or_wake
 
     def wake(self) -> None:
-        """Bring the next tick forward."""
+        """Start the next tick as soon as the minimum gap has passed."""
         self._wake.set()
 
     def _start_or_wake(self) -> None:
@@ -67,7 +67,7 @@ class Watcher:
         self.wake()
 
     def _over(self) -> bool:
-        # Under the hub's lock, so that a viewer who comes now starts a new thread.
+        # Under the lock of the broadcaster, so that a viewer who joins now starts a new thread.
         with self.broadcaster.lock:
             if not self.broadcaster.has_viewers:
                 self._thread = None
@@ -89,7 +89,7 @@ class Watcher:
                 self._watch()
                 pause = self.timings.tick
             except Exception:
-                # The page notices by the missing beat and says "stale".
+                # Pages notice the missing heartbeat and show "stale".
                 logger.exception("live.watch_failed")
                 self.broadcaster.metrics.failures += 1
                 self.broadcaster.mark_all_unread()
@@ -100,7 +100,7 @@ class Watcher:
                 connections.close_all()
 
     def _watch(self) -> None:
-        """Tick on one connection until nobody is there, or it fails."""
+        """Tick on one connection until there are no viewers, or until a tick fails."""
         database = self._open()
         try:
             connection = database.connect()
@@ -121,9 +121,9 @@ class Watcher:
     def _wait(
         self, took: float, query_seconds: float, changed: Callable[[], int] | None, before: int
     ) -> None:
-        """Sleep out the tick; a nudge, or a change since before it, ends the sleep early.
+        """Wait for the next tick; `wake`, or a change since the tick began, ends the wait early.
 
-        Nothing ends the gap that spares the process; the database is spared for longer.
+        The minimum gap is always kept. `took` and `query_seconds` are seconds.
         """
         gap = max(self.timings.min_gap, 2 * took)
         time.sleep(gap)
@@ -132,14 +132,14 @@ class Watcher:
         while (left := deadline - time.monotonic()) > 0:
             if changed and changed() != before:
                 break
-            # SQLite tells nobody: its change counter is looked at ten times a second.
+            # SQLite has no notifications: read its change counter ten times a second.
             if self._wake.wait(min(left, self.timings.min_gap) if changed else left):
                 break
         self._wake.clear()
 
 
 class _TickReader:
-    """What one connection's worth of ticks remembers."""
+    """The ticks on one connection: sources, session and clock offset."""
 
     def __init__(
         self,
@@ -158,11 +158,11 @@ class _TickReader:
 
     @property
     def query_seconds(self) -> float:
-        """How long ticks lately keep the database busy; a single slow one says nothing."""
+        """The median time that the statements of recent ticks took."""
         return median(self._recent_query_seconds)
 
     def tick(self) -> float:
-        """Read everything that is due and publish what differs; how long it took."""
+        """Read all watched topics and publish changes; return the seconds it took."""
         started = time.monotonic()
         self._session.query_seconds = 0.0
         watched_topics = sorted(
@@ -175,7 +175,7 @@ class _TickReader:
         tick = PollTick(now_ms=now_ms, at=started, timings=self._timings)
         for kind, group in groupby(watched_topics, key=lambda watched: watched.topic.kind):
             self._read_kind(kind, [*group], tick)
-        # After the reading: a beat says that everything before it has been seen.
+        # After the reads: a heartbeat means that every change before it was sent.
         self._broadcaster.beat(now_ms, everyone=beat)
         if beat:
             self._beat_at = started
@@ -187,24 +187,24 @@ class _TickReader:
         if not found:
             return
         shown = {watched.topic: watched.shown for watched in watched_topics}
-        for topic, facts in found:
-            stale = shown[topic] - {facts.digest}
+        for topic, state in found:
+            stale = shown[topic] - {state.digest}
             if stale:
-                self._publish(topic, facts, stale)
+                self._publish(topic, state, stale)
 
-    def _publish(self, topic: Topic, facts: TopicState, stale: frozenset[str]) -> None:
+    def _publish(self, topic: Topic, state: TopicState, stale: frozenset[str]) -> None:
         name = topic.id
         texts: dict[str, str] = {}
         for digest in stale:
-            frame = {"topic": name, "digest": facts.digest, **_body(facts, digest)}
+            frame = {"topic": name, "digest": state.digest, **_body(state, digest)}
             texts[digest] = json.dumps(frame, separators=(",", ":"))
-        self._broadcaster.publish(name, facts.digest, texts)
+        self._broadcaster.publish(name, state.digest, texts)
 
 
-def _body(facts: TopicState, shown: str) -> Body:
-    """What a frame says; one region that cannot be rendered must not stop all the others."""
+def _body(state: TopicState, shown: str) -> Body:
+    """The body of a frame. A region that fails to render must not stop the others."""
     try:
-        return facts.body(shown)
+        return state.body(shown)
     except Exception as error:
         if is_transient(error):
             raise

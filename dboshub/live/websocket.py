@@ -1,8 +1,8 @@
-"""One tab's socket: in come sub, unsub and ack; out go frames, beats and refusals.
+"""The WebSocket of a browser tab: receives sub, unsub and ack; sends frames, beats and refusals.
 
-A socket is accepted before it is refused: a browser cannot tell a refused handshake from a
-server that is away, and would try for ever. It is never closed with 1000, after which clients
-do not come back.
+A socket is accepted before it is refused: a browser cannot distinguish a refused handshake from
+an unreachable server, and would retry without end. It is never closed with code 1000, after which
+clients do not reconnect.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from dboshub.live import singletons
 from dboshub.live.access import Account, account, audit_payload_views, handshake, is_same_origin
 from dboshub.live.fanout import Broadcaster, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, UnackedFrames, parse
-from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
+from dboshub.live.topic_sources import MAX_TOPICS, admit, is_allowed
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 logger = logging.getLogger(__name__)
 
-# From 4000 on: daphne can send no other code but 1000, not even 1013, "try again later".
+# Codes from 4000 on: daphne sends no other code except 1000, not even 1013 "try again later".
 MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
-MOST_SOCKETS = 100
+MAX_SOCKETS_PER_USER = 100
 
 
 class LiveSocket(AsyncWebsocketConsumer):
-    """Follows what one page shows, as long as its user may see it."""
+    """Follows the topics of one page while its user may see them."""
 
     timings = Timings()
     open_by_user: ClassVar[Counter[str]] = Counter()
@@ -63,7 +63,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             self._serve()
 
     async def _admit(self) -> int | None:
-        """Find out who this is; the code to close with if they may not listen."""
+        """Authenticate the user; return the close code if the socket is refused."""
         if not is_same_origin(self.request):
             return FORBIDDEN
         found = await account(self.request)
@@ -71,7 +71,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             return SIGNED_OUT
         if VIEW_WORKFLOW not in found.permissions:
             return FORBIDDEN
-        if self.open_by_user[found.user] >= MOST_SOCKETS:
+        if self.open_by_user[found.user] >= MAX_SOCKETS_PER_USER:
             return TRY_LATER
         self.account = found
         return None
@@ -100,7 +100,7 @@ class LiveSocket(AsyncWebsocketConsumer):
                 task.cancel()
 
     async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A socket that has lost one of its tasks would look alive and not be."""
+        """Close the socket if one of its tasks fails: it would otherwise look alive."""
         try:
             await work()
         except Exception:
@@ -130,8 +130,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.subscriber.ready.set()
 
     def _subscribe(self, wanted: TopicRequest) -> None:
-        if len(self.topics) >= MOST_TOPICS and wanted.topic_id not in self.topics:
-            raise FrameRefusedError(f"more than {MOST_TOPICS} topics")
+        if len(self.topics) >= MAX_TOPICS and wanted.topic_id not in self.topics:
+            raise FrameRefusedError(f"more than {MAX_TOPICS} topics")
         try:
             subscription = admit(wanted.token, self.account)
         except TopicRefusedError:
@@ -145,13 +145,13 @@ class LiveSocket(AsyncWebsocketConsumer):
         )
 
     async def _send(self) -> None:
-        """Send what is new until the reader owes too many acknowledgements, or one for too long."""
+        """Send frames until too many are unacknowledged, or one is for too long."""
         while True:
-            late_at = self.unacked.waits_until(self.timings.ack)
+            late_at = self.unacked.overdue_at(self.timings.ack)
             patience = None if late_at is None else max(0.0, late_at - time.monotonic())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.subscriber.ready.wait(), patience)
-            late_at = self.unacked.waits_until(self.timings.ack)
+            late_at = self.unacked.overdue_at(self.timings.ack)
             if late_at is not None and late_at <= time.monotonic():
                 return await self.close(TRY_LATER)
             if self.unacked.is_backlogged():
@@ -166,7 +166,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             await self.send(f'{{"seq":{seq},{text}}}')
 
     def _outgoing(self) -> str | None:
-        """Everything there is to say now, as the members of a JSON object."""
+        """Everything to send now, as the members of a JSON object; None if there is nothing."""
         frames, beat_ms = self.broadcaster.take(self.subscriber)
         refused, self.refused = self.refused, []
         members = []
@@ -180,7 +180,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         return ",".join(members) or None
 
     async def _recheck(self) -> None:
-        """Ask again who this is: a socket outlives neither its session nor its permissions."""
+        """Close the socket when its session has ended or its permissions were revoked."""
         while True:
             await asyncio.sleep(self.timings.recheck)
             found = await account(self.request)
@@ -201,6 +201,6 @@ class LiveSocket(AsyncWebsocketConsumer):
         )
 
     async def close(self, code: Any = None, reason: str | None = None) -> None:
-        """Close, and stop publishing to a socket whose peer may never answer the closing."""
+        """Close, and stop publishing at once: the peer may never answer the close frame."""
         await self.disconnect(code)
         await super().close(code, reason)

@@ -1,6 +1,6 @@
-"""Commands made of verbs. They answer people, or programs with ``--json``; a refusal exits with 1.
+"""Base classes of the commands: output for people or as JSON; a refusal exits with code 1.
 
-Whoever has a shell on this machine may do all: the audit log says who it was.
+A user of the shell is permitted to do everything. The audit log records the name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Arguments = Callable[[ArgumentParser], object]
 
 
 class TerminalUser:
-    """The person at the terminal."""
+    """The user of the terminal, who may do everything."""
 
     is_authenticated = False
     is_superuser = True
@@ -48,7 +48,7 @@ def actor() -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """One thing a command does: `run` gets the arguments by name and returns the answer."""
+    """A subcommand: `run` gets the arguments by name and returns the result."""
 
     name: str
     help: str
@@ -57,7 +57,7 @@ class Subcommand:
 
 
 class TerminalCommand(BaseCommand, ABC):
-    """A command that does one thing: `arguments` and `run` are its own."""
+    """A command with `arguments` that prints the result of `run_subcommand`."""
 
     arguments: Sequence[Arguments] = ()
 
@@ -78,30 +78,32 @@ class TerminalCommand(BaseCommand, ABC):
 
     @abstractmethod
     def run_subcommand(self, **options: Any) -> Any:
-        """Do it; what to print."""
+        """Perform the command; return the result."""
 
 
 class SubcommandsCommand(TerminalCommand):
     """A command with subcommands."""
 
-    verbs: Sequence[Subcommand] = ()
+    subcommands: Sequence[Subcommand] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parsers = parser.add_subparsers(dest="verb", required=True)
-        for verb in self.verbs:
-            each = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
-            for add in (*verb.arguments, as_json):
+        parsers = parser.add_subparsers(dest="subcommand", required=True)
+        for subcommand in self.subcommands:
+            each = parsers.add_parser(
+                subcommand.name, help=subcommand.help, description=subcommand.help
+            )
+            for add in (*subcommand.arguments, as_json):
                 add(each)
 
     def run_subcommand(self, **options: Any) -> Any:
-        verb = options.pop("verb")
-        (chosen,) = (each for each in self.verbs if each.name == verb)
+        name = options.pop("subcommand")
+        (chosen,) = (each for each in self.subcommands if each.name == name)
         return chosen.run(**options)
 
 
 @contextmanager
 def errors_as_command_errors() -> Iterator[None]:
-    """Turn what cannot be done into a message and the exit code 1."""
+    """Raise refusals and errors as CommandError: a message and exit code 1."""
     try:
         yield
     except NotPlainError as error:
@@ -115,23 +117,23 @@ def errors_as_command_errors() -> Iterator[None]:
 
 
 def argument(*names: str, **options: Any) -> Arguments:
-    """An argument, to be added to whichever parser wants it."""
+    """A function that adds this argument to a parser."""
     return lambda parser: parser.add_argument(*names, **options)
 
 
 as_json = argument("--json", action="store_true", dest="as_json", help="answer in JSON")
 reason = argument("--reason", default="", help="for the audit log")
 workflow_id = argument("workflow_id")
-queue = argument("--queue", help="queue to run on; by default past every limit")
+queue = argument("--queue", help="queue to run on; by default no limit applies")
 
 
 yes = argument("-y", "--yes", action="store_true", help="do not ask")
-url = argument("-s", "--url", "--sys-db-url", help="another system database than this hub's")
+url = argument("-s", "--url", "--sys-db-url", help="URL of another system database")
 schema = argument("--schema", default="dbos", help="PostgreSQL schema of --url")
 
 
 def confirm(what: str, *, is_confirmed: bool) -> None:
-    """Ask the person at the terminal. Raises CommandError unless they agree."""
+    """Ask for confirmation. Raises CommandError if it is refused."""
     if is_confirmed:
         return
     if not sys.stdin.isatty():
@@ -141,7 +143,7 @@ def confirm(what: str, *, is_confirmed: bool) -> None:
 
 
 def json_of(kind: type) -> Callable[[str], Any]:
-    """A parser of JSON whose value is of a kind."""
+    """An argument type: JSON whose value has this Python type."""
 
     def parse(text: str) -> Any:
         value = json.loads(text)
@@ -153,8 +155,8 @@ def json_of(kind: type) -> Callable[[str], Any]:
     return parse
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 time, UTC without an offset."""
+def time_argument(text: str) -> datetime:
+    """An argument type: an ISO 8601 time, UTC if it has no offset."""
     try:
         return aware(datetime.fromisoformat(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What ``manage.py workflow`` does: every verb is an action, checked and audited as on a page."""
+"""Subcommands of ``workflow`` that act. They are checked and audited like pages."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ version = argument(
 )
 step = argument("-S", "--step", type=int, default=1, help="first step to run again")
 
-VERBS = (
+SUBCOMMANDS = (
     Subcommand(
         "start",
         "enqueue a workflow by its name",
@@ -165,15 +165,16 @@ VERBS = (
             reason,
         ),
     ),
+    Subcommand("cancel", "cancel a workflow", cancel, (workflow_id, children, reason)),
     Subcommand(
-        "cancel", "take it from its executor for good", cancel, (workflow_id, children, reason)
-    ),
-    Subcommand(
-        "resume", "go on after its last completed step", resume, (workflow_id, queue, reason)
+        "resume",
+        "enqueue it again; it goes on after its last completed step",
+        resume,
+        (workflow_id, queue, reason),
     ),
     Subcommand(
         "fork",
-        "run it again, from a step, as a new workflow",
+        "run it again from a step as a new workflow",
         fork,
         (
             workflow_id,
@@ -185,7 +186,7 @@ VERBS = (
     ),
     Subcommand(
         "fork-from-failure",
-        "run failed ones again from where they failed",
+        "fork failed workflows from the step that failed",
         fork_from_failure,
         (
             argument("workflow_ids", nargs="+"),
@@ -252,7 +253,7 @@ VERBS = (
     ),
     Subcommand(
         "import",
-        "take in what was exported, with its ids",
+        "import an export, with its ids",
         import_,
         (
             argument("file", help="- for standard input"),

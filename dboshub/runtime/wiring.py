@@ -32,7 +32,13 @@ from dboshub.workflows.engine.waiting.notices import (
     STREAMS,
     Notice,
 )
-from dboshub.workflows.storage.database import Database, is_url_of, libpq_url, open_database
+from dboshub.workflows.storage.database import (
+    Database,
+    Sessions,
+    is_url_of,
+    libpq_url,
+    open_database,
+)
 from dboshub.workflows.storage.journal.connections import (
     PostgresJournalConnection,
     SqliteJournalConnection,
@@ -178,7 +184,9 @@ def storage_of(
     `retries_unavailable` the first StorageUnavailableError of a call propagates.
     """
     store = SqlStore(
-        database, listing_timeout_s=listing_timeout_s, retries_unavailable=retries_unavailable
+        sessions_of(database),
+        listing_timeout_s=listing_timeout_s,
+        retries_unavailable=retries_unavailable,
     )
     if isinstance(database, SqliteDatabase):
         # SQLite has one writer: a second connection would only wait for the first.
@@ -191,6 +199,24 @@ def storage_of(
     )
 
 
+def sessions_of(database: Database) -> Sessions:
+    """The store's sessions; in a Django project they join a transaction that a thread has open."""
+    alias = _django_alias(database)
+    if alias is None:
+        return database
+    from dboshub.workflows.django_database import JoiningSessions
+
+    return JoiningSessions(database, alias)
+
+
+def _django_alias(database: Database) -> str | None:
+    if "django.conf" not in sys.modules:
+        return None
+    from dboshub.workflows.django_transaction import alias_of
+
+    return alias_of(database)
+
+
 def engine_hooks(database: Database) -> EngineHooks:
     """Engine hooks of a configured Django project; none for a script without Django."""
     if "django.conf" not in sys.modules:
@@ -199,8 +225,9 @@ def engine_hooks(database: Database) -> EngineHooks:
 
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
-        after_user_code,
+        after_commit,
         alias_of,
+        close_stale_connections,
         django_transaction_on,
     )
 
@@ -208,9 +235,10 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(after_user_code=after_user_code)
+        return EngineHooks(after_user_code=close_stale_connections)
     return EngineHooks(
-        after_user_code=after_user_code,
+        after_user_code=close_stale_connections,
+        after_commit=after_commit(alias),
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),
     )

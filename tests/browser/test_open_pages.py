@@ -121,11 +121,11 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
     expect(elder).not_to_contain_text("min ago", timeout=WITHIN_MS)
     expect(fleet.get_by_role("row").filter(has_text="open-worker")).to_be_visible(timeout=WITHIN_MS)
     errors = tabs["/workflows/errors/?name=open-gate"]
-    more = errors.get_by_role("link", name="What has failed has changed")
+    more = errors.get_by_role("link", name="The failed runs have changed")
     expect(more).to_be_visible(timeout=WITHIN_MS)
     more.focus()
     errors.keyboard.press("Enter")
     expect(errors.get_by_role("row").filter(has_text="open-gate")).to_be_visible()
-    expect(tabs["/audit/"].get_by_role("link", name="The log has changed")).to_be_visible(
+    expect(tabs["/audit/"].get_by_role("link", name="There are new entries")).to_be_visible(
         timeout=WITHIN_MS
     )

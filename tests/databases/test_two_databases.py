@@ -50,8 +50,8 @@ def die(*_):
 
 ada = Actor(User.objects.get())
 for verb in ("fork_from_failure", "delete"):
-    job = job_actions.freeze(ada, verb, query="status=CANCELLED")
-    job_actions.start(ada, job.pk)
+    job = job_actions.create_job(ada, verb, query="status=CANCELLED")
+    job_actions.start_job(ada, job.pk)
     close, chunks.Chunk.close = chunks.Chunk.close, die
     try:
         run_round("dies")

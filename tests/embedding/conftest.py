@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from django.db import connections
 
 from tests.embedding.project import HostProject
 from tests.support.postgres import Server
 
+Entry = Callable[..., str]
 WORK = """
 from django.core.management import call_command
 call_command("workflow", "start", "bake", "--args", '["brown"]', "--id", "brown")
@@ -44,3 +47,33 @@ def worked(host: HostProject) -> Iterator[None]:
     finally:
         worker.terminate()
         worker.wait(30)
+
+
+@pytest.fixture
+def entry(django_db_blocker: Any) -> Iterator[Entry]:
+    """Add an entry to DATABASES: entry("sqlite3", NAME=…); its alias."""
+    aliases: list[str] = []
+
+    def add(engine: str = "postgresql", **given: Any) -> str:
+        alias = f"host{len(aliases)}"
+        connections.settings[alias] = connections.configure_settings(
+            {"default": {}, alias: {"ENGINE": f"django.db.backends.{engine}", **given}}
+        )[alias]
+        aliases.append(alias)
+        return alias
+
+    with django_db_blocker.unblock():
+        yield add
+    for alias in aliases:
+        if alias in connections.settings:
+            connections[alias].close()
+            del connections[alias]
+            del connections.settings[alias]
+
+
+@pytest.fixture(scope="session")
+def orders(host: HostProject) -> Iterator[HostProject]:
+    """The same project as an application of its own: no other worker takes its workflows."""
+    project = host.with_environment(DBOS_APP_NAME="orders")
+    yield project
+    project.stop()

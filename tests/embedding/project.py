@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -25,7 +26,8 @@ PREPARE = f"""
 from django.core.management import call_command
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-call_command("makemigrations", "accounts", "queues", "workflows", "schedules", verbosity=0)
+apps = ["accounts", "queues", "workflows", "schedules", "orders"]
+call_command("makemigrations", *apps, verbosity=0)
 call_command("migrate", verbosity=0)
 call_command("collectstatic", interactive=False, verbosity=0)
 members = get_user_model().objects
@@ -46,6 +48,13 @@ class HostProject:
         self.environment = _environment(folder, database_url)
         self._served: dict[str, Served] = {}
 
+    def with_environment(self, **changes: str) -> HostProject:
+        """The project on the same database, in processes that have these variables."""
+        other = copy.copy(self)
+        other.environment = self.environment | changes
+        other._served = {}
+        return other
+
     def make(self) -> None:
         """Generate it, write the host's own code, follow docs/embedding.md, and migrate."""
         package = self.folder / NAME
@@ -60,6 +69,12 @@ class HostProject:
     def manage(self, *command: str, **environment: str) -> str:
         """What `manage.py` prints. Raises AssertionError with its errors if it fails."""
         return self._run("manage.py", *command, cwd=self.folder, **environment)
+
+    def fails(self, *command: str, **environment: str) -> str:
+        """The errors that `manage.py` prints. Raises AssertionError if it does not fail."""
+        done = self._run_any("manage.py", *command, cwd=self.folder, **environment)
+        assert done.returncode != 0, f"{command}: {done.stdout}"
+        return done.stderr
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """`manage.py` with these arguments, running; the caller ends it."""
@@ -84,7 +99,14 @@ class HostProject:
             each.stop()
 
     def _run(self, *command: str, cwd: Path, **environment: str) -> str:
-        done = subprocess.run(
+        done = self._run_any(*command, cwd=cwd, **environment)
+        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _run_any(
+        self, *command: str, cwd: Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [sys.executable, *command],
             cwd=cwd,
             env=self.environment | environment,
@@ -92,8 +114,6 @@ class HostProject:
             text=True,
             timeout=100,
         )
-        assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
-        return done.stdout
 
 
 def sign_in(client: httpx.Client, email: str) -> None:

@@ -20,6 +20,10 @@ SERVERS: Mapping[str, Command] = {
     "uvicorn": lambda port: [
         *("uvicorn", "--host", "127.0.0.1", "--port", str(port), "bakery.asgi:application"),
     ],
+    "preloaded": lambda port: [
+        *("gunicorn", "-b", f"127.0.0.1:{port}", "--preload", "-w", "2"),
+        "bakery.preloaded:application",
+    ],
     "gunicorn": lambda port: [
         *("gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "2", "bakery.wsgi:application"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,10 @@ from psycopg.conninfo import conninfo_to_dict
 from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.storage.database import is_url_of, libpq_url, open_database
+from tests.embedding.conftest import Entry
 from tests.support.postgres import Server
 
-Entry = Callable[..., str]
 ODD = "p@ss:w/o?r#d% &=+é'\\"
-
-
-@pytest.fixture
-def entry(django_db_blocker: Any) -> Iterator[Entry]:
-    """Add an entry to DATABASES: entry("sqlite3", NAME=…); its alias."""
-    aliases: list[str] = []
-
-    def add(engine: str = "postgresql", **given: Any) -> str:
-        alias = f"host{len(aliases)}"
-        connections.settings[alias] = connections.configure_settings(
-            {"default": {}, alias: {"ENGINE": f"django.db.backends.{engine}", **given}}
-        )[alias]
-        aliases.append(alias)
-        return alias
-
-    with django_db_blocker.unblock():
-        yield add
-    for alias in aliases:
-        if alias in connections.settings:
-            connections[alias].close()
-            del connections[alias]
-            del connections.settings[alias]
 
 
 def libpq(alias: str) -> dict[str, Any]:

@@ -340,3 +340,43 @@ def test_a_forked_child_makes_its_own() -> None:
 
 def test_the_worker_opens_the_database_of_the_alias() -> None:
     assert configuration()["system_database_url"] == url_of_alias("default")
+
+
+def test_a_launched_engine_joins_transactions_as_well(work: Callable[[], None]) -> None:
+    first = DBOS.start_workflow(wait_without_launch)
+    work()
+    eventually(lambda: first.get_status().status == "PENDING")
+    delayed = {"workflow_name": "double_without_launch", "queue_name": "django-process"}
+    second = DBOS.enqueue_workflow_with_options({**delayed, "delay_seconds": 600}, 1)  # type: ignore[typeddict-item]
+    with transaction.atomic():
+        DBOS.cancel_workflow(first.workflow_id)
+        DBOS.cancel_workflow(second.workflow_id)
+        assert {each.status for each in DBOS.list_workflows()} == {"CANCELLED"}
+        transaction.set_rollback(True)
+    assert second.get_status().status == "DELAYED"
+    DBOS.send(first.workflow_id, "still here", topic="word")
+    assert first.get_result() == "still here"
+    with transaction.atomic():
+        DBOS.cancel_workflow(second.workflow_id)
+    with pytest.raises(DBOSAwaitedWorkflowCancelledError):
+        second.get_result()
+
+
+def test_a_url_of_the_settings_leads_past_a_pooler_to_the_same_database(settings: Any) -> None:
+    """The worker's engine then still shares Django's transactions."""
+    from dboshub.workflows.django_transaction import alias_of
+    from dboshub.workflows.storage.database import open_database
+
+    here = url_of_alias("default")
+    if connection.vendor == "sqlite":
+        elsewhere = here
+    else:
+        elsewhere = here.replace("127.0.0.1", "localhost")
+        assert elsewhere != here
+        opened = open_database(elsewhere)
+        assert alias_of(opened) is None
+        opened.close()
+    settings.DBOS_SYSTEM_DATABASE_URL = elsewhere
+    opened = open_database(elsewhere)
+    assert alias_of(opened) == "default"
+    opened.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,25 @@ def test_the_url_may_ask_for_more_patience() -> None:
         with pytest.raises(DatabaseUnreachableError, match="no answer within 3 s"):
             _client(f"{url}?connect_timeout=3")
         assert time.monotonic() - begun > 2.5
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_application_database_is_told_like_the_system_database(
+    launch: Callable[..., None], tmp_path: Path
+) -> None:
+    begun = time.monotonic()
+    with pytest.raises(DatabaseUnreachableError, match=r"'shop' on 127.0.0.1, port 1, .* refused"):
+        launch(application_database_url=REFUSING)
+    DBOS.destroy()
+    with silent_server() as url, pytest.raises(DatabaseUnreachableError, match="within 2 s"):
+        launch(application_database_url=url)
+    DBOS.destroy()
+    missing = tmp_path / "typo"
+    with pytest.raises(DatabaseUnreachableError, match="there is no directory"):
+        launch(application_database_url=f"sqlite:///{missing}/shop.sqlite3")
+    DBOS.destroy()
+    assert not missing.exists()
+    assert time.monotonic() - begun < 8
 
 
 def test_an_unknown_host_is_named(message: object) -> None:

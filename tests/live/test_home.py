@@ -50,7 +50,7 @@ def test_another_thing_that_is_wrong_is_news_and_more_of_the_same_is_not() -> No
     work("c", "ERROR", "ship", now_ms())
     later = poll(ProblemsSource(), 0)
     assert later.digest != first.digest
-    assert "has changed" in later.body("")["cells"]["news"]
+    assert "have changed" in later.body("")["cells"]["news"]
 
 
 def test_what_somebody_may_not_see_is_no_news_to_them() -> None:

@@ -137,7 +137,7 @@ async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_
         '{"ack": 99}',
         '{"cancel": "workflow"}',
         "[" * 5_000,
-        '{"unsub": ["' + "x" * frames.LARGEST_FRAME + '"]}',
+        '{"unsub": ["' + "x" * frames.MAX_FRAME_BYTES + '"]}',
     ],
 )
 async def test_any_other_frame_ends_the_socket(viewer: Any, open_tab: Any, frame: str) -> None:
@@ -165,7 +165,7 @@ async def test_a_socket_follows_at_most_64_topics(viewer: Any, open_tab: Any) ->
 async def test_a_user_has_a_bounded_number_of_sockets(
     viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "MOST_SOCKETS", 2)
+    monkeypatch.setattr(websocket, "MAX_SOCKETS_PER_USER", 2)
     first, _ = await open_tab(viewer), await open_tab(viewer)
     assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
     await first.leave()

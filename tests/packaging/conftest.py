@@ -53,18 +53,18 @@ def rebuilt(shared: Path, sdist: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def python(shared: Path, request: pytest.FixtureRequest) -> Path:
-    """An interpreter that has the wheel."""
+def programs(shared: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder of the programs of an environment that has the wheel."""
     if GIVEN in os.environ:
-        return Path(os.environ[GIVEN])
+        return Path(os.environ[GIVEN]).parent
     wheel = request.getfixturevalue("wheel")
     folder = _once(shared / "environment", lambda folder: make_environment(folder, wheel))
-    return folder / "bin" / "python"
+    return folder / "bin"
 
 
 @pytest.fixture(scope="module")
-def installed(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    return Installed(python, tmp_path_factory.mktemp("user"))
+def installed(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    return Installed(programs, tmp_path_factory.mktemp("user"))
 
 
 def _once(folder: Path, make: Callable[[Path], object]) -> Path:

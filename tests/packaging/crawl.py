@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from urllib.parse import urldefrag, urljoin
 
 import httpx
+from websockets.sync.client import connect
 
 CSS = re.compile(r"""url\(\s*["']?([^"')]+)["']?\s*\)|@import\s+["']([^"']+)["']""")
 JS = re.compile(r"""\b(?:from|import)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
@@ -51,6 +52,14 @@ class Visitor:
             for reference in References(answer.text).found:
                 self._load(urljoin(address, reference), address)
         return answer
+
+    def open_socket(self, address: str) -> None:
+        """Open the socket of live pages and close it again. Raises InvalidStatus if refused."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.client.cookies.items())
+        origin = str(self.client.base_url).rstrip("/")
+        url = self.client.base_url.copy_with(scheme="ws", path=address)
+        with connect(str(url), additional_headers={"Cookie": cookies}, origin=origin) as socket:
+            socket.ping().wait(10)
 
     def _load(self, reference: str, by: str) -> None:
         address, part = urldefrag(reference)

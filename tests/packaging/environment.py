@@ -23,50 +23,28 @@ WITHHELD = ("DBOS", "DJANGO", "PYTHON", "COVERAGE")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The interpreter of an environment that has the wheel; `folder` is where programs run."""
+    """An environment that has the wheel: its programs, and the folder where they run."""
 
-    python: Path
+    programs: Path
     folder: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables of a new user's shell: none that the test run set."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
-        return kept | {
-            "HOME": str(self.folder),
-            "DJANGO_SETTINGS_MODULE": "dboshub.settings",
-            "DBOSHUB_DATA_DIR": str(self.folder / "data"),
-            "DBOSHUB_DATABASE_POOL": "0",
-            "PYTHONWARNINGS": "default",
-        }
+    def python(self, *words: str, **variables: str) -> str:
+        """Run the interpreter with these arguments; the output, once it has ended well."""
+        return self._run("python", *words, **variables)
 
-    def run(self, *words: str, **variables: str) -> str:
-        """Run Python with these arguments; the output, once it has ended well."""
-        done = subprocess.run(
-            [self.python, *words],
-            cwd=self.folder,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, f"{words}:\n{done.stdout}\n{done.stderr}"
-        refuse_warnings(done.stderr)
-        return done.stdout
-
-    def command(self, *words: str, **variables: str) -> str:
-        """Run one verb of the command line."""
-        return self.run("-m", "django", *words, **variables)
+    def dboshub(self, *words: str, **variables: str) -> str:
+        """Run the console command in the same way."""
+        return self._run("dboshub", *words, **variables)
 
     @contextmanager
     def running(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A program that runs beside the test, and is told to stop at its end."""
-        log = self.folder / f"{words[1]}-{words[2].partition(':')[0]}.log"
+        """The console command, running beside the test and told to stop at its end."""
+        log = self.folder / f"{words[0]}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [self.python, *words],
+                [self.programs / "dboshub", *words],
                 cwd=self.folder,
-                env=self.environment,
+                env=self._environment(),
                 stdout=output,
                 stderr=output,
             )
@@ -84,6 +62,28 @@ class Installed:
                 process.wait()
         refuse_warnings(log.read_text())
 
+    def _run(self, program: str, *words: str, **variables: str) -> str:
+        done = subprocess.run(
+            [self.programs / program, *words],
+            cwd=self.folder,
+            env=self._environment() | variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{words}:\n{done.stdout}\n{done.stderr}"
+        refuse_warnings(done.stderr)
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        """The variables of a new user's shell: none that the test run set."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
+        return kept | {
+            "HOME": str(self.folder),
+            "DBOSHUB_DATA_DIR": str(self.folder / "data"),
+            "PYTHONWARNINGS": "default",
+        }
+
 
 def refuse_warnings(output: str) -> None:
     """Fail if our code uses what a later Python or Django takes away."""
@@ -94,8 +94,8 @@ def refuse_warnings(output: str) -> None:
 def make_environment(folder: Path, wheel: Path) -> Path:
     """Install the wheel without network; its dependencies are links to those of this run.
 
-    Returns the interpreter. Only what the wheel's metadata asks for is linked, so an import of
-    anything else fails here as it fails at a user's.
+    Returns the folder of its programs. Only what the wheel's metadata asks for is linked, so an
+    import of anything else fails here as it fails at a user's.
     """
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
@@ -109,7 +109,7 @@ def make_environment(folder: Path, wheel: Path) -> Path:
             link = packages / top
             if top not in ("..", "__pycache__") and not link.is_symlink():
                 link.symlink_to(Path(str(needed.locate_file(top))))
-    return python
+    return python.parent
 
 
 def wheel_metadata(packages: Path) -> Distribution:

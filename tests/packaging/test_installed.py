@@ -23,7 +23,6 @@ from tests.support.eventually import eventually
 
 HERE = Path(__file__).resolve().parent
 NAME, PASSWORD = "root", "correct horse battery"
-WORKER = ("-m", "django", "runworkers", "--import", "shop")
 # An address gives a page, or says that it wants a POST or a WebSocket.
 FINE = (200, 405, 426)
 
@@ -35,12 +34,12 @@ def shop(installed: Installed) -> Installed:
         shutil.copy(program, installed.folder)
     shutil.copy(HERE.parent / "web" / "routes.py", installed.folder)
     (installed.folder / "data").mkdir()
-    told = installed.run("script.py", "data/dboshub.sqlite3").splitlines()
+    told = installed.python("script.py", "data/dboshub.sqlite3").splitlines()
     assert told[:3] == ["o-1 shipped", "no such order: o-2", "['charge', 'fail']"]
-    assert Path(told[3]).is_relative_to(installed.python.parents[1])
-    installed.command("migrate", "--verbosity=0")
+    assert Path(told[3]).is_relative_to(installed.programs.parent)
+    installed.dboshub("migrate", "--verbosity=0")
     given = {"DBOSHUB_ADMIN_NAME": NAME, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
-    installed.command("ensure_admin", **given)
+    installed.dboshub("ensure_admin", **given)
     return installed
 
 
@@ -50,9 +49,7 @@ def dashboard(shop: Installed) -> Iterator[Visitor]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (
-        shop.running(
-            "-m", "daphne", "dboshub.standalone.asgi:application", "-p", str(port)
-        ) as process,
+        shop.running("dashboard", "--port", str(port)) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         eventually(lambda: _answers(client, process), timeout=30, interval=0.1)
@@ -65,12 +62,13 @@ def _answers(client: httpx.Client, process: subprocess.Popen[bytes]) -> bool:
 
 
 def test_every_page_and_all_that_it_shows_is_there(shop: Installed) -> None:
-    with shop.running(*WORKER), dashboard(shop) as visitor:
-        addresses = json.loads(shop.run("pages.py"))
+    with shop.running("runworkers", "--import", "shop"), dashboard(shop) as visitor:
+        addresses = json.loads(shop.python("pages.py", DJANGO_SETTINGS_MODULE="dboshub.settings"))
         anonymous = visitor.open("/workflows/")
         assert anonymous.url.path == "/login/"
         visitor.log_in(NAME, PASSWORD)
         answers = {address: visitor.open(address).status_code for address in addresses}
+        visitor.open_socket("/live/")
     assert len(answers) > 50
     assert {each: code for each, code in answers.items() if code not in FINE} == {}
     assert visitor.problems == []
@@ -91,15 +89,15 @@ def test_another_worker_finishes_what_a_killed_one_began(shop: Installed) -> Non
         lines = [line.split() for line in log.read_text().splitlines()]
         return [line[1:] for line in lines if line[0] == "killed"]
 
-    with shop.running(*WORKER) as first:
-        shop.command("workflow", "start", "checkout", "--args", '["o-3"]', "--id", "killed")
+    with shop.running("runworkers", "--import", "shop") as first:
+        shop.dboshub("workflow", "start", "checkout", "--args", '["o-3"]', "--id", "killed")
         eventually(lambda: len(noted()) == 2, timeout=30)
         first.send_signal(signal.SIGKILL)
         first.wait()
     go.touch()
-    with shop.running(*WORKER) as second:
+    with shop.running("runworkers", "--import", "shop") as second:
         eventually(lambda: ["end", str(second.pid)] in noted(), timeout=30)
-        eventually(lambda: "SUCCESS" in shop.command("workflow", "get", "killed"), timeout=30)
+        eventually(lambda: "SUCCESS" in shop.dboshub("workflow", "get", "killed"), timeout=30)
     assert noted() == [
         ["charge", str(first.pid)],
         ["ship", str(first.pid)],
@@ -109,12 +107,12 @@ def test_another_worker_finishes_what_a_killed_one_began(shop: Installed) -> Non
 
 
 def test_a_project_around_it_collects_the_plain_files_only(shop: Installed) -> None:
-    listed = shop.run("collected.py", DJANGO_SETTINGS_MODULE="").splitlines()
+    listed = shop.python("collected.py").splitlines()
     assert "dboshub/css/base.css" in listed
     assert [name for name in listed if name.endswith((".gz", "staticfiles.json"))] == []
     assert len(listed) == len(set(listed))
 
 
 def test_the_package_is_as_it_was_installed(shop: Installed) -> None:
-    told = shop.run("unchanged.py")
+    told = shop.python("unchanged.py")
     assert json.loads(told) == []

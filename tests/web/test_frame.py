@@ -103,7 +103,7 @@ def test_a_request_that_cannot_be_read_says_so(viewer: Client) -> None:
     with override_settings(ALLOWED_HOSTS=["elsewhere"]):
         response = viewer.get("/workflows/")
     assert response.status_code == 400
-    assert b"That request made no sense" in response.content
+    assert b"The request could not be read" in response.content
 
 
 def test_a_failing_page_needs_neither_user_nor_database() -> None:

@@ -54,7 +54,7 @@ def test_the_database_is_named_measured_and_compared(operator: Client) -> None:
     kind = "SQLite 3." if connection.vendor == "sqlite" else "PostgreSQL 1"
     for said in (kind, "Schema version 125", "Round trip", " ours", "workflow_status"):
         assert said in told, said
-    assert "Indexes that are not there" not in told
+    assert "Missing indexes" not in told
     assert re.search(r"\d indexes of schema 125 are there", told)
 
 
@@ -70,13 +70,13 @@ def test_a_missing_index_comes_with_the_statement_that_makes_it(operator: Client
     schema = '"dbos".' if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP INDEX {schema}workflow_status_created_at_index")
-    assert "Indexes that are not there" in page(operator)
+    assert "Missing indexes" in page(operator)
     with reading() as session:
         (missing,) = [each for each in database_health.expected(session) if not each.is_there]
     with connection.cursor() as cursor:
         # Within this test's transaction, which CONCURRENTLY does not allow.
         cursor.execute(missing.ddl.replace(" CONCURRENTLY", ""))
-    assert "Indexes that are not there" not in page(operator)
+    assert "Missing indexes" not in page(operator)
 
 
 def test_every_index_can_be_made_by_what_is_shown() -> None:
@@ -97,7 +97,7 @@ def test_settings_are_shown_without_their_secrets(operator: Client, settings: An
 
 
 def test_who_leads_and_how_far_the_rollups_have_come(operator: Client) -> None:
-    assert "Nobody leads yet" in page(operator)
+    assert "No process holds the lease yet" in page(operator)
     now = now_ms()
     Lease.objects.create(name="rollups", owner="abcdef0123456789", until=now + 60_000)
     RolledSpan.objects.create(width=MINUTE, at=now - 3 * MINUTE)
@@ -130,10 +130,10 @@ def slow_question_of_this_test(session: Any) -> None:
 def test_the_memory_of_slow_statements_is_bounded_and_keeps_the_worst() -> None:
     slowest = SlowFunctions(slow_s=0.0, most=10)
     for number in range(100):
-        slowest.note(f"f{number}", (number * 37 % 100) / 100)
+        slowest.record(f"f{number}", (number * 37 % 100) / 100)
     assert [each.worst_ms for each in slowest.worst(3)] == [990, 980, 970]
     assert len(slowest.worst(1_000)) == 10
-    slowest.note(slowest.worst(1)[0].name, 0.01)
+    slowest.record(slowest.worst(1)[0].name, 0.01)
     assert (slowest.worst(1)[0].times, slowest.worst(1)[0].mean_ms) == (2, 500)
 
 

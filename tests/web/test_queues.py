@@ -189,7 +189,7 @@ def test_work_on_a_queue_that_nobody_registered_is_seen(viewer: Client) -> None:
     assert "No application" not in row_of(html, "_dbos_kafka_queue")
     assert "Not registered" in row_of(html, "ghost")
     assert "No application has registered this queue" in row_of(html, "ghost")
-    assert "recovered, resumed or forked" in row_of(html, "_dbos_internal_queue")
+    assert "recovered, resumed and forked" in row_of(html, "_dbos_internal_queue")
     assert "No application has registered this queue" in page(viewer, detail("ghost"))
     assert "/queues/do/" not in page(viewer, detail("ghost"))
     assert viewer.get(do("pause", "ghost")).status_code == 404
@@ -254,7 +254,7 @@ def test_a_database_of_another_program_has_neither_pauses_nor_executors(admin: C
     told = row_of(page(admin, LIST))
     assert "unknown" in told
     assert "next in line" in told
-    assert "leave no heartbeat" in page(admin, detail())
+    assert "send no heartbeat" in page(admin, detail())
     for verb in ("pause", "resume"):
         assert admin.post(do(verb)).status_code == 409
     assert admin.post(do("change"), LIMITS)["Location"] == detail()

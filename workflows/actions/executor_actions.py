@@ -1,4 +1,4 @@
-"""What people do to executors and versions: checked, performed and audited in one place."""
+"""Actions on executors and application versions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dboshub.workflows.storage.membership import recover
 
 
 def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "") -> int:
-    """Enqueue again all that an executor of any program runs; how many workflows.
+    """Enqueue the running workflows of an executor again; return their number.
 
-    It is looked for in one application and what no application claimed; in that alone if
-    `application` is empty. What live processes of the hub run stays with them.
+    The executor may belong to another program. Only workflows of `application` and those without
+    an application are taken; with an empty `application`, only the latter. Workflows that a live
+    process of DBOSHub owns are left alone.
     """
     with audited_action(
         actor,
@@ -51,7 +52,7 @@ def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "")
 
 
 def promote(actor: Actor, version: str, *, reason: str = "") -> None:
-    """Make a version the latest of its application: work without a version goes to it."""
+    """Make a version the latest of its application. It gets the work that names no version."""
     with audited_action(
         actor,
         "promote",
@@ -65,7 +66,7 @@ def promote(actor: Actor, version: str, *, reason: str = "") -> None:
         rivals = [each for each in known if _are_rivals(each, found)]
         if rivals[0]["version_name"] == version:
             raise ActionRefusedError("It is the latest already.", "Promote another to leave it.")
-        # Later than its rivals, even if a clock that was ahead stamped one of them.
+        # Later than all of them, even if one was stamped by a clock that was ahead.
         now = max(now_ms(), rivals[0]["version_timestamp"] + 1)
         versions.set_latest_version(action.session, version, application=None, now=now)
         action.detail.update(was=rivals[0]["version_name"], application=found["application_name"])
@@ -82,6 +83,6 @@ def _find(action: AuditedAction, known: list[VersionInfo], version: str) -> Vers
 
 
 def _are_rivals(one: VersionInfo, other: VersionInfo) -> bool:
-    """Whether both can be the latest of one application."""
+    """Whether both may be versions of one application."""
     owners = one["application_name"], other["application_name"]
     return None in owners or owners[0] == owners[1]

@@ -1,4 +1,4 @@
-"""What people do to bulk jobs: checked, performed and audited in one place."""
+"""Actions on bulk jobs: create, start, stop, retry and discard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dboshub.workflows.actions.audit import (
     record,
     refuse_if_read_only,
 )
-from dboshub.workflows.bulk.target_set import collect_page, freeze_selected
+from dboshub.workflows.bulk.target_set import collect_page, collect_selected
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.bulk.worker import wake_worker
 from dboshub.workflows.clock import now_ms
@@ -29,12 +29,12 @@ from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.scope import viewer_for
 
 State = BulkJob.State
-# A small set is frozen before the page answers; rounds go on with a large one.
-PATIENCE_S = 1.0
+# A request collects the set for up to COLLECT_S; the worker continues with a large one.
+COLLECT_S = 1.0
 DRAFT_LASTS_MS = 7 * 86_400_000
 
 
-def freeze(
+def create_job(
     actor: Actor,
     verb: str,
     *,
@@ -42,9 +42,10 @@ def freeze(
     ids: Iterable[str] | None = None,
     again: bool = False,
 ) -> BulkJob:
-    """Make a job of some rows, or of all that a filter finds; nothing is done to them yet.
+    """Create a job for the workflows `ids`, or for all that match the filter `query`.
 
-    `again` takes what was forked before, too. Raises ActionRefusedError.
+    It does nothing until it is started. `again` includes workflows that were forked before. Raises
+    ActionRefusedError.
     """
     refuse_if_read_only(actor, "bulk_freeze", "bulk", verb)
     if not actor.user.has_perm(VERBS[verb].permission):
@@ -53,32 +54,32 @@ def freeze(
     _assign_owner(job, actor)
     viewer = viewer_for(actor.user)
     _refuse_unclear_filter(job, actor)
-    forget_drafts()
+    delete_old_drafts()
     with transaction.atomic(using=router.db_for_write(BulkJob)):
         job.save()
         record(actor, "bulk_freeze", "bulk", str(job.pk), verb=verb, filter=query)
     if ids is not None:
-        freeze_selected(job, ids, viewer)
+        collect_selected(job, ids, viewer)
         return job
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + COLLECT_S
     while job.state == State.COLLECTING and time.monotonic() < deadline:
         try:
             job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)
         except DatabaseError:
-            # Rounds try again, or say on the job's page why it cannot be.
+            # The worker tries again, or shows the error on the page of the job.
             break
     wake_worker()
     return job
 
 
-def forget_drafts() -> None:
-    """Drop sets that nobody confirmed for a week."""
+def delete_old_drafts() -> None:
+    """Delete jobs that nobody started for a week."""
     drafts = BulkJob.objects.filter(started_at=None, created_at__lt=now_ms() - DRAFT_LASTS_MS)
     for draft in drafts.exclude(state=State.COLLECTING):
         _drop(draft)
 
 
-def start(
+def start_job(
     actor: Actor,
     job_id: int,
     *,
@@ -86,9 +87,10 @@ def start(
     rate: float | None = None,
     reason: str = "",
 ) -> None:
-    """Act on the frozen set, or go on after a stop, from now on as this person.
+    """Start the job, or continue it after a stop, in the name of this actor.
 
-    `options` count at the first start alone: the parts of a set are all treated alike.
+    `options` apply only to the first start, so that all items are treated alike. `rate` is the
+    largest number of items per second.
     """
     with _changing(actor, job_id, "bulk_start", reason) as (action, job):
         if job.state not in (State.FROZEN, State.STOPPED):
@@ -104,8 +106,8 @@ def start(
         action.detail.update(verb=job.verb, items=job.total, filter=job.filter, **job.options)
 
 
-def stop(actor: Actor, job_id: int, *, reason: str = "") -> None:
-    """Let no further chunk begin; what is done stays done."""
+def stop_job(actor: Actor, job_id: int, *, reason: str = "") -> None:
+    """Stop the job after its current chunk."""
     with _changing(actor, job_id, "bulk_stop", reason) as (action, job):
         if job.state != State.RUNNING:
             raise _refused(job)
@@ -114,8 +116,8 @@ def stop(actor: Actor, job_id: int, *, reason: str = "") -> None:
         action.detail.update(verb=job.verb, done=job.done, items=job.total)
 
 
-def retry(actor: Actor, job_id: int, *, reason: str = "") -> None:
-    """Try the items again that failed."""
+def retry_failed(actor: Actor, job_id: int, *, reason: str = "") -> None:
+    """Try the failed items again."""
     with _changing(actor, job_id, "bulk_retry", reason) as (action, job):
         if job.state not in (State.STOPPED, State.DONE) or not job.failed:
             raise _refused(job)
@@ -127,8 +129,8 @@ def retry(actor: Actor, job_id: int, *, reason: str = "") -> None:
         _run(job, actor)
 
 
-def discard(actor: Actor, job_id: int) -> None:
-    """Forget a set that was never started."""
+def discard_job(actor: Actor, job_id: int) -> None:
+    """Delete a job that was never started."""
     with _changing(actor, job_id, "bulk_discard", "") as (action, job):
         if job.started_at is not None:
             raise _refused(job)
@@ -140,7 +142,8 @@ def discard(actor: Actor, job_id: int) -> None:
 def _changing(
     actor: Actor, job_id: int, name: str, reason: str
 ) -> Iterator[tuple[AuditedAction, BulkJob]]:
-    """The job, locked against its rounds, saved if nothing is raised; its verb's permission."""
+    """Lock the job against the worker, and save it if nothing is raised; needs the verb's
+    permission."""
     found = BulkJob.objects.filter(pk=job_id).first()
     if found is None:
         raise ActionRefusedError("There is no such bulk job.", "Choose one from the list.")
@@ -159,11 +162,13 @@ def _changing(
 
 
 def _refuse_unclear_filter(job: BulkJob, actor: Actor) -> None:
-    """Refuse a filter of which a part would be left out: the set would be larger than it says."""
+    """Refuse a filter with problems: a criterion left out would make the set larger."""
     may_ask = actor.user.has_perm(VIEW_PAYLOAD)
     criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=may_ask)
     if criteria.problems:
-        raise ActionRefusedError(" ".join(criteria.problems), "Mend the filter in the list first.")
+        raise ActionRefusedError(
+            " ".join(criteria.problems), "Correct the filter in the list first."
+        )
     if criteria.words:
         raise ActionRefusedError(
             f"{criteria.words!r} is no criterion.", "Write name:… or id:… in the list first."
@@ -171,7 +176,7 @@ def _refuse_unclear_filter(job: BulkJob, actor: Actor) -> None:
 
 
 def _drop(job: BulkJob) -> None:
-    # Without reading each item first, as a cascade would.
+    # A cascade would read each item first.
     job.items.all()._raw_delete(job.items.db)
     job.delete()
 

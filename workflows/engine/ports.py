@@ -227,6 +227,8 @@ class EngineHooks:
     """Hooks that the host process gives to the engine; a plain script gives none."""
 
     after_user_code: Callable[[], None] = lambda: None  # called after each sync step and task
+    # Calls back once what this thread has open on the system database is committed.
+    after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
     ambient: Callable[[], JoinedTransaction | None] = lambda: None
     ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None
     application: Application | None = None

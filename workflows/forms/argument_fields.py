@@ -1,4 +1,4 @@
-"""A form field for each parameter of a workflow, by the JSON Schema that executors publish."""
+"""Form fields for the parameters of a workflow, from the JSON Schema that executors publish."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.utils.text import capfirst
 
 from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED, JsonField
 
-# A parameter may be called like a field of the form itself.
+# Prefix of argument fields: a parameter may have the name of another field of the form.
 GIVEN = "arg:"
 MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
 
 
 class TextField(forms.CharField):
-    """Text as it is written; of a required one, empty text is a value too."""
+    """Text without stripping. Empty text means "omitted" only if the parameter has a default."""
 
     def __init__(self, *, may_be_omitted: bool, **kwargs: Any) -> None:
         super().__init__(required=False, strip=False, max_length=MAX_JSON, **kwargs)
@@ -29,7 +29,7 @@ class TextField(forms.CharField):
 
 
 class ChosenField(forms.ChoiceField):
-    """One of a few JSON values, or none where the parameter has a default."""
+    """One of some JSON values; empty if the parameter has a default."""
 
     def __init__(self, values: list[Any], **kwargs: Any) -> None:
         shown = {json.dumps(value): value for value in values}
@@ -59,7 +59,7 @@ class NumberField(forms.FloatField):
 
 
 def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """The fields of the parameters, in the order of the signature; of none, two for all."""
+    """One field per parameter, in order; without a schema, one array and one object."""
     if not schema:
         return {
             GIVEN + MORE_ARGUMENTS: JsonField(

@@ -1,5 +1,4 @@
-"""What a person fills in to act on executors and versions. Each form performs by calling
-workflows.executor_actions, which checks, acts and audits."""
+"""Confirmation forms of the actions on executors and versions."""
 
 from __future__ import annotations
 
@@ -27,9 +26,9 @@ class AdoptForm(ExecutorForm):
     permission = ADOPT_EXECUTOR
     title = "Adopt the work of this executor?"
     consequence = (
-        "All that it runs is enqueued again, and executors of the same version go on after the "
-        "last completed step. Make sure that it has ended: one that lives notices only at its "
-        "next step, and does until then what another does too."
+        "Its running workflows are enqueued again, and executors of the same version go on after "
+        "the last completed step. Make sure that it has ended: a live executor notices only at "
+        "its next step, and until then both run the same step."
     )
     button = "Adopt its work"
     is_danger = True
@@ -54,8 +53,8 @@ class PromoteForm(ExecutorForm):
     permission = PROMOTE_VERSION
     title = "Make this version the latest?"
     consequence = (
-        "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
-        "does what waits without one. What was started for another version stays with that."
+        "It gets all work that names no version: what is enqueued, scheduled or forked from now "
+        "on, and what waits already. Workflows started for another version stay with that version."
     )
     button = "Make it the latest"
 

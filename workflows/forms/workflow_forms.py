@@ -1,5 +1,4 @@
-"""What a person fills in to act on one workflow. Each form names its permission and performs by
-calling workflows.actions, which checks, acts and audits."""
+"""Confirmation forms of the actions on one workflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers in the status pills: counted seldom, once for everybody with the same scope."""
+"""Live updates of the status counts, read once per scope at an interval."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dboshub.workflows.storage.sql import Session
 
 
 def count_cells(counted: Mapping[str, Count]) -> dict[str, str]:
-    """Numbers by status, and of all in flight, as pills show them."""
+    """The shown count of each status, and of all in flight."""
     cells = {status: str(count) for status, count in counted.items()}
     flying = [counted[status] for status in IN_FLIGHT if status in counted]
     return cells | {"in_flight": str(total(flying))}
 
 
 def counts_digest(counted: Mapping[str, Count]) -> str:
-    """What a page shows of the counts, for ``{% live %}``."""
+    """The digest of the counts that a page shows, for ``{% live %}``."""
     return digest(count_cells(counted))
 
 
 class CountSource(IntervalSource):
-    """One statement per scope."""
+    """Runs one statement per scope."""
 
     def __init__(self) -> None:
         super().__init__(_facts)

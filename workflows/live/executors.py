@@ -1,4 +1,4 @@
-"""Pages about executors: who came, died or stopped, what each holds, when it was heard of."""
+"""Live updates of executor pages: processes, the work they own, and heartbeats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dboshub.workflows.storage.sql import Session
 
 
 def executor_page_facts(found: ExecutorOverview) -> object:
-    """What is news on the page. A heartbeat alone is none: `HeartbeatSource` tells of it."""
+    """The values whose change updates the page. Heartbeats are not among them."""
     processes = [
         (
             each.executor.incarnation,
@@ -31,7 +31,7 @@ def executor_page_facts(found: ExecutorOverview) -> object:
 
 
 class ExecutorPageSource(ReloadSource):
-    """One page, the same for all with the same scope."""
+    """Reloads the executor page; read once per scope."""
 
     def __init__(self) -> None:
         super().__init__(_shown)
@@ -42,7 +42,7 @@ def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
 
 
 class HeartbeatSource(IntervalSource):
-    """When each executor was last heard of, on every page that says so: pushed, not fetched."""
+    """Pushes the time of each executor's last heartbeat to every page that shows it."""
 
     def __init__(self) -> None:
         super().__init__(_beats)

@@ -1,6 +1,7 @@
-"""Lists: how many workflows a page could not have shown yet. The page waits for a click.
+"""Live updates of lists: how many workflows were added to the list since the page was read.
 
-Every filter on every page is evaluated in Python over the same newest rows.
+The page shows the number and reloads on a click. All filters of all pages are evaluated in Python
+on the same newest rows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from django.http import QueryDict
 
 from dboshub.workflows.live.source import Body, PollTick, TopicState, WatchedTopic, digest
-from dboshub.workflows.live.subscriptions import SLACK_MS, Topic, viewer_of_topic
+from dboshub.workflows.live.subscriptions import CLOCK_SLACK_MS, Topic, viewer_of_topic
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
@@ -19,16 +20,17 @@ from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import IN_FLIGHT
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Rows read at once, and workflows counted for one page: beyond, it says "more than".
-MOST = 1_000
-# Rows created or ended about when a page looked: it may show them, and then does not count them.
+# Rows per statement, and workflows counted per page; beyond that the page says "more than".
+MAX_ROWS = 1_000
+# Rows created or ended near the time when a page was read. The page may show them already, so
+# their ids are sent, and the page does not count those that it shows.
 MAX_UNCERTAIN = 200
 
-NEWEST = Statement(
+CREATED_SINCE = Statement(
     f"SELECT {COLUMNS} FROM {{workflow_status}}"
     " WHERE created_at >= :since ORDER BY created_at DESC LIMIT :most"
 )
-ENDED, STARTED = (
+ENDED_SINCE, STARTED_SINCE = (
     Statement(
         f"SELECT {COLUMNS} FROM {{workflow_status}}"
         f" WHERE {column} >= :since ORDER BY {column} DESC LIMIT :most"
@@ -39,7 +41,7 @@ ENDED, STARTED = (
 
 @dataclass(slots=True)
 class ListChanges:
-    """What one page's list has missed so far."""
+    """The workflows that were added to one page's list since `since` (epoch ms)."""
 
     criteria: Criteria
     viewer: Viewer
@@ -55,13 +57,13 @@ class ListChanges:
 
     @property
     def entry_key(self) -> str:
-        """What brings older workflows into the list: ending, where it shows none unfinished."""
+        """The time key by which older workflows enter the list: "completed" for ended statuses."""
         wanted = self.criteria.statuses
         ended = bool(wanted) and not {*wanted} & {*IN_FLIGHT}
         return "completed" if ended and self.criteria.by == "created" else self.criteria.by
 
     def see(self, row: WorkflowRow, now: int) -> None:
-        """Count a row if this list would show it and the page could not."""
+        """Count a row that belongs to the list and is newer than the page. `now` is epoch ms."""
         if not self._matches(row) or not self.viewer.may_see(row.application_name):
             return
         if row.created_at >= self.since:
@@ -72,16 +74,16 @@ class ListChanges:
                 self._add(self.ended, row.workflow_uuid, at, now)
 
     def _add(self, counted: set[str], workflow_id: str, at: int, now: int) -> None:
-        if len(counted) >= MOST:
+        if len(counted) >= MAX_ROWS:
             self.is_capped = True
             return
         counted.add(workflow_id)
-        # Of a clock that is ahead, the page may show what was made in its future.
-        is_uncertain = at < self.since + 2 * SLACK_MS or at > now + SLACK_MS
+        # A row from a clock that is ahead may have been shown before its own time.
+        is_uncertain = at < self.since + 2 * CLOCK_SLACK_MS or at > now + CLOCK_SLACK_MS
         if is_uncertain and len(self.uncertain) < MAX_UNCERTAIN:
             self.uncertain.add(workflow_id)
 
-    def facts(self) -> TopicState:
+    def state(self) -> TopicState:
         sizes = len(self.created), len(self.ended), self.is_capped
         body: Body = {
             "new": len(self.created),
@@ -90,35 +92,36 @@ class ListChanges:
             "doubtful": sorted(self.uncertain & self.created),
             "doubtful_changed": sorted(self.uncertain & self.ended),
         }
-        # Nothing new is what a page shows that was just rendered: its digest is empty.
+        # A page that was just rendered has an empty digest: it misses nothing.
         name = digest(sizes, sorted(self.uncertain)) if any(sizes) else ""
         return TopicState(digest=name, body=lambda shown: body)
 
 
 class ListSource:
-    """Up to three statements for all lists on all pages."""
+    """Runs at most three statements for all lists on all pages."""
 
     def __init__(self) -> None:
-        self._news: dict[Topic, ListChanges] = {}
+        self._changes: dict[Topic, ListChanges] = {}
         self._swept_at = float("-inf")
 
     def poll(
         self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
     ) -> Iterator[tuple[Topic, TopicState]]:
-        known = self._news
-        self._news = {
-            watched.topic: known.get(watched.topic) or _news(watched, tick)
+        known = self._changes
+        self._changes = {
+            watched.topic: known.get(watched.topic) or _changes_of(watched, tick)
             for watched in watched_topics
         }
         rows = self._rows(session, self._since(watched_topics, tick))
-        for topic, news in self._news.items():
+        for topic, changes in self._changes.items():
             for row in rows:
-                news.see(row, tick.now_ms)
-            news.is_capped = news.is_capped or len(rows) >= 2 * MOST
-            yield topic, news.facts()
+                changes.see(row, tick.now_ms)
+            changes.is_capped = changes.is_capped or len(rows) >= 2 * MAX_ROWS
+            yield topic, changes.state()
 
     def _since(self, watched_topics: Sequence[WatchedTopic], tick: PollTick) -> int:
-        """How far back to read. Commits come late, so each tick looks back a little, some more."""
+        """The time to read from (epoch ms). A row commits after its timestamp, so each tick reads a
+        window again, and a longer one every `timings.sweep` seconds."""
         window = tick.timings.window
         if tick.at - self._swept_at >= tick.timings.sweep:
             self._swept_at = tick.at
@@ -127,17 +130,17 @@ class ListSource:
         return min([since, *(watched.since for watched in watched_topics if watched.unread)])
 
     def _rows(self, session: Session, since: int) -> list[WorkflowRow]:
-        entered = {news.entry_key for news in self._news.values()}
-        statements = [NEWEST]
-        statements += [ENDED] if "completed" in entered else []
-        statements += [STARTED] if "started" in entered else []
+        entered = {changes.entry_key for changes in self._changes.values()}
+        statements = [CREATED_SINCE]
+        statements += [ENDED_SINCE] if "completed" in entered else []
+        statements += [STARTED_SINCE] if "started" in entered else []
         return [
             from_record(record)
             for statement in statements
-            for record in session.all(statement, since=since, most=MOST)
+            for record in session.all(statement, since=since, most=MAX_ROWS)
         ]
 
 
-def _news(watched: WatchedTopic, tick: PollTick) -> ListChanges:
+def _changes_of(watched: WatchedTopic, tick: PollTick) -> ListChanges:
     criteria = parse(QueryDict(watched.topic.filter), now=tick.now_ms)
     return ListChanges(criteria, viewer_of_topic(watched.topic), watched.since)

@@ -1,4 +1,4 @@
-"""When topics are read: a workflow in each tick until it has ended, a whole page at an interval."""
+"""When topics are read: unfinished workflows in every tick, ended ones and pages at an interval."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from dboshub.workflows.storage.listing.watch import MAX_IDS
 from dboshub.workflows.storage.sql import Session
 
 Poll = Callable[[Session, Topic, PollTick], TopicState]
-# What a page shows, as far as a change of it is news.
+# The values whose change updates a page.
 Shown = Callable[[Session, Topic, PollTick], object]
-# The frame that says to fetch the page anew.
+# The frame that makes a page reload.
 STALE: Body = {"stale": True}
 
 
 class RowPolling:
-    """One source's memory of what has ended; it holds no more than is shown."""
+    """Chooses the workflow rows that a source reads; remembers the watched ones that ended."""
 
     def __init__(self) -> None:
         self._ended: dict[str, float] = {}
 
     def due(self, watched_topics: Sequence[WatchedTopic], tick: PollTick) -> list[WatchedTopic]:
-        """The topics to read now: news may be in any that is unread, unfinished or long unseen."""
+        """The topics to read now: unread, unfinished, or ended and not read for an interval."""
         shown = {watched.topic.key for watched in watched_topics}
         self._ended = {key: at for key, at in self._ended.items() if key in shown}
-        seldom = tick.timings.ended_interval
+        interval_s = tick.timings.ended_interval
         return [
             watched
             for watched in watched_topics
             if watched.unread
-            or tick.at - self._ended.get(watched.topic.key, float("-inf")) >= seldom
+            or tick.at - self._ended.get(watched.topic.key, float("-inf")) >= interval_s
         ]
 
     def rows(
         self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
     ) -> dict[str, WorkflowRow]:
-        """The rows of these topics' workflows, by id; a tick reads each but once."""
+        """The rows of these topics' workflows by id; a tick reads each row only once."""
         ids = {watched.topic.key for watched in watched_topics}
         for chunk in id_chunks([each for each in ids if each not in tick.rows], MAX_IDS):
             found = rows_by_id(session, chunk)
@@ -85,14 +85,14 @@ class IntervalSource:
 
 
 class ReloadSource(IntervalSource):
-    """Pages that differ by what their readers may do: they fetch them anew."""
+    """Makes pages reload: for pages that differ by the permissions of their viewers."""
 
     def __init__(self, shown: Shown, interval_s: float | None = None) -> None:
         super().__init__(_digest_only(shown, STALE), interval_s)
 
 
 class NoticeSource(IntervalSource):
-    """Pages whose rows would move under the pointer: a line says that there is more."""
+    """Shows a notice with a link: for pages whose rows would otherwise move under the pointer."""
 
     def __init__(self, shown: Shown, words: str) -> None:
         line = format_html('<a class="news-link" href="">{}</a>', words)

@@ -1,4 +1,4 @@
-"""Rows of lists: the cells of each, struck when deleted, dimmed when it left the list's filter."""
+"""Live updates of list rows: their cells, whether they were deleted or left the list's filter."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ GONE = TopicState(digest="gone", body=lambda shown: {"gone": True})
 
 
 def row_digest(row: WorkflowRow, matches: bool = True) -> str:
-    """What a page shows of a row, for ``{% live %}``: pages show rows that match."""
+    """The digest of a row that a page shows, for ``{% live %}``."""
     return digest(row_tuple(row), matches)
 
 
 class RowSource:
-    """One statement for all rows on all pages; each row's cells are rendered once."""
+    """Reads all rows of all pages in one statement and renders each row once."""
 
     def __init__(self) -> None:
         self._polling = RowPolling()
@@ -42,7 +42,7 @@ class RowSource:
     ) -> Iterator[tuple[Topic, TopicState]]:
         due = self._polling.due(watched_topics, tick)
         rows = self._polling.rows(session, due, tick)
-        # Topics differ by filter, but a row's cells do not; a hundred lists share a filter's tests.
+        # Topics differ by filter, but a row's cells do not; topics with one filter share its tests.
         cells = cache(lambda key: row_cells(rows[key]))
         lists = cache(lambda query: list_matcher(query, tick.now_ms))
         self._digests.begin()
@@ -64,5 +64,5 @@ class RowSource:
 
 
 def list_matcher(query: str, now_ms: int) -> Callable[[WorkflowRow], bool]:
-    """Whether a list with this query string would show a row."""
+    """A function that says whether a list with this query string shows a row."""
     return parse(QueryDict(query), now=now_ms).matcher() if query else lambda row: True

@@ -1,4 +1,4 @@
-"""Streams: values are appended as they are written, one by one; nothing shown is sent again."""
+"""Live updates of streams: new values are appended; values that a page shows are not sent again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dboshub.workflows.rendering.values import ValueAddress, listed
 from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session
 
-# As many values as a page keeps, as much text as a frame carries, as large as one is shown.
-MOST = 500
-MOST_TEXT = 256 * 1024
-LARGEST = 4 * 1024
+# Values that a page keeps; characters of a frame; characters of a value that is shown.
+MAX_VALUES = 500
+MAX_FRAME_TEXT = 256 * 1024
+MAX_VALUE_SIZE = 4 * 1024
 
 
 class StreamSource:
-    """A topic with a stream's key follows its values; one without is the section on all of them."""
+    """A topic with a stream key follows its values; one without is the section of all streams."""
 
     def __init__(self) -> None:
         self._section = SectionSource("stream")
@@ -41,7 +41,7 @@ class StreamSource:
 
 
 class StreamValueSource:
-    """Two statements find what has grown; one more reads it, per stream and place in it."""
+    """Two statements find the streams that grew; one per stream and offset reads the values."""
 
     def __init__(self) -> None:
         self._polling = RowPolling()
@@ -59,7 +59,7 @@ class StreamValueSource:
                 yield topic, GONE
             else:
                 end = ends[topic.key, topic.filter]
-                # The digest is the place reached: a page shows everything before it.
+                # The digest is the next offset: a page shows every value before it.
                 yield (
                     topic,
                     TopicState(digest=str(end), body=cache(_NewValues(session, topic, end))),
@@ -67,7 +67,7 @@ class StreamValueSource:
 
 
 class _NewValues:
-    """What a page that shows a stream up to some offset lacks."""
+    """The values that a page lacks, by the offset up to which it shows the stream."""
 
     def __init__(self, session: Session, topic: Topic, end: int) -> None:
         self._session = session
@@ -76,9 +76,9 @@ class _NewValues:
 
     def __call__(self, shown: str) -> Body:
         reached = int(shown) if shown.isdecimal() else 0
-        # A stream that ends earlier than what is shown was deleted and written anew.
+        # A stream that ends before the shown offset was deleted and written again.
         is_new = reached > self._end
-        start = max(0 if is_new else reached, self._end - MOST)
+        start = max(0 if is_new else reached, self._end - MAX_VALUES)
         values, gap_end = self._values(start)
         return {
             "reset": is_new,
@@ -88,17 +88,17 @@ class _NewValues:
         }
 
     def _values(self, start: int) -> tuple[list[dict[str, Any]], int]:
-        """The newest values that fit into a frame, in order, and where they begin."""
+        """The newest values that fit into a frame, in order, and their first offset."""
         found = watch.stream_values(
             self._session,
             self._topic.key,
             self._topic.filter,
             start=start,
             stop=self._end,
-            most=LARGEST if self._topic.payload else -1,
+            most=MAX_VALUE_SIZE if self._topic.payload else -1,
         )
         values: list[dict[str, Any]] = []
-        room = MOST_TEXT
+        room = MAX_FRAME_TEXT
         for value in reversed(found):
             html = self._html(value)
             room -= len(html)
@@ -108,7 +108,7 @@ class _NewValues:
         return values, values[0]["offset"] if values else self._end
 
     def _html(self, value: Row) -> str:
-        """One value as an item of a list; a large or withheld one by its size."""
+        """One value as a list item; a value that is too large or not permitted shows its size."""
         offset, text, size, serialization = value
         address = ValueAddress(self._topic.key, "stream", self._topic.filter, offset)
         seen = listed(address, size, text, serialization, payload=self._topic.payload)

@@ -1,4 +1,4 @@
-"""How a bulk job and its items are shown."""
+"""How pages show a bulk job and its items."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dboshub.workflows.bulk.target_set import MOST_LEFT_OUT
+from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
@@ -18,25 +18,23 @@ JOB_STYLES = {
     style.token: style
     for style in (
         StatusStyle(
-            "collecting", "s-queued", "search", "Collecting", "The set is not complete yet."
+            "collecting", "s-queued", "search", "Collecting", "The set is being collected."
         ),
-        StatusStyle("frozen", "s-delayed", "hourglass", "To confirm", "Nothing was done yet."),
-        StatusStyle(
-            "running", "s-running", "loader-circle", "Running", "Some process works on it."
-        ),
-        StatusStyle("stopped", "s-cancelled", "circle-pause", "Stopped", "It can go on."),
+        StatusStyle("frozen", "s-delayed", "hourglass", "To confirm", "It has not started."),
+        StatusStyle("running", "s-running", "loader-circle", "Running", "A process works on it."),
+        StatusStyle("stopped", "s-cancelled", "circle-pause", "Stopped", "It can be continued."),
         StatusStyle("done", "s-success", "circle-check", "Done", "Every item has its result."),
     )
 }
 ITEM_STYLES = {
     style.token: style
     for style in (
-        StatusStyle("waiting", "s-queued", "circle-dashed", "Waiting", "Its turn has not come."),
-        StatusStyle("started", "s-running", "loader-circle", "Begun", "It is being tried."),
-        StatusStyle("done", "s-success", "circle-check", "Done", "It was acted on."),
-        StatusStyle("skipped", "s-cancelled", "ban", "Skipped", "Nothing was done to it."),
+        StatusStyle("waiting", "s-queued", "circle-dashed", "Waiting", "It was not tried yet."),
+        StatusStyle("started", "s-running", "loader-circle", "Begun", "The action was begun."),
+        StatusStyle("done", "s-success", "circle-check", "Done", "The action was done."),
+        StatusStyle("skipped", "s-cancelled", "ban", "Skipped", "The action was not done."),
         StatusStyle(
-            "failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."
+            "failed", "s-error", "circle-x", "Failed", "The action failed; nothing was changed."
         ),
     )
 }
@@ -59,7 +57,7 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """A job with what templates ask of it."""
+    """A job with the values that templates show."""
 
     job: BulkJob
     verb: Verb
@@ -67,7 +65,7 @@ class ShownJob:
 
     @property
     def box(self) -> str:
-        """The filter as the search box of the list says it; empty if rows were checked."""
+        """The filter as text of the search box; empty if single rows were selected."""
         return parse(QueryDict(self.job.filter), now=self.job.created_at, attributes=True).box
 
     @property
@@ -76,7 +74,7 @@ class ShownJob:
 
     @property
     def is_unattended(self) -> bool:
-        """Whether nobody works on it though there is something to do."""
+        """Whether an active job is due and no process has its lease."""
         job, since = self.job, now_ms() - UNATTENDED_AFTER_MS
         due_at = max(job.created_at, job.started_at or 0, job.next_at)
         return self.is_active and job.lease_until < since and due_at < since
@@ -105,19 +103,19 @@ class ShownJob:
 
     @property
     def left_ms(self) -> int | None:
-        """How long the rate makes it take still; None without a rate."""
+        """The remaining time at the job's rate; None without a rate."""
         return round(1_000 * self.waiting / self.job.rate) if self.job.rate else None
 
     @property
     def left_out(self) -> list[str]:
-        """What is not in the set, and why."""
+        """The number of workflows that are not in the set, by reason."""
         counts = self.job.left_out.items()
-        is_cut = sum(self.job.left_out.values()) >= MOST_LEFT_OUT
+        is_cut = sum(self.job.left_out.values()) >= MAX_LEFT_OUT
         return [f"{count:,}{'+' if is_cut else ''} {why}" for why, count in counts]
 
     @property
-    def how(self) -> list[str]:
-        """What was chosen when it was started, in words."""
+    def option_texts(self) -> list[str]:
+        """The options of the job in words."""
         options = self.job.options
         words = [STARTS[options["start"]].format(**options)] if "start" in options else []
         if "queue" in options:

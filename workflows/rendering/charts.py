@@ -1,4 +1,4 @@
-"""Charts as numbers for a template: percent along, pixels up. Pure arithmetic."""
+"""Geometry of the charts for templates: x in percent, y in pixels. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -20,11 +20,20 @@ from dboshub.workflows.rollups.histogram import percentile
 from dboshub.workflows.rollups.series import TimeBucket
 
 HEIGHT, LABEL_HEIGHT = 120, 16
-LABELS = 6
-# What the axis of durations may begin, end and be marked with.
-MARKS = (
-    *(1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE),
-    *(HOUR, 10 * HOUR, 4 * DAY, 40 * DAY),
+MAX_LABELS = 6
+# The durations at which an axis may begin, end and have grid lines.
+DURATION_MARKS = (
+    1,
+    10,
+    100,
+    SECOND,
+    10 * SECOND,
+    MINUTE,
+    10 * MINUTE,
+    HOUR,
+    10 * HOUR,
+    4 * DAY,
+    40 * DAY,
 )
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 STACK = (
@@ -46,7 +55,7 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class ChartColumn:
-    """One stretch of the axis: what is drawn, what it says, and the rows behind it."""
+    """A time bucket as it is drawn: rectangles, tooltip, and the URL of its workflows."""
 
     x: str
     width: str
@@ -64,7 +73,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line in pieces, broken where nothing is known; points are in percent of the plot."""
+    """A line, interrupted where there are no values; points are in percent of the plot."""
 
     css: str
     pieces: tuple[str, ...]
@@ -87,8 +96,8 @@ class Label:
 
 
 def throughput(buckets: Sequence[TimeBucket], link: Link) -> Chart:
-    """What ended, by how it ended."""
-    top = nice(max((each.ended for each in buckets), default=0))
+    """The number of ended workflows by outcome."""
+    top = round_up(max((each.ended for each in buckets), default=0))
     columns = [
         column(place, len(buckets), each, link, _said(each), _stack(each, top))
         for place, each in enumerate(buckets)
@@ -100,16 +109,18 @@ def throughput(buckets: Sequence[TimeBucket], link: Link) -> Chart:
         tuple(columns),
         (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
         legend=(
-            *(("s-success", "succeeded"), ("s-cancelled", "cancelled")),
-            *(("s-gave-up", "gave up"), ("s-error", "failed")),
+            ("s-success", "succeeded"),
+            ("s-cancelled", "cancelled"),
+            ("s-gave-up", "gave up"),
+            ("s-error", "failed"),
         ),
     )
 
 
 def failure_rate(buckets: Sequence[TimeBucket], link: Link) -> Chart:
-    """Of what ended, how much failed."""
+    """The share of failures among the ended workflows."""
     shares = [each.failed / each.ended if each.ended else 0.0 for each in buckets]
-    top = min(100, nice(ceil(100 * max(shares, default=0.0))))
+    top = min(100, round_up(ceil(100 * max(shares, default=0.0))))
     columns = []
     for place, (each, share) in enumerate(zip(buckets, shares, strict=True)):
         height = HEIGHT * 100 * share / top
@@ -123,12 +134,13 @@ def failure_rate(buckets: Sequence[TimeBucket], link: Link) -> Chart:
 
 
 def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
-    """How long runs took that ended by themselves, on a logarithmic axis."""
+    """Percentiles of the run time of workflows that ended by themselves, on a logarithmic axis."""
     found = [percentiles(each) for each in buckets]
     known = [ms for each in found for ms in each.values() if ms is not None]
-    low = max((mark for mark in MARKS if mark <= min(known, default=1)), default=1)
+    low = max((mark for mark in DURATION_MARKS if mark <= min(known, default=1)), default=1)
     high = min(
-        (mark for mark in MARKS if mark >= max(known, default=1) and mark > low), default=MARKS[-1]
+        (mark for mark in DURATION_MARKS if mark >= max(known, default=1) and mark > low),
+        default=DURATION_MARKS[-1],
     )
     columns = []
     for place, (each, values) in enumerate(zip(buckets, found, strict=True)):
@@ -137,7 +149,7 @@ def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
     grid: list[Grid] = []
-    for mark in sorted((each for each in MARKS if low < each <= high), reverse=True):
+    for mark in sorted((each for each in DURATION_MARKS if low < each <= high), reverse=True):
         y = round(HEIGHT * _down(mark, low, high), 2)
         if not grid or y - grid[-1].y >= LABEL_HEIGHT:
             grid.append(Grid(y, duration(mark)))
@@ -157,8 +169,8 @@ def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
 
 
 def labels(buckets: Sequence[TimeBucket]) -> list[Label]:
-    """Times below the axis, at about LABELS of its edges."""
-    every = max(1, ceil(len(buckets) / LABELS))
+    """The times below the axis, about MAX_LABELS of them."""
+    every = max(1, ceil(len(buckets) / MAX_LABELS))
     step = buckets[0].until - buckets[0].at if buckets else MINUTE
     return [
         Label(percent(100 * place / len(buckets)), _clock(each.at, step))
@@ -209,7 +221,7 @@ def _stack(bucket: TimeBucket, top: int) -> tuple[Rect, ...]:
 
 
 def _pieces(values: Sequence[int | None], low: int, high: int) -> tuple[str, ...]:
-    """Steps as wide as their columns, so that a single one is seen, too."""
+    """Horizontal lines as wide as their columns, so that a single value is visible."""
     pieces: list[list[str]] = [[]]
     for place, ms in enumerate(values):
         if ms is None:
@@ -222,12 +234,12 @@ def _pieces(values: Sequence[int | None], low: int, high: int) -> tuple[str, ...
 
 
 def _down(ms: int, low: int, high: int) -> float:
-    """How far below the top a duration lies, of the whole height."""
+    """The distance of a duration from the top, as a share of the height."""
     return log10(high / max(1, ms)) / log10(high / low)
 
 
-def nice(value: int) -> int:
-    """The least of 2, 4, 10, 20, 40, 100 … that is not less: its half is a round number too."""
+def round_up(value: int) -> int:
+    """The next of 2, 4, 10, 20, 40, 100, …: numbers whose half is round, too."""
     size = 1
     while value > 10 * size:
         size *= 10

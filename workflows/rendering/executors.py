@@ -1,4 +1,4 @@
-"""A live process in words: what it serves and what it does just now."""
+"""How pages show a live process: its queues and its current activities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dboshub.workflows.selectors.executor_overview import Process
 from dboshub.workflows.selectors.executors import Activity
 
 MAX_ACTIVITIES = 5
-QUEUES = 8
+MAX_QUEUES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class ShownActivity:
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:
-    """`queues` is None if it serves all; `more` counts the doings that are not shown."""
+    """A process with its longest activities. `queues` is None if it serves all queues; `more` and
+    `more_queues` count what is not shown."""
 
     process: Process
     activities: list[ShownActivity]
@@ -41,13 +42,13 @@ class ProcessView:
 
 
 def show(process: Process) -> ProcessView:
-    """The doings of longest standing come first."""
+    """A process as shown; the longest activities come first."""
     executor = process.executor
     said = sorted(executor.activities(), key=_begun)
-    words = [(each, doing, activity_text(doing)) for each, doing in said]
+    words = [(each, activity, activity_text(activity)) for each, activity in said]
     activities = [
-        ShownActivity(each, text.rstrip("."), doing.since, doing.until)
-        for each, doing, text in words
+        ShownActivity(each, text.rstrip("."), activity.since, activity.until)
+        for each, activity, text in words
         if text
     ]
     queues = None if executor.queues is None else sorted(executor.queues)
@@ -55,8 +56,8 @@ def show(process: Process) -> ProcessView:
         process,
         activities[:MAX_ACTIVITIES],
         len(activities[MAX_ACTIVITIES:]),
-        queues and queues[:QUEUES],
-        len(queues[QUEUES:]) if queues else 0,
+        queues and queues[:MAX_QUEUES],
+        len(queues[MAX_QUEUES:]) if queues else 0,
     )
 
 

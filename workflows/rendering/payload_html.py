@@ -27,15 +27,15 @@ from dboshub.workflows.payloads.tree import (
     Truncated,
 )
 
-NODES = 500
-TEXT = 100_000
-MOST_TEXT = 8_000
-COPIED = 32_768
+MAX_NODES = 500
+MAX_PAGE_TEXT = 100_000
+MAX_VALUE_TEXT = 8_000
+MAX_COPIED_TEXT = 32_768
 OPEN_LEVELS = 2
-LONG = 120
+MAX_LINE_LENGTH = 120
 EMPTY = SafeString("")
 OPEN = SafeString(" open")
-WORDS = {
+CSS_CLASSES = {
     "none": "literal",
     "redacted": "literal",
     "bool": "literal",
@@ -45,14 +45,14 @@ WORDS = {
 }
 
 
-def payload_tree(node: Node | None, nodes: int = NODES) -> SafeString:
+def payload_tree(node: Node | None, nodes: int = MAX_NODES) -> SafeString:
     """The node as nested <details>, at most ``nodes`` of them, and as text to copy."""
     if node is None:
         return format_html('<p class="payload-none">{}</p>', "Nothing recorded")
     return format_html(
         '<div class="payload">{}{}</div>',
         PayloadRenderer(nodes).show(node, EMPTY, 0),
-        folded("As text", outline(node, COPIED)),
+        folded("As text", outline(node, MAX_COPIED_TEXT)),
     )
 
 
@@ -67,7 +67,7 @@ class PayloadRenderer:
 
     def __init__(self, nodes: int) -> None:
         self.nodes = nodes
-        self.room = TEXT
+        self.room = MAX_PAGE_TEXT
 
     def show(self, node: Node, label: SafeString, depth: int) -> SafeString:
         self.nodes -= 1
@@ -89,11 +89,11 @@ class PayloadRenderer:
                 return self.fold(node, label, depth)
 
     def value(self, kind: str, text: str) -> SafeString:
-        """A scalar where it stands; a long text folded, cut where the page's room ends."""
-        css = WORDS.get(kind, "object")
+        """A scalar; a long text is folded and cut at the remaining number of characters."""
+        css = CSS_CLASSES.get(kind, "object")
         named = format_html('<span class="payload-kind">{}</span> ', kind.rpartition(".")[2])
-        start = EMPTY if kind in WORDS else named
-        if len(text) <= LONG and "\n" not in text:
+        start = EMPTY if kind in CSS_CLASSES else named
+        if len(text) <= MAX_LINE_LENGTH and "\n" not in text:
             quoted = f'"{text}"' if kind == "str" else text
             return format_html('{}<code class="payload-{}">{}</code>', start, css, quoted)
         seen = self.taken(text)
@@ -102,15 +102,15 @@ class PayloadRenderer:
             '</summary><pre tabindex="0">{}{}</pre></details>',
             start,
             css,
-            inline(Raw(text), LONG),
+            inline(Raw(text), MAX_LINE_LENGTH),
             count(len(text), "character"),
             seen,
             f"… {len(text) - len(seen):,} more characters" if len(seen) < len(text) else "",
         )
 
     def taken(self, text: str) -> str:
-        """As much of a long text as the page still has room for."""
-        seen = text[: min(MOST_TEXT, self.room)]
+        """The part of a long text that fits into the remaining number of characters."""
+        seen = text[: min(MAX_VALUE_TEXT, self.room)]
         self.room -= len(seen)
         return seen
 
@@ -145,7 +145,7 @@ class PayloadRenderer:
     def inside(
         self, node: Mapping | Sequence | Instance | Failure, size: int, depth: int
     ) -> SafeString:
-        """The members while there is room; the rest is counted."""
+        """The members up to the remaining number of nodes, and a count of the others."""
         shown: list[tuple[SafeString]] = []
         for label, member in islice(labelled(node), max(self.nodes, 0)):
             if self.nodes <= 0:
@@ -163,7 +163,7 @@ def heading(node: Mapping | Sequence | Instance | Failure, size: int) -> SafeStr
             return format_html(
                 '<strong class="payload-failure">{}</strong> {}',
                 name.removeprefix("builtins."),
-                inline(Raw(message), 2 * LONG),
+                inline(Raw(message), 2 * MAX_LINE_LENGTH),
             )
         case Instance(class_name=name):
             return format_html('<code class="payload-class">{}</code>', name)
@@ -172,7 +172,7 @@ def heading(node: Mapping | Sequence | Instance | Failure, size: int) -> SafeStr
 
 
 def parts(node: Instance | Failure) -> list[tuple[str, Node]]:
-    """What an object would be given, besides its arguments."""
+    """State, keywords and contents of an object that was not constructed."""
     named = [("attributes", node.state)]
     if isinstance(node, Instance):
         named += [("keywords", node.keywords), ("contents", node.contents)]
@@ -194,7 +194,7 @@ def labelled(
 ) -> Iterator[tuple[SafeString, Node]]:
     match node:
         case Mapping(items=items):
-            return ((label(inline(key, LONG)), value) for key, value in items)
+            return ((label(inline(key, MAX_LINE_LENGTH)), value) for key, value in items)
         case Sequence(items=items):
             return ((label(str(at)), value) for at, value in enumerate(items))
         case _:

@@ -1,4 +1,4 @@
-"""The same start as code: for a program, for a terminal, and for any machine that has curl."""
+"""Code that starts the workflow of a form: a Python program, a command, and a curl command."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from django.conf import settings
 from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 
-# Any token will do, if the cookie and the header agree.
+# Any CSRF token is accepted if the cookie and the header are equal.
 CSRF = "dboshub0" * 4
 
 
 def as_python(request: StartRequest) -> str:
-    """A program that enqueues it with the client, from any process that reaches the database."""
+    """A program that enqueues the workflow with the client."""
     options: dict[str, Any] = {
         "workflow_name": request.name,
         "queue_name": request.queue or INTERNAL_QUEUE,
@@ -51,7 +51,7 @@ def as_python(request: StartRequest) -> str:
 
 
 def as_command(request: StartRequest) -> str:
-    """The management command; options that it does not have are left to the program."""
+    """The management command; options that it lacks are left out."""
     words = ["manage.py", "workflow", "start", request.name]
     words += ["--args", json.dumps(request.args, ensure_ascii=False)] if request.args else []
     words += (
@@ -64,15 +64,15 @@ def as_command(request: StartRequest) -> str:
 
 
 def as_curl(address: str, fields: Iterable[tuple[str, str]]) -> str:
-    """The same form, posted by whoever puts a session of this hub into ``DBOSHUB_SESSION``.
+    """A curl command that posts the form, with a session id in ``DBOSHUB_SESSION``.
 
-    Prints where the workflow is, or fails with the page that says why it was not started.
+    It prints the URL of the workflow, or fails and prints the page with the reason.
     """
     session, csrf = settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME
     lines = [
         "curl --silent --show-error --fail-with-body --data '' --write-out '%{redirect_url}\\n'",
         f'--cookie "{session}=$DBOSHUB_SESSION; {csrf}={CSRF}"',
-        # Of no value to a forger, who cannot make a browser send them: curl is no browser.
+        # No weakness: a forged page cannot make a browser send these headers.
         shlex.join(["--header", f"X-CSRFToken: {CSRF}", "--header", f"Referer: {address}"]),
         *(shlex.join(["--data-urlencode", f"{quote(name)}={value}"]) for name, value in fields),
         shlex.quote(address),

@@ -13,7 +13,7 @@ from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.selectors.detail.status_facts import StatusFacts, status_facts
 from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
 from dboshub.workflows.selectors.executors import Activity, Executor, fitting
-from dboshub.workflows.selectors.queue_wait import MOST as MAX_AHEAD
+from dboshub.workflows.selectors.queue_wait import MAX_COUNTED as MAX_AHEAD
 from dboshub.workflows.selectors.queue_wait import QueueWait
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.statuses import status_style

@@ -1,4 +1,4 @@
-"""Writing what was counted: a closed span is replaced whole, and left alone if nothing changed."""
+"""Writes rollups. A span is replaced as a whole, and only if it changed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Reading = Callable[[], AbstractContextManager[Session]]
 
 
 def hub_alias() -> str:
-    """The database of the rollups: the hub's own."""
+    """The alias of the database that holds the rollups."""
     return router.db_for_write(Rollup)
 
 
 def recount_spans(
     lease: LeaseHandle, reading: Reading, since: int, until: int, *, width: int
 ) -> int:
-    """Replace the spans between two edges by what is true now; how many were not.
+    """Count the changed spans from `since` to `until` again; return their number.
 
-    Raises LeaseLostError, and changes nothing, if another process leads meanwhile.
+    Raises LeaseLostError, and changes nothing, if another process took the lease.
     """
     spans = RolledSpan.objects.filter(width=width, at__gte=since, at__lt=until)
     known = dict(spans.values_list("at", "digest"))
@@ -64,14 +64,14 @@ def insert_rollups(width: int, counted: Mapping[int, Tallies]) -> None:
 
 
 def delete_spans(width: int, spans: Iterable[int]) -> None:
-    """Remove the counts of these spans, and that they were counted; samples stay."""
+    """Delete the rollups of these spans and their counted marks. Queue samples stay."""
     among = {"width": width, "at__in": [*spans]}
     Rollup.objects.filter(**among).delete()
     RolledSpan.objects.filter(**among).delete()
 
 
 def sample(lease: LeaseHandle, samples: Iterable[QueueSample]) -> None:
-    """Keep what was seen waiting; the first look at a minute counts."""
+    """Insert queue samples; the first sample of a minute is kept."""
     with transaction.atomic(using=hub_alias()):
         lease.confirm()
         QueueSample.objects.bulk_create(samples, ignore_conflicts=True)

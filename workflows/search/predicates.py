@@ -1,6 +1,6 @@
-"""Criteria, each as SQL and as a Python predicate that agree on every row.
+"""Filter predicates, each as SQL and as a Python function that give the same result on a row.
 
-The list asks the database, live push asks the predicate. No SQL is run here.
+Lists use the SQL, live updates the function. No SQL is run here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ RowTest = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """One criterion, twice: `sql` with its `params`, and `matches` for a row in memory.
+    """One criterion: `sql` with its `params`, and `matches` for a row in memory.
 
-    `sqlite` is the text for SQLite where it differs; `reads` a column beyond those of a list's row.
+    `sqlite` is the SQL for SQLite where it differs. `reads` names a column that the SQL needs and
+    a list row does not have.
     """
 
     key: str
@@ -27,11 +28,11 @@ class Predicate:
     reads: str = ""
 
     def on(self, vendor: str) -> Predicate:
-        """The same criterion with `sql` as this database wants it."""
+        """The same predicate with the `sql` of this database."""
         return replace(self, sql=self.sqlite) if self.sqlite and vendor == "sqlite" else self
 
     def negated(self) -> Predicate:
-        # IS NOT TRUE, because NULL is not what was asked for either.
+        # IS NOT TRUE instead of NOT: a NULL does not match the value, so it matches the negation.
         matches = self.matches
         return replace(
             self,
@@ -42,7 +43,7 @@ class Predicate:
 
 
 def any_of(predicates: Sequence[Predicate]) -> Predicate:
-    """What any of some criteria of one key wants."""
+    """A predicate that matches if one of these predicates of one key does."""
     if len(predicates) == 1:
         return predicates[0]
     return replace(
@@ -55,13 +56,13 @@ def any_of(predicates: Sequence[Predicate]) -> Predicate:
 
 
 def text_predicate(key: str, column: str, value: str) -> Predicate:
-    """A criterion on a text column: `x`, `=x` (exactly), `x*` (begins so), `-` (none), `!` before
-    any of them (not)."""
+    """A predicate on a text column. Values: `x` or `=x` (equal), `x*` (prefix), `-` (NULL), and `!`
+    before any of these (negation)."""
     return with_negation(value, lambda said: _text(key, column, said))
 
 
 def id_predicate(key: str, value: str) -> Predicate:
-    """A criterion on the id: what it begins with, or, after `!`, does not begin with."""
+    """A predicate on the workflow id: its prefix, or with `!` no such prefix."""
     return with_negation(
         value, lambda said: prefix_predicate(key, "workflow_uuid", id_prefix(said))
     )
@@ -77,7 +78,7 @@ def id_prefix(value: str) -> str:
 
 
 def with_negation(value: str, plain: Callable[[str], Predicate]) -> Predicate:
-    """The criterion that a value asks for, where any number of `!` may come before it."""
+    """The predicate of a value before which any number of `!` may stand."""
     said = value.lstrip("!")
     if not said:
         return plain(value)
@@ -97,7 +98,7 @@ def _text(key: str, column: str, value: str) -> Predicate:
 
 
 def literal(value: str) -> str:
-    """The value that `=x` or a plain word means."""
+    """The text that `=x` or a plain value stands for."""
     return value[1:] if value.startswith("=") and len(value) > 1 else value
 
 
@@ -106,7 +107,7 @@ def null_predicate(key: str, column: str) -> Predicate:
 
 
 def prefix_predicate(key: str, column: str, prefix: str) -> Predicate:
-    """Values that begin with `prefix`, compared by character as Python does, not by collation."""
+    """Values that begin with `prefix`, compared character by character, without collation."""
     return Predicate(
         key,
         f"SUBSTR({column}, 1, LENGTH(:{key})) = :{key}",
@@ -139,19 +140,19 @@ def until_predicate(column: str, until: int) -> Predicate:
 
 
 def present_predicate(column: str) -> Predicate:
-    """Rows to which a moment has come at all, such as the end of those that ended."""
+    """Rows whose time column is set, such as the end of an ended workflow."""
     return Predicate(
         "by", f"{column} IS NOT NULL", {}, lambda row: getattr(row, column) is not None
     )
 
 
-def hidden_predicate(beginnings: Sequence[str]) -> Predicate:
-    """Rows whose name begins with none of these."""
-    params = {f"hidden_{at}": beginning for at, beginning in enumerate(beginnings)}
+def hidden_predicate(prefixes: Sequence[str]) -> Predicate:
+    """Rows whose name begins with none of these prefixes."""
+    params = {f"hidden_{at}": prefix for at, prefix in enumerate(prefixes)}
     parts = [f"SUBSTR(name, 1, LENGTH(:{name})) <> :{name}" for name in params]
     return Predicate(
         "internal",
         f"(name IS NULL OR ({' AND '.join(parts)}))",
         params,
-        lambda row: not (row.name or "").startswith(tuple(beginnings)),
+        lambda row: not (row.name or "").startswith(tuple(prefixes)),
     )

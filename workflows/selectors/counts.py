@@ -1,5 +1,4 @@
-"""How many workflows have each status: up to a cap along the index that holds them; where none
-does, among the newest rows."""
+"""Counts workflows by status: along an index up to a cap, or among the newest rows."""
 
 from __future__ import annotations
 
@@ -10,12 +9,12 @@ from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session
 
-# SUCCESS has no index: it is counted among this many of the newest rows.
-NEWEST = 20_000
-CAP = 10_000
-# Of a status with an index so many are counted, in some milliseconds.
-MOST = 100_000
-OLDEST = 500
+# No index serves SUCCESS: it is counted among this many of the newest rows.
+NEWEST_ROWS = 20_000
+SHOWN_CAP = 10_000
+# Rows that are counted along an index; this takes some milliseconds.
+MAX_INDEXED = 100_000
+MAX_OLDER = 500
 
 IN_FLIGHT_OF_QUEUE = """
     SELECT COUNT(*) FROM (
@@ -28,7 +27,7 @@ IN_FLIGHT_OF_QUEUE = """
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of rows; `at_least` if there may be more, `is_about` if somewhat more or less."""
+    """A number of rows: a lower bound if `at_least`, an estimate if `is_about`."""
 
     number: int
     at_least: bool = False
@@ -39,7 +38,7 @@ class Count:
 
 
 def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
-    """By status. In flight and failed are exact up to MOST; SUCCESS is a capped walk."""
+    """Counts by status, exact up to MAX_INDEXED; SUCCESS is counted among the newest rows."""
     served = {
         "PENDING": "status = 'PENDING'",
         "ENQUEUED": enqueued_predicate(session),
@@ -56,14 +55,14 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
     sql = " UNION ALL ".join(parts)
-    found = all_in_scope(session, sql, viewer, newest=NEWEST, most=MOST + 1)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_INDEXED + 1)
     return {status: _count(number, seen) for status, number, seen in found}
 
 
 def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHING) -> Count:
-    """Running and queued workflows from before a time: what a list of recent ones would hide.
+    """Running and enqueued workflows created before a time (epoch ms).
 
-    At most OLDEST rows of each are looked at, in every queue the oldest first.
+    At most MAX_OLDER rows of each are read; of enqueued ones the oldest of each queue first.
     """
     waiting = (
         f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued_predicate(session)} AND SCOPE"
@@ -78,20 +77,19 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
         f" FROM ({part}) AS looked"
         for part in (running, waiting)
     )
-    found = all_in_scope(session, sql, viewer, before=before, most=OLDEST)
+    found = all_in_scope(session, sql, viewer, before=before, most=MAX_OLDER)
     return Count(
-        sum(number for number, _ in found), at_least=any(seen >= OLDEST for _, seen in found)
+        sum(number for number, _ in found), at_least=any(seen >= MAX_OLDER for _, seen in found)
     )
 
 
 def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -> Count:
-    """How many of a queue run or wait, up to CAP, along the index of those in flight.
+    """Running and enqueued workflows of a queue, up to SHOWN_CAP, along the in-flight index.
 
-    No index leads to the finished ones of a queue: a list of it walks, and this tells where its
-    work is meanwhile. Delayed ones are not on the queue yet.
+    Delayed workflows are not on the queue yet. No index serves the ended workflows of a queue.
     """
-    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=CAP + 1)
-    return Count(min(number, CAP), at_least=number > CAP)
+    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=SHOWN_CAP + 1)
+    return Count(min(number, SHOWN_CAP), at_least=number > SHOWN_CAP)
 
 
 def total(parts: list[Count]) -> Count:
@@ -103,9 +101,9 @@ def total(parts: list[Count]) -> Count:
 
 
 def _count(number: int, seen: int | None) -> Count:
-    """Of `seen` of the newest rows; without it, of an index."""
+    """A count among the `seen` newest rows, or along an index if `seen` is None."""
     if seen is None:
-        return Count(min(number, MOST), at_least=number > MOST)
-    if seen < NEWEST:
+        return Count(min(number, MAX_INDEXED), at_least=number > MAX_INDEXED)
+    if seen < NEWEST_ROWS:
         return Count(number)
-    return Count(min(number, CAP), at_least=True)
+    return Count(min(number, SHOWN_CAP), at_least=True)

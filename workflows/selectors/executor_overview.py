@@ -1,6 +1,6 @@
-"""Who runs workflows and who did lately, which versions there are, and what each still holds.
+"""Executors, live and recently ended; application versions; and the work in flight on each.
 
-What is in flight is looked at up to a cap, oldest first; beyond it a number says "at least".
+At most MAX_ROWS_SCANNED rows of each status are read, oldest first; a capped count is "at least".
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-MOST = 200
-ENDED = 20
-VERSIONS = 100
-# Rows in flight that are looked at, by status: versions and executors have no index.
-LOOKED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
+MAX_PROCESSES = 200
+MAX_ENDED = 20
+MAX_VERSIONS = 100
+# Rows in flight that are read, by status: no index serves versions and executors.
+MAX_ROWS_SCANNED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One incarnation: an executor with what only its own page needs."""
+    """One incarnation of an executor. `pending_count` is the number of its running workflows."""
 
     executor: Executor
     registered_at: int
@@ -38,7 +38,7 @@ class Process:
 
     @property
     def is_live(self) -> bool:
-        """Whether it has neither said goodbye nor been declared dead."""
+        """Whether it has neither stopped nor been declared dead."""
         return self.ended_at is None
 
     @property
@@ -48,7 +48,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Running work under an executor id that no live process of ours answers for."""
+    """Running workflows of an executor id that no live process owns.
+
+    `is_ours` means that a process of DBOSHub owned them.
+    """
 
     executor_id: str | None
     application: str | None
@@ -67,7 +70,10 @@ class RetirementAdvice:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of an application's code; `name` is None for work that goes to the latest."""
+    """An application version with its work in flight by status (`counts`).
+
+    `name` is None for work that names no version: the latest version runs it.
+    """
 
     name: str | None
     application: str | None
@@ -83,7 +89,7 @@ class Version:
 
     @property
     def retirement_advice(self) -> RetirementAdvice:
-        """Whether its last executors can be stopped for good."""
+        """Whether the last executors of this version can be stopped."""
         if self.name is None:
             return RetirementAdvice("", "It goes to the latest version of its application.")
         if self.is_latest:
@@ -101,7 +107,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorOverview:
-    """`processes` is None where no table tells; `is_cut` if not all that is in flight was seen."""
+    """`processes` is None if there is no table of executors. `is_cut` means that rows in flight
+    were left out."""
 
     processes: list[Process] | None
     holders: list[Holder]
@@ -122,7 +129,7 @@ PROCESSES = Statement(
     LIMIT :most
     """
 )
-# A token is `hub:<incarnation>:<n>`, with 32 characters in the middle.
+# An owner token is `hub:<incarnation>:<n>`; an incarnation has 32 characters.
 RUNNING = """
     SELECT incarnation, executor_id, application_name, application_version, COUNT(*),
         MIN(created_at), MAX(updated_at)
@@ -162,29 +169,31 @@ LAUNCHED = f"""
 
 @dataclass(slots=True)
 class _InFlightCounts:
-    """What was seen in flight: rows by version and status, and how many of each status."""
+    """The rows in flight that were read, counted by version and status."""
 
     by_version: dict[str | None, Counter[str]] = field(default_factory=dict)
     applications: dict[str | None, str | None] = field(default_factory=dict)
-    in_all: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[str] = field(default_factory=Counter)
 
     def add(self, status: str, application: str | None, version: str | None, count: int) -> None:
         self.by_version.setdefault(version, Counter())[status] += count
         self.applications.setdefault(version, application)
-        self.in_all[status] += count
+        self.by_status[status] += count
 
     @property
     def cut(self) -> frozenset[str]:
-        """The statuses of which there may be more."""
-        return frozenset(each for each, most in LOOKED.items() if self.in_all[each] >= most)
+        """The statuses of which rows were left out."""
+        return frozenset(
+            each for each, most in MAX_ROWS_SCANNED.items() if self.by_status[each] >= most
+        )
 
 
 def executor_overview(session: Session, viewer: Viewer, *, now: int) -> ExecutorOverview:
-    """Everything the page shows, in at most six statements."""
+    """Everything that the executor page shows, in at most six statements."""
     processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
-    for row in all_in_scope(session, RUNNING, viewer, most=LOOKED["PENDING"]):
+    for row in all_in_scope(session, RUNNING, viewer, most=MAX_ROWS_SCANNED["PENDING"]):
         incarnation, executor_id, application, version, count, oldest_at, moved_at = row
         looked.add("PENDING", application, version, count)
         held[incarnation or ""] += count
@@ -195,9 +204,11 @@ def executor_overview(session: Session, viewer: Viewer, *, now: int) -> Executor
             )
     for status, (served, order) in INDEXED_STATUSES.items():
         text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
-        for application, version, count in all_in_scope(session, text, viewer, most=LOOKED[status]):
+        for application, version, count in all_in_scope(
+            session, text, viewer, most=MAX_ROWS_SCANNED[status]
+        ):
             looked.add(status, application, version, count)
-    launched = all_in_scope(session, LAUNCHED, viewer, most=VERSIONS)
+    launched = all_in_scope(session, LAUNCHED, viewer, most=MAX_VERSIONS)
     counted = [
         replace(each, pending_count=held[each.executor.incarnation]) for each in processes or ()
     ]
@@ -210,22 +221,22 @@ def executor_overview(session: Session, viewer: Viewer, *, now: int) -> Executor
 
 
 def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
-    """The live ones, then those that ended last; None where no table tells."""
+    """The live processes, then those that ended last; None if there is no table of executors."""
     if not has_table(session, EXECUTORS):
         return None
     found = []
-    for row in session.all(PROCESSES, most=MOST):
+    for row in session.all(PROCESSES, most=MAX_PROCESSES):
         executor = from_record(row[len(OWN) :], now)
         if viewer.may_see(executor.application):
             found.append(Process(executor, *row[: len(OWN)]))
     ended = sorted(
         (each for each in found if not each.is_live), key=lambda each: -(each.ended_at or 0)
     )
-    return [each for each in found if each.is_live] + ended[:ENDED]
+    return [each for each in found if each.is_live] + ended[:MAX_ENDED]
 
 
 def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]) -> list[Version]:
-    """Those launched, the latest first, and those that only work or an executor knows of."""
+    """The launched versions, latest first, and those that only workflows or executors name."""
     latest = _latest(launched)
     beating = Counter(each.version for each in live if each.is_beating)
     facts = {name: (owner, promoted, made) for name, owner, promoted, made in launched}
@@ -243,7 +254,7 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
             executors=beating[name],
             counts={
                 status: Count(looked.by_version.get(name, Counter())[status], status in looked.cut)
-                for status in LOOKED
+                for status in MAX_ROWS_SCANNED
             },
         )
         for name, (owner, promoted, made) in facts.items()
@@ -251,7 +262,7 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
 
 
 def _latest(launched: list[Row]) -> set[str]:
-    """For each application the newest of its own versions and the unclaimed ones."""
+    """For each application, the newest of its own versions and of those without application."""
     owners = {owner for _, owner, *_ in launched}
     firsts = (
         next(name for name, owner, *_ in launched if owner in (None, each)) for each in owners

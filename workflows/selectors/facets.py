@@ -1,12 +1,12 @@
-"""Values to suggest in filters: what the newest rows hold, never the whole table."""
+"""Values to suggest in filters, from the newest rows of the table."""
 
 from __future__ import annotations
 
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.storage.sql import Session
 
-NEWEST = 10_000
-MOST_VALUES = 200
+NEWEST_ROWS = 10_000
+MAX_VALUES = 200
 # Query key to column.
 COLUMNS = {
     "name": "name",
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[str]]:
-    """Values by query key, in alphabetical order; of more than MOST_VALUES, any."""
+    """Values by query key in alphabetical order; any MAX_VALUES of them if there are more."""
     columns = ", ".join(COLUMNS.values())
     parts = [
         f"SELECT * FROM (SELECT DISTINCT '{key}' AS key, {column} AS value FROM newest "
@@ -32,7 +32,7 @@ def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[s
         " WHERE SCOPE ORDER BY created_at DESC LIMIT :newest) "
     )
     sql = newest + " UNION ALL ".join(parts)
-    found = all_in_scope(session, sql, viewer, newest=NEWEST, most=MOST_VALUES)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_VALUES)
     values: dict[str, list[str]] = {key: [] for key in COLUMNS}
     for key, value in found:
         if value:

@@ -8,7 +8,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 1_000
+MAX_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class QueueWait:
     """`paused_reason` is None while the queue is not paused, empty if no reason was given.
 
     `full_at` is the queue's concurrency, and `rate` its starts in so many seconds, where reached.
-    `ahead` counts the workflows that are claimed earlier, up to MOST.
+    `ahead` counts the workflows that are claimed earlier, up to MAX_COUNTED.
     """
 
     paused_reason: str | None = None
@@ -78,9 +78,13 @@ def queue_wait(session: Session, row: WorkflowRow, now: int) -> QueueWait:
     pause = session.one(PAUSE, queue=row.queue_name) if is_pausable else None
     if pause is not None:
         return QueueWait(paused_reason=pause[0] or "")
-    limits = session.one(LIMITS, queue=row.queue_name, now=now, most=MOST)
+    limits = session.one(LIMITS, queue=row.queue_name, now=now, most=MAX_COUNTED)
     place = session.one(
-        AHEAD, queue=row.queue_name, priority=row.priority, created_at=row.created_at, most=MOST
+        AHEAD,
+        queue=row.queue_name,
+        priority=row.priority,
+        created_at=row.created_at,
+        most=MAX_COUNTED,
     )
     ahead = place[0] if place else 0
     if limits is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 1_000
+MAX_QUEUES = 1_000
 
 IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
 NAMES = Statement("SELECT name FROM {queues} ORDER BY name LIMIT :most")
@@ -17,5 +17,5 @@ def is_partitioned(session: Session, name: str) -> bool | None:
 
 
 def queue_names(session: Session) -> tuple[str, ...]:
-    """The names of at most MOST registered queues, in order."""
-    return tuple(name for (name,) in session.all(NAMES, most=MOST))
+    """The names of at most MAX_QUEUES registered queues, in order."""
+    return tuple(name for (name,) in session.all(NAMES, most=MAX_QUEUES))

@@ -1,4 +1,4 @@
-"""One workflow as lists show it: its facts, never a payload or an attribute."""
+"""A workflow row without payloads and attributes, as lists show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRow:
-    """The columns of `workflow_status` that anyone who may see workflows may see."""
+    """The columns of `workflow_status` that are no payload. Times are epoch ms."""
 
     workflow_uuid: str
     status: str
@@ -57,7 +57,7 @@ class WorkflowRow:
 
     @property
     def began_at(self) -> int | None:
-        """When a run of it began: dequeue time, or the start itself for a direct start."""
+        """When its run began: the time it was dequeued, or its creation if it had no queue."""
         if self.started_at_epoch_ms is not None:
             return self.started_at_epoch_ms
         return self.created_at if self.queue_name is None and not self.is_waiting else None
@@ -68,7 +68,7 @@ class WorkflowRow:
 
     @property
     def duration_ms(self) -> int | None:
-        """How long the finished run took; None while it is not finished or never ran."""
+        """The duration of an ended run; None if it has not ended or never ran."""
         if self.completed_at is None or self.began_at is None:
             return None
         return max(0, self.completed_at - self.began_at)
@@ -76,7 +76,7 @@ class WorkflowRow:
 
 NAMES = tuple(field.name for field in fields(WorkflowRow))
 COLUMNS = ", ".join(NAMES)
-# A row as the tuple it was read from; dataclasses.astuple copies each value, deeply.
+# A row as a tuple of its columns; dataclasses.astuple would copy each value deeply.
 row_tuple = attrgetter(*NAMES)
 
 
@@ -96,11 +96,11 @@ BY_IDS = Statement(
 def rows_by_id(
     session: Session, ids: Iterable[str], *, viewer: Viewer = EVERYTHING
 ) -> dict[str, WorkflowRow]:
-    """The rows that exist and that the viewer may see, by id."""
+    """The existing rows that the viewer may see, by id."""
     found = (from_record(record) for record in session.all(BY_IDS, ids=session.ids(ids)))
     return {row.workflow_uuid: row for row in found if viewer.may_see(row.application_name)}
 
 
 def row(session: Session, workflow_id: str, *, viewer: Viewer = EVERYTHING) -> WorkflowRow | None:
-    """One workflow, or None if there is none or the viewer may not know of it."""
+    """One workflow, or None if it does not exist or the viewer may not see it."""
     return rows_by_id(session, [workflow_id], viewer=viewer).get(workflow_id)

@@ -1,4 +1,4 @@
-"""Whose eyes a selector reads with: applications outside a viewer's scope do not exist for them."""
+"""The applications that a viewer may see. Rows outside this scope are treated as missing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """`applications` None means all; rows without an application need `unclaimed`."""
+    """`applications` None means all. `unclaimed` includes rows without an application."""
 
     applications: frozenset[str] | None = None
     unclaimed: bool = True
 
     @property
     def key(self) -> str:
-        """A cache key for what all viewers of one scope share."""
+        """A cache key that all viewers with this scope share."""
         scope = "all" if self.applications is None else repr(sorted(self.applications))
         return f"{scope} {self.unclaimed}".encode().hex()
 
@@ -30,7 +30,7 @@ class Viewer:
         return self.unclaimed if application is None else application in self.applications
 
     def predicate(self) -> Predicate | None:
-        """The scope as SQL and predicate; None where there is nothing to narrow."""
+        """The scope as a predicate; None if it includes all applications."""
         if self.applications is None:
             return None
         params = {f"scope_{at}": name for at, name in enumerate(sorted(self.applications))}
@@ -56,9 +56,9 @@ def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> l
 
 
 def viewer_for(user: Any) -> Viewer:
-    """The viewer a user is, asked once for each user object, which lives for one request.
+    """The viewer of a user, read once per user object (that is, once per request).
 
-    Superusers see everything, and so does everybody none of whose groups has a scope rule.
+    Superusers see all applications, and so do users whose groups have no scope rule.
     """
     known: Viewer | None = getattr(user, "_dboshub_viewer", None)
     if known is None:
@@ -69,7 +69,7 @@ def viewer_for(user: Any) -> Viewer:
 def _viewer(user: Any) -> Viewer:
     if user.is_superuser:
         return EVERYTHING
-    # Looked up by name: selectors also serve programs that never load Django's models.
+    # Looked up by name: selectors also serve programs that do not load Django's models.
     rules = (
         apps.get_model("dboshub_workflows", "ScopeRule")
         ._default_manager.filter(group__user=user)

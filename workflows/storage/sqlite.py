@@ -19,6 +19,7 @@ from dboshub.workflows.storage.sqlite_file import (
     how_to_read,
     state_of,
     uri_to_write,
+    use_wal,
 )
 
 # FULL: an acknowledged commit survives a power failure, not only a crash.
@@ -179,8 +180,7 @@ class SqliteDatabase:
             raw = _connect(uri_to_write(self.path), is_uri=True)
             return SqliteConnection(self.dialect, raw)
         connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
-        # The file keeps this setting, so it changes nothing after the first time.
-        connection.raw.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection.raw)
         return connection
 
     def change_counter(self) -> Callable[[], int]:

@@ -7,11 +7,17 @@ without them the file is opened as immutable until another program begins to wri
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+logger = logging.getLogger("dboshub")
+
+SWITCH_TIMEOUT_S, SWITCH_PAUSE_S = 30.0, 0.02
 
 
 class WalWithoutIndexError(sqlite3.OperationalError):
@@ -74,6 +80,25 @@ def how_to_read(path: Path, *, has_writers: bool) -> tuple[str, FileState | None
     if not state.is_still:
         raise WalWithoutIndexError
     return f"{name}?immutable=1", state
+
+
+def use_wal(raw: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode, for good; where it cannot be, it stays as it is.
+
+    SQLite does not wait for a transaction that is under way before it switches, so this does.
+    """
+    deadline = time.monotonic() + SWITCH_TIMEOUT_S
+    while raw.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            mode = raw.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("database is locked") or time.monotonic() > deadline:
+                raise
+            time.sleep(SWITCH_PAUSE_S)
+            continue
+        if mode != "wal":
+            logger.warning("the SQLite file stays in journal mode %s: readers block writers", mode)
+            return
 
 
 def _is_wal(path: Path) -> bool:

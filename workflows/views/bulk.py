@@ -1,4 +1,4 @@
-"""Bulk jobs: the set is frozen on one page, confirmed and followed on another."""
+"""Pages of bulk jobs: one creates the set of workflows, another confirms and shows a job."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddleware
 @require_safe
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
-    """The jobs, newest first."""
+    """The list of jobs, newest first."""
     owner, before = selector.owner_seen_by(request.user), query_int(request, "before")
     page = selector.job_page(owner, before=before)
     context = {
@@ -53,7 +53,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what would be acted on; when it is posted, freeze the set."""
+    """Show the filter and the actions; a POST creates the job."""
     given = request.POST if request.method == "POST" else request.GET
     verb = given.get("verb", "")
     if verb and verb not in VERBS:
@@ -66,7 +66,7 @@ def new(request: HttpRequest) -> HttpResponse:
         refusal = ActionRefusedError("No row is checked.", "Go back and check some.")
         return _ask(request, verb, query, refusal=refusal, status=INVALID)
     try:
-        job = job_actions.freeze(
+        job = job_actions.create_job(
             actor_of(request), verb, query=query, ids=ids, again="again" in given
         )
     except ActionRefusedError as refusal:
@@ -77,7 +77,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """One job: its set to confirm, or how far it is; a post steers it."""
+    """One job: its set and its progress. A POST starts, stops, retries or discards it."""
     job = selector.job(request.user, job_id)
     if job is None:
         raise Http404(f"no bulk job {job_id}")
@@ -88,7 +88,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     if do == "start" and not form.is_valid():
         return _show(request, job, form, status=INVALID)
     try:
-        message = _steer(request, job, do, form)
+        message = _control(request, job, do, form)
     except ActionRefusedError as refusal:
         return _show(request, job, form, refusal=refusal, status=status_of(refusal))
     messages.success(request, message)
@@ -97,22 +97,22 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     return redirect("dboshub:workflows:bulk", job.pk)
 
 
-def _steer(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -> str:
-    """Do what a button says; what to tell then. Raises ActionRefusedError."""
+def _control(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -> str:
+    """Perform the action of a button; return the message. Raises ActionRefusedError."""
     actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
         rate = form.cleaned_data["rate"]
-        job_actions.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
-        return "Started: some process of the hub works on it."
+        job_actions.start_job(actor, job.pk, options=form.options(), rate=rate, reason=reason)
+        return "Started: a process of DBOSHub works on it."
     if do == "stop":
-        job_actions.stop(actor, job.pk, reason=reason)
+        job_actions.stop_job(actor, job.pk, reason=reason)
         return "Stopped: no further workflow is acted on."
     if do == "retry":
-        job_actions.retry(actor, job.pk, reason=reason)
-        return "What failed is tried again."
+        job_actions.retry_failed(actor, job.pk, reason=reason)
+        return "The failed ones are tried again."
     if do == "discard":
-        job_actions.discard(actor, job.pk)
-        return "Forgotten: nothing was done."
+        job_actions.discard_job(actor, job.pk)
+        return "Discarded: nothing was done."
     raise Http404(f"no way to {do} a bulk job")
 
 
@@ -174,7 +174,7 @@ def _ask(
 
 
 def _filter(given: QueryDict) -> str:
-    """The filter: as one field of a form, or as the list's own address."""
+    """The filter, from the form field `filter` or from the query string of the list."""
     if "filter" in given:
         return str(given["filter"]).replace("\x00", "\N{REPLACEMENT CHARACTER}")
     rest = given.copy()

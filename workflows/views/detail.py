@@ -1,5 +1,4 @@
-"""Pages about one workflow. Every page also works alone: fragments are the same parts, asked for
-by htmx."""
+"""Pages about one workflow. htmx requests get fragments of the same pages."""
 
 from __future__ import annotations
 
@@ -37,20 +36,19 @@ from dboshub.workflows.views.workflow_required import (
     with_workflow,
 )
 
-LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
-LONGEST_NAME = 200
-# The largest number its column holds.
-MOST_STEPS = 2**31 - 1
+MAX_DOWNLOAD = 64 * 1_024 * 1_024
+MAX_NAME_LENGTH = 200
+# The largest value of its column.
+MAX_STEP_ID = 2**31 - 1
 REDACTED = (
-    "Parts of this value are redacted, or it is too long to tell: only a superuser may download it."
+    "This value has redacted parts, or is too long to check: only a superuser may download it."
 )
 
 
 @require_safe
 @with_audited_workflow
 def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """Everything about one workflow; `?steps=` begins the waterfall at that step, `?from=&to=`
-    shows only that time of it."""
+    """The page of a workflow. `?steps=` begins the waterfall at a step, `?from=&to=` zooms it."""
     start = query_int(request, "steps")
     window = zoom.asked(request.GET.get("from", ""), request.GET.get("to", ""))
     context = {
@@ -72,8 +70,8 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
 @require_safe
 @with_audited_workflow
 def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """The steps in numbers, a page at a time: all, or those found by name or failure."""
-    start, text = query_int(request, "from"), request.GET.get("find", "").strip()[:LONGEST_NAME]
+    """The table of steps in pages: all of them, or those that match a name or failed."""
+    start, text = query_int(request, "from"), request.GET.get("find", "").strip()[:MAX_NAME_LENGTH]
     is_failed = request.GET.get("failed") == "1"
     page = steps.page(session, found.pk, start=start)
     matches = None
@@ -100,8 +98,8 @@ def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> Ht
 def step_detail(
     request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
 ) -> HttpResponse:
-    """One step: its times, its output or error, its failed attempts, and forking from it."""
-    if function_id > MOST_STEPS:
+    """One step: times, output or error, failed attempts, and a link to fork from it."""
+    if function_id > MAX_STEP_ID:
         raise Http404("no workflow has so many steps")
     step = steps.one(session, found.pk, function_id)
     failures = attempts.of_step(session, found.pk, function_id)
@@ -127,12 +125,12 @@ def step_detail(
 @vary_on_headers("HX-Request")
 @with_audited_workflow
 def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponseBase:
-    """One stored value: shown as far as a page can bear it, or downloaded as it is stored."""
+    """One stored value, shown up to a size, or as a download of the stored text."""
     if not may_see_payloads(request):
         raise PermissionDenied("Seeing this needs the permission “view payload”.")
     address = _address(request, found)
     is_download = "download" in request.GET
-    most = LARGEST_DOWNLOAD if is_download else values.SHOWN
+    most = MAX_DOWNLOAD if is_download else values.MAX_SHOWN
     stored = _stored(session, address, most)
     if stored is None:
         raise Http404("no such value")
@@ -148,7 +146,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
 @require_safe
 @with_workflow
 def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """Who started it, what it started, and what was forked from whom, as a drawing."""
+    """The family tree of a workflow as a drawing."""
     tree = family_tree(session, found, viewer=viewer_for(request.user))
     context = {
         "section": "workflows",
@@ -162,7 +160,7 @@ def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> H
 @require_safe
 @with_audited_workflow
 def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """One stream: its newest values, followed as they are written, or those from an offset on."""
+    """One stream: its newest values with live updates, or the values from an offset on."""
     key = request.GET.get("key", "")
     stream = streams.stream(session, found.pk, key)
     if stream is None:
@@ -177,7 +175,7 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
         "subscription": subscription_for(request, "stream", found.pk, filter=key)
         if follows
         else None,
-        "earlier": max(0, window.start - streams.WINDOW),
+        "earlier": max(0, window.start - streams.WINDOW_SIZE),
         **stream_window(found, window, payload),
     }
     return render(request, "dboshub/workflows/stream.html", context)
@@ -186,9 +184,9 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
 def _section(
     request: HttpRequest, session: Session, found: WorkflowRow, kind: str, **options: Any
 ) -> dict[str, Any]:
-    """A section's HTML with what its region follows; a part of the steps follows nothing."""
+    """The HTML of a section with its subscription; a selected part of the steps has none."""
     is_fixed = any(option is not None for option in options.values())
-    # Read before the section: what changes in between is then sent once more, never lost.
+    # Read before the section, so that a change in between is sent again and not lost.
     digest = "" if is_fixed else section_digest(session, kind, found.pk)
     html = render_section(
         kind,
@@ -229,7 +227,7 @@ def _stored(session: Session, address: ValueAddress, most: int) -> values.Stored
 def _value(request: HttpRequest, session: Session, address: ValueAddress) -> Value | None:
     if not may_see_payloads(request):
         return Value(address, 0, is_hidden=True)
-    return brief(address, _stored(session, address, values.SHOWN))
+    return brief(address, _stored(session, address, values.MAX_SHOWN))
 
 
 def _download(

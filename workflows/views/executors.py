@@ -1,4 +1,4 @@
-"""Executors and versions: who runs workflows, what each version still holds, acting on both."""
+"""Pages of executors and application versions, and the actions on them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 @require_safe
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
-def fleet_page(request: HttpRequest) -> HttpResponse:
-    """All processes and versions on one page: the table of neither grows long."""
+def executor_page(request: HttpRequest) -> HttpResponse:
+    """All executors and versions on one page; both lists are bounded."""
     context: dict[str, Any] = {"section": "executors"}
     try:
         with bounded_reading() as session:
@@ -53,7 +53,7 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the confirmation, or perform the posted action."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     ask = partial(_ask, request)

@@ -1,4 +1,4 @@
-"""Starting a workflow: what can be started, and a form typed by its signature."""
+"""Pages that start workflows: the startable ones, and a form with typed fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from dboshub.workflows.views.workflow_required import may_see_payloads
 @require_safe
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_list(request: HttpRequest) -> HttpResponse:
-    """What live executors can run, by application; any other name can be written by hand."""
+    """The workflows that live executors publish; any other name can be typed."""
     if request.GET.get("name", "").strip():
         return redirect("dboshub:workflows:start", request.GET["name"].strip())
     with bounded_reading() as session:
@@ -45,7 +45,7 @@ def start_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_one(request: HttpRequest, name: str) -> HttpResponse:
-    """The form of one workflow; `?app=` names its application, `?like=` a run to do again."""
+    """The form of one workflow; `?app=` is its application, `?like=` a run to copy."""
     application = request.GET.get("app") or None
     with bounded_reading() as session:
         what = _what(session, request, name, application)
@@ -82,7 +82,7 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:
-    """The form as it was filled in, without what only asks for the code."""
+    """The posted fields, without the token and the button for code."""
     return [
         (name, value)
         for name, values in request.POST.lists()
@@ -96,7 +96,7 @@ def _show(
 ) -> HttpResponse:
     shown = {"section": "workflows", "form": form, "may_start": _may_start(request)}
     response = render(request, "dboshub/workflows/start.html", shown | context, status=status)
-    # It may be filled in with what an earlier run was given.
+    # The form may contain the input of an earlier run.
     response["Cache-Control"] = "no-store"
     return response
 
@@ -119,7 +119,7 @@ def _recent(session: Session, request: HttpRequest, name: str) -> dict[str, Any]
 def _initial(
     session: Session, request: HttpRequest, what: startable.Startable | None
 ) -> tuple[dict[str, Any], str]:
-    """What to fill in, and why nothing can be."""
+    """The initial values, or the reason why there are none."""
     like = request.GET.get("like", "")
     if not like or "\x00" in like or not may_see_payloads(request):
         return {}, ""
@@ -129,7 +129,7 @@ def _initial(
     try:
         args, kwargs = startable.arguments_of(startable.input_of(session, found))
     except NotPlainError as error:
-        return {}, f"What {like} was given cannot be filled in here: {error}."
+        return {}, f"The input of {like} cannot be copied into the form: {error}."
     return StartForm.filled(what, args, kwargs), ""
 
 

@@ -1,4 +1,4 @@
-"""The list of workflows: the query string is its state, with scripts and without."""
+"""The list of workflows. Its whole state is in the query string."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COUNTS_S = 2
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """One request for the list: by whom, for what, in which columns, and when (epoch ms)."""
+    """One request for the list: user, filter, columns, and time (epoch ms)."""
 
     request: HtmxHttpRequest
     criteria: Criteria
@@ -54,13 +54,13 @@ class ListRequest:
     now: int
 
     def topic(self, kind: str, key: str = "") -> Subscription:
-        """What the page may listen to; the columns are no part of it."""
+        """A subscription with the filter of the list, without columns and attributes."""
         without = dict.fromkeys((*self.criteria.attributes, "columns"))
         listed = self.criteria.query(**without)
         return subscription_for(self.request, kind, key, filter=listed, since=self.now)
 
     def unfiltered(self, workflow_id: str) -> Subscription:
-        """A row that no filter of this list brought here."""
+        """A subscription to a row without the filter of the list."""
         return subscription_for(self.request, "row", workflow_id, since=self.now)
 
 
@@ -68,7 +68,7 @@ class ListRequest:
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 @vary_on_headers("HX-Request")
 def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
-    """One page of the workflows a filter leaves."""
+    """One page of the workflows that match the filter."""
     now = int(time.time() * 1_000)
     may_see = request.user.has_perm(VIEW_PAYLOAD)
     criteria = parse(request.GET, now=now, attributes=may_see)
@@ -83,7 +83,7 @@ def workflow_list(request: HtmxHttpRequest) -> HttpResponse:
                 return HttpResponseClientRedirect(goal) if request.htmx else redirect(goal)
             criteria = resolve(session, criteria, viewer)
             if not request.htmx and _needs_canonical_url(request.GET) and not criteria.problems:
-                # The address people share has neither a box nor empty fields.
+                # The canonical URL has neither the search box nor empty fields.
                 return redirect(_address(criteria, QueryDict()))
             context |= _shown(session, ListRequest(request, criteria, viewer, shown, now))
             context |= _filter_bar_context(session, criteria, viewer)
@@ -111,10 +111,10 @@ def _needs_canonical_url(query: Mapping[str, str]) -> bool:
 
 
 def _shown(session: Session, list_request: ListRequest) -> dict[str, object]:
-    """The rows, where to go on from them, and what of it is live."""
+    """The rows, the links to other pages, and the subscriptions."""
     criteria = list_request.criteria
     page = _page(session, criteria, list_request.viewer, list_request.request.GET)
-    # What a predicate over a row cannot tell is not counted: attributes are no part of rows.
+    # No live updates for filters on attributes: rows do not contain them.
     news = None if criteria.attributes else list_request.topic("list")
     return {
         "page": page,
@@ -133,7 +133,7 @@ def _rows(session: Session, list_request: ListRequest, page: Page) -> list[dict[
     found: list[dict[str, object]] = []
     for line in _lines(session, list_request, page):
         row, cells = line.row, row_cells(line.row)
-        # Children are here because of their parent: whatever the filter, they do not leave.
+        # Children are shown because of their parent, so the filter does not apply to them.
         subscription = (
             list_request.topic("row", row.pk) if not line.depth else list_request.unfiltered(row.pk)
         )
@@ -160,7 +160,7 @@ def _lines(session: Session, list_request: ListRequest, page: Page) -> Iterable[
 
 
 def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -> Count | None:
-    """What of a queue is in flight, where the walk through its list has not come to an end."""
+    """The workflows in flight of the queue, if the search of its list ran out of time."""
     queue = criteria.single_value("queue")
     if queue is None or page.searched_to is None or criteria.statuses:
         return None
@@ -174,7 +174,7 @@ def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[s
 
 
 def _filter_bar_context(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
-    """What stands above the rows; counts are the same for all viewers of one scope."""
+    """The filter bar; counts are cached for all viewers of one scope."""
     key = f"counts-{viewer.key}"
     counted = page_cache().get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
     return {
@@ -185,7 +185,7 @@ def _filter_bar_context(session: Session, criteria: Criteria, viewer: Viewer) ->
 
 
 def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | None:
-    """How many in flight began before the span of time shown: last week's stuck run is news."""
+    """The number of workflows in flight that are older than the shown time span."""
     wanted = criteria.statuses or IN_FLIGHT
     if criteria.since is None or not set(wanted) & set(IN_FLIGHT):
         return None
@@ -195,7 +195,7 @@ def _hidden(session: Session, criteria: Criteria, viewer: Viewer) -> Count | Non
 
 
 def _query(criteria: Criteria, query: QueryDict, *, unfolded: bool = True) -> str:
-    """The filter, the place in its pages, and in a tree what is unfolded."""
+    """The query string: the filter, the page, and the open parents of a tree."""
     places = {key: query[key] for key in ("after", "before") if query.get(key)}
     opened = query.getlist("open") if unfolded and criteria.top_level else []
     parts = [criteria.query(**places), urlencode([("open", each) for each in opened if each])]

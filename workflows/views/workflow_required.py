@@ -1,4 +1,4 @@
-"""What every page about one workflow does first: check, find, or say that there is none."""
+"""Decorators of the pages about one workflow: permission, lookup, audit of payload views."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ View = Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpRespon
 
 
 def with_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
-    """Call the view with a session and the workflow of the URL, if the person may see it."""
+    """Call the view with a session and the workflow of the URL, or answer 404."""
 
     @permission_required(VIEW_WORKFLOW, raise_exception=True)
     @wraps(view)
@@ -40,9 +40,9 @@ def with_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
 
 
 def with_audited_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
-    """The same for a view that shows payloads to those who may see them: that leaves a trace."""
+    """Like `with_workflow`, for views that show payloads: a view of payloads is audited."""
 
-    def traced(
+    def audited(
         request: HttpRequest,
         session: Session,
         found: WorkflowRow,
@@ -52,18 +52,18 @@ def with_audited_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     ) -> HttpResponseBase:
         response = view(request, session, found, *args, **kwargs)
         if may_see_payloads(request):
-            # What was seen by one person must not be served to the next from a shared disk.
+            # A shared cache must not serve the payload to another user.
             response["Cache-Control"] = "no-store"
-            # A download has its own row.
+            # A download has its own audit row.
             if not response.has_header("Content-Disposition"):
                 record_payload_view(actor_of(request), "workflow", found.pk)
         return response
 
-    return wraps(view)(with_workflow(traced))
+    return wraps(view)(with_workflow(audited))
 
 
 def find_workflow(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
-    # No stored text holds a NUL, and PostgreSQL would fail on the question.
+    # PostgreSQL cannot compare with a NUL, and no stored text has one.
     if "\x00" in workflow_id:
         return None
     return row(session, workflow_id, viewer=viewer_for(request.user))
@@ -80,6 +80,6 @@ def may_see_payloads(request: HttpRequest) -> bool:
 
 
 def query_int(request: HttpRequest, name: str) -> int | None:
-    """A non-negative number of the query string; None if it is not there or is none."""
+    """A non-negative number of the query string, or None."""
     given = request.GET.get(name, "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None

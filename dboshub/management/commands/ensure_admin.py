@@ -1,4 +1,4 @@
-"""Make sure somebody can log in: `manage.py ensure_admin`."""
+"""Create an administrator if there is none."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dboshub.management.readiness import require_databases
 
 class Command(BaseCommand):
     help = (
-        "Make an administrator if there is none. The name and the password come from "
-        "DBOSHUB_ADMIN_NAME and DBOSHUB_ADMIN_PASSWORD; without a password one is made and "
-        "printed, this once."
+        "Create an administrator if there is none. The name and the password come from "
+        "DBOSHUB_ADMIN_NAME and DBOSHUB_ADMIN_PASSWORD; without a password, a random one is "
+        "printed once."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Create or upgrade a system database; ``migrate`` does it for this hub's own."""
+"""Create or upgrade a system database. ``migrate`` does this for the hub's own database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Empty a system database: every workflow, schedule, queue and version in it goes."""
+"""Delete every workflow, schedule, queue and version of a system database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run workflows in this process, or in several, until told to stop."""
+"""Run workflows in one or several processes until they are stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dboshub.workflows.django_settings import (
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.storage.membership import executors, recover
 
-# Beyond the grace period: for what destroy() does after the last workflow has stopped.
+# Seconds after the grace period, for the end of destroy().
 FLUSH_SECONDS = 5.0
 NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
 SUPERVISED = "The supervisor starts this worker again."
@@ -111,7 +111,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
-        """Destroy within the grace period; after it, or a second signal, hand back at once."""
+        """Destroy within the grace period; after it, or at a second signal, hand workflows back."""
         ended = threading.Event()
 
         def destroy() -> None:
@@ -129,7 +129,7 @@ class Command(BaseCommand):
             given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
         self.stdout.flush()
-        # User code may block its thread for ever, and nothing that it does is recorded now.
+        # User code can block its thread forever; nothing it does is recorded any more.
         os._exit(0)
 
     def _adopt(self, executor_ids: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""List, inspect and steer schedules from a terminal.
+"""The command ``schedule``: list, inspect and control schedules.
 
 Whoever has a shell here may run the application's code, so contexts are unpickled where a run is
 started, unlike on pages.
@@ -18,8 +18,8 @@ from dboshub.management.terminal import (
     SubcommandsCommand,
     actor,
     argument,
-    moment,
     reason,
+    time_argument,
 )
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
@@ -33,7 +33,7 @@ from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.sql import Session
 
 NEXT = 5
-SHOWN = 10_000  # characters of a context
+MAX_CONTEXT_LENGTH = 10_000  # characters of a context
 
 
 def list_(*, limit: int, **_: Any) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def get(*, name: str, **_: Any) -> dict[str, Any]:
             raise CommandError(f"There is no schedule {name!r}.")
         _size, context = selectors.context(session, name)
     return _outline(found) | {
-        "context": None if context is None else inline(context, SHOWN),
+        "context": None if context is None else inline(context, MAX_CONTEXT_LENGTH),
         "next_runs": _next_runs(found),
     }
 
@@ -103,14 +103,16 @@ def _next_runs(schedule: Schedule) -> list[str]:
 
 NAME = argument("name")
 SPAN = tuple(
-    argument(option, dest=name, type=moment, required=True, help="ISO 8601, UTC without offset")
+    argument(
+        option, dest=name, type=time_argument, required=True, help="ISO 8601, UTC without offset"
+    )
     for option, name in (("--from", "start"), ("--to", "end"))
 )
 
 
 class Command(SubcommandsCommand):
-    help = "List, inspect and steer schedules."
-    verbs = (
+    help = "List, inspect and control schedules."
+    subcommands = (
         Subcommand(
             "list", "list schedules by name", list_, (argument("--limit", type=int, default=100),)
         ),

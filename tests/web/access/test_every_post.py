@@ -229,7 +229,7 @@ def person(
     """Somebody who may look, logged in, where there is one thing of each kind to act on."""
     settings.DBOSHUB_DATA_DIR = tmp_path
     # Written by a thread, which would not see what this test's transaction holds.
-    monkeypatch.setattr(writer, "start", lambda export: None)
+    monkeypatch.setattr(writer, "start_writing", lambda export: None)
     user = make_user("ada", *LOOKING)
     client.force_login(user)
     with atomic() as session:

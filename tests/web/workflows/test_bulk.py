@@ -229,7 +229,7 @@ def test_a_job_that_nobody_works_on_says_so(operator: Client) -> None:
     long_ago = now_ms() - 60_000
     BulkJob.objects.update(created_at=long_ago, started_at=long_ago)
 
-    assert "No process of the hub works on it." in page(operator.get(here))
+    assert "No process of DBOSHub works on it." in page(operator.get(here))
 
 
 @pytest.mark.parametrize("query", ["name=a%00b", "name=a\x00b", "id=" + "x" * 5_000, "q=%22"])

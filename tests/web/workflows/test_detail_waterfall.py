@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dboshub.workflows.rendering.waterfall.chart import Chart, chart
+from dboshub.workflows.rendering.waterfall.chart import Chart, ChartInput, chart
 from dboshub.workflows.rendering.waterfall.lines import Line, LiveEdge
 from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, scale
 from dboshub.workflows.rendering.waterfall.zoom import asked
@@ -43,7 +43,8 @@ def step(number: int, name: str, start: int = 0, end: int = 100, **columns: Any)
 
 
 def drawn(row: WorkflowRow, *steps: StepRow, now: int = 10_000, **options: Any) -> Chart:
-    return chart(row, steps, options.pop("family", StepChildren()), now=T0 + now, **options)
+    children = options.pop("family", StepChildren())
+    return chart(ChartInput(row=row, steps=steps, children=children, now=T0 + now, **options))
 
 
 def test_a_zoom_leaves_out_other_times_and_says_where_bars_go_on() -> None:

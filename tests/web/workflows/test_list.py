@@ -147,13 +147,13 @@ def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
     add(workflow_uuid="one", name="alpha")
     page = body(viewer, LIST + "?name=absent")
     assert "No workflow matches" in page
-    assert "Every row was looked at" in page
+    assert "Every row was searched" in page
 
 
 def test_a_filter_that_makes_no_sense_is_named(viewer: Client) -> None:
     page = body(viewer, LIST + "?status=BOILING&since=yesterday")
     assert "There is no status &#x27;BOILING&#x27;" in page
-    assert "&#x27;yesterday&#x27; is no time" in page
+    assert "&#x27;yesterday&#x27; is not a time" in page
 
 
 def test_a_plain_form_leads_to_the_address_without_its_empty_fields(viewer: Client) -> None:

@@ -251,7 +251,7 @@ def test_what_cannot_be_filled_in_says_why(operator: Client) -> None:
         add_workflow(session, "secret", inputs={"password": "hunter2"})
     for name in ("set", "secret"):
         html = operator.get(url(query=f"?like={name}")).content.decode()
-        assert "cannot be filled in here" in html
+        assert "cannot be copied into the form" in html
         assert "hunter2" not in html
     assert "There is no workflow" in operator.get(url(query="?like=none")).content.decode()
 

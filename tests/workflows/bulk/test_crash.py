@@ -50,10 +50,10 @@ def process_that_dies(number: int) -> None:
 def test_each_workflow_is_forked_once_however_often_the_process_dies(
     operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 5)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 5)
     sources = workflows(100)
-    job = job_actions.freeze(operator, "fork_from_failure")
-    job_actions.start(operator, job.pk)
+    job = job_actions.create_job(operator, "fork_from_failure")
+    job_actions.start_job(operator, job.pk)
 
     for number in range(4):
         process_that_dies(number)

@@ -10,11 +10,15 @@ from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import Lease, QueueSample, RolledSpan, Rollup, Workflow
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups import store
-from dboshub.workflows.rollups.counting import SERIES
-from dboshub.workflows.rollups.downsampling import MINUTES_KEPT, downsample_hour
+from dboshub.workflows.rollups.counting import MAX_SERIES
+from dboshub.workflows.rollups.downsampling import MINUTES_KEPT_MS, downsample_hour
 from dboshub.workflows.rollups.histogram import bucket
 from dboshub.workflows.rollups.lease import LEASE_MS, LeaseHandle, LeaseLostError
-from dboshub.workflows.rollups.maintenance import AGAIN, FOLLOWER_POLL_S, RollupMaintainer
+from dboshub.workflows.rollups.maintenance import (
+    FOLLOWER_POLL_S,
+    RECOUNTED_MINUTES,
+    RollupMaintainer,
+)
 from dboshub.workflows.storage.database_clock import database_now
 from tests.support.runs import add_workflow
 
@@ -115,14 +119,14 @@ def test_a_quiet_minute_is_known_to_be_zero_and_an_uncounted_one_is_a_gap(
 
 def test_beyond_so_many_names_the_least_are_one_rest(lease: LeaseHandle) -> None:
     with atomic() as session:
-        for number in range(SERIES + 3):
+        for number in range(MAX_SERIES + 3):
             columns = {"name": f"n{number:03}", "created_at": T0, "completed_at": T0 + 1}
             add_workflow(session, f"w{number}", "CANCELLED", **columns)
         add_workflow(session, "often", "CANCELLED", created_at=T0, completed_at=T0, name="n502")
     recount_spans(lease, T0, T0 + MINUTE)
-    assert Rollup.objects.filter(scope="one").count() == SERIES
+    assert Rollup.objects.filter(scope="one").count() == MAX_SERIES
     assert one(T0, scope="one", name="n502").cancelled == 2
-    assert (one(T0, scope="rest").cancelled, one(T0).cancelled) == (3, SERIES + 4)
+    assert (one(T0, scope="rest").cancelled, one(T0).cancelled) == (3, MAX_SERIES + 4)
 
 
 def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(
@@ -136,8 +140,8 @@ def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(
     for at, waiting in ((T0, 3), (T0 + MINUTE, 8), (T0 + HOUR, 5)):
         QueueSample.objects.create(width=MINUTE, at=at, queue="q", waiting=waiting, running=1)
 
-    assert downsample_hour(lease, T0 + HOUR + MINUTES_KEPT)
-    assert not downsample_hour(lease, T0 + HOUR + MINUTES_KEPT)
+    assert downsample_hour(lease, T0 + HOUR + MINUTES_KEPT_MS)
+    assert not downsample_hour(lease, T0 + HOUR + MINUTES_KEPT_MS)
 
     hour = one(T0, width=HOUR)
     assert (hour.created, hour.succeeded, sum(hour.run.values())) == (3, 2, 2)
@@ -174,7 +178,7 @@ def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
 
     leader.run_once()
     assert follower.run_once() == FOLLOWER_POLL_S
-    assert RolledSpan.objects.count() == AGAIN + 1
+    assert RolledSpan.objects.count() == RECOUNTED_MINUTES + 1
 
     Lease.objects.update(until=0)
     for _ in range(20):
@@ -188,7 +192,7 @@ def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
 
 def test_what_is_missing_is_filled_in_newest_first_and_long_ago_by_hours() -> None:
     begun = now() // MINUTE * MINUTE
-    long_ago = (begun - MINUTES_KEPT) // HOUR * HOUR - 2 * HOUR
+    long_ago = (begun - MINUTES_KEPT_MS) // HOUR * HOUR - 2 * HOUR
     work("old", "SUCCESS", long_ago + 5, created_at=long_ago)
     alone = keeper("one")
     alone.run_once()
@@ -200,6 +204,6 @@ def test_what_is_missing_is_filled_in_newest_first_and_long_ago_by_hours() -> No
     assert edges == sorted(edges, reverse=True)
     assert one(long_ago, width=HOUR).succeeded == 1
     hours = {*RolledSpan.objects.filter(width=HOUR).values_list("at", flat=True)}
-    by_now = (now() // MINUTE * MINUTE - MINUTES_KEPT) // HOUR * HOUR  # the hour may have turned
+    by_now = (now() // MINUTE * MINUTE - MINUTES_KEPT_MS) // HOUR * HOUR  # the hour may have turned
     assert {long_ago, long_ago + HOUR} <= hours <= {*range(long_ago, by_now, HOUR)}
     assert RolledSpan.objects.filter(width=MINUTE, at__lt=long_ago + 2 * HOUR).count() == 0

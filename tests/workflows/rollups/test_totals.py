@@ -23,8 +23,8 @@ SHOP = Viewer(frozenset({"shop"}), unclaimed=False)
 @pytest.fixture(autouse=True)
 def many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """More have succeeded than are looked at: twelve, half of them in one application."""
-    monkeypatch.setattr(counts, "NEWEST", 5)
-    monkeypatch.setattr(counts, "CAP", 3)
+    monkeypatch.setattr(counts, "NEWEST_ROWS", 5)
+    monkeypatch.setattr(counts, "SHOWN_CAP", 3)
     page_cache().clear()
     for at in range(12):
         made = T0 + at * MINUTE // 2
@@ -68,5 +68,5 @@ def test_what_an_index_holds_is_counted_up_to_a_cap(monkeypatch: pytest.MonkeyPa
         work(f"e{at}", "ERROR", T0, created_at=T0)
     with reading() as session:
         assert str(counts.counts(session)["ERROR"]) == "4"
-        monkeypatch.setattr(counts, "MOST", 3)
+        monkeypatch.setattr(counts, "MAX_INDEXED", 3)
         assert str(counts.counts(session)["ERROR"]) == "3+"

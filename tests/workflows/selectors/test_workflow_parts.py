@@ -48,7 +48,7 @@ def test_steps_come_a_page_at_a_time_from_either_end(session: Session) -> None:
 
 
 def test_counting_steps_stops_at_a_cap(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "COUNTED", 5)
+    monkeypatch.setattr(steps, "MAX_COUNTED", 5)
     add_workflow(session, ID)
     for number in range(1, 10):
         add_step(session, ID, number, "charge")
@@ -84,7 +84,7 @@ def test_errors_of_steps_are_read_apart_and_cut(session: Session) -> None:
     add_step(session, ID, 2, "bad", error=ValueError("x" * 10_000))
     found = steps.error_texts(session, ID, [1, 2])
     assert set(found) == {2}
-    assert len(found[2]) == steps.EXCERPT
+    assert len(found[2]) == steps.MAX_ERROR_EXCERPT
     assert steps.error_texts(session, ID, []) == {}
 
 
@@ -175,8 +175,8 @@ def test_lineage_knows_ancestors_children_origin_and_forks(session: Session) -> 
 
 
 def test_a_child_that_failed_after_many_others_is_found_first(session: Session) -> None:
-    for number in range(lineage.RELATIVES + 10):
-        is_last = number == lineage.RELATIVES + 9
+    for number in range(lineage.MAX_RELATIVES + 10):
+        is_last = number == lineage.MAX_RELATIVES + 9
         status = "ERROR" if is_last else "SUCCESS"
         add_workflow(session, f"c-{number:02}", status, parent_workflow_id="p", created_at=number)
     found = [each.pk for each in lineage.first_children(session, "p", EVERYTHING)]

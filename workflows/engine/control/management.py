@@ -28,7 +28,7 @@ def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
-        engine.executions.revoke(cancelled, Status.CANCELLED)
+        _revoke(engine, cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
     return as_step(engine, "DBOS.cancelWorkflow", act)
@@ -45,7 +45,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
             resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
-        engine.executions.revoke(resumed, Status.ENQUEUED)
+        _revoke(engine, resumed, Status.ENQUEUED)
         announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
@@ -56,7 +56,7 @@ def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
 
     def act() -> None:
         deleted = engine.store.delete(ids, children=children)
-        engine.executions.revoke(deleted, None)
+        _revoke(engine, deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 
     return as_step(engine, "DBOS.deleteWorkflow", act)
@@ -161,6 +161,11 @@ def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None
     """Wake the waiters of these workflows, and the processes that serve their queue."""
     notices = [(STATUS, each) for each in ids]
     engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
+
+
+def _revoke(engine: Engine, ids: Sequence[str], status: str | None) -> None:
+    """Stop what of these runs here, once the change of their rows is committed."""
+    engine.after_commit(lambda: engine.executions.revoke(ids, status))
 
 
 def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:

@@ -91,6 +91,7 @@ class Engine:
         # Runs after each sync step, so that a workflow that waits keeps nothing of its step open.
         self.after_user_code = hooks.after_user_code
         self.ambient = hooks.ambient
+        self.after_commit = self.notices.after_commit = hooks.after_commit
         self.application = hooks.application
         self.tracer = hooks.tracer
         self.incarnation = incarnation or new_incarnation()

@@ -47,6 +47,7 @@ class Notices:
         self._pending: dict[Notice, None] = {}
         self._has_pending = threading.Event()
         self.has_sender = False  # without a sender no notice is kept
+        self.after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
@@ -57,8 +58,14 @@ class Notices:
             self.publish(notices)
 
     def publish(self, notices: Iterable[Notice]) -> None:
-        """Wake local waiters now; other processes are notified within COALESCE_S."""
-        notices = list(notices)
+        """Wake local waiters; other processes are notified within COALESCE_S.
+
+        Both happen at once, or when the transaction that this thread has open is committed.
+        """
+        published = list(notices)
+        self.after_commit(lambda: self._publish(published))
+
+    def _publish(self, notices: list[Notice]) -> None:
         for channel, payload in notices:
             self._dispatch(channel, payload, is_local=True)
         if self.has_sender:

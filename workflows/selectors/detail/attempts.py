@@ -1,4 +1,4 @@
-"""Failed attempts of steps, which only our engine records; elsewhere there are none to show."""
+"""Failed attempts of steps. Only DBOSHub's engine records them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.tables import ATTEMPTS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 100
+MAX_ATTEMPTS = 100
 
 COUNTS = Statement(
     """
@@ -30,7 +30,7 @@ NEWEST = Statement(
 
 @dataclass(frozen=True, slots=True)
 class FailedAttempt:
-    """One failed attempt, counted from 1. `next_at` is None where none was to follow."""
+    """One failed attempt, counted from 1. `next_at` is None if no other attempt follows."""
 
     attempt: int
     error: str | None
@@ -40,15 +40,15 @@ class FailedAttempt:
 
 
 def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[int, int]:
-    """How often the steps from `first` to `last` failed; steps that never did are left out."""
+    """The number of failed attempts of the steps from `first` to `last`, without zeros."""
     if not has_table(session, ATTEMPTS):
         return {}
     return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))
 
 
 def of_step(session: Session, workflow_id: str, step: int) -> tuple[FailedAttempt, ...]:
-    """The newest MOST failed attempts of a step, the last one first."""
+    """The newest MAX_ATTEMPTS failed attempts of a step, the last one first."""
     if not has_table(session, ATTEMPTS):
         return ()
-    found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
+    found = session.all(NEWEST, id=workflow_id, step=step, most=MAX_ATTEMPTS)
     return tuple(FailedAttempt(attempt + 1, *rest) for attempt, *rest in found)

@@ -1,5 +1,7 @@
-"""One page of the workflow list, newest first, by keyset: rows added or deleted meanwhile
-neither repeat nor hide others."""
+"""Pages of the workflow list by keyset, newest first.
+
+Rows that are added or deleted between two pages neither repeat nor hide other rows.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ CURSOR = re.compile(r"(-?\d{1,18})~(\w{0,64})~([^\x00]*)", re.ASCII | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`older` and `newer` are cursors; `searched_to` is set where a walk stopped early."""
+    """`older` and `newer` are cursors. `searched_to` (epoch ms) is set if the time ran out."""
 
     rows: list[WorkflowRow]
     older: str | None = None
@@ -56,7 +58,7 @@ class WorkflowPager:
         return self.after(None)
 
     def after(self, cursor: Position | None) -> Page:
-        """The rows older than a place; None begins with the newest."""
+        """The rows that are older than a position; None begins with the newest."""
         found = self._merge(OLDER, cursor)
         shown = found.rows[: self.size]
         has_more = len(found.rows) > self.size or found.is_cut_short
@@ -71,7 +73,7 @@ class WorkflowPager:
         )
 
     def before(self, cursor: Position) -> Page:
-        """The rows just newer than a place; near the newest, the first page, never a short one."""
+        """The rows just newer than a position; the first page if fewer than a page are newer."""
         found = self._merge(NEWER, cursor)
         if len(found.rows) < self.size and not found.is_cut_short:
             return self.first()
@@ -87,26 +89,26 @@ class WorkflowPager:
 
     def _merge(self, direction: Direction, cursor: Position | None) -> MergedRows:
         ranges = plan_ranges(self.session, self.criteria, self.viewer)
-        walk = RangeMerge(self.session, ranges, direction, self.clock, self.budget_s)
-        # One more than is shown says whether there are more.
+        merge = RangeMerge(self.session, ranges, direction, self.clock, self.budget_s)
+        # One row more than is shown tells whether there is another page.
         want = self.size + 1
-        return walk.take(want, start=cursor, chunk=want * (4 if _checks(ranges) else 1))
+        return merge.take(want, start=cursor, chunk=want * (4 if _checks(ranges) else 1))
 
 
-def write_cursor(place: Position) -> str:
-    return f"{place.at}~{place.range_key}~{place.workflow_uuid}"
+def write_cursor(position: Position) -> str:
+    return f"{position.at}~{position.range_key}~{position.workflow_uuid}"
 
 
 def read_cursor(text: str) -> Position | None:
-    """The place a cursor names; None if it is none of ours."""
+    """The position of a cursor; None if it is malformed."""
     found = CURSOR.fullmatch(text)
     return Position(int(found[1]), found[2], found[3]) if found else None
 
 
 def _newer(found: MergedRows, cursor: Position) -> str:
-    """Back from the first row shown; from an empty page, back from where it began."""
+    """The cursor back from the first row, or from the start of an empty page."""
     return write_cursor(found.positions[0] if found.positions else cursor)
 
 
 def _checks(ranges: list[KeysetRange]) -> bool:
-    return any(isinstance(lane, IndexRange) and lane.predicates for lane in ranges)
+    return any(isinstance(each, IndexRange) and each.predicates for each in ranges)

@@ -1,4 +1,4 @@
-"""Which lanes lead through the rows of a filter: an index where there is one, a walk elsewhere."""
+"""Chooses the keyset ranges of a filter: an index where one serves it, else a scan in order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, cached_statement
 
-# A set up to this size is read whole and sorted: its ids and then its rows, 20 for each of a page.
-SMALL = 500
-# More groups than this would cost more than walking.
-MOST_GROUPS = 8
+# A set of up to this many ids is read completely and sorted.
+MAX_ID_SET = 500
+# More groups than this would cost more than a scan.
+MAX_GROUPS = 8
 RELATION_COLUMNS = {
     "parent": "parent_workflow_id",
     "forked_from": "forked_from",
@@ -28,23 +28,23 @@ RELATION_COLUMNS = {
 
 
 def plan_ranges(session: Session, criteria: Criteria, viewer: Viewer) -> list[KeysetRange]:
-    """The lanes that together hold every row of the filter, each once."""
+    """The ranges that together contain each row of the filter once."""
     scope = viewer.predicate()
     predicates = [
         each.on(session.vendor) for each in criteria.predicates() + ([scope] if scope else [])
     ]
-    kin = _ids_from_small_index(session, criteria)
-    if kin is not None:
-        return [IdSetRange("set", kin, predicates, criteria.time_column)]
+    ids = _ids_from_small_index(session, criteria)
+    if ids is not None:
+        return [IdSetRange("set", ids, predicates, criteria.time_column)]
     times = [each for each in predicates if each.key in ("since", "until")]
     others = [each for each in predicates if each.key not in ("since", "until", "status")]
     statuses = criteria.statuses
     if not statuses or "SUCCESS" in statuses or criteria.by != "created":
         checked = [each for each in predicates if each.key not in ("since", "until", "by")]
-        # The index on any other moment holds only the rows to which it has come.
+        # The index on another time column contains only rows in which it is set.
         present = [each for each in predicates if each.key == "by"]
-        lane = f"by_{criteria.by}" if present else "all"
-        return [IndexRange(lane, [*present, *times], checked, criteria.time_column)]
+        range_key = f"by_{criteria.by}" if present else "all"
+        return [IndexRange(range_key, [*present, *times], checked, criteria.time_column)]
     ranges: list[KeysetRange] = []
     unserved: list[str] = []
     for status in statuses:
@@ -59,7 +59,7 @@ def plan_ranges(session: Session, criteria: Criteria, viewer: Viewer) -> list[Ke
 def _ranges_of_status(
     session: Session, status: str, criteria: Criteria, split: Sequence[Sequence[Predicate]]
 ) -> list[KeysetRange] | None:
-    """The lanes of one status, or None if no index leads through it in order."""
+    """The ranges of one status, or None if no index serves it in order."""
     times, others = split
     if status == "PENDING":
         return [IndexRange(status, [_literal("status = 'PENDING'"), *times], others)]
@@ -75,7 +75,7 @@ def _ranges_of_status(
     if status == "DELAYED":
         return None
     groups = _groups(session, narrowed, params)
-    if len(groups) > MOST_GROUPS:
+    if len(groups) > MAX_GROUPS:
         return None
     return [
         IndexRange(f"q{_short(*group)}", [_group(waiting, *group), *times], others)
@@ -84,10 +84,10 @@ def _ranges_of_status(
 
 
 def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | None:
-    """The ids that an index of few rows gives; None if there is none, or it gives too many."""
+    """The ids that a selective index gives; None if there is no such index, or too many ids."""
     prefixes = criteria.values("id")
     if prefixes:
-        most = SMALL // len(prefixes)
+        most = MAX_ID_SET // len(prefixes)
         sets = [_ids_with_prefix(session, id_prefix(each), most) for each in prefixes]
         if any(each is None for each in sets):
             return None
@@ -95,9 +95,9 @@ def _ids_from_small_index(session: Session, criteria: Criteria) -> list[str] | N
     for key, column in RELATION_COLUMNS.items():
         value = criteria.single_value(key)
         if value is not None:
-            # Not `=`: an equality makes the ORDER BY void, and the planner free to scan the table.
-            where = f"WHERE {column} >= :kin AND {column} <= :kin ORDER BY {column}"
-            found = _ids(session, where, kin=value)
+            # Not `=`: with an equality the planner drops the ORDER BY and may scan the table.
+            where = f"WHERE {column} >= :value AND {column} <= :value ORDER BY {column}"
+            found = _ids(session, where, value=value)
             if found is not None:
                 return found
     return ids_with_attributes(session, criteria)
@@ -107,13 +107,13 @@ def _ids(session: Session, where: str, **params: Any) -> list[str] | None:
     found = session.all(
         cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} {where} LIMIT :most"),
         **params,
-        most=SMALL + 1,
+        most=MAX_ID_SET + 1,
     )
-    return None if len(found) > SMALL else [row[0] for row in found]
+    return None if len(found) > MAX_ID_SET else [row[0] for row in found]
 
 
 def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | None:
-    # A walk along the key from the prefix on, because LIKE needs an index of another collation.
+    # Reads the key from the prefix on, because LIKE needs an index with another collation.
     keys = [
         row[0]
         for row in session.all(
@@ -131,13 +131,13 @@ def _ids_with_prefix(session: Session, prefix: str, most: int) -> list[str] | No
 
 
 def _letters(text: str) -> str:
-    """What collations compare first: keys that begin alike in it may lie among each other."""
+    """What collations compare first: keys with equal beginnings of it can be interleaved."""
     bare = unicodedata.normalize("NFKD", text)
     return "".join(each for each in bare if each.isalnum()).casefold()
 
 
 def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tuple[str, int]]:
-    """The (queue, priority) pairs of waiting rows, by skipping through the in-flight index."""
+    """The (queue, priority) pairs of waiting rows, by a skip scan of the in-flight index."""
     table = "FROM {workflow_status} WHERE"
     priority = (
         f"(SELECT MIN(priority) {table} {narrowed} AND queue_name = steps.queue"
@@ -153,7 +153,7 @@ def _groups(session: Session, narrowed: str, params: dict[str, Any]) -> list[tup
             "SELECT queue, priority FROM steps WHERE priority IS NOT NULL LIMIT :most"
         ),
         **params,
-        most=MOST_GROUPS + 1,
+        most=MAX_GROUPS + 1,
     )
     return [(queue, priority) for queue, priority in found]
 
