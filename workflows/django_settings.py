@@ -74,6 +74,16 @@ def is_behind_pooler() -> bool:
     return bool(configured) or _flag("DBOSHUB_BEHIND_POOLER", False)
 
 
+def settings_module() -> str:
+    """The module of settings, empty if they were configured by a program."""
+    return str(getattr(settings, "SETTINGS_MODULE", "") or "")
+
+
+def root_urlconf() -> str:
+    """The module of the project's addresses, empty for a project without pages."""
+    return str(getattr(settings, "ROOT_URLCONF", "") or "")
+
+
 def is_read_only() -> bool:
     """Whether pages only show, and every action is refused."""
     return _flag("DBOSHUB_READ_ONLY", False)

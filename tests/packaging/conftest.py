@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from tests.packaging.building import build, copy_sources, unpack
 from tests.packaging.environment import Installed, make_environment
+
+# It tells of every request.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Where `make compat` has installed the wheel: the interpreter of that environment.
 GIVEN = "DBOSHUB_INSTALLED_PYTHON"

@@ -217,7 +217,7 @@ def test_what_cannot_be_recorded_is_dropped_and_said_to_be(
     DBOS.kafka_consumer(broker("a"), ["orders"])(orders.workflow)
     with caplog.at_level(logging.ERROR, logger="dboshub.kafka"):
         launch(serializer=Json())
-        eventually(lambda: "message 0 of orders[0] is dropped" in caplog.text, timeout=20)
+        eventually(lambda: "message 0 of orders[0] is skipped" in caplog.text, timeout=20)
     assert DBOS.list_workflows() == []
 
 

@@ -27,7 +27,7 @@ Schedule.objects.create(
     schedule_id="s", schedule_name="s", workflow_name="checkout", schedule="0 3 * * *", context=""
 )
 now = time.time_ns() // 10**6
-export = Export(key="an_export", user=user.pk, of="audit", query="", format="csv", made_at=now)
+export = Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", made_at=now)
 add(export)
 update(writer.write(export))
 
