@@ -11,7 +11,6 @@ from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import current_request
 from dboshub.queues.api.facade import QueuesAPI
 from dboshub.queues.api.kafka import KafkaAPI
-from dboshub.runtime.schema_migration import run_dbos_database_migrations
 from dboshub.schedules.api.facade import SchedulesAPI
 from dboshub.telemetry.api import TelemetryAPI
 from dboshub.workflows.api.functions import ClassProperty
@@ -139,6 +138,9 @@ class DBOS(
 
         See ``run_dbos_database_migrations``.
         """
+        # The driver is imported when a database is opened.
+        from dboshub.runtime.schema_migration import run_dbos_database_migrations
+
         run_dbos_database_migrations(
             system_database_url,
             schema=schema,

@@ -24,7 +24,7 @@ Operation = Callable[[Actor, str], None]
 
 @admin.register(Queue)
 class QueueAdmin(ActingAdmin):
-    """A refused save or deletion is a message on the page; the audit log holds both kinds."""
+    """A refused save or deletion becomes a message on the page, and an audit row."""
 
     kind = "queue"
     form = QueueForm
@@ -90,7 +90,7 @@ class QueueAdmin(ActingAdmin):
         return _refused(request) or super().response_delete(request, obj_display, obj_id)
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Without the admin's own mass deletion, which passes by the audit log."""
+        """Remove the admin's own bulk deletion, which would write no audit rows."""
         offered = super().get_actions(request)
         offered.pop("delete_selected", None)
         return offered
@@ -104,18 +104,18 @@ class QueueAdmin(ActingAdmin):
         _perform_each(request, actions.resume_queue, queryset, "Resumed")
 
     def log_addition(self, *args: Any) -> Any:
-        """The audit log is the one log: it also knows what was refused."""
+        """Write nothing: the audit log records actions, refused ones included."""
 
     def log_change(self, *args: Any) -> Any:
-        """As above."""
+        """Write nothing, as above."""
 
     def log_deletions(self, *args: Any) -> Any:
-        """As above."""
+        """Write nothing, as above."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """What the audit log has on this queue."""
+        """Show the audit log of this queue."""
         queue = self.get_object(request, object_id)
         query = urlencode({"q": queue.name if queue else ""})
         events = "admin:dboshub_workflows_auditevent_changelist"
@@ -124,7 +124,7 @@ class QueueAdmin(ActingAdmin):
 
 
 def _perform(request: HttpRequest, operation: Operation, name: str) -> bool:
-    """Do it, or leave the refusal where the response finds it: raising would undo its audit row."""
+    """Perform the action. A refusal is kept for the response: raising would undo its audit row."""
     try:
         operation(actor_of(request), name)
     except ActionRefusedError as refusal:

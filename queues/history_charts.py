@@ -1,4 +1,4 @@
-"""A queue over the last day: what waited, sampled each minute, and what ended."""
+"""Charts of a queue's last day: its depth, sampled each minute, and ended workflows."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ SampleMaximum = tuple[int, int, int]  # waiting, running, age of the oldest
 def history(
     queue: str, until: int, viewer: Viewer, *, places: int | None
 ) -> tuple[list[Chart], list[Label]]:
-    """Charts of the last day in quarters of an hour, and the labels of their axis.
+    """Charts of the last day in intervals of 15 minutes, and the labels of their axis.
 
-    What waited was not counted by application: it is not for those who see but some. `places`
-    is how many may run at once, now.
+    Depth is not sampled by application, so viewers of some applications get no depth charts.
+    `places` is the present concurrency limit.
     """
     over = series(until - SPAN, until, STEP, viewer, queue=queue)
     if all(each.is_gap for each in over):
@@ -53,7 +53,7 @@ def history(
 
 
 def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
-    """The most that was seen of a queue in each stretch."""
+    """The maxima of a queue's samples in each interval."""
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
@@ -109,7 +109,7 @@ def _age(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum])
 def _utilisation(
     queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum], places: int
 ) -> Chart:
-    """What ran of the places that there are now: what a limit was then is not kept."""
+    """Running workflows relative to the present limit; past limits are not recorded."""
     shares = [min(1.0, running / places) for _, running, _ in found]
     columns = []
     for place, (each, share) in enumerate(zip(over, shares, strict=True)):
@@ -126,7 +126,7 @@ def _utilisation(
 
 
 def _link(queue: str, by: str = "created") -> Link:
-    """To what was made for the queue in a stretch, or what ended in it."""
+    """A link to the workflows that were created or, `by` "completed", ended in an interval."""
     chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
     rows = f"{reverse('dboshub:workflows:list')}?{urlencode(chosen)}"
     return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"

@@ -1,4 +1,4 @@
-"""The pages of queues, told when their lines, limits, pauses or executors have changed."""
+"""Live updates of queue pages when depths, limits, pauses or executors change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dboshub.workflows.storage.sql import Session
 
 
 def queue_facts(queues: Sequence[QueueFacts]) -> object:
-    """What is news on a page about these queues. A heartbeat alone is none."""
+    """The values whose change updates a page about these queues. Heartbeats are not among them."""
     return [
         (
             *(each.name, each.settings, each.depth, each.pause, each.updated_at),
@@ -26,7 +26,7 @@ def queue_facts(queues: Sequence[QueueFacts]) -> object:
 
 
 def page_key(after: str, prefix: str) -> str:
-    """The state of a page of the list, as a topic's key."""
+    """The topic key of a page of the list."""
     return urlencode({"after": after, "q": prefix})
 
 

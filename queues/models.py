@@ -1,4 +1,4 @@
-"""Queues as rows: every worker reads its limits from here at each poll."""
+"""Models of queues and their pauses; every worker reads them at each poll."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def new_queue_id() -> str:
 
 
 class Queue(models.Model):
-    """A named queue and its limits; an empty limit does not limit.
+    """A named queue and its limits; NULL means unlimited.
 
     Only `dboshub.queues.actions` saves it.
     """
@@ -50,7 +50,7 @@ class Queue(models.Model):
 
 
 class QueuePause(models.Model):
-    """A queue that no worker of ours claims from while this row is there."""
+    """A paused queue: workers of the hub claim nothing from it while the row exists."""
 
     queue_name = models.TextField(primary_key=True)
     paused_at = models.BigIntegerField(default=now_ms)

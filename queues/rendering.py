@@ -1,4 +1,4 @@
-"""Queues in words and numbers: limits as sentences, and how much of them is used."""
+"""View models of queues: limits as text, and how much of each is used."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How much of one limit is used: a number of its most, and the bar's length in percent."""
+    """The usage of one limit, as numbers and in percent for a bar."""
 
     label: str
     used: Count
@@ -61,7 +61,7 @@ def show(facts: QueueFacts) -> QueueView:
 
 
 def _limits(settings: QueueSettings) -> list[str]:
-    """Every limit that is set, in words."""
+    """Every limit that is set, as text."""
     counts = {
         "{} at once": settings.concurrency,
         "{} per executor": settings.worker_concurrency,
@@ -74,7 +74,7 @@ def _limits(settings: QueueSettings) -> list[str]:
 
 
 def _uses(facts: QueueFacts, settings: QueueSettings) -> list[Use]:
-    """The limits that all executors share, for these can be counted."""
+    """The usage of limits that all executors share; others cannot be counted."""
     uses = []
     if settings.concurrency is not None:
         uses.append(Use("places taken", facts.depth.running, settings.concurrency))

@@ -1,4 +1,4 @@
-"""The pages of queues: what waits, why, and acting on it."""
+"""The pages of queues, and the pages that confirm actions on them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.queues.forms.control import FORMS, LimitsForm, QueueAction
+from dboshub.queues.forms.control import FORMS, QueueAction
+from dboshub.queues.forms.limits import LimitsForm
 from dboshub.queues.history_charts import history
 from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
@@ -26,9 +27,9 @@ from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
+from dboshub.workflows.views.query_text import query_text
 
 VIEW = "dboshub_queues.view_queue"
-LONGEST = 1_000
 
 
 @require_safe
@@ -36,7 +37,7 @@ LONGEST = 1_000
 def queue_list(request: HttpRequest) -> HttpResponse:
     """A page of the queues, by name; the query string is its state."""
     viewer = viewer_for(request.user)
-    after, prefix = (_text(request, key) for key in ("after", "q"))
+    after, prefix = (query_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "queues", "prefix": prefix, "is_first": not after}
     try:
         with bounded_reading() as session:
@@ -59,7 +60,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """One queue: its state in words, the head of its line, its limits."""
+    """One queue: its state, its next workflows, its limits."""
     viewer = viewer_for(request.user)
     sees_workflows = request.user.has_perm(VIEW_WORKFLOW)
     with bounded_reading() as session:
@@ -68,7 +69,9 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         if found is None:
             return _missing(request, name)
         ahead = next_workflows(session, name, viewer) if sees_workflows else []
-        held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
+        held, is_cut = partitions(
+            session, name, viewer, after=query_text(request, "partitions_after")
+        )
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
     may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
@@ -94,7 +97,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the action's form; when it is posted, act or say why not and what to do instead."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
@@ -118,8 +121,3 @@ def _ask(
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     context = {"section": "queues", "name": name}
     return render(request, "dboshub/queues/missing.html", context, status=404)
-
-
-def _text(request: HttpRequest, key: str) -> str:
-    # PostgreSQL cannot even be asked for a NUL.
-    return request.GET.get(key, "").strip().replace("\x00", "")[:LONGEST]

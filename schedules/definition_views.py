@@ -1,4 +1,4 @@
-"""The page that makes a schedule, with its next runs shown before it is made."""
+"""The page that creates a schedule, with a preview of its next runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIEW = "dboshub_schedules.view_schedule"
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
-    """The form; a preview of what it would run, and then the schedule."""
+    """Show the form, then a preview of the next runs, then create the schedule."""
     with bounded_reading() as session:
         known = startable(session, viewer_for(request.user), now=database_now(session))
         queues = queue_names(session)

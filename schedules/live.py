@@ -1,4 +1,4 @@
-"""The pages of schedules, told when one was changed, has fired, or a run of it has ended."""
+"""Live updates of schedule pages when a schedule changes, or one of its runs starts or ends."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dboshub.workflows.storage.sql import Session
 
 
 def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:
-    """What is news on a page about these schedules and their last runs."""
-    told = [(each.definition, each.status, each.last_fired_at) for each in schedules]
-    return told, sorted((key, row.status) for key, row in runs.items())
+    """The values whose change updates a page about these schedules and their runs."""
+    states = [(each.definition, each.status, each.last_fired_at) for each in schedules]
+    return states, sorted((key, row.status) for key, row in runs.items())
 
 
 def page_key(after: str, prefix: str, status: str) -> str:
-    """The state of a page of the list, as a topic's key."""
+    """The topic key of a page of the list."""
     return urlencode({"after": after, "q": prefix, "status": status})
 
 

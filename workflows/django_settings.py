@@ -74,6 +74,16 @@ def is_behind_pooler() -> bool:
     return bool(configured) or _flag("DBOSHUB_BEHIND_POOLER", False)
 
 
+def settings_module() -> str:
+    """The module of settings, empty if they were configured by a program."""
+    return str(getattr(settings, "SETTINGS_MODULE", "") or "")
+
+
+def root_urlconf() -> str:
+    """The module of the project's addresses, empty for a project without pages."""
+    return str(getattr(settings, "ROOT_URLCONF", "") or "")
+
+
 def is_read_only() -> bool:
     """Whether pages only show, and every action is refused."""
     return _flag("DBOSHUB_READ_ONLY", False)
@@ -125,7 +135,7 @@ def counts_rollups() -> bool:
 
 def works_on_bulk_jobs() -> bool:
     """Whether this process takes part in working on bulk jobs."""
-    return _flag("DBOSHUB_BULK", True)
+    return _flag("DBOSHUB_BULK", True) and not is_read_only()
 
 
 def data_dir() -> Path:

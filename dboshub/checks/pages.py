@@ -12,6 +12,7 @@ from django.urls import Resolver404, URLResolver, get_resolver, resolve
 from django.utils.module_loading import import_string
 
 from dboshub.web.accounts import login_address
+from dboshub.workflows import django_settings
 
 MIDDLEWARE = (
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -24,7 +25,7 @@ LOCAL_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]", "testserver"}
 
 def check_pages(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
     """What the pages lack; nothing if the project does not include them."""
-    if not settings.ROOT_URLCONF:
+    if not django_settings.root_urlconf():
         return []
     times = sum(1 for _ in _includes(get_resolver().url_patterns))
     if not times:

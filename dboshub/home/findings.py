@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.rendering import ScheduleView, show, tick_history
+from dboshub.schedules.rendering import ScheduleView, epoch_ms, show, tick_history
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
@@ -172,7 +172,7 @@ def missed_runs(
         strips = zip(each.ticks, tick_history(each, runs, now, acts=False), strict=True)
         late = [at for at, tick in strips if tick.is_missed and now - at < MISSED_WITHIN]
         if late and each.is_active:
-            last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))
+            last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), epoch_ms(now))
             said = f"missed {len(late)} of its last {len(each.ticks)} runs, last {last}"
             findings.append(
                 Finding(each.name, said, reverse("dboshub:schedules:detail", args=[each.name]))
@@ -188,7 +188,3 @@ def missed_runs(
 
 def _times(number: int) -> str:
     return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number:,} times")
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from django.conf import settings
+from dboshub.workflows.django_settings import settings_module
 
 PACKAGE = Path(__file__).resolve().parents[1]
 STANDALONE = "dboshub.settings"
@@ -38,5 +38,5 @@ def _program() -> str:
 
 def _is_installed_alone() -> bool:
     """Whether a web server runs the standalone dashboard from a wheel, without a manage.py."""
-    is_standalone = getattr(settings, "SETTINGS_MODULE", None) == STANDALONE
+    is_standalone = settings_module() == STANDALONE
     return is_standalone and not (PACKAGE.parent / "manage.py").exists()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.request import split_domain_port
+
+from dboshub.workflows.django_settings import settings_module
 
 STANDALONE = "dboshub.settings"
 # A setting, and the environment variable that the standalone dashboard reads it from.
@@ -20,7 +21,7 @@ VARIABLES = {
 
 def setting_name(name: str) -> str:
     """What a person changes: the setting, or the variable that it comes from."""
-    is_standalone = getattr(settings, "SETTINGS_MODULE", None) == STANDALONE
+    is_standalone = settings_module() == STANDALONE
     return VARIABLES[name] if is_standalone else name
 
 

@@ -1,17 +1,17 @@
-"""This app's share of ``DBOSClient``: queues by name."""
+"""The part of ``DBOSClient`` for queues."""
 
 from __future__ import annotations
 
 from dboshub.queues.api.facade import QueuesAPI, register
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.queue import Queue, settings_of
-from dboshub.queues.engine.queue_registry import OnConflict
 from dboshub.queues.engine.settings import QueueRateLimit
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.sync_async import async_form, client_method, sync_form
 
 
 class _Calls:
-    """What a client's methods do where they differ from those of ``DBOS``."""
+    """The methods of a client that differ from those of ``DBOS``."""
 
     @sync_form
     def register_queue(
@@ -28,7 +28,7 @@ class _Calls:
         application_name: str | None = None,
         concurrency: int | None = None,
     ) -> Program[Queue]:
-        """Create or update a queue's row, in the name of an application or of none.
+        """Create or update a queue's row, for an application or without an owner.
 
         A client has no version, so by default it overwrites the row that is there.
         """
@@ -49,7 +49,7 @@ class _Calls:
 
 
 class QueuesClient:
-    """Queues, from outside."""
+    """The methods of ``DBOSClient`` for queues."""
 
     register_queue = client_method(_Calls.register_queue)
     register_queue_async = client_method(_Calls.register_queue_async)

@@ -1,7 +1,7 @@
-"""Debouncing: of many calls in quick succession only the last one runs, once they cease.
+"""Debouncing: of many calls with one key only the last one is executed, after a quiet period.
 
-The calls share one DELAYED workflow by its deduplication id; each puts it off and replaces its
-arguments. When it is enqueued it gives up that id, and the next call starts another.
+The calls share one DELAYED workflow by its deduplication id. Each call postpones it and replaces
+its arguments. When it is enqueued it loses the id, and the next call starts another workflow.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from dboshub.queues.engine.ports import Postponement
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import Postponement, queue_registry
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
@@ -31,7 +32,7 @@ from dboshub.workflows.engine.runtime.enqueueing import (
 from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
 STEP = "DBOS.debounce_delayed_workflow"
-# A call that finds neither a workflow to put off nor room for one of its own looks again.
+# A call tries again if there was no workflow to postpone, but one when it enqueued its own.
 ATTEMPTS = 5
 
 
@@ -41,8 +42,8 @@ class HasClientContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One call, with all that the surrounding blocks say of it."""
+class _DebounceCall:
+    """One call, with the options of the surrounding ``with`` blocks; times in seconds."""
 
     parameters: StartParameters
     timeout_s: float | None
@@ -56,7 +57,7 @@ class _Call:
 
 
 class Debouncer:
-    """Debounces one workflow, by keys."""
+    """Debounces the calls of one workflow; calls with different keys are independent."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Debouncer:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> None:
-        """`debounce_timeout_sec` after the first call it runs, however many follow."""
+        """The workflow runs at most `debounce_timeout_sec` seconds after a key's first call."""
         self._function = FunctionReference(
             name=validation.name("the name of a workflow", workflow_name)
         )
@@ -83,7 +84,7 @@ class Debouncer:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> Debouncer:
-        """A debouncer of a decorated function. Raises TypeError for methods."""
+        """A debouncer of a decorated function. Raises TypeError for a method."""
         target = registry.target(workflow)
         if target.workflow.binding in (Binding.CLASS, Binding.INSTANCE):
             raise TypeError(f"{target.workflow.name} is a method: only functions are debounced")
@@ -101,7 +102,7 @@ class Debouncer:
     def debounce(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
-        """Run the workflow with these arguments, unless another call comes within the period."""
+        """Execute the workflow with these arguments unless another call follows in the period."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
         return WorkflowHandle(blocking(debounce)(call))
 
@@ -114,14 +115,14 @@ class Debouncer:
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
-        options = replace(_free(OPTIONS.get()), application_name=self._application)
+    ) -> _DebounceCall:
+        options = replace(_allowed_options(OPTIONS.get()), application_name=self._application)
         parameters = StartParameters(self._function, self._queue_name, options, IDENTITY.get())
-        return _checked(_Call(parameters, self._timeout_s, key, period_s, args, kwargs))
+        return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
 class DebouncerClient:
-    """The same through a client, by the names in its options."""
+    """Debounces the calls of one workflow through a client, by the names in its options."""
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class DebouncerClient:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> None:
-        """Raises DBOSException for options that debouncing itself decides."""
+        """Raises DBOSException for options that debouncing sets itself."""
         self._client = client
         self._options = _options(workflow_options, queue, application_name)
         checked_parameters(self._options)
@@ -141,7 +142,7 @@ class DebouncerClient:
     def debounce(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
-        """Run the workflow with these arguments, unless another call comes within the period."""
+        """Execute the workflow with these arguments unless another call follows in the period."""
         with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
@@ -156,23 +157,23 @@ class DebouncerClient:
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
+    ) -> _DebounceCall:
         parameters = checked_parameters(self._options)
         parameters = replace(
             parameters,
-            options=_free(parameters.options),
+            options=_allowed_options(parameters.options),
             identity=parameters.identity or Identity(),
         )
-        return _checked(_Call(parameters, self._timeout_s, key, period_s, args, kwargs))
+        return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
-def debounce(call: _Call) -> Program[str]:
-    """Put off the workflow of the key that waits, or let one wait; its id."""
+def debounce(call: _DebounceCall) -> Program[str]:
+    """Postpone the key's delayed workflow, or enqueue one; return its id."""
     postponed = as_step(engine(), STEP, lambda: _postpone(call))
     return _debounced(call, postponed)
 
 
-def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
+def _debounced(call: _DebounceCall, postponed: Program[str | None]) -> Program[str]:
     attempts = ATTEMPTS if frame() is None else 1
     while True:
         waiting = yield from postponed
@@ -180,18 +181,18 @@ def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
             return waiting
         attempts -= 1
         try:
-            return (yield from enqueue_as(engine(), _fresh(call), call.args, call.kwargs))
+            return (yield from enqueue_as(engine(), _new_parameters(call), call.args, call.kwargs))
         except DBOSQueueDeduplicatedError:
             if not attempts:
                 raise
         postponed = as_step(engine(), STEP, lambda: _postpone(call))
 
 
-def _postpone(call: _Call) -> str | None:
+def _postpone(call: _DebounceCall) -> str | None:
     parameters, codec, current = call.parameters, engine().codec, frame()
     inherited = None if current is None else current.execution.serialization
     name = codec.format_name(parameters.function.serialization, inherited)
-    asked = Postponement(
+    wanted = Postponement(
         workflow_name=parameters.function.name,
         queue_name=parameters.queue_name or INTERNAL_QUEUE,
         deduplication_id=call.deduplication_id(),
@@ -202,10 +203,10 @@ def _postpone(call: _Call) -> str | None:
         serialization=name,
         application_name=parameters.options.application_name,
     )
-    return queue_registry.table.postpone_debounced(asked)
+    return queue_registry.table.postpone_debounced(wanted)
 
 
-def _fresh(call: _Call) -> StartParameters:
+def _new_parameters(call: _DebounceCall) -> StartParameters:
     options, timeout_s = call.parameters.options, call.timeout_s
     delay_s = call.period_s if timeout_s is None else min(call.period_s, timeout_s)
     return replace(
@@ -220,8 +221,8 @@ def _fresh(call: _Call) -> StartParameters:
     )
 
 
-def _free(options: StartOptions) -> StartOptions:
-    """The options of the fresh workflow. Raises DBOSException for what debouncing decides."""
+def _allowed_options(options: StartOptions) -> StartOptions:
+    """The options of a new workflow. Raises DBOSException for those that debouncing sets."""
     chosen = options.chosen_id
     given = {
         "deduplication_id": options.deduplication_id is not None,
@@ -234,7 +235,7 @@ def _free(options: StartOptions) -> StartOptions:
     refused = [name for name, is_given in given.items() if is_given]
     if refused:
         raise DBOSException(f"{', '.join(refused)} cannot be given to a debounced workflow")
-    # A deadline of the workflow that calls is not the debounced one's.
+    # The debounced workflow does not inherit the deadline of the calling workflow.
     return options if options.has_timeout else replace(options, has_timeout=True)
 
 
@@ -245,11 +246,11 @@ def _options(
         "queue_name": _queue_name(queue) or given.get("queue_name") or INTERNAL_QUEUE,
         "application_name": application_name or given.get("application_name"),
     }
-    _free(checked_parameters({**given, **changes}).options)
+    _allowed_options(checked_parameters({**given, **changes}).options)
     return {**given, **changes}  # type: ignore[typeddict-item]  # names known to be options
 
 
-def _checked(call: _Call) -> _Call:
+def _checked(call: _DebounceCall) -> _DebounceCall:
     validation.text("a debounce key", call.key)
     if validation.seconds("debounce_period_sec", call.period_s) < 0:
         raise DBOSException(f"debounce_period_sec cannot be negative: {call.period_s}")

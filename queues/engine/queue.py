@@ -1,6 +1,6 @@
-"""The public class ``Queue``: a name to enqueue on, and the limits of its row.
+"""The public class ``Queue``: the name of a queue, and the limits in its row.
 
-Constructed in code it declares a queue; ``DBOS.register_queue`` and its kin return it, too.
+To construct one declares the queue; ``DBOS.register_queue`` and other calls return one.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from dboshub.workflows.engine.runtime.starting import in_this_context
 
 
 class Queue:
-    """A queue by name. Each limit read comes from the row; each one set takes effect at once.
+    """A queue by name. A limit is read from the queue's row, and setting one changes the row.
 
-    Besides the properties there are, for each of them, ``set_<name>``, ``set_<name>_async`` and
-    ``get_<name>_async``.
+    For each property there are also ``set_<name>``, ``set_<name>_async`` and ``get_<name>_async``.
     """
 
     concurrency = Setting[int | None]("concurrency")
@@ -84,9 +83,11 @@ class Queue:
         partition_queue: bool = False,
         polling_interval_sec: float = 1.0,
     ) -> None:
-        """Declare a queue; with `partition_queue` its limits are those of each partition.
+        """Declare a queue. With `partition_queue` its limits apply to each partition.
 
-        `priority_enabled` has no effect: every queue orders by priority.
+        `priority_enabled` has no effect, because every queue orders by priority.
+        `polling_interval_sec` is in seconds. Raises ValueError for limits that contradict each
+        other.
         """
         settings = settings_of(
             name,
@@ -105,7 +106,7 @@ class Queue:
         queue_registry.declare(per_partition(settings) if partition_queue else settings)
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
-        """Enqueue a workflow or a step; returns a handle once its row is durable."""
+        """Enqueue a workflow or a step; return its handle after its row is durable."""
         return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
 
     async def enqueue_async(
@@ -119,13 +120,12 @@ class Queue:
 
 
 def queue_named(name: str) -> Queue:
-    """A queue that is a row already."""
+    """A queue that has a row."""
     queue = Queue.__new__(Queue)
     queue.name = name
     queue._needs_key = False
-    queue._client_context = (
-        CLIENT_CONTEXT.get()
-    )  # a client's queue reads and writes through that client
+    # A queue that a client returned reads and writes through that client.
+    queue._client_context = CLIENT_CONTEXT.get()
     return queue
 
 
@@ -138,7 +138,7 @@ def settings_of(
     global_concurrency: int | None = None,
     **limits: Any,
 ) -> QueueSettings:
-    """Settings from public arguments. Raises ValueError for what no queue may have."""
+    """Settings from public arguments. Raises ValueError for settings that no queue may have."""
     if concurrency is not None and global_concurrency is not None:
         raise ValueError(
             "concurrency is deprecated in favor of global_concurrency; set only one of them"
@@ -153,7 +153,7 @@ def settings_of(
 
 
 def per_partition(settings: QueueSettings) -> QueueSettings:
-    """Make queue-wide limits those of each partition, as a 2.x declaration means them."""
+    """The settings with the queue's limits applied to each partition, as in DBOS 2.x."""
     return replace(
         settings,
         concurrency=None,
@@ -170,7 +170,7 @@ def per_partition(settings: QueueSettings) -> QueueSettings:
 def enqueue_on(
     queue_name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Enqueue a registered function on a queue, which may belong to another process."""
+    """Enqueue a registered function on a queue, which another process may serve."""
     launched = engine()
     target = launched.registry.target(func)
     parameters = in_this_context(FunctionReference.of(target), queue_name)

@@ -1,4 +1,4 @@
-"""The settings of a queue as ``Queue`` shows them: each is read from the row, and set in it."""
+"""The properties of ``Queue``: each is read from the queue's row and written to it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Named(Protocol):
-    """A queue, and the client that it came from, if it came from one."""
+    """A queue, and the client that returned it, if one did."""
 
     name: str
     _client_context: ClientContext | None
 
 
 class Setting(Generic[V]):
-    """An attribute that is read from the row, or as declared while there is none yet."""
+    """A property read from the row or, before launch, from the declaration."""
 
     def __init__(self, name: str, field: str | None = None) -> None:
         self._name = name
@@ -43,7 +43,7 @@ class Setting(Generic[V]):
         return value
 
     def __set__(self, queue: Named, value: Never) -> None:
-        raise AttributeError(f"set it in the row: set_{self._name}(…)")
+        raise AttributeError(f"{self._name} cannot be assigned: call set_{self._name}(…)")
 
     def reader_async(self) -> AsyncGetterMethod[V]:
         """The method ``get_<name>_async``."""
@@ -99,19 +99,19 @@ class _SetterAsync(Protocol[V_contra]):
 
 
 class AsyncGetterMethod(Protocol[V_co]):
-    """What type checkers know of ``get_<name>_async``."""
+    """The type of ``get_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Getter[V_co]: ...
 
 
 class SetterMethod(Protocol[V_contra]):
-    """What type checkers know of ``set_<name>``."""
+    """The type of ``set_<name>``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Setter[V_contra]: ...
 
 
 class AsyncSetterMethod(Protocol[V_contra]):
-    """What type checkers know of ``set_<name>_async``."""
+    """The type of ``set_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _SetterAsync[V_contra]: ...
 

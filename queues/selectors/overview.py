@@ -1,4 +1,4 @@
-"""Queues as pages show them: their settings, what waits, who serves them, and why it waits."""
+"""Queues as pages show them: settings, depth, pause, executors and the next workflow."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 PAGE = 20
-# How many names of busy queues a search by prefix passes on its way.
-PASSED = 200
+# A search by prefix reads at most this many names of queues with workflows in flight.
+MAX_SEARCHED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """`settings` is None for a queue that holds work but has no row. `executors` are all that are
-    known, `servers` those that serve this queue; both are None where no table names them.
-    `head` is the next workflow; `updated_at` dates the settings for whoever edits them."""
+    """One queue. `settings` is None if it has workflows but no row. `executors` are all known ones,
+    `servers` those that serve this queue; both are None without a table of executors. `head` is the
+    next workflow. Times are epoch milliseconds.
+    """
 
     name: str
     settings: QueueSettings | None
@@ -53,20 +54,20 @@ class QueueFacts:
 
     @property
     def is_missing(self) -> bool:
-        """Whether work is on a queue that nobody registered."""
+        """Whether it has workflows although no application registered it."""
         return self.settings is None and not self.is_internal
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some queues by name; `after` is where the next page begins, if there is one."""
+    """Queues by name. `after` is the cursor of the next page, empty if there is none."""
 
     queues: list[QueueFacts]
     after: str = ""
 
 
-# Registered names and those in flight, in the database's own order. Each step of the recursion
-# is one look into the index.
+# Names of registered queues and of those with workflows in flight, in the database's own order.
+# Each step of the recursion is one index search.
 BUSY = "queue_name > :after AND queue_name >= :prefix AND status IN ('ENQUEUED', 'PENDING')"
 NAMES = f"""
     WITH RECURSIVE busy (name, place) AS (
@@ -88,23 +89,19 @@ NAMES = f"""
     ORDER BY name
     LIMIT :most
 """
-_ROWS = f"SELECT created_at, updated_at, {QUEUE_COLUMNS} FROM {{queues}} WHERE name"
 ROWS = Statement(
-    postgres=f"{_ROWS} = ANY(:names)",
-    sqlite=f"{_ROWS} IN (SELECT value FROM json_each(:names))",
+    f"SELECT created_at, updated_at, {QUEUE_COLUMNS} FROM {{queues}} WHERE name = ANY(:names)"
 )
-_PAUSES = (
-    "SELECT queue_name, paused_at, paused_by, reason FROM {dboshub_queue_pause} WHERE queue_name"
-)
-PAUSES = Statement(
-    postgres=f"{_PAUSES} = ANY(:names)",
-    sqlite=f"{_PAUSES} IN (SELECT value FROM json_each(:names))",
-)
+PAUSES = Statement("""
+    SELECT queue_name, paused_at, paused_by, reason
+    FROM {dboshub_queue_pause}
+    WHERE queue_name = ANY(:names)
+""")
 
 
 def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix: str = "") -> Page:
-    """One page of the queues that are registered or hold work, in at most eleven statements."""
-    passed = PASSED if prefix else PAGE + 1
+    """One page of the queues with a row or with workflows, in at most eleven statements."""
+    passed = MAX_SEARCHED if prefix else PAGE + 1
     names = all_in_scope(
         session, NAMES, viewer, after=after, prefix=prefix, passed=passed, most=PAGE + 1
     )
@@ -114,8 +111,8 @@ def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix:
 
 
 def one(session: Session, name: str, viewer: Viewer, *, now: int) -> QueueFacts | None:
-    """A queue by name; None if there is neither a row nor work for it."""
-    # No stored text holds a NUL, and PostgreSQL would fail on the question.
+    """A queue by name; None if it has neither a row nor workflows."""
+    # No stored text contains a NUL, and PostgreSQL rejects it as a parameter.
     found = [] if "\x00" in name else facts(session, [name], viewer, now=now)
     if not found or (found[0].settings is None and found[0].depth.is_idle):
         return None
@@ -123,13 +120,13 @@ def one(session: Session, name: str, viewer: Viewer, *, now: int) -> QueueFacts 
 
 
 def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -> list[QueueFacts]:
-    """All that is shown of these queues; one of another's application is left out."""
+    """The facts of these queues, without those of applications outside the viewer's scope."""
     wanted = session.ids(names)
     rows = {row[2]: row for row in session.all(ROWS, names=wanted)}
     hidden = {name for name, row in rows.items() if not viewer.may_see(row[-1])}
     seen = [name for name in names if name not in hidden]
     pauses = _pauses(session, wanted)
-    fleet = executors(session, now)
+    known = executors(session, now)
     rated = any(row[5] is not None for row in rows.values())
     deep = depths(session, seen, viewer, now=now, rated=rated)
     ids = [each.head_id for each in deep.values() if each.head_id]
@@ -139,11 +136,13 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
         created_at, updated_at, *columns = rows.get(name) or (None, None)
         settings = queue_settings(tuple(columns)) if columns else None
         depth, pause = deep[name], pauses.get(name)
-        is_known = settings is not None or name in INTERNAL_QUEUES
-        servers = _serving(fleet if is_known else [], name, settings) if fleet is not None else None
+        is_registered = settings is not None or name in INTERNAL_QUEUES
+        servers = None
+        if known is not None:
+            servers = _serving(known if is_registered else [], name, settings)
         head = heads.get(depth.head_id or "")
         found.append(
-            QueueFacts(name, settings, depth, pause, fleet, servers, head, created_at, updated_at)
+            QueueFacts(name, settings, depth, pause, known, servers, head, created_at, updated_at)
         )
     return found
 
@@ -158,11 +157,11 @@ def _pauses(session: Session, names: object) -> dict[str, Pause]:
 
 
 def _serving(
-    fleet: list[Executor], name: str, settings: QueueSettings | None
+    known: list[Executor], name: str, settings: QueueSettings | None
 ) -> tuple[Executor, ...]:
     owner = settings.application_name if settings else None
     return tuple(
         each
-        for each in fleet
+        for each in known
         if each.is_beating and each.serves(name) and owner in (None, each.application)
     )

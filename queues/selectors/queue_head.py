@@ -1,4 +1,4 @@
-"""Who is next on a queue, in the order in which they are claimed."""
+"""The next workflows of a queue, in the order in which they are claimed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 10
 
 
 def next_workflows(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
-    """The next few enqueued workflows."""
+    """The first SHOWN enqueued workflows in the viewer's scope."""
     text = (
         f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE queue_name = :name AND {ENQUEUED} "
         "AND SCOPE ORDER BY priority, created_at LIMIT :most"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.queues.engine.queue_registry import Postponement
+from dboshub.queues.engine.ports import Postponement
 from dboshub.workflows.storage.fragments import OWN_ROWS
 from dboshub.workflows.storage.sql import Session, Statement
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.queues.engine.queue_registry import OnConflict
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.errors import DBOSException

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from dboshub.queues.engine.ports import Claim, Survey
-from dboshub.queues.engine.queue_registry import OnConflict, Postponement
+from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import debounce, due_workflows, notify, registry
 from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim, read_back

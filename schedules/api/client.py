@@ -1,4 +1,4 @@
-"""This app's share of ``DBOSClient``: schedules by the names of their workflows."""
+"""The part of ``DBOSClient`` for schedules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dboshub.workflows.engine.sync_async import async_form, client_method, sync_
 
 
 class _Calls:
-    """What a client's methods do where they differ from those of ``DBOS``."""
+    """The methods of a client that differ from those of ``DBOS``."""
 
     @sync_form
     def create_schedule(
@@ -27,10 +27,10 @@ class _Calls:
         queue_name: str | None = None,
         application_name: str | None = None,
     ) -> Program[None]:
-        """Create an active schedule of a workflow that need not exist here.
+        """Create an active schedule of a workflow, which need not be registered here.
 
         Raises DBOSException for an invalid cron expression or time zone, a queue that is not
-        registered, and a name that is taken.
+        registered, and a name that exists.
         """
         return operations.create(
             {
@@ -57,7 +57,7 @@ class _Calls:
 
 
 class SchedulesClient:
-    """Schedules, from outside."""
+    """The methods of ``DBOSClient`` for schedules."""
 
     create_schedule = client_method(_Calls.create_schedule)
     create_schedule_async = client_method(_Calls.create_schedule_async)

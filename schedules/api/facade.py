@@ -1,6 +1,6 @@
-"""This app's share of the public class ``DBOS``: schedules as rows, and ``@DBOS.scheduled``.
+"""The part of the public class ``DBOS`` for schedules.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+A method that returns a program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Names = str | list[str] | None
 
 
 class SchedulesAPI:
-    """Cron schedules: exactly one run per tick, however many processes there are."""
+    """Cron schedules: exactly one run for each tick, whatever the number of processes."""
 
     scheduled = staticmethod(operations.scheduled)
 
@@ -43,7 +43,7 @@ class SchedulesAPI:
         """Create an active schedule whose runs get the tick's time and the context.
 
         Raises DBOSException for an invalid cron expression or time zone, a function that is no
-        workflow, a queue that is not registered, and a name that is taken.
+        workflow, a queue that is not registered, and a name that exists.
         """
         return operations.create(
             {
@@ -74,7 +74,7 @@ class SchedulesAPI:
         schedule_name_prefix: Names = None,
         application_name: Names = None,
     ) -> Program[list[WorkflowSchedule]]:
-        """Schedules of this application and those that nobody owns, by name."""
+        """Schedules of this application and those without an owner, by name."""
         return operations.find(
             statuses=status,
             workflow_names=workflow_name,
@@ -93,21 +93,21 @@ class SchedulesAPI:
 
     @sync_form
     def pause_schedule(name: str) -> Program[None]:
-        """Let no tick fire until it is resumed. An unknown name is ignored."""
+        """Pause a schedule: no tick starts a run. An unknown name is ignored."""
         return operations.pause(name)
 
     pause_schedule_async = async_form(pause_schedule)
 
     @sync_form
     def resume_schedule(name: str) -> Program[None]:
-        """Go on with the next tick, after those missed if it backfills automatically."""
+        """Resume a schedule; with automatic backfill its missed ticks run first."""
         return operations.resume(name)
 
     resume_schedule_async = async_form(resume_schedule)
 
     @sync_form
     def delete_schedule(name: str) -> Program[None]:
-        """Remove a schedule; runs that it enqueued stay."""
+        """Delete a schedule. Its runs are kept."""
         return operations.delete(name)
 
     delete_schedule_async = async_form(delete_schedule)
@@ -121,7 +121,7 @@ class SchedulesAPI:
 
     @sync_handle_form
     def trigger_schedule(schedule_name: str) -> Program[str]:
-        """Start one run now, also of a paused schedule."""
+        """Start a run now, also of a paused schedule."""
         return operations.trigger(schedule_name)
 
     trigger_schedule_async = async_handle_form(trigger_schedule)

@@ -1,4 +1,4 @@
-"""What programs do to schedules; inside a workflow body most of it is a step."""
+"""Schedule operations of the public API; in a workflow most of them are recorded as steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @with_parentheses("@DBOS.scheduled('0 * * * *')")
 def scheduled(cron: str) -> Callable[[F], F]:
-    """Start a workflow at every tick, with the tick's time and the actual time."""
+    """Start a workflow at every tick, with the tick's time and the actual time as arguments."""
 
     def decorate(function: F) -> F:
         workflow = getattr(function, WORKFLOW_MARK, None)
@@ -94,7 +94,7 @@ def delete(name: str) -> Program[None]:
 
 
 def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
-    """Start a run for every tick strictly between; those that ran already are skipped."""
+    """Start the missing runs of all ticks strictly between two times; return the ids of all."""
     _refuse_in_workflow("backfill_schedule")
 
     def act() -> list[str]:
@@ -104,17 +104,17 @@ def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
 
 
 def trigger(name: str) -> Program[str]:
-    """Start one run now, also of a paused schedule."""
+    """Start a run now, also of a paused schedule; return its id."""
     _refuse_in_workflow("trigger_schedule")
     return as_step(engine(), "", lambda: schedule_registry.services.runs.trigger(_expected(name)))
 
 
 def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
-    """A row from public arguments. Raises DBOSException for what could never run."""
+    """A schedule from public arguments. Raises DBOSException for one that could never run."""
     given: dict[str, Any] = {**wanted}
     name = given["schedule_name"]
     if not name.strip() or "\x00" in name:
-        raise DBOSException(f"{name!r} cannot be the name of a schedule: give some text")
+        raise DBOSException(f"{name!r} cannot be the name of a schedule: give text, not blank")
     try:
         Cron(given["schedule"], given.get("cron_timezone"))
     except DBOSException as error:
@@ -122,7 +122,7 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     workflow_name, class_name = _named(given)
     queue_name = given.get("queue_name")
     if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
-        raise DBOSException(f"queue {queue_name!r} is not registered: DBOS.register_queue does it")
+        raise DBOSException(f"queue {queue_name!r} is not registered: call DBOS.register_queue")
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
@@ -158,7 +158,7 @@ def shown(schedule: Schedule) -> WorkflowSchedule:
 
 
 def _named(given: dict[str, Any]) -> tuple[str, str | None]:
-    """The names of the workflow and its class: a client has no function to take them from."""
+    """The names of the workflow and its class, of a function or as a client gives them."""
     if "workflow_fn" in given:
         target = _target(given["workflow_fn"])
         return target.workflow.name, target.class_name

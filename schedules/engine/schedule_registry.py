@@ -1,4 +1,4 @@
-"""The schedules that code of this process declared, and after launch the table and the ticker."""
+"""The schedules that code of this process declares and, after launch, the table and ticker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger("dboshub.schedules")
 
 
 class ScheduleTable(Protocol):
-    """The rows of ``workflow_schedules`` that this application sees."""
+    """The rows of ``workflow_schedules`` of one application, and those without an owner."""
 
     def create(self, schedule: Schedule) -> None: ...
     def apply(self, wanted: Sequence[Schedule]) -> None: ...
@@ -31,22 +31,22 @@ class ScheduleTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleServices:
-    """What a launched process schedules with."""
+    """The services of a launched engine or of a client."""
 
     table: ScheduleTable
     runs: Runs
-    wake: Callable[[], None]  # the ticker, if there is one here: the rows have changed
+    wake: Callable[[], None]  # makes the ticker, if there is one, read the table again
 
 
 class ScheduleRegistry:
-    """One per process. Declaring needs no engine: it happens at import."""
+    """The registry of one process. Schedules are declared at import, before an engine exists."""
 
     def __init__(self) -> None:
         self.declared: dict[str, str] = {}
         self._services: ScheduleServices | None = None
 
     def declare(self, workflow_name: str, cron: str) -> None:
-        """Remember ``@DBOS.scheduled``; launch makes a row of it, named like its workflow."""
+        """Record ``@DBOS.scheduled``; launch creates a row of it, named like its workflow."""
         Cron(cron)
         self.declared[workflow_name] = cron
 
@@ -74,7 +74,7 @@ class ScheduleRegistry:
         self._services = services
 
     def close(self) -> None:
-        """At the end: declarations stay for the next launch."""
+        """At the end of the engine. Declarations stay for the next launch."""
         self._services = None
 
     def clear(self) -> None:
@@ -82,7 +82,7 @@ class ScheduleRegistry:
 
     @property
     def services(self) -> ScheduleServices:
-        """That of the client whose call this is, or else; raises DBOSException before launch."""
+        """The services of the calling client or the engine. Raises DBOSException before launch."""
         client = current_client()
         if client is not None:
             services: ScheduleServices = client.parts["schedules"]

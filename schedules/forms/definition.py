@@ -1,17 +1,18 @@
-"""What a person fills in to make a schedule, or to change one."""
+"""Forms by which people create a schedule or change one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.urls import reverse
 
 from dboshub.schedules import definition_actions
-from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.checks import PERMISSION
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.forms.control import ScheduleForm
-from dboshub.schedules.links import detail_url
+from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
 from dboshub.workflows.forms.json_fields import MAX_JSON, parsed_json
@@ -21,7 +22,7 @@ CODE = NAME | {"class": "mono"}
 
 
 class TimesForm(forms.Form):
-    """When a schedule runs and where to: what a new one and a changed one share."""
+    """Cron, time zone, queue and backfill: the fields of new and changed schedules."""
 
     cron = forms.CharField(
         label="Cron",
@@ -33,7 +34,7 @@ class TimesForm(forms.Form):
     queue = forms.ChoiceField(required=False)
     backfill = forms.BooleanField(required=False, label="Run missed ticks when workers are back")
 
-    def __init__(self, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, queues: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         zones = [("", "UTC"), *((name, name) for name in sorted(available_timezones()))]
         lines = [("", "none: as soon as possible"), *((name, name) for name in queues)]
@@ -79,8 +80,8 @@ class NewScheduleForm(TimesForm, ConfirmForm):
 
     def perform(self, actor: Actor) -> ActionResult:
         definition_actions.create(actor, self.draft(), reason=self.cleaned_data["reason"])
-        name = self.cleaned_data["name"]
-        return ActionResult("Made. Workers notice it within half a minute.", detail_url(name))
+        url = reverse("dboshub:schedules:detail", args=[self.cleaned_data["name"]])
+        return ActionResult("Made. Workers notice it within half a minute.", url)
 
 
 class ChangeForm(TimesForm, ScheduleForm):
@@ -113,4 +114,4 @@ class ChangeForm(TimesForm, ScheduleForm):
             queue_name=data["queue"] or None,
             automatic_backfill=data["backfill"],
         )
-        return self._here("Changed. Workers notice within half a minute.")
+        return self._result("Changed. Workers notice within half a minute.")

@@ -25,7 +25,15 @@ SERVERS: Mapping[str, Command] = {
         "bakery.preloaded:application",
     ],
     "gunicorn": lambda port: [
-        *("gunicorn", "-b", f"127.0.0.1:{port}", "--threads", "2", "bakery.wsgi:application"),
+        *(
+            "gunicorn",
+            "-b",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "2",
+            "--no-control-socket",
+            "bakery.wsgi:application",
+        ),
     ],
 }
 

@@ -93,8 +93,8 @@ def test_policies_of_the_project_do_not_reach_our_pages(
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (BadRequest("no"), 400, b"made no sense"),
-        (SuspiciousOperation("no"), 400, b"made no sense"),
+        (BadRequest("no"), 400, b"could not be read"),
+        (SuspiciousOperation("no"), 400, b"could not be read"),
         (OperationalError("no such table: workflow_status"), 503, b"not ready for this release"),
     ],
     ids=["bad request", "suspicious", "outage"],

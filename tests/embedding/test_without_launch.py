@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -39,6 +40,10 @@ def doubled(number: int) -> int:
 def double_without_launch(number: int) -> int:
     DBOS.set_event("seen", number)
     return doubled(number)
+
+
+@DBOS.workflow()
+def scheduled_without_launch(scheduled_at: datetime, context: Any) -> None: ...
 
 
 @DBOS.workflow()
@@ -269,7 +274,7 @@ def test_lists_steps_queues_and_schedules_are_read_and_changed(work: Callable[[]
     assert made.worker_concurrency == 4
     assert queue.concurrency is None
     DBOS.create_schedule(
-        schedule_name="nightly", workflow_fn=double_without_launch, schedule="0 3 * * *"
+        schedule_name="nightly", workflow_fn=scheduled_without_launch, schedule="0 3 * * *"
     )
     DBOS.pause_schedule("nightly")
     assert [each["status"] for each in DBOS.list_schedules()] == ["PAUSED"]

@@ -1,4 +1,4 @@
-"""The dispatcher with a real host: what runs, how soon, and what it costs to wait."""
+"""The dispatcher with a real host: what runs, how soon, and how many statements waiting costs."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_an_outage_is_outlived_and_told_once(
         eventually(lambda: store.attempts >= 3)
         store.away = False
         eventually(lambda: sorted(host.started) == waiting)
-    assert caplog.text.count("Claiming from queues is failing") == 1
+    assert caplog.text.count("Claiming from queues fails") == 1
 
 
 def test_a_workflow_that_cannot_start_does_not_stop_the_others(database: Database) -> None:

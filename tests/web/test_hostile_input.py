@@ -97,7 +97,7 @@ def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.Monk
     )
     SavedView.objects.create(pk=1, owner=user, name="mine", query="status=ERROR")
     made = {"made_at": now_ms(), "touched_at": now_ms()}
-    add(Export(key="an_export", user=user.pk, of="audit", query="", format="csv", **made))
+    add(Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", **made))
     monkeypatch.setattr(wsgi, "QueryDict", Watched)
     monkeypatch.setattr(Watched, "asked", set())
     return client

@@ -342,7 +342,7 @@ def test_each_action_asks_first_and_changes_nothing(admin: Client, verb: str) ->
 def test_acting_leads_on_and_keeps_the_reason(admin: Client) -> None:
     add()
     assert admin.post(do("pause"), {"reason": "down"})["Location"] == detail()
-    assert "Paused: workers take nothing" in page(admin, detail())
+    assert "Paused: workers claim nothing" in page(admin, detail())
     assert AuditEvent.objects.get().reason == "down"
     assert admin.post(do("pause")).status_code == 409
     assert admin.post(do("resume"))["Location"] == detail()

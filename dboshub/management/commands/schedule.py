@@ -24,7 +24,7 @@ from dboshub.management.terminal import (
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.rendering import in_words
+from dboshub.schedules.rendering import describe_cron
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.serialization import Codec
@@ -90,7 +90,7 @@ def _all(session: Session) -> Iterator[Schedule]:
 def _outline(schedule: Schedule) -> dict[str, Any]:
     return {
         **{name: getattr(schedule, name) for name in selectors.COLUMNS},
-        "in_words": in_words(schedule.schedule),
+        "in_words": describe_cron(schedule.schedule),
     }
 
 

@@ -251,7 +251,9 @@ def person(
     BulkJob.objects.create(pk=THERE, verb="cancel", state="frozen", user=user, username="ada")
     SavedView.objects.create(pk=THERE, owner=user, name="mine", query="status=ERROR")
     made = {"made_at": now_ms(), "touched_at": now_ms()}
-    store.add(Export(key="an_export", user=user.pk, of="audit", query="", format="csv", **made))
+    store.add(
+        Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", **made)
+    )
     return user
 
 
