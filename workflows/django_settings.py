@@ -176,10 +176,20 @@ def login_window_s() -> int:
     return _number("DBOSHUB_LOGIN_WINDOW_SECONDS", 15 * 60)
 
 
+def settings_module() -> str:
+    """The module of the settings; empty where a program configured them itself."""
+    return str(getattr(settings, "SETTINGS_MODULE", None) or "")
+
+
+def secret_key_file() -> Path | None:
+    """Where the standalone dashboard keeps the key that it makes; None in a project of its own."""
+    given = getattr(settings, "SECRET_KEY_FILE", None)
+    return None if given is None else Path(given)
+
+
 def _project_name() -> str:
     """The top package of the settings module, made a valid name of an application."""
-    module = str(getattr(settings, "SETTINGS_MODULE", None) or "")
-    name = re.sub(r"[^a-z0-9_-]+", "-", module.partition(".")[0].lower()).strip("-")
+    name = re.sub(r"[^a-z0-9_-]+", "-", settings_module().partition(".")[0].lower()).strip("-")
     if name and not APPLICATION_NAME.match(name):
         name = f"{name}-app"
     return name or APPLICATION_WITHOUT_A_NAME

@@ -8,7 +8,6 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -29,7 +28,7 @@ def versions() -> Iterator[Finding]:
     found = [f"{name} {_version(name)}" for name in PACKAGES]
     own = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}"]
     yield ok("versions", ", ".join([*found, *own]))
-    yield ok("settings", str(getattr(settings, "SETTINGS_MODULE", None) or "set by the program"))
+    yield ok("settings", settings_module() or "set by the program")
 
 
 def data_directory() -> Iterator[Finding]:
@@ -46,18 +45,18 @@ def data_directory() -> Iterator[Finding]:
 
 def secret_key() -> Iterator[Finding]:
     """Where the key comes from; it is neither read nor made."""
-    file = getattr(settings, "SECRET_KEY_FILE", None)
+    file = secret_key_file()
     if file is None:
         yield ok("secret key", "set in the settings of the project")
     elif environment.text("DBOSHUB_SECRET_KEY"):
         yield ok("secret key", "from DBOSHUB_SECRET_KEY")
-    elif not Path(file).exists():
+    elif not file.exists():
         yield note(
             "secret key",
             f"made in {file} when it is needed",
             "With several web processes on several machines, give all the same DBOSHUB_SECRET_KEY.",
         )
-    elif stat.S_IMODE(Path(file).stat().st_mode) & 0o077:
+    elif stat.S_IMODE(file.stat().st_mode) & 0o077:
         yield wrong("secret key", f"{file} can be read by others", f"Run `chmod 600 {file}`.")
     else:
         yield ok("secret key", f"from {file}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.embedding.project import HostProject
+from tests.embedding.project import HostProject, postgres_variable
 from tests.support.postgres import Server
 
 Entry = Callable[..., str]
@@ -72,8 +72,19 @@ def entry(django_db_blocker: Any) -> Iterator[Entry]:
 
 
 @pytest.fixture(scope="session")
-def orders(host: HostProject) -> Iterator[HostProject]:
-    """The same project as an application of its own: no other worker takes its workflows."""
-    project = host.with_environment(DBOS_APP_NAME="orders")
-    yield project
-    project.stop()
+def orders(request: pytest.FixtureRequest, host: HostProject) -> Iterator[HostProject]:
+    """The same project on another database of the kind, where only the test's own workers work."""
+    changes = {"DJANGO_SETTINGS_MODULE": "bakery.orders"}
+    (host.folder / "bakery" / "orders.py").write_text(
+        "from bakery.settings import *\n"
+        "if 'HOST_POSTGRES' not in os.environ:\n"
+        "    DATABASES['default']['NAME'] = BASE_DIR / 'orders.sqlite3'\n"
+    )
+    with ExitStack() as stack:
+        if host.is_on_postgres:
+            server: Server = request.getfixturevalue("postgres_server")
+            changes |= postgres_variable(stack.enter_context(server.fresh_database()))
+        project = host.with_environment(**changes)
+        stack.callback(project.stop)
+        project.prepare()
+        yield project

@@ -64,7 +64,15 @@ class HostProject:
         for name in ("settings", "urls", "asgi"):
             file, own = package / f"{name}.py", (self.folder / f"{name}.txt").read_text()
             file.write_text(f"{file.read_text()}\n{own}\n{documented[name]}")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Migrate the database, and make the people who use it."""
         self.manage("shell", "-v", "0", "-c", PREPARE)
+
+    @property
+    def is_on_postgres(self) -> bool:
+        return "HOST_POSTGRES" in self.environment
 
     def manage(self, *command: str, **environment: str) -> str:
         """What `manage.py` prints. Raises AssertionError with its errors if it fails."""
@@ -139,6 +147,11 @@ def _environment(folder: Path, database_url: str) -> dict[str, str]:
     environment = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     environment |= {"PYTHONPATH": str(installed), "PYTHONWARNINGS": "default"}
     if database_url.startswith("postgresql:"):
-        parts = urlsplit(database_url)
-        environment["HOST_POSTGRES"] = f"{parts.hostname} {parts.port} {parts.path.lstrip('/')}"
+        environment |= postgres_variable(database_url)
     return environment
+
+
+def postgres_variable(url: str) -> dict[str, str]:
+    """Where settings.txt finds its database."""
+    parts = urlsplit(url)
+    return {"HOST_POSTGRES": f"{parts.hostname} {parts.port} {parts.path.lstrip('/')}"}

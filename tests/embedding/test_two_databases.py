@@ -38,7 +38,7 @@ def apart(host: HostProject, request: pytest.FixtureRequest, tmp_path: Path) -> 
     """The settings module of the host with a second database of the same kind."""
     with ExitStack() as stack:
         system = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "flows.sqlite3")}
-        if "HOST_POSTGRES" in host.environment:
+        if host.is_on_postgres:
             server: Server = request.getfixturevalue("postgres_server")
             url = conninfo_to_dict(stack.enter_context(server.fresh_database()))
             system = {
