@@ -176,11 +176,6 @@ def login_window_s() -> int:
     return _number("DBOSHUB_LOGIN_WINDOW_SECONDS", 15 * 60)
 
 
-def settings_module() -> str:
-    """The module of the settings; empty where a program configured them itself."""
-    return str(getattr(settings, "SETTINGS_MODULE", None) or "")
-
-
 def secret_key_file() -> Path | None:
     """Where the standalone dashboard keeps the key that it makes; None in a project of its own."""
     given = getattr(settings, "SECRET_KEY_FILE", None)

@@ -16,7 +16,13 @@ from django.core import checks
 from dboshub.doctor.findings import Finding, note, ok, wrong
 from dboshub.management.invocation import command
 from dboshub.workflows import environment
-from dboshub.workflows.django_settings import data_dir, is_https, is_read_only
+from dboshub.workflows.django_settings import (
+    data_dir,
+    is_https,
+    is_read_only,
+    secret_key_file,
+    settings_module,
+)
 
 PACKAGES = ("dboshub", "django", "psycopg", "daphne", "whitenoise")
 LOCAL = {"localhost", "127.0.0.1", "[::1]", ".localhost"}

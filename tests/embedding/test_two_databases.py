@@ -22,14 +22,17 @@ ORDER = """
 from django.db import transaction
 from dboshub import DBOS
 from orders.models import Order
-from orders.workflows import fill_order
+from orders.workflows import wait_for_word
 with transaction.atomic(using="system"):
-    DBOS.start_workflow(fill_order, 1)
+    DBOS.start_workflow(wait_for_word, 1)
     transaction.set_rollback(True, using="system")
 order = Order.objects.create(loaf="split")
 with transaction.atomic(), transaction.atomic(using="system"):
-    handle = DBOS.start_workflow(fill_order, order.pk)
-print(len(DBOS.list_workflows()), handle.get_result())
+    handle = DBOS.start_workflow(wait_for_word, order.pk)
+    DBOS.send(handle.workflow_id, "whole", topic="word")
+result = handle.get_result()
+order.refresh_from_db()
+print(len(DBOS.list_workflows()), result, order.loaf)
 """
 
 
@@ -60,7 +63,11 @@ def test_workflows_in_a_database_of_their_own(host: HostProject, apart: str) -> 
     assert "no issues" in told
     worker = host.start("runworkers", apart)
     try:
-        assert host.manage("shell", apart, "-v", "0", "-c", ORDER).split() == ["1", "1"]
+        assert host.manage("shell", apart, "-v", "0", "-c", ORDER).split() == [
+            "1",
+            "whole",
+            "whole",
+        ]
     finally:
         worker.terminate()
         assert worker.wait(40) == 0
