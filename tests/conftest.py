@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Read by pytest when the first `tmp_path` is asked for.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
 
+# scripts/test.sh collects these alone.
+BROWSER_TESTS = Path(__file__).parent / "browser"
 WITH_TABLES = {"database", "launch"}
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
@@ -33,6 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & DJANGO_FIXTURES:
             item.add_marker("django")
+        is_in_browser = item.path.is_relative_to(BROWSER_TESTS)
+        if (item.get_closest_marker("browser") is None) == is_in_browser:
+            raise pytest.UsageError(f"{item.nodeid}: browser tests are those in {BROWSER_TESTS}")
 
 
 @pytest.hookimpl(optionalhook=True)
