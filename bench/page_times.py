@@ -130,7 +130,7 @@ def prepare() -> None:
     """Rollups of all that is there, and an audit log, unless an earlier run left them."""
     from django.db import connection
 
-    from dboshub.background.rollups import keeper
+    from dboshub.background.rollups import new_maintainer
     from dboshub.workflows.models import AuditEvent
 
     if AuditEvent.objects.count() < EVENTS:
@@ -138,7 +138,7 @@ def prepare() -> None:
             now = int(time.time() * 1_000)
             cursor.execute(AUDITED.format(events=EVENTS, now=now))
             cursor.execute("ANALYZE" if connection.vendor == "postgresql" else "SELECT 1")
-    begun, work = time.perf_counter(), keeper()
+    begun, work = time.perf_counter(), new_maintainer()
     while not work.is_filled:
         work.run_once()
     print(f"Rollups are there after {time.perf_counter() - begun:.0f} s", flush=True)

@@ -129,4 +129,4 @@ def _link(queue: str, by: str = "created") -> Link:
     """A link to the workflows that were created or, `by` "completed", ended in an interval."""
     chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
     rows = f"{reverse('dboshub:workflows:list')}?{urlencode(chosen)}"
-    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"
+    return lambda bucket: f"{rows}&since={bucket.at}&until={bucket.until}"

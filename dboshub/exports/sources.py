@@ -88,8 +88,8 @@ def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
     criteria = parse(query, now=export.made_at, attributes=True)
     with bounded_reading() as session:
         size = PAYLOAD_CHUNK if export.payload else CHUNK
-        lister = WorkflowPager(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
-        page = lister.after(read_cursor(after))
+        pager = WorkflowPager(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
+        page = pager.after(read_cursor(after))
         held = {}
         if export.payload and page.rows:
             held = payloads(session, [row.workflow_uuid for row in page.rows])

@@ -71,8 +71,8 @@ def series(
     one = {key: value for key, value in (("name", name), ("queue", queue)) if value}
     rows = rows.filter(scope="one", **one) if one else rows.filter(scope="all")
     tallies = _tallies(rows, step)
-    stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
-    covered = dict(stretches.values("stretch").values_list("stretch", Sum("covered")))
+    spans = RolledSpan.objects.filter(**counted).annotate(bucket=_bucket(step))
+    covered = dict(spans.values("bucket").values_list("bucket", Sum("covered")))
     return [
         TimeBucket(
             at,
@@ -85,7 +85,7 @@ def series(
     ]
 
 
-def _stretch(step: int) -> CombinedExpression:
+def _bucket(step: int) -> CombinedExpression:
     return F("at") - F("at") % step
 
 
@@ -93,8 +93,8 @@ def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
     """Outcomes and run times by bucket."""
     found: dict[int, Tally] = defaultdict(Tally)
     sums = [Sum(name) for name in OUTCOMES.values()]
-    by_stretch = rows.annotate(stretch=_stretch(step)).values("stretch")
-    for at, *numbers in by_stretch.values_list("stretch", *sums):
+    by_bucket = rows.annotate(bucket=_bucket(step)).values("bucket")
+    for at, *numbers in by_bucket.values_list("bucket", *sums):
         found[at].outcomes.update(dict(zip(OUTCOMES.values(), numbers, strict=True)))
     connection = connections[rows.db]
     members = "jsonb_each_text" if connection.vendor == "postgresql" else "json_each"
@@ -105,8 +105,8 @@ def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
             f" AS rolled CROSS JOIN {members}(run) AS runs GROUP BY 1, 2",
             [step, *params],
         )
-        for at, bucket, number in cursor.fetchall():
-            found[at].run[int(bucket)] += int(number)
+        for at, key, number in cursor.fetchall():
+            found[at].run[int(key)] += int(number)
     return found
 
 

@@ -168,9 +168,9 @@ def _waiting(session: Session, page: Page, criteria: Criteria, viewer: Viewer) -
 
 
 def _page(session: Session, criteria: Criteria, viewer: Viewer, query: Mapping[str, str]) -> Page:
-    lister = WorkflowPager(session, criteria, viewer)
+    pager = WorkflowPager(session, criteria, viewer)
     before = read_cursor(query.get("before", ""))
-    return lister.before(before) if before else lister.after(read_cursor(query.get("after", "")))
+    return pager.before(before) if before else pager.after(read_cursor(query.get("after", "")))
 
 
 def _filter_bar_context(session: Session, criteria: Criteria, viewer: Viewer) -> dict[str, object]:
