@@ -118,6 +118,10 @@ def problem(settings: QueueSettings) -> str:
 
 
 def _require_valid(settings: QueueSettings) -> None:
+    """Refuse settings that `QueueSettings.validate` refuses, and limits below 1.
+
+    Programs may set a limit of 0. People pause the queue instead, which its page shows.
+    """
     if not settings.name.strip() or "\x00" in settings.name:
         raise ActionRefusedError("A queue needs a name.", "Give it one of visible text.")
     limits = [settings.concurrency, settings.worker_concurrency]

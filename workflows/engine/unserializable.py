@@ -1,6 +1,6 @@
-"""Which part of a value cannot be serialized, and the sentence that says so.
+"""Find the part of a value that cannot be serialized, and name it in the error.
 
-Called only after a serializer has failed: it then tries parts of the value until it finds the
+This runs only after a serializer has failed. It tries the parts of the value until it finds the
 innermost one that fails.
 """
 
@@ -15,15 +15,15 @@ MAX_DEPTH = 30
 MAX_TRIES = 5_000
 ADVICE = (
     "Pass plain data, or instances of classes defined at the top of a module; open files, "
-    "connections, locks and lambdas stay in the process: make them where they are used."
+    "connections, locks and lambdas cannot leave the process: create them where they are used."
 )
-# Errors whose text is their only argument, so that it may be completed.
+# Errors with their text as only argument: the sentence is added to it.
 _PLAIN = (TypeError, ValueError, AttributeError, pickle.PicklingError)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is serialized, for the sentence: ``the result`` of ``step 'charge'``."""
+    """The serialized value as the error names it: ``the result`` of ``step 'charge'``."""
 
     role: str  # "the result", "event 'stage'"
     owner: str = ""  # "workflow 'order'"
@@ -35,12 +35,13 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of a call, whose parameters are known if the function is here."""
+    """The arguments of a call; `parameters` gives their names if the function is registered."""
 
     owner: str
     parameters: Callable[[], Sequence[str]] = tuple
 
     def subject(self, key: str | int) -> Subject:
+        """The argument at a position or with a name."""
         names = self.parameters() if isinstance(key, int) else ()
         if isinstance(key, int) and key < len(names):
             key = names[key]
@@ -66,7 +67,7 @@ def explain_arguments(
     serialize: Serialize,
     format_name: str,
 ) -> None:
-    """Complete an error of the serializer by the argument that causes it."""
+    """Add the argument that causes an error of the serializer to that error."""
     args, kwargs = call
     given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
     for key, value in given:
@@ -79,7 +80,7 @@ def explain_arguments(
 def explain(
     error: Exception, value: Any, subject: Subject, serialize: Serialize, format_name: str
 ) -> None:
-    """Complete an error of the serializer by what is serialized, and the part that causes it."""
+    """Add the subject, and the part of it that causes an error of the serializer, to that error."""
     if isinstance(error, RecursionError):
         _complete(error, f"{subject} is nested too deeply to be recorded as {format_name}.")
         return
@@ -134,7 +135,7 @@ def _fails(serialize: Serialize, value: Any) -> bool:
 
 
 def _parts(value: Any, *, has_attributes: bool) -> Iterator[tuple[str, Any]]:
-    """The parts of a container with the step that leads to each, as it is written in Python."""
+    """The parts of a container, each with its access as Python writes it."""
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield f"[{key!r:.60}]", part

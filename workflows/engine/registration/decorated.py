@@ -1,4 +1,4 @@
-"""What decorators are given: refused at decoration if no run of it could ever work."""
+"""Checks of what decorators are given: a function that can never run is refused at decoration."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ D = TypeVar("D", bound=Callable[..., Any])
 
 
 def with_parentheses(example: str) -> Callable[[D], D]:
-    """Let a decorator that takes options say so when it is written without parentheses.
+    """Make a decorator with options raise TypeError where it is written without parentheses.
 
-    Its calls raise TypeError for a function or class as their only argument, and for a positional
-    argument where all options go by name.
+    Its calls also raise TypeError for a positional argument if all options are keyword-only.
     """
 
     def decorate(decorator: D) -> D:
@@ -43,8 +42,8 @@ def with_parentheses(example: str) -> Callable[[D], D]:
 def check_function(kind: str, function: Any, name: str | None) -> str:
     """The name under which a function is registered as a `kind`, such as "workflow".
 
-    Raises TypeError for what cannot be one: a class, a generator, what is not called, and what
-    has no name of its own and is given none.
+    Raises TypeError for a class, a generator function, an object that is not callable, and an
+    object without a name if none is given.
     """
     what = _name(function)
     if isinstance(function, type):
