@@ -83,7 +83,7 @@ def test_the_doctor_finds_a_prepared_hub_well(database_url: str, tmp_path: Path)
     migrated = run("migrate", cwd=tmp_path, **given)
     assert migrated.returncode == 0, migrated.stderr
     collected = run("dashboard", "--port", "0", cwd=tmp_path, **given)
-    assert "--port is 0" in collected.stderr
+    assert "--port is '0'" in collected.stderr
 
     before = sorted(tmp_path.rglob("*"))
     done = run("doctor", "--json", cwd=tmp_path, **given)
