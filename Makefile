@@ -12,7 +12,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: venv ## Run the dashboard and a worker with the demo workflows, until Ctrl-C
-	@$(PYTHON) scripts/run.py --host "$(HOST)" --port "$(PORT)"
+	@$(PYTHON) -m scripts.run --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
 test: ## Run every test, on SQLite and on PostgreSQL
 	@sh scripts/test.sh $(ARGS)

@@ -133,10 +133,8 @@ def django_database(
 
 
 def _django_sqlite(parts: SplitResult, sync: str, access: Access) -> dict[str, Any]:
-    # All but the journal mode are of the connection, not of the file.
+    # Of the connection: what is kept in the file, `migrate` alone sets.
     pragmas = [f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
-    if access is Access.OWN:
-        pragmas.insert(0, "journal_mode=WAL")
     return {
         "ENGINE": "dboshub.workflows.django_sqlite",
         "NAME": unquote(parts.path[1:]),

@@ -16,6 +16,8 @@ BASE_DIR = PACKAGE_DIR.parent
 # Created by the first file that is written there.
 DBOSHUB_DATA_DIR = data_directory()
 
+# `dboshub dashboard` prepares what these settings describe, and nothing in a project of yours.
+IS_STANDALONE = True
 DEBUG = env.flag("DBOSHUB_DEBUG")
 SECRET_KEY_FILE = DBOSHUB_DATA_DIR / "secret_key"
 # The file is made when the key is first used, so that commands that only look leave no trace.

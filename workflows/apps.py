@@ -17,8 +17,8 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from dboshub.workflows.installation_check import check_apps
         from dboshub.workflows.sqlite_transactions import begin_immediately
-        from dboshub.workflows.system_tables import refuse_unusable_tables
+        from dboshub.workflows.system_tables import adopt_database
 
         register(check_apps)
         connection_created.connect(begin_immediately)
-        pre_migrate.connect(refuse_unusable_tables, sender=self)
+        pre_migrate.connect(adopt_database, sender=self)

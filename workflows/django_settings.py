@@ -135,7 +135,7 @@ def counts_rollups() -> bool:
 
 def works_on_bulk_jobs() -> bool:
     """Whether this process takes part in working on bulk jobs."""
-    return _flag("DBOSHUB_BULK", True)
+    return _flag("DBOSHUB_BULK", True) and not is_read_only()
 
 
 def data_dir() -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
@@ -31,8 +31,8 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def flag(name: str, default: bool = False) -> bool:
-    value = os.environ.get(name)
+def flag(name: str, default: bool = False, *, environment: Mapping[str, str] = os.environ) -> bool:
+    value = environment.get(name)
     if value is None:
         return default
     if value.strip().lower() in TRUE:

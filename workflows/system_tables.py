@@ -10,6 +10,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.utils.connection import ConnectionDoesNotExist
 
 from dboshub.workflows.connection import session_on, system_alias, system_dialect
+from dboshub.workflows.django_sqlite.base import DatabaseWrapper as SqliteWrapper
 from dboshub.workflows.storage.schema.errors import SchemaError
 from dboshub.workflows.storage.schema.migrate import migrate_in
 from dboshub.workflows.storage.schema.state import read_state
@@ -29,7 +30,15 @@ def make_system_tables(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
     migrate_in(session_on(editor.connection.alias))
 
 
-def refuse_unusable_tables(using: str, **_signal: Any) -> None:
+def adopt_database(using: str, **_signal: Any) -> None:
+    """Check a database before it is migrated: one that is refused was not touched at all."""
+    _refuse_unusable_tables(using)
+    connection = connections[using]
+    if isinstance(connection, SqliteWrapper):
+        connection.adopt()
+
+
+def _refuse_unusable_tables(using: str) -> None:
     """Refuse an unusable schema before any migration runs. Raises CommandError."""
     if using != system_alias():
         return

@@ -28,9 +28,9 @@ class StopRequests:
             return False
         return True
 
-    def on_signals(self) -> None:
-        """Make SIGTERM and SIGINT requests. Call this on the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def on_signals(self, *more: signal.Signals) -> None:
+        """Make SIGTERM, SIGINT and `more` requests. Call this on the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT, *more):
             signal.signal(number, self.ask)
 
     def on_end_of_input(self) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from dboshub.standalone.data_directory import data_directory
 from dboshub.standalone.foreign_database import require_system_tables
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.environment import flag
 from dboshub.workflows.storage.database import is_url_of
 
 DIRECTORY = "dashboards"
@@ -28,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--schema", help=f"its schema on PostgreSQL; {SCHEMA} by default")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", default=8000, type=int, help="port to listen on")
+    parser.add_argument("--port", default="8000", help="port to listen on")
     parser.add_argument("--read-only", action="store_true", help="refuse every action")
     parser.add_argument(
         "--data-dir",
@@ -77,7 +78,12 @@ def environment_for(arguments: Sequence[str]) -> dict[str, str]:
 
 def _look_at(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     schema = environment.get("DBOS_SYSTEM_SCHEMA", "").strip() or SCHEMA
-    database = require_system_tables(url, schema)
+    database = require_system_tables(
+        url,
+        schema,
+        read_only=flag("DBOSHUB_READ_ONLY", environment=environment),
+        behind_pooler=flag("DBOSHUB_BEHIND_POOLER", environment=environment),
+    )
     found = {"DBOS_SYSTEM_DATABASE_URL": url}
     given = environment.get("DBOSHUB_DATABASE_URL", "").strip()
     if not given:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
-from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.access import Access, access_to_read
 from dboshub.workflows.storage.connection_errors import (
     DatabaseUnreachableError,
     mask_password,
@@ -23,6 +23,11 @@ from dboshub.workflows.storage.schema.state import read_state
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 
+# Django's own tables and those of the hub are in the default schema.
+MIGRATED = Statement(
+    postgres="SELECT to_regclass('dboshub_audit_event') IS NOT NULL",
+    sqlite="SELECT count(*) FROM sqlite_master WHERE name = 'dboshub_audit_event'",
+)
 OTHER_SCHEMAS = Statement("""
     SELECT n.nspname::text
     FROM pg_catalog.pg_class c
@@ -68,15 +73,21 @@ class NoSystemTablesError(SchemaError):
         self.args = (place, advice)
 
 
-def require_system_tables(url: str, schema: str) -> ForeignDatabase:
+def require_system_tables(
+    url: str, schema: str, *, read_only: bool = False, behind_pooler: bool = False
+) -> ForeignDatabase:
     """Look whether a URL leads to a database of DBOS that this release can show.
 
-    Raises DatabaseUrlError, DatabaseUnreachableError and SchemaError. Nothing is created or
-    changed, and no connection stays open.
+    With `read_only` it is asked as its pages will ask it, on sessions that can only read.
+    Nothing is created or changed, and no connection stays open. Raises DatabaseUrlError,
+    DatabaseUnreachableError and SchemaError.
     """
     if "://" not in url and Path(url).is_file():
         raise DatabaseUrlError(url, f"for a SQLite file write sqlite:///{Path(url).absolute()}")
-    database = open_database(url, schema=schema, access=Access.READ_ONLY, pool_size=1)
+    access = Access.READ_ONLY if read_only else access_to_read(url)
+    database = open_database(
+        url, schema=schema, access=access, behind_pooler=behind_pooler, pool_size=1
+    )
     try:
         database.check_connection(create=False)
         with database.reading() as session:
@@ -86,9 +97,27 @@ def require_system_tables(url: str, schema: str) -> ForeignDatabase:
         state.verify()
     except (psycopg.Error, sqlite3.Error) as error:
         raise DatabaseUnreachableError(place_in(database), reason_of(error)) from None
+    except DatabaseUnreachableError as error:
+        if "startup parameter" not in error.reason:
+            raise
+        raise DatabaseUnreachableError(
+            error.place, f"{error.reason}: behind a pooler, set DBOSHUB_BEHIND_POOLER=1"
+        ) from None
     finally:
         database.close()
     return ForeignDatabase(url, database, schema)
+
+
+def has_hub_tables(url: str) -> bool:
+    """Whether somebody ran `migrate` on a database. Raises DatabaseUrlError and its kin."""
+    database = open_database(url, access=access_to_read(url), pool_size=1)
+    try:
+        database.check_connection(create=False)
+        with database.reading() as session:
+            row = session.one(MIGRATED)
+            return bool(row and row[0])
+    finally:
+        database.close()
 
 
 def place_in(database: Database) -> str:

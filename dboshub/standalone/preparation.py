@@ -12,7 +12,8 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from dboshub.workflows.django_settings import data_dir, hub_database_url, is_read_only
+from dboshub.management.invocation import command
+from dboshub.workflows.django_settings import data_dir, hub_database_url
 
 Say = Callable[[str], object]
 
@@ -20,18 +21,22 @@ Say = Callable[[str], object]
 def prepare(say: Say) -> None:
     """Make what is missing in the data directory and in the hub's own database.
 
-    Raises CommandError where tables are missing in a database that is not the hub's own: those
-    are made by `migrate` alone.
+    Raises CommandError where tables are missing in a database that is not the hub's own, or in a
+    project that is not ours: those are made by `migrate` alone.
     """
+    if not getattr(settings, "IS_STANDALONE", False):
+        if missing := unapplied():
+            raise CommandError(f"{_counted(missing)}: run `{command('migrate')}`.")
+        return
     if _is_own():
         connections[DEFAULT_DB_ALIAS].prepare_database()
         if unapplied():
             call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     elif missing := unapplied():
         raise CommandError(
-            f"{len(missing)} migrations are not applied to the database of "
-            "DBOS_SYSTEM_DATABASE_URL: run `dboshub migrate` to create the hub's tables in it, or "
-            "`dboshub dashboard --url …` to look at it without creating anything."
+            f"{_counted(missing)} of DBOS_SYSTEM_DATABASE_URL: run `{command('migrate')}` to "
+            f"create the hub's tables in it, or `{command('dashboard', '--url', '…')}` to look at "
+            "it without creating anything."
         )
     collect_static_files()
     call_command("ensure_admin", stdout=_Lines(say))
@@ -61,8 +66,13 @@ def _is_own() -> bool:
     if hub_database_url():
         return True
     connection = connections[DEFAULT_DB_ALIAS]
-    is_file = connection.vendor == "sqlite" and not is_read_only()
+    is_file = connection.vendor == "sqlite"
     return is_file and data_dir() in Path(str(connection.settings_dict["NAME"])).parents
+
+
+def _counted(missing: list[str]) -> str:
+    verb = "migration is" if len(missing) == 1 else "migrations are"
+    return f"{len(missing)} {verb} not applied to the database"
 
 
 class _Lines:

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
 
 from dboshub.asgi import with_live_pages
-
-HIGHEST_PORT = 65_535
-
-
-def expect_free(host: str, port: int) -> None:
-    """Raise CommandError if nothing can listen there."""
-    if not 0 < port <= HIGHEST_PORT:
-        raise CommandError(f"--port is {port}: give a number from 1 to {HIGHEST_PORT}.")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, *_, address = found[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise CommandError(
-            f"Cannot listen on {host}, port {port} ({error.strerror}): choose another --port."
-        ) from None
+from dboshub.standalone.listening import address_of
 
 
 def serve(host: str, port: int, say: Callable[[str], object]) -> None:
@@ -57,12 +38,6 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
         verbosity=0,
         server_name="dboshub",
     ).run()
-
-
-def address_of(host: str, port: int) -> str:
-    """Where a browser on this machine finds it."""
-    shown = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host  # noqa: S104
-    return f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{port}"
 
 
 def _allow(host: str) -> None:

@@ -1,7 +1,8 @@
-"""One text for both databases: what it means on PostgreSQL it means on SQLite."""
+"""Statements with one text have the same meaning on both databases."""
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -68,6 +69,15 @@ def test_clocks_give_epoch_milliseconds(database: Database, clock: str) -> None:
     assert before - 1000 <= found[0] <= int(time.time() * 1000) + 1000
 
 
-def test_least_takes_the_smaller_value(database: Database) -> None:
+@pytest.mark.parametrize(("expression", "value"), [("LEAST(3, 2)", 2), ("octet_length('abc')", 3)])
+def test_a_function_gives_one_value(database: Database, expression: str, value: int) -> None:
     with database.reading() as session:
-        assert session.one(Statement("SELECT LEAST(3, 2)")) == (2,)
+        assert session.one(Statement(f"SELECT {expression}")) == (value,)
+
+
+def test_rows_become_one_json_list(filled: Database) -> None:
+    text = "SELECT CAST(json_agg(json_build_array(workflow_uuid, status)) AS text)"
+    with filled.reading() as session:
+        found = session.one(Statement(f"{text} FROM {{workflow_status}}"))
+    assert found is not None
+    assert sorted(json.loads(found[0])) == [[id, "PENDING"] for id in "abc"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from dboshub import DBOS
+from dboshub.standalone.listening import address_of
 from dboshub.workflows.engine.errors import DBOSInitializationError
-from scripts.run import address_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a token that nobody guesses"
@@ -21,7 +21,7 @@ TOKEN = "a token that nobody guesses"
 
 def run(*options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "scripts/run.py", *options],
+        [sys.executable, "-m", "scripts.run", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,

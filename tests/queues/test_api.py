@@ -1,4 +1,4 @@
-"""The public face of queues on a launched engine: declare, register, enqueue, change, delete."""
+"""The public API of queues on a launched engine: declare, register, enqueue, change, delete."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def queue_async_quadruple(number: int) -> int:
 @pytest.fixture
 def launch(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Runtime]]:
     """Launch an engine on a database of the test's own; it ends with the test."""
-    # What other modules declared in this process is theirs, and there again afterwards.
+    # Declarations of other modules in this process are restored afterwards.
     monkeypatch.setattr(queue_registry, "_declared", {})
     launched: list[Runtime] = []
 

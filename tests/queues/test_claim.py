@@ -1,4 +1,4 @@
-"""Claiming: what is taken, in which order, and what the row says afterwards."""
+"""Claims: which workflows, in which order, and the columns of their rows afterwards."""
 
 from __future__ import annotations
 

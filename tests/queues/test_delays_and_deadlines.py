@@ -1,4 +1,4 @@
-"""What time does: delays end, and deadlines pass."""
+"""Delayed workflows that become due, and workflows whose deadline passes."""
 
 from __future__ import annotations
 

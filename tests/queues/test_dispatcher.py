@@ -1,4 +1,4 @@
-"""The dispatcher with a real host: what runs, how soon, and what it costs to wait."""
+"""The dispatcher with a real host: what runs, how soon, and how many statements waiting costs."""
 
 from __future__ import annotations
 

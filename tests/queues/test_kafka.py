@@ -48,7 +48,7 @@ class Json(Serializer):
 
 
 class Flaky:
-    """An inbox whose database is away at first."""
+    """A store whose database is away at first."""
 
     def __init__(self, inbox: Any) -> None:
         self._inbox = inbox
@@ -176,7 +176,7 @@ def test_processes_take_turns_at_the_ordered_queue(postgres_url: str) -> None:
     shop, mall = (Claimant(name, "v1", "local") for name in ("shop", "mall"))
 
     def claim(session: Session, claimant: Claimant) -> bool:
-        """Whether somebody else of the application was at it."""
+        """Whether another process of the application was claiming from the queue."""
         queue = QueueSettings(name=ORDERED_QUEUE)
         request = ClaimRequest(claimant=claimant, queue=queue, tokens=["token"])
         return claim_within_limits(session, request).contended

@@ -1,4 +1,4 @@
-"""Limits hold whoever claims, however many at once; rates are counted by the given clock."""
+"""Limits hold for any number of concurrent claimers; rates are counted by the given time."""
 
 from __future__ import annotations
 

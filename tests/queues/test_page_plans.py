@@ -1,4 +1,4 @@
-"""What the pages of queues cost under a backlog: rows examined, counted by the database itself."""
+"""The cost of queue pages with a backlog: rows examined, counted by the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of queues: who may write what, and whose edit survives."""
+"""The table of queues: which application may change a row, and which change is kept."""
 
 from __future__ import annotations
 

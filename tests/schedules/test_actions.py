@@ -1,4 +1,4 @@
-"""Schedules steered by people: while no worker lives, audited, and given what ticks are given."""
+"""Actions of people on schedules: without workers, audited, with the same inputs as ticks."""
 
 from __future__ import annotations
 

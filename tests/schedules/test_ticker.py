@@ -1,4 +1,4 @@
-"""The ticker on both databases, by a clock of the test's own."""
+"""The ticker on both databases, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PICKLED_NONE = Codec().encode(None)
 
 
 class Clock:
-    """Stands still until the test moves it."""
+    """Changes only when the test sets it."""
 
     def __init__(self, now: str = "2026-03-01T00:00:00+00:00") -> None:
         self.at = datetime.fromisoformat(now).timestamp()
@@ -44,7 +44,7 @@ class Clock:
 
 
 class Process:
-    """One process's ticker, turned by hand."""
+    """The ticker of one process; the test calls run_due() itself."""
 
     def __init__(self, database: Database, clock: Clock, codec: Codec | None = None) -> None:
         self.store = ScheduleStore(database, application="shop")
@@ -56,7 +56,7 @@ class Process:
         self.ticker = Ticker(self.store, runs, enqueued=self.told.append)
 
     def lives(self, seconds: float) -> None:
-        """Turn as its thread would, until the clock has moved so far."""
+        """Call run_due() as its thread would, for so many seconds of its clock."""
         end = self.clock.at + seconds
         while (pause := self.ticker.run_due()) + self.clock.at <= end:
             self.clock.at += max(pause, 0.001)

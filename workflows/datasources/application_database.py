@@ -18,7 +18,7 @@ from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
 from dboshub.workflows.engine.operations.ambient_transaction import transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
-from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.programs import Program, run
 from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.database import open_database, sqlite_path
 from dboshub.workflows.storage.sql import Dialect
@@ -124,13 +124,7 @@ class SeparateApplicationDatabase:
         self._source = SyncSource(
             url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
         )
-        try:
-            with self._source.open() as session, session.begin():
-                self._source.migrate_in(session)
-        except BaseException:
-            self._source.close()
-            raise
-        Source.known.add(self._source)
+        run(self._source.prepare(run_migrations=True))
 
     def step(
         self,

@@ -26,7 +26,6 @@ from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Program, run_async
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Serializer
-from dboshub.workflows.storage import datasource_checkpoints
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -170,15 +169,7 @@ class AsyncSQLAlchemyDatasource:
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        try:
-            if run_migrations:
-                await made.run_migrations()
-            else:
-                await made.verify_migrations()
-        except BaseException:
-            await made.close()
-            raise
-        Source.known.add(made._source)
+        await run_async(made._source.prepare(run_migrations=run_migrations))
         return made
 
     @staticmethod
@@ -193,28 +184,15 @@ class AsyncSQLAlchemyDatasource:
             schema=schema,
             serializer=None,
         )
-        try:
-            await made.run_migrations()
-            source = made._source
-            if application_role is not None and source.dialect.vendor == "postgresql":
-                async with source.open() as session, session.begin():
-                    await session.run_sync(
-                        lambda on: datasource_checkpoints.grant(
-                            source.storage(on), application_role
-                        )
-                    )
-        finally:
-            await made.close()
+        await run_async(made._source.migrate_for(application_role))
 
     async def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        async with self._source.open() as session, session.begin():
-            await session.run_sync(self._source.migrate_in)
+        await run_async(self._source.migrate())
 
     async def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        async with self._source.open() as session:
-            await session.run_sync(self._source.verify)
+        await run_async(self._source.verify())
 
     def sql_session(self) -> AsyncSession:
         """The session of the current transaction. Raises AssertionError outside one."""

@@ -17,6 +17,7 @@ from dboshub.workflows.datasources.joined_transaction import (
     SessionTransaction,
     tracking_transaction,
 )
+from dboshub.workflows.datasources.session_effects import CloseSource, InSession, close, commit
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -158,9 +159,35 @@ class Source(ABC):
             error = DBOSException(f"the transaction ended by {error!r}")
         return Outcome(None, error)
 
-    def verify(self, session: Any) -> None:
+    # -- tables ----------------------------------------------------------------------------
+
+    def prepare(self, *, run_migrations: bool) -> Program[None]:
+        """Create the tables, or verify them; after an error the source is closed."""
+        try:
+            yield from self.migrate() if run_migrations else self.verify()
+        except BaseException:
+            yield CloseSource(self)
+            raise
+        Source.known.add(self)
+
+    def migrate(self) -> Program[None]:
+        """Create the tables that are missing."""
+        yield from self.in_transaction(datasource_checkpoints.migrate)
+
+    def migrate_for(self, application_role: str | None) -> Program[None]:
+        """Create the tables, grant their use to a role of PostgreSQL, and close the source."""
+        try:
+            yield from self.migrate()
+            if application_role is not None and self.dialect.vendor == "postgresql":
+                yield from self.in_transaction(
+                    lambda session: datasource_checkpoints.grant(session, application_role)
+                )
+        finally:
+            yield CloseSource(self)
+
+    def verify(self) -> Program[None]:
         """Raise DBOSInitializationError if the tables are missing or too old."""
-        found = datasource_checkpoints.version(self.storage(session))
+        found = yield from self.in_transaction(datasource_checkpoints.version)
         if found < datasource_checkpoints.VERSION:
             raise DBOSInitializationError(
                 f"the datasource {mask_password(self.url)} has tables of version {found}, but "
@@ -168,8 +195,15 @@ class Source(ABC):
                 "or let somebody who may create tables run its class's migrate(url)"
             )
 
-    def migrate_in(self, session: Any) -> None:
-        datasource_checkpoints.migrate(self.storage(session))
+    def in_transaction(self, work: Callable[[Session], Any]) -> Program[Any]:
+        """Run `work` on the storage port of a new session, and commit."""
+        session = self.open()
+        try:
+            answer = yield InSession(session, lambda opened: work(self.storage(opened)))
+            yield InSession(session, commit)
+        finally:
+            yield InSession(session, close)
+        return answer
 
 
 def decorator(

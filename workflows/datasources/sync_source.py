@@ -25,7 +25,6 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.programs import run as block
 from dboshub.workflows.engine.runtime.engine import Engine as LaunchedEngine
 from dboshub.workflows.engine.serialization import Serializer
-from dboshub.workflows.storage import datasource_checkpoints
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -147,15 +146,7 @@ class SQLAlchemyDatasource:
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        try:
-            if run_migrations:
-                made.run_migrations()
-            else:
-                made.verify_migrations()
-        except BaseException:
-            made.close()
-            raise
-        Source.known.add(made._source)
+        block(made._source.prepare(run_migrations=run_migrations))
         return made
 
     @staticmethod
@@ -170,24 +161,15 @@ class SQLAlchemyDatasource:
             schema=schema,
             serializer=None,
         )
-        try:
-            made.run_migrations()
-            source = made._source
-            if application_role is not None and source.dialect.vendor == "postgresql":
-                with source.open() as session, session.begin():
-                    datasource_checkpoints.grant(source.storage(session), application_role)
-        finally:
-            made.close()
+        block(made._source.migrate_for(application_role))
 
     def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        with self._source.open() as session, session.begin():
-            self._source.migrate_in(session)
+        block(self._source.migrate())
 
     def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        with self._source.open() as session:
-            self._source.verify(session)
+        block(self._source.verify())
 
     def sql_session(self) -> Session:
         """The session of the current transaction. Raises AssertionError outside one."""

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from dboshub.workflows.datasources.base import Source
+from dboshub.workflows.datasources.session_effects import InSession, close, commit
 from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
 from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError
 from dboshub.workflows.engine.observability.spans import step_span
@@ -22,23 +23,6 @@ from dboshub.workflows.engine.programs import Call, Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.storage import datasource_checkpoints
-from dboshub.workflows.storage.sql import Session
-
-
-class InSession:
-    """The effect of working in a SQLAlchemy session, sync or async."""
-
-    __slots__ = ("_session", "_work")
-
-    def __init__(self, session: Any, work: Callable[[Any], Any]) -> None:
-        self._session = session
-        self._work = work
-
-    def block(self) -> Any:
-        return self._work(self._session)
-
-    async def wait(self) -> Any:
-        return await self._session.run_sync(self._work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +98,10 @@ def run_without_step(
         with source.current_session(session) as joined:
             outcome = yield call
         value = outcome.unwrap()
-        yield InSession(session, _commit)
+        yield InSession(session, commit)
         joined.committed()
     finally:
-        yield InSession(session, _close)
+        yield InSession(session, close)
     return value
 
 
@@ -145,8 +129,8 @@ def _until_recorded(call: TransactionStep) -> Program[Outcome]:
 def _perform(call: TransactionStep) -> Program[Outcome]:
     source, engine = call.source, call.execution.engine
     # Also after a COMMIT without a reply: if the checkpoint is there, it succeeded.
-    found = yield from _in_transaction(
-        source, lambda session: datasource_checkpoints.find(session, *call.key)
+    found = yield from source.in_transaction(
+        lambda session: datasource_checkpoints.find(session, *call.key)
     )
     if found is not None:
         return source.outcome_of(found)
@@ -161,27 +145,26 @@ def _perform(call: TransactionStep) -> Program[Outcome]:
         if is_mine and not (yield engine.query(partial(_is_owner, call.execution))):
             raise DBOSWorkflowConflictIDError(call.execution.workflow_id)
         if is_mine:
-            yield InSession(session, _commit)
+            yield InSession(session, commit)
             joined.committed()
             return Outcome(value, None)
     finally:
-        yield InSession(session, _close)
+        yield InSession(session, close)
     return (yield from _recorded_by_other_execution(call))
 
 
 def _record_failure(call: TransactionStep, failure: Exception) -> Program[Outcome]:
     checkpoint = call.source.error_checkpoint(failure)
-    is_mine = yield from _in_transaction(
-        call.source,
-        lambda session: datasource_checkpoints.record(session, *call.key, checkpoint),
+    is_mine = yield from call.source.in_transaction(
+        lambda session: datasource_checkpoints.record(session, *call.key, checkpoint)
     )
     return Outcome(None, failure) if is_mine else (yield from _recorded_by_other_execution(call))
 
 
 def _recorded_by_other_execution(call: TransactionStep) -> Program[Outcome]:
     """The outcome that another execution of this workflow recorded for the step."""
-    found = yield from _in_transaction(
-        call.source, lambda session: datasource_checkpoints.find(session, *call.key)
+    found = yield from call.source.in_transaction(
+        lambda session: datasource_checkpoints.find(session, *call.key)
     )
     if found is None:
         raise DBOSWorkflowConflictIDError(call.execution.workflow_id)
@@ -199,9 +182,9 @@ def _delete_checkpoints(source: Source, execution: Execution) -> Program[None]:
                 lambda on: datasource_checkpoints.delete(source.storage(on), workflow_id),
             )
             if (yield execution.engine.query(partial(_has_ended, execution))):
-                yield InSession(session, _commit)
+                yield InSession(session, commit)
         finally:
-            yield InSession(session, _close)
+            yield InSession(session, close)
     except Exception as error:
         execution.engine.logger.warning(
             "checkpoints of workflow %s stay in its datasource: %s", workflow_id, error
@@ -210,20 +193,9 @@ def _delete_checkpoints(source: Source, execution: Execution) -> Program[None]:
 
 def delete_checkpoints_from(source: Source, workflow_id: str, start_step: int) -> Program[None]:
     """Delete the checkpoints of a workflow from `start_step` on, before it is rewound."""
-    yield from _in_transaction(
-        source,
-        lambda session: datasource_checkpoints.delete(session, workflow_id, start_step=start_step),
+    yield from source.in_transaction(
+        lambda session: datasource_checkpoints.delete(session, workflow_id, start_step=start_step)
     )
-
-
-def _in_transaction(source: Source, work: Callable[[Session], Any]) -> Program[Any]:
-    session = source.open()
-    try:
-        answer = yield InSession(session, lambda on: work(source.storage(on)))
-        yield InSession(session, _commit)
-    finally:
-        yield InSession(session, _close)
-    return answer
 
 
 def _insert(
@@ -240,11 +212,3 @@ def _is_owner(execution: Execution) -> bool:
 
 def _has_ended(execution: Execution) -> bool:
     return bool(execution.engine.store.terminal_among([execution.workflow_id]))
-
-
-def _commit(session: Any) -> None:
-    session.commit()
-
-
-def _close(session: Any) -> None:
-    session.close()

@@ -76,6 +76,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except OSError as error:
             raise CommandError(f"Cannot create {path}: {error.strerror}.") from error
 
+    def adopt(self) -> None:
+        """Let readers and a writer go on side by side, from now on: the file is this project's."""
+        if self.access is Access.OWN and not self.is_in_memory_db():
+            self.cursor().execute("PRAGMA journal_mode = WAL")
+
     def _start_transaction_under_autocommit(self) -> None:
         if self.access is Access.READ_ONLY:
             # IMMEDIATE would ask for the lock of writers.

@@ -29,10 +29,7 @@ _ERRORS = f"""
 
 
 def _among(sql: str) -> Statement:
-    return Statement(
-        postgres=f"{sql} WHERE found.workflow_uuid = ANY(:ids)",
-        sqlite=f"{sql} WHERE found.workflow_uuid IN (SELECT value FROM json_each(:ids))",
-    )
+    return Statement(f"{sql} WHERE found.workflow_uuid = ANY(:ids)")
 
 
 STEPS, ERRORS = _among(_STEPS), _among(_ERRORS)

@@ -13,7 +13,7 @@ MAX_LENGTH = 64 * 1_024
 LEFT_OUT = f"[longer than {MAX_LENGTH:,} characters: download it from its own page]"
 JSON_FORMATS = ("portable_json",)
 
-_SELECT = """
+PAYLOADS = Statement("""
     SELECT found.workflow_uuid, found.serialization,
         SUBSTR(COALESCE(given.inputs, found.inputs), 1, :most),
         SUBSTR(COALESCE(ended.output, found.output), 1, :most),
@@ -22,12 +22,8 @@ _SELECT = """
     FROM {workflow_status} AS found
     LEFT JOIN {workflow_input} AS given USING (workflow_uuid)
     LEFT JOIN {workflow_output} AS ended USING (workflow_uuid)
-    WHERE found.workflow_uuid
-"""
-PAYLOADS = Statement(
-    postgres=f"{_SELECT} = ANY(:ids)",
-    sqlite=f"{_SELECT} IN (SELECT value FROM json_each(:ids))",
-)
+    WHERE found.workflow_uuid = ANY(:ids)
+""")
 
 
 def payloads(session: Session, ids: Sequence[str]) -> dict[str, dict[str, str | None]]:

@@ -84,13 +84,7 @@ def from_record(record: Sequence[Any]) -> WorkflowRow:
     return WorkflowRow(*record[: len(NAMES)])
 
 
-BY_IDS = Statement(
-    postgres=f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)",
-    sqlite=(
-        f"SELECT {COLUMNS} FROM {{workflow_status}} "
-        "WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))"
-    ),
-)
+BY_IDS = Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)")
 
 
 def rows_by_id(

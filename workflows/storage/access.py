@@ -24,3 +24,11 @@ class Access(StrEnum):
     @property
     def is_foreign(self) -> bool:
         return self is not Access.OWN
+
+
+def access_to_read(url: str) -> Access:
+    """How to look at a database of which nothing is known yet, not whether a pooler is in between.
+
+    A SQLite file could be changed by being opened, a PostgreSQL database only by a statement.
+    """
+    return Access.READ_ONLY if url.startswith("sqlite") else Access.SHARED

@@ -227,7 +227,7 @@ def _session(dialect: Dialect, raw: Callable[[], sqlite3.Connection]) -> Session
 
 
 def split_script(text: str) -> Iterator[str]:
-    """The split_script of a script, each complete by SQLite's own parser."""
+    """The statements of a script, each complete by SQLite's own parser."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line

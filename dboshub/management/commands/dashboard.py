@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dboshub.standalone import dashboard_options, preparation, serving
+from dboshub.standalone import dashboard_options, listening, preparation, serving
 from dboshub.workflows.django_settings import given_system_database_url, hub_database_url
 from dboshub.workflows.storage.connection_errors import mask_password
 
@@ -25,11 +25,19 @@ class Command(BaseCommand):
         dashboard_options.add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        serving.expect_free(options["host"], options["port"])
+        port = self._address(options["host"], options["port"])
         self._expect_own_settings(options["url"])
         preparation.prepare(self.stdout.write)
         self.stdout.write(self._introduction(options["read_only"]))
-        serving.serve(options["host"], options["port"], self.stdout.write)
+        serving.serve(options["host"], port, self.stdout.write)
+
+    def _address(self, host: str, text: str) -> int:
+        try:
+            port = listening.port_of(text, listening.Options())
+            listening.require_free(host, port, listening.Options())
+        except listening.AddressError as error:
+            raise CommandError(f"{error}.") from error
+        return port
 
     def _expect_own_settings(self, url: str | None) -> None:
         """The options must have become settings before Django read them."""

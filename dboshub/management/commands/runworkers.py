@@ -16,7 +16,7 @@ from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import CANNOT_START, supervise
+from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
@@ -25,7 +25,7 @@ from dboshub.workflows.django_settings import (
     imported_modules,
     works_on_bulk_jobs,
 )
-from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
+from dboshub.workflows.engine.membership.incarnations import this_process
 from dboshub.workflows.storage.membership import executors, recover
 
 # Seconds after the grace period, for the end of destroy().
@@ -74,9 +74,16 @@ class Command(BaseCommand):
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        commands = [command] * options["processes"]
-        if not supervise(commands, stop, grace=options["grace"], on_child_dead=_mark_dead):
+        children = [Child(command, self._ended) for _ in range(options["processes"])]
+        if not supervise(children, stop, grace=options["grace"]):
             raise CommandError("The workers cannot start: the message above says why.")
+
+    def _ended(self, end: Exit) -> None:
+        """A child that was reaped is dead for certain: its workflows are freed at once."""
+        self.stderr.write(f"Worker {end.process.pid} ended ({end.reason}).")
+        # The lease frees its workflows as well, only later: an outage here is no reason to stop.
+        with atomic() as session:
+            executors.mark_dead(session, end.process, by=f"supervisor {os.getpid()}")
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -150,11 +157,6 @@ def _require_databases(*, is_child: bool) -> None:
             )
     except CommandError as error:
         raise CommandError(f"{error} {SUPERVISED if is_child else NOT_STARTED}") from None
-
-
-def _mark_dead(process: ProcessIdentity) -> None:
-    with atomic() as session:
-        executors.mark_dead(session, process, by=f"supervisor {os.getpid()}")
 
 
 def _positive(text: str) -> int:

@@ -98,31 +98,15 @@ COUNTS = Statement(
     " ORDER BY function_id LIMIT :most) AS counted"
 )
 # Step ids are dense, so a bound on ids bounds the rows as well.
-OF_CHILDREN = Statement(
-    postgres=(
-        f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most".replace(
-            "SIZE(", "OCTET_LENGTH("
-        )
-        + " ORDER BY workflow_uuid, function_id LIMIT :rows"
-    ),
-    sqlite=(
-        f"{_FROM} WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))".replace(
-            "SIZE(", "LENGTH("
-        )
-        + " AND function_id <= :most ORDER BY workflow_uuid, function_id LIMIT :rows"
-    ),
+OF_CHILDREN = sized(
+    f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most"
+    " ORDER BY workflow_uuid, function_id LIMIT :rows"
 )
-ERRORS = Statement(
-    postgres=(
-        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
-        " WHERE workflow_uuid = :id AND function_id = ANY(:ids) AND error IS NOT NULL"
-    ),
-    sqlite=(
-        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
-        " WHERE workflow_uuid = :id AND error IS NOT NULL"
-        " AND function_id IN (SELECT value FROM json_each(:ids))"
-    ),
-)
+ERRORS = Statement("""
+    SELECT function_id, SUBSTR(error, 1, :most)
+    FROM {operation_outputs}
+    WHERE workflow_uuid = :id AND error IS NOT NULL AND function_id = ANY(:ids)
+""")
 
 
 def page(

@@ -15,9 +15,7 @@ MAX_SHOWN = 256 * 1_024
 
 def sized(sql: str) -> Statement:
     """A statement with SIZE(…). On PostgreSQL it is the length that needs no decompression."""
-    return Statement(
-        postgres=sql.replace("SIZE(", "OCTET_LENGTH("), sqlite=sql.replace("SIZE(", "LENGTH(")
-    )
+    return Statement(sql.replace("SIZE(", "OCTET_LENGTH("))
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,11 +246,6 @@ class IdSetRange:
     def advance(
         self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
-        among = (
-            "workflow_uuid = ANY(:ids)"
-            if session.vendor == "postgresql"
-            else "workflow_uuid IN (SELECT value FROM json_each(:ids))"
-        )
         params: dict[str, Any] = {}
         after, column = "", self.column
         if self.position:
@@ -264,7 +259,7 @@ class IdSetRange:
         found = session.all(
             cached_statement(
                 f"SELECT {COLUMNS} FROM {{workflow_status}} "
-                f"{_where(self.predicates, among, after)} "
+                f"{_where(self.predicates, 'workflow_uuid = ANY(:ids)', after)} "
                 f"{direction.order_by(column)} LIMIT :want"
             ),
             **_params(self.predicates),

@@ -37,13 +37,7 @@ class FamilyTree:
 def _below(column: str) -> Statement:
     # No ORDER BY: sorting would read all children, and a parent may have a million.
     return Statement(
-        postgres=(
-            f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = ANY(:ids) LIMIT :most"
-        ),
-        sqlite=(
-            f"SELECT {COLUMNS} FROM {{workflow_status}} "
-            f"WHERE {column} IN (SELECT value FROM json_each(:ids)) LIMIT :most"
-        ),
+        f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = ANY(:ids) LIMIT :most"
     )
 
 

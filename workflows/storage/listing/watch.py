@@ -101,16 +101,14 @@ STREAM_ENDS = Statement(
         FROM json_each(:ids) AS ids JOIN json_each(:keys) AS keys ON keys.key = ids.key
     """,
 )
-_VALUES = (
-    'SELECT "offset", CASE WHEN {size} <= :most THEN value END, {size}, serialization'
-    " FROM {{streams}}"
-    ' WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start AND "offset" < :stop'
-    ' ORDER BY "offset"'
-)
 # On PostgreSQL octet_length() is the only length that does not decompress the value.
-STREAM_VALUES = Statement(
-    postgres=_VALUES.format(size="octet_length(value)"), sqlite=_VALUES.format(size="length(value)")
-)
+STREAM_VALUES = Statement("""
+    SELECT "offset", CASE WHEN octet_length(value) <= :most THEN value END, octet_length(value),
+        serialization
+    FROM {streams}
+    WHERE workflow_uuid = :id AND key = :key AND "offset" >= :start AND "offset" < :stop
+    ORDER BY "offset"
+""")
 
 
 def grouped(session: Session, statement: Statement, ids: Iterable[str]) -> dict[str, list[Row]]:
