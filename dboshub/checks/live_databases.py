@@ -45,8 +45,11 @@ def check_same_database(
     alias, url = django_settings.system_alias(), django_settings.given_system_database_url()
     if not url or alias not in (databases or ()):
         return []
+    named_by_alias = url_of_alias(alias)
+    if not _answers(named_by_alias):
+        return []  # which check_migrations reports
     try:
-        here, there = _identity(url_of_alias(alias)), _identity(url)
+        here, there = _identity(named_by_alias), _identity(url)
     except (DBOSException, psycopg.Error, sqlite3.Error) as error:
         return [_mixed_up(f"DBOS_SYSTEM_DATABASE_URL cannot be compared: {error}.")]
     if here == there:
@@ -101,9 +104,22 @@ def _mixed_up(problem: str) -> CheckMessage:
     )
 
 
+def _answers(url: str) -> bool:
+    database = open_database(url, pool_size=1)
+    try:
+        database.check_connection(create=False)
+    except DBOSException:
+        return False
+    finally:
+        database.close()
+    return True
+
+
 def _identity(url: str) -> Sequence[Any] | None:
     database = open_database(url, pool_size=1)
     try:
+        # A pool would wait much longer for a server that is away.
+        database.check_connection(create=False)
         with database.reading() as session:
             return _server(session)
     finally:

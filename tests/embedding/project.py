@@ -96,11 +96,13 @@ class HostProject:
 
     def served_by(self, server: str) -> Served:
         """The project under daphne, uvicorn or gunicorn; each is started once."""
-        if server not in self._served:
-            self._served[server] = Served(
-                SERVERS[server], cwd=self.folder, environment=self.environment
-            )
-        return self._served[server]
+        return self.served_with(SERVERS[server])
+
+    def served_with(self, command: str) -> Served:
+        """The project under the server of this command, which is started once."""
+        if command not in self._served:
+            self._served[command] = Served(command, cwd=self.folder, environment=self.environment)
+        return self._served[command]
 
     def stop(self) -> None:
         for each in self._served.values():

@@ -6,50 +6,35 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
-Command = Callable[[int], list[str]]
-
-SERVERS: Mapping[str, Command] = {
-    "daphne": lambda port: [
-        *("daphne", "-b", "127.0.0.1", "-p", str(port), "bakery.asgi:application"),
-    ],
-    "uvicorn": lambda port: [
-        *("uvicorn", "--host", "127.0.0.1", "--port", str(port), "bakery.asgi:application"),
-    ],
-    "preloaded": lambda port: [
-        *("gunicorn", "-b", f"127.0.0.1:{port}", "--preload", "-w", "2"),
-        "bakery.preloaded:application",
-    ],
-    "gunicorn": lambda port: [
-        *(
-            "gunicorn",
-            "-b",
-            f"127.0.0.1:{port}",
-            "--threads",
-            "2",
-            "--no-control-socket",
-            "bakery.wsgi:application",
-        ),
-    ],
+GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket"
+# The last word of each is the application.
+SERVERS: Mapping[str, str] = {
+    "daphne": "daphne -b 127.0.0.1 -p {port} bakery.asgi:application",
+    "uvicorn": "uvicorn --host 127.0.0.1 --port {port} bakery.asgi:application",
+    "gunicorn": f"{GUNICORN} --threads 2 bakery.wsgi:application",
 }
+# It loads the application before it forks.
+PRELOADED = f"{GUNICORN} --workers 2 --preload bakery.preloaded_wsgi:application"
 
 
 class Served:
     """One server process; `url` is without a slash at its end."""
 
-    def __init__(self, command: Command, *, cwd: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, template: str, *, cwd: Path, environment: Mapping[str, str]) -> None:
         port = _free_port()
+        command = template.format(port=port).split()
         self.address = f"127.0.0.1:{port}"
         self.url = f"http://{self.address}"
-        self.is_wsgi = command(port)[-1].endswith("wsgi:application")
-        self.log = cwd / f"{command(port)[0]}.log"
+        self.is_wsgi = command[-1].endswith("wsgi:application")
+        self.log = cwd / f"{command[0]}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *command(port)],
+                [sys.executable, "-m", *command],
                 cwd=cwd,
                 env=environment,
                 stdout=log,

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.embedding.project import VIEWER, HostProject, sign_in
+from tests.embedding.serving import PRELOADED
 from tests.support.eventually import eventually
 
 
@@ -113,7 +114,7 @@ def test_an_application_loaded_before_the_fork_serves_in_every_child(
     orders: HostProject, workers: Workers
 ) -> None:
     """With gunicorn's --preload the parent has called before its workers exist."""
-    wsgi = orders.folder / "bakery" / "preloaded.py"
+    wsgi = orders.folder / "bakery" / "preloaded_wsgi.py"
     wsgi.write_text(
         "from bakery.wsgi import application\n"
         "from django.db import connections\n"
@@ -123,7 +124,7 @@ def test_an_application_loaded_before_the_fork_serves_in_every_child(
         "connections.close_all()\n"
     )
     workers.start()
-    with orders.served_by("preloaded").client() as client:
+    with orders.served_with(PRELOADED).client() as client:
         assert post(client, "start") == {"results": [1, "dough of a bun, baked"]}
 
 

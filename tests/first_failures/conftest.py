@@ -21,12 +21,11 @@ PROGRAM = """
 import contextlib, io, json, sys, time
 from dboshub.standalone.command_line import execute
 
-sys.argv[0] = "manage.py"
 execute(["check"], program="manage.py")
 print("ready")
 for words in json.loads(sys.stdin.read()):
     told, begun = io.StringIO(), time.monotonic()
-    code = 0
+    sys.argv[:], code = ["manage.py", *words], 0
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(told):
         try:
             execute(words, program="manage.py")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from dboshub import DBOS, DBOSClient, run_dbos_database_migrations
+from dboshub import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.errors import HubTablesMissingError, SchemaPermissionError
 from tests.support.postgres import Server
@@ -30,11 +30,11 @@ def as_role(url: str, role: str) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_role_that_may_create_nothing_is_told_who_can(
-    database_url: str, role: str, launch: Launch
-) -> None:
+def test_a_role_that_may_create_nothing_is_told_who_can(config: DBOSConfig, role: str) -> None:
+    config["system_database_url"] = as_role(str(config["system_database_url"]), role)
+    DBOS(config=config)
     with pytest.raises(SchemaPermissionError) as raised:
-        launch(system_database_url=as_role(database_url, role))
+        DBOS.launch()
     said = str(raised.value)
     assert "refuses to create or to use the system tables: permission denied for database" in said
     assert "DBOS.migrate(url, application_role=…)" in said

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import txaio
 from asgiref.sync import sync_to_async
 from autobahn.websocket.protocol import WebSocketProtocol
 
@@ -215,6 +216,7 @@ def test_a_logged_out_socket_closes_within_a_minute_in_production() -> None:
 @pytest.mark.parametrize("code", ["MALFORMED", "SIGNED_OUT", "FORBIDDEN", "TRY_LATER"])
 def test_the_server_can_send_the_code_it_closes_with(code: str) -> None:
     sent: list[int] = []
+    txaio.use_twisted()  # as daphne does
     protocol = WebSocketProtocol()
     protocol.onClose = lambda *given: None
     protocol.sendCloseFrame = lambda code, **rest: sent.append(code)

@@ -268,7 +268,10 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
     writer.add("a")
     page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
-    listening = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'dboshub-listener'"
+    listening = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'dboshub-listener'"
+    )
     eventually(lambda: _one(database, f"{listening} AND query LIKE 'LISTEN \"dboshub_status%%'"))
     writer.change("a", status="ERROR")
     writer.run("SELECT pg_notify('dboshub_status', '')")

@@ -134,9 +134,9 @@ def test_what_its_tables_lack_is_said(foreign_url: str, tmp_path: Path) -> None:
     """Executors, pauses and attempts are in tables that only our workers make."""
     with dashboard(foreign_url, tmp_path) as served, served.visitor() as visitor:
         executors = visitor.client.get("/workflows/executors/").text
-        assert "Executors of other programs leave no heartbeat in this database" in executors
+        assert "Executors of other programs send no heartbeat to this database" in executors
         pause = post(visitor, "/queues/do/pause/orders/", reason="stop")
         assert pause.status_code == 409
-        assert "No worker of this hub runs on this database" in pause.text
+        assert "No worker of this hub uses this database" in pause.text
         admin = visitor.client.get("/admin/dboshub_workflows/executor/")
         assert "there is no table of them" in admin.text

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import CHROMIUM
+from tests.embedding.conftest import host, worked
 from tests.embedding.project import ADMIN, PASSWORD, HostProject
+
+__all__ = ["host", "worked"]
 
 # The project on PostgreSQL has hashed static files, whose modules import plain names.
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.parametrize("host", ["postgres"], indirect=True, scope="session"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = CHROMIUM if Path(CHROMIUM).exists() else None
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
