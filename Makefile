@@ -6,28 +6,33 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format crash interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint check format compat crash interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: venv ## Run the dashboard and a worker with the demo workflows, until Ctrl-C
-	@$(PYTHON) scripts/run.py --host $(HOST) --port $(PORT)
+	@$(PYTHON) -m scripts.run --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
 test: ## Run every test, on SQLite and on PostgreSQL
 	@sh scripts/test.sh $(ARGS)
 
-check: dev ## Format, lint, types, import contracts and tests: what a change must pass
+lint: dev ## Check format, lint, types, import contracts and migrations
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) manage.py makemigrations --check --dry-run
-	@sh scripts/test.sh
+
+check: lint ## Lint, then every test: what a change must pass
+	@sh scripts/test.sh $(ARGS)
 
 format: dev ## Format the code and mend what the linter can
 	$(PYTHON) -m ruff check --fix-only .
 	$(PYTHON) -m ruff format .
+
+compat: dev ## Test the installed wheel on the lowest and the highest Python and Django to be had here
+	$(PYTHON) -m scripts.compat
 
 crash: dev ## Kill engines at every storage call and in random programs, and workers with kill -9
 	$(PYTHON) -m pytest tests/crash tests/properties tests/workflows/datasources/test_crash.py $(ARGS)

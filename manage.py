@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from dboshub.standalone.command_line import execute
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    execute(sys.argv[1:], program="manage.py")
 
 
 if __name__ == "__main__":

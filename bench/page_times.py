@@ -130,7 +130,7 @@ def prepare() -> None:
     """Rollups of all that is there, and an audit log, unless an earlier run left them."""
     from django.db import connection
 
-    from dboshub.background.rollups import keeper
+    from dboshub.background.rollups import new_maintainer
     from dboshub.workflows.models import AuditEvent
 
     if AuditEvent.objects.count() < EVENTS:
@@ -138,21 +138,22 @@ def prepare() -> None:
             now = int(time.time() * 1_000)
             cursor.execute(AUDITED.format(events=EVENTS, now=now))
             cursor.execute("ANALYZE" if connection.vendor == "postgresql" else "SELECT 1")
-    begun, work = time.perf_counter(), keeper()
+    begun, work = time.perf_counter(), new_maintainer()
     while not work.is_filled:
-        work.turn()
+        work.run_once()
     print(f"Rollups are there after {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 def visit(client: Any, asked: Asked) -> bool:
     """Print what a page took; whether it answered, and in time."""
-    from django.core.cache import cache
     from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
 
+    from dboshub.workflows.page_cache import page_cache
+
     with CaptureQueriesContext(connection):
         client.get(asked.url, follow=True)
-    cache.clear()
+    page_cache().clear()
     with CaptureQueriesContext(connection) as seen:
         response = client.get(asked.url, follow=True)
     statements = seen.captured_queries
@@ -162,7 +163,7 @@ def visit(client: Any, asked: Asked) -> bool:
     took: list[float] = []
     begun = time.perf_counter()
     while len(took) < VISITS and time.perf_counter() - begun < ENOUGH_S:
-        cache.clear()
+        page_cache().clear()
         at = time.perf_counter()
         client.get(asked.url, follow=True)
         took.append((time.perf_counter() - at) * 1_000)

@@ -1,9 +1,10 @@
-"""Running programs that import ``dbos``, unchanged."""
+"""Run programs that import ``dbos`` without changing them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -16,8 +17,8 @@ MODULES = {
 }
 
 
-class _Refusing(MetaPathFinder):
-    """Meets imports of the other library's modules that are not there, with what to do."""
+class _RefusingFinder(MetaPathFinder):
+    """Refuses imports of the modules of ``dbos`` that do not exist here, and says what to do."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -32,11 +33,11 @@ class _Refusing(MetaPathFinder):
 
 
 def install_as_dbos() -> None:
-    """Let ``import dbos`` and ``from dbos import …`` find this package, in this process.
+    """Make ``import dbos`` and ``from dbos import …`` find this package, in this process.
 
-    Call it before anything imports ``dbos``. Raises RuntimeError if that has happened, because
-    what was imported would go on with the other library. Of its modules there are ``dbos.error``,
-    ``dbos._error`` and ``dbos._queue``; importing another raises ModuleNotFoundError.
+    Call it before anything imports ``dbos``. Raises RuntimeError if ``dbos`` is imported already,
+    because its importers would keep using the other library. The modules ``dbos.error``,
+    ``dbos._error`` and ``dbos._queue`` exist; importing another raises ModuleNotFoundError.
     """
     there = sys.modules.get("dbos")
     if there is not None and there is not sys.modules["dboshub"]:
@@ -44,6 +45,6 @@ def install_as_dbos() -> None:
             "dbos is imported already: call dboshub.install_as_dbos() before anything imports it"
         )
     if there is None:
-        sys.meta_path.insert(0, _Refusing())
+        sys.meta_path.insert(0, _RefusingFinder())
     for alias, name in MODULES.items():
-        sys.modules[alias] = sys.modules[name]
+        sys.modules[alias] = import_module(name)

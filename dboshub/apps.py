@@ -1,10 +1,41 @@
-"""The project as an installed app: commands, the login throttle's table, checks."""
+"""Django's view of DBOSHub: the app of the pages, and `dboshub.apps()`, the names to install.
+
+    INSTALLED_APPS += dboshub.apps()
+
+The module is callable because Django needs it under this very name.
+"""
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from django.apps import AppConfig
+from django.core.checks import register
+
+NAMES = ("dboshub", "dboshub.schedules", "dboshub.queues", "dboshub.workflows")
 
 
 class DboshubConfig(AppConfig):
     name = "dboshub"
     verbose_name = "DBOSHub"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from dboshub.checks import register_checks
+        from dboshub.runtime.django_client import process_client
+        from dboshub.workflows.engine.current_engine import serve_unlaunched
+        from dboshub.workflows.installation_check import check_apps
+
+        register(check_apps)
+        register_checks()
+        serve_unlaunched(process_client)
+
+
+class _Apps(ModuleType):
+    def __call__(self) -> list[str]:
+        """The names of the four apps, for `INSTALLED_APPS`."""
+        return [*NAMES]
+
+
+sys.modules[__name__].__class__ = _Apps

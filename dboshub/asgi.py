@@ -1,29 +1,39 @@
-"""The web process's entry: HTTP to Django, sockets to the live pages."""
+"""`with_live_pages(application)`: an ASGI application that also serves the live pages' sockets.
+
+    application = with_live_pages(get_asgi_application())
+
+Importing this imports no model, so it may be imported before Django is set up.
+"""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
+# What an HTTP scope carries, so that a page knows whether it can be live.
+SERVES_SOCKETS = "dboshub.serves_sockets"
 
-# Django must be set up before routing imports anything that imports models.
-django_application = get_asgi_application()
 
-from dboshub.background.bulk_jobs import start_bulk_job_thread  # noqa: E402
-from dboshub.background.rollups import start_rollup_thread  # noqa: E402
-from dboshub.exports.store import sweep_at_start  # noqa: E402
-from dboshub.live.routing import websocket_urlpatterns  # noqa: E402
+def with_live_pages(application: Application) -> Application:
+    """Serve the sockets of our pages here, and everything else by the application that is given.
 
-start_rollup_thread()
-start_bulk_job_thread()
-sweep_at_start()
+    Call it once Django is set up. The sockets lie under the prefix at which the project includes
+    `dboshub.urls`.
+    """
+    from dboshub.background.threads import ensure_background_threads
+    from dboshub.live.routing import is_live_path
+    from dboshub.live.websocket import LiveSocket
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": URLRouter(websocket_urlpatterns),
-    }
-)
+    live_socket: Application = LiveSocket.as_asgi()
+
+    async def served(scope: Any, receive: Any, send: Any) -> None:
+        ensure_background_threads()
+        if scope["type"] == "websocket" and is_live_path(scope):
+            return await live_socket(scope, receive, send)
+        if scope["type"] == "http":
+            scope = {**scope, SERVES_SOCKETS: True}
+        return await application(scope, receive, send)
+
+    return served

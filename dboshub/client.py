@@ -1,4 +1,4 @@
-"""``DBOSClient``: the system database from outside, for programs that execute nothing."""
+"""``DBOSClient``: access to a system database for programs that execute no workflows."""
 
 from __future__ import annotations
 
@@ -6,40 +6,44 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
-from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, refuse_bad_values, url_of
+from dboshub.config import IDLE_TRANSACTION_S, QUERY_TIMEOUT_S, url_of
+from dboshub.config_rules import refuse_bad_values
 from dboshub.queues.api.client import QueuesClient
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.schedules.api.client import SchedulesClient
 from dboshub.workflows.api.client import WorkflowsClient
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.current_engine import ClientContext
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import open_database
 
 if TYPE_CHECKING:
-    from dboshub.runtime.client_runtime import Outside
+    from dboshub.runtime.client_runtime import ClientRuntime
 
 DEFAULT_POOL = 5
 
 
 class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
-    """Enqueue, watch and steer the workflows of any application of a system database.
+    """Enqueue, observe and manage the workflows of any application of a system database.
 
-    Without an `application_name` it sees all of them, and what it enqueues is for whichever
-    serves the queue. It never creates or changes tables. ``destroy()`` it when done.
+    Without an `application_name` it lists workflows of all applications, and any application that
+    serves the queue runs what it enqueues. It never creates or changes tables. Call ``destroy()``
+    at the end.
 
-    Give a URL, or a SQLAlchemy engine: of that, the URL is used. Without `retry_connection_errors`
-    a call fails with its connection. Listings are given up after `observability_query_timeout_sec`,
-    30 by default, never if 0. `behind_pooler` says that the URL leads to a pooler in transaction
-    mode. `system_database_polling_concurrency` limits nothing: one poll serves all that wait.
+    Give a URL, or a SQLAlchemy engine, whose URL is used. Without `retry_connection_errors` a call
+    raises the first connection error. A listing is cancelled after
+    `observability_query_timeout_sec` (default 30; 0 sets no limit). Set `behind_pooler` if the URL
+    leads to a pooler in transaction mode. `system_database_polling_concurrency` has no effect: one
+    poll serves all waiters.
     """
 
-    _client_runtime: Outside | None = None
+    _client_runtime: ClientRuntime | None = None
     _is_destroyed = False
 
-    def __init__(  # noqa: PLR0913  # the public call has as many
+    def __init__(
         self,
         *,
         system_database_url: str | None = None,
@@ -57,7 +61,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         sharding: bool = False,
         behind_pooler: bool = False,
     ) -> None:
-        """Connect, unless `lazy`: then the first call does.
+        """Connect; with `lazy` the first call connects.
 
         Raises DatabaseUrlError and SchemaError for a database that cannot be used.
         """
@@ -73,8 +77,8 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self.application_name = validation.optional_text("an application name", application_name)
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
-            listens=use_listen_notify,
-            patience=_or(observability_query_timeout_sec, QUERY_TIMEOUT_S),
+            uses_listen_notify=use_listen_notify,
+            listing_timeout_s=_or_default(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
         self._database = open_database(
@@ -82,16 +86,17 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
             schema=dbos_system_schema or "dbos",
             pool_size=system_database_pool_size or DEFAULT_POOL,
             behind_pooler=behind_pooler,
-            idle_timeout=_or(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
+            idle_timeout=_or_default(sys_db_idle_transaction_timeout_sec, IDLE_TRANSACTION_S),
             retries_unavailable=retry_connection_errors,
+            access=Access.SHARED,
         )
         self._lock = threading.Lock()
         if not lazy:
-            self._open()
+            self._open_or_close()
 
     @property
     def _client_context(self) -> ClientContext:  # type: ignore[override]  # calls only read it
-        """What calls are made with. Raises DBOSException after ``destroy()``."""
+        """The engine of this client. Raises DBOSException after ``destroy()``."""
         return (self._client_runtime or self._open()).client_context
 
     def _joined(self, connection: Any) -> JoinedTransaction:
@@ -99,30 +104,41 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         return (self._client_runtime or self._open()).joined(connection)
 
     def check_connection(self) -> None:
-        """Ask the database for a connection. Raises DatabaseUrlError if it cannot be reached."""
-        self._database.reach(create=False)
+        """Ask the database for a connection. Raises DatabaseUnreachableError if there is none."""
+        self._database.check_connection(create=False)
 
     async def check_connection_async(self) -> None:
-        """Do the same without blocking."""
+        """Open a connection without blocking; see ``check_connection``."""
         await asyncio.to_thread(self.check_connection)
 
     def destroy(self) -> None:
-        """Close every connection and end every thread; those who wait get an error."""
+        """Close all connections and end all threads; calls that wait raise an error."""
         with self._lock:
-            outside, self._client_runtime = self._client_runtime, None
+            runtime, self._client_runtime = self._client_runtime, None
             self._is_destroyed = True
-        if outside is not None:
-            outside.close()
-        self._database.close()
+        try:
+            if runtime is not None:
+                runtime.close()
+        finally:
+            self._database.close()
 
-    def _open(self) -> Outside:
+    def _open_or_close(self) -> None:
+        """Connect; after a refusal nothing of this client stays open."""
+        try:
+            self._open()
+        except DBOSInitializationError as error:
+            self.destroy()
+            # The sentence says it all: of the traceback only the caller's line helps.
+            raise error.with_traceback(None) from None
+
+    def _open(self) -> ClientRuntime:
         with self._lock:
             if self._is_destroyed:
                 raise DBOSException("this DBOSClient was destroyed: make another one")
             if self._client_runtime is None:
-                from dboshub.runtime.client_runtime import Outside
+                from dboshub.runtime.client_runtime import ClientRuntime
 
-                self._client_runtime = Outside(
+                self._client_runtime = ClientRuntime(
                     self._database,
                     self._codec,
                     self._client_options,
@@ -138,9 +154,9 @@ def _url(url: str | None, engine: Any) -> str:
 
 
 def _refuse(**given: Any) -> None:
-    """Raise DBOSInitializationError for a value that its key cannot have."""
+    """Raise DBOSInitializationError for an invalid value."""
     refuse_bad_values({key: value for key, value in given.items() if value is not None})
 
 
-def _or(value: float | None, default: float) -> float:
+def _or_default(value: float | None, default: float) -> float:
     return default if value is None else value

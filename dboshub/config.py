@@ -6,6 +6,7 @@ import os
 from typing import Any, Literal, Required, TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
+from dboshub.config_rules import refuse_bad_values, refuse_unknown_keys
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.membership.leases import Lease
 from dboshub.workflows.engine.serialization import Serializer
@@ -87,41 +88,13 @@ REMOVED = {
 }
 
 
-TEXTS = (
-    "system_database_url",
-    "application_database_url",
-    "database_url",
-    "dbos_system_schema",
-    "application_version",
-    "executor_id",
-    "admin_host",
-)
-SECONDS = (
-    "executor_lease_sec",
-    "executor_heartbeat_sec",
-    "sys_db_idle_transaction_timeout_sec",
-    "observability_query_timeout_sec",
-)
-LEVEL_KEYS = ("log_level", "console_log_level", "otlp_log_level")
-ENDPOINTS = ("otlp_traces_endpoints", "otlp_logs_endpoints")
-LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
-# What may not be smaller; whole numbers are counts.
-LEAST: dict[str, float] = {
-    "sys_db_pool_size": 1,
-    "max_executor_threads": 1,
-    "admin_port": 0,
-    "notification_listener_polling_interval_sec": 0.001,
-    "scheduler_polling_interval_sec": 0.001,
-    "kafka_queue_polling_interval_sec": 0.001,
-}
-
-
 def checked(config: DBOSConfig) -> dict[str, Any]:
     """The configuration with its defaults filled in. Raises DBOSInitializationError."""
     if not isinstance(config, dict):
         raise DBOSInitializationError("the configuration must be a dict: {'name': …}")
     given: dict[str, Any] = {key: value for key, value in config.items() if value is not None}
-    _refuse_unknown(given)
+    refuse_removed(given)
+    refuse_unknown_keys(given, {*DBOSConfig.__annotations__})
     refuse_bad_values(given)
     name = given.get("name")
     if not isinstance(name, str) or not APPLICATION_NAME.match(name):
@@ -149,6 +122,12 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "lease": lease,
         **given,
     }
+
+
+def changed_keys(config: dict[str, Any], other: DBOSConfig) -> list[str]:
+    """The keys of a second configuration whose values are not those of the first."""
+    given = other if isinstance(other, dict) else {}
+    return [key for key, value in given.items() if value is not None and config.get(key) != value]
 
 
 def _default_url(name: str, given: dict[str, Any]) -> str:
@@ -185,57 +164,3 @@ def refuse_removed(given: dict[str, Any]) -> None:
     for key, advice in REMOVED.items():
         if given.get(key) is not None:
             raise DBOSInitializationError(f"{key} is not supported: {advice}")
-
-
-def _refuse_unknown(given: dict[str, Any]) -> None:
-    refuse_removed(given)
-    unknown = sorted(set(given) - set(DBOSConfig.__annotations__))
-    if unknown:
-        known = ", ".join(sorted(DBOSConfig.__annotations__))
-        raise DBOSInitializationError(f"unknown configuration {', '.join(unknown)}; known: {known}")
-
-
-def refuse_bad_values(given: dict[str, Any]) -> None:
-    """Raise DBOSInitializationError for a value that its key cannot have."""
-    for key, value in given.items():
-        if (problem := _problem(key, value)) is not None:
-            raise DBOSInitializationError(f"{key} is {value!r:.100}: {problem}")
-
-
-def _problem(key: str, value: Any) -> str | None:
-    if key in TEXTS and not (isinstance(value, str) and value and "\x00" not in value):
-        return "give text, or leave it out"
-    if key in LEAST:
-        least = LEAST[key]
-        is_kind = isinstance(value, int) if isinstance(least, int) else True
-        if not (_is_number(value) and is_kind and value >= least):
-            return f"give a number of at least {least}"
-    if key == "sharding" and value:
-        return "sharded system databases are not supported"
-    if key in SECONDS and not _is_number(value):
-        return "give a number of seconds"
-    return _problem_of_telemetry(key, value)
-
-
-def _problem_of_telemetry(key: str, value: Any) -> str | None:
-    if key in LEVEL_KEYS and str(value).upper() not in LEVELS:
-        return f"give one of {', '.join(LEVELS)}"
-    if key in ENDPOINTS and not _are_texts(value):
-        return "give a list of URLs"
-    if key == "otlp_attributes" and not (
-        isinstance(value, dict) and _are_texts([*value, *value.values()])
-    ):
-        return "give a dict of texts"
-    if key == "otel_attribute_format" and value not in ("legacy", "semconv"):
-        return "give legacy or semconv"
-    if key == "serializer" and not isinstance(value, Serializer):
-        return "give an instance of a subclass of dboshub.Serializer"
-    return None
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

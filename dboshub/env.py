@@ -6,14 +6,43 @@ Only settings.py and management commands call this. No Django here.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
-TRUE = {"1", "true", "yes", "on"}
-FALSE = {"", "0", "false", "no", "off"}
+from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.environment import (
+    EnvironmentValueError,
+    choice,
+    flag,
+    hosts,
+    identifier,
+    number,
+    origins,
+    text,
+    words,
+)
+from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
+
+__all__ = [
+    "EnvironmentValueError",
+    "choice",
+    "database_url",
+    "django_database",
+    "flag",
+    "hosts",
+    "identifier",
+    "kept_secret_key",
+    "mask_password",
+    "number",
+    "origins",
+    "secret_key",
+    "text",
+    "words",
+]
+
 POSTGRES_SCHEMES = {
     "postgres",
     "postgresql",
@@ -22,69 +51,21 @@ POSTGRES_SCHEMES = {
 }
 
 
-class EnvironmentValueError(Exception):
-    """A variable holds something that cannot be meant."""
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(name, problem)
-        self.name = name
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.problem}"
-
-
-def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, "").strip() or default
-
-
-def flag(name: str, default: bool = False) -> bool:
-    value = os.environ.get(name)
-    if value is None:
-        return default
-    if value.strip().lower() in TRUE:
-        return True
-    if value.strip().lower() in FALSE:
-        return False
-    raise EnvironmentValueError(name, f"{value!r} is neither on nor off; write 1 or 0")
-
-
-def number(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-    value = text(name)
-    if not value:
-        return default
-    if not re.fullmatch(r"-?\d{1,10}", value) or not least <= int(value) <= most:
-        raise EnvironmentValueError(name, f"{value!r} is not a whole number from {least} to {most}")
-    return int(value)
-
-
-def words(name: str, default: list[str] | None = None) -> list[str]:
-    """Read a comma-separated list."""
-    found = [word.strip() for word in text(name).split(",")]
-    return [word for word in found if word] or list(default or [])
-
-
-def identifier(name: str, default: str) -> str:
-    """Read a name that is written into SQL, so it must be plain."""
-    value = text(name, default)
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
-        raise EnvironmentValueError(
-            name, f"{value!r} is not a plain lower-case SQL name (a-z, 0-9, _)"
-        )
-    return value
-
-
-def secret_key(name: str, path: Path) -> str:
-    """Take the key from the environment, or from a file made once with mode 0600."""
+def secret_key(name: str) -> str:
+    """Read a key that must not be guessed; empty if none is given."""
     given = text(name)
-    if given:
-        if len(given) < 32 or given.lower().startswith(("change", "django-insecure")):
-            raise EnvironmentValueError(name, "must be at least 32 random characters")
-        return given
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside and linked: of several processes starting together, one wins and all read it.
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    if given and (len(given) < 32 or given.lower().startswith(("change", "django-insecure"))):
+        raise EnvironmentValueError(name, "must be at least 32 random characters")
+    return given
+
+
+def kept_secret_key(path: Path) -> str:
+    """Take the key from a file; the first call makes it, with mode 0600."""
     if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Written aside and linked: of several processes starting together, one wins and all
+        # read it.
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
@@ -97,17 +78,12 @@ def secret_key(name: str, path: Path) -> str:
     return path.read_text().strip()
 
 
-def mask_password(url: str) -> str:
-    """Show a database URL without what must not be shown."""
-    hidden = re.sub(r"(//[^:/@?]*):[^@]*@", r"\1:***@", url)
-    return re.sub(r"(?i)(password=)[^&\s]*", r"\1***", hidden)
-
-
 def database_url(name: str, default: str = "") -> str:
     """Read and normalise a database URL: known scheme, absolute SQLite path."""
     url = text(name, default)
     if not url:
         return ""
+    _check(name, url)
     parts = _split(name, url)
     if parts.scheme == "sqlite":
         return f"sqlite:///{_sqlite_path(name, parts, url)}"
@@ -124,18 +100,28 @@ def database_url(name: str, default: str = "") -> str:
     return urlunsplit(parts._replace(scheme="postgresql"))
 
 
-def django_database(url: str, *, pool_size: int, sqlite_sync: str = "FULL") -> dict[str, Any]:
+def django_database(
+    url: str,
+    *,
+    pool_size: int,
+    sqlite_sync: str = "FULL",
+    access: Access = Access.OWN,
+    behind_pooler: bool = False,
+) -> dict[str, Any]:
     """Turn a normalised URL into an entry of Django's DATABASES."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
-        return _django_sqlite(parts, sqlite_sync)
+        return _django_sqlite(parts, sqlite_sync, access)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     host = options.pop("host", None) or parts.hostname or ""
     port = options.pop("port", None) or (str(parts.port) if parts.port else "")
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 10}
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
+    if access is Access.READ_ONLY and not behind_pooler:
+        # A pooler in transaction mode would leave the setting to whoever comes next.
+        options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dboshub.workflows.django_postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or options.pop("password", "")),
@@ -146,20 +132,30 @@ def django_database(url: str, *, pool_size: int, sqlite_sync: str = "FULL") -> d
     }
 
 
-def _django_sqlite(parts: SplitResult, sync: str) -> dict[str, Any]:
-    path = Path(unquote(parts.path[1:]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # IMMEDIATE: a deferred transaction that turns to writing fails at once, whatever the timeout.
-    pragmas = ["journal_mode=WAL", f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
+def _django_sqlite(parts: SplitResult, sync: str, access: Access) -> dict[str, Any]:
+    # Of the connection: what is kept in the file, `migrate` alone sets.
+    pragmas = [f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
     return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
+        "ENGINE": "dboshub.workflows.django_sqlite",
+        "NAME": unquote(parts.path[1:]),
         "OPTIONS": {
+            "access": access,
+            # IMMEDIATE: a deferred transaction that turns to writing fails at once, whatever the
+            # timeout.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": " ".join(f"PRAGMA {pragma};" for pragma in pragmas),
         },
     }
+
+
+def _check(name: str, url: str) -> None:
+    if url.startswith("sqlite"):
+        return
+    try:
+        check_postgres_url(url)
+    except DatabaseUrlError as error:
+        raise EnvironmentValueError(name, f"{error.args[0]!r}: {error.args[1]}") from None
 
 
 def _split(name: str, url: str) -> SplitResult:
@@ -168,7 +164,7 @@ def _split(name: str, url: str) -> SplitResult:
         _ = parts.port
     except ValueError as error:
         raise EnvironmentValueError(
-            name, f"{mask_password(url)!r} is not a URL: {error}"
+            name, f"{mask_password(url)!r} is not a database URL"
         ) from error
     return parts
 

@@ -1,24 +1,24 @@
-"""The public class ``DBOS``: its parts come from the apps, its life cycle from here."""
+"""The public class ``DBOS``: parts of each app, and launch and destruction of the engine."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any, ClassVar
 
-from dboshub.config import DBOSConfig, checked, refuse_removed
+from dboshub.config import DBOSConfig, changed_keys, checked, refuse_removed
 from dboshub.frameworks import asgi, wsgi
 from dboshub.frameworks.lifespan import Lifespan
 from dboshub.frameworks.requests import current_request
 from dboshub.queues.api.facade import QueuesAPI
 from dboshub.queues.api.kafka import KafkaAPI
-from dboshub.runtime.schema_migration import run_dbos_database_migrations
 from dboshub.schedules.api.facade import SchedulesAPI
 from dboshub.telemetry.api import TelemetryAPI
-from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
-from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.observability.alerts import AlertHandler, guarded
+from dboshub.workflows.engine.current_engine import close_process_client
+from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
 from dboshub.workflows.engine.registration.registry import registry
 
 logger = logging.getLogger("dboshub")
@@ -36,14 +36,14 @@ class DBOS(
 ):
     """Durable workflows. ``DBOS(config=…)`` configures them, ``DBOS.launch()`` starts them.
 
-    There is one per process; constructing it again returns the first until ``destroy()``.
+    A process has one: constructing it again returns the first one, until ``destroy()``.
     """
 
     _instance: ClassVar[DBOS | None] = None
     _runtime: ClassVar[Any] = None
     _alert_handler: ClassVar[AlertHandler | None] = None
     config: dict[str, Any]
-    request = Current(current_request)
+    request = ClassProperty(current_request)
 
     def __new__(
         cls,
@@ -54,9 +54,9 @@ class DBOS(
         fastapi: Any = None,
         flask: Any = None,
     ) -> DBOS:
-        """With an application of FastAPI or Flask the engine lives as long as that serves.
+        """Check the configuration; an app of FastAPI or Flask launches and destroys the engine.
 
-        Raises DBOSInitializationError for a configuration that cannot be, and for Conductor.
+        Raises DBOSInitializationError for an invalid configuration and for Conductor's options.
         """
         refuse_removed({"conductor_url": conductor_url, "conductor_key": conductor_key})
         if DBOS._instance is None:
@@ -71,38 +71,53 @@ class DBOS(
                 asgi.install(fastapi, life)
             if flask is not None:
                 wsgi.install(flask, life)
+        elif changed := changed_keys(DBOS._instance.config, config):
+            logger.warning(
+                "DBOS is configured already as %r: another configuration, which differs in %s, is "
+                "ignored; call DBOS.destroy() before it",
+                DBOS._instance.config["name"],
+                ", ".join(changed),
+            )
         return DBOS._instance
 
     @classmethod
     def launch(cls) -> None:
-        """Create or check the system database, recover, and start to work.
+        """Create or verify the system database, recover workflows, and start to claim.
 
-        Raises DBOSInitializationError for a bad configuration and SchemaError for a database
-        that cannot be used. A second call only warns.
+        Raises DBOSInitializationError for a bad configuration, DatabaseUnreachableError and
+        SchemaError for a database that cannot be used. A second call only warns.
         """
         if cls._instance is None:
             raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
         if DBOS._runtime is not None:
-            logger.warning("DBOS is launched already")
+            logger.warning("DBOS is launched already: DBOS.launch() again does nothing")
             return
         from dboshub.runtime.lifecycle import Runtime
 
-        runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        try:
+            runtime = Runtime(cls._instance.config, registry, cls.listened_queues())
+        except DBOSInitializationError as error:
+            # The sentence says it all: of the traceback only the caller's line helps.
+            raise error.with_traceback(None) from None
         if DBOS._alert_handler is not None:
-            runtime.engine.alert = guarded(DBOS._alert_handler)
+            runtime.engine.alert = logging_errors(DBOS._alert_handler)
         try:
             runtime.start()
         except BaseException:
-            runtime.stop(completion_timeout=0, grace=0)
+            try:
+                runtime.stop(completion_timeout=0, grace=0)
+            except Exception:
+                logger.exception("DBOS was not launched, and one of its parts did not stop")
             raise
         DBOS._runtime = runtime
 
     @classmethod
     def alert_handler(cls, func: AlertHandler) -> AlertHandler:
-        """Let a function hear ``(name, message, metadata)`` of every alert of this process.
+        """Decorator: call a function with ``(name, message, metadata)`` of each alert.
 
-        There is one, declared between ``DBOS(config=…)`` and ``launch()``; DBOSException otherwise.
-        A workflow that was started too often without ending is an alert.
+        A process has one handler, declared between ``DBOS(config=…)`` and ``launch()``; otherwise
+        DBOSException is raised. A dead-lettered workflow, which was started too often without
+        ending, causes an alert.
         """
         if cls._instance is None or DBOS._runtime is not None:
             raise DBOSException("declare the alert_handler after DBOS(config=…), before launch()")
@@ -119,7 +134,13 @@ class DBOS(
         application_role: str | None = None,
         sharding: bool = False,
     ) -> None:
-        """Create or upgrade a system database without launching; see the function of this name."""
+        """Create or upgrade a system database, without launch.
+
+        See ``run_dbos_database_migrations``.
+        """
+        # The driver is imported when a database is opened.
+        from dboshub.runtime.schema_migration import run_dbos_database_migrations
+
         run_dbos_database_migrations(
             system_database_url,
             schema=schema,
@@ -135,13 +156,16 @@ class DBOS(
         workflow_completion_timeout_sec: float = 0,
         grace_period_sec: float = GRACE_S,
     ) -> None:
-        """Stop everything; what is not finished is handed back, for others or the next launch.
+        """Stop all parts of the engine; unfinished workflows are enqueued for any executor.
 
-        Waits for running workflows up to `workflow_completion_timeout_sec`, then for running
-        steps up to `grace_period_sec`. Tolerates never having launched.
+        Waits up to `workflow_completion_timeout_sec` for running workflows, then up to
+        `grace_period_sec` for running steps. `destroy_registry` also removes all registered
+        functions. Each part is stopped although another one fails; the last such error is raised.
+        Without a launch this does nothing.
         """
         runtime, DBOS._runtime = DBOS._runtime, None
         DBOS._instance = DBOS._alert_handler = None
+        close_process_client()
         if runtime is not None:
             runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)
         cls.forget_queues(declared=destroy_registry)
@@ -156,9 +180,9 @@ class DBOS(
         schema: str | None = None,
         truncate: bool = False,
     ) -> None:
-        """Drop the system database, or empty its tables: for tests, before ``launch()``.
+        """Drop the system database, or with `truncate` empty its tables. For tests only.
 
-        Raises AssertionError after launch. Without a URL it needs a configured DBOS.
+        Raises AssertionError after launch. Without a URL that of the configured DBOS is used.
         """
         assert DBOS._runtime is None, "reset the system database before DBOS.launch()"
         config = cls._instance.config if cls._instance is not None else {}

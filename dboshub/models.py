@@ -14,6 +14,7 @@ class LoginAttempt(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        app_label = "dboshub"
         db_table = "dboshub_login_attempt"
         indexes = [models.Index(fields=["key", "at"], name="login_attempt_recent")]
 
@@ -25,6 +26,7 @@ class Hub(models.Model):
     """The hub itself, as something one may be permitted to look at; it has no table."""
 
     class Meta:
+        app_label = "dboshub"
         managed = False
         default_permissions = ()
         permissions = [("view_hub", "Can see how the hub and its database fare")]
@@ -43,6 +45,7 @@ class SavedView(models.Model):
     is_shared = models.BooleanField(default=False)
 
     class Meta:
+        app_label = "dboshub"
         db_table = "dboshub_saved_view"
         default_permissions = ()
         permissions = [("share_view", "Can share saved views, and delete shared ones")]

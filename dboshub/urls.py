@@ -11,12 +11,14 @@ from dboshub.audit.views import audit
 from dboshub.home.views import home
 from dboshub.hub.views import hub
 from dboshub.web import saved_views, views
+from dboshub.web.guard import guard
 
 app_name = "dboshub"
 
 urlpatterns = [
     path("", home, name="home"),
     path("healthz", views.healthz, name="healthz"),
+    path("live/", views.live, name="live"),
     path("theme/", views.theme, name="theme"),
     path("views/save/", saved_views.save, name="save_view"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="delete_view"),
@@ -26,4 +28,7 @@ urlpatterns = [
     path("audit/", audit, name="audit"),
     path("exports/", include("dboshub.exports.urls")),
     path("hub/", hub, name="hub"),
+    views.UnknownAddresses(),
 ]
+
+guard(urlpatterns)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -15,15 +15,18 @@ from dboshub.queues import actions
 from dboshub.queues.forms.limits import LIMITS, QueueForm
 from dboshub.queues.models import Queue, QueuePause
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor, actor_of
-from dboshub.workflows.admin_base import BoundedAdmin, when
+from dboshub.workflows.admin_base import ActingAdmin, when
+from dboshub.workflows.connection import reading
+from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 
 Operation = Callable[[Actor, str], None]
 
 
 @admin.register(Queue)
-class QueueAdmin(BoundedAdmin):
-    """A refused save or deletion is a message on the page; the audit log holds both kinds."""
+class QueueAdmin(ActingAdmin):
+    """A refused save or deletion becomes a message on the page, and an audit row."""
 
+    kind = "queue"
     form = QueueForm
     list_display = (
         *("name", "application_name", "concurrency", "worker_concurrency", "rate_limit"),
@@ -41,8 +44,11 @@ class QueueAdmin(BoundedAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        with reading() as session:
+            is_pausable = has_table(session, QUEUE_PAUSES)
         pauses = QueuePause.objects.filter(queue_name=OuterRef("name"))
-        queues: QuerySet[Any] = super().get_queryset(request).annotate(paused=Exists(pauses))
+        paused = Exists(pauses) if is_pausable else Value(False)
+        queues: QuerySet[Any] = super().get_queryset(request).annotate(paused=paused)
         return queues
 
     def get_readonly_fields(self, request: HttpRequest, obj: Queue | None = None) -> Any:
@@ -84,7 +90,7 @@ class QueueAdmin(BoundedAdmin):
         return _refused(request) or super().response_delete(request, obj_display, obj_id)
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Without the admin's own mass deletion, which passes by the audit log."""
+        """Remove the admin's own bulk deletion, which would write no audit rows."""
         offered = super().get_actions(request)
         offered.pop("delete_selected", None)
         return offered
@@ -98,27 +104,27 @@ class QueueAdmin(BoundedAdmin):
         _perform_each(request, actions.resume_queue, queryset, "Resumed")
 
     def log_addition(self, *args: Any) -> Any:
-        """The audit log is the one log: it also knows what was refused."""
+        """Write nothing: the audit log records actions, refused ones included."""
 
     def log_change(self, *args: Any) -> Any:
-        """As above."""
+        """Write nothing, as above."""
 
     def log_deletions(self, *args: Any) -> Any:
-        """As above."""
+        """Write nothing, as above."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """What the audit log has on this queue."""
+        """Show the audit log of this queue."""
         queue = self.get_object(request, object_id)
         query = urlencode({"q": queue.name if queue else ""})
-        return HttpResponseRedirect(
-            f"{reverse('admin:dboshub_workflows_auditevent_changelist')}?{query}"
-        )
+        events = "admin:dboshub_workflows_auditevent_changelist"
+        address = reverse(events, current_app=self.admin_site.name)
+        return HttpResponseRedirect(f"{address}?{query}")
 
 
 def _perform(request: HttpRequest, operation: Operation, name: str) -> bool:
-    """Do it, or leave the refusal where the response finds it: raising would undo its audit row."""
+    """Perform the action. A refusal is kept for the response: raising would undo its audit row."""
     try:
         operation(actor_of(request), name)
     except ActionRefusedError as refusal:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class QueuesConfig(AppConfig):
     name = "dboshub.queues"
     label = "dboshub_queues"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "DBOSHub: queues"
+
+    def ready(self) -> None:
+        from dboshub.workflows.installation_check import check_apps
+
+        register(check_apps)

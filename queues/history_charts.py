@@ -1,4 +1,4 @@
-"""A queue over the last day: what waited, sampled each minute, and what ended."""
+"""Charts of a queue's last day: its depth, sampled each minute, and ended workflows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dboshub.workflows.rendering.charts import (
     Rect,
     column,
     labels,
-    nice,
+    round_up,
     throughput,
 )
 from dboshub.workflows.rendering.time_format import duration
-from dboshub.workflows.rollups.series import Stretch, series
+from dboshub.workflows.rollups.series import TimeBucket, series
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer
 
@@ -34,10 +34,10 @@ SampleMaximum = tuple[int, int, int]  # waiting, running, age of the oldest
 def history(
     queue: str, until: int, viewer: Viewer, *, places: int | None
 ) -> tuple[list[Chart], list[Label]]:
-    """Charts of the last day in quarters of an hour, and the labels of their axis.
+    """Charts of the last day in intervals of 15 minutes, and the labels of their axis.
 
-    What waited was not counted by application: it is not for those who see but some. `places`
-    is how many may run at once, now.
+    Depth is not sampled by application, so viewers of some applications get no depth charts.
+    `places` is the present concurrency limit.
     """
     over = series(until - SPAN, until, STEP, viewer, queue=queue)
     if all(each.is_gap for each in over):
@@ -52,8 +52,8 @@ def history(
     return charts, labels(over)
 
 
-def _sample_maxima(queue: str, over: Sequence[Stretch]) -> list[SampleMaximum]:
-    """The most that was seen of a queue in each stretch."""
+def _sample_maxima(queue: str, over: Sequence[TimeBucket]) -> list[SampleMaximum]:
+    """The maxima of a queue's samples in each interval."""
     most: dict[int, SampleMaximum] = defaultdict(lambda: (0, 0, 0))
     samples = QueueSample.objects.filter(queue=queue, at__gte=over[0].at, at__lt=over[-1].until)
     for at, *seen in samples.values_list("at", "waiting", "running", "oldest_ms"):
@@ -69,8 +69,8 @@ def _known(seen: Sequence[int | None]) -> tuple[int, ...]:
     return tuple(each or 0 for each in seen)
 
 
-def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
-    top = nice(max(waiting + running for waiting, running, _ in found))
+def _depth(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
+    top = round_up(max(waiting + running for waiting, running, _ in found))
     columns = []
     for place, (each, (waiting, running, _)) in enumerate(zip(over, found, strict=True)):
         low, high = HEIGHT * running / top, HEIGHT * waiting / top
@@ -90,7 +90,7 @@ def _depth(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) 
     )
 
 
-def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) -> Chart:
+def _age(queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum]) -> Chart:
     top = max((oldest for _, _, oldest in found), default=0) or 1
     columns = []
     for place, (each, (_, _, oldest)) in enumerate(zip(over, found, strict=True)):
@@ -107,9 +107,9 @@ def _age(queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum]) ->
 
 
 def _utilisation(
-    queue: str, over: Sequence[Stretch], found: Sequence[SampleMaximum], places: int
+    queue: str, over: Sequence[TimeBucket], found: Sequence[SampleMaximum], places: int
 ) -> Chart:
-    """What ran of the places that there are now: what a limit was then is not kept."""
+    """Running workflows relative to the present limit; past limits are not recorded."""
     shares = [min(1.0, running / places) for _, running, _ in found]
     columns = []
     for place, (each, share) in enumerate(zip(over, shares, strict=True)):
@@ -126,7 +126,7 @@ def _utilisation(
 
 
 def _link(queue: str, by: str = "created") -> Link:
-    """To what was made for the queue in a stretch, or what ended in it."""
+    """A link to the workflows that were created or, `by` "completed", ended in an interval."""
     chosen = {"queue": exactly(queue)} | ({"by": by} if by != "created" else {})
     rows = f"{reverse('dboshub:workflows:list')}?{urlencode(chosen)}"
-    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"
+    return lambda bucket: f"{rows}&since={bucket.at}&until={bucket.until}"

@@ -1,4 +1,4 @@
-"""Listening to Kafka, by ``confluent-kafka``, which is imported when something listens."""
+"""Kafka listeners, by ``confluent-kafka``, which is imported when the first one starts."""
 
 from __future__ import annotations
 
@@ -7,29 +7,32 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dboshub.queues.engine.kafka import Consumer, Inbox, KafkaMessage
+from dboshub.queues.engine.kafka import Consumer, KafkaMessage
+from dboshub.queues.engine.ports import EnqueueStore
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.runtime.engine import Engine
 
 logger = logging.getLogger("dboshub.kafka")
 
-POLL_S = 0.25  # how long the end of a listener may be waited for
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+POLL_S = 0.25  # the longest delay of the end of a listener
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 
 
 class Listeners:
-    """The threads that listen for one engine."""
+    """The listener threads of one engine. `enqueued` is called with the queue of new workflows."""
 
-    def __init__(self, engine: Engine, inbox: Inbox, enqueued: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, store: EnqueueStore, enqueued: Callable[[str], None]
+    ) -> None:
         self._engine = engine
-        self._inbox = inbox
+        self._store = store
         self._enqueued = enqueued
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def listen(self, consumer: Consumer) -> None:
-        """Begin to listen. Raises DBOSInitializationError without ``confluent-kafka``."""
-        kafka = library()
+        """Start a listener. Raises DBOSInitializationError without ``confluent-kafka``."""
+        kafka = require_confluent_kafka()
         if "group.id" not in consumer.config:
             logger.warning("Kafka consumer without a group.id: using %s", consumer.group_id)
         thread = threading.Thread(
@@ -42,7 +45,7 @@ class Listeners:
         thread.start()
 
     def stop(self, timeout: float = 10) -> None:
-        """End every listener; what it has enqueued it commits on leaving its group."""
+        """End every listener. It commits its stored offsets when it leaves its consumer group."""
         self._stopping.set()
         for thread in self._threads:
             thread.join(timeout)
@@ -60,24 +63,25 @@ class Listeners:
                 finally:
                     client.close()
             except Exception as error:
-                # Offsets of what is not enqueued were not stored: it is delivered once more.
+                # No offset was stored for messages that were not enqueued, so the broker delivers
+                # them again.
                 logger.error("Kafka consumer %s failed: %s", consumer.group_id, error)
                 self._stopping.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
+                pause = min(pause * 2, MAX_PAUSE_S)
 
     def _take(self, consumer: Consumer, client: Any, kafka: Any) -> None:
-        """Enqueue what has arrived, then tell the broker so."""
+        """Enqueue the messages that have arrived, then store their offsets."""
         first = client.poll(POLL_S)
         if first is None:
             return
         arrived = [first, *client.consume(consumer.batch_size - 1, 0)]
         for each in arrived:
             if each.error() is not None:
-                self._complain(consumer, each.error(), kafka)
+                self._report(consumer, each.error(), kafka)
         messages = [each for each in arrived if each.error() is None]
         rows = self._rows(consumer, messages)
         if rows:
-            self._inbox.put(rows)
+            self._store.put(rows)
             self._enqueued(rows[0][0].queue_name or "")
         ends = {(each.topic(), each.partition()): each.offset() + 1 for each in messages}
         if ends:
@@ -93,7 +97,7 @@ class Listeners:
                 inputs = consumer.inputs(message, self._engine.codec)
             except Exception as error:
                 logger.error(
-                    "Kafka message %s of %s[%s] is dropped, as it cannot be recorded: %s",
+                    "Kafka message %s of %s[%s] is skipped, because it cannot be recorded: %s",
                     message.offset,
                     message.topic,
                     message.partition,
@@ -103,7 +107,7 @@ class Listeners:
             rows.append((consumer.row(message, self._engine), inputs))
         return rows
 
-    def _complain(self, consumer: Consumer, error: Any, kafka: Any) -> None:
+    def _report(self, consumer: Consumer, error: Any, kafka: Any) -> None:
         if error.code() == kafka.KafkaError._PARTITION_EOF:
             return
         if error.fatal():
@@ -111,8 +115,8 @@ class Listeners:
         logger.error("Kafka consumer %s: %s", consumer.group_id, error)
 
 
-def library() -> Any:
-    """The package. Raises DBOSInitializationError if it is not installed."""
+def require_confluent_kafka() -> Any:
+    """The package ``confluent_kafka``. Raises DBOSInitializationError if it is not installed."""
     try:
         import confluent_kafka
     except ImportError:
@@ -123,7 +127,7 @@ def library() -> Any:
 
 
 def read(message: Any) -> KafkaMessage:
-    """A client's message as a value that can be recorded."""
+    """A message of the Kafka client as a value that can be recorded."""
     return KafkaMessage(
         headers=message.headers(),
         key=message.key(),

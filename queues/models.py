@@ -1,4 +1,4 @@
-"""Queues as rows: every worker reads its limits from here at each poll."""
+"""Models of queues and their pauses; every worker reads them at each poll."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import uuid
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 def new_queue_id() -> str:
@@ -14,7 +15,7 @@ def new_queue_id() -> str:
 
 
 class Queue(models.Model):
-    """A named queue and its limits; an empty limit does not limit.
+    """A named queue and its limits; NULL means unlimited.
 
     Only `dboshub.queues.actions` saves it.
     """
@@ -41,6 +42,7 @@ class Queue(models.Model):
     )
 
     class Meta:
+        app_label = "dboshub_queues"
         db_table = system_table("queues")
 
     def __str__(self) -> str:
@@ -48,7 +50,7 @@ class Queue(models.Model):
 
 
 class QueuePause(models.Model):
-    """A queue that no worker of ours claims from while this row is there."""
+    """A paused queue: workers of the hub claim nothing from it while the row exists."""
 
     queue_name = models.TextField(primary_key=True)
     paused_at = models.BigIntegerField(default=now_ms)
@@ -56,6 +58,7 @@ class QueuePause(models.Model):
     reason = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_queues"
         db_table = system_table("dboshub_queue_pause")
         default_permissions = ()
 

@@ -1,4 +1,4 @@
-"""Addresses of the queue pages. Names come last: they may hold anything, slashes included."""
+"""URLs of the queue pages. The queue's name comes last, because it may contain slashes."""
 
 from __future__ import annotations
 

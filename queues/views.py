@@ -1,4 +1,4 @@
-"""The pages of queues: what waits, why, and acting on it."""
+"""The pages of queues, and the pages that confirm actions on them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.queues.forms.control import FORMS, LimitsForm, QueueAction
+from dboshub.queues.forms.control import FORMS, QueueAction
+from dboshub.queues.forms.limits import LimitsForm
 from dboshub.queues.history_charts import history
 from dboshub.queues.live import page_key, queue_facts
 from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
-from dboshub.queues.selectors.queue_head import line
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.queues.selectors.queue_head import next_workflows
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW as VIEW_WORKFLOW
 from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
+from dboshub.workflows.views.query_text import query_text
 
 VIEW = "dboshub_queues.view_queue"
-LONGEST = 1_000
 
 
 @require_safe
@@ -35,7 +37,7 @@ LONGEST = 1_000
 def queue_list(request: HttpRequest) -> HttpResponse:
     """A page of the queues, by name; the query string is its state."""
     viewer = viewer_for(request.user)
-    after, prefix = (_text(request, key) for key in ("after", "q"))
+    after, prefix = (query_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "queues", "prefix": prefix, "is_first": not after}
     try:
         with bounded_reading() as session:
@@ -58,7 +60,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """One queue: its state in words, the head of its line, its limits."""
+    """One queue: its state, its next workflows, its limits."""
     viewer = viewer_for(request.user)
     sees_workflows = request.user.has_perm(VIEW_WORKFLOW)
     with bounded_reading() as session:
@@ -66,11 +68,13 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         found = overview.one(session, name, viewer, now=now)
         if found is None:
             return _missing(request, name)
-        ahead = line(session, name, viewer) if sees_workflows else []
-        held, is_cut = partitions(session, name, viewer, after=_text(request, "partitions_after"))
+        ahead = next_workflows(session, name, viewer) if sees_workflows else []
+        held, is_cut = partitions(
+            session, name, viewer, after=query_text(request, "partitions_after")
+        )
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
-    may = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     context = {
         "section": "queues",
         "now": now,
@@ -93,7 +97,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the action's form; when it is posted, act or say why not and what to do instead."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
@@ -117,8 +121,3 @@ def _ask(
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     context = {"section": "queues", "name": name}
     return render(request, "dboshub/queues/missing.html", context, status=404)
-
-
-def _text(request: HttpRequest, key: str) -> str:
-    # PostgreSQL cannot even be asked for a NUL.
-    return request.GET.get(key, "").strip().replace("\x00", "")[:LONGEST]

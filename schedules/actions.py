@@ -1,7 +1,6 @@
-"""What people do to schedules: checked, performed and audited in one place, for every door.
+"""Actions of people on schedules: permission, precondition, effect and audit row.
 
-Each works while no worker is alive. A ticker notices a change at its next look at the table, half
-a minute later at most.
+No worker needs to run for them. Tickers read the table of schedules every half a minute.
 """
 
 from __future__ import annotations
@@ -12,61 +11,63 @@ from datetime import UTC, datetime
 
 from dboshub.queues.storage.notify import announce
 from dboshub.schedules import selectors
+from dboshub.schedules.checks import (
+    PERMISSION,
+    require_schedule,
+    require_whole_schedule,
+    schedule_action,
+    sentence,
+)
 from dboshub.schedules.engine.calendar import INSTANT, between
 from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.run_inputs import PlainCodec, is_pickle, takes_two_times
 from dboshub.schedules.storage import schedules as storage
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
 from dboshub.workflows.storage.sql import Session, Statement
 
 __all__ = ["PERMISSION", "backfill", "backfill_ticks", "delete", "pause", "resume", "trigger"]
 
-PERMISSION = "dboshub_schedules.change_schedule"
-MOST_TICKS = 1_000
-# Locked, so that what is decided is decided about the row as it is.
-LOCK = Statement(
-    postgres="SELECT 1 FROM {workflow_schedules} WHERE schedule_name = :name FOR UPDATE",
-    sqlite="SELECT 1 FROM {workflow_schedules} WHERE schedule_name = :name",
-)
-NEWEST_OWNER = Statement("""
+MAX_TICKS = 1_000  # of one backfill
+NEWEST_OWNER = Statement(f"""
     SELECT application_name
-    FROM {application_versions}
+    FROM {{application_versions}}
     WHERE application_name IS NOT NULL
-    ORDER BY version_timestamp DESC, created_at DESC
+    ORDER BY {LATEST_FIRST}
     LIMIT 1
 """)
 
 
 def pause(actor: Actor, name: str, *, reason: str = "") -> None:
-    """Let no tick fire until it is resumed; runs that were started go on."""
-    with _acting(actor, "pause", name, reason) as act:
-        if _expect(act, name).status == PAUSED:
-            raise ActionRefusedError("This schedule is paused already.", "Resume it to go on.")
-        storage.set_status(act.session, name, PAUSED)
+    """Pause a schedule: no tick starts a run. Runs that were started continue."""
+    with schedule_action(actor, "pause", name, reason=reason) as action:
+        if require_schedule(action, name).status == PAUSED:
+            raise ActionRefusedError("This schedule is paused already.", "Resume it to continue.")
+        storage.set_status(action.session, name, PAUSED)
 
 
 def resume(actor: Actor, name: str, *, reason: str = "") -> None:
-    """Go on with the next tick, after those missed if it backfills automatically."""
-    with _acting(actor, "resume", name, reason) as act:
-        if _expect(act, name).status == ACTIVE:
+    """Resume a paused schedule; with automatic backfill its missed ticks run first."""
+    with schedule_action(actor, "resume", name, reason=reason) as action:
+        if require_schedule(action, name).status == ACTIVE:
             raise ActionRefusedError("This schedule is active.", "Trigger it to run it now.")
-        storage.set_status(act.session, name, ACTIVE)
+        storage.set_status(action.session, name, ACTIVE)
 
 
 def delete(actor: Actor, name: str, *, reason: str = "") -> None:
-    """Remove the schedule; the runs that it started stay."""
-    with _acting(actor, "delete", name, reason) as act:
-        found = _expect(act, name)
-        storage.delete(act.session, name)
-        act.detail.update(
+    """Delete a schedule. Its runs are kept."""
+    with schedule_action(actor, "delete", name, reason=reason) as action:
+        found = require_schedule(action, name)
+        storage.delete(action.session, name)
+        action.detail.update(
             schedule=found.schedule,
             workflow=found.workflow_name,
             application=found.application_name,
@@ -74,18 +75,17 @@ def delete(actor: Actor, name: str, *, reason: str = "") -> None:
 
 
 def trigger(actor: Actor, name: str, *, reason: str = "", codec: Codec | None = None) -> str:
-    """Start one run now, also of a paused schedule; return its id.
+    """Start a run of an active or paused schedule now; return the run's workflow id.
 
-    Without a codec nothing is unpickled, and a context of more than plain data is refused.
+    Without a codec nothing is unpickled, and a context that is not plain data is refused.
     """
-    with _acting(actor, "trigger", name, reason) as act:
-        schedule = _expect_whole(act, name)
-        started: list[str] = []
-        runs = _runs(act, schedule, codec, started)
-        with _explained():
+    with schedule_action(actor, "trigger", name, reason=reason) as action:
+        schedule = require_whole_schedule(action, name)
+        runs = _runs(action, schedule, codec, [])
+        with _refusing():
             workflow_id = runs.trigger(schedule)
-        _announce(act, schedule)
-        act.detail.update(run=workflow_id)
+        _announce(action, schedule)
+        action.detail.update(run=workflow_id)
         return workflow_id
 
 
@@ -99,12 +99,13 @@ def backfill(
     reason: str = "",
     codec: Codec | None = None,
 ) -> list[str]:
-    """Start a run for every tick from one moment to another that has none; return their ids.
+    """Start a run for every tick from `start` to `end` that has none; return the new workflow ids.
 
-    `expected` holds the ticks that the person was shown: refused if they are others by now.
+    Both times are included. `expected` holds the ticks that the person was shown, in ISO format:
+    the action is refused if they have changed.
     """
-    with _acting(actor, "backfill", name, reason) as act:
-        schedule = _expect_whole(act, name)
+    with schedule_action(actor, "backfill", name, reason=reason) as action:
+        schedule = require_whole_schedule(action, name)
         ticks = backfill_ticks(schedule, start, end)
         if expected is not None and [tick.isoformat() for tick in ticks] != [*expected]:
             raise ActionRefusedError(
@@ -112,42 +113,42 @@ def backfill(
                 "Look at the preview again.",
             )
         started: list[str] = []
-        runs = _runs(act, schedule, codec, started)
-        with _explained():
+        runs = _runs(action, schedule, codec, started)
+        with _refusing():
             runs.backfill(schedule, start.astimezone(UTC) - INSTANT, end.astimezone(UTC) + INSTANT)
-        _announce(act, schedule)
-        act.detail.update(
+        _announce(action, schedule)
+        action.detail.update(
             start=start.isoformat(), end=end.isoformat(), ticks=len(ticks), started=len(started)
         )
         return started
 
 
 def backfill_ticks(schedule: Schedule, start: datetime, end: datetime) -> list[datetime]:
-    """The ticks that a backfill would run. Raises ActionRefusedError where it would not."""
+    """The ticks of a backfill. Raises ActionRefusedError if the backfill would be refused."""
     if end > datetime.now(UTC):
         raise ActionRefusedError(
-            "The end lies in the future: those ticks run by themselves.",
-            "Choose an end that has passed, or trigger a run now.",
+            "The end is in the future: those ticks run without a backfill.",
+            "Choose an end in the past, or trigger a run now.",
         )
     try:
-        ticks = between(schedule.cron, start, end, MOST_TICKS + 1)
+        ticks = between(schedule.cron, start, end, MAX_TICKS + 1)
     except (DBOSException, ValueError, OverflowError) as error:
-        said = getattr(error, "message", str(error))
+        cause = getattr(error, "message", str(error))
         raise ActionRefusedError(
-            f"This schedule has no ticks: {said}.", "Mend it in the application first."
+            f"This schedule has no ticks: {cause}.", "Correct it in the application first."
         ) from error
     if not ticks:
         raise ActionRefusedError("There is no tick between these times.", "Choose a longer span.")
-    if len(ticks) > MOST_TICKS:
+    if len(ticks) > MAX_TICKS:
         raise ActionRefusedError(
-            f"There are more than {MOST_TICKS:,} ticks between these times.",
+            f"There are more than {MAX_TICKS:,} ticks between these times.",
             "Choose a shorter span, and backfill the rest afterwards.",
         )
     return ticks
 
 
-class StartedRuns:
-    """The port of Runs on the action's own transaction; notes what did not run before."""
+class ActionRuns:
+    """The store of `Runs` in the action's transaction; adds the ids of new runs to `started`."""
 
     def __init__(self, session: Session, started: list[str]) -> None:
         self._session = session
@@ -166,39 +167,41 @@ class StartedRuns:
         return created
 
 
-def _runs(act: Act, schedule: Schedule, codec: Codec | None, started: list[str]) -> Runs:
+def _runs(
+    action: AuditedAction, schedule: Schedule, codec: Codec | None, started: list[str]
+) -> Runs:
     if not is_pickle(schedule):
         raise ActionRefusedError(
-            "Its context is not in Python's format, so only its application can write what a run "
-            "is given.",
+            "Its context is not in Python's format, so only its application can write the input of "
+            "a run.",
             "Do it in the application: DBOS.trigger_schedule and DBOS.backfill_schedule.",
         )
     codec = codec or PlainCodec()
-    _expect_readable(schedule, codec)
-    owner = schedule.application_name or _newest_owner(act.session)
-    now, viewer = datetime.now(UTC), viewer_for(act.actor.user)
-    with _explained():
-        recorded = selectors.recorded(act.session, schedule, now, viewer)
+    _require_readable(schedule, codec)
+    owner = schedule.application_name or _newest_owner(action.session)
+    now, viewer = datetime.now(UTC), viewer_for(action.actor.user)
+    with _refusing():
+        recorded = selectors.recorded(action.session, schedule, now, viewer)
     two_times = takes_two_times(schedule, recorded)
     return Runs(
-        StartedRuns(act.session, started),
+        ActionRuns(action.session, started),
         DatabaseClock(),
         codec,
         application=owner,
-        decorated={schedule.schedule_name} if two_times else (),
+        takes_actual_time={schedule.schedule_name} if two_times else (),
     )
 
 
-def _expect_readable(schedule: Schedule, codec: Codec) -> None:
+def _require_readable(schedule: Schedule, codec: Codec) -> None:
     try:
         codec.decode(schedule.context, None)
     except NotPlainError as error:
         raise ActionRefusedError(
-            "Its context holds more than plain data, and a page loads no stored objects.",
-            "Do it in a terminal where the application's code is at hand: manage.py schedule.",
+            "Its context is not plain data, and pages do not unpickle stored objects.",
+            "Do it in a terminal where the application's code is installed: manage.py schedule.",
         ) from error
     except Exception as error:
-        # Unpickling raises whatever a class or a damaged pickle makes of it.
+        # Unpickling calls classes of the application, which may raise anything.
         raise ActionRefusedError(
             f"Its context cannot be read here: {error}.",
             "Do it where the application's modules can be imported.",
@@ -216,37 +219,14 @@ def _newest_owner(session: Session) -> str:
 
 
 @contextmanager
-def _acting(actor: Actor, action: str, name: str, reason: str) -> Iterator[Act]:
-    with acting(actor, action, "schedule", name, permission=PERMISSION, reason=reason) as act:
-        yield act
-
-
-def _expect(act: Act, name: str) -> Schedule:
-    """The schedule without its context, locked; refused if the person does not know of it."""
-    found = None
-    if "\x00" not in name:
-        act.session.all(LOCK, name=name)
-        found = selectors.one(act.session, name, viewer_for(act.actor.user))
-    if found is None:
-        raise ActionRefusedError(
-            f"There is no schedule {name!r}.", "Reload the page: it may have been deleted."
-        )
-    return found
-
-
-def _expect_whole(act: Act, name: str) -> Schedule:
-    _expect(act, name)
-    return storage.schedules(act.session, application=None, names=[name])[0]
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
+def _refusing() -> Iterator[None]:
+    """Raise ActionRefusedError for an error of the engine."""
     try:
         yield
     except DBOSException as error:
-        said = f"{error.message[:1].upper()}{error.message[1:]}."
-        raise ActionRefusedError(said, "Start a worker of the application once.") from error
+        advice = "Start a worker of the application once."
+        raise ActionRefusedError(sentence(error), advice) from error
 
 
-def _announce(act: Act, schedule: Schedule) -> None:
-    announce(act.session, [schedule.queue_name or INTERNAL_QUEUE])
+def _announce(action: AuditedAction, schedule: Schedule) -> None:
+    announce(action.session, [schedule.queue_name or INTERNAL_QUEUE])

@@ -1,4 +1,4 @@
-"""Schedules in the admin: to look at, without the payload that each run is given."""
+"""Schedules in the admin, read-only and without their context."""
 
 from __future__ import annotations
 

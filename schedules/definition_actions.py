@@ -1,4 +1,4 @@
-"""Making and changing schedules from a page: what could never run is refused, with the reason."""
+"""Actions that create and change schedules. A schedule that could never run is refused."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from dboshub.queues.storage.notify import announce
-from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.checks import require_whole_schedule, schedule_action, sentence
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.selectors import one
 from dboshub.schedules.storage import schedules as storage
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import NotPlainError, encode
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.selectors.startable import startable
 from dboshub.workflows.storage.database_clock import database_now
@@ -32,7 +31,7 @@ OWNERS = Statement("""
 
 
 def draft(given: Mapping[str, Any]) -> Schedule:
-    """The row of a filled form; its context is plain data. Raises ActionRefusedError."""
+    """The schedule of a filled form. Raises ActionRefusedError unless its context is plain data."""
     try:
         context = encode(given.get("context"), PICKLE)
     except NotPlainError as error:
@@ -53,54 +52,53 @@ def draft(given: Mapping[str, Any]) -> Schedule:
 
 
 def create(actor: Actor, wanted: Schedule, *, reason: str = "") -> None:
-    """Make an active schedule. Without an application the only one there is becomes its owner."""
+    """Create an active schedule. Without an application, a single known one becomes its owner."""
     name = wanted.schedule_name
-    with acting(actor, "create", "schedule", name, permission=PERMISSION, reason=reason) as act:
-        _expect_sound(act, wanted)
+    with schedule_action(actor, "create", name, reason=reason) as action:
+        _require_sound(action, wanted)
         try:
-            storage.create(act.session, _owned(act, wanted))
+            storage.create(action.session, _with_owner(action, wanted))
         except DBOSException as error:
             raise ActionRefusedError(
                 f"There is a schedule {name!r} already.", "Change that one, or choose a new name."
             ) from error
-        _told(act, wanted)
+        _announce(action, wanted)
 
 
 def change(actor: Actor, name: str, *, reason: str = "", **changed: Any) -> None:
-    """Give a schedule another cron, zone, queue or backfill; its context and runs stay."""
-    with acting(actor, "change", "schedule", name, permission=PERMISSION, reason=reason) as act:
-        if one(act.session, name, viewer_for(actor.user)) is None:
-            raise ActionRefusedError(
-                f"There is no schedule {name!r}.", "Reload the page: it may have been deleted."
-            )
-        found = storage.schedules(act.session, application=None, names=[name])[0]
+    """Change the cron, time zone, queue or backfill of a schedule; keep its context and runs.
+
+    The row is locked before it is read, so that a concurrent change by its application is kept.
+    """
+    with schedule_action(actor, "change", name, reason=reason) as action:
+        found = require_whole_schedule(action, name)
         wanted = replace(found, **changed)
-        _expect_sound(act, wanted)
-        storage.apply(act.session, wanted)
-        _told(act, wanted)
-        act.detail["was"] = found.schedule
+        _require_sound(action, wanted)
+        storage.apply(action.session, wanted)
+        _announce(action, wanted)
+        action.detail["was"] = found.schedule
 
 
-def _expect_sound(act: Act, wanted: Schedule) -> None:
+def _require_sound(action: AuditedAction, wanted: Schedule) -> None:
     texts = (wanted.schedule_name, wanted.workflow_name, wanted.application_name or "")
     if any("\x00" in text for text in texts):
-        raise ActionRefusedError("One of the texts holds a NUL.", "Give visible text.")
-    if not viewer_for(act.actor.user).may_see(wanted.application_name):
+        raise ActionRefusedError("One of the texts contains a NUL.", "Give visible text.")
+    if not viewer_for(action.actor.user).may_see(wanted.application_name):
         raise ActionRefusedError(
             "You may not act on this application.", "Name one of yours, or ask an administrator."
         )
     try:
         Cron(wanted.schedule, wanted.cron_timezone)
     except DBOSException as error:
-        said = f"{error.message[:1].upper()}{error.message[1:]}."
-        raise ActionRefusedError(said, 'Write it such as "0 9 * * 1-5".') from error
-    _expect_queue(act, wanted.queue_name)
+        example = 'Write it such as "0 9 * * 1-5".'
+        raise ActionRefusedError(sentence(error), example) from error
+    _require_queue(action, wanted.queue_name)
 
 
-def _expect_queue(act: Act, queue: str | None) -> None:
+def _require_queue(action: AuditedAction, queue: str | None) -> None:
     if queue is None:
         return
-    found = is_partitioned(act.session, queue)
+    found = is_partitioned(action.session, queue)
     if found is None:
         raise ActionRefusedError(f"There is no queue {queue!r}.", "Choose a queue, or none.")
     if found:
@@ -110,21 +108,21 @@ def _expect_queue(act: Act, queue: str | None) -> None:
         )
 
 
-def _owned(act: Act, wanted: Schedule) -> Schedule:
-    """With its owner and the class of its workflow, as far as they are known."""
+def _with_owner(action: AuditedAction, wanted: Schedule) -> Schedule:
+    """The schedule with its owner and the class of its workflow, as far as they are known."""
     owner = wanted.application_name
     if owner is None:
-        owners = [name for (name,) in act.session.all(OWNERS)]
+        owners = [name for (name,) in action.session.all(OWNERS)]
         owner = owners[0] if len(owners) == 1 else None
-    viewer = viewer_for(act.actor.user)
-    known = startable(act.session, viewer, now=database_now(act.session))
+    viewer = viewer_for(action.actor.user)
+    known = startable(action.session, viewer, now=database_now(action.session))
     named = [each for each in known if each.name == wanted.workflow_name]
     class_name = next((each.class_name for each in named if each.application == owner), None)
     return replace(wanted, application_name=owner, workflow_class_name=class_name)
 
 
-def _told(act: Act, wanted: Schedule) -> None:
-    announce(act.session, [wanted.queue_name or INTERNAL_QUEUE])
-    act.detail.update(
+def _announce(action: AuditedAction, wanted: Schedule) -> None:
+    announce(action.session, [wanted.queue_name or INTERNAL_QUEUE])
+    action.detail.update(
         schedule=wanted.schedule, workflow=wanted.workflow_name, zone=wanted.cron_timezone or "UTC"
     )

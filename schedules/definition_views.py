@@ -1,4 +1,4 @@
-"""The page that makes a schedule, with its next runs shown before it is made."""
+"""The page that creates a schedule, with a preview of its next runs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ from django.views.decorators.http import require_http_methods
 from dboshub.schedules.forms.definition import NewScheduleForm
 from dboshub.schedules.rendering import show
 from dboshub.workflows.actions.audit import ActionRefusedError
-from dboshub.workflows.actions.confirmation import (
-    CONFLICT,
-    INVALID,
-    confirmation_page,
-    submit_confirmed,
-)
 from dboshub.workflows.bounded_reading import bounded_reading
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.selectors.startable import Startable, startable
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
 
 VIEW = "dboshub_schedules.view_schedule"
 
@@ -31,7 +26,7 @@ VIEW = "dboshub_schedules.view_schedule"
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
-    """The form; a preview of what it would run, and then the schedule."""
+    """Show the form, then a preview of the next runs, then create the schedule."""
     with bounded_reading() as session:
         known = startable(session, viewer_for(request.user), now=database_now(session))
         queues = queue_names(session)

@@ -1,4 +1,4 @@
-"""The pages of schedules, told when one was changed, has fired, or a run of it has ended."""
+"""Live updates of schedule pages when a schedule changes, or one of its runs starts or ends."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from dboshub.schedules import selectors
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.rendering import show
 from dboshub.workflows.live.polling import ReloadSource
-from dboshub.workflows.live.source import Moment, Source
+from dboshub.workflows.live.source import PollTick, Source
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
 
 def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:
-    """What is news on a page about these schedules and their last runs."""
-    told = [(each.definition, each.status, each.last_fired_at) for each in schedules]
-    return told, sorted((key, row.status) for key, row in runs.items())
+    """The values whose change updates a page about these schedules and their runs."""
+    states = [(each.definition, each.status, each.last_fired_at) for each in schedules]
+    return states, sorted((key, row.status) for key, row in runs.items())
 
 
 def page_key(after: str, prefix: str, status: str) -> str:
-    """The state of a page of the list, as a topic's key."""
+    """The topic key of a page of the list."""
     return urlencode({"after": after, "q": prefix, "status": status})
 
 
-def _page(session: Session, topic: Topic, moment: Moment) -> object:
+def _page(session: Session, topic: Topic, tick: PollTick) -> object:
     said = {key: values[0] for key, values in parse_qs(topic.key).items()}
     place = {"after": said.get("after", ""), "prefix": said.get("q", "")}
     viewer = viewer_of_topic(topic)
     page = selectors.page(session, viewer, status=said.get("status", ""), **place)
-    return _facts(session, topic, page.schedules, moment)
+    return _facts(session, topic, page.schedules, tick)
 
 
-def _schedule(session: Session, topic: Topic, moment: Moment) -> object:
+def _schedule(session: Session, topic: Topic, tick: PollTick) -> object:
     found = selectors.one(session, topic.key, viewer_of_topic(topic))
-    return _facts(session, topic, [found] if found else [], moment)
+    return _facts(session, topic, [found] if found else [], tick)
 
 
-def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], moment: Moment) -> object:
-    now = datetime.fromtimestamp(moment.now_ms / 1000, UTC)
+def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], tick: PollTick) -> object:
+    now = datetime.fromtimestamp(tick.now_ms / 1000, UTC)
     found = [*schedules]
     ids = [each for one in found for each in show(one, now).ids]
     return schedule_facts(found, selectors.runs(session, ids, viewer_of_topic(topic)))

@@ -1,4 +1,4 @@
-"""Schedules as rows: the ticker starts their workflows, a page shows when."""
+"""The model of schedules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dboshub.workflows.system_tables import system_table
 
 
 class Schedule(models.Model):
-    """A cron expression and the workflow that it starts."""
+    """A cron expression and the workflow that its ticks start."""
 
     schedule_id = models.TextField(primary_key=True)
     schedule_name = models.TextField(unique=True)
@@ -24,6 +24,7 @@ class Schedule(models.Model):
     application_name = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_schedules"
         db_table = system_table("workflow_schedules")
         default_permissions = ("view", "change")
 

@@ -1,4 +1,4 @@
-"""Schedules in words: what a cron expression means, when it runs next, and how its ticks went."""
+"""View models of schedules: the meaning of the cron expression, next runs, and past ticks."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from django.urls import reverse
 from dboshub.schedules.engine.calendar import ClockChange, Ticks, clock_changes
 from dboshub.schedules.engine.cron import Cron, aware
 from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
-from dboshub.schedules.selectors import STRIP, run_ids
+from dboshub.schedules.selectors import HISTORY_TICKS, run_ids
 from dboshub.workflows import statuses
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.selectors.rows import WorkflowRow
 
-NEXT = 5
-LONGEST = 300  # characters
+NEXT_RUNS = 5
+MAX_TEXT = 300  # characters
 CLOCK_CHANGE_HORIZON = timedelta(days=14)
-# A worker may be that late before a tick counts as missed.
-GRACE = timedelta(seconds=90)
+# A later tick without a run counts as missed.
+MISSED_AFTER = timedelta(seconds=90)
 ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -36,7 +36,7 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """One coming tick, in the schedule's zone and in UTC; `note` says what the clocks do to it."""
+    """One future tick in the schedule's time zone and in UTC; `note` explains a clock change."""
 
     ms: int
     local: str
@@ -46,7 +46,7 @@ class NextRun:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One past tick of the strip. `url` leads to its run, or to starting what was missed."""
+    """One past tick. `url` leads to its run, or to the form that starts a missing run."""
 
     css: str
     icon: str
@@ -56,8 +56,8 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A schedule as pages show it; `problem` says why it has no ticks at all."""
+class ScheduleView:
+    """A schedule as pages show it; `problem` says why it has no ticks, empty if it has."""
 
     row: Schedule
     words: str
@@ -82,28 +82,30 @@ class Shown:
 
     @property
     def ids(self) -> list[str]:
-        """The ids that runs of the strip can have."""
+        """The possible workflow ids of the runs of its past ticks."""
         return [each for tick in self.ticks for each in run_ids(self.name, tick)]
 
 
-def show(row: Schedule, now: datetime) -> Shown:
-    """Everything that is computed from a row and the calendar."""
+def show(row: Schedule, now: datetime) -> ScheduleView:
+    """The view of a schedule at a time."""
     zone = row.cron_timezone or "UTC"
     fired = last_fired(row)
-    fired_ms = None if fired is None else _ms(fired)
+    fired_ms = None if fired is None else epoch_ms(fired)
     try:
         calendar = _calendar(row.schedule, row.cron_timezone)
     except (DBOSException, ValueError, OverflowError) as error:
-        said = cut(getattr(error, "message", str(error)))
-        words = cut(row.schedule)
-        return Shown(row, words, f"It never runs: {said}.", cut(zone), [], [], [], fired_ms)
+        said = shorten(getattr(error, "message", str(error)))
+        words = shorten(row.schedule)
+        return ScheduleView(
+            row, words, f"It never runs: {said}.", shorten(zone), [], [], [], fired_ms
+        )
     past, coming = calendar.at(now)
     changes = []
     if zone != "UTC" and coming:
         changes = clock_changes(calendar.cron, now, max(coming[-1], now + CLOCK_CHANGE_HORIZON))
-    return Shown(
+    return ScheduleView(
         row,
-        in_words(row.schedule),
+        describe_cron(row.schedule),
         "",
         zone,
         [_next_run(tick, changes, now) for tick in coming],
@@ -113,10 +115,13 @@ def show(row: Schedule, now: datetime) -> Shown:
     )
 
 
-def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bool) -> list[Tick]:
-    """The newest ticks, oldest first. What has no run was missed, if the schedule was there then.
+def tick_history(
+    shown: ScheduleView, runs: dict[str, WorkflowRow], now: datetime, *, acts: bool
+) -> list[Tick]:
+    """The newest ticks, oldest first. A tick without a run was missed if the schedule existed then.
 
-    The table does not say since when it is: its first run that is known of does.
+    The table does not record when a schedule was created, so its first known run is used instead.
+    With `acts`, missed ticks link to the backfill form.
     """
     found = [_run_of(shown.name, at, runs) for at in shown.ticks]
     last = max((place for place, run in enumerate(found) if run), default=-1)
@@ -126,40 +131,40 @@ def strip(shown: Shown, runs: dict[str, WorkflowRow], now: datetime, *, acts: bo
         is_known = is_known or run is not None or _fired_before(shown, at)
         if run is not None:
             ticks.append(_run_tick(at, run))
-        elif shown.is_active and now - at < GRACE and place > last:
-            ticks.append(Tick("s-queued", "hourglass", f"{moment(at)}: due, not started yet"))
+        elif shown.is_active and now - at < MISSED_AFTER and place > last:
+            ticks.append(Tick("s-queued", "hourglass", f"{format_time(at)}: due, not started yet"))
         else:
             ticks.append(_tick_without_run(shown, at, is_known, acts))
     return ticks
 
 
 @lru_cache(maxsize=1_024)
-def in_words(expression: str) -> str:
-    """`At 09:00, Monday through Friday`; the expression itself where words fail."""
+def describe_cron(expression: str) -> str:
+    """A description such as `At 09:00, Monday through Friday`, or else the expression itself."""
     options = Options()
     options.use_24hour_time_format = True
     try:
         return str(get_description(ALIASES.get(expression.lower(), expression), options))
     except Exception:
-        # The library raises whatever it stumbles over, and a page needs no description.
+        # The library may raise any error, and the page can do without a description.
         return expression
 
 
-def cut(text: str) -> str:
-    """A foreign row may hold megabytes where words are expected."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+def shorten(text: str) -> str:
+    """At most MAX_TEXT characters of a text, which another program may have written."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def last_fired(row: Schedule) -> datetime | None:
-    """When it fired last; None if never, or if a foreign row says it in no known way."""
+    """The last tick that ran; None if there is none, or if its format is unknown."""
     try:
         return aware(datetime.fromisoformat(row.last_fired_at)) if row.last_fired_at else None
     except ValueError:
         return None
 
 
-def moment(at: datetime, now: datetime | None = None) -> str:
-    """`Thu 26 Nov 09:00`, with what of seconds and year is needed."""
+def format_time(at: datetime, now: datetime | None = None) -> str:
+    """A time such as `Thu 26 Nov 09:00`, with seconds unless 0, with the year if it differs."""
     year = "" if now and at.year == now.astimezone(at.tzinfo).year else f" {at.year}"
     seconds = f":{at.second:02}" if at.second else ""
     return f"{at:%a %d %b}{year} {at:%H:%M}{seconds}"
@@ -167,7 +172,7 @@ def moment(at: datetime, now: datetime | None = None) -> str:
 
 @lru_cache(maxsize=1_024)
 def _calendar(expression: str, timezone: str | None) -> Ticks:
-    return Ticks(Cron(expression, timezone), past=STRIP, ahead=NEXT)
+    return Ticks(Cron(expression, timezone), past=HISTORY_TICKS, ahead=NEXT_RUNS)
 
 
 def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRun:
@@ -178,8 +183,8 @@ def _next_run(at: datetime, changes: list[ClockChange], now: datetime) -> NextRu
         elif not change.is_forward and change.low <= at.replace(tzinfo=None) < change.high:
             note = "this time comes twice: the clocks go back"
     utc = at.astimezone(UTC)
-    local = f"{moment(at, now)} {at.tzname() or ''}".strip()
-    return NextRun(_ms(at), local, moment(utc, now), note)
+    local = f"{format_time(at, now)} {at.tzname() or ''}".strip()
+    return NextRun(epoch_ms(at), local, format_time(utc, now), note)
 
 
 def _warning(change: ClockChange) -> str:
@@ -193,22 +198,22 @@ def _warning(change: ClockChange) -> str:
 
 
 def _run_tick(at: datetime, row: WorkflowRow) -> Tick:
-    look = statuses.look(row.status)
+    style = statuses.status_style(row.status)
     url = reverse("dboshub:workflows:detail", args=[row.pk])
-    return Tick(look.css, look.icon, f"{moment(at)}: {look.word}", url)
+    return Tick(style.css, style.icon, f"{format_time(at)}: {style.word}", url)
 
 
 def _run_of(name: str, at: datetime, runs: dict[str, WorkflowRow]) -> WorkflowRow | None:
     return next((runs[each] for each in run_ids(name, at) if each in runs), None)
 
 
-def _tick_without_run(shown: Shown, at: datetime, is_known: bool, acts: bool) -> Tick:
-    said = moment(at)
+def _tick_without_run(shown: ScheduleView, at: datetime, is_known: bool, acts: bool) -> Tick:
+    said = format_time(at)
     if not is_known:
         return Tick("is-before", "circle", f"{said}: before the first run that is known of")
     url = ""
     if acts:
-        # Naive, as the form's own fields are: it reads them in the schedule's zone.
+        # Without a time zone, as in the form's fields, which are in the schedule's time zone.
         wall = at.replace(tzinfo=None).isoformat()
         url = reverse("dboshub:schedules:do", args=["backfill", shown.name])
         url += "?" + urlencode({"start": wall, "end": wall})
@@ -217,9 +222,10 @@ def _tick_without_run(shown: Shown, at: datetime, is_known: bool, acts: bool) ->
     return Tick("s-cancelled", "x", f"{said}: no run", url, is_missed=True)
 
 
-def _fired_before(shown: Shown, at: datetime) -> bool:
-    return shown.last_fired_ms is not None and shown.last_fired_ms < _ms(at)
+def _fired_before(shown: ScheduleView, at: datetime) -> bool:
+    return shown.last_fired_ms is not None and shown.last_fired_ms < epoch_ms(at)
 
 
-def _ms(at: datetime) -> int:
+def epoch_ms(at: datetime) -> int:
+    """A time in epoch milliseconds."""
     return int(at.timestamp() * 1_000)

@@ -1,7 +1,7 @@
-"""What a run that a person starts is given, written as the ticker writes it, without unpickling.
+"""The input of a run that a person starts: equal to the ticker's, written without unpickling.
 
-A context of plain data is read by the symbolic reader and encoded anew; stored bytes are never
-loaded and never passed through.
+A context of plain data is read by the symbolic reader and encoded again. Stored bytes are neither
+unpickled nor copied.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from dboshub.workflows.payloads.tree import Sequence as Items
 
 
 class PlainCodec(Codec):
-    """Writes pickles and reads only those that hold plain JSON types, as inert trees."""
+    """Writes pickles, and reads only those of plain JSON types, as inert trees."""
 
     def decode(self, text: str | None, name: str | None) -> Any:
         return plain(read(text, name))
 
 
 def is_pickle(schedule: Schedule) -> bool:
-    """Whether its context is in the format of Python's library, and so its runs' inputs, too."""
+    """Whether its context, and so the inputs of its runs, are in the format of Python."""
     return schedule.context.startswith(PICKLED)
 
 
 def takes_two_times(schedule: Schedule, recorded: Node | None) -> bool:
-    """Whether its workflow is given the tick's and the actual time, as `@DBOS.scheduled` has it.
+    """Whether its workflow gets the tick's and the actual time, as with `@DBOS.scheduled`.
 
-    What an earlier run was given proves it. Without one, a schedule that is named like its
-    workflow and sets nothing else is what the decorator makes.
+    The input of an earlier run decides. Without one, a schedule that is named like its workflow and
+    has no other options was created by the decorator.
     """
     if schedule.schedule_name != schedule.workflow_name or read(schedule.context, None) != NONE:
         return False

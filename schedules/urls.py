@@ -1,4 +1,4 @@
-"""Addresses of the schedule pages. Names come last: they may hold anything, slashes included."""
+"""URLs of the schedule pages. The schedule's name comes last, as it may contain slashes."""
 
 from __future__ import annotations
 

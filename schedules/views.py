@@ -1,4 +1,4 @@
-"""The pages of schedules: what runs when, how it went, and acting on it."""
+"""The pages of schedules, and the pages that confirm actions on them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,30 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.schedules import selectors
 from dboshub.schedules.actions import PERMISSION, backfill_ticks
-from dboshub.schedules.engine.records import ACTIVE, PAUSED, Schedule
-from dboshub.schedules.forms.control import FORMS, BackfillForm, ScheduleForm
-from dboshub.schedules.forms.definition import ChangeForm
+from dboshub.schedules.engine.records import ACTIVE, PAUSED
+from dboshub.schedules.forms.backfill import BackfillForm
+from dboshub.schedules.forms.base import ScheduleForm
+from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
-from dboshub.schedules.rendering import moment, show, strip
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
-from dboshub.workflows.actions.confirmation import (
-    CONFLICT,
-    INVALID,
-    confirmation_page,
-    submit_confirmed,
-)
+from dboshub.schedules.rendering import format_time, show, tick_history
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, subscription_for
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
+from dboshub.workflows.views.query_text import plain_text, query_text
 
 VIEW = "dboshub_schedules.view_schedule"
 STATUSES = {"": "All", ACTIVE: "Active", PAUSED: "Paused"}
-LONGEST = 1_000
 
 
 @require_safe
@@ -44,12 +41,12 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     """A page of the schedules, by name; the query string is its state."""
     now, viewer = datetime.now(UTC), viewer_for(request.user)
     status = request.GET.get("status", "")
-    after, prefix = (_text(request, key) for key in ("after", "q"))
+    after, prefix = (query_text(request, key) for key in ("after", "q"))
     context: dict[str, Any] = {"section": "schedules", "prefix": prefix, "status": status}
     try:
         with bounded_reading() as session:
             page = selectors.page(
-                session, viewer, after=after, status=_plain(status), prefix=prefix
+                session, viewer, after=after, status=plain_text(status), prefix=prefix
             )
             totals = selectors.totals(session)
             shown = [show(each, now) for each in page.schedules]
@@ -57,8 +54,8 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/schedules/list.html", context, status=503)
-    acts = request.user.has_perm(PERMISSION)
-    strips = [strip(each, runs, now, acts=acts) for each in shown]
+    acts = may_act(request.user, PERMISSION)
+    strips = [tick_history(each, runs, now, acts=acts) for each in shown]
     context |= {
         "rows": [
             {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
@@ -79,7 +76,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
-    """One schedule: its next runs, its last ones, and what each run is given."""
+    """One schedule: its next runs, its past ticks, and its context."""
     now, viewer = datetime.now(UTC), viewer_for(request.user)
     sees_payloads = request.user.has_perm(VIEW_PAYLOAD)
     with bounded_reading() as session:
@@ -89,8 +86,8 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         shown = show(found, now)
         runs = selectors.runs(session, shown.ids, viewer)
         size, given = selectors.context(session, name) if sees_payloads else (0, None)
-    acts = request.user.has_perm(PERMISSION)
-    ticks = strip(shown, runs, now, acts=acts)
+    acts = may_act(request.user, PERMISSION)
+    ticks = tick_history(shown, runs, now, acts=acts)
     context = {
         "section": "schedules",
         "shown": shown,
@@ -105,7 +102,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
     }
     response = render(request, "dboshub/schedules/detail.html", context)
     if sees_payloads:
-        # What was seen by one person must not be served to the next from a shared disk.
+        # A browser cache on a shared computer must not show payloads to another person.
         response["Cache-Control"] = "no-store"
     if given is not None:
         record_payload_view(actor_of(request), "schedule", name)
@@ -115,35 +112,25 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
 def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
-    if verb not in {*FORMS, ChangeForm.verb}:
+    """Show the action's form; when it is posted, act or say why not and what to do instead."""
+    if verb not in FORMS:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
         found = selectors.one(session, name, viewer_for(request.user))
+        queues = queue_names(session)
     if found is None:
         return _missing(request, name)
-    if request.method != "POST":
-        return _ask(request, found, verb)
-    form = _form(verb, found, request.POST)
-    return submit_confirmed(request, form, partial(_confirm, request))
-
-
-def _form(verb: str, found: Schedule, *given: Any) -> ScheduleForm:
-    if verb != ChangeForm.verb:
-        return FORMS[verb](found, *given)
-    with bounded_reading() as session:
-        return ChangeForm(found, *given, queues=queue_names(session))
-
-
-def _ask(request: HttpRequest, found: Schedule, verb: str) -> HttpResponse:
-    is_spanned = verb == BackfillForm.verb and "start" in request.GET
-    if is_spanned and request.user.has_perm(PERMISSION):
+    if request.method == "POST":
+        form = FORMS[verb](found, request.POST, queues=queues)
+        return submit_confirmed(request, form, partial(_confirm, request))
+    has_span = verb == BackfillForm.verb and "start" in request.GET
+    if has_span and may_act(request.user, PERMISSION):
         return _preview(request, BackfillForm(found, request.GET))
-    return _confirm(request, _form(verb, found))
+    return _confirm(request, FORMS[verb](found, queues=queues))
 
 
 def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
-    """The exact ticks of a span, each with what it did already, before any of them is run."""
+    """The ticks of a span, each with its run if it exists, for confirmation."""
     if not form.is_valid():
         return _confirm(request, form, status=INVALID)
     found = form.schedule
@@ -156,7 +143,10 @@ def _preview(request: HttpRequest, form: BackfillForm) -> HttpResponse:
         viewer = viewer_for(request.user)
         runs = selectors.runs(session, [each for pair in ids for each in pair], viewer)
     rows = [
-        {"local": moment(tick), "run": next((runs[each] for each in pair if each in runs), None)}
+        {
+            "local": format_time(tick),
+            "run": next((runs[each] for each in pair if each in runs), None),
+        }
         for tick, pair in zip(ticks, ids, strict=True)
     ]
     form.remember(ticks)
@@ -175,7 +165,7 @@ def _confirm(
         "section": "schedules",
         "shown": show(form.schedule, datetime.now(UTC)),
         "preview": preview,
-        # A span is chosen by GET and looked at before it may be posted.
+        # A span is chosen by GET and previewed before it can be posted.
         "asks_first": isinstance(form, BackfillForm) and preview is None,
     }
     return confirmation_page(request, "dboshub/schedules/confirm.html", form, context, **how)
@@ -183,12 +173,3 @@ def _confirm(
 
 def _missing(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "dboshub/schedules/missing.html", {"name": name}, status=404)
-
-
-def _text(request: HttpRequest, key: str) -> str:
-    return _plain(request.GET.get(key, "").strip())
-
-
-def _plain(text: str) -> str:
-    # PostgreSQL cannot even be asked for a NUL.
-    return text.replace("\x00", "")[:LONGEST]

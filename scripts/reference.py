@@ -32,7 +32,7 @@ CLASSES = (
 TESTS = [
     path
     for path in sorted((ROOT / "tests").rglob("test_*.py"))
-    if path.parent.name not in ("project", "support")
+    if path.parent.name not in ("embedding", "project", "support")
 ]
 ALIKE = {"DBOSClient", "Queue", "SQLAlchemyDatasource", "AsyncSQLAlchemyDatasource"}
 HEAD = """# Reference

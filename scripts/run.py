@@ -1,116 +1,90 @@
-"""Run DBOSHub on this machine: prepare the database, then a web server and a worker.
+"""Run DBOSHub on this machine: a web server and a worker, until Ctrl-C.
 
-Both are children of this process. One that crashes is started again; one Ctrl-C stops both, a
-second one at once. Standard library only.
+On the default database both are prepared and the worker runs the demo workflows. On any other one
+nothing is created unless you ask for it: without the hub's tables the dashboard only looks at it.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from dboshub.runtime.stop_requests import StopRequests
+from dboshub.runtime.supervisor import Child, Exit, supervise
+from dboshub.standalone.foreign_database import has_hub_tables
+from dboshub.standalone.listening import (
+    AddressError,
+    Options,
+    address_of,
+    port_of,
+    require_free,
+)
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.connection_errors import mask_password
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]
-GRACE_S = 40.0
-LONGEST_PAUSE_S = 30.0
-HEALTHY_AFTER_S = 60.0
-PR_SET_PDEATHSIG = 1
+MAKE = Options("HOST=", "PORT=", "make run ")
+GRACE_S = 30.0
+DEMO = ["--import", "dboshub.demo.load_generator"]
+SYSTEM, HUB = "DBOS_SYSTEM_DATABASE_URL", "DBOSHUB_DATABASE_URL"
+HOW_TO_WORK = """\
+No worker runs, and no table was made. To run workflows on this database:
+    {system}='{url}' .venv/bin/python -m dboshub migrate
+    {system}='{url}' .venv/bin/python -m dboshub runworkers --import YOUR_MODULE
+or let this command do both: make run ARGS=--migrate"""
 
 
 def say(sentence: str) -> None:
     print(f"▸ {sentence}", flush=True)
 
 
-@dataclass
-class Child:
-    """One program kept running: started again after a pause that grows while it keeps crashing."""
+def child(name: str, command: list[str], *, reads_input: bool) -> Child:
+    """A program whose ends are told on the terminal."""
 
-    name: str
-    command: list[str]
-    pause_s: float = 1.0
-    process: subprocess.Popen[bytes] | None = None
-    started_at: float = 0.0
-    not_before: float = field(default=0.0)
+    def tell(end: Exit) -> None:
+        say(f"The {name} ended ({end.reason}); again in {end.pause_s:.0f} s.")
 
-    def check(self, now: float) -> None:
-        if self.process is None:
-            if now >= self.not_before:
-                self._start(now)
-        elif (code := self.process.poll()) is not None:
-            self.process = None
-            self.pause_s = 1.0 if now - self.started_at > HEALTHY_AFTER_S else self.pause_s
-            self.not_before = now + self.pause_s
-            say(f"The {self.name} ended ({_reason(code)}); again in {self.pause_s:.0f} s.")
-            self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
-
-    def signal(self, number: int) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(number)
-
-    def _start(self, now: float) -> None:
-        self.started_at = now
-        # A session of its own keeps the terminal's Ctrl-C away: this process passes it on, once.
-        self.process = subprocess.Popen(
-            self.command, cwd=ROOT, start_new_session=True, preexec_fn=_die_with_parent()
-        )
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """Ask Linux to stop a child whose parent was killed; elsewhere there is no such request."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
-
-    def ask() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            # It was killed before it could be asked about, and will not be told of again.
-            os._exit(1)
-
-    return ask
-
-
-def _reason(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    return Child(command, tell, reads_input=reads_input)
 
 
 def prepare() -> None:
     """Migrate, collect static files and make an administrator; stop with the first that fails."""
-    for command in (
+    commands = [
         ["migrate", "--no-input", "--verbosity", "0"],
         ["collectstatic", "--no-input", "--verbosity", "0"],
         ["ensure_admin"],
-    ):
+    ]
+    if _given(HUB):
+        commands.insert(1, ["migrate_system_database"])
+    for command in commands:
         done = subprocess.run([*MANAGE, *command], cwd=ROOT, check=False)
         if done.returncode:
             sys.exit(f"manage.py {command[0]} failed: the message above says why.")
 
 
-def children(options: argparse.Namespace) -> list[Child]:
-    """Name the programs: the web server, and a worker that knows the demo workflows."""
+def children(options: argparse.Namespace, *, demo: bool) -> list[Child]:
+    """The web server, and a worker."""
     web = [sys.executable, "-m", "daphne", "-v", "0", "-b", options.host, "-p", str(options.port)]
-    web += ["--websocket_timeout", "-1", "dboshub.asgi:application"]
-    worker = [*MANAGE, "runworkers"]
-    if not options.no_demo:
-        worker += ["--import", "dboshub.demo.load_generator"]
-    return [Child("web server", web), Child("worker", worker)]
+    web += ["--websocket_timeout", "-1", "dboshub.standalone.asgi:application"]
+    worker = [*MANAGE, "runworkers", "--child", *(DEMO if demo else [])]
+    return [
+        child("web server", web, reads_input=False),
+        child("worker", worker, reads_input=True),
+    ]
 
 
-def announce(address: str, stopping: threading.Event) -> None:
+def announce(address: str) -> None:
     """Say where the dashboard is, once it answers."""
-    while not stopping.is_set():
+    while True:
         try:
             with urllib.request.urlopen(f"{address}/healthz", timeout=2):
                 say(f"DBOSHub is at {address} . Ctrl-C stops it.")
@@ -119,62 +93,77 @@ def announce(address: str, stopping: threading.Event) -> None:
             say(f"{address} answers, but reports trouble: see {address}/healthz .")
             return
         except OSError:
-            stopping.wait(0.2)
+            time.sleep(0.2)
 
 
-def listen_for_signals() -> threading.Event:
-    """Give an event that Ctrl-C and its kin set, from now on."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
+def look(url: str, options: argparse.Namespace) -> None:
+    """Become `dboshub dashboard --url`, which creates and changes nothing in the database."""
+    say(HOW_TO_WORK.format(system=SYSTEM, url=mask_password(url)))
+    command = [sys.executable, "-m", "dboshub", "dashboard", "--url", url]
+    command += ["--host", options.host, "--port", str(options.port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
 
 
-def supervise(running: list[Child], stopping: threading.Event) -> None:
-    """Keep the children running until told to stop, then end them all."""
-    while not stopping.is_set():
-        for child in running:
-            child.check(time.monotonic())
-        stopping.wait(0.2)
-    _stop(running, stopping)
+def run(options: argparse.Namespace, *, demo: bool) -> None:
+    stop = StopRequests()
+    stop.on_signals(signal.SIGHUP)
+    prepare()
+    address = address_of(options.host, options.port)
+    threading.Thread(target=announce, args=(address,), daemon=True).start()
+    keep_running(children(options, demo=demo), stop)
 
 
-def _stop(running: list[Child], stopping: threading.Event) -> None:
-    """End the children; they have the grace period, or until the second Ctrl-C."""
-    stopping.clear()
-    say("Stopping: workers finish the step they are in. Ctrl-C again stops at once.")
-    deadline = time.monotonic() + GRACE_S
-    for child in running:
-        child.signal(signal.SIGTERM)
-    while any(child.process and child.process.poll() is None for child in running):
-        if stopping.wait(0.1) or time.monotonic() > deadline:
-            for child in running:
-                child.signal(signal.SIGKILL)
-
-
-def _require_free(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            sys.exit(f"Cannot listen on {host}:{port} ({error.strerror}): make run PORT=8001")
+def keep_running(programs: list[Child], stop: StopRequests) -> None:
+    """Start again what crashes; one request ends all, a second one at once."""
+    supervise(
+        programs,
+        stop,
+        grace=GRACE_S,
+        on_stop=lambda: say(
+            "Stopping: workers finish the step they are in. Ctrl-C again stops at once."
+        ),
+        kills_on_second_request=True,
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", default=8000, type=int, help="port to listen on")
+    parser.add_argument("--port", default="8000", help="port to listen on")
     parser.add_argument("--no-demo", action="store_true", help="leave the demo workflows out")
+    parser.add_argument(
+        "--migrate", action="store_true", help=f"create the tables in the database of {SYSTEM}"
+    )
+    parser.add_argument("--demo", action="store_true", help="run the demo workflows there, too")
     options = parser.parse_args()
+    try:
+        options.port = port_of(options.port, MAKE)
+        require_free(options.host, options.port, MAKE)
+    except AddressError as error:
+        sys.exit(str(error))
 
+    os.chdir(ROOT)
     os.environ["PYTHONUNBUFFERED"] = "1"
-    stopping = listen_for_signals()
-    _require_free(options.host, options.port)
-    prepare()
-    address = f"http://{options.host}:{options.port}"
-    threading.Thread(target=announce, args=(address, stopping), daemon=True).start()
-    supervise(children(options), stopping)
+    url = _given(SYSTEM)
+    if not url and not _given(HUB):
+        run(options, demo=not options.no_demo)
+    elif options.migrate or not url or _is_prepared(url):
+        run(options, demo=options.demo)
+    else:
+        look(url, options)
+
+
+def _is_prepared(url: str) -> bool:
+    """Whether somebody ran `migrate` on the database. Exits where it cannot be reached."""
+    try:
+        return not _given(HUB) and has_hub_tables(url)
+    except DBOSException as error:
+        sys.exit(f"{error.message[:1].upper()}{error.message[1:]}.")
+
+
+def _given(name: str) -> str:
+    return os.environ.get(name, "").strip()
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def demo(seconds: float) -> Iterator[tuple[str, str]]:
         "DBOSHUB_IMPORT": ",".join(f"dboshub.demo.{module}" for module in MODULES),
     }
     environment.pop("DBOS_SYSTEM_DATABASE_URL", None)
-    command = [sys.executable, "scripts/run.py", "--no-demo", "--port", str(port)]
+    command = [sys.executable, "-m", "scripts.run", "--no-demo", "--port", str(port)]
     running = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"

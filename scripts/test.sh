@@ -6,9 +6,12 @@
 # Arguments go to pytest.
 set -u
 cd "$(dirname "$0")/.."
+# Images with Python often set it. Then each of some two hundred processes compiles our code anew.
+unset PYTHONDONTWRITEBYTECODE
 
 sh scripts/bootstrap.sh requirements-dev.txt || exit 1
 
+given=$#
 has_browser=1
 sh scripts/chromium.sh || has_browser=0
 failed=0
@@ -26,13 +29,14 @@ run() {
     # 2: interrupted.
     [ $code != 2 ] || exit 2
     # 5: no test was selected, which a path or -k among the arguments may mean to do.
-    [ $code = 0 ] || { [ $code = 5 ] && [ $# -gt 0 ]; } || failed=1
+    [ $code = 0 ] || { [ $code = 5 ] && [ $given -gt 0 ]; } || failed=1
 }
 
 run sqlite "not browser and not crash and not interop" "$@"
 run postgres "django and not browser and not crash and not interop" "$@"
 
 if [ $has_browser = 1 ]; then
+    [ $given -gt 0 ] || set -- tests/browser
     run sqlite "browser and not crash" "$@"
 else
     cat >&2 <<'MESSAGE'

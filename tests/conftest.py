@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Read by pytest when the first `tmp_path` is asked for.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
 
+# scripts/test.sh collects these alone.
+BROWSER_TESTS = Path(__file__).parent / "browser"
+WITH_TABLES = {"database", "launch"}
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
@@ -32,6 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("django_db") or fixtures & DJANGO_FIXTURES:
             item.add_marker("django")
+        is_in_browser = item.path.is_relative_to(BROWSER_TESTS)
+        if (item.get_closest_marker("browser") is None) == is_in_browser:
+            raise pytest.UsageError(f"{item.nodeid}: browser tests are those in {BROWSER_TESTS}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,15 +51,23 @@ def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """What other modules scheduled does not fire in this test, though they share its process."""
     if "dboshub.schedules.engine.schedule_registry" not in sys.modules:
         return
-    from dboshub.schedules.engine.schedule_registry import plan
+    from dboshub.schedules.engine.schedule_registry import schedule_registry
     from dboshub.workflows.engine.registration.registry import registry
 
     mine = {
         name: cron
-        for name, cron in plan.declared.items()
+        for name, cron in schedule_registry.declared.items()
         if registry.workflows[name].function.__module__ == request.module.__name__
     }
-    monkeypatch.setattr(plan, "declared", mine)
+    monkeypatch.setattr(schedule_registry, "declared", mine)
+
+
+@pytest.fixture
+def plain_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process without a Django project, which has no client before it launches."""
+    from dboshub.workflows.engine import current_engine
+
+    monkeypatch.setattr(current_engine, "_process_client", None)
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +75,28 @@ def postgres_server() -> Server:
     return shared_server()
 
 
-@pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """A PostgreSQL database of this test's own, empty; at the end nobody is connected to it."""
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: Server) -> Iterator[str]:
+    """The name of a PostgreSQL database with the system tables, to copy from."""
+    from dboshub.workflows.storage.database import open_database
+    from dboshub.workflows.storage.schema.migrate import migrate
+
     with postgres_server.fresh_database() as url:
+        opened = open_database(url)
+        migrate(opened)
+        opened.close()
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest, postgres_server: Server) -> Iterator[str]:
+    """A PostgreSQL database of this test's own, empty; at the end nobody is connected to it.
+
+    A test that asks for what has tables gets a copy with tables: to make them again takes longer.
+    """
+    has_tables = WITH_TABLES & set(request.fixturenames)
+    template = request.getfixturevalue("migrated_template") if has_tables else "template1"
+    with postgres_server.fresh_database(template) as url:
         yield url
         assert_no_connection(postgres_server, url.rpartition("/")[2])
 

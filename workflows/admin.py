@@ -1,21 +1,33 @@
-"""Workflows, executors, versions and the audit log in the admin: to look at. Scopes: to edit."""
+"""Admin pages: workflows, executors, versions and audit log are read-only; scopes are editable."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from django.urls import reverse
+from contextlib import suppress
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
+from dboshub.workflows.connection import reading
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 
 
 @admin.register(Workflow)
 class WorkflowAdmin(ReadOnlyAdmin):
-    """The raw row; the page that "View on site" leads to says what it means."""
+    """The stored row. "View on site" leads to the page that explains it."""
 
     payloads = ("inputs", "output", "error", "request", "attributes")
     list_display = (
-        *("workflow_uuid", "name", "status", "queue_name", "application_name"),
+        "workflow_uuid",
+        "name",
+        "status",
+        "queue_name",
+        "application_name",
         when("created_at", "created"),
     )
     list_filter = ("status",)
@@ -23,14 +35,22 @@ class WorkflowAdmin(ReadOnlyAdmin):
     search_help_text = "A whole workflow id"
     ordering = ("-created_at", "-workflow_uuid")
 
-    def view_on_site(self, obj: Workflow) -> str:
-        return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+    def view_on_site(self, obj: Workflow) -> str | None:
+        """The page, if the project includes our pages."""
+        with suppress(NoReverseMatch):
+            return reverse("dboshub:workflows:detail", args=[obj.workflow_uuid])
+        return None
 
 
 @admin.register(Executor)
 class ExecutorAdmin(ReadOnlyAdmin):
     list_display = (
-        *("executor_id", "application_name", "application_version", "hostname", "pid", "busy"),
+        "executor_id",
+        "application_name",
+        "application_version",
+        "hostname",
+        "pid",
+        "busy",
         when("last_beat_at", "last beat"),
         when("stopped_at", "stopped"),
         when("declared_dead_at", "declared dead"),
@@ -38,11 +58,21 @@ class ExecutorAdmin(ReadOnlyAdmin):
     payloads = ("functions", "activity")
     ordering = ("-registered_at", "-incarnation")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if _are_registered() else rows.none()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if not _are_registered():
+            messages.info(request, "No worker of DBOSHub runs here: there is no table of them.")
+        return super().changelist_view(request, extra_context)
+
 
 @admin.register(ApplicationVersion)
 class ApplicationVersionAdmin(ReadOnlyAdmin):
     list_display = (
-        *("version_name", "application_name"),
+        "version_name",
+        "application_name",
         when("version_timestamp", "latest since"),
         when("created_at", "first launched"),
     )
@@ -51,7 +81,7 @@ class ApplicationVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(ScopeRule)
 class ScopeRuleAdmin(AuditedAdmin):
-    """The one thing here that is edited: who sees which application."""
+    """Which groups see which applications. Changes are audited."""
 
     list_display = ("group", "application")
     list_filter = ("group",)
@@ -61,12 +91,23 @@ class ScopeRuleAdmin(AuditedAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    permission = "dboshub_workflows.view_auditevent"
+    permission = VIEW_AUDIT_EVENT
     list_display = (
         when("at", "at"),
-        *("username", "action", "target_kind", "target", "outcome", "reason"),
+        "username",
+        "action",
+        "target_kind",
+        "target",
+        "outcome",
+        "reason",
     )
     list_filter = ("outcome",)
     search_fields = ("target__exact", "username__exact")
     search_help_text = "A whole target or user name"
     ordering = ("-at", "-id")
+
+
+def _are_registered() -> bool:
+    """Whether there is a table of executors: a database of other programs has none."""
+    with reading() as session:
+        return has_table(session, EXECUTORS)

@@ -1,4 +1,4 @@
-"""What the admin's pages over the system tables share: read-only, bounded, times in words."""
+"""Base classes of the admin pages: read-only lists of bounded cost, and audited editing."""
 
 from __future__ import annotations
 
@@ -7,30 +7,37 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.actions.audit import (
+    ReadOnlyError,
+    actor_of,
+    record,
+    refuse_if_read_only,
+)
+from dboshub.workflows.django_settings import is_read_only
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.selectors.scope import viewer_for
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages through the first rows of a table that may hold millions: none is counted beyond."""
+    """Counts and pages through at most MAX_ROWS rows: the table may hold millions."""
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[:MOST_ROWS].count())
+        return int(rows.order_by()[:MAX_ROWS].count())
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What is edited here is in the audit log, too, in the transaction that changes it: the names
-    of the fields that were changed, and no value."""
+    """Writes an audit row in the transaction of each change, with the names of the changed fields
+    and no values."""
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._record(request, "add", obj, message)
@@ -51,18 +58,18 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list whose cost does not grow with its table: no totals, no free sorting."""
+    """A list whose cost does not grow with its table: no total count, no sorting by column."""
 
     paginator = CappedPaginator
     show_full_result_count = False
     sortable_by = ()
     list_per_page = 50
-    list_max_show_all = MOST_ROWS
+    list_max_show_all = MAX_ROWS
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        # PostgreSQL cannot even be asked for a NUL.
+        # PostgreSQL rejects a parameter that holds a NUL.
         if any("\x00" in value for values in request.GET.lists() for value in values[1]):
-            raise BadRequest("no row holds a NUL")
+            raise BadRequest("a filter holds a NUL, and no row does")
         return super().changelist_view(request, extra_context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -70,9 +77,9 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(BoundedAdmin):
-    """A table that only the engine writes. `payloads` are not even read from the database."""
+    """A table that only the engine writes. The columns `payloads` are never read."""
 
-    permission = "dboshub_workflows.view_workflow"
+    permission = VIEW_WORKFLOW
     payloads: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -106,8 +113,49 @@ class ReadOnlyAdmin(BoundedAdmin):
         return False
 
 
+class ActingAdmin(BoundedAdmin):
+    """A table that actions write. Where pages only show, it offers none, and a post is refused."""
+
+    kind: str
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return not is_read_only() and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return not is_read_only() and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return not is_read_only() and super().has_delete_permission(request, obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        self._refuse_posts(request, request.POST.get("action", "change"), "")
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        self._refuse_posts(request, "change" if object_id else "add", object_id or "")
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        self._refuse_posts(request, "delete", object_id)
+        return super().delete_view(request, object_id, extra_context)
+
+    def _refuse_posts(self, request: HttpRequest, action: str, target: str) -> None:
+        if request.method != "POST":
+            return
+        try:
+            refuse_if_read_only(actor_of(request), action[:40], self.kind, target)
+        except ReadOnlyError as refusal:
+            raise PermissionDenied(str(refusal)) from refusal
+
+
 def when(field: str, title: str) -> Callable[[Any], str]:
-    """A column that shows epoch milliseconds as a time."""
+    """A column that shows a field of epoch milliseconds as a time."""
 
     @admin.display(description=title)
     def shown(row: Model) -> str:

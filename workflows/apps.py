@@ -1,16 +1,24 @@
-"""Workflows as an installed app."""
+"""The Django app of workflows."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
+from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
 
 class WorkflowsConfig(AppConfig):
     name = "dboshub.workflows"
     label = "dboshub_workflows"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "DBOSHub: workflows"
 
     def ready(self) -> None:
-        from dboshub.workflows.system_tables import refuse_unusable_tables
+        from dboshub.workflows.installation_check import check_apps
+        from dboshub.workflows.sqlite_transactions import begin_immediately
+        from dboshub.workflows.system_tables import adopt_database
 
-        pre_migrate.connect(refuse_unusable_tables, sender=self)
+        register(check_apps)
+        connection_created.connect(begin_immediately)
+        pre_migrate.connect(adopt_database, sender=self)

@@ -1,4 +1,4 @@
-"""Reads for pages: a statement is given up after two seconds, however badly it is planned."""
+"""Sessions for pages: every statement is cancelled after two seconds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from django.db import connections
 
 from dboshub.workflows.connection import atomic, reading, system_alias
-from dboshub.workflows.storage.sql import Cursor, Session, Statement
-from dboshub.workflows.storage.sqlite import CHECKED_EVERY
+from dboshub.workflows.storage.sql import Cursor, Execute, Session, Statement
+from dboshub.workflows.storage.sqlite import CHECK_EVERY
 
 LIMIT_MS = 2_000
-# To compile a statement takes longer than any that a page may ask.
+# No JIT: compiling a statement takes longer than the statements of pages may run.
 LIMIT = Statement(
     "SELECT set_config('statement_timeout', :limit, true), set_config('jit', 'off', true)"
 )
@@ -22,10 +22,10 @@ LIMIT = Statement(
 
 @contextmanager
 def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
-    """A session whose statements the database ends after so long, with an OperationalError."""
+    """A session whose statements raise OperationalError after `limit_ms` milliseconds each."""
     with reading() as session:
         if session.vendor != "postgresql":
-            with _interrupted(session, limit_ms / 1_000) as bounded:
+            with interrupted(session, limit_ms / 1_000) as bounded:
                 yield bounded
             return
     with atomic() as session:
@@ -34,19 +34,22 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
 
 
 @contextmanager
-def _interrupted(session: Session, limit_s: float) -> Iterator[Session]:
-    """SQLite asks now and then whether to go on; each statement has the whole time."""
+def interrupted(session: Session, limit_s: float) -> Iterator[Session]:
+    """SQLite calls a handler while it runs, which stops a statement that is over its limit."""
     connection = connections[system_alias()]
     connection.ensure_connection()
     raw, until = connection.connection, time.monotonic() + limit_s
 
-    def execute(text: str, params: dict[str, Any]) -> Cursor:
-        nonlocal until
-        until = time.monotonic() + limit_s
-        return session._execute(text, params)
+    def limited(execute: Execute) -> Execute:
+        def execute_limited(text: str, params: dict[str, Any]) -> Cursor:
+            nonlocal until
+            until = time.monotonic() + limit_s
+            return execute(text, params)
 
-    raw.set_progress_handler(lambda: time.monotonic() > until, CHECKED_EVERY)
+        return execute_limited
+
+    raw.set_progress_handler(lambda: time.monotonic() > until, CHECK_EVERY)
     try:
-        yield Session(session.dialect, execute, session._script)
+        yield session.with_execute(limited)
     finally:
         raw.set_progress_handler(None, 0)

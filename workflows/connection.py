@@ -1,6 +1,6 @@
-"""The storage port on Django's own connection: pages and actions run the engine's statements.
+"""Storage sessions on Django's connections: pages and actions run the engine's statements there.
 
-What is done here commits and rolls back with whatever else the caller does through Django.
+They commit and roll back with what the caller does through Django in the same transaction.
 """
 
 from __future__ import annotations
@@ -10,35 +10,31 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.db import connections, transaction
 
+from dboshub.workflows.django_settings import system_alias as system_alias
+from dboshub.workflows.django_settings import system_schema
 from dboshub.workflows.slow_queries import SLOW_QUERIES
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session
-from dboshub.workflows.storage.sqlite import statements
-
-
-def system_alias() -> str:
-    """The alias of the database that holds the system tables."""
-    return str(getattr(settings, "DBOS_SYSTEM_DATABASE_ALIAS", "default"))
+from dboshub.workflows.storage.sqlite import split_script
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session for reads: each statement stands alone unless the caller is in a transaction."""
+    """A session for reads, in autocommit mode unless the caller has opened a transaction."""
     yield session_on(system_alias())
 
 
 @contextmanager
 def atomic() -> Iterator[Session]:
-    """One transaction, or a savepoint in the caller's: rolled back if the block raises."""
+    """A transaction, or a savepoint in the caller's; rolled back if the block raises."""
     alias = system_alias()
     with transaction.atomic(using=alias):
         yield session_on(alias)
 
 
 def session_on(alias: str) -> Session:
-    """A session on this thread's connection of one alias; it connects with the first statement."""
+    """A session on this thread's connection to an alias. The first statement connects."""
     connection = connections[alias]
 
     def execute(text: str, params: dict[str, Any]) -> Cursor:
@@ -48,8 +44,8 @@ def session_on(alias: str) -> Session:
         return cursor
 
     def script(text: str) -> None:
-        # SQLite takes one statement at a time; executescript() would commit first.
-        parts = statements(text) if connection.vendor == "sqlite" else [text]
+        # SQLite executes one statement at a time, and executescript() would commit first.
+        parts = split_script(text) if connection.vendor == "sqlite" else [text]
         with connection.cursor() as cursor:
             for part in parts:
                 cursor.execute(part)
@@ -59,8 +55,7 @@ def session_on(alias: str) -> Session:
 
 @cache
 def system_dialect(vendor: str) -> Dialect:
-    """Django's cursors take ``%(name)s`` for both databases."""
+    """The dialect of Django's cursors, which take ``%(name)s`` parameters on both databases."""
     if vendor == "postgresql":
-        schema = str(getattr(settings, "DBOS_SYSTEM_SCHEMA", "dbos"))
-        return Dialect("postgresql", schema, pyformat=True)
+        return Dialect("postgresql", system_schema(), pyformat=True)
     return Dialect("sqlite", "main", pyformat=True)

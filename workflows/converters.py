@@ -1,8 +1,8 @@
-"""Ids and names in URLs. Both are any text, so some of them are encoded.
+"""Path converters for ids and names, which may be any text.
 
-They may hold slashes, spaces, emoji and markup, which percent-encoding carries. They may not hold
-what browsers and proxies rewrite (`.` and `..` segments, doubled or outer slashes) or what no
-pattern matches (line breaks): such text travels as `~` and its base64.
+Percent-encoding carries slashes, spaces, emoji and markup. Browsers and proxies rewrite `.` and
+`..` segments and doubled or outer slashes, and no URL pattern matches a line break: a text with
+one of these is written as `~` and its base64.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AnyText:
 
 
 class NameBesideActions(AnyText):
-    """The path converter `<dboshub_name:…>`: a name on a level that also has `do/<verb>/`."""
+    """The path converter `<dboshub_name:…>`: a name beside which the URL `do/<verb>/` exists."""
 
     def to_url(self, value: str) -> str:
         if value == "do" or value.startswith("do/"):
@@ -40,6 +40,6 @@ class NameBesideActions(AnyText):
         return super().to_url(value)
 
 
-# Under names of our own: a project's converters share one table.
+# Prefixed names: all converters of a project share one registry.
 register_converter(AnyText, "dboshub_id")
 register_converter(NameBesideActions, "dboshub_name")

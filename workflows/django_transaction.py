@@ -1,35 +1,35 @@
-"""The engine on Django's connection: what it writes there commits and rolls back with Django's."""
+"""Engine writes on Django's connection: they commit or roll back with the Django transaction."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections, connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
-from dboshub.workflows.datasources.sqlalchemy_support import library
+from dboshub.workflows.datasources.sqlalchemy_support import require_sqlalchemy
+from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import given_system_database_url
+from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
-from dboshub.workflows.engine.ports import JoinedTransaction
+from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
-from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.transient_errors import is_transient
 
 logger = logging.getLogger("dboshub")
 
 
 class DjangoTransaction:
-    """The transaction that this thread has open on the system database."""
+    """The transaction that this thread has open on an alias of the system database."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -42,20 +42,19 @@ class DjangoTransaction:
 
 
 class DjangoTransactor:
-    """Transactions on Django's connection, which ``DBOS.sql_session`` joins if it is asked for."""
+    """Runs ``DBOS.transaction`` steps on Django's connection; ``DBOS.sql_session`` joins them."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        return ambient_transaction.transaction(execution, self, options, function, args, kwargs)
+        return ambient_transaction.transaction(self, options, function, args, kwargs)
 
     def run(
         self,
@@ -64,7 +63,7 @@ class DjangoTransactor:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        # Durable: within somebody's atomic() the commit below would be none.
+        # durable=True: inside the caller's atomic(), this block would not commit.
         with transaction.atomic(using=self._alias, durable=True):
             self._set_isolation_level(isolation_level)
             write, value = self._with_sql_session(body)
@@ -86,12 +85,12 @@ class DjangoTransactor:
         )
 
     def close(self) -> None:
-        """Django closes its connections."""
+        """Nothing to close: Django owns its connections."""
 
     def _with_sql_session(self, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
             return call()
-        with providing_session(partial(_lent, self._alias)) as offered:
+        with providing_session(partial(_django_sql_session, self._alias)) as offered:
             try:
                 value = call()
                 offered.flush()
@@ -106,23 +105,35 @@ class DjangoTransactor:
                 cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation_level}")
 
 
-def _lent(alias: str) -> Any:
-    library()
+def _django_sql_session(alias: str) -> Any:
+    require_sqlalchemy()
     from dboshub.workflows.datasources.django_connection import session_on
 
     return session_on(alias)
 
 
-def tidy() -> None:
-    """Close what aged or broke. Whatever goes wrong here is not the step's own failure."""
+def close_stale_connections() -> None:
+    """Close expired and broken Django connections after a step. Errors are logged, not raised."""
     try:
         close_old_connections()
     except Exception as error:
         logger.warning("could not close Django's connections after a step: %s", error)
 
 
+def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:
+    """What calls back when a thread's transaction on an alias commits, at once if it has none."""
+
+    def call_back(callback: Callable[[], None]) -> None:
+        if connections[alias].in_atomic_block:
+            transaction.on_commit(callback, using=alias, robust=True)
+        else:
+            callback()
+
+    return call_back
+
+
 def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
-    """What tells whether this thread has a transaction open on an alias."""
+    """A function that returns the transaction this thread has open on an alias, or None."""
     found = DjangoTransaction(alias)
 
     def ambient() -> JoinedTransaction | None:
@@ -132,19 +143,20 @@ def django_transaction_on(alias: str) -> Callable[[], JoinedTransaction | None]:
 
 
 def alias_of(database: Database) -> str | None:
-    """Django's alias of a system database, if this Django project has it."""
+    """The alias in DATABASES of a system database, or None if this project has no such alias."""
     if not settings.configured:
         return None
     alias = system_alias()
-    return alias if alias in connections and _is_same(alias, database) else None
+    return alias if alias in connections and _is_url_of(alias, database) else None
 
 
-def _is_same(alias: str, database: Database) -> bool:
-    given = connections[alias].settings_dict
-    if isinstance(database, SqliteDatabase):
-        is_sqlite = connections[alias].vendor == "sqlite"
-        return is_sqlite and os.path.abspath(str(given["NAME"])) == str(database.path)
-    if not isinstance(database, PostgresDatabase) or connections[alias].vendor != "postgresql":
+def _is_url_of(alias: str, database: Database) -> bool:
+    """By the same way, or by the one that the project says leads to the same database."""
+    given = given_system_database_url()
+    try:
+        if is_url_of(url_of_alias(alias), database):
+            return True
+        is_same_kind = connections[alias].vendor == database.vendor
+        return is_same_kind and given != "" and is_url_of(given, database)
+    except (ImproperlyConfigured, DatabaseUrlError):
         return False
-    mine = (given["NAME"], given["HOST"] or None, str(given["PORT"] or "") or None)
-    return mine == database_identity(database.url)

@@ -1,4 +1,4 @@
-"""Which functions of this process asked the database slow questions: a bounded list."""
+"""Functions of this process whose statements took at least 20 ms: a bounded table, worst first."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from threading import Lock
 
 SLOW_S = 0.02
-MOST = 100
-# Who runs a statement for others did not ask for it.
+MAX_FUNCTIONS = 100
+# Modules that run statements for their callers: the caller is recorded instead.
 PASS_THROUGH_MODULES = (
     "dboshub.workflows.slow_queries",
+    "dboshub.workflows.bounded_reading",
     "dboshub.workflows.connection",
     "dboshub.workflows.storage.sql",
     "contextlib",
@@ -21,8 +22,8 @@ PASS_THROUGH_MODULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Slow:
-    """One function: how often it was slow, how long in all and at worst, and when last."""
+class SlowFunction:
+    """The slow statements of a function: their number, total and longest time, and the last one."""
 
     name: str
     times: int
@@ -43,52 +44,52 @@ class Slow:
         return round(self.last_at * 1_000)
 
 
-class Slowest:
-    """Safe to use from any thread. Quick statements cost two readings of a clock."""
+class SlowFunctions:
+    """A thread-safe table of at most `most` functions. A fast statement costs two clock reads."""
 
-    def __init__(self, slow_s: float = SLOW_S, most: int = MOST) -> None:
+    def __init__(self, slow_s: float = SLOW_S, most: int = MAX_FUNCTIONS) -> None:
         self._slow_s = slow_s
         self._most = most
         self._lock = Lock()
-        self._known: dict[str, Slow] = {}
+        self._known: dict[str, SlowFunction] = {}
 
     @contextmanager
     def timing(self) -> Iterator[None]:
-        """Time what runs inside; note who asked for it if it was slow, or failed after long."""
+        """Time the block, also if it raises; if it was slow, record the function that called it."""
         begun = time.perf_counter()
         try:
             yield
         finally:
             took = time.perf_counter() - begun
             if took >= self._slow_s:
-                self.note(_calling_function(), took)
+                self.record(_calling_function(), took)
 
-    def note(self, name: str, took: float) -> None:
+    def record(self, name: str, took_s: float) -> None:
         with self._lock:
-            known = self._known.get(name) or Slow(name, 0, 0.0, 0.0, 0.0)
-            self._known[name] = Slow(
+            known = self._known.get(name) or SlowFunction(name, 0, 0.0, 0.0, 0.0)
+            self._known[name] = SlowFunction(
                 name,
                 known.times + 1,
-                known.total_s + took,
-                max(known.worst_s, took),
+                known.total_s + took_s,
+                max(known.worst_s, took_s),
                 time.time(),
             )
             if len(self._known) > self._most:
                 del self._known[min(self._known.values(), key=lambda each: each.worst_s).name]
 
-    def worst(self, most: int) -> list[Slow]:
-        """The slowest first, by their worst."""
+    def worst(self, most: int) -> list[SlowFunction]:
+        """At most `most` functions, those with the longest single statement first."""
         with self._lock:
             known = [*self._known.values()]
         return sorted(known, key=lambda each: -each.worst_s)[:most]
 
 
 def _calling_function() -> str:
-    """The module and function that asked, past those that only pass statements on."""
+    """Module and name of the nearest calling function outside PASS_THROUGH_MODULES."""
     frame = sys._getframe(1)
     while frame.f_back and str(frame.f_globals.get("__name__")).startswith(PASS_THROUGH_MODULES):
         frame = frame.f_back
     return f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name.strip('<>')}"
 
 
-SLOW_QUERIES = Slowest()
+SLOW_QUERIES = SlowFunctions()

@@ -1,38 +1,45 @@
-"""What models and migrations must agree on: where the system tables are, and how they are made."""
+"""Names and creation of the system tables, for models and migrations."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import connections
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.utils.connection import ConnectionDoesNotExist
 
 from dboshub.workflows.connection import session_on, system_alias, system_dialect
+from dboshub.workflows.django_sqlite.base import DatabaseWrapper as SqliteWrapper
 from dboshub.workflows.storage.schema.errors import SchemaError
 from dboshub.workflows.storage.schema.migrate import migrate_in
 from dboshub.workflows.storage.schema.state import read_state
 
 
-def now_ms() -> int:
-    """The default of time columns, for rows made through the ORM; statements take ``:now``."""
-    return time.time_ns() // 1_000_000
-
-
 def system_table(name: str) -> str:
     """``db_table`` of a system table: in its schema on PostgreSQL, a bare name on SQLite."""
-    vendor = connections[system_alias()].vendor
+    try:
+        vendor = connections[system_alias()].vendor
+    except ConnectionDoesNotExist:
+        return name  # a system check says so
     return system_dialect(vendor).table(name) if vendor == "postgresql" else name
 
 
 def make_system_tables(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
-    """Create schema 125, or adopt the one that is there, in the migration's own transaction."""
+    """Create schema 125, or adopt an existing one, in the transaction of the migration."""
     migrate_in(session_on(editor.connection.alias))
 
 
-def refuse_unusable_tables(using: str, **_signal: Any) -> None:
-    """Before anything is migrated, so that a database that is refused was not touched at all."""
+def adopt_database(using: str, **_signal: Any) -> None:
+    """Check a database before it is migrated: one that is refused was not touched at all."""
+    _refuse_unusable_tables(using)
+    connection = connections[using]
+    if isinstance(connection, SqliteWrapper):
+        connection.adopt()
+
+
+def _refuse_unusable_tables(using: str) -> None:
+    """Refuse an unusable schema before any migration runs. Raises CommandError."""
     if using != system_alias():
         return
     state = read_state(session_on(using))

@@ -1,10 +1,10 @@
-"""Addresses of the workflow pages. Ids come last: they may hold anything, slashes included."""
+"""URLs of the workflow pages. An id is the last part, because it may hold slashes."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
+import dboshub.workflows.converters  # noqa: F401  # registers the converters used below
 from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
 from dboshub.workflows.views.workflow_list import workflow_list
 
@@ -25,7 +25,7 @@ urlpatterns = [
     path("value/<dboshub_id:workflow_id>", detail.value_detail, name="value"),
     path("family/<dboshub_id:workflow_id>", detail.family_page, name="family"),
     path("stream/<dboshub_id:workflow_id>", detail.stream_detail, name="stream"),
-    path("executors/", executors.fleet_page, name="executors"),
+    path("executors/", executors.executor_page, name="executors"),
     path("executors/<slug:verb>/<dboshub_id:target>", executors.act, name="steer"),
     path("start/", start.start_list, name="start_list"),
     path("start/<dboshub_id:name>", start.start_one, name="start"),

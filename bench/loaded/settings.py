@@ -6,4 +6,4 @@ from dboshub.settings import *  # noqa: F403
 
 ROOT_URLCONF = "bench.loaded.urls"
 # One address asks for what hundreds of people ask for.
-LOGIN_ATTEMPTS_PER_ADDRESS = 1_000
+DBOSHUB_LOGIN_ATTEMPTS_PER_ADDRESS = 1_000

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.api.management import ManagementAPI as Workflows
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import SetWorkflowID
 from dboshub.workflows.engine.records import ACTIVE, TERMINAL
+from dboshub.workflows.engine.runtime.engine import Engine, ExecutorSettings
 from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
+from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.membership import recover
-
-if TYPE_CHECKING:
-    from dboshub.runtime.lifecycle import Runtime
 
 BATCH = 1_000
 MOST_LISTED = 1_000
@@ -32,10 +31,21 @@ _FILTERS = {
 _NUMBERS = ("limit", "offset")
 
 
+class AdministeredRuntime(Protocol):
+    """What the admin server needs of a launched engine."""
+
+    settings: ExecutorSettings
+    engine: Engine
+    database: Database
+
+    def deactivate(self) -> None: ...
+    def wake_queues(self) -> None: ...
+
+
 class RuntimeHost:
     """Serves one launched engine; values of workflows leave it only if `shows_payloads`."""
 
-    def __init__(self, runtime: Runtime, *, shows_payloads: bool) -> None:
+    def __init__(self, runtime: AdministeredRuntime, *, shows_payloads: bool) -> None:
         self._runtime = runtime
         self._shows = shows_payloads
 
@@ -69,7 +79,7 @@ class RuntimeHost:
                 "workerConcurrency": each.worker_concurrency,
                 "rateLimit": None if each.limiter is None else each.limiter.public(),
             }
-            for each in directory.table.list_queues(None)
+            for each in queue_registry.table.list_queues(None)
         ]
 
     def collect_garbage(self, cutoff_ms: int | None, rows: int | None) -> None:

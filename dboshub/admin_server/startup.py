@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any
 
 from dboshub.workflows.engine.errors import DBOSInitializationError
 
 if TYPE_CHECKING:
+    from dboshub.admin_server.runtime_host import AdministeredRuntime
     from dboshub.admin_server.server import AdminServer
-    from dboshub.runtime.lifecycle import Runtime
 
 logger = logging.getLogger("dboshub.admin_server")
 
@@ -17,7 +18,7 @@ HOST, PORT = "127.0.0.1", 3001
 SHORTEST_TOKEN = 16
 
 
-def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
+def opened(config: dict[str, Any], runtime: AdministeredRuntime) -> AdminServer | None:
     """Serve, if there is a token. Raises DBOSInitializationError for one that can be guessed.
 
     A port that is taken is no reason not to run workflows: of several processes on a machine one
@@ -42,7 +43,14 @@ def opened(config: dict[str, Any], runtime: Runtime) -> AdminServer | None:
         audit = record if has_audit_log(runtime.database) else None
         server = AdminServer(host, address=address, token=token, record=audit)
     except OSError as error:
-        logger.warning("no admin server on %s port %s: %s", *address, error)
+        advice = (
+            "another process serves there; give each its own admin_port, or run_admin_server=False"
+            if error.errno == errno.EADDRINUSE
+            else "admin_host must be an address of this machine"
+        )
+        logger.warning(
+            "no admin server on %s port %s (%s): %s", *address, error.strerror or error, advice
+        )
         return None
     logger.info("the admin server listens on %s port %s", address[0], server.port)
     return server

@@ -1,4 +1,4 @@
-"""Reading the audit log: filtered, newest first, a bounded stretch of it at a time."""
+"""Reads the audit log in pages, filtered, newest first, with bounded cost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.http import QueryDict
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.search.criteria import parse
 
-PAGE = 50
-# Rows that one page looks through for those a filter leaves, whatever it asks for.
-LOOKED = 10_000
-SUGGESTED = 2_000
-LONGEST = 1_000
+PAGE_SIZE = 50
+# Rows that one page scans for matches of a filter.
+MAX_ROWS_SCANNED = 10_000
+SUGGESTION_ROWS = 2_000
+MAX_LENGTH = 1_000
 
-# Query key to column. A target may also end in * for its beginning.
+# Query key to column. A target that ends in `*` is a prefix.
 TEXTS = {
     "user": "username",
     "verb": "action",
@@ -33,7 +33,7 @@ KEYS = (*TEXTS, "since", "until")
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """A filter. `given` holds what was written, `problems` what could not be understood."""
+    """A filter. `given` holds the values by query key, `problems` what was not understood."""
 
     given: Mapping[str, str]
     since: int | None
@@ -43,11 +43,11 @@ class Criteria:
     def query(self, **more: str) -> str:
         return urlencode({**self.given, **{key: value for key, value in more.items() if value}})
 
-    def narrow(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+    def filter(self, events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
         for key, column in TEXTS.items():
             value = self.given.get(key, "")
             if key == "target" and value.endswith("*") and len(value) > 1:
-                # Not LIKE, for which SQLite's capitals are small letters too.
+                # Not LIKE, which ignores case on SQLite.
                 begins = Left(column, len(value) - 1)
                 events = events.annotate(begins=begins).filter(begins=value[:-1])
             elif value:
@@ -57,8 +57,8 @@ class Criteria:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some events; `after` is where the next page begins, `searched_to` how far back this one
-    looked without filling up."""
+    """Some events; `after` is the cursor of the next page. `searched_to` is the time (epoch ms)
+    down to which rows were scanned, if the page is not full."""
 
     events: list[AuditEvent]
     after: str = ""
@@ -66,17 +66,17 @@ class Page:
 
 
 def criteria(query: QueryDict, *, now: int) -> Criteria:
-    """Read a query string. What makes no sense is left out and named in `problems`."""
+    """Read a query string. What is not understood is left out and named in `problems`."""
     given = {key: _text(query, key) for key in KEYS}
-    # The same words for time as on every other list.
+    # Times have the same syntax as in the list of workflows.
     times = QueryDict(urlencode({key: given[key] for key in ("since", "until")}))
     read = parse(times, now=now)
     kept = {key: value for key, value in given.items() if value}
     return Criteria(kept, read.since, read.until, read.problems)
 
 
-def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
-    """One page, in at most two statements of LOOKED rows each."""
+def page(wanted: Criteria, after: str = "", *, size: int = PAGE_SIZE) -> Page:
+    """One page, in at most two statements that read MAX_ROWS_SCANNED rows each."""
     events = AuditEvent.objects.order_by("-at", "-id")
     if wanted.since is not None:
         events = events.filter(at__gte=wanted.since)
@@ -85,19 +85,23 @@ def page(wanted: Criteria, after: str = "", *, size: int = PAGE) -> Page:
     place = parse_cursor(after)
     if place is not None:
         events = events.filter(_before(*place))
-    edge = events.values_list("at", "id")[LOOKED : LOOKED + 1].first() if wanted.given else None
+    edge = (
+        events.values_list("at", "id")[MAX_ROWS_SCANNED : MAX_ROWS_SCANNED + 1].first()
+        if wanted.given
+        else None
+    )
     if edge is not None:
         events = events.filter(at__gte=edge[0]).exclude(_before(*edge))
-    found = list(wanted.narrow(events)[: size + 1])
+    found = list(wanted.filter(events)[: size + 1])
     if len(found) > size:
-        return Page(found[:size], _place(found[size - 1].at, found[size - 1].pk))
-    return Page(found, _place(*edge), edge[0]) if edge is not None else Page(found)
+        return Page(found[:size], _cursor(found[size - 1].at, found[size - 1].pk))
+    return Page(found, _cursor(*edge), edge[0]) if edge is not None else Page(found)
 
 
 def suggestions() -> dict[str, list[str]]:
-    """Values to choose from, by query key: what the newest events hold."""
+    """Values to choose from by query key, from the newest events."""
     newest = AuditEvent.objects.order_by("-at", "-id")
-    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTED])
+    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTION_ROWS])
     return {
         key: sorted({row[at] for row in rows if row[at]})
         for at, key in enumerate(("user", "verb", "kind"))
@@ -105,7 +109,7 @@ def suggestions() -> dict[str, list[str]]:
 
 
 def parse_cursor(text: str) -> tuple[int, int] | None:
-    """The place that a page's address names, or None if it makes no sense."""
+    """The position of a cursor; None if it is malformed."""
     parts = text.split("-")
     if len(parts) != 2 or not all(part.isascii() and part.isdecimal() for part in parts):
         return None
@@ -114,15 +118,15 @@ def parse_cursor(text: str) -> tuple[int, int] | None:
 
 
 def _before(at: int, event: int) -> Q:
-    # The first condition is what the index serves; the other tells events of one moment apart.
+    # The index serves the first condition; the second one orders events of equal time.
     return Q(at__lte=at) & (Q(at__lt=at) | Q(pk__lt=event))
 
 
-def _place(at: int, event: int) -> str:
+def _cursor(at: int, event: int) -> str:
     return f"{at}-{event}"
 
 
 def _text(query: Mapping[str, Any], key: str) -> str:
-    # NUL cannot be stored in PostgreSQL, so no row can match it.
+    # PostgreSQL cannot store a NUL, so no row matches one.
     given = str(query.get(key, "") or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    return given[:LONGEST]
+    return given[:MAX_LENGTH]

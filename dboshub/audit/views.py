@@ -1,4 +1,4 @@
-"""The audit log as a page: who did what to what, when, why, from where, and how it went."""
+"""The page of the audit log."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import json
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub.audit import selectors
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.page_cache import page_cache
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
+from dboshub.workflows.rendering.page_templates import render
 
-VIEW = "dboshub_workflows.view_auditevent"
 SUGGESTIONS_TTL_S = 60
-LONGEST_DETAIL = 20_000
+MAX_DETAIL_LENGTH = 20_000
 PAGES = {
     "workflow": "dboshub:workflows:detail",
     "queue": "dboshub:queues:detail",
@@ -29,46 +30,46 @@ PAGES = {
     "bulk": "dboshub:workflows:bulk",
     "export": "dboshub:exports:export",
 }
-# Their target is the filter of a list.
+# Kinds whose target is the filter of a list.
 FILTERED = {
     "workflows": "dboshub:workflows:list",
     "audit": "dboshub:audit",
     "errors": "dboshub:workflows:errors",
 }
 LISTED = {"executor": "dboshub:workflows:executors", "version": "dboshub:workflows:executors"}
-# Outcome to its css class, icon, word and meaning.
+# Outcome to CSS class, icon, word and meaning.
 OUTCOMES = {
     "done": ("s-success", "circle-check", "Done", "It took effect."),
     "refused": ("s-cancelled", "ban", "Refused", "Nothing was changed."),
-    "started": ("s-error", "circle-alert", "Unfinished", "Look whether it took effect."),
+    "started": ("s-error", "circle-alert", "Unfinished", "It may or may not have taken effect."),
 }
 UNKNOWN = ("s-unknown", "circle-help", "", "Unknown here.")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event as the page shows it. `said` is why it was refused, `detail` its facts as JSON."""
+    """One event as shown. `refusal` is why it was refused, `detail` its facts as JSON."""
 
     event: AuditEvent
     url: str
-    look: tuple[str, str, str, str]
-    said: str
+    style: tuple[str, str, str, str]
+    refusal: str
     detail: str
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_AUDIT_EVENT, raise_exception=True)
 def audit(request: HttpRequest) -> HttpResponse:
     """One page of the audit log; the query string is its state."""
     wanted = selectors.criteria(request.GET, now=now_ms())
     if "" in request.GET.dict().values():
-        # A plain form also sends its empty fields: the address people share has none.
+        # A form also sends its empty fields: the canonical URL has none.
         return redirect(f"{reverse('dboshub:audit')}?{wanted.query()}".rstrip("?"))
     after = request.GET.get("after", "")
     context: dict[str, object] = {"section": "audit", "wanted": wanted, "outcomes": OUTCOMES}
     try:
         page = selectors.page(wanted, after)
-        known = cache.get_or_set("audit-known", selectors.suggestions, SUGGESTIONS_TTL_S)
+        known = page_cache().get_or_set("audit-known", selectors.suggestions, SUGGESTIONS_TTL_S)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/audit/list.html", context, status=503)
@@ -88,23 +89,23 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 
 def entry(event: AuditEvent) -> Entry:
-    """An event with the page of its target and what else is known of it."""
+    """An event with the URL of its target and its facts."""
     css, icon, word, meaning = OUTCOMES.get(event.outcome, UNKNOWN)
     detail = dict(event.detail) if isinstance(event.detail, dict) else {"detail": event.detail}
-    said = " ".join(str(detail.pop(key)) for key in ("refused", "advice") if key in detail)
+    refusal = " ".join(str(detail.pop(key)) for key in ("refused", "advice") if key in detail)
     text = json.dumps(detail, indent=1, ensure_ascii=False, sort_keys=True) if detail else ""
     return Entry(
-        event, target_url(event), (css, icon, word or event.outcome, meaning), said, _cut(text)
+        event, target_url(event), (css, icon, word or event.outcome, meaning), refusal, _cut(text)
     )
 
 
 def target_url(event: AuditEvent) -> str:
-    """Where the target can be looked at; empty if there is no such page."""
+    """The URL of the target's page; empty if there is none."""
     if event.target_kind in LISTED:
         return reverse(LISTED[event.target_kind])
     if event.target_kind in FILTERED:
         return f"{reverse(FILTERED[event.target_kind])}?{event.target}"
-    # A deleted target's page says that it is gone; one that cannot be an address has none.
+    # The page of a deleted target says so. A target that no URL can hold has no page.
     page = PAGES.get(event.target_kind)
     try:
         return reverse(page, args=[event.target]) if page and event.target else ""
@@ -113,4 +114,4 @@ def target_url(event: AuditEvent) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]} …"
+    return text if len(text) <= MAX_DETAIL_LENGTH else f"{text[:MAX_DETAIL_LENGTH]} …"

@@ -1,12 +1,12 @@
-"""Working on bulk jobs from within a process that is there anyway: the web server, or a worker."""
+"""Runs the worker of bulk jobs in a thread of a web or worker process."""
 
 from __future__ import annotations
 
-from dboshub import env
 from dboshub.workflows.bulk import worker
+from dboshub.workflows.django_settings import works_on_bulk_jobs
 
 
 def start_bulk_job_thread() -> None:
-    """Take part in it until the process ends, unless it is told not to."""
-    if env.flag("DBOSHUB_BULK", True):
-        worker.start()
+    """Start the thread, unless DBOSHUB_BULK is off."""
+    if works_on_bulk_jobs():
+        worker.start_worker()

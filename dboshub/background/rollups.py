@@ -1,6 +1,6 @@
-"""Keeping the rollups from within a process that is there anyway: the web server, or a worker.
+"""Maintains the rollups in a thread of a web or worker process.
 
-It has a thread and connections of its own: what it does delays no page and no step.
+The thread has its own connections, so it delays neither pages nor steps.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.conf import settings
 from django.db import DatabaseError, connections
 
-from dboshub.queues.selectors.busy_queues import standing
+from dboshub.queues.selectors.busy_queues import busy_depths
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.django_settings import counts_rollups
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.rollups.lease import Hold, LeaseLostError
+from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import RollupMaintainer
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 STATEMENT_LIMIT_MS = 60_000
 RETRY_S = 60.0
-# What counts in the background takes one core, and memory rather than the disk; compiling its
-# long expressions would take longer than running them.
+# Counting uses one core, and memory instead of temporary files. JIT compilation of its long
+# expressions would take longer than running them.
 BACKGROUND_SETTINGS = Statement("""
     SELECT set_config('max_parallel_workers_per_gather', '0', true),
         set_config('work_mem', '32MB', true), set_config('jit', 'off', true)
@@ -35,22 +35,22 @@ BACKGROUND_SETTINGS = Statement("""
 
 
 def start_rollup_thread() -> threading.Event:
-    """Take part in keeping them, unless settings say no, until the event is set."""
+    """Start the thread, unless DBOSHUB_ROLLUPS is off; it ends when the event is set."""
     stop = threading.Event()
-    if settings.DBOSHUB_ROLLUPS:
-        threading.Thread(target=_keep, args=(stop,), name="dboshub-rollups", daemon=True).start()
+    if counts_rollups():
+        threading.Thread(target=_run, args=(stop,), name="dboshub-rollups", daemon=True).start()
     return stop
 
 
-def keeper() -> RollupMaintainer:
-    """A keeper with an owner of its own."""
-    hold = Hold("rollups", secrets.token_hex(16))
-    return RollupMaintainer(hold, background_reading, samples)
+def new_maintainer() -> RollupMaintainer:
+    """A maintainer with a unique owner."""
+    lease = LeaseHandle("rollups", secrets.token_hex(16))
+    return RollupMaintainer(lease, background_reading, samples)
 
 
 @contextmanager
 def background_reading() -> Iterator[Session]:
-    """A session whose statements may take a while, but not the machine."""
+    """A session whose statements may take STATEMENT_LIMIT_MS, with limited resources."""
     with bounded_reading(STATEMENT_LIMIT_MS) as session:
         if session.vendor == "postgresql":
             session.one(BACKGROUND_SETTINGS)
@@ -58,8 +58,8 @@ def background_reading() -> Iterator[Session]:
 
 
 def samples(session: Session, now: int) -> Iterator[QueueSample]:
-    """How every busy queue stands at this minute."""
-    for name, depth in standing(session, now):
+    """A sample of each busy queue for this minute."""
+    for name, depth in busy_depths(session, now):
         yield QueueSample(
             width=MINUTE,
             at=now // MINUTE * MINUTE,
@@ -71,16 +71,16 @@ def samples(session: Session, now: int) -> Iterator[QueueSample]:
         )
 
 
-def _keep(stop: threading.Event) -> None:
-    work, wait, is_well = keeper(), 0.0, True
+def _run(stop: threading.Event) -> None:
+    work, wait, is_well = new_maintainer(), 0.0, True
     while not stop.wait(wait):
         wait = RETRY_S
         try:
-            wait, is_well = work.turn(), True
+            wait, is_well = work.run_once(), True
         except LeaseLostError:
             wait = 0.0
         except DatabaseError as error:
-            # Said once: a database that is not migrated yet stays so for a while.
+            # Logged once: the database may lack its migrations for a while.
             if is_well:
                 logger.warning("rollups wait: %s", str(error).split("\n", 1)[0])
             is_well = False
@@ -89,5 +89,5 @@ def _keep(stop: threading.Event) -> None:
         finally:
             connections.close_all()
     with suppress(DatabaseError):
-        work.hold.release()
+        work.lease.release()
     connections.close_all()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
+from dboshub.workflows.django_settings import data_dir
 
 TABLES = """
 BEGIN IMMEDIATE;
@@ -30,7 +30,7 @@ COMMIT;
 
 def directory() -> Path:
     """Where the demo keeps its files."""
-    path = Path(settings.DATA_DIR) / "demo"
+    path = data_dir() / "demo"
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -1,4 +1,4 @@
-"""Rows as CSV or as NDJSON: UTF-8, times in ISO 8601 and UTC."""
+"""Rows as CSV or NDJSON, in UTF-8. Times are ISO 8601 in UTC."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 
 FORMATS = {"csv": "CSV", "ndjson": "NDJSON"}
 MIME_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson; charset=utf-8"}
-# What a spreadsheet takes for the beginning of a formula.
+# Characters at which spreadsheets begin a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Record = Mapping[str, Any]
 
 
 def head(format: str, columns: Sequence[str]) -> bytes:
-    """What stands before the first row."""
+    """The bytes before the first row."""
     return _csv([columns]) if format == "csv" else b""
 
 
 def lines(format: str, columns: Sequence[str], records: Sequence[Record]) -> bytes:
-    """Some rows; every column is in each of them."""
+    """Some rows. Every record has every column."""
     if format == "csv":
         return _csv([[cell(record[name]) for name in columns] for record in records])
     return b"".join(_json({name: record[name] for name in columns}) for record in records)
 
 
 def cell(value: Any) -> Any:
-    """A CSV cell that no spreadsheet runs: text that begins like a formula gets a quote before."""
+    """A CSV cell; a quote before text that begins like a formula keeps it from being run."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(FORMULA) else value
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

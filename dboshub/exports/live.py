@@ -1,4 +1,4 @@
-"""The page of an export, told how far it is. Its note is a file of this machine: no statement."""
+"""Live updates of the page of an export, from its metadata file, without a statement."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from functools import partial
 from dboshub.exports import store
 from dboshub.exports.store import Export
 from dboshub.workflows.live.polling import ReloadSource
-from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.source import PollTick
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.sql import Session
 
-# How often a note is looked at while its page is open.
-PACE_S = 1.0
+# Seconds between two reads of the metadata while the page is open.
+INTERVAL_S = 1.0
 
 
 def export_facts(export: Export | None) -> object:
-    """What is news on the page of an export."""
+    """The values whose change updates the page of an export."""
     return export and (export.state, export.rows, export.size, export.older, export.problem)
 
 
 def page_key(export: Export) -> str:
-    """Whose export it is, and which, as a topic's key."""
+    """The topic key of an export: its user and its key."""
     return f"{export.user}/{export.key}"
 
 
-def _shown(session: Session, topic: Topic, moment: Moment) -> object:
+def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
     user, _, key = topic.key.partition("/")
-    return export_facts(store.find(key, int(user)))
+    return export_facts(store.find(key, user))
 
 
-ExportSource = partial(ReloadSource, _shown, pace_s=PACE_S)
+ExportSource = partial(ReloadSource, _shown, interval_s=INTERVAL_S)

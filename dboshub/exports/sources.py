@@ -1,4 +1,4 @@
-"""What can be exported: a filtered list, walked chunk by chunk, a transaction each."""
+"""Lists that can be exported. A list is read in chunks, one transaction each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dboshub.audit import selectors
 from dboshub.exports.formats import Record
 from dboshub.exports.store import Export
 from dboshub.workflows.bounded_reading import bounded_reading
-from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import iso
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager, read_cursor
@@ -23,11 +23,11 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 
 CHUNK = 1_000
-# With payloads a chunk is what fits into memory many times over.
+# Rows of a chunk with payloads, whose size in memory is bounded.
 PAYLOAD_CHUNK = 50
 CHUNK_S = 0.5
 
-# Column to attribute of a workflow's row.
+# Export column to attribute of a workflow row.
 FACTS = {
     "workflow_id": "workflow_uuid",
     "status": "status",
@@ -59,7 +59,7 @@ EVENT_FACTS = ("username", "address", "action", "target_kind", "target", "outcom
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some records; `older` is where the next chunk begins, empty after the last."""
+    """Some records; `older` is the cursor of the next chunk, empty after the last one."""
 
     records: list[Record]
     older: str
@@ -68,33 +68,36 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A list that can be exported; `clean` reads a query string into the one to keep."""
+    """A list that can be exported.
+
+    `clean_query` returns the canonical query string and the problems of the given one.
+    """
 
     title: str
     permission: str
     address: str
     columns: tuple[str, ...]
     payload_columns: tuple[str, ...]
-    clean: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
+    clean_query: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
     chunk: Callable[[Export, Any, str], Chunk]
 
 
 def workflow_chunk(export: Export, user: Any, after: str) -> Chunk:
     query = QueryDict(export.query)
-    # Its words for time mean what they meant when it was asked for.
+    # Relative times count from the creation of the export.
     criteria = parse(query, now=export.made_at, attributes=True)
     with bounded_reading() as session:
         size = PAYLOAD_CHUNK if export.payload else CHUNK
-        lister = WorkflowPager(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
-        page = lister.after(read_cursor(after))
+        pager = WorkflowPager(session, criteria, viewer_for(user), size=size, budget_s=CHUNK_S)
+        page = pager.after(read_cursor(after))
         held = {}
         if export.payload and page.rows:
             held = payloads(session, [row.workflow_uuid for row in page.rows])
     records = [workflow_record(row) | held.get(row.workflow_uuid, {}) for row in page.rows]
     if export.payload:
-        # One that was deleted between the two statements.
+        # A workflow that was deleted between the two statements.
         records = [dict.fromkeys(PAYLOAD_COLUMNS) | record for record in records]
-    reached = getattr(page.rows[-1], criteria.moment) if page.rows else None
+    reached = getattr(page.rows[-1], criteria.time_column) if page.rows else None
     return Chunk([*records], page.older or "", page.searched_to or reached)
 
 
@@ -131,20 +134,20 @@ def _clean_audit(query: QueryDict, now: int, payload: bool) -> tuple[str, tuple[
 SOURCES: Mapping[str, Source] = {
     "workflows": Source(
         title="Workflows",
-        permission=VIEW,
+        permission=VIEW_WORKFLOW,
         address="dboshub:workflows:list",
         columns=tuple(FACTS),
         payload_columns=PAYLOAD_COLUMNS,
-        clean=_clean_workflows,
+        clean_query=_clean_workflows,
         chunk=workflow_chunk,
     ),
     "audit": Source(
         title="Audit log",
-        permission="dboshub_workflows.view_auditevent",
+        permission=VIEW_AUDIT_EVENT,
         address="dboshub:audit",
         columns=("at", *EVENT_FACTS, "detail"),
         payload_columns=(),
-        clean=_clean_audit,
+        clean_query=_clean_audit,
         chunk=audit_chunk,
     ),
 }

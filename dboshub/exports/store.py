@@ -1,6 +1,6 @@
-"""Exports as files of this machine: the data, and beside it a note of what it is and how far.
+"""Exports as files of this machine: a data file, and a metadata file with its progress.
 
-They are readable by this account alone and gone EXPIRES_MS after they were begun.
+Only the account of the process can read them. They are deleted EXPIRES_MS after they were begun.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from django.conf import settings
-
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.django_settings import data_dir
 
 EXPIRES_MS = 60 * 60 * 1_000
-# The note of an export under way that was not touched for so long is of a process that ended.
+# An active export whose metadata was not touched for this long belongs to a process that ended.
 SILENT_MS = 60_000
-MOST_OF_ONE = 10
-MOST = 30
+MAX_PER_USER = 10
+MAX_EXPORTS = 30
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One export by one person. `after` is where it began, `older` where a further one goes on.
+    """One export of one user. Times are epoch ms.
 
-    `scope` holds the applications its maker saw, None if all; `reached` is the moment down to
-    which rows were looked through; `problem` says why it failed.
+    `after` is the cursor at which it begins, `older` the one at which another export can continue.
+    `scope` holds the applications that the user saw, None for all. `reached` is the time down to
+    which rows were read. `problem` says why it failed.
     """
 
     key: str
-    user: int
+    user: str
     made_at: int
     of: str
     query: str
@@ -66,7 +66,7 @@ class Export:
 
 
 class TooManyError(Exception):
-    """No room for one more until others have expired."""
+    """The number of exports is at its limit."""
 
 
 def new_key() -> str:
@@ -74,39 +74,39 @@ def new_key() -> str:
 
 
 def add(export: Export) -> None:
-    """Keep a new export. Raises TooManyError."""
+    """Store a new export. Raises TooManyError."""
     sweep()
-    known = [*everyone()]
+    known = [*all_exports()]
     own = [each for each in known if each.user == export.user]
-    if len(own) >= MOST_OF_ONE or len(known) >= MOST:
+    if len(own) >= MAX_PER_USER or len(known) >= MAX_EXPORTS:
         raise TooManyError
-    _note(export)
+    _write_metadata(export)
 
 
 def update(export: Export) -> bool:
-    """Write down how far it is; False if it was discarded meanwhile."""
-    if not _note_path(export.key).exists():
+    """Store the progress of an export; False if it was discarded."""
+    if not _metadata_path(export.key).exists():
         return False
-    _note(export)
+    _write_metadata(export)
     return True
 
 
-def find(key: str, user: int) -> Export | None:
-    """An export of this person's that has not expired, as it is now."""
-    export = _read(_note_path(key))
+def find(key: str, user: str) -> Export | None:
+    """An export of this user that has not expired, or None."""
+    export = _read(_metadata_path(key))
     if export is None or export.user != user or export.expires_at < now_ms():
         return None
     return export
 
 
-def of_user(user: int) -> list[Export]:
-    """This person's exports, the newest first."""
+def of_user(user: str) -> list[Export]:
+    """The exports of this user, newest first."""
     sweep()
-    own = [each for each in everyone() if each.user == user]
+    own = [each for each in all_exports() if each.user == user]
     return sorted(own, key=lambda each: -each.made_at)
 
 
-def everyone() -> Iterator[Export]:
+def all_exports() -> Iterator[Export]:
     for path in _folder().glob("*.json"):
         export = _read(path)
         if export is not None:
@@ -114,14 +114,14 @@ def everyone() -> Iterator[Export]:
 
 
 def discard(key: str) -> None:
-    """Remove it; if it is being written, that ends at its next chunk."""
-    for path in (_note_path(key), data_path(key)):
+    """Delete an export. If it is being written, the writer stops at its next chunk."""
+    for path in (_metadata_path(key), data_path(key)):
         path.unlink(missing_ok=True)
 
 
 def sweep() -> None:
-    """Remove what has expired, and data whose note is gone."""
-    for export in everyone():
+    """Delete expired exports, and data files without metadata."""
+    for export in all_exports():
         if export.expires_at < now_ms():
             discard(export.key)
     for path in _folder().glob("*.data"):
@@ -139,28 +139,30 @@ def data_path(key: str) -> Path:
     return _folder() / f"{key}.data"
 
 
-def _note_path(key: str) -> Path:
+def _metadata_path(key: str) -> Path:
     return _folder() / f"{key}.json"
 
 
 def _folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "exports"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    """The directory of exports; it exists once the first export was written."""
+    return data_dir() / "exports"
 
 
 def sweep_at_start() -> None:
-    """Remove what an earlier process left; a directory that cannot be written to holds nothing."""
+    """Delete expired exports of earlier processes; ignores a directory that is not writable."""
     with suppress(OSError):
         sweep()
 
 
-def _note(export: Export) -> None:
-    # Replaced whole, so that nobody reads half of it.
-    draft = _folder() / f"{export.key}.{secrets.token_hex(4)}.draft"
+def _write_metadata(export: Export) -> None:
+    folder = _folder()
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    # Replaced atomically, so that nobody reads a part of it.
+    draft = folder / f"{export.key}.{secrets.token_hex(4)}.draft"
     with _opened(draft) as file:
         file.write(json.dumps(asdict(export)).encode())
-    draft.replace(_note_path(export.key))
+    draft.replace(_metadata_path(export.key))
 
 
 def _read(path: Path) -> Export | None:

@@ -1,4 +1,4 @@
-"""Exports as pages: asked for on one, followed and downloaded on another."""
+"""Pages of exports: one begins an export, another shows its progress and downloads it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -18,24 +18,26 @@ from dboshub.exports.live import export_facts, page_key
 from dboshub.exports.sources import SOURCES, Source
 from dboshub.exports.store import DONE, Export
 from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD, scope_of, subscription_for
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.live.subscriptions import scope_of, subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.rendering.page_templates import render
 
 INVALID, CONFLICT = 422, 409
-LONGEST_REASON = 1_000
+MAX_REASON_LENGTH = 1_000
 FULL = "There are too many exports. Discard some of yours, or wait until they expire."
-NO_REASON = "Payloads leave with a reason: say what they are for."
+NO_REASON = "An export of payloads needs a reason: write what it is for."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what would be exported; when it is posted, begin."""
+    """The form of an export; a POST begins it."""
     given = request.POST if request.method == "POST" else request.GET
     source = _source(request, given.get("of", ""))
     query = QueryDict(given["filter"]) if "filter" in given else given
     may_see = bool(source.payload_columns) and request.user.has_perm(VIEW_PAYLOAD)
-    cleaned, problems = source.clean(query, now_ms(), may_see)
+    cleaned, problems = source.clean_query(query, now_ms(), may_see)
     context = {
         "of": given["of"],
         "source": source,
@@ -45,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "formats": FORMATS,
         "may_see": may_see,
         "expires_min": store.EXPIRES_MS // 60_000,
-        "most_bytes": writer.MOST_BYTES,
+        "most_bytes": writer.MAX_BYTES,
         "section": given["of"],
     }
     if request.method != "POST":
@@ -54,7 +56,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    reason = request.POST.get("reason", "").strip()[:MAX_REASON_LENGTH]
     wants_payload = "payload" in request.POST
     if wants_payload and not context["may_see"]:
         raise PermissionDenied("Exporting payloads needs the permission “view payload”.")
@@ -75,18 +77,18 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         scope=_scope(request),
         after=context["after"],
     )
-    refusal = _kept(export)
+    refusal = _store(export)
     if refusal:
         context |= {"refusal": refusal, "reason": reason, "wants_payload": wants_payload}
         return render(request, "dboshub/exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
     record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
-    writer.start(export)
+    writer.start_writing(export)
     return redirect("dboshub:exports:export", export.key)
 
 
-def _kept(export: Export) -> str:
-    """Keep it, or say why it cannot be."""
+def _store(export: Export) -> str:
+    """Store the export; return why that failed, or an empty text."""
     try:
         store.add(export)
     except store.TooManyError:
@@ -98,14 +100,14 @@ def _kept(export: Export) -> str:
 
 @require_safe
 def export_list(request: HttpRequest) -> HttpResponse:
-    """One's own exports."""
+    """The user's own exports."""
     context = {"section": "exports", "exports": store.of_user(_user(request)), "now": now_ms()}
     return render(request, "dboshub/exports/list.html", context)
 
 
 @require_safe
 def export_detail(request: HttpRequest, key: str) -> HttpResponse:
-    """How far one is, and when it is done, the way to its file."""
+    """The progress of an export, and the link to its file when it is done."""
     export = _export(request, key)
     source = SOURCES[export.of]
     context = {
@@ -123,7 +125,7 @@ def export_detail(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_safe
 def download(request: HttpRequest, key: str) -> HttpResponse:
-    """The file, for who made it and still may see what is in it."""
+    """The file, for its user, who must still be permitted to see its content."""
     export = _export(request, key)
     if export.state != DONE:
         raise Http404("not written yet")
@@ -132,7 +134,7 @@ def download(request: HttpRequest, key: str) -> HttpResponse:
     except FileNotFoundError as error:
         raise Http404("expired") from error
     record(actor_of(request), "download", "export", key, of=export.of, payload=export.payload)
-    # Whole: an iterator over a file would be read whole as well, under ASGI, and by a slower way.
+    # Read completely: under ASGI an iterator over a file would be, too, and more slowly.
     response = HttpResponse(data, content_type=MIME_TYPES[export.format])
     disposition = content_disposition_header(True, export.file_name)
     response["Content-Disposition"] = str(disposition)
@@ -142,7 +144,7 @@ def download(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_POST
 def discard(request: HttpRequest, key: str) -> HttpResponse:
-    """Stop it if it is being written, and remove it."""
+    """Stop and delete an export."""
     export = _export(request, key)
     record(actor_of(request), "discard", "export", key, of=export.of)
     store.discard(export.key)
@@ -165,8 +167,8 @@ def _scope(request: HttpRequest) -> list[str] | None:
     return None if scope is None else [*scope]
 
 
-def _user(request: HttpRequest) -> int:
-    return int(request.user.pk or 0)
+def _user(request: HttpRequest) -> str:
+    return str(request.user.pk)
 
 
 def _source(request: HttpRequest, of: str) -> Source:

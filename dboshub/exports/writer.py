@@ -1,4 +1,4 @@
-"""Writing exports: two at a time in this process, each until its end, its size or its time."""
+"""Writes exports in threads, two at a time, each up to a size and a duration."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from dboshub.exports import store
 from dboshub.exports.formats import head, lines
 from dboshub.exports.sources import SOURCES
 from dboshub.exports.store import DONE, FAILED, RUNNING, Export
-from dboshub.workflows.live.subscriptions import VIEW_PAYLOAD
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES = 64 * 1_024 * 1_024
-MOST_S = 600.0
+MAX_BYTES = 64 * 1_024 * 1_024
+MAX_DURATION_S = 600.0
 TOUCH_S = 10.0
 WRITER_SLOTS = BoundedSemaphore(2)
 
 
 class StoppedError(Exception):
-    """It goes no further; the text says why, for the person who asked for it."""
+    """The export stops; the message tells its user why."""
 
 
-def start(export: Export) -> None:
-    """Begin it, or put it in line; it is found in the store as it proceeds."""
-    # A daemon: a process that is told to end does not wait for it.
+def start_writing(export: Export) -> None:
+    """Write the export in a thread, when one of the slots is free."""
+    # A daemon thread, so that a stopping process does not wait for it.
     Thread(target=_write_when_free, args=(export,), name="dboshub-export", daemon=True).start()
 
 
 def write(export: Export) -> Export:
-    """Write it to its end, now. Raises StoppedError, and whatever the database does."""
+    """Write the export. Raises StoppedError and errors of the database."""
     source = SOURCES[export.of]
     columns = source.columns + (source.payload_columns if export.payload else ())
     begun, after = time.monotonic(), export.after
@@ -48,7 +48,7 @@ def write(export: Export) -> Export:
             file.write(lines(export.format, columns, chunk.records))
             after = chunk.older
             export = _progress(export, file, len(chunk.records), chunk.reached or export.reached)
-            is_full = export.size >= MOST_BYTES or time.monotonic() - begun > MOST_S
+            is_full = export.size >= MAX_BYTES or time.monotonic() - begun > MAX_DURATION_S
             if not after or is_full:
                 return replace(export, state=DONE, older=after)
 
@@ -69,7 +69,7 @@ def _progress(export: Export, file: IO[bytes], rows: int, reached: int | None) -
 
 
 def _allowed(export: Export) -> Any:
-    """The person as they are now, who may have lost the permission meanwhile."""
+    """The current account of the user. Raises StoppedError if it lost the permission."""
     user = get_user_model().objects.filter(pk=export.user, is_active=True).first()
     wanted = [SOURCES[export.of].permission, *([VIEW_PAYLOAD] if export.payload else [])]
     if user is None or not user.has_perms(wanted):

@@ -16,8 +16,8 @@ from dboshub.frameworks.requests import (
     request_context,
     request_id,
 )
-from dboshub.workflows.engine.context import IDENTITY
 from dboshub.workflows.engine.errors import DBOSException, DBOSNotAuthorizedError
+from dboshub.workflows.engine.identity import IDENTITY
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.context import IDENTITY, Identity
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.options import SetWorkflowID
 
 WORKFLOW_ID = "dbos-workflow-id"  # header: the id of the first workflow that the request starts
@@ -66,7 +66,7 @@ def request_context(request: Request, tracer: Any, identity: Identity) -> Iterat
         stack.callback(REQUEST.reset, REQUEST.set(request))
         stack.callback(IDENTITY.reset, IDENTITY.set(identity))
         if tracer is not None and (span := _span(request, tracer)) is not None:
-            variable, token = stack.enter_context(span).current()
+            variable, token = stack.enter_context(span).activate()
             stack.callback(variable.reset, token)
         yield
 

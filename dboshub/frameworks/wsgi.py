@@ -16,7 +16,7 @@ from dboshub.frameworks.requests import (
     request_context,
     request_id,
 )
-from dboshub.workflows.engine.context import ANONYMOUS
+from dboshub.workflows.engine.identity import ANONYMOUS
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

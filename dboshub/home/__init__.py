@@ -1,3 +1,3 @@
-"""The first page: what is wrong now, and how things went."""
+"""The home page: current problems, workflows in flight, and charts."""
 
 from __future__ import annotations

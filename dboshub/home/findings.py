@@ -1,4 +1,4 @@
-"""What is wrong now, in sentences that lead to the very rows they are about."""
+"""Findings: current problems in words, with links to the rows that they are about."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.rendering import Shown, show, strip
+from dboshub.schedules.rendering import ScheduleView, epoch_ms, show, tick_history
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration, relative
 from dboshub.workflows.rollups.series import Failing
-from dboshub.workflows.search.criteria import BROKEN
 from dboshub.workflows.search.parser import exactly
-from dboshub.workflows.selectors.executor_overview import Fleet
+from dboshub.workflows.selectors.executor_overview import ExecutorOverview
 from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.selectors.workflow_health import Loop
+from dboshub.workflows.selectors.workflow_health import RepeatedRecovery
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 
-SHOWN = 6
-# A death is news for so long, a missed tick for so long.
-DEATH_MS, MISSED = HOUR, timedelta(hours=24)
-# A head that waits so long, and so much longer than before, is not just a full queue.
-WAITS_MS, GREW_MS, UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
-TICKS = 10
+MAX_SHOWN = 6
+# How long a dead executor and a missed run are reported.
+DEATH_WITHIN_MS, MISSED_WITHIN = HOUR, timedelta(hours=24)
+# A queue lags if its oldest workflow waits so long, and so much longer than before.
+MIN_WAIT_MS, MIN_GROWTH_MS, MIN_GROWTH_UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
+MAX_TICKS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`subject` is a name from the data, `says` what is wrong with it."""
+    """`subject` is the name of a workflow, queue or executor; `problem` completes the sentence."""
 
     subject: str
-    says: str
+    problem: str
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Findings of one kind; `url` leads to the page that has all of them."""
+    """Findings of one kind; `url` is the page with all of them."""
 
     title: str
     icon: str
@@ -50,7 +50,7 @@ class Group:
 
     @property
     def shown(self) -> list[Finding]:
-        return self.findings[:SHOWN]
+        return self.findings[:MAX_SHOWN]
 
     @property
     def more(self) -> int:
@@ -58,19 +58,21 @@ class Group:
 
 
 def workflows(**query: object) -> str:
-    """The list of workflows with a filter; ours among them, since they are counted too."""
+    """The URL of the filtered list, internal workflows included, because they are counted."""
     return (
         f"{reverse('dboshub:workflows:list')}?{urlencode({**query, 'internal': 'yes'}, doseq=True)}"
     )
 
 
-def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> Group:
+def failing_workflows(found: Iterable[Failing], *, since: int, until: int, note: str) -> Group:
     span: dict[str, object] = {"by": "completed", "since": since, "until": until}
     findings = [
         Finding(
             each.name or "(no name)",
             f"failed {_times(each.now)} in the last hour, {_times(each.before)} in the hour before",
-            workflows(name=exactly(each.name) if each.name else "-", status=BROKEN, **span),
+            workflows(
+                name=exactly(each.name) if each.name else "-", status=FAILED_NOT_CANCELLED, **span
+            ),
         )
         for each in found
     ]
@@ -78,15 +80,15 @@ def failing(found: Iterable[Failing], *, since: int, until: int, note: str) -> G
     return Group("Failing workflows", "circle-x", "s-error", findings, url, note)
 
 
-def growing(
+def lagging_queues(
     oldest: Mapping[str, int], before: Mapping[str, int], now: int, *, is_known: bool
 ) -> Group:
-    """Queues whose head waits longer than it did; `before` are the ages of a while ago."""
+    """Queues whose oldest workflow waits longer than before (`before`: earlier ages in ms)."""
     findings = []
     for name, at in sorted(oldest.items(), key=lambda each: each[1]):
         age = now - at
         grew = age - before.get(name, 0)
-        if age < WAITS_MS or grew < (GREW_MS if is_known else UNKNOWN_MS):
+        if age < MIN_WAIT_MS or grew < (MIN_GROWTH_MS if is_known else MIN_GROWTH_UNKNOWN_MS):
             continue
         was = f", {duration(before[name])} ten minutes ago" if before.get(name) else ""
         said = f"its oldest has waited {duration(age)}{was}"
@@ -96,21 +98,21 @@ def growing(
     )
 
 
-def dead(fleet: Fleet, now: int) -> Group:
-    """Executors that vanished without a word, lately or just now."""
+def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
+    """Executors that are silent, or that died within DEATH_WITHIN_MS."""
     findings = []
     for each in fleet.processes or ():
         heard = relative(each.executor.last_beat_at, now)
         where = f"on {each.executor.host}"
         if each.is_live and not each.executor.is_beating:
             said = f"is silent, last heard of {heard} {where}"
-        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_MS:
+        elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_WITHIN_MS:
             said = f"died, last heard of {heard} {where}"
         else:
             continue
-        held = f" and holds {each.holds:,}" if each.holds else ""
+        held = f" and holds {each.pending_count:,}" if each.pending_count else ""
         url = reverse("dboshub:workflows:executors")
-        if each.holds:
+        if each.pending_count:
             url = workflows(executor=exactly(each.executor.executor_id), status="PENDING")
         findings.append(Finding(each.executor.executor_id, said + held, url))
     return Group(
@@ -118,10 +120,10 @@ def dead(fleet: Fleet, now: int) -> Group:
     )
 
 
-def stranded(fleet: Fleet) -> Group:
-    """Versions that hold work and that no live executor has.
+def stranded_versions(fleet: ExecutorOverview) -> Group:
+    """Versions with work in flight that no live executor runs.
 
-    Where another program's executors may have them, nobody can tell: they leave no heartbeat.
+    Versions of other programs are left out: their executors send no heartbeat.
     """
     foreign = {each.version for each in fleet.holders if not each.is_ours}
     findings = [
@@ -143,7 +145,7 @@ def stranded(fleet: Fleet) -> Group:
     )
 
 
-def loops(found: Iterable[Loop]) -> Group:
+def recovery_loops(found: Iterable[RepeatedRecovery]) -> Group:
     findings = [
         Finding(
             each.row.name or each.row.pk,
@@ -155,20 +157,22 @@ def loops(found: Iterable[Loop]) -> Group:
     return Group("Recovery loops", "rotate-ccw", "s-gave-up", findings, workflows(status="PENDING"))
 
 
-def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[Shown]:
-    """The schedules with only their last ticks."""
+def ticks_of(schedules: Iterable[Schedule], now: datetime) -> list[ScheduleView]:
+    """The schedules with only their last MAX_TICKS ticks."""
     shown = [show(each, now) for each in schedules]
-    return [replace(each, ticks=each.ticks[-TICKS:]) for each in shown]
+    return [replace(each, ticks=each.ticks[-MAX_TICKS:]) for each in shown]
 
 
-def missed(shown: Iterable[Shown], runs: dict[str, WorkflowRow], now: datetime) -> Group:
-    """Active schedules that did not fire when they were due, in the last day."""
+def missed_runs(
+    shown: Iterable[ScheduleView], runs: dict[str, WorkflowRow], now: datetime
+) -> Group:
+    """Active schedules that missed a run within MISSED_WITHIN."""
     findings = []
     for each in shown:
-        strips = zip(each.ticks, strip(each, runs, now, acts=False), strict=True)
-        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED]
+        strips = zip(each.ticks, tick_history(each, runs, now, acts=False), strict=True)
+        late = [at for at, tick in strips if tick.is_missed and now - at < MISSED_WITHIN]
         if late and each.is_active:
-            last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), _ms(now))
+            last = relative(int(late[-1].astimezone(UTC).timestamp() * 1_000), epoch_ms(now))
             said = f"missed {len(late)} of its last {len(each.ticks)} runs, last {last}"
             findings.append(
                 Finding(each.name, said, reverse("dboshub:schedules:detail", args=[each.name]))
@@ -184,7 +188,3 @@ def missed(shown: Iterable[Shown], runs: dict[str, WorkflowRow], now: datetime) 
 
 def _times(number: int) -> str:
     return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number:,} times")
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1_000)

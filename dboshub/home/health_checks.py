@@ -1,4 +1,4 @@
-"""Looking for what is wrong: which reads make which findings, for a page and for its news."""
+"""Health checks: the queries behind the findings of the home page."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.series import counted_until, failing, ranked
-from dboshub.workflows.selectors.executor_overview import fleet
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
 from dboshub.workflows.storage.sql import Session
 
-SCHEDULES = 100
+MAX_SCHEDULES = 100
 BEFORE_MS = 10 * MINUTE
 RIGHTS = {"queues": "dboshub_queues.view_queue", "schedules": "dboshub_schedules.view_schedule"}
 
 
 def view_rights(user: Any) -> frozenset[str]:
-    """Of what besides workflows a person may be told."""
+    """The kinds of findings, besides workflows, that a user may see."""
     return frozenset(name for name, permission in RIGHTS.items() if user.has_perm(permission))
 
 
 def current_problems(
     session: Session, viewer: Viewer, rights: frozenset[str], waiting: dict[str, int], now: int
 ) -> list[findings.Group]:
-    """What is wrong, the gravest first; of what the person may not see, nothing."""
-    seen = fleet(session, viewer, now=now)
+    """The findings that a user may see, most severe first."""
+    seen = executor_overview(session, viewer, now=now)
     found = [
-        findings.dead(seen, now),
-        findings.stranded(seen),
-        findings.loops(recovered_repeatedly(session, viewer)),
+        findings.dead_executors(seen, now),
+        findings.stranded_versions(seen),
+        findings.recovery_loops(recovered_repeatedly(session, viewer)),
         _failing(session, viewer, now),
     ]
     if "queues" in rights:
@@ -47,7 +47,7 @@ def current_problems(
 
 
 def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
-    """From what was counted by minute; else among the newest that ended."""
+    """Failing workflows, from the rollups, or else among the newest ended workflows."""
     until, note = counted_until(), ""
     found = None
     if until is not None and until > now - HOUR:
@@ -57,11 +57,11 @@ def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
         rows = failures(session, viewer, since=until - 2 * HOUR, hour=until - HOUR)
         found = ranked((name or "", bool(is_now), number) for name, is_now, number in rows)
     assert until is not None
-    return findings.failing(found, since=until - HOUR, until=until, note=note)
+    return findings.failing_workflows(found, since=until - HOUR, until=until, note=note)
 
 
 def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group:
-    """Queues against their samples of ten minutes ago, which are not kept by application."""
+    """Lagging queues, compared with samples of ten minutes ago. Samples have no application."""
     samples = QueueSample.objects.filter(
         width=MINUTE, at__gte=now - BEFORE_MS - 2 * MINUTE, at__lt=now - BEFORE_MS + 2 * MINUTE
     )
@@ -71,7 +71,7 @@ def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group
         samples.filter(queue__in=[*oldest]).values_list("queue").annotate(Max("oldest_ms"))
     )
     is_known = QueueSample.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
-    return findings.growing(
+    return findings.lagging_queues(
         oldest, before, now, is_known=is_known is not None and is_known < now - BEFORE_MS
     )
 
@@ -79,7 +79,7 @@ def _growing(oldest: dict[str, int], now: int, viewer: Viewer) -> findings.Group
 def _missed(session: Session, viewer: Viewer) -> findings.Group:
     now, after = datetime.now(UTC), ""
     active: list[Schedule] = []
-    while len(active) < SCHEDULES:
+    while len(active) < MAX_SCHEDULES:
         page = schedules.page(session, viewer, after=after, status=ACTIVE)
         active += page.schedules
         after = page.after
@@ -87,4 +87,4 @@ def _missed(session: Session, viewer: Viewer) -> findings.Group:
             break
     shown = findings.ticks_of(active, now)
     runs = schedules.runs(session, [each for one in shown for each in one.ids], viewer)
-    return findings.missed(shown, runs, now)
+    return findings.missed_runs(shown, runs, now)

@@ -1,4 +1,4 @@
-"""Telling an open page that what is wrong has changed; it changes when somebody looks again."""
+"""Live updates of the findings: a notice when they change; the page changes on reload."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from dboshub.home.findings import Group
 from dboshub.home.health_checks import current_problems
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.live.polling import IntervalSource
-from dboshub.workflows.live.source import Facts, Moment, digest
+from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.storage.sql import Session
 
 
 def problems_digest(groups: Sequence[Group]) -> str:
-    """What is wrong with what: more of the same is no news."""
+    """The digest of the findings by kind and subject; other changes do not count."""
     return digest(
         [(group.title, sorted(each.subject for each in group.findings)) for group in groups]
     )
 
 
 class ProblemsSource(IntervalSource):
-    """Once for all with the same rights."""
+    """Read once for all viewers with the same permissions."""
 
     def __init__(self) -> None:
         super().__init__(_facts)
 
 
-def _facts(session: Session, topic: Topic, moment: Moment) -> Facts:
+def _facts(session: Session, topic: Topic, tick: PollTick) -> TopicState:
     viewer, rights = viewer_of_topic(topic), frozenset(topic.key.split(",")) - {""}
-    groups = current_problems(
-        session, viewer, rights, waiting_since(session, viewer), moment.now_ms
-    )
-    html = format_html("<strong>{}</strong>", "What is wrong has changed.")
-    return Facts(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})
+    groups = current_problems(session, viewer, rights, waiting_since(session, viewer), tick.now_ms)
+    html = format_html("<strong>{}</strong>", "The problems have changed.")
+    return TopicState(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})

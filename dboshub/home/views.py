@@ -1,4 +1,4 @@
-"""Home: what is wrong now, what is in flight, and how things went over a span of time."""
+"""The home page: current problems, workflows in flight, and charts of a time span."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub.home import findings, health_checks
@@ -16,21 +15,22 @@ from dboshub.home.live import problems_digest
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
-from dboshub.workflows.live.subscriptions import VIEW, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.series import counted_until, series
 from dboshub.workflows.rollups.totals import all_counts
-from dboshub.workflows.search.criteria import BROKEN
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.workflow_health import oldest_running
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, STATUS_STYLES
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
 DAY = 24 * HOUR
-# A span of time, and how much of it is one bar.
+# Length of each time span, width of a bar, and label.
 SPANS = {
     "1h": (HOUR, MINUTE, "1 h"),
     "6h": (6 * HOUR, 5 * MINUTE, "6 h"),
@@ -38,15 +38,15 @@ SPANS = {
     "7d": (7 * DAY, 2 * HOUR, "7 d"),
     "30d": (30 * DAY, 6 * HOUR, "30 d"),
 }
-# Counting may be so late before its silence is part of the picture.
-LATE_MS = 10 * MINUTE
-LONGEST = 1_000
+# If the rollups lag more than this, the charts show a gap at the end.
+MAX_ROLLUP_LAG_MS = 10 * MINUTE
+MAX_NAME_LENGTH = 1_000
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def home(request: HttpRequest) -> HttpResponse:
-    """Everything is read by bounded statements; the query string chooses the charts."""
+    """The home page; the query string chooses the charts. All statements are bounded."""
     viewer, rights = viewer_for(request.user), health_checks.view_rights(request.user)
     live_problems = subscription_for(request, "wrong", ",".join(sorted(rights)))
     context: dict[str, Any] = {"section": "home", "live_problems": live_problems}
@@ -67,10 +67,10 @@ def home(request: HttpRequest) -> HttpResponse:
 def _in_flight(
     request: HttpRequest, session: Session, viewer: Viewer, waiting: dict[str, int]
 ) -> dict[str, Any]:
-    """How many have which status, and what has been running and waiting longest."""
+    """The counts by status, the oldest running workflow and the longest waiting queue."""
     counted = all_counts(session, viewer=viewer)
     return {
-        "pills": [(LOOKS[token], count) for token, count in counted.items()],
+        "pills": [(STATUS_STYLES[token], count) for token, count in counted.items()],
         "live_counts": subscription_for(request, "counts"),
         "counts_digest": counts_digest(counted),
         "oldest": oldest_running(session, viewer),
@@ -81,7 +81,7 @@ def _in_flight(
 def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     span = request.GET.get("span", "")
     span = span if span in SPANS else "24h"
-    name = request.GET.get("name", "").replace("\x00", "")[:LONGEST]
+    name = request.GET.get("name", "").replace("\x00", "")[:MAX_NAME_LENGTH]
     length, step, _ = SPANS[span]
     until = counted_until()
     context: dict[str, Any] = {
@@ -94,12 +94,12 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
     }
     if until is None:
         return context
-    edge = until if now - until < LATE_MS else now // MINUTE * MINUTE
+    edge = until if now - until < MAX_ROLLUP_LAG_MS else now // MINUTE * MINUTE
     found = series(edge - length, edge, step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
     link = _link_to(findings.workflows(**about))
-    failed = _link_to(findings.workflows(**about, status=BROKEN))
+    failed = _link_to(findings.workflows(**about, status=FAILED_NOT_CANCELLED))
     return context | {
         "charts": [
             charts.throughput(found, link),
@@ -116,5 +116,5 @@ def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
 
 
 def _link_to(rows: str) -> charts.Link:
-    """How a stretch of time becomes the address of those of some rows that ended in it."""
-    return lambda stretch: f"{rows}&since={stretch.at}&until={stretch.until}"
+    """A function that adds the times of a bucket to the URL of a list."""
+    return lambda bucket: f"{rows}&since={bucket.at}&until={bucket.until}"

@@ -1,6 +1,6 @@
-"""How this hub fares: its database, its live push, its slow questions, its settings.
+"""The page about the hub: database, live updates, slow statements, settings.
 
-Each part is read by itself, so that one that fails leaves the others standing.
+Each part is read by itself, so that a failure does not affect the others.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import TypeVar
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dboshub.hub import diagnostics
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executors import executors
 from dboshub.workflows.slow_queries import SLOW_QUERIES, SLOW_S
 from dboshub.workflows.storage.schema.state import VERSION
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.system_tables import now_ms
 
 VIEW = "dboshub.view_hub"
 SLOWEST_SHOWN = 15
-# Further apart than this, times of different machines mislead whoever compares them.
+# Clock skew above this is reported: times of two machines would not be comparable.
 SKEW_MS = 1_000
 
 Found = TypeVar("Found")
@@ -34,7 +34,7 @@ Found = TypeVar("Found")
 @require_safe
 @permission_required(VIEW, raise_exception=True)
 def hub(request: HttpRequest) -> HttpResponse:
-    """Everything on one page, as it is now; nothing of it needs a worker."""
+    """The page about this hub. It needs no worker."""
     now, failures = now_ms(), list[str]()
 
     def read(part: Callable[[Session], Found]) -> Found | None:
@@ -60,8 +60,8 @@ def hub(request: HttpRequest) -> HttpResponse:
         "slow": SLOW_QUERIES.worst(SLOWEST_SHOWN),
         "slow_ms": round(SLOW_S * 1_000),
         "versions": diagnostics.versions(),
-        "chosen": diagnostics.chosen(),
-        "place": diagnostics.place(),
+        "chosen": diagnostics.effective_settings(),
+        "place": diagnostics.host_and_process(),
         "started": diagnostics.STARTED_MS,
         "our_schema": VERSION,
         "is_skewed": server is not None and abs(server.skew_ms) > SKEW_MS + server.trip_ms,

@@ -1,6 +1,6 @@
-"""Who is behind a socket's handshake, now: origin, session, account, permissions.
+"""Authenticates a WebSocket handshake: origin, session, account, permissions.
 
-Asked again while the socket is open, so that logging out ends it. Nothing here writes a session.
+Repeated while the socket is open, so that a logout ends it. Nothing here writes a session.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 
-from dboshub.middleware import forwarded_address
+from dboshub.web.client_address import client_address
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.live.subscriptions import Topic, scope_of
@@ -29,7 +29,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A user as they are now: who they are, what they may do, which applications they see."""
+    """The current id, permissions and scope of a user."""
 
     user: str
     permissions: frozenset[str]
@@ -38,22 +38,25 @@ class Account:
 
 
 def handshake(scope: Mapping[str, Any]) -> ASGIRequest:
-    """The handshake as an HTTP request, so that hosts and proxies count as they do for pages."""
+    """The handshake as an HTTP request, so that hosts and proxies are treated as for pages."""
     return ASGIRequest({**scope, "method": "GET"}, BytesIO())
 
 
 def is_same_origin(request: ASGIRequest) -> bool:
-    """Whether a page of this very scheme, host and port opened the socket."""
+    """Whether a page of this scheme, host and port opened the socket, or of a trusted origin."""
     try:
-        origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
+        given = request.META.get("HTTP_ORIGIN", "")
+        if given in settings.CSRF_TRUSTED_ORIGINS:
+            return True
+        origin = urlsplit(given)
         here = urlsplit(f"{_scheme(request)}://{request.get_host()}")
-        return _place(origin) == _place(here)
+        return _origin(origin) == _origin(here)
     except (ValueError, KeyError, DisallowedHost):
         return False
 
 
 async def account(request: ASGIRequest) -> Account | None:
-    """The active user of the handshake's session as it is now, or None."""
+    """The active user of the handshake's session, read now; None if there is none."""
     found: Account | None = await database_sync_to_async(_account)(request)
     return found
 
@@ -71,25 +74,20 @@ def _account(request: ASGIRequest) -> Account | None:
         user=str(user.pk),
         permissions=frozenset(user.get_all_permissions()),
         scope=scope_of(user),
-        actor=Actor(user, _address(request)),
+        actor=Actor(user, client_address(request)),
     )
 
 
-async def trace(account: Account, topics: Iterable[Topic]) -> None:
-    """Record whose payloads are pushed to somebody; at once, and as long as they follow them."""
+async def audit_payload_views(account: Account, topics: Iterable[Topic]) -> None:
+    """Write audit rows for the payloads that are pushed to a user."""
     keys = sorted({topic.key for topic in topics if topic.payload})
     if keys:
-        await database_sync_to_async(_trace)(account.actor, keys)
+        await database_sync_to_async(_audit_payload_views)(account.actor, keys)
 
 
-def _trace(actor: Actor, workflow_ids: list[str]) -> None:
+def _audit_payload_views(actor: Actor, workflow_ids: list[str]) -> None:
     for workflow_id in workflow_ids:
         record_payload_view(actor, "workflow", workflow_id)
-
-
-def _address(request: ASGIRequest) -> str:
-    given = forwarded_address(request) if settings.BEHIND_PROXY else ""
-    return given or str(request.META.get("REMOTE_ADDR", ""))
 
 
 class _ReadOnlySession(dict[str, Any]):
@@ -103,5 +101,5 @@ def _scheme(request: ASGIRequest) -> str:
     return {"ws": "http", "wss": "https"}.get(str(request.scheme), str(request.scheme))
 
 
-def _place(url: Any) -> tuple[str, str, int]:
+def _origin(url: Any) -> tuple[str, str, int]:
     return url.scheme, url.hostname, url.port or DEFAULT_PORTS[url.scheme]

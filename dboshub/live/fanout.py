@@ -1,7 +1,7 @@
-"""Process-local fan-out: topics, who shows them, and what each still has to be sent.
+"""Fan-out within a process: topics, their subscribers, and the frames that are still to be sent.
 
-The watcher's thread publishes, sockets on the event loop take. A frame's text is made once
-and shared; a frame not yet sent is replaced by a newer one of its topic.
+The watcher's thread publishes; sockets on the event loop take. The text of a frame is shared by
+all subscribers. A frame that was not sent yet is replaced by a newer one of its topic.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dboshub.live.metrics import LiveMetrics
-from dboshub.workflows.live.source import Demand
+from dboshub.workflows.live.source import WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 
 
 class Subscriber:
-    """One socket's side of the hub."""
+    """One socket: its topics and its unsent frames."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -27,11 +27,11 @@ class Subscriber:
         self.topics: set[str] = set()
 
     def wake(self) -> None:
-        """Tell the socket to look; from any thread."""
+        """Wake the socket's sender. May be called from any thread."""
         try:
             self._loop.call_soon_threadsafe(self.ready.set)
         except RuntimeError:
-            pass  # the loop has closed, and its sockets with it
+            pass  # the event loop has closed, and so have its sockets
 
 
 @dataclass(slots=True)
@@ -40,63 +40,65 @@ class _TopicSubscribers:
     unread: bool = True
     since: dict[Subscriber, int] = field(default_factory=dict)
     shown: dict[Subscriber, str] = field(default_factory=dict)
-    # Kept until a viewer comes, goes or is sent something: most topics rest from tick to tick.
-    demand: Demand | None = None
+    # Cached until a viewer joins, leaves or is sent a frame: most topics do not change.
+    watched: WatchedTopic | None = None
 
-    def read(self) -> Demand:
-        """What is asked for now; the next time it has been read."""
-        demand = self.demand or Demand(
+    def read(self) -> WatchedTopic:
+        """The topic for the next tick; marks it as read."""
+        watched = self.watched or WatchedTopic(
             topic=self.topic,
             unread=self.unread,
             since=min(self.since.values()),
             shown=frozenset(self.shown.values()),
         )
-        self.demand = None if self.unread else demand
+        self.watched = None if self.unread else watched
         self.unread = False
-        return demand
+        return watched
 
 
-class Hub:
-    """Topics and their viewers. Every method may be called from any thread."""
+class Broadcaster:
+    """Topics and their subscribers. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.meter = LiveMetrics()
+        self.metrics = LiveMetrics()
         self._by_topic: dict[str, _TopicSubscribers] = {}
         self._new_subscribers: set[Subscriber] = set()
         self._awaiting_beat: set[Subscriber] = set()
-        self.on_demand: Callable[[], None] = lambda: None
+        self.on_new_viewer: Callable[[], None] = lambda: None
+        # What comes before our addresses where pages are served: links in frames begin with it.
+        self.script_prefix = "/"
 
     def subscribe(self, subscriber: Subscriber, topic: Topic, *, shown: str, since: int) -> None:
-        """Add a viewer who shows a digest; whatever differs from it will be sent."""
+        """Add a viewer of a topic who shows a digest; a frame is sent when the digest differs."""
         topic_id = topic.id
         with self.lock:
-            audience = self._by_topic.setdefault(topic_id, _TopicSubscribers(topic))
-            audience.unread = True
-            audience.demand = None
-            audience.shown[subscriber] = shown
-            audience.since[subscriber] = since
+            subscribers = self._by_topic.setdefault(topic_id, _TopicSubscribers(topic))
+            subscribers.unread = True
+            subscribers.watched = None
+            subscribers.shown[subscriber] = shown
+            subscribers.since[subscriber] = since
             subscriber.pending.pop(topic_id, None)
             if not subscriber.topics:
                 self._new_subscribers.add(subscriber)
             subscriber.topics.add(topic_id)
-        self.on_demand()
+        self.on_new_viewer()
 
     def unsubscribe(self, subscriber: Subscriber, topic_id: str) -> None:
         with self.lock:
-            audience = self._by_topic.get(topic_id)
-            if audience is None or topic_id not in subscriber.topics:
+            subscribers = self._by_topic.get(topic_id)
+            if subscribers is None or topic_id not in subscriber.topics:
                 return
             subscriber.topics.discard(topic_id)
-            audience.shown.pop(subscriber, None)
-            audience.since.pop(subscriber, None)
-            audience.demand = None
+            subscribers.shown.pop(subscriber, None)
+            subscribers.since.pop(subscriber, None)
+            subscribers.watched = None
             subscriber.pending.pop(topic_id, None)
-            if not audience.shown:
+            if not subscribers.shown:
                 del self._by_topic[topic_id]
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Forget a viewer altogether."""
+        """Remove a subscriber from all topics."""
         with self.lock:
             self._new_subscribers.discard(subscriber)
             self._awaiting_beat.discard(subscriber)
@@ -104,41 +106,41 @@ class Hub:
                 self.unsubscribe(subscriber, topic_id)
 
     @property
-    def watched(self) -> bool:
+    def has_viewers(self) -> bool:
         return bool(self._by_topic)
 
-    def followed(self) -> int:
-        """How many different topics somebody shows."""
+    def topic_count(self) -> int:
+        """The number of topics that have viewers."""
         return len(self._by_topic)
 
-    def demands(self) -> list[Demand]:
-        """What is shown now; marks all of it as being read."""
+    def watched_topics(self) -> list[WatchedTopic]:
+        """All topics that have viewers; marks them as read."""
         with self.lock:
             self._awaiting_beat, self._new_subscribers = self._new_subscribers, set()
             return [each.read() for each in self._by_topic.values()]
 
     def mark_all_unread(self) -> None:
-        """A tick failed: everything has to be read again."""
+        """Make the next tick read every topic again, because a tick failed."""
         with self.lock:
             for each in self._by_topic.values():
                 each.unread = True
-                each.demand = None
+                each.watched = None
 
     def publish(self, topic_id: str, digest: str, frames: dict[str, str]) -> None:
-        """Queue a frame for every viewer of the topic; ``frames`` is by the digest they show."""
+        """Queue frames for the viewers of a topic; ``frames`` maps shown digests to frames."""
         with self.lock:
-            audience = self._by_topic.get(topic_id)
-            if audience is None:
+            subscribers = self._by_topic.get(topic_id)
+            if subscribers is None:
                 return
-            audience.demand = None
-            for subscriber, shown in audience.shown.items():
+            subscribers.watched = None
+            for subscriber, shown in subscribers.shown.items():
                 if shown in frames:
                     subscriber.pending[topic_id] = frames[shown]
-                    audience.shown[subscriber] = digest
+                    subscribers.shown[subscriber] = digest
                     subscriber.wake()
 
     def beat(self, now_ms: int, *, everyone: bool) -> None:
-        """Tell viewers the database's time: all, or those whose topics were read just now first."""
+        """Send the database's time to all viewers, or to those who joined before this tick."""
         with self.lock:
             told, self._awaiting_beat = self._awaiting_beat, set()
             if everyone:
@@ -148,7 +150,7 @@ class Hub:
                 subscriber.wake()
 
     def take(self, subscriber: Subscriber) -> tuple[list[str], int | None]:
-        """What a socket has to send now."""
+        """The frames and the heartbeat that a socket has to send now."""
         with self.lock:
             frames, beat_ms = [*subscriber.pending.values()], subscriber.beat_ms
             subscriber.pending.clear()

@@ -1,4 +1,4 @@
-"""What may come in on a socket: sub, unsub, ack; and what a reader owes. No I/O."""
+"""Parses the frames of clients (sub, unsub, ack) and tracks unacknowledged frames. No I/O."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-LARGEST_FRAME = 16 * 1024
-MOST_UNACKED = 64
+MAX_FRAME_BYTES = 16 * 1024
+MAX_UNACKED = 64
 MAX_UNREAD_BYTES = 512 * 1024
 
 
 class FrameRefusedError(Exception):
-    """A frame that no page of ours sends."""
+    """A frame that none of our pages sends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One region of a page: the topic it says it follows, its token, the digest it shows."""
+class TopicRequest:
+    """A region of a page that subscribes: its topic id, its token, the digest it shows."""
 
     topic_id: str
     token: str
@@ -27,9 +27,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A frame that is well formed; whether it is allowed is for others to say."""
+    """A well-formed frame. Permissions are checked elsewhere."""
 
-    sub: tuple[Wanted, ...] = ()
+    sub: tuple[TopicRequest, ...] = ()
     unsub: tuple[str, ...] = ()
     ack: int | None = None
 
@@ -39,7 +39,7 @@ def parse(text: str | None) -> Incoming:
 
     Raises FrameRefusedError.
     """
-    if text is None or len(text.encode()) > LARGEST_FRAME:
+    if text is None or len(text.encode()) > MAX_FRAME_BYTES:
         raise FrameRefusedError("not a text of at most 16 KiB")
     try:
         frame = json.loads(text)
@@ -55,10 +55,10 @@ def parse(text: str | None) -> Incoming:
     raise FrameRefusedError("neither sub nor unsub nor ack")
 
 
-def _wanted(name: str, given: Any) -> Wanted:
+def _wanted(name: str, given: Any) -> TopicRequest:
     match given:
         case [str(token), str(digest)]:
-            return Wanted(name, token, digest)
+            return TopicRequest(name, token, digest)
     raise FrameRefusedError("a topic is [token, digest]")
 
 
@@ -70,7 +70,7 @@ def _text(value: Any) -> str:
 
 @dataclass(slots=True)
 class UnackedFrames:
-    """Frames sent and not acknowledged: daphne buffers without end for who does not read."""
+    """Sent frames that were not acknowledged: daphne buffers without limit for a slow reader."""
 
     seq: int = 0
     unacked: deque[tuple[int, float, int]] = field(default_factory=deque)
@@ -83,19 +83,19 @@ class UnackedFrames:
         return self.seq
 
     def acknowledge(self, seq: int) -> None:
-        """Everything up to a number has been read."""
+        """Mark all frames up to `seq` as read. Raises FrameRefusedError."""
         if seq > self.seq:
             raise FrameRefusedError("acknowledges what was not sent")
         while self.unacked and self.unacked[0][0] <= seq:
             self.unread -= self.unacked.popleft()[2]
 
     def is_full(self) -> bool:
-        return len(self.unacked) >= MOST_UNACKED
+        return len(self.unacked) >= MAX_UNACKED
 
     def is_backlogged(self) -> bool:
-        """Whether to send no more before something was read: what waits is only the newest."""
+        """Whether to send nothing until the client has read; later frames replace unsent ones."""
         return self.unread >= MAX_UNREAD_BYTES
 
-    def waits_until(self, patience: float) -> float | None:
-        """When the oldest frame has waited too long, on the clock of ``sent``."""
-        return self.unacked[0][1] + patience if self.unacked else None
+    def overdue_at(self, patience_s: float) -> float | None:
+        """When the oldest frame is overdue: ``patience_s`` seconds after it was sent."""
+        return self.unacked[0][1] + patience_s if self.unacked else None

@@ -1,4 +1,4 @@
-"""Brings ticks forward when PostgreSQL is notified of something. Ticks come without it, too."""
+"""Wakes the watcher on PostgreSQL notifications. Without them it polls."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dboshub.workflows.storage.waiting.notify import listen
 
 logger = logging.getLogger(__name__)
 
-# The three every DBOS library notifies on, and ours, on which hub processes tell of statuses.
+# The three channels of every DBOS library, and DBOSHub's channel of status changes.
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS)
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 
 
 class Listener:
-    """Each ``start`` is a thread with a connection of its own, until what it returned is called."""
+    """``start`` starts a thread with its own connection and returns the function that stops it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -33,7 +33,7 @@ class Listener:
         return over.set
 
     def _run(self, on_hint: Callable[[], None], over: threading.Event) -> None:
-        pause = FIRST_PAUSE
+        pause = FIRST_PAUSE_S
         while not over.is_set():
             began = time.monotonic()
             try:
@@ -46,6 +46,6 @@ class Listener:
                 )
             except psycopg.Error as error:
                 logger.info("live.listener_lost: %s", error)
-                lasted = time.monotonic() - began > LONGEST_PAUSE
-                pause = FIRST_PAUSE if lasted else min(pause * 2, LONGEST_PAUSE)
+                lasted = time.monotonic() - began > MAX_PAUSE_S
+                pause = FIRST_PAUSE_S if lasted else min(pause * 2, MAX_PAUSE_S)
                 over.wait(pause)

@@ -1,4 +1,4 @@
-"""What live push of this process did: numbers for people to look at, kept in little memory."""
+"""Metrics of the live updates of this process, for the page about the hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REMEMBERED = 240
 
 @dataclass(slots=True)
 class LiveMetrics:
-    """Written by the watcher's thread and the sockets, read by anybody. Durations are seconds."""
+    """Written by the watcher's thread and the sockets. Durations are seconds."""
 
     ticks: int = 0
     failures: int = 0
@@ -27,12 +27,12 @@ class LiveMetrics:
         self._took.append(took)
 
     def sent(self, frames: int) -> None:
-        """One message with so many frames in it."""
+        """Count one message with this number of frames."""
         self.messages += 1
         self.frames += frames
 
     def typical_s(self) -> float | None:
-        """The median of the last ticks."""
+        """The median duration of the last ticks."""
         took = [*self._took]
         return median(took) if took else None
 
@@ -40,5 +40,5 @@ class LiveMetrics:
         return max([*self._took], default=None)
 
     def lag_s(self) -> float | None:
-        """How long ago the last tick ended."""
+        """The time since the last tick ended."""
         return None if self.last_tick_at is None else time.monotonic() - self.last_tick_at

@@ -1,48 +1,64 @@
-"""This process's one hub, one watcher and one listener, made when the first page listens."""
+"""The broadcaster, watcher and listener of this process, created at the first subscription."""
 
 from __future__ import annotations
 
 from functools import cache
-from urllib.parse import quote, urlsplit, urlunsplit
 
-from django.conf import settings
 from django.db import connections
 
-from dboshub.live.fanout import Hub
+from dboshub.live.fanout import Broadcaster
 from dboshub.live.listener import Listener
 from dboshub.live.topic_sources import SOURCES
 from dboshub.live.watcher import Watcher
-from dboshub.workflows.connection import system_alias
+from dboshub.workflows import django_settings
+from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_settings import is_behind_pooler, system_alias, system_schema
+from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import Database, open_database
 
 
 @cache
-def hub() -> Hub:
-    """The hub of this process, with its watcher attached."""
-    made = Hub()
-    is_postgres = connections[system_alias()].vendor == "postgresql"
+def broadcaster() -> Broadcaster:
+    """The broadcaster of this process, with its watcher."""
+    made = Broadcaster()
     Watcher(
         made,
         open_system_database,
         SOURCES,
-        listener=Listener(listen_url()) if is_postgres else None,
+        listener=Listener(listen_url()) if _is_postgres() else None,
     )
     return made
 
 
 def open_system_database() -> Database:
-    return open_database(system_url(), schema=settings.DBOS_SYSTEM_SCHEMA, pool_size=1)
+    """The system database, for reads."""
+    return open_database(
+        system_url(),
+        schema=system_schema(),
+        pool_size=1,
+        behind_pooler=is_behind_pooler(),
+        access=_access(),
+    )
+
+
+def _access() -> Access:
+    if _is_postgres():
+        # The options of PostgreSQL's sessions are in the URL.
+        return Access.SHARED
+    options = connections[system_alias()].settings_dict["OPTIONS"]
+    access = Access(options.get("access", Access.OWN))
+    return Access.READING if access is Access.SHARED else access
 
 
 def system_url() -> str:
-    """The URL of the database Django uses now; in a test run it has another name."""
-    name = str(connections[system_alias()].settings_dict["NAME"])
-    parts = urlsplit(settings.DBOS_SYSTEM_DATABASE_URL)
-    if parts.scheme == "sqlite":
-        return f"sqlite:///{quote(name)}"
-    return urlunsplit(parts._replace(path=f"/{quote(name)}"))
+    """The URL of the database that Django uses now; a test run uses another name."""
+    return url_of_alias(system_alias())
 
 
 def listen_url() -> str:
-    """LISTEN needs a session of its own, so not a transaction-mode pooler."""
-    return settings.DBOSHUB_LISTEN_DSN or system_url()
+    """The URL for LISTEN, which does not work through a transaction-mode pooler."""
+    return django_settings.listen_url() or system_url()
+
+
+def _is_postgres() -> bool:
+    return connections[system_alias()].vendor == "postgresql"

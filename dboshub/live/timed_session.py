@@ -1,4 +1,4 @@
-"""What a tick costs the database: the time its statements took, and their rows to arrive."""
+"""A session that measures the time of its statements and of fetching their rows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dboshub.workflows.storage.sql import Row, Session, Statement
 
 
 class TimedSession(Session):
-    """Another session's connection; ``asked`` are the seconds spent on it since it was set to 0."""
+    """Measures a session's statements; ``query_seconds`` is their sum, which the caller resets."""
 
-    __slots__ = ("asked",)
+    __slots__ = ("query_seconds",)
 
     def __init__(self, inner: Session) -> None:
         super().__init__(inner.dialect, inner._execute, inner._script)
-        self.asked = 0.0
+        self.query_seconds = 0.0
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
         began = time.monotonic()
         try:
             return super().all(statement, **params)
         finally:
-            self.asked += time.monotonic() - began
+            self.query_seconds += time.monotonic() - began
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
         began = time.monotonic()
         try:
             return super().one(statement, **params)
         finally:
-            self.asked += time.monotonic() - began
+            self.query_seconds += time.monotonic() - began

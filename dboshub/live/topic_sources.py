@@ -1,4 +1,4 @@
-"""Which source serves which kind of topic, and who may listen. Apps bring the sources."""
+"""The source of each kind of topic, and the permissions that a subscription needs."""
 
 from __future__ import annotations
 
@@ -10,48 +10,44 @@ from dboshub.home.live import ProblemsSource
 from dboshub.live.access import Account
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live as workflows_live
+from dboshub.workflows.live import registry
 from dboshub.workflows.live.source import Source
-from dboshub.workflows.live.subscriptions import (
-    VIEW,
-    VIEW_PAYLOAD,
-    Ticket,
-    Topic,
-    TopicRefusedError,
-    read,
-)
+from dboshub.workflows.live.subscriptions import Subscription, Topic, TopicRefusedError, read_token
+from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_PAYLOAD, VIEW_WORKFLOW
 
-MOST_TOPICS = 64
+MAX_TOPICS = 64
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
-    **workflows_live.SOURCES,
+    **registry.SOURCES,
     **queues_live.SOURCES,
     **schedules_live.SOURCES,
     "audit": AuditSource,
     "export": ExportSource,
     "wrong": ProblemsSource,
 }
-# Pages that ask for more than to view workflows.
+# Kinds that need another permission besides viewing workflows.
 NEEDED: Mapping[str, str] = {
     "queues": "dboshub_queues.view_queue",
     "queue": "dboshub_queues.view_queue",
     "schedules": "dboshub_schedules.view_schedule",
     "schedule": "dboshub_schedules.view_schedule",
-    "audit": "dboshub_workflows.view_auditevent",
+    "audit": VIEW_AUDIT_EVENT,
 }
 
 
-def admit(token: str, account: Account) -> Ticket:
-    """The topic of a token, if this user may listen to it now. Raises TopicRefusedError."""
-    ticket = read(token, user=account.user)
-    if ticket.topic.kind not in SOURCES:
-        raise TopicRefusedError(f"no such kind of topic: {ticket.topic.kind}")
-    if not is_allowed(ticket.topic, account):
+def admit(token: str, account: Account) -> Subscription:
+    """The subscription of a token, if this user is permitted now. Raises TopicRefusedError."""
+    subscription = read_token(token, user=account.user)
+    if subscription.topic.kind not in SOURCES:
+        raise TopicRefusedError(f"no such kind of topic: {subscription.topic.kind}")
+    if not is_allowed(subscription.topic, account):
         raise TopicRefusedError("not permitted")
-    return ticket
+    return subscription
 
 
 def is_allowed(topic: Topic, account: Account) -> bool:
-    """Whether someone may hear this topic: asked again while they listen."""
-    wanted = {VIEW, NEEDED.get(topic.kind, VIEW)} | ({VIEW_PAYLOAD} if topic.payload else set())
+    """Whether an account may subscribe to a topic. Checked again while it is subscribed."""
+    wanted = {VIEW_WORKFLOW, NEEDED.get(topic.kind, VIEW_WORKFLOW)} | (
+        {VIEW_PAYLOAD} if topic.payload else set()
+    )
     return wanted <= account.permissions and topic.scope == account.scope

@@ -1,7 +1,7 @@
-"""One per web process: reads what is shown, publishes what differs. No sockets here.
+"""The watcher of a web process: reads the topics that have viewers, publishes their changes.
 
-It has its own thread and its own autocommit connection, both only while somebody is subscribed.
-Truth is what a tick reads; notifications only bring a tick forward.
+It has one thread and one autocommit connection while anybody is subscribed. A notification only
+makes the next tick earlier: correctness depends on the reads alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from statistics import median
 
-from django.conf import settings
 from django.db import connections
 from django.urls import set_script_prefix
 
-from dboshub.live.fanout import Hub
+from dboshub.live.fanout import Broadcaster
 from dboshub.live.listener import Listener
 from dboshub.live.timed_session import TimedSession
-from dboshub.workflows.live.source import Body, Demand, Facts, Moment, Source, Timings
+from dboshub.workflows.live.source import Body, PollTick, Source, Timings, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Connection, Database
 from dboshub.workflows.storage.database_clock import database_now
@@ -34,49 +33,49 @@ RECENT_TICKS = 5
 
 
 class Watcher:
-    """Starts its thread with the first viewer and ends it with the last."""
+    """Its thread starts with the first viewer and ends after the last one has left."""
 
     def __init__(
         self,
-        hub: Hub,
+        broadcaster: Broadcaster,
         open_system_database: Callable[[], Database],
         sources: Mapping[str, Callable[[], Source]],
         timings: Timings | None = None,
         listener: Listener | None = None,
     ) -> None:
-        self.hub = hub
+        self.broadcaster = broadcaster
         self.timings = timings or Timings()
         self.ticks = 0
         self._listener = listener
         self._open = open_system_database
         self._sources = sources
-        self._nudged = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        hub.on_demand = self._demanded
+        broadcaster.on_new_viewer = self._start_or_wake
 
-    def nudge(self) -> None:
-        """Bring the next tick forward."""
-        self._nudged.set()
+    def wake(self) -> None:
+        """Start the next tick as soon as the minimum gap has passed."""
+        self._wake.set()
 
-    def _demanded(self) -> None:
-        with self.hub.lock:
+    def _start_or_wake(self) -> None:
+        with self.broadcaster.lock:
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="dboshub-live-watcher", daemon=True
                 )
                 self._thread.start()
-        self.nudge()
+        self.wake()
 
     def _over(self) -> bool:
-        # Under the hub's lock, so that a viewer who comes now starts a new thread.
-        with self.hub.lock:
-            if not self.hub.watched:
+        # Under the lock of the broadcaster, so that a viewer who joins now starts a new thread.
+        with self.broadcaster.lock:
+            if not self.broadcaster.has_viewers:
                 self._thread = None
             return self._thread is None
 
     def _run(self) -> None:
-        set_script_prefix(settings.FORCE_SCRIPT_NAME or "/")
-        stop_listening = self._listener.start(self.nudge) if self._listener else None
+        set_script_prefix(self.broadcaster.script_prefix)
+        stop_listening = self._listener.start(self.wake) if self._listener else None
         try:
             self._keep_watching()
         finally:
@@ -90,120 +89,122 @@ class Watcher:
                 self._watch()
                 pause = self.timings.tick
             except Exception:
-                # The page notices by the missing beat and says "stale".
+                # Pages notice the missing heartbeat and show "stale".
                 logger.exception("live.watch_failed")
-                self.hub.meter.failures += 1
-                self.hub.mark_all_unread()
-                self._nudged.wait(pause)
-                self._nudged.clear()
+                self.broadcaster.metrics.failures += 1
+                self.broadcaster.mark_all_unread()
+                self._wake.wait(pause)
+                self._wake.clear()
                 pause = min(pause * 2, self.timings.beat)
             finally:
                 connections.close_all()
 
     def _watch(self) -> None:
-        """Tick on one connection until nobody is there, or it fails."""
+        """Tick on one connection until there are no viewers, or until a tick fails."""
         database = self._open()
         try:
             connection = database.connect()
             try:
-                look = _TickReader(self.hub, self._sources, self.timings, connection)
+                reader = _TickReader(self.broadcaster, self._sources, self.timings, connection)
                 changed = database.change_counter()
-                while self.hub.watched:
+                while self.broadcaster.has_viewers:
                     before = changed() if changed else 0
-                    took = look.tick()
+                    took = reader.tick()
                     self.ticks += 1
-                    self.hub.meter.ticked(took)
-                    self._wait(took, look.asked, changed, before)
+                    self.broadcaster.metrics.ticked(took)
+                    self._wait(took, reader.query_seconds, changed, before)
             finally:
                 connection.close()
         finally:
             database.close()
 
     def _wait(
-        self, took: float, asked: float, changed: Callable[[], int] | None, before: int
+        self, took: float, query_seconds: float, changed: Callable[[], int] | None, before: int
     ) -> None:
-        """Sleep out the tick; a nudge, or a change since before it, ends the sleep early.
+        """Wait for the next tick; `wake`, or a change since the tick began, ends the wait early.
 
-        Nothing ends the gap that spares the process; the database is spared for longer.
+        The minimum gap is always kept. `took` and `query_seconds` are seconds.
         """
-        gap = max(self.timings.nudge, 2 * took)
+        gap = max(self.timings.min_gap, 2 * took)
         time.sleep(gap)
-        rest = max(self.timings.tick, self.timings.duty * asked) - gap
+        rest = max(self.timings.tick, self.timings.idle_factor * query_seconds) - gap
         deadline = time.monotonic() + rest
         while (left := deadline - time.monotonic()) > 0:
             if changed and changed() != before:
                 break
-            # SQLite tells nobody: its change counter is looked at ten times a second.
-            if self._nudged.wait(min(left, self.timings.nudge) if changed else left):
+            # SQLite has no notifications: read its change counter ten times a second.
+            if self._wake.wait(min(left, self.timings.min_gap) if changed else left):
                 break
-        self._nudged.clear()
+        self._wake.clear()
 
 
 class _TickReader:
-    """What one connection's worth of ticks remembers."""
+    """The ticks on one connection: sources, session and clock offset."""
 
     def __init__(
         self,
-        hub: Hub,
+        broadcaster: Broadcaster,
         sources: Mapping[str, Callable[[], Source]],
         timings: Timings,
         connection: Connection,
     ) -> None:
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._timings = timings
         self._session = TimedSession(connection.session)
         self._sources = {kind: make() for kind, make in sources.items()}
         self._beat_at = float("-inf")
         self._clock_offset = 0.0
-        self._asked: deque[float] = deque(maxlen=RECENT_TICKS)
+        self._recent_query_seconds: deque[float] = deque(maxlen=RECENT_TICKS)
 
     @property
-    def asked(self) -> float:
-        """How long ticks lately keep the database busy; a single slow one says nothing."""
-        return median(self._asked)
+    def query_seconds(self) -> float:
+        """The median time that the statements of recent ticks took."""
+        return median(self._recent_query_seconds)
 
     def tick(self) -> float:
-        """Read everything that is due and publish what differs; how long it took."""
+        """Read all watched topics and publish changes; return the seconds it took."""
         started = time.monotonic()
-        self._session.asked = 0.0
-        demands = sorted(self._hub.demands(), key=lambda demand: demand.topic.kind)
+        self._session.query_seconds = 0.0
+        watched_topics = sorted(
+            self._broadcaster.watched_topics(), key=lambda watched: watched.topic.kind
+        )
         beat = started - self._beat_at >= self._timings.beat
         if beat:
             self._clock_offset = database_now(self._session) / 1000 - time.monotonic()
         now_ms = int((time.monotonic() + self._clock_offset) * 1000)
-        moment = Moment(now_ms=now_ms, at=started, timings=self._timings)
-        for kind, group in groupby(demands, key=lambda demand: demand.topic.kind):
-            self._look(kind, [*group], moment)
-        # After the reading: a beat says that everything before it has been seen.
-        self._hub.beat(now_ms, everyone=beat)
+        tick = PollTick(now_ms=now_ms, at=started, timings=self._timings)
+        for kind, group in groupby(watched_topics, key=lambda watched: watched.topic.kind):
+            self._read_kind(kind, [*group], tick)
+        # After the reads: a heartbeat means that every change before it was sent.
+        self._broadcaster.beat(now_ms, everyone=beat)
         if beat:
             self._beat_at = started
-        self._asked.append(self._session.asked)
+        self._recent_query_seconds.append(self._session.query_seconds)
         return time.monotonic() - started
 
-    def _look(self, kind: str, demands: list[Demand], moment: Moment) -> None:
-        found = [*self._sources[kind].look(self._session, demands, moment)]
+    def _read_kind(self, kind: str, watched_topics: list[WatchedTopic], tick: PollTick) -> None:
+        found = [*self._sources[kind].poll(self._session, watched_topics, tick)]
         if not found:
             return
-        shown = {demand.topic: demand.shown for demand in demands}
-        for topic, facts in found:
-            stale = shown[topic] - {facts.digest}
+        shown = {watched.topic: watched.shown for watched in watched_topics}
+        for topic, state in found:
+            stale = shown[topic] - {state.digest}
             if stale:
-                self._publish(topic, facts, stale)
+                self._publish(topic, state, stale)
 
-    def _publish(self, topic: Topic, facts: Facts, stale: frozenset[str]) -> None:
+    def _publish(self, topic: Topic, state: TopicState, stale: frozenset[str]) -> None:
         name = topic.id
         texts: dict[str, str] = {}
         for digest in stale:
-            frame = {"topic": name, "digest": facts.digest, **_body(facts, digest)}
+            frame = {"topic": name, "digest": state.digest, **_body(state, digest)}
             texts[digest] = json.dumps(frame, separators=(",", ":"))
-        self._hub.publish(name, facts.digest, texts)
+        self._broadcaster.publish(name, state.digest, texts)
 
 
-def _body(facts: Facts, shown: str) -> Body:
-    """What a frame says; one region that cannot be rendered must not stop all the others."""
+def _body(state: TopicState, shown: str) -> Body:
+    """The body of a frame. A region that fails to render must not stop the others."""
     try:
-        return facts.body(shown)
+        return state.body(shown)
     except Exception as error:
         if is_transient(error):
             raise

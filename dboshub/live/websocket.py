@@ -1,8 +1,8 @@
-"""One tab's socket: in come sub, unsub and ack; out go frames, beats and refusals.
+"""The WebSocket of a browser tab: receives sub, unsub and ack; sends frames, beats and refusals.
 
-A socket is accepted before it is refused: a browser cannot tell a refused handshake from a
-server that is away, and would try for ever. It is never closed with 1000, after which clients
-do not come back.
+A socket is accepted before it is refused: a browser cannot distinguish a refused handshake from
+an unreachable server, and would retry without end. It is never closed with code 1000, after which
+clients do not reconnect.
 """
 
 from __future__ import annotations
@@ -20,33 +20,34 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from dboshub.live import singletons
-from dboshub.live.access import Account, account, handshake, is_same_origin, trace
-from dboshub.live.fanout import Hub, Subscriber
-from dboshub.live.frames import FrameRefusedError, Incoming, UnackedFrames, Wanted, parse
-from dboshub.live.topic_sources import MOST_TOPICS, admit, is_allowed
+from dboshub.live.access import Account, account, audit_payload_views, handshake, is_same_origin
+from dboshub.live.fanout import Broadcaster, Subscriber
+from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, UnackedFrames, parse
+from dboshub.live.topic_sources import MAX_TOPICS, admit, is_allowed
 from dboshub.workflows.live.source import Timings
-from dboshub.workflows.live.subscriptions import VIEW, Topic, TopicRefusedError
+from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 logger = logging.getLogger(__name__)
 
-# From 4000 on: daphne can send no other code but 1000, not even 1013, "try again later".
+# Codes from 4000 on: daphne sends no other code except 1000, not even 1013 "try again later".
 MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
-MOST_SOCKETS = 100
+MAX_SOCKETS_PER_USER = 100
 
 
 class LiveSocket(AsyncWebsocketConsumer):
-    """Follows what one page shows, as long as its user may see it."""
+    """Follows the topics of one page while its user may see them."""
 
     timings = Timings()
     open_by_user: ClassVar[Counter[str]] = Counter()
 
-    hub: Hub
+    broadcaster: Broadcaster
     account: Account
 
     async def connect(self) -> None:
         self.topics: dict[str, Topic] = {}
         self.refused: list[str] = []
-        self.ledger = UnackedFrames()
+        self.unacked = UnackedFrames()
         self.tasks: list[asyncio.Task[None]] = []
         self.is_serving = False
         self.request = handshake(self.scope)
@@ -62,15 +63,15 @@ class LiveSocket(AsyncWebsocketConsumer):
             self._serve()
 
     async def _admit(self) -> int | None:
-        """Find out who this is; the code to close with if they may not listen."""
+        """Authenticate the user; return the close code if the socket is refused."""
         if not is_same_origin(self.request):
             return FORBIDDEN
         found = await account(self.request)
         if found is None:
             return SIGNED_OUT
-        if VIEW not in found.permissions:
+        if VIEW_WORKFLOW not in found.permissions:
             return FORBIDDEN
-        if self.open_by_user[found.user] >= MOST_SOCKETS:
+        if self.open_by_user[found.user] >= MAX_SOCKETS_PER_USER:
             return TRY_LATER
         self.account = found
         return None
@@ -78,7 +79,8 @@ class LiveSocket(AsyncWebsocketConsumer):
     def _serve(self) -> None:
         self.is_serving = True
         self.open_by_user[self.account.user] += 1
-        self.hub = singletons.hub()
+        self.broadcaster = singletons.broadcaster()
+        self.broadcaster.script_prefix = self.request.script_name or "/"
         self.subscriber = Subscriber(asyncio.get_running_loop())
         self.tasks = [
             asyncio.create_task(self._guard(self._send)),
@@ -92,13 +94,13 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.open_by_user[self.account.user] -= 1
         if not self.open_by_user[self.account.user]:
             del self.open_by_user[self.account.user]
-        self.hub.leave(self.subscriber)
+        self.broadcaster.leave(self.subscriber)
         for task in self.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
 
     async def _guard(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A socket that has lost one of its tasks would look alive and not be."""
+        """Close the socket if one of its tasks fails: it would otherwise look alive."""
         try:
             await work()
         except Exception:
@@ -115,59 +117,61 @@ class LiveSocket(AsyncWebsocketConsumer):
             await self.close(MALFORMED)
             return
         if frame.sub:
-            await self._guard(self._trace)
+            await self._guard(self._audit_payload_views)
 
     def _handle_frame(self, frame: Incoming) -> None:
         if frame.ack is not None:
-            self.ledger.acknowledge(frame.ack)
+            self.unacked.acknowledge(frame.ack)
         for topic_id in frame.unsub:
             self.topics.pop(topic_id, None)
-            self.hub.unsubscribe(self.subscriber, topic_id)
+            self.broadcaster.unsubscribe(self.subscriber, topic_id)
         for wanted in frame.sub:
             self._subscribe(wanted)
         self.subscriber.ready.set()
 
-    def _subscribe(self, wanted: Wanted) -> None:
-        if len(self.topics) >= MOST_TOPICS and wanted.topic_id not in self.topics:
-            raise FrameRefusedError(f"more than {MOST_TOPICS} topics")
+    def _subscribe(self, wanted: TopicRequest) -> None:
+        if len(self.topics) >= MAX_TOPICS and wanted.topic_id not in self.topics:
+            raise FrameRefusedError(f"more than {MAX_TOPICS} topics")
         try:
-            ticket = admit(wanted.token, self.account)
+            subscription = admit(wanted.token, self.account)
         except TopicRefusedError:
             self.refused.append(wanted.topic_id)
             return
-        if ticket.id != wanted.topic_id:
+        if subscription.id != wanted.topic_id:
             raise FrameRefusedError("a token of another topic")
-        self.topics[ticket.id] = ticket.topic
-        self.hub.subscribe(self.subscriber, ticket.topic, shown=wanted.digest, since=ticket.since)
+        self.topics[subscription.id] = subscription.topic
+        self.broadcaster.subscribe(
+            self.subscriber, subscription.topic, shown=wanted.digest, since=subscription.since
+        )
 
     async def _send(self) -> None:
-        """Send what is new until the reader owes too many acknowledgements, or one for too long."""
+        """Send frames until too many are unacknowledged, or one is for too long."""
         while True:
-            late_at = self.ledger.waits_until(self.timings.ack)
+            late_at = self.unacked.overdue_at(self.timings.ack)
             patience = None if late_at is None else max(0.0, late_at - time.monotonic())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.subscriber.ready.wait(), patience)
-            late_at = self.ledger.waits_until(self.timings.ack)
+            late_at = self.unacked.overdue_at(self.timings.ack)
             if late_at is not None and late_at <= time.monotonic():
                 return await self.close(TRY_LATER)
-            if self.ledger.is_backlogged():
+            if self.unacked.is_backlogged():
                 self.subscriber.ready.clear()
                 continue
             text = self._outgoing()
             if text is None:
                 continue
-            if self.ledger.is_full():
+            if self.unacked.is_full():
                 return await self.close(TRY_LATER)
-            seq = self.ledger.sent(time.monotonic(), len(text))
+            seq = self.unacked.sent(time.monotonic(), len(text))
             await self.send(f'{{"seq":{seq},{text}}}')
 
     def _outgoing(self) -> str | None:
-        """Everything there is to say now, as the members of a JSON object."""
-        frames, beat_ms = self.hub.take(self.subscriber)
+        """Everything to send now, as the members of a JSON object; None if there is nothing."""
+        frames, beat_ms = self.broadcaster.take(self.subscriber)
         refused, self.refused = self.refused, []
         members = []
         if frames:
-            self.hub.meter.sent(len(frames))
+            self.broadcaster.metrics.sent(len(frames))
             members.append(f'"frames":[{",".join(frames)}]')
         if beat_ms is not None:
             members.append(f'"beat":{beat_ms}')
@@ -176,7 +180,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         return ",".join(members) or None
 
     async def _recheck(self) -> None:
-        """Ask again who this is: a socket outlives neither its session nor its permissions."""
+        """Close the socket when its session has ended or its permissions were revoked."""
         while True:
             await asyncio.sleep(self.timings.recheck)
             found = await account(self.request)
@@ -185,16 +189,18 @@ class LiveSocket(AsyncWebsocketConsumer):
             if not self._may_follow(found):
                 return await self.close(FORBIDDEN)
             self.account = found
-            await self._trace()
+            await self._audit_payload_views()
 
-    async def _trace(self) -> None:
-        await trace(self.account, self.topics.values())
+    async def _audit_payload_views(self) -> None:
+        await audit_payload_views(self.account, self.topics.values())
 
     def _may_follow(self, found: Account) -> bool:
         followed = self.topics.values()
-        return VIEW in found.permissions and all(is_allowed(each, found) for each in followed)
+        return VIEW_WORKFLOW in found.permissions and all(
+            is_allowed(each, found) for each in followed
+        )
 
     async def close(self, code: Any = None, reason: str | None = None) -> None:
-        """Close, and stop publishing to a socket whose peer may never answer the closing."""
+        """Close, and stop publishing at once: the peer may never answer the close frame."""
         await self.disconnect(code)
         await super().close(code, reason)

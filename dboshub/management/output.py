@@ -1,4 +1,4 @@
-"""What a command answers: JSON for programs, lines and tables for people."""
+"""Formats the results of commands: as JSON, or as lines and tables."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-WIDEST = 48  # characters of a cell; one value alone is shown whole
+MAX_CELL_WIDTH = 48  # characters of a cell; one value alone is shown whole
 TIMES = ("_at", "_epoch_ms", "timestamp", "time_bucket")
 
 
 def rendered(answer: Any, *, as_json: bool) -> str:
-    """The answer as text: rows as a table, a dict as lines, anything else as it is."""
+    """The result as text: rows as a table, a dict as lines, anything else unchanged."""
     if as_json:
         return json.dumps(answer, indent=2, ensure_ascii=False, default=str)
     if isinstance(answer, Mapping):
@@ -29,7 +29,7 @@ def _lines(answer: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Columns in which no row has anything are left out."""
+    """The rows as a table without empty columns."""
     cells = [{key: _cell(_text(key, value)) for key, value in row.items()} for row in rows]
     widths = {
         key: max(len(key), *(len(row.get(key, "")) for row in cells))
@@ -47,7 +47,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 
 def _text(key: str, value: Any) -> str:

@@ -1,6 +1,6 @@
-"""Commands made of verbs. They answer people, or programs with ``--json``; a refusal exits with 1.
+"""Base classes of the commands: output for people or as JSON; a refusal exits with code 1.
 
-Whoever has a shell on this machine may do all: the audit log says who it was.
+A user of the shell is permitted to do everything. The audit log records the name.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from dboshub.management.output import rendered
+from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
@@ -28,7 +30,7 @@ Arguments = Callable[[ArgumentParser], object]
 
 
 class TerminalUser:
-    """The person at the terminal."""
+    """The user of the terminal, who may do everything."""
 
     is_authenticated = False
     is_superuser = True
@@ -45,8 +47,8 @@ def actor() -> Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
-    """One thing a command does: `run` gets the arguments by name and returns the answer."""
+class Subcommand:
+    """A subcommand: `run` gets the arguments by name and returns the result."""
 
     name: str
     help: str
@@ -55,74 +57,84 @@ class Verb:
 
 
 class TerminalCommand(BaseCommand, ABC):
-    """A command that does one thing: `arguments` and `run` are its own."""
+    """A command with `arguments` that prints the result of `run_subcommand`."""
 
     arguments: Sequence[Arguments] = ()
+
+    def needs_databases(self, **options: Any) -> bool:
+        """Whether it uses the databases of this project, which must then be migrated."""
+        return True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         for add in (*self.arguments, as_json):
             add(parser)
 
     def handle(self, *, as_json: bool, **options: Any) -> None:
-        with explained():
+        with errors_as_command_errors():
+            if self.needs_databases(**options):
+                require_databases()
             answer = self.run_subcommand(**options)
         self.stdout.write(rendered(answer, as_json=as_json))
 
     @abstractmethod
     def run_subcommand(self, **options: Any) -> Any:
-        """Do it; what to print."""
+        """Perform the command; return the result."""
 
 
 class SubcommandsCommand(TerminalCommand):
     """A command with subcommands."""
 
-    verbs: Sequence[Verb] = ()
+    subcommands: Sequence[Subcommand] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parsers = parser.add_subparsers(dest="verb", required=True)
-        for verb in self.verbs:
-            each = parsers.add_parser(verb.name, help=verb.help, description=verb.help)
-            for add in (*verb.arguments, as_json):
+        parsers = parser.add_subparsers(dest="subcommand", required=True)
+        for subcommand in self.subcommands:
+            each = parsers.add_parser(
+                subcommand.name, help=subcommand.help, description=subcommand.help
+            )
+            for add in (*subcommand.arguments, as_json):
                 add(each)
 
     def run_subcommand(self, **options: Any) -> Any:
-        verb = options.pop("verb")
-        (chosen,) = (each for each in self.verbs if each.name == verb)
+        name = options.pop("subcommand")
+        (chosen,) = (each for each in self.subcommands if each.name == name)
         return chosen.run(**options)
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what cannot be done into a message and the exit code 1."""
+def errors_as_command_errors() -> Iterator[None]:
+    """Raise refusals and errors as CommandError: a message and exit code 1."""
     try:
         yield
     except NotPlainError as error:
         raise CommandError(f"These arguments cannot be written: {error}.") from error
     except DBOSException as error:
         raise CommandError(error.message) from error
+    except DatabaseError as error:
+        raise failure_of(error) from error
     except (ActionRefusedError, OSError) as error:
         raise CommandError(str(error)) from error
 
 
 def argument(*names: str, **options: Any) -> Arguments:
-    """An argument, to be added to whichever parser wants it."""
+    """A function that adds this argument to a parser."""
     return lambda parser: parser.add_argument(*names, **options)
 
 
 as_json = argument("--json", action="store_true", dest="as_json", help="answer in JSON")
 reason = argument("--reason", default="", help="for the audit log")
 workflow_id = argument("workflow_id")
-queue = argument("--queue", help="queue to run on; by default past every limit")
+queue = argument("--queue", help="queue to run on; by default no limit applies")
 
 
 yes = argument("-y", "--yes", action="store_true", help="do not ask")
-url = argument("-s", "--url", "--sys-db-url", help="another system database than this hub's")
+url = argument("-s", "--url", "--sys-db-url", help="URL of another system database")
 schema = argument("--schema", default="dbos", help="PostgreSQL schema of --url")
 
 
-def confirm(what: str, *, is_sure: bool) -> None:
-    """Ask the person at the terminal. Raises CommandError unless they agree."""
-    if is_sure:
+def confirm(what: str, *, is_confirmed: bool) -> None:
+    """Ask for confirmation. Raises CommandError if it is refused."""
+    if is_confirmed:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{what} Confirm it with --yes: there is nobody to ask.")
@@ -131,7 +143,7 @@ def confirm(what: str, *, is_sure: bool) -> None:
 
 
 def json_of(kind: type) -> Callable[[str], Any]:
-    """A parser of JSON whose value is of a kind."""
+    """An argument type: JSON whose value has this Python type."""
 
     def parse(text: str) -> Any:
         value = json.loads(text)
@@ -143,8 +155,8 @@ def json_of(kind: type) -> Callable[[str], Any]:
     return parse
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 time, UTC without an offset."""
+def time_argument(text: str) -> datetime:
+    """An argument type: an ISO 8601 time, UTC if it has no offset."""
     try:
         return aware(datetime.fromisoformat(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What ``manage.py workflow`` does: every verb is an action, checked and audited as on a page."""
+"""Subcommands of ``workflow`` that act. They are checked and audited like pages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, actor, argument, json_of, queue, reason, workflow_id
+from dboshub.management.terminal import (
+    Subcommand,
+    actor,
+    argument,
+    json_of,
+    queue,
+    reason,
+    workflow_id,
+)
 from dboshub.management.workflow_queries import children, outline
-from dboshub.workflows.actions import starting, terminal_actions, workflow_actions
+from dboshub.workflows.actions import starting, transfer, workflow_actions
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import validation
 from dboshub.workflows.storage.control.fork_points import fork_points
 
 
 def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:
-    order = starting.StartRequest(
+    request = StartRequest(
         name=options["name"],
         args=positional,
         kwargs=named,
@@ -27,7 +36,7 @@ def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> di
         version=options["app_version"] or "",
         delay_s=options["delay"],
     )
-    return outline(starting.start(actor(), order, reason=options["reason"]))
+    return outline(starting.start(actor(), request, reason=options["reason"]))
 
 
 def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def rewind(
     app_version: str | None,
     **_: Any,
 ) -> dict[str, Any]:
-    terminal_actions.rewind(
+    workflow_actions.rewind(
         actor(), workflow_id, start_step=step, reason=reason, queue=queue, version=app_version
     )
     return outline(workflow_id)
@@ -88,14 +97,14 @@ def send(*, workflow_id: str, value: Any, topic: str, reason: str, **_: Any) -> 
 def delay(*, workflow_id: str, seconds: float, reason: str, **_: Any) -> dict[str, Any]:
     if validation.seconds("the delay", seconds) < 0:
         raise CommandError("A delay cannot be negative: give 0 to make the workflow due now.")
-    terminal_actions.set_delay(actor(), workflow_id, seconds=seconds, reason=reason)
+    workflow_actions.set_delay(actor(), workflow_id, seconds=seconds, reason=reason)
     return outline(workflow_id)
 
 
 def attributes(
     *, workflow_id: str, value: dict[str, Any], merge: bool, reason: str, **_: Any
 ) -> dict[str, Any]:
-    terminal_actions.update_attributes(
+    workflow_actions.update_attributes(
         actor(), workflow_id, validation.attributes(value), merge=merge, reason=reason
     )
     return outline(workflow_id)
@@ -103,7 +112,7 @@ def attributes(
 
 def import_(*, file: str, reason: str, **_: Any) -> list[dict[str, Any]]:
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    return [outline(each) for each in terminal_actions.import_(actor(), text, reason=reason)]
+    return [outline(each) for each in transfer.import_workflows(actor(), text, reason=reason)]
 
 
 def _fork(workflow_id: str, step: int, options: dict[str, Any]) -> str:
@@ -127,8 +136,8 @@ version = argument(
 )
 step = argument("-S", "--step", type=int, default=1, help="first step to run again")
 
-VERBS = (
-    Verb(
+SUBCOMMANDS = (
+    Subcommand(
         "start",
         "enqueue a workflow by its name",
         start,
@@ -156,11 +165,16 @@ VERBS = (
             reason,
         ),
     ),
-    Verb("cancel", "take it from its executor for good", cancel, (workflow_id, children, reason)),
-    Verb("resume", "go on after its last completed step", resume, (workflow_id, queue, reason)),
-    Verb(
+    Subcommand("cancel", "cancel a workflow", cancel, (workflow_id, children, reason)),
+    Subcommand(
+        "resume",
+        "enqueue it again; it goes on after its last completed step",
+        resume,
+        (workflow_id, queue, reason),
+    ),
+    Subcommand(
         "fork",
-        "run it again, from a step, as a new workflow",
+        "run it again from a step as a new workflow",
         fork,
         (
             workflow_id,
@@ -170,9 +184,9 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "fork-from-failure",
-        "run failed ones again from where they failed",
+        "fork failed workflows from the step that failed",
         fork_from_failure,
         (
             argument("workflow_ids", nargs="+"),
@@ -183,7 +197,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "rewind",
         "run it again under its own id",
         rewind,
@@ -195,7 +209,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "delete",
         "delete an ended workflow with all its data",
         delete,
@@ -205,7 +219,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "send",
         "send it a message",
         send,
@@ -216,7 +230,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "delay",
         "change when a delayed workflow is due",
         delay,
@@ -226,7 +240,7 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "attributes",
         "replace its attributes",
         attributes,
@@ -237,9 +251,9 @@ VERBS = (
             reason,
         ),
     ),
-    Verb(
+    Subcommand(
         "import",
-        "take in what was exported, with its ids",
+        "import an export, with its ids",
         import_,
         (
             argument("file", help="- for standard input"),

@@ -1,4 +1,4 @@
-"""What ``manage.py workflow`` shows. Payloads are read, never unpickled."""
+"""Subcommands of ``workflow`` that show data. Payloads are never unpickled."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import Verb, actor, argument, workflow_id
-from dboshub.workflows.actions import terminal_actions
+from dboshub.management.terminal import Subcommand, actor, argument, workflow_id
+from dboshub.workflows.actions import transfer
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
 from dboshub.workflows.engine.operations.aggregates import StepFilters
 from dboshub.workflows.engine.records import ACTIVE, Checkpoint, Status
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.detail.streams import CLOSED
 from dboshub.workflows.storage.journal.history import history
-from dboshub.workflows.storage.journal.insert_message import NULL_TOPIC
 from dboshub.workflows.storage.listing import communication
 from dboshub.workflows.storage.listing.aggregates import (
     STEP_GROUPS,
@@ -31,12 +31,23 @@ from dboshub.workflows.storage.listing.workflow_rows import workflows
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.awaited_values import ALL_EVENTS
 
-SHOWN = 10_000  # characters of a payload
-STEPS = 10_000
-LISTED = (
-    *("workflow_id", "status", "name", "class_name", "queue_name", "executor_id"),
-    *("app_version", "application_name", "created_at", "updated_at", "completed_at"),
-    *("recovery_attempts", "parent_workflow_id", "forked_from"),
+MAX_PAYLOAD_LENGTH = 10_000  # characters of a payload
+MAX_STEPS = 10_000
+LISTED_COLUMNS = (
+    "workflow_id",
+    "status",
+    "name",
+    "class_name",
+    "queue_name",
+    "executor_id",
+    "app_version",
+    "application_name",
+    "created_at",
+    "updated_at",
+    "completed_at",
+    "recovery_attempts",
+    "parent_workflow_id",
+    "forked_from",
 )
 
 
@@ -55,7 +66,7 @@ def get(*, workflow_id: str, **_: Any) -> dict[str, Any]:
     for payload in ("input", "output", "error"):
         found[payload] = _shown(found[payload], found["serialization"])
     for key in ("attributes", "authenticated_roles"):
-        # Text in SQLite, JSON in PostgreSQL.
+        # Text on SQLite, JSON on PostgreSQL.
         found[key] = json.loads(found[key]) if isinstance(found[key], str) else found[key]
     return found
 
@@ -63,7 +74,7 @@ def get(*, workflow_id: str, **_: Any) -> dict[str, Any]:
 def steps(*, workflow_id: str, **_: Any) -> list[dict[str, Any]]:
     with reading() as session:
         existing(session, workflow_id)
-        return [_step(each) for each in history(session, workflow_id, after=-1, limit=STEPS)]
+        return [_step(each) for each in history(session, workflow_id, after=-1, limit=MAX_STEPS)]
 
 
 def events(*, workflow_id: str, **_: Any) -> list[dict[str, Any]]:
@@ -131,7 +142,7 @@ def aggregate_steps(*, group_by: list[str], bucket_ms: int | None, **options: An
 
 
 def export(*, workflow_id: str, children: bool, output: Path | None, **_: Any) -> Any:
-    text = terminal_actions.export(actor(), workflow_id, children=children)
+    text = transfer.export_workflow(actor(), workflow_id, children=children)
     if output is None:
         return text
     output.write_text(text, encoding="ascii")
@@ -139,10 +150,10 @@ def export(*, workflow_id: str, children: bool, output: Path | None, **_: Any) -
 
 
 def outline(workflow_id: str) -> dict[str, Any]:
-    """A workflow as it is listed."""
+    """The listed columns of a workflow."""
     with reading() as session:
         found = existing(session, workflow_id)
-    return {key: found[key] for key in LISTED}
+    return {key: found[key] for key in LISTED_COLUMNS}
 
 
 def existing(session: Session, workflow_id: str) -> dict[str, Any]:
@@ -157,7 +168,7 @@ def _listed(options: dict[str, Any]) -> list[dict[str, Any]]:
     filters = checked(_given(options), ListFilters)
     with reading() as session:
         found = workflows(session, {**filters, "load_input": False, "load_output": False})
-    return [{key: each[key] for key in LISTED} for each in found]
+    return [{key: each[key] for key in LISTED_COLUMNS} for each in found]
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -179,11 +190,11 @@ def _step(step: Checkpoint) -> dict[str, Any]:
 
 
 def _shown(text: str | None, serialization: str | None) -> str | None:
-    return None if text is None else inline(read(text, serialization), SHOWN)
+    return None if text is None else inline(read(text, serialization), MAX_PAYLOAD_LENGTH)
 
 
 def filters(parser: ArgumentParser) -> None:
-    """What is common to listings and aggregates."""
+    """Arguments of listings and aggregates."""
     add = parser.add_argument
     add("-S", "--status", action="append", choices=list(Status), help="repeatable")
     add("-n", "--name", action="append", help="repeatable")
@@ -193,13 +204,13 @@ def filters(parser: ArgumentParser) -> None:
     add("-e", "--end-time", help="created at or before this time")
     add("-v", "--application-version", dest="app_version", help="of this application version")
     add("-a", "--application-name", help="of this application")
-    add("--prefix", dest="workflow_id_prefix", help="ids that begin so")
+    add("--prefix", dest="workflow_id_prefix", help="prefix of the workflow id")
 
 
 def page(parser: ArgumentParser) -> None:
-    """Which rows of a listing."""
+    """Arguments that choose the rows of a listing."""
     parser.add_argument("-l", "--limit", type=int, default=10, help="0 for all; 10 by default")
-    parser.add_argument("-o", "--offset", type=int, default=0, help="rows to leave out")
+    parser.add_argument("-o", "--offset", type=int, default=0, help="rows to skip")
     parser.add_argument(
         "-d", "--sort-desc", action=BooleanOptionalAction, default=True, help="newest first"
     )
@@ -215,7 +226,9 @@ def _grouped_by(names: Any) -> Any:
     return argument("--by", dest="group_by", action="append", default=[], choices=[*names])
 
 
-bucket = argument("--bucket-ms", type=int, help="group by spans of so many milliseconds, too")
+bucket = argument(
+    "--bucket-ms", type=int, help="also group by time buckets of this many milliseconds"
+)
 step_filters = (
     argument("--status", choices=("SUCCESS", "ERROR")),
     argument("--name", dest="function_name", help="of this step function"),
@@ -223,13 +236,15 @@ step_filters = (
     argument("--before", dest="completed_before", help="ended at or before this time"),
     argument("-a", "--application-name", help="of this application"),
 )
-at_most = argument("-l", "--limit", type=_count, default=STEPS, help=f"{STEPS:,} by default")
-children = argument("--children", action="store_true", help="its descendants, too")
+at_most = argument(
+    "-l", "--limit", type=_count, default=MAX_STEPS, help=f"{MAX_STEPS:,} by default"
+)
+children = argument("--children", action="store_true", help="include its descendants")
 to_file = argument("-o", "--output", type=Path, help="file to write; by default it is printed")
 
-VERBS = (
-    Verb("list", "list workflows, newest first", list_, (filters, page)),
-    Verb(
+SUBCOMMANDS = (
+    Subcommand("list", "list workflows, newest first", list_, (filters, page)),
+    Subcommand(
         "queue",
         "list workflows on queues",
         queued,
@@ -239,11 +254,13 @@ VERBS = (
             page,
         ),
     ),
-    Verb("get", "show a workflow with its input and outcome", get, (workflow_id,)),
-    Verb("steps", "show its recorded steps", steps, (workflow_id,)),
-    Verb("events", "show its events", events, (workflow_id,)),
-    Verb("messages", "show what was sent to it, oldest first", messages, (workflow_id, at_most)),
-    Verb(
+    Subcommand("get", "show a workflow with its input and outcome", get, (workflow_id,)),
+    Subcommand("steps", "show its recorded steps", steps, (workflow_id,)),
+    Subcommand("events", "show its events", events, (workflow_id,)),
+    Subcommand(
+        "messages", "show the messages to it, oldest first", messages, (workflow_id, at_most)
+    ),
+    Subcommand(
         "streams",
         "show the values of its streams",
         streams,
@@ -254,10 +271,12 @@ VERBS = (
             at_most,
         ),
     ),
-    Verb("export", "write all that is stored of it", export, (workflow_id, children, to_file)),
-    Verb(
+    Subcommand(
+        "export", "export everything that is stored of it", export, (workflow_id, children, to_file)
+    ),
+    Subcommand(
         "aggregate",
-        "count workflows by what they have in common",
+        "count workflows in groups",
         aggregate,
         (
             filters,
@@ -265,7 +284,7 @@ VERBS = (
             bucket,
         ),
     ),
-    Verb(
+    Subcommand(
         "aggregate-steps",
         "count recorded steps",
         aggregate_steps,

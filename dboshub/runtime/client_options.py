@@ -1,4 +1,4 @@
-"""How a ``DBOSClient`` behaves towards its database."""
+"""Connection options of a ``DBOSClient``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """Whether it listens, tries again, and for how many seconds it waits for a listing."""
+    """`uses_listen_notify`: LISTEN for changes. `retries_unavailable`: retry after connection
+    errors. `listing_timeout_s`: limit of a listing in seconds; 0 is none.
+    """
 
-    listens: bool
+    uses_listen_notify: bool
     retries_unavailable: bool
-    patience: float
+    listing_timeout_s: float

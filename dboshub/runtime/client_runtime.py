@@ -1,14 +1,15 @@
-"""What a ``DBOSClient`` is made of once it is connected."""
+"""Runtime of a connected ``DBOSClient``: an engine that executes nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from dboshub.queues.engine.undeclared import UndeclaredQueues
 from dboshub.queues.storage.store import RegistryStore
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.schedule_registry import Opened
+from dboshub.schedules.engine.schedule_registry import ScheduleServices
 from dboshub.schedules.storage.store import ScheduleStore
 from dboshub.workflows.api.client import JOINED
 from dboshub.workflows.engine.clock import DatabaseClock
@@ -27,46 +28,53 @@ from dboshub.workflows.storage.schema.state import inspect
 CLOSE_S = 5.0
 
 
-class Outside:
-    """An engine that executes nothing, on a database it never changes the tables of."""
+class ClientRuntime:
+    """An engine that executes nothing; it never creates or changes tables."""
 
     def __init__(
-        self, database: Database, codec: Codec, manners: ClientOptions, *, application: str | None
+        self, database: Database, codec: Codec, options: ClientOptions, *, application: str | None
     ) -> None:
-        """Connect. Raises DatabaseUrlError and SchemaError for a database that cannot be used."""
+        """Connect. Raises DatabaseUnreachableError, or SchemaError for tables it cannot use."""
         self._database = database
-        database.reach(create=False)
+        database.check_connection(create=False)
         state = inspect(database)
         state.verify()
         self._has_hub_tables = not state.missing_hub_tables
-        self._engine = self._new_engine(codec, manners, application)
-        self._wakeups = self._new_wakeups(manners.listens)
+        self._engine = self._new_engine(codec, options, application)
+        self._wakeups = self._new_wakeups(options.uses_listen_notify)
         self._wakeups.start()
         self.client_context = ClientContext(self._engine, self._parts(application))
 
     def joined(self, connection: Any) -> JoinedTransaction:
+        """The transaction that a caller's connection has open."""
         dialect = self._database.dialect
         return CallerTransaction(connection, vendor=dialect.vendor, schema=dialect.schema)
 
     def close(self) -> None:
-        self._engine.close(CLOSE_S)
-        self._wakeups.stop()
+        """Flush the journal and end every thread."""
+        try:
+            self._engine.close(CLOSE_S)
+        finally:
+            self._wakeups.stop()
 
-    def _new_engine(self, codec: Codec, manners: ClientOptions, application: str | None) -> Engine:
-        around = engine_hooks(self._database)
+    def _new_engine(self, codec: Codec, options: ClientOptions, application: str | None) -> Engine:
+        hooks = engine_hooks(self._database)
         return Engine(
             EngineSettings(
-                application_name=application, retries_unavailable=manners.retries_unavailable
+                application_name=application, retries_unavailable=options.retries_unavailable
             ),
             registry=Registry(),
             clock=self._new_clock(),
             storage=storage_of(
                 self._database,
-                patience=manners.patience,
-                retries_unavailable=manners.retries_unavailable,
+                listing_timeout_s=options.listing_timeout_s,
+                retries_unavailable=options.retries_unavailable,
             ),
             codec=codec,
-            around=EngineHooks(tidy=around.tidy, ambient=lambda: JOINED.get() or around.ambient()),
+            hooks=EngineHooks(
+                after_user_code=hooks.after_user_code,
+                ambient=lambda: JOINED.get() or hooks.ambient(),
+            ),
         )
 
     def _new_clock(self) -> DatabaseClock:
@@ -78,14 +86,14 @@ class Outside:
         return clock
 
     def _new_wakeups(self, listens: bool) -> Wakeups:
-        database, line = self._database, None
+        database, transport = self._database, None
         if isinstance(database, PostgresDatabase):
-            line = PostgresNotifier(database, database.url)
+            transport = PostgresNotifier(database, database.url)
         return Wakeups(
             self._engine,
             wake_queues=lambda: None,
-            line=line,
-            hears=listens,
+            transport=transport,
+            listens=listens,
             change_counter=database.change_counter(),
         )
 
@@ -93,12 +101,11 @@ class Outside:
         clock, codec = self._engine.clock, self._engine.codec
         schedules = ScheduleStore(self._database, application=application)
         runs = Runs(schedules, clock, codec, application=application)
+        queues = RegistryStore(
+            self._database, clock, application=application, has_hub_tables=self._has_hub_tables
+        )
+        self._engine.on_queue_used = UndeclaredQueues(queues, self._engine.queries.submit).used
         return {
-            "queues": RegistryStore(
-                self._database,
-                clock,
-                application=application,
-                has_hub_tables=self._has_hub_tables,
-            ),
-            "schedules": Opened(schedules, runs, lambda: None),
+            "queues": queues,
+            "schedules": ScheduleServices(schedules, runs, lambda: None),
         }

@@ -1,61 +1,56 @@
-"""What ``DBOS.launch()`` puts together, and ``DBOS.destroy()`` takes apart in the other order."""
+"""Start and stop of a launched engine with its threads."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dboshub.admin_server.startup import opened as admin_server
+from dboshub.admin_server.startup import opened as start_admin_server
 from dboshub.queues.engine.dispatcher import Dispatcher, DispatcherConfig
 from dboshub.queues.engine.kafka import consumers
 from dboshub.queues.engine.maintenance import Maintenance
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.kafka_listener import Listeners
 from dboshub.queues.storage.store import QueueStore, RegistryStore
+from dboshub.runtime.engine_host import EngineHost
 from dboshub.runtime.wiring import (
-    PostgresNotifier,
-    database_clock,
     executor_hooks,
     new_engine,
+    new_executor,
+    notice_transport,
+    open_queues,
     open_system_database,
-    proven_dead,
     settings_of,
     storage_of,
 )
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.schedule_registry import Opened, plan
+from dboshub.schedules.engine.schedule_registry import ScheduleServices, schedule_registry
 from dboshub.schedules.engine.ticker import Ticker
 from dboshub.schedules.storage.store import ScheduleStore
-from dboshub.telemetry.startup import opened as telemetry
+from dboshub.telemetry.startup import opened as start_telemetry
 from dboshub.workflows.datasources.lifecycle import checkpoint_deletion, release
 from dboshub.workflows.engine import current_engine
+from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.membership.heartbeat import HeartbeatLoop
-from dboshub.workflows.engine.membership.incarnations import this_process
-from dboshub.workflows.engine.records import ClaimedWorkflow
-from dboshub.workflows.engine.registration.parameter_schema import Publisher
+from dboshub.workflows.engine.membership.incarnations import is_proven_dead, this_process
 from dboshub.workflows.engine.registration.registry import Registry
-from dboshub.workflows.engine.runtime.running import run_claimed
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.control import versions
-from dboshub.workflows.storage.database import libpq_url
 from dboshub.workflows.storage.membership import recover
 from dboshub.workflows.storage.membership.database_membership import DatabaseMembership
-from dboshub.workflows.storage.membership.executors import Executor
-from dboshub.workflows.storage.postgres import PostgresDatabase
 
 if TYPE_CHECKING:
     from dboshub.admin_server.server import AdminServer
-    from dboshub.workflows.storage.database import Database
 
 logger = logging.getLogger("dboshub")
 
-MAX_ACTIVITIES = 500
+CLOSE_S = 5.0
 
 
 class Runtime:
@@ -69,156 +64,160 @@ class Runtime:
         registry: Registry,
         listen: Sequence[str] | None,
         *,
-        around: Callable[[Any], Any] = lambda port: port,
+        wrap_storage: Callable[[Any], Any] = lambda port: port,
     ) -> None:
-        """`around` wraps the ports to storage: tests make them fail."""
+        """Open the database and make all parts. If that fails, close what was opened.
+
+        `listen` names the queues to serve; None serves all. `wrap_storage` wraps each port to
+        storage: tests make ports fail.
+        """
         self.config = config
+        self.listen = listen
         self.settings = settings_of(config, registry)
-        self.telemetry = telemetry(config, self.settings)
-        self.database = self._open_database()
-        self.engine = new_engine(
-            self.settings,
-            config,
-            registry,
-            around(storage_of(self.database, patience=config["observability_query_timeout_sec"])),
-            replace(executor_hooks(config, self.database), tracer=self.telemetry.tracer),
-        )
-        store = around(self._queue_store())
-        self.dispatcher = Dispatcher(
-            store,
-            self,
-            clock=self.engine.clock,
-            draw=lambda count: [self.engine.new_token() for _ in range(count)],
-            config=DispatcherConfig(listen=listen),
-        )
-        self.maintenance = Maintenance(
-            store,
-            clock=self.engine.clock,
-            enqueued=self.dispatcher.wake,
-            cancelled=lambda workflow_id: self.engine.notices.publish([(STATUS, workflow_id)]),
-        )
-        self.listeners = Listeners(self.engine, store, self._announce)
-        self._functions = Publisher(self.engine.registry)
-        self.heart = self._new_heart(listen)
-        self.wakeups = Wakeups(
-            self.engine,
-            wake_queues=self.wake_queues,
-            line=self._line(),
-            change_counter=self.database.change_counter(),
-            poll_interval=config["notification_listener_polling_interval_sec"],
-        )
-        self.plan, self.ticker = self._new_scheduling()
-        self.engine.notices.on_enqueued = self._enqueued
-        self.engine.before_rewind = checkpoint_deletion(self.engine)
-        self.engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
+        self._completion_timeout_s = self._grace_s = 0.0
+        self._unfinished: list[tuple[str, str]] = []
+        with ExitStack() as opened:
+            self._open(opened, registry, wrap_storage)
+            self._make_parts(listen, wrap_storage)
+            self._stopping = opened.pop_all()
 
     def start(self) -> None:
-        """Register, recover, and begin to claim. Raises what the database raises."""
-        settings = self.settings
-        with self.database.writing() as session:
-            versions.register(
-                session,
-                settings.application_version,
-                application=settings.application_name,
-                now=self.engine.clock.now_ms(),
-            )
-        directory.open(
-            RegistryStore(
-                self.database,
-                self.engine.clock,
-                application=settings.application_name,
-                version=settings.application_version,
-            )
-        )
-        self.heart.start()
+        """Register, recover, and begin to claim. Raises what the database raises.
+
+        After an error call `stop`: it stops the parts that were started.
+        """
+        # What is entered here is stopped in the opposite order.
+        stopping = self._stopping
+        self._register_version()
+        stopping.callback(queue_registry.close)
+        open_queues(self._registry_store(), self.engine, self.listen)
+        stopping.callback(schedule_registry.close)
+        schedule_registry.open(self.schedule_services)
+        stopping.callback(self._stop_heartbeat)
+        self.heartbeat.start()
+        stopping.callback(self._hand_back)
+        stopping.callback(current_engine.install, None)
         current_engine.install(self.engine)
+        stopping.callback(self.wakeups.stop)
         self.wakeups.start()
-        self.dispatcher.start()
+        stopping.callback(self.engine.close, CLOSE_S)
+        stopping.callback(release, self.engine)
+        stopping.callback(self._drain)
+        stopping.callback(self.maintenance.stop)
         self.maintenance.start()
-        plan.open(self.plan)
-        no_context = self.engine.codec.encode(None)
-        declared = plan.rows(self.engine.registry, settings.application_name, no_context)
-        self.plan.table.apply(declared)
+        stopping.callback(self.dispatcher.stop)
+        self.dispatcher.start()
+        self._apply_declared_schedules()
+        stopping.callback(self.ticker.stop)
         self.ticker.start()
+        stopping.callback(self.listeners.stop)
+        stopping.callback(consumers.close)
         consumers.open(self.listeners.listen)
-        self.admin_server = admin_server(self.config, self)
+        self.admin_server = start_admin_server(self.config, self)
+        if self.admin_server is not None:
+            stopping.callback(self.admin_server.stop)
 
     def deactivate(self) -> None:
-        """Start nothing more of what is queued or scheduled; what runs goes on."""
+        """Start no more queued or scheduled workflows; running ones continue."""
         self.listeners.stop()
         self.ticker.stop()
         self.dispatcher.stop_claiming()
 
     def stop(self, *, completion_timeout: float, grace: float) -> None:
-        """Stop claiming, let steps end, hand back what is left, and close everything."""
-        if self.admin_server is not None:
-            self.admin_server.stop()
-        consumers.close()
-        self.listeners.stop()
-        self.ticker.stop()
-        self.dispatcher.stop()
-        self.maintenance.stop()
-        self._await_idle(completion_timeout)
-        self.engine.drain()
-        self._await_idle(grace)
-        left = [(each.workflow_id, each.owner) for each in self.engine.executions]
-        release(self.engine)
-        self.engine.close(timeout=5)
-        self.wakeups.stop()
-        self._hand_back(left)
-        try:
-            self.heart.stop()
-        except Exception as error:
-            logger.warning("could not say goodbye, others will notice by the lease: %s", error)
-        directory.close()
-        plan.close()
-        current_engine.install(None)
-        self.database.close()
-        self.telemetry.close()
+        """Stop claiming, let steps end, hand back what is unfinished, and close everything.
 
-    # -- host of the dispatcher ------------------------------------------------------------
-
-    def free_slots(self) -> int:
-        return 0 if self.engine.is_draining else self.engine.slots.free
-
-    def running_on(self, queue: str, partition: str | None = None) -> int:
-        return self.engine.running_on(queue, partition)
-
-    def run_claimed(self, workflow: ClaimedWorkflow) -> None:
-        run_claimed(self.engine, workflow)
-
-    # -- host of the heart -----------------------------------------------------------------
-
-    def running_ids(self) -> set[str]:
-        return {each.workflow_id for each in self.engine.executions}
-
-    def activity(self) -> str:
-        """What each workflow here does or waits for, for people who ask what is stuck."""
-        running = ((each.workflow_id, each.doing.latest) for each in self.engine.executions)
-        told = (doing.as_json(workflow_id) for workflow_id, doing in running if doing is not None)
-        return json.dumps([*islice(told, MAX_ACTIVITIES)])
-
-    def functions(self) -> str:
-        return self._functions()
-
-    def on_declared_dead(self) -> None:
-        for execution in self.engine.executions:
-            execution.revoke(None)
-
-    def on_reregistered(self, incarnation: str) -> None:
-        self.engine.incarnation = incarnation
+        Running workflows have `completion_timeout` seconds to end, then running steps have
+        `grace` seconds. Each part is stopped although another one fails to stop; the last such
+        error is raised at the end. Stopping again does nothing.
+        """
+        self._completion_timeout_s, self._grace_s = completion_timeout, grace
+        self._stopping.close()
 
     def wake_queues(self) -> None:
+        """Make the dispatcher look for work in every queue."""
         self.dispatcher.wake()
 
-    # -- parts -----------------------------------------------------------------------------
+    # -- starting --------------------------------------------------------------------------
 
-    def _open_database(self) -> Database:
-        try:
-            return open_system_database(self.config)
-        except BaseException:
-            self.telemetry.close()
-            raise
+    def _open(
+        self, opened: ExitStack, registry: Registry, wrap_storage: Callable[[Any], Any]
+    ) -> None:
+        config = self.config
+        self.telemetry = start_telemetry(config, self.settings)
+        opened.callback(self.telemetry.close)
+        self.database = open_system_database(config)
+        opened.callback(self.database.close)
+        storage = storage_of(
+            self.database, listing_timeout_s=config["observability_query_timeout_sec"]
+        )
+        hooks = replace(executor_hooks(config, self.database), tracer=self.telemetry.tracer)
+        self.clock = DatabaseClock()
+        self.engine = new_engine(
+            self.settings, config, registry, self.clock, wrap_storage(storage), hooks
+        )
+        opened.callback(self.engine.close, CLOSE_S)
+
+    def _make_parts(self, listen: Sequence[str] | None, wrap_storage: Callable[[Any], Any]) -> None:
+        engine, config = self.engine, self.config
+        store = wrap_storage(self._queue_store())
+        host = EngineHost(engine, self.wake_queues)
+        self.dispatcher = Dispatcher(
+            store,
+            host,
+            clock=engine.clock,
+            new_tokens=lambda count: [engine.new_token() for _ in range(count)],
+            config=DispatcherConfig(listen=listen),
+        )
+        self.maintenance = Maintenance(
+            store,
+            clock=engine.clock,
+            enqueued=self.dispatcher.wake,
+            cancelled=lambda workflow_id: engine.notices.publish([(STATUS, workflow_id)]),
+        )
+        self.listeners = Listeners(engine, store, self._announce)
+        self.heartbeat = HeartbeatLoop(
+            DatabaseMembership(self.database, new_executor(self.settings, config, listen)),
+            host,
+            lease=config["lease"],
+            clock=self.clock,
+            proven_dead=partial(is_proven_dead, mine=this_process()),
+            incarnation=engine.incarnation,
+        )
+        self.wakeups = Wakeups(
+            engine,
+            wake_queues=self.wake_queues,
+            transport=notice_transport(config, self.database),
+            change_counter=self.database.change_counter(),
+            poll_interval=config["notification_listener_polling_interval_sec"],
+        )
+        self.schedule_services, self.ticker = self._new_scheduling()
+        engine.notices.on_enqueued = self._enqueued
+        engine.before_rewind = checkpoint_deletion(engine)
+        engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
+
+    def _register_version(self) -> None:
+        with self.database.writing() as session:
+            versions.register(
+                session,
+                self.settings.application_version,
+                application=self.settings.application_name,
+                now=self.engine.clock.now_ms(),
+            )
+
+    def _registry_store(self) -> RegistryStore:
+        return RegistryStore(
+            self.database,
+            self.engine.clock,
+            application=self.settings.application_name,
+            version=self.settings.application_version,
+        )
+
+    def _apply_declared_schedules(self) -> None:
+        no_context = self.engine.codec.encode(None)
+        declared = schedule_registry.rows(
+            self.engine.registry, self.settings.application_name, no_context
+        )
+        self.schedule_services.table.apply(declared)
 
     def _queue_store(self) -> QueueStore:
         settings = self.settings
@@ -232,30 +231,26 @@ class Runtime:
 
     def _kafka_interval(self) -> float | None:
         seconds: float = self.config["kafka_queue_polling_interval_sec"]
-        return seconds if consumers.are_any else None
+        return seconds if consumers.has_any else None
 
-    def _new_heart(self, listen: Sequence[str] | None) -> HeartbeatLoop:
-        return HeartbeatLoop(
-            DatabaseMembership(self.database, self._executor(listen)),
-            self,
-            lease=self.config["lease"],
-            clock=database_clock(self.engine),
-            proven_dead=proven_dead(this_process()),
-            incarnation=self.engine.incarnation,
-        )
-
-    def _new_scheduling(self) -> tuple[Opened, Ticker]:
+    def _new_scheduling(self) -> tuple[ScheduleServices, Ticker]:
         application = self.settings.application_name
         store = ScheduleStore(self.database, application=application)
         clock, codec = self.engine.clock, self.engine.codec
-        runs = Runs(store, clock, codec, application=application, decorated=plan.declared)
+        runs = Runs(
+            store,
+            clock,
+            codec,
+            application=application,
+            takes_actual_time=schedule_registry.declared,
+        )
         ticker = Ticker(
             store,
             runs,
             enqueued=self._announce,
             interval=self.config["scheduler_polling_interval_sec"],
         )
-        return Opened(store, runs, ticker.wake), ticker
+        return ScheduleServices(store, runs, ticker.wake), ticker
 
     def _announce(self, queue_name: str) -> None:
         self.engine.notices.publish([(QUEUE, queue_name)])
@@ -263,38 +258,35 @@ class Runtime:
     def _enqueued(self, queue_name: str, is_local: bool) -> None:
         self.dispatcher.wake(queue_name or None, is_local=is_local)
 
-    def _executor(self, listen: Sequence[str] | None) -> Executor:
-        settings = self.settings
-        return Executor(
-            executor_id=settings.executor_id,
-            application_name=settings.application_name,
-            application_version=settings.application_version,
-            process=this_process(),
-            lease_ms=self.config["lease"].lease_ms,
-            queues=None if listen is None else json.dumps([*listen]),
-            slots=settings.slots,
-        )
+    # -- stopping --------------------------------------------------------------------------
 
-    def _line(self) -> PostgresNotifier | None:
-        if not isinstance(self.database, PostgresDatabase) or not self.config["use_listen_notify"]:
-            return None
-        # A pooler in transaction mode cannot LISTEN: without a way around it everything polls.
-        around = self.config.get("listen_url")
-        if around is None and self.config["behind_pooler"]:
-            return None
-        return PostgresNotifier(self.database, libpq_url(around) if around else self.database.url)
+    def _drain(self) -> None:
+        """Wait for running workflows, then for running steps; note what is unfinished."""
+        try:
+            self._await_idle(self._completion_timeout_s)
+            self.engine.drain()
+            self._await_idle(self._grace_s)
+        finally:
+            self.engine.drain()
+            self._unfinished = [(each.workflow_id, each.owner) for each in self.engine.executions]
 
     def _await_idle(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while self.engine.executions and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _hand_back(self, owned: Iterable[tuple[str, str]]) -> None:
-        """Let others go on at once with what this process did not finish."""
+    def _hand_back(self) -> None:
+        """Enqueue what this process claimed and did not finish, for any executor."""
         try:
             with self.database.writing() as session:
                 now = self.engine.clock.now_ms()
-                recover.hand_back(session, owned, now=now)
-                recover.release(session, self.heart.incarnation, now=now)
+                recover.hand_back(session, self._unfinished, now=now)
+                recover.release(session, self.heartbeat.incarnation, now=now)
         except Exception as error:
-            logger.warning("work was not handed back, others will take it over: %s", error)
+            logger.warning("work was not handed back, other executors will recover it: %s", error)
+
+    def _stop_heartbeat(self) -> None:
+        try:
+            self.heartbeat.stop()
+        except Exception as error:
+            logger.warning("this executor's end was not recorded, its lease will expire: %s", error)

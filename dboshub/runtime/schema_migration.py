@@ -1,4 +1,4 @@
-"""Create or upgrade a system database without launching anything."""
+"""Create or upgrade a system database without launching an engine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def run_dbos_database_migrations(
 ) -> None:
     """Create the database if it is not there, and the tables and indexes that it lacks.
 
-    `application_role` may then use them, in PostgreSQL. Raises DatabaseUrlError and SchemaError
-    for a database that cannot be used, DBOSException for an unknown role.
+    `application_role` may then use them, in PostgreSQL. Raises DatabaseUnreachableError and
+    SchemaError for a database that cannot be used, DBOSException for an unknown role.
     """
     if sharding:
         raise DBOSInitializationError("sharded system databases are not supported")
     database = open_database(system_database_url, schema=schema)
     try:
-        database.reach(create=True)
+        database.check_connection(create=True)
         migrate(database)
         if application_role is not None:
             with database.writing() as session:

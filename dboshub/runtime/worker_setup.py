@@ -1,27 +1,39 @@
-"""What a worker process needs to know: its configuration, and the code that it runs."""
+"""Configuration of a worker process, and import of the workflows that it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
-from typing import Any, cast
+from typing import cast
 
-from django.conf import settings
-from django.utils.module_loading import autodiscover_modules
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
 
-from dboshub import env
 from dboshub.config import DBOSConfig
+from dboshub.runtime.module_import import import_user_module
+from dboshub.workflows.django_settings import (
+    application_name,
+    dbos_config,
+    is_behind_pooler,
+    listen_url,
+    system_database_url,
+    system_schema,
+    task_backends,
+)
 
 
 def configuration(*, threads: int | None = None) -> DBOSConfig:
-    """The config of the engine as this Django project has it; DBOS_CONFIG has the last word."""
-    given = cast(DBOSConfig, getattr(settings, "DBOS_CONFIG", {}))
+    """The config of the engine as this Django project has it; DBOS_CONFIG has the last word.
+
+    A worker creates no tables: ``migrate`` does.
+    """
+    given = cast(DBOSConfig, dbos_config())
     config: DBOSConfig = {
-        "name": env.text("DBOS_APP_NAME", "dboshub"),
-        "system_database_url": settings.DBOS_SYSTEM_DATABASE_URL,
-        "dbos_system_schema": settings.DBOS_SYSTEM_SCHEMA,
-        "behind_pooler": env.flag("DBOSHUB_BEHIND_POOLER"),
-        "listen_url": settings.DBOSHUB_LISTEN_DSN or None,
+        "name": application_name(),
+        "system_database_url": system_database_url(),
+        "dbos_system_schema": system_schema(),
+        "behind_pooler": is_behind_pooler(),
+        "listen_url": listen_url() or None,
+        "run_migrations": False,
         **given,
     }
     if threads is not None:
@@ -32,14 +44,14 @@ def configuration(*, threads: int | None = None) -> DBOSConfig:
 def import_workflows(modules: Iterable[str]) -> None:
     """Import the `workflows` module of every installed app that has one, then those named.
 
-    The `tasks` modules, too, where Django's tasks are ours to run.
+    The `tasks` modules, too, where Django's tasks are ours to run. Raises ModuleImportError.
     """
-    autodiscover_modules("workflows")
-    if any(str(each.get("BACKEND")).startswith("dboshub.tasks.") for each in _task_backends()):
-        autodiscover_modules("tasks")
+    wanted = ["workflows"]
+    if any(str(each.get("BACKEND")).startswith("dboshub.tasks.") for each in task_backends()):
+        wanted.append("tasks")
+    for name in wanted:
+        for app in apps.get_app_configs():
+            if module_has_submodule(app.module, name):
+                import_user_module(f"{app.name}.{name}")
     for module in modules:
-        import_module(module)
-
-
-def _task_backends() -> list[dict[str, Any]]:
-    return [*getattr(settings, "TASKS", {}).values()]
+        import_user_module(module)

@@ -12,7 +12,8 @@ from typing import Any
 from django.utils import timezone
 
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.tasks import rows
 from dboshub.tasks.compat import (
     BaseTaskBackend,
     Task,
@@ -24,13 +25,14 @@ from dboshub.tasks.compat import (
     task_started,
 )
 from dboshub.tasks.results import change, new_result, result_of, workflow_priority
-from dboshub.tasks.rows import Enqueuer, row_of
+from dboshub.tasks.rows import row_of
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.portable_json import portable
 from dboshub.workflows.engine.registration.decorators import workflow
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
-from dboshub.workflows.engine.serialization import WorkflowSerializationFormat, portable
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
 class WorkflowTaskBackend(BaseTaskBackend):
@@ -48,7 +50,6 @@ class WorkflowTaskBackend(BaseTaskBackend):
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self._tasks: dict[str, Task[Any, Any]] = {}
-        self._enqueuer = Enqueuer()
 
     def validate_task(self, task: Task[Any, Any]) -> None:
         """Check a task, and let this process run it. Raises InvalidTask."""
@@ -57,7 +58,7 @@ class WorkflowTaskBackend(BaseTaskBackend):
         known = registry.workflows.get(task.module_path)
         if known is None or getattr(known.function, "__wrapped__", None) is not task.func:
             register(self, task)
-        if directory.declared(task.queue_name) is None:
+        if queue_registry.declared(task.queue_name) is None:
             Queue(task.queue_name)
 
     def enqueue(self, task: Task[Any, Any], args: Any, kwargs: Any) -> Any:
@@ -73,7 +74,7 @@ class WorkflowTaskBackend(BaseTaskBackend):
             wait = (task.run_after - timezone.now()).total_seconds()
             if wait > 0:
                 options["delay_seconds"] = wait
-        workflow_id = self._enqueuer.enqueue(options, args, kwargs)
+        workflow_id = rows.enqueue(options, args, kwargs)
         result = new_result(
             task, workflow_id, self.alias, enqueued_at=timezone.now(), args=args, kwargs=kwargs
         )
@@ -87,10 +88,6 @@ class WorkflowTaskBackend(BaseTaskBackend):
         if row is None or task is None:
             raise TaskResultDoesNotExist(result_id)
         return result_of(row, task, self.alias)
-
-    def close(self) -> None:
-        """Close the connections of this process; enqueueing opens them again."""
-        self._enqueuer.close()
 
     @contextmanager
     def running(self, task: Task[Any, Any]) -> Iterator[Any]:

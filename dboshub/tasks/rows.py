@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from typing import Any
 
-from dboshub.client import DBOSClient
 from dboshub.queues.api.facade import QueuesAPI
-from dboshub.runtime.worker_setup import configuration
+from dboshub.runtime.django_client import process_client
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
 from dboshub.workflows.storage.listing import workflow_rows
 
 
-class Enqueuer:
-    """Enqueues through the engine that is launched here, or else a client made when needed.
+def enqueue(options: EnqueueOptions, args: Any, kwargs: Any) -> str:
+    """Enqueue through the engine that is launched here, or else as a client; the new id.
 
     Within ``transaction.atomic()`` on the system database it commits, or not, with the rest.
     """
-
-    def __init__(self) -> None:
-        self._client: DBOSClient | None = None
-        self._pid = 0
-        self._lock = threading.Lock()
-
-    def enqueue(self, options: EnqueueOptions, args: Any, kwargs: Any) -> str:
-        """The id of the new workflow."""
-        if current_engine.is_launched():
-            handle = QueuesAPI.enqueue_workflow_with_options(options, *args, **kwargs)
-        else:
-            handle = self._connected().enqueue(options, *args, **kwargs)
-        return str(handle.workflow_id)
-
-    def close(self) -> None:
-        """End the client, if there is one; the next call makes another."""
-        with self._lock:
-            client, self._client = self._client, None
-            if client is not None and self._pid == os.getpid():
-                client.destroy()
-
-    def _connected(self) -> DBOSClient:
-        with self._lock:
-            if self._client is None or self._pid != os.getpid():
-                config = configuration()
-                self._pid = os.getpid()
-                self._client = DBOSClient(
-                    system_database_url=config["system_database_url"],
-                    dbos_system_schema=config["dbos_system_schema"],
-                    application_name=config["name"],
-                )
-            return self._client
+    client = None if current_engine.is_launched() else process_client.client().context
+    with current_engine.using_client(client):
+        handle = QueuesAPI.enqueue_workflow_with_options(options, *args, **kwargs)
+    return str(handle.workflow_id)
 
 
 def row_of(workflow_id: str) -> dict[str, Any] | None:

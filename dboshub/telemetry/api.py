@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from dboshub.workflows.api.functions import Current
-from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.api.functions import ClassProperty
+from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import IDENTITY
 from dboshub.workflows.engine.options import OptionsBlock
 
 INSTALL = "DBOS.tracer needs OpenTelemetry: pip install 'dboshub[otel]'"
@@ -92,7 +93,7 @@ class DBOSContext:
 class TelemetryAPI:
     """The current span, spans by hand, and the current context."""
 
-    span = Current(_span)
+    span = ClassProperty(_span)
     tracer = DBOSTracer()
 
     @staticmethod

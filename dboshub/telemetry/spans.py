@@ -13,8 +13,8 @@ from opentelemetry.trace import Span, Status, StatusCode, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from dboshub.workflows.engine.errors import ExecutionInterrupted
+from dboshub.workflows.engine.observability.tracing import TracedExecution
 from dboshub.workflows.engine.runtime.engine import EngineSettings
-from dboshub.workflows.engine.runtime.execution import Execution
 
 NAME = "dbos-tracer"
 SEMCONV = {
@@ -50,26 +50,25 @@ class OtelTracer:
             executorID=settings.executor_id,
         )
 
-    def here(self) -> Context:
+    def current_trace(self) -> Context:
         return context.get_current()
 
-    def carried(self, carrier: str | None) -> Context:
+    def trace_from_carrier(self, carrier: str | None) -> Context:
         return extracted(_carrier(carrier))
 
-    def begin(
-        self, execution: Execution, name: str, kind: str | None, within: Context | None = None
+    def start_span(
+        self, execution: TracedExecution, name: str, kind: str | None, trace: Context | None = None
     ) -> OtelSpan:
-        run = execution.run
-        identity = run.identity
+        identity = execution.identity
         attributes = self._named(
             operationType=kind,
-            operationUUID=run.workflow_id,
-            queueName=run.queue_name if kind == "workflow" else None,
+            operationUUID=execution.workflow_id,
+            queueName=execution.queue_name if kind == "workflow" else None,
             authenticatedUser=identity.user,
             authenticatedUserRoles=json.dumps([*identity.roles]) if identity.roles else None,
             authenticatedUserAssumedRole=identity.assumed_role,
         )
-        return self._begin(name, attributes, within)
+        return self._begin(name, attributes, trace)
 
     def request(
         self, name: str, headers: Mapping[str, str], **attributes: str | None
@@ -106,7 +105,7 @@ class OtelSpan:
     def trace_id(self) -> str:
         return trace.format_trace_id(self.raw.get_span_context().trace_id)
 
-    def current(self) -> tuple[type[_Current], object]:
+    def activate(self) -> tuple[type[_Current], object]:
         return _Current, context.attach(trace.set_span_in_context(self.raw, self._within))
 
     def failed(self, error: BaseException) -> None:

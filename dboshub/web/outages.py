@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.utils.http import escape_leading_slashes
 
+from dboshub.management.invocation import command
 from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.rendering.page_templates import render_to_string
 
 RETRY_S = 5
 
@@ -51,7 +52,7 @@ READ_ONLY = Outage(
 NOT_MIGRATED = Outage(
     "The database is not ready for this release",
     "A table or column that this page reads is not there.",
-    "Run manage.py migrate; it leaves the rows as they are.",
+    "Run {migrate}; it leaves the rows as they are.",
     passes=False,
 )
 
@@ -92,7 +93,11 @@ def outage_of(error: BaseException | None) -> Outage | None:
 def outage_page(request: HttpRequest, outage: Outage) -> HttpResponse:
     """Rendered without the request; of a page that is open, its main part says the same."""
     is_part = "HX-Request" in request.headers
-    context = {"outage": outage, "again": _again(request, is_part=is_part)}
+    context = {
+        "outage": outage,
+        "advice": outage.advice.format(migrate=command("migrate")),
+        "again": _again(request, is_part=is_part),
+    }
     template = "dboshub/components/_outage.html" if is_part else "dboshub/responses/503.html"
     response = HttpResponse(render_to_string(template, context), status=503)
     if is_part:

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_POST
 from dboshub.models import SavedView
 from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.live.subscriptions import canonical
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 SHARE = "dboshub.share_view"
-VIEW = "dboshub_workflows.view_workflow"
 PAGES = {"workflows": "dboshub:workflows:list"}
 # As many as one can find again.
 MOST = 50
@@ -60,7 +60,7 @@ def is_open(view: SavedView, query: str) -> bool:
 
 
 @require_POST
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def save(request: HttpRequest) -> HttpResponse:
     """Keep a filter under a name; one's own view of that name is replaced."""
     form = SaveForm(request.POST)
@@ -87,7 +87,7 @@ def save(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def delete(request: HttpRequest, view_id: int) -> HttpResponse:
     """Forget a view: one's own, or a shared one if one may share."""
     view = SavedView.objects.filter(pk=view_id).first()

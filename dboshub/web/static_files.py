@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, NoReturn
 
+from django.core.exceptions import ImproperlyConfigured
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 IMPORTS = (
@@ -23,3 +24,27 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
         *CompressedManifestStaticFilesStorage.patterns,
         ("dboshub/js/*.js", IMPORTS),
     )
+
+
+class PackagedStaticFiles(HashedStaticFiles):
+    """The files that an installed wheel brings, hashed when it was built.
+
+    Files of other packages keep their plain names, because their versions are not known then.
+    Writing raises ImproperlyConfigured: `collectstatic` would change the installed package.
+    """
+
+    def stored_name(self, name: str) -> str:
+        """Return the hashed name of a file of ours, and the name itself of any other.
+
+        Raises ValueError for a file of ours that is not in the manifest.
+        """
+        ours = name.startswith("dboshub/")
+        return str(super().stored_name(name)) if ours else name
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> NoReturn:
+        raise ImproperlyConfigured(
+            "The installed package brings its static files: there is nothing to collect. "
+            "To collect them elsewhere, set STATIC_ROOT and STORAGES in settings of your own."
+        )
+
+    delete = save

@@ -1,58 +1,23 @@
-"""Pages that belong to no app: the door, the theme, health, and what is said when a page fails."""
+"""Views that belong to no app: theme, health, the address of live sockets, unknown addresses."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, PasswordChangeView
-from django.db import router, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render, resolve_url
-from django.template.loader import render_to_string
-from django.urls import reverse_lazy
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.urls import URLPattern, get_script_prefix, resolve, reverse
+from django.urls.resolvers import ResolverMatch, RoutePattern
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dboshub.web.context_processors import THEME_COOKIE, THEMES
-from dboshub.web.login_throttle import ThrottledLoginForm
-from dboshub.web.outages import outage_of, outage_page
-from dboshub.workflows.actions.audit import actor_of, record
-from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.views.preferences import remember
 
-
-class Login(LoginView):
-    template_name = "dboshub/accounts/login.html"
-    authentication_form = ThrottledLoginForm
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        response = super().form_invalid(form)
-        response.status_code = 429 if form.is_throttled() else 200
-        return response
-
-
-class OwnPassword(PasswordChangeView):
-    template_name = "dboshub/accounts/password_change_form.html"
-    success_url = reverse_lazy("dboshub:home")
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic(using=router.db_for_write(AuditEvent)):
-            name = self.request.user.get_username()
-            record(actor_of(self.request), "change_password", "user", name)
-            return super().form_valid(form)
-
-
-@login_not_required
-@require_safe
-def admin_login(request: HttpRequest) -> HttpResponse:
-    """Send whoever the admin turns away to the one login page."""
-    return redirect(
-        f"{resolve_url(settings.LOGIN_URL)}?{request.META.get('QUERY_STRING', '')}".rstrip("?")
-    )
+UPGRADE_REQUIRED = 426
 
 
 @login_not_required
@@ -63,20 +28,25 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """The address of live sockets, asked for by plain HTTP: `dboshub.asgi` did not take it."""
+    said = "This address speaks WebSocket, and this request did not reach a server that does.\n"
+    return HttpResponse(
+        said, status=UPGRADE_REQUIRED, headers={"Upgrade": "websocket"}, content_type="text/plain"
+    )
+
+
+live.is_live_socket = True  # type: ignore[attr-defined]  # read by dboshub.live.routing
+
+
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember the colours a person chose, in a cookie the page reads before it is drawn."""
     chosen = request.POST.get("theme", "")
     response = redirect(_back(request))
     if chosen in THEMES:
-        response.set_cookie(
-            THEME_COOKIE,
-            chosen,
-            max_age=365 * 24 * 3600,
-            samesite="Lax",
-            httponly=True,
-            secure=settings.BEHIND_HTTPS,
-        )
+        remember(request, response, THEME_COOKIE, chosen)
     return response
 
 
@@ -88,25 +58,25 @@ def _back(request: HttpRequest) -> str:
     return resolve_url("dboshub:home")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "dboshub/responses/400.html", status=400)
+class UnknownAddresses(URLPattern):
+    """Every address under our prefix that nothing else matches; none if there is no prefix."""
+
+    def __init__(self) -> None:
+        route = RoutePattern("<path:rest>", name="unknown", is_endpoint=True)
+        super().__init__(route, unknown_address, name="unknown")
+
+    def resolve(self, path: str) -> ResolverMatch | None:
+        has_prefix = reverse("dboshub:home") != get_script_prefix()
+        return super().resolve(path) if has_prefix else None
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "dboshub/responses/403.html", {"reason": str(exception)}, status=403)
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return render(request, "dboshub/responses/403_csrf.html", status=403)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "dboshub/responses/404.html", status=404)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Rendered without the request: what failed may be the database that knows the user."""
-    outage = outage_of(sys.exception())
-    if outage is not None:
-        return outage_page(request, outage)
-    return HttpResponse(render_to_string("dboshub/responses/500.html"), status=500)
+@require_safe
+def unknown_address(request: HttpRequest, rest: str) -> HttpResponse:
+    """Lead to the page of this address with a slash, if there is one. Raises Http404."""
+    path = request.path_info
+    if settings.APPEND_SLASH and not path.endswith("/"):
+        match = resolve(f"{path}/", getattr(request, "urlconf", None))
+        if match.url_name != "unknown":
+            query = request.META.get("QUERY_STRING", "")
+            return redirect(f"{request.path}/?{query}".rstrip("?"), permanent=True)
+    raise Http404(path)

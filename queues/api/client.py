@@ -1,20 +1,20 @@
-"""This app's share of ``DBOSClient``: queues by name."""
+"""The part of ``DBOSClient`` for queues."""
 
 from __future__ import annotations
 
 from dboshub.queues.api.facade import QueuesAPI, register
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.queue import Queue, settings_of
-from dboshub.queues.engine.queue_registry import OnConflict
 from dboshub.queues.engine.settings import QueueRateLimit
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, durable, offered
+from dboshub.workflows.engine.sync_async import async_form, client_method, sync_form
 
 
 class _Calls:
-    """What a client's methods do where they differ from those of ``DBOS``."""
+    """The methods of a client that differ from those of ``DBOS``."""
 
-    @durable
-    def register_queue(  # noqa: PLR0913  # the public signature
+    @sync_form
+    def register_queue(
         name: str,
         *,
         global_concurrency: int | None = None,
@@ -28,7 +28,7 @@ class _Calls:
         application_name: str | None = None,
         concurrency: int | None = None,
     ) -> Program[Queue]:
-        """Create or update a queue's row, in the name of an application or of none.
+        """Create or update a queue's row, for an application or without an owner.
 
         A client has no version, so by default it overwrites the row that is there.
         """
@@ -45,18 +45,18 @@ class _Calls:
         )
         return register(settings, on_conflict, application_name)
 
-    register_queue_async = awaited(register_queue)
+    register_queue_async = async_form(register_queue)
 
 
 class QueuesClient:
-    """Queues, from outside."""
+    """The methods of ``DBOSClient`` for queues."""
 
-    register_queue = offered(_Calls.register_queue)
-    register_queue_async = offered(_Calls.register_queue_async)
+    register_queue = client_method(_Calls.register_queue)
+    register_queue_async = client_method(_Calls.register_queue_async)
 
-    retrieve_queue = offered(QueuesAPI.retrieve_queue)
-    retrieve_queue_async = offered(QueuesAPI.retrieve_queue_async)
-    list_queues = offered(QueuesAPI.list_queues)
-    list_queues_async = offered(QueuesAPI.list_queues_async)
-    delete_queue = offered(QueuesAPI.delete_queue)
-    delete_queue_async = offered(QueuesAPI.delete_queue_async)
+    retrieve_queue = client_method(QueuesAPI.retrieve_queue)
+    retrieve_queue_async = client_method(QueuesAPI.retrieve_queue_async)
+    list_queues = client_method(QueuesAPI.list_queues)
+    list_queues_async = client_method(QueuesAPI.list_queues_async)
+    delete_queue = client_method(QueuesAPI.delete_queue)
+    delete_queue_async = client_method(QueuesAPI.delete_queue_async)

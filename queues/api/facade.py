@@ -1,6 +1,6 @@
-"""This app's share of the public class ``DBOS``: queues by name, and enqueueing on them.
+"""The part of the public class ``DBOS`` for queues.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+A method that returns a program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -9,23 +9,33 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from dboshub.queues.engine.kafka import consumers
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
-from dboshub.queues.engine.queue_registry import OnConflict, directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, enqueue_as, order
-from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handle_form,
+    sync_form,
+    sync_handle_form,
+)
 
 
 class QueuesAPI:
-    """Registering queues, and enqueueing by a queue's name."""
+    """Register queues, and enqueue by a queue's name."""
 
     _listened: ClassVar[tuple[str, ...] | None] = None
 
-    @durable
-    def register_queue(  # noqa: PLR0913  # the public signature
+    @sync_form
+    def register_queue(
         name: str,
         *,
         worker_concurrency: int | None = None,
@@ -40,8 +50,8 @@ class QueuesAPI:
     ) -> Program[Queue]:
         """Create or update a queue's row. Raises ValueError for limits that contradict each other.
 
-        `on_conflict` says what becomes of a row that is there: by default only a process that
-        runs the latest version of the application overwrites it.
+        `on_conflict` decides about an existing row: by default only a process that runs the latest
+        version of the application overwrites it. `polling_interval_sec` is in seconds.
         """
         settings = settings_of(
             name,
@@ -56,53 +66,54 @@ class QueuesAPI:
         )
         return register(settings, on_conflict)
 
-    register_queue_async = awaited(register_queue)
+    register_queue_async = async_form(register_queue)
 
-    @durable
+    @sync_form
     def retrieve_queue(name: str) -> Program[Queue | None]:
         """A queue by name, or None."""
         return _retrieve(name)
 
-    retrieve_queue_async = awaited(retrieve_queue)
+    retrieve_queue_async = async_form(retrieve_queue)
 
-    @durable
+    @sync_form
     def list_queues(*, application_name: str | list[str] | None = None) -> Program[list[Queue]]:
-        """This application's queues and those nobody owns, or those of the given ones."""
+        """This application's queues and those without an owner, or those of the given names."""
         names = [application_name] if isinstance(application_name, str) else application_name
         return _list(names)
 
-    list_queues_async = awaited(list_queues)
+    list_queues_async = async_form(list_queues)
 
-    @durable
+    @sync_form
     def delete_queue(name: str) -> Program[None]:
-        """Delete a queue's row; what is enqueued waits until it is registered again."""
+        """Delete a queue's row. Its enqueued workflows wait until it is registered again."""
         return _delete(name)
 
-    delete_queue_async = awaited(delete_queue)
+    delete_queue_async = async_form(delete_queue)
 
-    @durable_handle
+    @sync_handle_form
     def enqueue_workflow_with_options(
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
-        """Enqueue by names alone: the function need not exist here. Within a workflow, a child."""
-        return enqueue_as(engine(), order(options), args, kwargs)
+        """Enqueue by names only; the function need not exist here. In a workflow it is a child."""
+        return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
-    enqueue_workflow_with_options_async = awaited_handle(enqueue_workflow_with_options)
+    enqueue_workflow_with_options_async = async_handle_form(enqueue_workflow_with_options)
 
-    @durable_handle
+    @sync_handle_form
     def enqueue_workflow(
         queue_name: str, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue a workflow or a step by queue name; the queue need not be registered here."""
         return enqueue_on(queue_name, func, args, kwargs)
 
-    enqueue_workflow_async = awaited_handle(enqueue_workflow)
+    enqueue_workflow_async = async_handle_form(enqueue_workflow)
 
     @classmethod
     def listen_queues(cls, queues: Sequence[Queue | str]) -> None:
-        """Serve only these queues in this process, besides the internal one. Before launch, once.
+        """Serve only these queues and the internal one here. Call it once, before launch.
 
-        Without it every queue of the application is served; with ``[]`` none is.
+        Without it every queue of the application is served, with ``[]`` only the internal one.
+        Raises DBOSException for a second call, and after launch.
         """
         if is_launched():
             raise DBOSException("listen_queues called after DBOS is launched")
@@ -119,34 +130,34 @@ class QueuesAPI:
 
     @classmethod
     def forget_queues(cls, *, declared: bool = False) -> None:
-        """Forget what was listened to and, if asked, what code declared to listen to and to run."""
+        """Clear the names of ``listen_queues`` and, if `declared`, all declarations."""
         QueuesAPI._listened = None
         if declared:
-            directory.clear()
+            queue_registry.clear()
             consumers.clear()
 
 
 def register(
     settings: QueueSettings, on_conflict: OnConflict, application: str | None = None
 ) -> Program[Queue]:
-    """Make a row of settings; of the caller's application unless another is named."""
-    table = directory.table
+    """Register a queue for an application, by default the caller's."""
+    table = queue_registry.table
     yield engine().query(lambda: table.register(settings, on_conflict, application))
     return queue_named(settings.name)
 
 
 def _retrieve(name: str) -> Program[Queue | None]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.retrieve(name))
     return None if found is None else queue_named(name)
 
 
 def _list(applications: list[str] | None) -> Program[list[Queue]]:
-    table = directory.table
+    table = queue_registry.table
     found = yield engine().query(lambda: table.list_queues(applications))
     return [queue_named(each.name) for each in found]
 
 
 def _delete(name: str) -> Program[None]:
-    table = directory.table
+    table = queue_registry.table
     yield engine().query(lambda: table.delete(name))

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dboshub.queues.engine.kafka import Consumer, KafkaOrdering, consumers
+from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.registry import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class KafkaAPI:
-    """A workflow for each message, exactly once."""
+    """One workflow for each Kafka message, executed exactly once."""
 
     @staticmethod
+    @with_parentheses("@DBOS.kafka_consumer(config, topics)")
     def kafka_consumer(
         config: dict[str, Any],
         topics: list[str],
@@ -23,12 +25,13 @@ class KafkaAPI:
         batch_size: int = 250,
         queue_name: str | None = None,
     ) -> Callable[[F], F]:
-        """Run a workflow, decorated below this, for each message of some topics.
+        """Run a workflow, which is decorated below this, for each message of some topics.
 
-        It is given one KafkaMessage. `config` is that of ``confluent-kafka``, which must be
-        installed at launch. By `ordering` messages of a partition, or of a topic, run one after
-        the other; else they run at once, on `queue_name` if it is given. Raises DBOSException for
-        what is no workflow, and DBOSInitializationError for options that contradict each other.
+        The workflow gets one KafkaMessage. `config` is passed to ``confluent-kafka``, which must be
+        installed at launch. `ordering` "partition" or "topic" runs the messages of a partition or
+        topic one after the other; "none" runs them concurrently, on `queue_name` if it is given.
+        At most `batch_size` messages are enqueued in one transaction. Raises DBOSException for a
+        function that is no workflow, and DBOSInitializationError for contradicting options.
         """
 
         def decorate(function: F) -> F:

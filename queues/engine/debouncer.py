@@ -1,7 +1,7 @@
-"""Debouncing: of many calls in quick succession only the last one runs, once they cease.
+"""Debouncing: of many calls with one key only the last one is executed, after a quiet period.
 
-The calls share one DELAYED workflow by its deduplication id; each puts it off and replaces its
-arguments. When it is enqueued it gives up that id, and the next call starts another.
+The calls share one DELAYED workflow by its deduplication id. Each call postpones it and replaces
+its arguments. When it is enqueued it loses the id, and the next call starts another workflow.
 """
 
 from __future__ import annotations
@@ -10,36 +10,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from dboshub.queues.engine.ports import Postponement
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import Postponement, directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.engine import validation
-from dboshub.workflows.engine.context import IDENTITY, Identity, frame
+from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
-from dboshub.workflows.engine.current_engine import ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
-from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.programs import Program, blocking, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import Binding, registry
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions, Order, enqueue_as, order
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.enqueueing import (
+    EnqueueOptions,
+    checked_parameters,
+    enqueue_as,
+)
+from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
 STEP = "DBOS.debounce_delayed_workflow"
-# A call that finds neither a workflow to put off nor room for one of its own looks again.
+# A call tries again if there was no workflow to postpone, but one when it enqueued its own.
 ATTEMPTS = 5
 
 
-class HasOutsider(Protocol):
+class HasClientContext(Protocol):
     @property
     def _client_context(self) -> ClientContext: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One call, with all that the surrounding blocks say of it."""
+class _DebounceCall:
+    """One call, with the options of the surrounding ``with`` blocks; times in seconds."""
 
-    ordered: Order
+    parameters: StartParameters
     timeout_s: float | None
     key: str
     period_s: float
@@ -47,11 +53,11 @@ class _Call:
     kwargs: dict[str, Any]
 
     def deduplication_id(self) -> str:
-        return f"{self.ordered.naming.name}-{self.key}"
+        return f"{self.parameters.function.name}-{self.key}"
 
 
 class Debouncer:
-    """Debounces one workflow, by keys."""
+    """Debounces the calls of one workflow; calls with different keys are independent."""
 
     def __init__(
         self,
@@ -61,8 +67,8 @@ class Debouncer:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> None:
-        """`debounce_timeout_sec` after the first call it runs, however many follow."""
-        self._naming = FunctionReference(
+        """The workflow runs at most `debounce_timeout_sec` seconds after a key's first call."""
+        self._function = FunctionReference(
             name=validation.name("the name of a workflow", workflow_name)
         )
         self._timeout_s = _timeout(debounce_timeout_sec)
@@ -78,7 +84,7 @@ class Debouncer:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> Debouncer:
-        """A debouncer of a decorated function. Raises TypeError for methods."""
+        """A debouncer of a decorated function. Raises TypeError for a method."""
         target = registry.target(workflow)
         if target.workflow.binding in (Binding.CLASS, Binding.INSTANCE):
             raise TypeError(f"{target.workflow.name} is a method: only functions are debounced")
@@ -88,7 +94,7 @@ class Debouncer:
             queue=queue,
             application_name=application_name,
         )
-        debouncer._naming = FunctionReference.of(target)
+        debouncer._function = FunctionReference.of(target)
         return debouncer
 
     create_async = create
@@ -96,7 +102,7 @@ class Debouncer:
     def debounce(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
-        """Run the workflow with these arguments, unless another call comes within the period."""
+        """Execute the workflow with these arguments unless another call follows in the period."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
         return WorkflowHandle(blocking(debounce)(call))
 
@@ -105,39 +111,39 @@ class Debouncer:
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-        return WorkflowHandleAsync(await drive(debounce(call)))
+        return WorkflowHandleAsync(await run_async(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
-        options = replace(_free(OPTIONS.get()), application_name=self._application)
-        ordered = Order(self._naming, self._queue_name, options, IDENTITY.get())
-        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+    ) -> _DebounceCall:
+        options = replace(_allowed_options(OPTIONS.get()), application_name=self._application)
+        parameters = StartParameters(self._function, self._queue_name, options, IDENTITY.get())
+        return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
 class DebouncerClient:
-    """The same through a client, by the names in its options."""
+    """Debounces the calls of one workflow through a client, by the names in its options."""
 
     def __init__(
         self,
-        client: HasOutsider,
+        client: HasClientContext,
         workflow_options: EnqueueOptions,
         *,
         debounce_timeout_sec: float | None = None,
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> None:
-        """Raises DBOSException for options that debouncing itself decides."""
+        """Raises DBOSException for options that debouncing sets itself."""
         self._client = client
         self._options = _options(workflow_options, queue, application_name)
-        order(self._options)
+        checked_parameters(self._options)
         self._timeout_s = _timeout(debounce_timeout_sec)
 
     def debounce(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandle[Any]:
-        """Run the workflow with these arguments, unless another call comes within the period."""
-        with within(self._client._client_context):
+        """Execute the workflow with these arguments unless another call follows in the period."""
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
             return WorkflowHandle(blocking(debounce)(call))
 
@@ -145,29 +151,29 @@ class DebouncerClient:
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:
         """Do the same without blocking."""
-        with within(self._client._client_context):
+        with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-            return WorkflowHandleAsync(await drive(debounce(call)))
+            return WorkflowHandleAsync(await run_async(debounce(call)))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> _Call:
-        ordered = order(self._options)
-        ordered = replace(
-            ordered,
-            options=_free(ordered.options),
-            identity=ordered.identity or Identity(),
+    ) -> _DebounceCall:
+        parameters = checked_parameters(self._options)
+        parameters = replace(
+            parameters,
+            options=_allowed_options(parameters.options),
+            identity=parameters.identity or Identity(),
         )
-        return _checked(_Call(ordered, self._timeout_s, key, period_s, args, kwargs))
+        return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
-def debounce(call: _Call) -> Program[str]:
-    """Put off the workflow of the key that waits, or let one wait; its id."""
+def debounce(call: _DebounceCall) -> Program[str]:
+    """Postpone the key's delayed workflow, or enqueue one; return its id."""
     postponed = as_step(engine(), STEP, lambda: _postpone(call))
     return _debounced(call, postponed)
 
 
-def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
+def _debounced(call: _DebounceCall, postponed: Program[str | None]) -> Program[str]:
     attempts = ATTEMPTS if frame() is None else 1
     while True:
         waiting = yield from postponed
@@ -175,34 +181,36 @@ def _debounced(call: _Call, postponed: Program[str | None]) -> Program[str]:
             return waiting
         attempts -= 1
         try:
-            return (yield from enqueue_as(engine(), _fresh(call), call.args, call.kwargs))
+            return (yield from enqueue_as(engine(), _new_parameters(call), call.args, call.kwargs))
         except DBOSQueueDeduplicatedError:
             if not attempts:
                 raise
         postponed = as_step(engine(), STEP, lambda: _postpone(call))
 
 
-def _postpone(call: _Call) -> str | None:
-    ordered, codec, current = call.ordered, engine().codec, frame()
+def _postpone(call: _DebounceCall) -> str | None:
+    parameters, codec, current = call.parameters, engine().codec, frame()
     inherited = None if current is None else current.execution.serialization
-    name = codec.format_name(ordered.naming.serialization, inherited)
-    asked = Postponement(
-        workflow_name=ordered.naming.name,
-        queue_name=ordered.queue_name,
+    name = codec.format_name(parameters.function.serialization, inherited)
+    wanted = Postponement(
+        workflow_name=parameters.function.name,
+        queue_name=parameters.queue_name or INTERNAL_QUEUE,
         deduplication_id=call.deduplication_id(),
         period_ms=int(call.period_s * 1000),
-        inputs=codec.encode_args(call.args, call.kwargs, name),
+        inputs=codec.encode_args(
+            call.args, call.kwargs, name, engine().registry.arguments(parameters.function.name)
+        ),
         serialization=name,
-        application_name=ordered.options.application_name,
+        application_name=parameters.options.application_name,
     )
-    return directory.table.postpone_debounced(asked)
+    return queue_registry.table.postpone_debounced(wanted)
 
 
-def _fresh(call: _Call) -> Order:
-    options, timeout_s = call.ordered.options, call.timeout_s
+def _new_parameters(call: _DebounceCall) -> StartParameters:
+    options, timeout_s = call.parameters.options, call.timeout_s
     delay_s = call.period_s if timeout_s is None else min(call.period_s, timeout_s)
     return replace(
-        call.ordered,
+        call.parameters,
         options=replace(
             options,
             deduplication_id=call.deduplication_id(),
@@ -213,8 +221,8 @@ def _fresh(call: _Call) -> Order:
     )
 
 
-def _free(options: StartOptions) -> StartOptions:
-    """The options of the fresh workflow. Raises DBOSException for what debouncing decides."""
+def _allowed_options(options: StartOptions) -> StartOptions:
+    """The options of a new workflow. Raises DBOSException for those that debouncing sets."""
     chosen = options.chosen_id
     given = {
         "deduplication_id": options.deduplication_id is not None,
@@ -227,7 +235,7 @@ def _free(options: StartOptions) -> StartOptions:
     refused = [name for name, is_given in given.items() if is_given]
     if refused:
         raise DBOSException(f"{', '.join(refused)} cannot be given to a debounced workflow")
-    # A deadline of the workflow that calls is not the debounced one's.
+    # The debounced workflow does not inherit the deadline of the calling workflow.
     return options if options.has_timeout else replace(options, has_timeout=True)
 
 
@@ -238,11 +246,11 @@ def _options(
         "queue_name": _queue_name(queue) or given.get("queue_name") or INTERNAL_QUEUE,
         "application_name": application_name or given.get("application_name"),
     }
-    _free(order({**given, **changes}).options)
+    _allowed_options(checked_parameters({**given, **changes}).options)
     return {**given, **changes}  # type: ignore[typeddict-item]  # names known to be options
 
 
-def _checked(call: _Call) -> _Call:
+def _checked(call: _DebounceCall) -> _DebounceCall:
     validation.text("a debounce key", call.key)
     if validation.seconds("debounce_period_sec", call.period_s) < 0:
         raise DBOSException(f"debounce_period_sec cannot be negative: {call.period_s}")

@@ -1,8 +1,8 @@
-"""The dispatcher: one thread that takes enqueued workflows when this process can run them.
+"""The dispatcher: one thread that claims enqueued workflows when this process can run them.
 
-It asks the database when it has reason to: something was enqueued (`wake`), something ended
-here (`released`), or the polling interval passed, when one look covers all queues. Claims are
-sized to free slots; the internal queue goes first and the others share in rotating order.
+It queries the database when a workflow was enqueued (`wake`), when one ended here (`released`), and
+after the polling interval, when one survey covers all queues. A claim is no larger than the number
+of free slots. The internal queue comes first; the others share the slots in rotating order.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from dboshub.queues.engine.ports import ClaimStore, Host
-from dboshub.queues.engine.queue_state import Lane
+from dboshub.queues.engine.ports import ClaimStore, DispatcherHost
+from dboshub.queues.engine.queue_state import QueueClaimState
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
 
 logger = logging.getLogger("dboshub.queues")
 
-MIN_SURVEY_INTERVAL_S = 0.01  # between looks that wakes ask for
-JITTER = 0.004  # spreads the processes that one notification wakes
-RETRY_FIRST, RETRY_LAST = 0.1, 5.0
+MIN_SURVEY_INTERVAL_S = 0.01  # between surveys that wakes request
+JITTER_S = 0.004  # spreads the claims of processes that one notification wakes
+FIRST_RETRY_S, LAST_RETRY_S = 0.1, 5.0
 
-Draw = Callable[[int], Sequence[str]]
-_Wake = tuple[float, bool]  # not before this time; whether it came from this process
+NewTokens = Callable[[int], Sequence[str]]
+_Wake = tuple[float, bool]  # the earliest time of a claim; whether this process enqueued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherConfig:
-    """What to serve. `listen` None means every queue of the application."""
+    """The queues to serve, by default every queue of the application; intervals in seconds."""
 
     listen: Collection[str] | None = None
     polling_interval: float = 1.0
@@ -44,33 +44,33 @@ class DispatcherConfig:
 
 
 class Dispatcher:
-    """Claims and hands over to the host; outlives outages of the database.
+    """Claims workflows and gives them to the host; while the database is away it retries.
 
-    `draw` makes that many fresh owner tokens. Everything but `start` may be called from any
-    thread, and none of it waits for the database.
+    `new_tokens` returns so many new owner tokens. All methods but `start` may be called from any
+    thread, and none waits for the database.
     """
 
     def __init__(
         self,
         store: ClaimStore,
-        host: Host,
+        host: DispatcherHost,
         *,
         clock: Clock,
-        draw: Draw,
+        new_tokens: NewTokens,
         config: DispatcherConfig | None = None,
     ) -> None:
         self._store = store
         self._host = host
         self._clock = clock
-        self._draw = draw
+        self._new_tokens = new_tokens
         self._config = config or DispatcherConfig()
-        self._lanes: dict[str, Lane] = {}
-        self._lost: list[tuple[QueueSettings, Sequence[str]]] = []
+        self._queues: dict[str, QueueClaimState] = {}
+        self._unread_claims: list[tuple[QueueSettings, Sequence[str]]] = []
         self._unknown_queues: set[str] = set()
         self._capacity = 1
-        self._turn = 0
+        self._rotation = 0
         self._failures = 0
-        self._surveyed_at = self._look_at = -inf
+        self._surveyed_at = self._next_survey_at = -inf
         self._wants_release_wake = False
         self._closed = False
         self._changed = threading.Condition()
@@ -82,36 +82,39 @@ class Dispatcher:
         self._thread.start()
 
     def wake(self, queue_name: str | None = None, *, is_local: bool = True) -> None:
-        """Something was enqueued there; None: somewhere. Not local when others were told, too."""
+        """Claim soon: a workflow was enqueued on this queue, or on any if None.
+
+        `is_local` is false if other processes were notified as well.
+        """
         now = self._clock.monotonic()
         with self._changed:
             known_at, known_local = self._woken.get(queue_name, (inf, False))
             if is_local > known_local or known_at == inf:
-                at = now if is_local else now + random.uniform(0, JITTER)  # noqa: S311
+                at = now if is_local else now + random.uniform(0, JITTER_S)  # noqa: S311
                 self._woken[queue_name] = (min(at, known_at), is_local)
                 self._changed.notify()
 
     def released(self, queue_name: str | None) -> None:
-        """A workflow ended or parked here, so a slot or a queue's limit may have room."""
+        """A workflow ended or gave up its slot here, so that another one may start."""
         with self._changed:
             self._released.add(queue_name)
             if self._wants_release_wake:
                 self._changed.notify()
 
     def stop_claiming(self) -> None:
-        """Begin no claim from now on; one under way still reaches the host."""
+        """Begin no further claim; the workflows of one in progress still reach the host."""
         with self._changed:
             self._closed = True
             self._changed.notify()
 
     def stop(self, timeout: float | None = 10) -> bool:
-        """Stop claiming and wait; True when nothing will reach the host any more."""
+        """Stop claiming, wait up to `timeout` seconds; True if no workflow can reach the host."""
         self.stop_claiming()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    # From here on everything runs on the dispatcher's own thread.
+    # The methods below run on the dispatcher's own thread.
 
     def _loop(self) -> None:
         while not self._closed:
@@ -122,16 +125,16 @@ class Dispatcher:
             else:
                 self._recovered()
                 if not progress:
-                    self._rest()
+                    self._wait()
 
     def _once(self) -> bool:
-        """Look if it is time, then one round of claims; whether there may be more to do."""
+        """Survey the queues if it is time, then claim once from each; return whether it claimed."""
         self._apply_events()
-        for lost in [*self._lost]:
+        for lost in [*self._unread_claims]:
             self._run(self._store.read_back(*lost))
-            self._lost.remove(lost)
-        if self._clock.monotonic() >= self._look_at:
-            self._look()
+            self._unread_claims.remove(lost)
+        if self._clock.monotonic() >= self._next_survey_at:
+            self._survey()
         return self._round()
 
     def _apply_events(self) -> None:
@@ -139,73 +142,75 @@ class Dispatcher:
             woken, self._woken = self._woken, {}
             released, self._released = self._released, set()
         for name, (at, is_local) in woken.items():
-            lane = None if name is None else self._lanes.get(name)
-            if lane is not None:
-                lane.woken(at, is_local=is_local)
+            state = None if name is None else self._queues.get(name)
+            if state is not None:
+                state.woken(at, is_local=is_local)
             elif name is None or (self._config.serves(name) and name not in self._unknown_queues):
-                self._look_at = min(self._look_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S)
+                self._next_survey_at = min(
+                    self._next_survey_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S
+                )
                 if name is not None:
                     self._unknown_queues.add(name)
         for name in released:
-            lane = None if name is None else self._lanes.get(name)
-            if lane is not None:
-                lane.released()
+            state = None if name is None else self._queues.get(name)
+            if state is not None:
+                state.released()
 
-    def _look(self) -> None:
-        asked_at = self._clock.monotonic()
-        if asked_at >= self._surveyed_at + self._interval():
+    def _survey(self) -> None:
+        began_at = self._clock.monotonic()
+        if began_at >= self._surveyed_at + self._interval():
             self._unknown_queues.clear()
-        lanes: dict[str, Lane] = {}
+        queues: dict[str, QueueClaimState] = {}
         for survey in self._store.survey():
             name = survey.queue.name
             if self._config.serves(name):
-                lane = lanes[name] = self._lanes.get(name) or Lane(survey.queue)
-                lane.seen(survey)
-        self._lanes = lanes
-        self._surveyed_at = asked_at
-        self._look_at = asked_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
+                state = queues[name] = self._queues.get(name) or QueueClaimState(survey.queue)
+                state.apply_survey(survey)
+        self._queues = queues
+        self._surveyed_at = began_at
+        self._next_survey_at = began_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
 
     def _interval(self) -> float:
-        asked = (lane.queue.polling_interval_sec for lane in self._lanes.values())
-        return max(MIN_SURVEY_INTERVAL_S, min(self._config.polling_interval, *asked, 60.0))
+        intervals = (state.queue.polling_interval_sec for state in self._queues.values())
+        return max(MIN_SURVEY_INTERVAL_S, min(self._config.polling_interval, *intervals, 60.0))
 
     def _round(self) -> bool:
-        """Give every queue that wants them an equal share of the free slots."""
-        wanting = [lane for lane in self._rotated() if lane.wants(self._clock.monotonic())]
+        """Claim for every queue with work, each for an equal share of the free slots."""
+        with_work = [state for state in self._rotated() if state.wants(self._clock.monotonic())]
         attempted = False
-        for place, lane in enumerate(wanting):
+        for place, state in enumerate(with_work):
             free = self._host.free_slots()
             self._capacity = max(self._capacity, free)
             if free <= 0 or self._closed:
                 return False
-            internal = lane.queue.name == INTERNAL_QUEUE
-            share = free if internal else -(-free // (len(wanting) - place))
-            here = partial(self._host.running_on, lane.queue.name)
-            most = lane.size(share, free, self._capacity, here, self._clock.monotonic())
+            internal = state.queue.name == INTERNAL_QUEUE
+            share = free if internal else -(-free // (len(with_work) - place))
+            here = partial(self._host.running_on, state.queue.name)
+            most = state.claim_size(share, free, self._capacity, here, self._clock.monotonic())
             if most:
-                self._claim(lane, most)
+                self._claim(state, most)
                 attempted = True
         return attempted
 
-    def _rotated(self) -> Iterator[Lane]:
-        names = [name for name in self._lanes if name != INTERNAL_QUEUE]
-        if INTERNAL_QUEUE in self._lanes:
-            yield self._lanes[INTERNAL_QUEUE]
+    def _rotated(self) -> Iterator[QueueClaimState]:
+        names = [name for name in self._queues if name != INTERNAL_QUEUE]
+        if INTERNAL_QUEUE in self._queues:
+            yield self._queues[INTERNAL_QUEUE]
         if names:
-            self._turn = (self._turn + 1) % len(names)
-            for name in names[self._turn :] + names[: self._turn]:
-                yield self._lanes[name]
+            self._rotation = (self._rotation + 1) % len(names)
+            for name in names[self._rotation :] + names[: self._rotation]:
+                yield self._queues[name]
 
-    def _claim(self, lane: Lane, most: int) -> None:
-        tokens = self._draw(most)
-        here = partial(self._host.running_on, lane.queue.name)
+    def _claim(self, state: QueueClaimState, most: int) -> None:
+        tokens = self._new_tokens(most)
+        here = partial(self._host.running_on, state.queue.name)
         try:
-            claim = self._store.claim(lane.queue, tokens, here)
+            claim = self._store.claim(state.queue, tokens, here)
         except Exception:
-            # It may have been committed all the same.
-            self._lost.append((lane.queue, tokens))
+            # The claim may have been committed, so its tokens are read back later.
+            self._unread_claims.append((state.queue, tokens))
             raise
-        lane.claimed(claim, most, self._clock.monotonic())
+        state.claimed(claim, most, self._clock.monotonic())
         self._run(claim.workflows)
 
     def _run(self, workflows: Sequence[ClaimedWorkflow]) -> None:
@@ -215,24 +220,24 @@ class Dispatcher:
             except Exception:
                 logger.exception("Workflow %s was claimed but did not start", workflow.workflow_id)
 
-    def _rest(self) -> None:
-        """Sleep until something happens or time alone makes a look or a claim worth while."""
-        looks = [self._look_at]
+    def _wait(self) -> None:
+        """Wait for an event, or until a survey or claim is due."""
+        due = [self._next_survey_at]
         if self._host.free_slots() > 0:
-            looks += [
-                at for lane in self._lanes.values() if (at := lane.next_claim_at()) is not None
+            due += [
+                at for state in self._queues.values() if (at := state.next_claim_at()) is not None
             ]
         now = self._clock.monotonic()
         with self._changed:
-            self._wants_release_wake = any(lane.waiting for lane in self._lanes.values())
+            self._wants_release_wake = any(state.waiting for state in self._queues.values())
             if not (self._closed or self._woken or self._released):
-                self._changed.wait(max(0.0, min(looks) - now))
+                self._changed.wait(max(0.0, min(due) - now))
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
         if self._failures == 1:
-            logger.warning("Claiming from queues is failing, and is tried again: %s", error)
-        pause = min(RETRY_LAST, RETRY_FIRST * 2 ** min(self._failures - 1, 10))
+            logger.warning("Claiming from queues fails and is retried: %s", error)
+        pause = min(LAST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures - 1, 10))
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed,

@@ -1,18 +1,18 @@
-"""Kafka messages as workflows: one for each, however often a broker delivers it.
+"""Kafka messages as workflows: one for each message, however often a broker delivers it.
 
-Topic, partition, group and offset make the workflow's id, so a message delivered again finds its
-workflow there. Offsets are handed to the broker only after the rows are durable.
+The workflow's id consists of topic, partition, group and offset, so a message that is delivered
+again finds its workflow. Offsets are stored at the broker only after the rows are durable.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.records import NewWorkflow, Status
@@ -26,17 +26,17 @@ KafkaOrdering = Literal["none", "partition", "topic"]
 ORDERINGS = ("none", "partition", "topic")
 KAFKA_QUEUE = "_dbos_kafka_queue"
 ORDERED_QUEUE = "_dbos_kafka_ordered_queue"
-# No rows in the table of queues say so: they belong to every application.
+# They have no rows in the table of queues, and every application has its own.
 INTERNAL_QUEUES = {
     KAFKA_QUEUE: QueueSettings(name=KAFKA_QUEUE),
     ORDERED_QUEUE: QueueSettings(name=ORDERED_QUEUE, partition_concurrency=1),
 }
-_LONGEST_GROUP = 255
+_MAX_GROUP_LENGTH = 255
 
 
 @dataclass
 class KafkaMessage:
-    """A message as its workflow is given it; times are epoch milliseconds."""
+    """A Kafka message, the argument of its workflow. Times are epoch milliseconds."""
 
     headers: list[tuple[str, str | bytes]] | None
     key: bytes | str | None
@@ -49,16 +49,9 @@ class KafkaMessage:
     value: bytes | str | None
 
 
-class Inbox(Protocol):
-    """Where the workflows of messages are made durable."""
-
-    def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
-        """Enqueue workflows with their inputs, all or none; those that are there stay."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """One decorated workflow, and where its messages come from."""
+    """A decorated workflow and the source of its messages."""
 
     target: Target
     config: dict[str, Any]
@@ -68,7 +61,7 @@ class Consumer:
     queue_name: str | None
 
     def __post_init__(self) -> None:
-        """Raise DBOSInitializationError for what cannot be consumed."""
+        """Raise DBOSInitializationError for options that contradict each other."""
         if self.ordering not in ORDERINGS:
             raise DBOSInitializationError(
                 f"Kafka ordering {self.ordering!r} is none of {', '.join(ORDERINGS)}"
@@ -79,10 +72,10 @@ class Consumer:
             return
         if self.ordering != "none":
             raise DBOSInitializationError(
-                "only unordered Kafka messages can go to a queue of your own: ordered ones are "
-                "kept in order by an internal queue"
+                "only unordered Kafka messages can use a queue of your own: ordered ones use an "
+                "internal queue"
             )
-        declared = directory.declared(self.queue_name)
+        declared = queue_registry.declared(self.queue_name)
         if declared is not None and declared.partitioned:
             raise DBOSInitializationError(
                 f"queue {self.queue_name} is partitioned, and Kafka messages have no key for it"
@@ -94,11 +87,11 @@ class Consumer:
         if given:
             return str(given)
         text = f"dbos-kafka-group-{self.target.workflow.name}-{'-'.join(self.topics)}"
-        return re.sub(r"[^a-zA-Z0-9-]", "", text)[:_LONGEST_GROUP]
+        return re.sub(r"[^a-zA-Z0-9-]", "", text)[:_MAX_GROUP_LENGTH]
 
     @property
     def client_config(self) -> dict[str, Any]:
-        """What the client is configured with: offsets are stored by us, then committed by it."""
+        """The configuration of the Kafka client: we store offsets, and it commits them."""
         return {
             "auto.offset.reset": "earliest",
             **self.config,
@@ -108,11 +101,11 @@ class Consumer:
         }
 
     def row(self, message: KafkaMessage, engine: Engine) -> NewWorkflow:
-        """The workflow of a message, enqueued."""
+        """The row of a message's workflow, ENQUEUED."""
         settings, now = engine.settings, engine.clock.now_ms()
-        place = f"{message.topic}-{message.partition}-{self.group_id}-{message.offset}"
+        position = f"{message.topic}-{message.partition}-{self.group_id}-{message.offset}"
         return NewWorkflow(
-            workflow_uuid=f"kafka-unique-id-{place}",
+            workflow_uuid=f"kafka-unique-id-{position}",
             status=Status.ENQUEUED,
             name=self.target.workflow.name,
             class_name=self.target.class_name,
@@ -147,18 +140,18 @@ class Consumer:
 
 
 class Consumers:
-    """Those that code of this process declared; after launch each is listened to."""
+    """The consumers that code of this process declares; launch starts a listener for each."""
 
     def __init__(self) -> None:
         self._declared: list[Consumer] = []
         self._listen: Callable[[Consumer], None] | None = None
 
     @property
-    def are_any(self) -> bool:
+    def has_any(self) -> bool:
         return bool(self._declared)
 
     def declare(self, consumer: Consumer) -> None:
-        """Listen at launch, or now if that is past."""
+        """Record a consumer, whose listener starts at launch or, after it, at once."""
         self._declared.append(consumer)
         if self._listen is not None:
             self._listen(consumer)
@@ -169,7 +162,7 @@ class Consumers:
         self._listen = listen
 
     def close(self) -> None:
-        """At the end: declarations stay for the next launch."""
+        """At the end of the engine. Declarations stay for the next launch."""
         self._listen = None
 
     def clear(self) -> None:

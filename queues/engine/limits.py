@@ -1,4 +1,4 @@
-"""How many workflows a claim may take: the smallest of what each limit leaves."""
+"""How many workflows a claim may take: the minimum of what each limit allows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dboshub.queues.engine.settings import QueueSettings
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a queue, or one partition of it, uses of its limits, across all processes."""
+    """The usage of a queue or one partition of it, in all processes."""
 
     running: int = 0
     recently_started: int = 0
 
 
 def allowance(queue: QueueSettings, most: int, used: Usage) -> int:
-    """What the queue's shared limits leave of `most`."""
+    """How many of `most` workflows the shared limits of a queue allow."""
     left = [most]
     if queue.limiter is not None:
         left.append(queue.limiter.limit - used.recently_started)
@@ -28,7 +28,7 @@ def allowance(queue: QueueSettings, most: int, used: Usage) -> int:
 
 
 def partition_allowance(queue: QueueSettings, most: int, used: Usage, running_here: int) -> int:
-    """What one partition's limits leave of `most`."""
+    """How many of `most` workflows the limits of one partition allow."""
     left = [most]
     if queue.partition_worker_concurrency is not None:
         left.append(queue.partition_worker_concurrency - running_here)
@@ -45,9 +45,10 @@ def shares(
     partitions: Iterable[tuple[str, Usage]],
     running_here: Callable[[str], int],
 ) -> dict[str, int]:
-    """What partitions with room may take, in random order so that none comes always last.
+    """How many workflows each partition below its limits may take, in random order.
 
-    More of them than `most`, since what waits in some may be for other versions.
+    It returns up to four times as many partitions as `most`, because the workflows of some may be
+    for other versions.
     """
     here = running_here if queue.partition_worker_concurrency is not None else _not_counted
     candidates = [*partitions]

@@ -1,4 +1,4 @@
-"""The duties of time: each second delays end and deadlines pass, whoever enqueued the work."""
+"""Once a second: enqueue delayed workflows that are due, cancel those past their deadline."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from dboshub.workflows.engine.clock import Clock
 
 logger = logging.getLogger("dboshub.queues")
 
-INTERVAL = 1.0
-LONGEST_PAUSE = 30.0
+INTERVAL_S = 1.0
+MAX_PAUSE_S = 30.0
 
 
 class Maintenance:
-    """One thread. Any number of processes may do this at once: rows in other hands are skipped.
+    """One thread. Any number of processes may run it at once, because locked rows are skipped.
 
-    `enqueued` is told the queue of released work, `cancelled` the ids whose deadline passed.
+    `enqueued` is called with the queue of released workflows, `cancelled` with the id of each
+    workflow whose deadline passed. `interval` is in seconds.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Maintenance:
         clock: Clock,
         enqueued: Callable[[str], None],
         cancelled: Callable[[str], None],
-        interval: float = INTERVAL,
+        interval: float = INTERVAL_S,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -44,32 +45,34 @@ class Maintenance:
         self._thread.start()
 
     def stop(self, timeout: float | None = 10) -> bool:
-        """Stop; True when the thread has ended."""
+        """Stop and wait up to `timeout` seconds; return whether the thread has ended."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def run_once(self) -> None:
-        """Everything that is due now."""
+        """Process everything that is due now."""
         for queue in self._store.release_due(self._clock.now_ms()):
             self._enqueued(queue)
         for workflow_id in self._store.cancel_overdue(self._clock.now_ms()):
             self._cancelled(workflow_id)
 
     def _loop(self) -> None:
-        # Unequal pauses, so that many processes do not come in step.
+        # Random pauses, so that processes do not synchronise.
         while not self._stopping.wait(self._pause() * random.uniform(0.9, 1.1)):  # noqa: S311
             try:
                 self.run_once()
             except Exception as error:
                 if not self._failures:
-                    logger.warning("Delays and deadlines wait for the database: %s", error)
+                    logger.warning(
+                        "Delays and deadlines cannot be processed and are retried: %s", error
+                    )
                 self._failures += 1
             else:
                 if self._failures:
-                    logger.warning("Delays and deadlines are attended to again")
+                    logger.warning("Delays and deadlines are processed again")
                 self._failures = 0
 
     def _pause(self) -> float:
-        return min(LONGEST_PAUSE, self._interval * float(2 ** min(self._failures, 10)))
+        return min(MAX_PAUSE_S, self._interval * float(2 ** min(self._failures, 10)))

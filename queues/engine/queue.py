@@ -1,6 +1,6 @@
-"""The public class ``Queue``: a name to enqueue on, and the limits of its row.
+"""The public class ``Queue``: the name of a queue, and the limits in its row.
 
-Constructed in code it declares a queue; ``DBOS.register_queue`` and its kin return it, too.
+To construct one declares the queue; ``DBOS.register_queue`` and other calls return one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
@@ -17,15 +17,15 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
-from dboshub.workflows.engine.runtime.running import enqueue as enqueue_named
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.running import enqueue as start_enqueued
+from dboshub.workflows.engine.runtime.start_request import FunctionReference
+from dboshub.workflows.engine.runtime.starting import in_this_context
 
 
 class Queue:
-    """A queue by name. Each limit read comes from the row; each one set takes effect at once.
+    """A queue by name. A limit is read from the queue's row, and setting one changes the row.
 
-    Besides the properties there are, for each of them, ``set_<name>``, ``set_<name>_async`` and
-    ``get_<name>_async``.
+    For each property there are also ``set_<name>``, ``set_<name>_async`` and ``get_<name>_async``.
     """
 
     concurrency = Setting[int | None]("concurrency")
@@ -83,9 +83,11 @@ class Queue:
         partition_queue: bool = False,
         polling_interval_sec: float = 1.0,
     ) -> None:
-        """Declare a queue; with `partition_queue` its limits are those of each partition.
+        """Declare a queue. With `partition_queue` its limits apply to each partition.
 
-        `priority_enabled` has no effect: every queue orders by priority.
+        `priority_enabled` has no effect, because every queue orders by priority.
+        `polling_interval_sec` is in seconds. Raises ValueError for limits that contradict each
+        other.
         """
         settings = settings_of(
             name,
@@ -101,10 +103,10 @@ class Queue:
         self.name = name
         self._needs_key = partition_queue
         self._client_context: ClientContext | None = None
-        directory.declare(per_partition(settings) if partition_queue else settings)
+        queue_registry.declare(per_partition(settings) if partition_queue else settings)
 
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
-        """Enqueue a workflow or a step; returns a handle once its row is durable."""
+        """Enqueue a workflow or a step; return its handle after its row is durable."""
         return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
 
     async def enqueue_async(
@@ -118,13 +120,12 @@ class Queue:
 
 
 def queue_named(name: str) -> Queue:
-    """A queue that is a row already."""
+    """A queue that has a row."""
     queue = Queue.__new__(Queue)
     queue.name = name
     queue._needs_key = False
-    queue._client_context = (
-        CLIENT_CONTEXT.get()
-    )  # a client's queue reads and writes through that client
+    # A queue that a client returned reads and writes through that client.
+    queue._client_context = CLIENT_CONTEXT.get()
     return queue
 
 
@@ -137,7 +138,7 @@ def settings_of(
     global_concurrency: int | None = None,
     **limits: Any,
 ) -> QueueSettings:
-    """Settings from public arguments. Raises ValueError for what no queue may have."""
+    """Settings from public arguments. Raises ValueError for settings that no queue may have."""
     if concurrency is not None and global_concurrency is not None:
         raise ValueError(
             "concurrency is deprecated in favor of global_concurrency; set only one of them"
@@ -152,7 +153,7 @@ def settings_of(
 
 
 def per_partition(settings: QueueSettings) -> QueueSettings:
-    """Make queue-wide limits those of each partition, as a 2.x declaration means them."""
+    """The settings with the queue's limits applied to each partition, as in DBOS 2.x."""
     return replace(
         settings,
         concurrency=None,
@@ -169,10 +170,11 @@ def per_partition(settings: QueueSettings) -> QueueSettings:
 def enqueue_on(
     queue_name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Enqueue a registered function on a queue, which may belong to another process."""
+    """Enqueue a registered function on a queue, which another process may serve."""
     launched = engine()
     target = launched.registry.target(func)
-    return enqueue_named(launched, FunctionReference.of(target), queue_name, args, kwargs)
+    parameters = in_this_context(FunctionReference.of(target), queue_name)
+    return start_enqueued(launched, parameters, args, kwargs)
 
 
 def _enqueue(

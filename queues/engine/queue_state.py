@@ -1,4 +1,4 @@
-"""What the dispatcher knows of each queue, and when it is worth asking the database."""
+"""The dispatcher's state of each queue: when a claim is worth a query, and how large it is."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from math import inf
 from dboshub.queues.engine.ports import Claim, Survey
 from dboshub.queues.engine.settings import QueueSettings
 
-MOST = 100  # rows in one claim: larger ones make claimers walk over each other's locks
-EMPTY_CLAIM_DELAY_S = (
-    0.05  # after a wake that found nothing, others were quicker: leave more to them
-)
-CONTENDED = 0.01
-GATHER_S = 0.05  # how long a few free slots wait for a quarter of all to be free
+MAX_CLAIM = 100  # rows in one claim: larger claims contend for the same rows
+# After a claim that found nothing: other processes claim first, and get more of the work.
+EMPTY_CLAIM_DELAY_S = 0.05
+CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
+GATHER_S = 0.05  # how long a few free slots wait until a quarter of all is free
 
 
 @dataclass(slots=True)
-class Lane:
-    """One queue. Belongs to the dispatcher's thread alone."""
+class QueueClaimState:
+    """One queue. Only the dispatcher's thread uses it; times are of the monotonic clock."""
 
     queue: QueueSettings
     paused: bool = False
-    waiting: bool = False  # something is enqueued, as far as is known
+    waiting: bool = False  # workflows are enqueued, as far as is known
     not_before: float = -inf
-    blocked_until: float = -inf  # by a limit; inf: until something ends or the next look
+    blocked_until: float = -inf  # by a limit; inf: until a workflow ends or the next survey
     gathering_since: float | None = None
 
-    def seen(self, survey: Survey) -> None:
+    def apply_survey(self, survey: Survey) -> None:
         self.queue, self.paused = survey.queue, survey.paused
         if survey.ready:
             self.waiting, self.blocked_until = True, -inf
 
     def woken(self, at: float, *, is_local: bool) -> None:
-        """Something was enqueued: here, so that it is surely there, or elsewhere."""
+        """A workflow was enqueued, by this process (`is_local`) or by another."""
         self.waiting, self.blocked_until = True, -inf
         self.not_before = at if is_local else max(self.not_before, at)
 
@@ -48,21 +47,21 @@ class Lane:
         return is_open and now >= max(self.not_before, self.blocked_until)
 
     def next_claim_at(self) -> float | None:
-        """When time alone makes this lane worth a claim; None if it does not."""
+        """When a claim is due without a further event, or None."""
         if not self.waiting or self.paused or self.blocked_until == inf:
             return None
         gathered = -inf if self.gathering_since is None else self.gathering_since + GATHER_S
         return max(self.not_before, self.blocked_until, gathered)
 
-    def size(
+    def claim_size(
         self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float
     ) -> int:
-        """How many to claim for its share of the free slots; 0 when it is not worth it yet."""
-        room, scarce = min(share, MOST), free * 4 < min(capacity, MOST)
+        """How many workflows to claim for a share of the free slots; 0 to wait for more slots."""
+        room, scarce = min(share, MAX_CLAIM), free * 4 < min(capacity, MAX_CLAIM)
         limit = self.queue.worker_concurrency
         if limit is not None:
             left = limit - running_here()
-            room, scarce = min(room, left), scarce or left * 4 < min(limit, MOST)
+            room, scarce = min(room, left), scarce or left * 4 < min(limit, MAX_CLAIM)
             if left <= 0:
                 self.blocked_until = inf
         if room <= 0:
@@ -76,18 +75,18 @@ class Lane:
         return room
 
     def claimed(self, claim: Claim, asked: int, now: float) -> None:
-        """Learn from what a claim came back with."""
+        """Update the state by the result of a claim for `asked` workflows."""
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended
         if claim.limited:
-            self.blocked_until = now + self._patience()
+            self.blocked_until = now + self._retry_after_limit()
         if claim.contended:
-            self.not_before = now + random.uniform(0.2, 1) * CONTENDED  # noqa: S311
+            self.not_before = now + random.uniform(0.2, 1) * CONTENTION_DELAY_S  # noqa: S311
         elif not self.waiting and not claim.workflows:
             self.not_before = now + EMPTY_CLAIM_DELAY_S
 
-    def _patience(self) -> float:
-        """How long a limit can last that nothing ends but time."""
+    def _retry_after_limit(self) -> float:
+        """Seconds until a rate limit may allow more starts; inf if only an end does."""
         limiters = (self.queue.limiter, self.queue.partition_limiter)
         periods = [each.period for each in limiters if each is not None]
         return max(GATHER_S, min(periods) / 10) if periods else inf

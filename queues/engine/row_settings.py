@@ -1,4 +1,4 @@
-"""The settings of a queue as ``Queue`` shows them: each is read from the row, and set in it."""
+"""The properties of ``Queue``: each is read from the queue's row and written to it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast, overload
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import RateLimit
-from dboshub.workflows.engine.current_engine import ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, blocking, drive
+from dboshub.workflows.engine.programs import Program, blocking, run_async
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)
@@ -18,14 +18,14 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 class Named(Protocol):
-    """A queue, and the client that it came from, if it came from one."""
+    """A queue, and the client that returned it, if one did."""
 
     name: str
     _client_context: ClientContext | None
 
 
 class Setting(Generic[V]):
-    """An attribute that is read from the row, or as declared while there is none yet."""
+    """A property read from the row or, before launch, from the declaration."""
 
     def __init__(self, name: str, field: str | None = None) -> None:
         self._name = name
@@ -38,20 +38,20 @@ class Setting(Generic[V]):
     def __get__(self, queue: Named | None, owner: type | None = None) -> Self | V:
         if queue is None:
             return self
-        with within(queue._client_context):
+        with using_client(queue._client_context):
             value: V = _read(queue.name, self._field)
         return value
 
     def __set__(self, queue: Named, value: Never) -> None:
-        raise AttributeError(f"set it in the row: set_{self._name}(…)")
+        raise AttributeError(f"{self._name} cannot be assigned: call set_{self._name}(…)")
 
     def reader_async(self) -> AsyncGetterMethod[V]:
         """The method ``get_<name>_async``."""
         field = self._field
 
         async def gets(self: Named) -> Any:
-            with within(self._client_context):
-                return await drive(_reading(self.name, field))
+            with using_client(self._client_context):
+                return await run_async(_reading(self.name, field))
 
         return cast("AsyncGetterMethod[V]", _method(gets, f"get_{self._name}_async"))
 
@@ -61,7 +61,7 @@ class Setting(Generic[V]):
         blocks = blocking(writing)
 
         def sets(self: Named, value: Any) -> None:
-            with within(self._client_context):
+            with using_client(self._client_context):
                 blocks(self.name, value)
 
         return cast("SetterMethod[V]", _method(sets, writing.__name__))
@@ -71,8 +71,8 @@ class Setting(Generic[V]):
         writing = self._writing()
 
         async def sets(self: Named, value: Any) -> None:
-            with within(self._client_context):
-                await drive(writing(self.name, value))
+            with using_client(self._client_context):
+                await run_async(writing(self.name, value))
 
         return cast("AsyncSetterMethod[V]", _method(sets, f"{writing.__name__}_async"))
 
@@ -99,19 +99,19 @@ class _SetterAsync(Protocol[V_contra]):
 
 
 class AsyncGetterMethod(Protocol[V_co]):
-    """What type checkers know of ``get_<name>_async``."""
+    """The type of ``get_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Getter[V_co]: ...
 
 
 class SetterMethod(Protocol[V_contra]):
-    """What type checkers know of ``set_<name>``."""
+    """The type of ``set_<name>``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _Setter[V_contra]: ...
 
 
 class AsyncSetterMethod(Protocol[V_contra]):
-    """What type checkers know of ``set_<name>_async``."""
+    """The type of ``set_<name>_async``."""
 
     def __get__(self, queue: object, owner: type | None = None) -> _SetterAsync[V_contra]: ...
 
@@ -126,10 +126,7 @@ def _reading(name: str, field: str) -> Program[Any]:
 
 
 def _read(name: str, field: str) -> Any:
-    if not directory.is_open:
-        settings = directory.declared(name)
-    else:
-        settings = directory.table.retrieve(name)
+    settings = queue_registry.settings_of(name)
     if settings is None:
         raise DBOSException(f"Queue {name} not found in the database")
     value = getattr(settings, field)
@@ -137,7 +134,7 @@ def _read(name: str, field: str) -> Any:
 
 
 def _write(name: str, field: str, value: Any) -> None:
-    table = directory.table
+    table = queue_registry.table
     settings = table.retrieve(name)
     if settings is not None:
         if field.endswith("limiter"):

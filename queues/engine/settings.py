@@ -1,4 +1,4 @@
-"""What a queue allows, as its row in ``queues`` says. Validated here, for page and code alike."""
+"""The settings of a queue, as in its row of ``queues``, and their validation."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ class RateLimit:
 
     @classmethod
     def of(cls, given: QueueRateLimit | RateLimit | None) -> RateLimit | None:
-        """Read the public form, a dict."""
+        """Read the public form, a dict. Raises ValueError for an incomplete one."""
         if given is None or isinstance(given, cls):
             return given
         if not isinstance(given, dict) or {"limit", "period"} - given.keys():
             raise ValueError("limiter must specify both 'limit' and 'period'")
         return cls(int(given["limit"]), float(given["period"]))
+
+    @classmethod
+    def of_columns(cls, limit: int | None, period: float | None) -> RateLimit | None:
+        """Read the two columns of a row; None unless both are set."""
+        return None if limit is None or period is None else cls(limit, float(period))
 
     @property
     def period_ms(self) -> int:
@@ -41,7 +46,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSettings:
-    """One queue's limits; None means no limit."""
+    """The settings of one queue. None means no limit."""
 
     name: str
     concurrency: int | None = None
@@ -55,7 +60,7 @@ class QueueSettings:
 
     @property
     def partitioned(self) -> bool:
-        """Whether only rows with a partition key are run."""
+        """Whether only workflows with a partition key are executed."""
         return (
             self.partition_concurrency is not None
             or self.partition_worker_concurrency is not None
@@ -63,8 +68,8 @@ class QueueSettings:
         )
 
     @property
-    def shared_budget(self) -> bool:
-        """Whether some limit depends on what others claim, so that claims must take turns."""
+    def has_shared_limits(self) -> bool:
+        """Whether a limit depends on the claims of other processes, so that claims need a lock."""
         return self.concurrency is not None or self.limiter is not None or self.partitioned
 
     @property
@@ -72,16 +77,16 @@ class QueueSettings:
         return self.limiter is not None or self.partition_limiter is not None
 
     def validate(self) -> QueueSettings:
-        """Raise ValueError for settings that no row may have; return self."""
+        """Raise ValueError for settings that no queue may have; return self."""
         self._validate_name()
-        for field in _LEAST:
+        for field in _MINIMUM:
             self._validate_count(field)
         for limiter in (self.limiter, self.partition_limiter):
             if limiter is not None and (limiter.limit < 0 or not limiter.period > 0):
                 raise ValueError("a limiter needs a limit of 0 or more and a positive period")
         for larger, smaller in _BOUNDS:
-            most, least = getattr(self, larger), getattr(self, smaller)
-            if most is not None and least is not None and least > most:
+            upper, lower = getattr(self, larger), getattr(self, smaller)
+            if upper is not None and lower is not None and lower > upper:
                 raise ValueError(f"{larger} must be greater than or equal to {smaller}")
         if self.polling_interval_sec <= 0:
             raise ValueError("polling_interval_sec must be positive")
@@ -98,9 +103,9 @@ class QueueSettings:
             )
 
     def _validate_count(self, field: str) -> None:
-        value, least = getattr(self, field), _LEAST[field]
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise ValueError(f"{field} must be at least {least}")
+        value, minimum = getattr(self, field), _MINIMUM[field]
+        if value is not None and (not isinstance(value, int) or value < minimum):
+            raise ValueError(f"{field} must be at least {minimum}")
 
     def columns(self) -> dict[str, Any]:
         """The values of this queue's row, by column."""
@@ -122,8 +127,8 @@ class QueueSettings:
         }
 
 
-# 0 is a way to hold a queue; a partition that runs nothing would only hide its work.
-_LEAST = {
+# 0 stops a queue. A partition with 0 would hold its workflows for ever.
+_MINIMUM = {
     "concurrency": 0,
     "worker_concurrency": 0,
     "partition_concurrency": 1,
@@ -137,5 +142,5 @@ _BOUNDS = (
     ("partition_concurrency", "partition_worker_concurrency"),
 )
 
-# Resume, fork and recovery put work here; it has no row and no limits.
+# Resume, fork and recovery enqueue here. It has no row and no limits.
 INTERNAL = QueueSettings(name=INTERNAL_QUEUE)

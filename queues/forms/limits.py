@@ -1,14 +1,17 @@
-"""The form in which a person edits a queue's limits."""
+"""Forms by which people edit the limits of a queue: in the admin, and on the queue's page."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 
-from dboshub.queues.actions import problem
+from dboshub.queues import actions
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.models import Queue
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.forms.confirm_form import ActionResult
 
 LIMITS = (
     *("concurrency", "worker_concurrency", "rate_limit_max", "rate_limit_period_sec"),
@@ -22,15 +25,15 @@ PAIRS = (
 
 
 class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Limits, checked as register_queue checks them; empty means unlimited."""
+    """The settings of a queue, checked as `register_queue` checks them. Empty means unlimited."""
 
     reason = forms.CharField(required=False, max_length=1_000, help_text="For the audit log.")
-    # When the row was last changed, as the person saw it: a later change is not overwritten.
+    # `updated_at` of the row that the person saw: a later change is not overwritten.
     as_of = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Queue
-        fields = ("name", "application_name", *LIMITS, "polling_interval_sec")
+        fields: tuple[str, ...] = ("name", "application_name", *LIMITS, "polling_interval_sec")
         widgets = {"name": forms.TextInput, "application_name": forms.TextInput}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,28 +49,62 @@ class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
                 if missing not in self.errors:
                     self.add_error(missing, "A rate limit needs both a number and a period.")
         if not self.errors:
-            found = problem(self.settings())
+            found = actions.problem(self.settings())
             if found:
                 self.add_error(None, found)
         return cleaned
 
     def settings(self) -> QueueSettings:
-        """What the form asks for. The name of an existing queue is not up for change."""
+        """The settings in the form. The name of an existing queue cannot be changed."""
         given = self.cleaned_data
         return QueueSettings(
             name=given.get("name") or self.instance.name,
             application_name=given.get("application_name") or None,
             concurrency=given["concurrency"],
             worker_concurrency=given["worker_concurrency"],
-            limiter=_limiter(given["rate_limit_max"], given["rate_limit_period_sec"]),
+            limiter=RateLimit.of_columns(given["rate_limit_max"], given["rate_limit_period_sec"]),
             partition_concurrency=given["partition_concurrency"],
             partition_worker_concurrency=given["partition_worker_concurrency"],
-            partition_limiter=_limiter(
+            partition_limiter=RateLimit.of_columns(
                 given["partition_rate_limit_max"], given["partition_rate_limit_period_sec"]
             ),
             polling_interval_sec=given["polling_interval_sec"],
         )
 
 
-def _limiter(most: int | None, period: float | None) -> RateLimit | None:
-    return None if most is None or period is None else RateLimit(most, period)
+class LimitsForm(QueueForm):
+    """The limits of an existing queue, without its name and owner."""
+
+    verb = "change"
+    permission = "dboshub_queues.change_queue"
+    title = "Change this queue's limits"
+    consequence = "Running workers take the new limits at their next poll. Empty means unlimited."
+    button = "Save the limits"
+    is_danger = False
+
+    class Meta(QueueForm.Meta):
+        fields = (*LIMITS, "polling_interval_sec")
+        labels = {
+            "concurrency": "Running at once, in all",
+            "worker_concurrency": "Running at once, per executor",
+            "rate_limit_max": "Starts",
+            "rate_limit_period_sec": "in how many seconds",
+            "partition_concurrency": "Per partition: running at once",
+            "partition_worker_concurrency": "Per partition and executor",
+            "partition_rate_limit_max": "Per partition: starts",
+            "partition_rate_limit_period_sec": "in how many seconds",
+            "polling_interval_sec": "Polled every, in seconds",
+        }
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, instance=Queue.objects.filter(name=name).first(), **kwargs)
+        self.name = name
+        for field, value in self.initial.items():
+            if isinstance(value, float) and value.is_integer():
+                self.initial[field] = int(value)
+
+    def perform(self, actor: Actor) -> ActionResult:
+        data = self.cleaned_data
+        actions.change_queue(actor, self.settings(), as_of=data["as_of"], reason=data["reason"])
+        url = reverse("dboshub:queues:detail", args=[self.name])
+        return ActionResult("Saved: workers take these limits at their next poll.", url)

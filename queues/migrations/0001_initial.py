@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import migrations, models
 
 from dboshub.queues.models import new_queue_id
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 class Migration(migrations.Migration):

@@ -1,4 +1,4 @@
-"""Every queue that holds work and how it stands, to be sampled: nobody can count it later."""
+"""Queues with workflows in flight and their depths, for sampling."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dboshub.queues.selectors.depths import Depth, depths, oldest
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 200
+MAX_QUEUES = 200
 
-# Each step of the recursion is one look into the index of what is in flight.
+# Each step of the recursion is one search in the index of workflows in flight.
 BUSY = Statement("""
     WITH RECURSIVE busy (name, place) AS (
         SELECT (
@@ -30,16 +30,16 @@ BUSY = Statement("""
 
 
 def busy(session: Session) -> list[str]:
-    """The first MOST queues by name that hold work in flight."""
-    return [name for (name,) in session.all(BUSY, most=MOST)]
+    """The first MAX_QUEUES queues by name with workflows in flight."""
+    return [name for (name,) in session.all(BUSY, most=MAX_QUEUES)]
 
 
-def standing(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
-    """How each busy queue stands."""
+def busy_depths(session: Session, now: int) -> Iterator[tuple[str, Depth]]:
+    """The depth of each of these queues. `now` is in epoch milliseconds."""
     yield from depths(session, busy(session), EVERYTHING, now=now, rated=False).items()
 
 
 def waiting_since(session: Session, viewer: Viewer) -> dict[str, int]:
-    """When the oldest enqueued workflow of each busy queue was made, as the viewer may know."""
+    """The creation time of the oldest enqueued workflow of each queue, in the viewer's scope."""
     found = oldest(session, busy(session), viewer)
     return {name: at for name, (at, _) in found.items() if at is not None}

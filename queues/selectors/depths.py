@@ -1,7 +1,7 @@
-"""What waits and runs on queues, within a budget of rows that no backlog can exceed.
+"""The depths of queues, within a fixed budget of rows, whatever the backlog.
 
-Every name costs a few looks into the index of what is in flight. Where counting stops at its
-cap, the number says "at least".
+Every queue costs a few searches in the index of workflows in flight. A count that stops at its
+limit is marked "at least".
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from functools import lru_cache
 from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.queue_wait import RATE_SINCE
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Rows that one page counts, shared among its queues; each kind has its own.
-WAITING, RUNNING, DELAYED, STARTED = 9_000, 5_000, 3_000, 2_000
-# More priorities than this of one queue are not looked through for its oldest.
-PRIORITIES = 20
+# Budgets of counted rows for one page, which its queues share.
+MAX_WAITING, MAX_RUNNING, MAX_DELAYED, MAX_STARTED = 9_000, 5_000, 3_000, 2_000
+# The search for a queue's oldest workflow reads at most this many priorities.
+MAX_PRIORITIES = 20
 
-ENQUEUED = "status = 'ENQUEUED' AND status IN ('ENQUEUED', 'PENDING')"
-PENDING = "status = 'PENDING' AND status IN ('ENQUEUED', 'PENDING')"
 NONE = Count(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """One queue's work. `head_id` is what is claimed next, `started` what a rate limit counts."""
+    """One queue's workflows. `head_id` is the next one, `started` what a rate limit counts."""
 
     waiting: Count = NONE
     running: Count = NONE
@@ -44,16 +43,16 @@ class Depth:
 
 
 def _of_names(sql: str) -> Statement:
-    """NAMES stands for the queues asked for, as a table `asked` of one column."""
+    """A statement in which NAMES stands for the queues' names, as the table `asked`."""
     return Statement(
         postgres=sql.replace("NAMES", "unnest(CAST(:names AS text[])) AS asked (name)"),
         sqlite=sql.replace("NAMES", "(SELECT value AS name FROM json_each(:names)) AS asked"),
     )
 
 
-# The oldest of each priority, and of them all: their order in the index is by priority first.
-LINES = _of_names(f"""
-    WITH RECURSIVE line (name, priority, place) AS (
+# The oldest workflow of each priority, because the index is ordered by priority first.
+OLDEST = _of_names(f"""
+    WITH RECURSIVE levels (name, priority, place) AS (
         SELECT name, (
             SELECT MIN(priority) FROM {{workflow_status}}
             WHERE queue_name = asked.name AND {ENQUEUED} AND SCOPE
@@ -62,16 +61,16 @@ LINES = _of_names(f"""
         UNION ALL
         SELECT name, (
             SELECT MIN(priority) FROM {{workflow_status}}
-            WHERE queue_name = line.name AND {ENQUEUED} AND SCOPE AND priority > line.priority
+            WHERE queue_name = levels.name AND {ENQUEUED} AND SCOPE AND priority > levels.priority
         ), place + 1
-        FROM line
-        WHERE priority IS NOT NULL AND place <= {PRIORITIES}
+        FROM levels
+        WHERE priority IS NOT NULL AND place <= {MAX_PRIORITIES}
     )
     SELECT name, MIN((
         SELECT MIN(created_at) FROM {{workflow_status}}
-        WHERE queue_name = line.name AND {ENQUEUED} AND SCOPE AND priority = line.priority
+        WHERE queue_name = levels.name AND {ENQUEUED} AND SCOPE AND priority = levels.priority
     )), COUNT(*)
-    FROM line
+    FROM levels
     WHERE priority IS NOT NULL
     GROUP BY name
 """)
@@ -111,7 +110,7 @@ STARTS = _of_names(f"""
     JOIN {{queues}} AS queue ON queue.name = asked.name
     WHERE queue.rate_limit_max IS NOT NULL
 """)
-# Their index is by due time alone, so those of all queues are looked at, the next due first.
+# The index is ordered by due time only, so the next due workflows of all queues are read.
 DUE = Statement("""
     SELECT queue_name, COUNT(*), MIN(delay_until_epoch_ms) FROM (
         SELECT queue_name, delay_until_epoch_ms FROM {workflow_status}
@@ -126,35 +125,33 @@ DUE = Statement("""
 def oldest(
     session: Session, names: Sequence[str], viewer: Viewer
 ) -> dict[str, tuple[int | None, bool]]:
-    """When the oldest of each queue was made; False if there may be an older one."""
-    scope = viewer.condition()
-    lines = _scoped(LINES, "1 = 1" if scope is None else scope.sql)
-    found = session.all(lines, names=session.ids(names), **(scope.params if scope else {}))
-    return {name: (at, priorities <= PRIORITIES) for name, at, priorities in found}
+    """The creation time of each queue's oldest workflow, and whether it is surely the oldest."""
+    scope, params = viewer.scope()
+    found = session.all(_scoped(OLDEST, scope), names=session.ids(names), **params)
+    return {name: (at, priorities <= MAX_PRIORITIES) for name, at, priorities in found}
 
 
 def depths(
     session: Session, names: Sequence[str], viewer: Viewer, *, now: int, rated: bool = True
 ) -> dict[str, Depth]:
-    """The depth of each of these queues, in at most four statements."""
+    """The depth of each queue in the viewer's scope, in at most four statements."""
     if not names:
         return {}
-    scope = viewer.condition()
-    params = {"names": session.ids(names)} | (scope.params if scope else {})
-    narrow = "1 = 1" if scope is None else scope.sql
-    lines = oldest(session, names, viewer)
-    waits, runs = _share(WAITING, len(lines)), _share(RUNNING, len(names))
+    narrow, params = viewer.scope()
+    params |= {"names": session.ids(names)}
+    oldest_of = oldest(session, names, viewer)
+    waits, runs = _share(MAX_WAITING, len(oldest_of)), _share(MAX_RUNNING, len(names))
     found = {
         name: Depth(_count(waiting, waits), _count(running, runs), head_id=head)
         for name, waiting, running, head in session.all(
             _scoped(COUNTED, narrow), most_waiting=waits, most_running=runs, **params
         )
     }
-    for name, (at, is_sure) in lines.items():
+    for name, (at, is_sure) in oldest_of.items():
         found[name] = replace(found[name], oldest_at=at, is_oldest_sure=is_sure)
-    _add_delayed(session, found, narrow, {**params, "most": DELAYED})
+    _add_delayed(session, found, narrow, {**params, "most": MAX_DELAYED})
     if rated:
-        most = _share(STARTED, len(names))
+        most = _share(MAX_STARTED, len(names))
         for name, started in session.all(STARTS, names=params["names"], now=now, most=most):
             found[name] = replace(found[name], started=_count(started, most))
     return found
@@ -165,7 +162,7 @@ def _add_delayed(
 ) -> None:
     given = {key: value for key, value in params.items() if key != "names"}
     rows = session.all(_scoped(DUE, narrow), **given)
-    is_cut = sum(row[1] for row in rows) >= DELAYED
+    is_cut = sum(row[1] for row in rows) >= MAX_DELAYED
     due = {name: (number, at) for name, number, at in rows}
     for name in found:
         number, at = due.get(name, (0, None))
@@ -173,7 +170,7 @@ def _add_delayed(
 
 
 def _share(budget: int, sharers: int) -> int:
-    """What each may count, as a round number."""
+    """The rows that each queue may count, as a round number."""
     most = budget // max(1, sharers)
     return most // 100 * 100 if most >= 100 else most
 

@@ -1,4 +1,4 @@
-"""The partitions of a queue that hold work: each has limits and a line of its own."""
+"""The partitions of a queue that have workflows in flight."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-# By key. Nobody reads more on a page, and each costs a few looks into the index of partitions.
-MOST = 50
-COUNTED = 100
+# Each partition costs a few index searches, so a page shows a limited number of them.
+MAX_PARTITIONS = 50
+MAX_COUNTED = 100  # workflows in each partition
 
 _HELD = "status IN ('ENQUEUED', 'PENDING') AND queue_partition_key IS NOT NULL"
 KEYS = Statement(f"""
@@ -48,7 +48,7 @@ KEYS = Statement(f"""
     FROM held
     WHERE key IS NOT NULL
 """)
-# The first key after another one, of what waits or runs: a look for each of the two.
+# The first key after a given one: one index search each for enqueued and running workflows.
 _NEXT = f"""(
     SELECT MIN(found) FROM (
         SELECT (SELECT MIN(queue_partition_key) FROM {{workflow_status}}
@@ -64,7 +64,7 @@ _NEXT = f"""(
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """`oldest_at` is of the first COUNTED that wait, by priority."""
+    """One partition. `oldest_at` is the minimum of the first MAX_COUNTED enqueued workflows."""
 
     key: str
     waiting: Count
@@ -75,18 +75,26 @@ class Partition:
 def partitions(
     session: Session, queue: str, viewer: Viewer, *, after: str = ""
 ) -> tuple[Sequence[Partition], bool]:
-    """The first MOST partitions by key after another one, and whether there are more."""
-    scope = viewer.condition()
-    statement = _scoped("1 = 1" if scope is None else scope.sql)
-    params = {"queue": queue, "after": after, "most": MOST + 1, "counted": COUNTED}
-    found = [*map(_partition, session.all(statement, **params, **(scope.params if scope else {})))]
-    return found[:MOST], len(found) > MOST
+    """The first MAX_PARTITIONS partitions by key after a given one; whether there are more."""
+    scope, values = viewer.scope()
+    params = {
+        "queue": queue,
+        "after": after,
+        "most": MAX_PARTITIONS + 1,
+        "counted": MAX_COUNTED,
+        **values,
+    }
+    found = [*map(_partition, session.all(_scoped(scope), **params))]
+    return found[:MAX_PARTITIONS], len(found) > MAX_PARTITIONS
 
 
 def _partition(row: Row) -> Partition:
     key, waiting, running, oldest_at = row
     return Partition(
-        key, Count(waiting, waiting >= COUNTED), Count(running, running >= COUNTED), oldest_at
+        key,
+        Count(waiting, waiting >= MAX_COUNTED),
+        Count(running, running >= MAX_COUNTED),
+        oldest_at,
     )
 
 

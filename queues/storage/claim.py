@@ -1,17 +1,28 @@
-"""Taking enqueued workflows: ENQUEUED to PENDING, one owner token for each.
+"""Claims of enqueued workflows: from ENQUEUED to PENDING, with an owner token for each workflow.
 
-A claim skips rows in other hands, so claimers of a queue without shared limits never wait for
-each other. Who may claim how many is decided before, in `turns`.
+A claim skips locked rows, so claimers of a queue without shared limits never wait for each other.
+`limited_claim` decides how many workflows a queue with shared limits allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from dboshub.queues.storage.fragments import ENQUEUED, PENDING, RUNNABLE, statement
-from dboshub.queues.storage.rows import CLAIMED_COLUMNS, HAS_STEPS, claimed_workflows
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage.fragments import NOW_MS, RUNNABLE, SKIP_LOCKED
+from dboshub.queues.storage.rows import (
+    HAS_STEPS,
+    POSTGRES_TRACE,
+    SQLITE_TRACE,
+    claimed_columns,
+    claimed_workflows,
+)
 from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.translation import sqlite_text
 
 _ENQUEUED = f"""
     SELECT workflow_uuid, priority, created_at, updated_at
@@ -25,7 +36,7 @@ _NEXT = f"""
     {_ENQUEUED}
     ORDER BY priority, created_at
     LIMIT :most
-    LOCKED
+    {SKIP_LOCKED}
 """
 _NEXT_OF_PARTITIONS = f"""
     SELECT next.workflow_uuid, next.priority, next.created_at, next.updated_at
@@ -35,7 +46,7 @@ _NEXT_OF_PARTITIONS = f"""
             AND queue_partition_key = share.key
         ORDER BY priority, created_at
         LIMIT share.allowed
-        LOCKED
+        {SKIP_LOCKED}
     ) AS next
     LIMIT :most
 """
@@ -46,16 +57,22 @@ _NEXT_OF_PARTITION = f"""
     LIMIT :most
 """
 
-_TOKEN = "(CAST(:tokens AS text[]))[candidate.place]"
-_SQLITE_TOKEN = "json_extract(:tokens, '$[' || (candidate.place - 1) || ']')"
+# A concurrent claimer may have recorded steps and handed the row back. This statement's snapshot
+# may be too old to contain the steps, but not the locked row, and whoever takes or gives back a row
+# makes `updated_at` differ from `created_at`.
+_POSTGRES = {
+    "token": "(CAST(:tokens AS text[]))[candidate.place]",
+    "has_history": f"(candidate.updated_at <> candidate.created_at OR {HAS_STEPS})",
+    "trace": POSTGRES_TRACE,
+}
+_SQLITE = {
+    "token": "json_extract(:tokens, '$[' || (candidate.place - 1) || ']')",
+    "has_history": HAS_STEPS,
+    "trace": SQLITE_TRACE,
+}
 
-# What a concurrent claimer recorded and handed back may be younger than this statement's
-# view of the checkpoints, but not than its view of the locked row: every change of hands
-# moves updated_at away from created_at.
-_HISTORY = f"(candidate.updated_at <> candidate.created_at OR {HAS_STEPS})"
 
-
-def _claim(candidates: str, token: str, history: str) -> str:
+def _claim(candidates: str, *, token: str, has_history: str, trace: str) -> str:
     return f"""
         WITH chosen AS MATERIALIZED ({candidates}),
         candidate AS (
@@ -70,110 +87,118 @@ def _claim(candidates: str, token: str, history: str) -> str:
             application_version = :version,
             recovery_attempts = recovery_attempts + 1,
             rate_limited = CAST(:rate_limited AS boolean),
-            started_at_epoch_ms = NOW,
-            updated_at = NOW,
+            started_at_epoch_ms = {NOW_MS},
+            updated_at = {NOW_MS},
             workflow_deadline_epoch_ms = CASE
                 WHEN workflow_deadline_epoch_ms IS NOT NULL THEN workflow_deadline_epoch_ms
-                WHEN workflow_timeout_ms > 9223372036854775807 - NOW THEN 9223372036854775807
-                ELSE workflow_timeout_ms + NOW
+                WHEN workflow_timeout_ms > 9223372036854775807 - {NOW_MS} THEN 9223372036854775807
+                ELSE workflow_timeout_ms + {NOW_MS}
             END
         FROM candidate
         WHERE workflow_status.workflow_uuid = candidate.workflow_uuid
             AND status = 'ENQUEUED'
-        RETURNING {CLAIMED_COLUMNS.replace("HISTORY", history)}
+        RETURNING {claimed_columns(has_history=has_history, trace=trace)}
     """
 
 
-CLAIM = Statement(
-    postgres=statement(_claim(_NEXT, _TOKEN, _HISTORY)).postgres,
-    sqlite=statement(_claim(_NEXT, _SQLITE_TOKEN, HAS_STEPS)).sqlite,
-)
-# SQLite has no LATERAL, and no round trips either: it is asked for each partition by itself.
+CLAIM = Statement(postgres=_claim(_NEXT, **_POSTGRES), sqlite=sqlite_text(_claim(_NEXT, **_SQLITE)))
+# SQLite has no LATERAL, and a statement costs no round trip: each partition has its own statement.
 CLAIM_PARTITIONS = Statement(
-    postgres=statement(_claim(_NEXT_OF_PARTITIONS, _TOKEN, _HISTORY)).postgres,
-    sqlite=statement(_claim(_NEXT_OF_PARTITION, _SQLITE_TOKEN, HAS_STEPS)).sqlite,
+    postgres=_claim(_NEXT_OF_PARTITIONS, **_POSTGRES),
+    sqlite=sqlite_text(_claim(_NEXT_OF_PARTITION, **_SQLITE)),
 )
 
-# Tokens have no index: the queue's running rows are few.
-_READ_BACK = f"""
-    SELECT {CLAIMED_COLUMNS.replace("HISTORY", HAS_STEPS)}
-    FROM {{workflow_status}}
-    WHERE queue_name = :queue
-        AND {PENDING}
-        AND owner_xid
-"""
+
+def _read_back(trace: str) -> str:
+    # No index holds tokens, but a queue has few running workflows.
+    return f"""
+        SELECT {claimed_columns(has_history=HAS_STEPS, trace=trace)}
+        FROM {{workflow_status}}
+        WHERE queue_name = :queue
+            AND {PENDING}
+            AND owner_xid = ANY(:tokens)
+    """
+
+
 READ_BACK = Statement(
-    postgres=statement(f"{_READ_BACK} = ANY(:tokens)").postgres,
-    sqlite=statement(f"{_READ_BACK} IN (SELECT value FROM json_each(:tokens))").sqlite,
+    postgres=_read_back(POSTGRES_TRACE), sqlite=sqlite_text(_read_back(SQLITE_TRACE))
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Claimant:
-    """In whose name rows are workflow_status."""
+    """Identity that is written to claimed rows."""
 
-    __slots__ = ("parameters",)
+    application: str
+    version: str
+    executor: str
 
-    def __init__(self, application: str, version: str, executor: str) -> None:
-        self.parameters = {"application": application, "version": version, "executor": executor}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """A request for the next workflows of a queue, at most one for each owner token.
+
+    `running_here` returns how many workflows of a partition run in this process. `now` is in epoch
+    milliseconds, None for the database's clock.
+    """
+
+    claimant: Claimant
+    queue: QueueSettings
+    tokens: Sequence[str]
+    running_here: Callable[[str], int] = lambda partition: 0
+    now: int | None = None
+
+    def limited_to(self, most: int) -> ClaimRequest:
+        """The same request with the first `most` tokens only."""
+        return replace(self, tokens=self.tokens[:most])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of statements on the queue's workflows, tokens excepted."""
+        return {
+            "queue": self.queue.name,
+            "rate_limited": self.queue.rate_limited,
+            "now": self.now,
+            "application": self.claimant.application,
+            "version": self.claimant.version,
+            "executor": self.claimant.executor,
+        }
 
 
-def claim(
-    session: Session,
-    claimant: Claimant,
-    queue: str,
-    tokens: Sequence[str],
-    *,
-    rate_limited: bool = False,
-    now: int | None = None,
-) -> list[ClaimedWorkflow]:
-    """Take the most urgent workflows of a queue, at most one per token."""
-    return claimed_workflows(
-        session.all(
-            CLAIM,
-            queue=queue,
-            most=len(tokens),
-            tokens=session.ids(tokens),
-            rate_limited=rate_limited,
-            now=now,
-            **claimant.parameters,
-        )
-    )
+def claim(session: Session, request: ClaimRequest) -> list[ClaimedWorkflow]:
+    """Claim the next workflows of the queue, by priority and creation time."""
+    tokens = request.tokens
+    rows = session.all(CLAIM, most=len(tokens), tokens=session.ids(tokens), **request.parameters)
+    return claimed_workflows(rows)
 
 
 def claim_partitions(
-    session: Session,
-    claimant: Claimant,
-    queue: str,
-    tokens: Sequence[str],
-    shares: Mapping[str, int],
-    *,
-    rate_limited: bool = False,
-    now: int | None = None,
+    session: Session, request: ClaimRequest, shares: Mapping[str, int]
 ) -> list[ClaimedWorkflow]:
-    """Take from each partition at most its share, at most one workflow per token in all."""
-    given = {"queue": queue, "rate_limited": rate_limited, "now": now, **claimant.parameters}
+    """Claim the next workflows of each partition, at most its share of the tokens."""
     if session.vendor == "postgresql":
         rows = session.all(
             CLAIM_PARTITIONS,
-            most=len(tokens),
-            tokens=session.ids(tokens),
+            most=len(request.tokens),
+            tokens=session.ids(request.tokens),
             keys=session.ids(shares.keys()),
             allowed=session.ids(shares.values()),
-            **given,
+            **request.parameters,
         )
         return claimed_workflows(rows)
     rows = []
     for key, share in shares.items():
-        left = tokens[len(rows) :]
+        left = request.tokens[len(rows) :]
         if not left:
             break
         most = min(share, len(left))
+        tokens = session.ids(left[:most])
         rows += session.all(
-            CLAIM_PARTITIONS, key=key, most=most, tokens=session.ids(left[:most]), **given
+            CLAIM_PARTITIONS, key=key, most=most, tokens=tokens, **request.parameters
         )
     return claimed_workflows(rows)
 
 
 def read_back(session: Session, queue: str, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
-    """What was claimed under these tokens, by a claim whose reply was lost."""
+    """The workflows that a claim with these tokens has taken, if its reply was lost."""
     return claimed_workflows(session.all(READ_BACK, queue=queue, tokens=session.ids(tokens)))

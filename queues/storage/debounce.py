@@ -1,16 +1,14 @@
-"""Put off a debounced workflow that still waits, and give it the latest arguments."""
+"""Postpone a debounced workflow that is still delayed, and replace its arguments."""
 
 from __future__ import annotations
 
-from dboshub.queues.engine.queue_registry import Postponement
-from dboshub.queues.storage.fragments import OURS
+from dboshub.queues.engine.ports import Postponement
+from dboshub.workflows.storage.fragments import OWN_ROWS
 from dboshub.workflows.storage.sql import Session, Statement
 
-_POSTPONE = f"""
-    UPDATE {{{{workflow_status}}}}
-    SET delay_until_epoch_ms = {{least}}(
-            :until, COALESCE(debounce_deadline_epoch_ms, :until)
-        ),
+POSTPONE = Statement(f"""
+    UPDATE {{workflow_status}}
+    SET delay_until_epoch_ms = LEAST(:until, COALESCE(debounce_deadline_epoch_ms, :until)),
         serialization = :serialization,
         updated_at = :now
     WHERE queue_name = :queue_name
@@ -18,10 +16,9 @@ _POSTPONE = f"""
         AND name = :workflow_name
         AND status = 'DELAYED'
         AND is_debounced
-        AND {OURS}
+        AND {OWN_ROWS}
     RETURNING workflow_uuid
-"""
-POSTPONE = Statement(postgres=_POSTPONE.format(least="LEAST"), sqlite=_POSTPONE.format(least="MIN"))
+""")
 
 REPLACE_INPUT = Statement(
     """
@@ -33,20 +30,20 @@ REPLACE_INPUT = Statement(
 
 
 def postpone_debounced(
-    session: Session, asked: Postponement, *, application: str | None, now: int
+    session: Session, wanted: Postponement, *, application: str | None, now: int
 ) -> str | None:
-    """The id of the workflow that was put off; None if none waits."""
+    """Postpone the delayed workflow and return its id; None if there is none."""
     row = session.one(
         POSTPONE,
-        queue_name=asked.queue_name,
-        deduplication_id=asked.deduplication_id,
-        workflow_name=asked.workflow_name,
-        until=now + asked.period_ms,
-        serialization=asked.serialization,
+        queue_name=wanted.queue_name,
+        deduplication_id=wanted.deduplication_id,
+        workflow_name=wanted.workflow_name,
+        until=now + wanted.period_ms,
+        serialization=wanted.serialization,
         application=application,
         now=now,
     )
     if row is None:
         return None
-    session.run(REPLACE_INPUT, workflow_id=row[0], inputs=asked.inputs, now=now)
+    session.run(REPLACE_INPUT, workflow_id=row[0], inputs=wanted.inputs, now=now)
     return str(row[0])

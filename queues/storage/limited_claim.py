@@ -1,31 +1,31 @@
-"""Claiming from a queue whose limits are shared: one claimer at a time.
+"""Claims from a queue with shared limits: one claimer at a time.
 
-The lock on the queue's row orders claimers; counting happens in a later statement, whose
-snapshot therefore sees every claim made before. A claimer that finds the lock taken leaves
-at once instead of waiting for somebody else's transaction.
+A lock on the queue's row orders the claimers. Usage is counted in a later statement, whose snapshot
+contains all claims made before the lock. A claimer that does not get the lock returns at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dboshub.queues.engine.kafka import INTERNAL_QUEUES
 from dboshub.queues.engine.limits import Usage, allowance, shares
 from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage.claim import Claimant, claim, claim_partitions
-from dboshub.queues.storage.fragments import ENQUEUED, OURS, PENDING, statement
+from dboshub.queues.storage.claim import ClaimRequest, claim, claim_partitions
+from dboshub.queues.storage.fragments import NOW_MS, SKIP_LOCKED
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
+from dboshub.workflows.storage.fragments import ENQUEUED, OWN_ROWS, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
 
-LOCK_QUEUE = statement(f"""
+LOCK_QUEUE = Statement(f"""
     SELECT {QUEUE_COLUMNS}
     FROM {{queues}}
     WHERE name = :queue
-    LOCKED
+    {SKIP_LOCKED}
 """)
 
-# An internal queue has no row; SQLite's transaction is the only writer already.
+# An internal queue has no row. On SQLite the transaction is the only writer.
 LOCK_INTERNAL = Statement(
     postgres="SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))",
     sqlite="SELECT :name IS NOT NULL",
@@ -35,24 +35,24 @@ _RUNNING = f"""
     FROM {{workflow_status}}
     WHERE queue_name = :queue
         AND {PENDING}
-        AND {OURS}
+        AND {OWN_ROWS}
 """
-# A window over starts: cancelled and resumed rows leave it, for they lose their start time.
+# Cancelled and resumed workflows are not counted, because they have no start time.
 _RECENTLY_STARTED = f"""
     FROM {{workflow_status}}
     WHERE queue_name = :queue
         AND rate_limited = TRUE
-        AND started_at_epoch_ms > NOW - CAST(:period AS bigint)
+        AND started_at_epoch_ms > {NOW_MS} - CAST(:period AS bigint)
         AND status NOT IN ('ENQUEUED', 'DELAYED')
-        AND {OURS}
+        AND {OWN_ROWS}
 """
 
-USAGE = statement(f"SELECT (SELECT count(*) {_RUNNING}), (SELECT count(*) {_RECENTLY_STARTED})")
+USAGE = Statement(f"SELECT (SELECT count(*) {_RUNNING}), (SELECT count(*) {_RECENTLY_STARTED})")
 
-# Each step of the recursion is one look into the index for the next key. Full partitions are
-# left out here, so that many of them cannot hide the others.
-PARTITIONS = statement(f"""
-    WITH RECURSIVE lane (partition_key) AS (
+# Each step of the recursion finds the next key by one index search. Partitions at their limit are
+# left out here, so that they do not count against the LIMIT.
+PARTITIONS = Statement(f"""
+    WITH RECURSIVE enqueued (partition_key) AS (
         SELECT (
             SELECT queue_partition_key
             FROM {{workflow_status}}
@@ -68,12 +68,12 @@ PARTITIONS = statement(f"""
             FROM {{workflow_status}}
             WHERE queue_name = :queue
                 AND {ENQUEUED}
-                AND queue_partition_key > lane.partition_key
+                AND queue_partition_key > enqueued.partition_key
             ORDER BY queue_partition_key
             LIMIT 1
         )
-        FROM lane
-        WHERE lane.partition_key IS NOT NULL
+        FROM enqueued
+        WHERE enqueued.partition_key IS NOT NULL
     ),
     running AS MATERIALIZED (
         SELECT queue_partition_key, count(*) AS used {_RUNNING}
@@ -83,104 +83,75 @@ PARTITIONS = statement(f"""
         SELECT queue_partition_key, count(*) AS used {_RECENTLY_STARTED}
         GROUP BY queue_partition_key
     )
-    SELECT lane.partition_key, COALESCE(running.used, 0), COALESCE(recent.used, 0)
-    FROM lane
-    LEFT JOIN running ON running.queue_partition_key = lane.partition_key
-    LEFT JOIN recent ON recent.queue_partition_key = lane.partition_key
-    WHERE lane.partition_key IS NOT NULL
+    SELECT enqueued.partition_key, COALESCE(running.used, 0), COALESCE(recent.used, 0)
+    FROM enqueued
+    LEFT JOIN running ON running.queue_partition_key = enqueued.partition_key
+    LEFT JOIN recent ON recent.queue_partition_key = enqueued.partition_key
+    WHERE enqueued.partition_key IS NOT NULL
         AND COALESCE(running.used < CAST(:running_limit AS bigint), TRUE)
         AND COALESCE(recent.used < CAST(:recent_limit AS bigint), TRUE)
     LIMIT 8192
 """)
 
 
-def claim_within_limits(
-    session: Session,
-    claimant: Claimant,
-    queue: str,
-    tokens: Sequence[str],
-    running_here: Callable[[str], int],
-    *,
-    now: int | None = None,
-) -> Claim:
-    """Take what all limits of the queue leave, by its settings of this moment.
+def claim_within_limits(session: Session, request: ClaimRequest) -> Claim:
+    """Claim what all limits of the queue allow, by the settings in its row.
 
-    Needs a transaction of its own, READ COMMITTED on PostgreSQL.
+    The settings in `request` are not used. Needs a transaction of its own, on PostgreSQL with
+    isolation level READ COMMITTED.
     """
-    settings = _locked(session, claimant, queue)
+    settings = _locked(session, request)
     if settings is None:
         return Claim(contended=True)
-    most = allowance(settings, len(tokens), _usage(session, claimant, settings, now))
+    asked = len(request.tokens)
+    request = replace(request, queue=settings)
+    most = allowance(settings, asked, _usage(session, request))
     if not most:
         return Claim(limited=True)
     if settings.partitioned:
-        return _claim_partitions(session, claimant, settings, tokens[:most], running_here, now)
-    taken = claim(
-        session, claimant, queue, tokens[:most], rate_limited=settings.rate_limited, now=now
-    )
-    return Claim(workflows=taken, limited=len(taken) == most < len(tokens))
+        return _claim_partitions(session, request.limited_to(most))
+    taken = claim(session, request.limited_to(most))
+    return Claim(workflows=taken, limited=len(taken) == most < asked)
 
 
-def _locked(session: Session, claimant: Claimant, queue: str) -> QueueSettings | None:
-    """The settings of a queue that is ours until the transaction ends; None in other hands."""
+def _locked(session: Session, request: ClaimRequest) -> QueueSettings | None:
+    """Lock the queue until the transaction ends; None if another claimer has locked it."""
+    queue = request.queue.name
     internal = INTERNAL_QUEUES.get(queue)
     if internal is None:
         row = session.one(LOCK_QUEUE, queue=queue)
         return None if row is None else queue_settings(row)
-    found = session.one(LOCK_INTERNAL, name=f"{claimant.parameters['application']}:{queue}")
+    found = session.one(LOCK_INTERNAL, name=f"{request.claimant.application}:{queue}")
     return internal if found is not None and found[0] else None
 
 
-def _claim_partitions(
-    session: Session,
-    claimant: Claimant,
-    settings: QueueSettings,
-    tokens: Sequence[str],
-    running_here: Callable[[str], int],
-    now: int | None,
-) -> Claim:
-    used = _partitions(session, claimant, settings, now)
-    open_partitions = shares(settings, len(tokens), used, running_here)
+def _claim_partitions(session: Session, request: ClaimRequest) -> Claim:
+    asked = len(request.tokens)
+    used = _partitions(session, request)
+    open_partitions = shares(request.queue, asked, used, request.running_here)
     if not open_partitions:
         return Claim(limited=True)
-    taken = claim_partitions(
-        session,
-        claimant,
-        settings.name,
-        tokens,
-        open_partitions,
-        rate_limited=settings.rate_limited,
-        now=now,
-    )
-    # More may wait in partitions that are full now: only a limit can have kept it back.
-    return Claim(workflows=taken, limited=len(taken) < len(tokens))
+    taken = claim_partitions(session, request, open_partitions)
+    # If fewer were claimed than requested, partitions at their limit may still hold workflows.
+    return Claim(workflows=taken, limited=len(taken) < asked)
 
 
-def _usage(session: Session, claimant: Claimant, settings: QueueSettings, now: int | None) -> Usage:
-    if settings.concurrency is None and settings.limiter is None:
+def _usage(session: Session, request: ClaimRequest) -> Usage:
+    limiter = request.queue.limiter
+    if request.queue.concurrency is None and limiter is None:
         return Usage()
-    row = session.one(
-        USAGE,
-        queue=settings.name,
-        period=settings.limiter.period_ms if settings.limiter else None,
-        now=now,
-        **claimant.parameters,
-    )
+    row = session.one(USAGE, period=limiter.period_ms if limiter else None, **request.parameters)
     assert row is not None
     return Usage(*row)
 
 
-def _partitions(
-    session: Session, claimant: Claimant, settings: QueueSettings, now: int | None
-) -> list[tuple[str, Usage]]:
-    limiter = settings.partition_limiter
+def _partitions(session: Session, request: ClaimRequest) -> list[tuple[str, Usage]]:
+    limiter = request.queue.partition_limiter
     rows = session.all(
         PARTITIONS,
-        queue=settings.name,
         period=limiter.period_ms if limiter else None,
-        running_limit=settings.partition_concurrency,
+        running_limit=request.queue.partition_concurrency,
         recent_limit=limiter.limit if limiter else None,
-        now=now,
-        **claimant.parameters,
+        **request.parameters,
     )
     return [(key, Usage(running, recent)) for key, running, recent in rows]

@@ -1,23 +1,21 @@
-"""Telling other processes that a queue has work. Never needed for correctness, only for speed."""
+"""Notify other processes of enqueued workflows: for speed only, never for correctness."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dboshub.workflows.storage.sql import Session, Statement
-
-CHANNEL = "dboshub_queue"
-PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
-
-ANNOUNCE = Statement(
-    postgres=f"SELECT pg_notify('{CHANNEL}', name) FROM unnest(CAST(:names AS text[])) AS name",
-    # Other processes see the commit itself.
-    sqlite="SELECT 1 WHERE :names IS NULL",
-)
+from dboshub.workflows.engine.waiting.notices import QUEUE
+from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.waiting.notify import MAX_PAYLOAD_BYTES, notify
 
 
 def announce(session: Session, names: Iterable[str]) -> None:
-    """Name the queues that have new work; an oversized name means "look at all"."""
-    told = {name if len(name.encode()) <= PAYLOAD_BYTES else "" for name in names}
-    if told:
-        session.all(ANNOUNCE, names=session.ids(sorted(told)))
+    """Send the names of queues that have new workflows.
+
+    A name that is too long is sent as an empty one, which stands for all queues. On SQLite nothing
+    is sent: other processes notice the commit by polling.
+    """
+    if session.vendor != "postgresql":
+        return
+    sent = {name if len(name.encode()) <= MAX_PAYLOAD_BYTES else "" for name in names}
+    notify(session, [(QUEUE, name) for name in sorted(sent)])

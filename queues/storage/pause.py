@@ -1,4 +1,4 @@
-"""Pausing a queue: while its row is here no claim takes from it, and what runs goes on."""
+"""Pauses of queues: no claim takes workflows from a paused queue; running workflows continue."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ PAUSE = Statement("""
     ON CONFLICT (queue_name) DO NOTHING
 """)
 UNPAUSE = Statement("DELETE FROM {dboshub_queue_pause} WHERE queue_name = :name")
-PAUSED = Statement("SELECT queue_name FROM {dboshub_queue_pause}")
 
 
 def pause(session: Session, name: str, *, by: str, reason: str, now: int) -> bool:
-    """Hold the queue's work back; False if it was held back already."""
+    """Pause the queue; return False if it was paused already."""
     return session.run(PAUSE, name=name, by=by, reason=reason, now=now) == 1
 
 
 def unpause(session: Session, name: str) -> bool:
-    """Let the queue's work go on; False if it was not paused."""
+    """End the pause of the queue; return False if it was not paused."""
     return session.run(UNPAUSE, name=name) == 1
-
-
-def paused(session: Session) -> frozenset[str]:
-    """The names of all paused queues."""
-    return frozenset(name for (name,) in session.all(PAUSED))

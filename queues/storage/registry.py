@@ -1,4 +1,7 @@
-"""The table of queues: register, read, change and delete. Names are global to the database."""
+"""The table of queues: register, read, change and delete queues.
+
+All applications of a database share the names of queues.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.queues.engine.queue_registry import OnConflict
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage.fragments import OURS
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage import fragments
+from dboshub.workflows.storage.fragments import OWN_ROWS
 from dboshub.workflows.storage.sql import Session, Statement
 
 _VALUES = """
@@ -48,44 +52,30 @@ OVERWRITE = Statement(f"""
     UPDATE {{queues}}
     SET {_VALUES},
         application_name = COALESCE(application_name, :application)
-    WHERE name = :name AND {OURS}
+    WHERE name = :name AND {OWN_ROWS}
 """)
-# An operator's edit does not claim the queue.
+# A person's change leaves the owner of the queue as it is.
 UPDATE = Statement(f"UPDATE {{queues}} SET {_VALUES} WHERE name = :name")
 OWNER = Statement("SELECT application_name FROM {queues} WHERE name = :name")
 RETRIEVE = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} WHERE name = :name")
-LIST_OURS = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} WHERE {OURS} ORDER BY name")
+LIST_OWN = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} WHERE {OWN_ROWS} ORDER BY name")
 LIST_ALL = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} ORDER BY name")
-LIST_OF = Statement(
-    postgres=f"""
-        SELECT {QUEUE_COLUMNS}
-        FROM {{queues}}
-        WHERE application_name = ANY(:applications)
-        ORDER BY name
-    """,
-    sqlite=f"""
-        SELECT {QUEUE_COLUMNS}
-        FROM {{queues}}
-        WHERE application_name IN (SELECT value FROM json_each(:applications))
-        ORDER BY name
-    """,
-)
-DELETE = Statement("DELETE FROM {queues} WHERE name = :name")
-FORGET_PAUSE = Statement("DELETE FROM {dboshub_queue_pause} WHERE queue_name = :name")
-FORGET_DECLARATION = Statement("DELETE FROM {dboshub_queue_declaration} WHERE queue_name = :name")
-
-LATEST_VERSION = Statement(f"""
-    SELECT version_name
-    FROM {{application_versions}}
-    WHERE {OURS}
-    ORDER BY version_timestamp DESC
-    LIMIT 1
+LIST_OF = Statement(f"""
+    SELECT {QUEUE_COLUMNS}
+    FROM {{queues}}
+    WHERE application_name = ANY(:applications)
+    ORDER BY name
 """)
+DELETE = Statement("DELETE FROM {queues} WHERE name = :name")
+DELETE_PAUSE = Statement("DELETE FROM {dboshub_queue_pause} WHERE queue_name = :name")
+DELETE_DECLARATION = Statement("DELETE FROM {dboshub_queue_declaration} WHERE queue_name = :name")
+
+LATEST_VERSION = Statement(fragments.LATEST_VERSION)
 
 DECLARED = Statement("""
     SELECT digest FROM {dboshub_queue_declaration} WHERE queue_name = :name
 """)
-REMEMBER_DECLARATION = Statement("""
+RECORD_DECLARATION = Statement("""
     INSERT INTO {dboshub_queue_declaration} (queue_name, digest, declared_at)
     VALUES (:name, :digest, :now)
     ON CONFLICT (queue_name) DO UPDATE SET digest = :digest, declared_at = :now
@@ -94,13 +84,13 @@ REMEMBER_DECLARATION = Statement("""
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """The application, and the version of it, in whose name queues are registered."""
+    """The application and version that register queues; without them, any application's."""
 
     application: str | None
     version: str | None
 
     def is_latest(self, session: Session) -> bool:
-        """Whether this process runs the latest version registered, or none is."""
+        """Whether the version is the latest one, or none is registered."""
         row = session.one(LATEST_VERSION, application=self.application)
         return row is None or bool(row[0] == self.version)
 
@@ -113,11 +103,11 @@ def register(
     on_conflict: OnConflict,
     now: int,
 ) -> None:
-    """Insert the queue, or treat the row that is there as `on_conflict` says.
+    """Insert the queue, or update an existing row as `on_conflict` says.
 
     Raises DBOSException if another application owns the name.
     """
-    if _insert(session, registrar, settings, now):
+    if insert(session, settings, application=registrar.application, now=now):
         return
     _refuse_foreign(session, registrar, settings.name)
     if on_conflict == "always_update" or (
@@ -127,22 +117,28 @@ def register(
 
 
 def declare(session: Session, registrar: Registrar, settings: QueueSettings, *, now: int) -> None:
-    """Register a queue constructed in code; an operator's later edit outlives restarts.
+    """Register a queue that code declares, and keep a person's later change of it.
 
-    The row is overwritten only when the declaration itself changed since it was last
-    registered, and only by the latest version of the application.
+    An existing row is overwritten only if the declaration has changed since it was recorded, and
+    only by the latest version of the application.
     """
     digest = _digest(settings)
-    if not _insert(session, registrar, settings, now):
+    if not insert(session, settings, application=registrar.application, now=now):
         _refuse_foreign(session, registrar, settings.name)
         known = session.one(DECLARED, name=settings.name)
         if known == (digest,) or not registrar.is_latest(session):
             return
         _overwrite(session, registrar, settings, now)
-    session.run(REMEMBER_DECLARATION, name=settings.name, digest=digest, now=now)
+    session.run(RECORD_DECLARATION, name=settings.name, digest=digest, now=now)
+
+
+def insert(session: Session, settings: QueueSettings, *, application: str | None, now: int) -> bool:
+    """Insert the queue with its owner; return False if the name exists."""
+    return session.run(INSERT, application=application, now=now, **settings.columns()) == 1
 
 
 def retrieve(session: Session, name: str) -> QueueSettings | None:
+    """The settings of a queue, or None."""
     row = session.one(RETRIEVE, name=name)
     return None if row is None else queue_settings(row)
 
@@ -150,32 +146,30 @@ def retrieve(session: Session, name: str) -> QueueSettings | None:
 def list_queues(
     session: Session, *, application: str | None, applications: Sequence[str] | None = None
 ) -> list[QueueSettings]:
-    """The queues of `applications`; without any given, one's own and those nobody owns, or all."""
+    """The queues of `applications` or, if None, own queues and those without an owner, by name.
+
+    With neither `applications` nor `application` all queues are listed.
+    """
     if applications is not None:
         rows = session.all(LIST_OF, applications=session.ids(applications))
     elif application is not None:
-        rows = session.all(LIST_OURS, application=application)
+        rows = session.all(LIST_OWN, application=application)
     else:
         rows = session.all(LIST_ALL)
     return [queue_settings(row) for row in rows]
 
 
 def update(session: Session, settings: QueueSettings, *, now: int) -> bool:
-    """Change the settings of a queue that exists; False if it does not."""
+    """Change the settings of a queue; return False if it does not exist."""
     return session.run(UPDATE, now=now, **settings.columns()) == 1
 
 
 def delete(session: Session, name: str, *, has_hub_tables: bool = True) -> bool:
-    """Delete the queue. What is enqueued waits until it is registered again."""
+    """Delete the queue. Its enqueued workflows wait until it is registered again."""
     if has_hub_tables:
-        session.run(FORGET_PAUSE, name=name)
-        session.run(FORGET_DECLARATION, name=name)
+        session.run(DELETE_PAUSE, name=name)
+        session.run(DELETE_DECLARATION, name=name)
     return session.run(DELETE, name=name) == 1
-
-
-def _insert(session: Session, registrar: Registrar, settings: QueueSettings, now: int) -> bool:
-    values = settings.columns()
-    return session.run(INSERT, application=registrar.application, now=now, **values) == 1
 
 
 def _overwrite(session: Session, registrar: Registrar, settings: QueueSettings, now: int) -> None:

@@ -22,26 +22,7 @@ _CLAIMED_FIELDS = (
     *("application_version", "application_name", "priority", "created_at", "trace"),
 )
 
-# In the order of the fields above; HISTORY is whether checkpoints may exist, CARRIED the trace
-# in the attributes. The table goes by its own name: RETURNING knows no alias on SQLite.
-CLAIMED_COLUMNS = """
-    workflow_status.workflow_uuid, name, owner_xid,
-    COALESCE(
-        (
-            SELECT given.inputs
-            FROM {workflow_input} AS given
-            WHERE given.workflow_uuid = workflow_status.workflow_uuid
-        ),
-        inputs
-    ),
-    serialization, recovery_attempts,
-    HISTORY,
-    class_name, config_name, queue_name, queue_partition_key,
-    workflow_deadline_epoch_ms, parent_workflow_id,
-    authenticated_user, authenticated_roles, assumed_role,
-    application_version, application_name, workflow_status.priority, workflow_status.created_at,
-    CARRIED
-"""
+# Whether a workflow has recorded steps.
 HAS_STEPS = """
     EXISTS (
         SELECT 1
@@ -49,6 +30,39 @@ HAS_STEPS = """
         WHERE step.workflow_uuid = workflow_status.workflow_uuid
     )
 """
+# The trace that a workflow belongs to, which is stored among its attributes.
+POSTGRES_TRACE = "attributes ->> 'dbos.otelContext'"
+SQLITE_TRACE = """
+    CASE
+        WHEN json_valid(attributes)
+        THEN CAST(json_extract(attributes, '$."dbos.otelContext"') AS TEXT)
+    END
+"""
+
+
+def claimed_columns(*, has_history: str, trace: str) -> str:
+    """The columns of a claimed workflow, in the order of its fields.
+
+    The table has no alias, because RETURNING of SQLite knows none.
+    """
+    return f"""
+        workflow_status.workflow_uuid, name, owner_xid,
+        COALESCE(
+            (
+                SELECT given.inputs
+                FROM {{workflow_input}} AS given
+                WHERE given.workflow_uuid = workflow_status.workflow_uuid
+            ),
+            inputs
+        ),
+        serialization, recovery_attempts,
+        {has_history},
+        class_name, config_name, queue_name, queue_partition_key,
+        workflow_deadline_epoch_ms, parent_workflow_id,
+        authenticated_user, authenticated_roles, assumed_role,
+        application_version, application_name, workflow_status.priority, workflow_status.created_at,
+        {trace}
+    """
 
 
 def queue_settings(row: Row) -> QueueSettings:
@@ -57,17 +71,17 @@ def queue_settings(row: Row) -> QueueSettings:
         name=row[0],
         concurrency=row[1],
         worker_concurrency=row[2],
-        limiter=_limit(row[3], row[4]),
+        limiter=RateLimit.of_columns(row[3], row[4]),
         partition_concurrency=row[5],
         partition_worker_concurrency=row[6],
-        partition_limiter=_limit(row[7], row[8]),
+        partition_limiter=RateLimit.of_columns(row[7], row[8]),
         polling_interval_sec=float(row[9]),
         application_name=row[10],
     )
 
 
 def claimed_workflows(rows: Iterable[Row]) -> list[ClaimedWorkflow]:
-    """Claimed rows, most urgent first: RETURNING promises no order."""
+    """Claimed workflows by priority and creation time: RETURNING has no order."""
     found = [
         ClaimedWorkflow(**dict(zip(_CLAIMED_FIELDS, _typed(row), strict=True))) for row in rows
     ]
@@ -76,7 +90,3 @@ def claimed_workflows(rows: Iterable[Row]) -> list[ClaimedWorkflow]:
 
 def _typed(row: Row) -> Row:
     return (*row[:6], bool(row[6]), *row[7:])
-
-
-def _limit(most: int | None, period: float | None) -> RateLimit | None:
-    return None if most is None or period is None else RateLimit(most, float(period))

@@ -1,4 +1,4 @@
-"""The ports of the dispatcher, the duties and the public API on a system database."""
+"""The ports of dispatcher, maintenance and public API on a system database."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from dboshub.queues.engine.ports import Claim, Survey
-from dboshub.queues.engine.queue_registry import OnConflict, Postponement
+from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage import claim, debounce, due_workflows, limited_claim, notify, registry
-from dboshub.queues.storage import survey as probe
+from dboshub.queues.storage import debounce, due_workflows, notify, registry
+from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim, read_back
+from dboshub.queues.storage.limited_claim import claim_within_limits
+from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Session
 
 
 class QueueStore:
-    """The queues of one application, seen by one executor. Safe to use from any thread."""
+    """The queues of one application, for one executor. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -30,16 +31,16 @@ class QueueStore:
         executor_id: str,
         kafka_interval: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """`kafka_interval` says after how many seconds to look at Kafka's queues; None: never."""
+        """`kafka_interval` returns the polling interval of the Kafka queues in seconds, or None."""
         self._kafka_interval = kafka_interval
         self._database = database
         self._application = application
         self._version = version
-        self._claimant = claim.Claimant(application, version, executor_id)
+        self._claimant = Claimant(application, version, executor_id)
 
     def survey(self) -> list[Survey]:
         with self._database.reading() as session:
-            return probe.survey(
+            return survey(
                 session,
                 self._application,
                 self._version,
@@ -47,7 +48,7 @@ class QueueStore:
             )
 
     def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
-        """Enqueue workflows with their inputs, all or none; those that are there stay."""
+        """Enqueue workflows with their inputs, all or none; existing ones stay unchanged."""
         with self._database.writing() as session:
             for row, inputs in rows:
                 start(session, row, inputs)
@@ -55,21 +56,22 @@ class QueueStore:
     def claim(
         self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
     ) -> Claim:
-        if queue.shared_budget:
+        request = ClaimRequest(
+            claimant=self._claimant, queue=queue, tokens=tokens, running_here=running_here
+        )
+        if queue.has_shared_limits:
             with self._database.writing() as session:
-                return limited_claim.claim_within_limits(
-                    session, self._claimant, queue.name, tokens, running_here
-                )
-        with self._one_write() as session:
-            return Claim(workflows=claim.claim(session, self._claimant, queue.name, tokens))
+                return claim_within_limits(session, request)
+        with self._single_statement() as session:
+            return Claim(workflows=claim(session, request))
 
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
         with self._database.reading() as session:
-            return claim.read_back(session, queue.name, tokens)
+            return read_back(session, queue.name, tokens)
 
     def release_due(self, now: int) -> list[str]:
         def one_batch() -> list[str]:
-            with self._one_write() as session:
+            with self._single_statement() as session:
                 return due_workflows.release_due(session, self._application, now=now)
 
         released = sorted(set(due_workflows.in_batches(one_batch)))
@@ -79,36 +81,36 @@ class QueueStore:
 
     def cancel_overdue(self, now: int) -> list[str]:
         def one_batch() -> list[str]:
-            with self._one_write() as session:
+            with self._single_statement() as session:
                 return due_workflows.cancel_overdue(session, self._application, now=now)
 
         return due_workflows.in_batches(one_batch)
 
     def announce(self, queues: Sequence[str]) -> None:
-        """Tell other processes that these queues have work."""
+        """Notify other processes that these queues have enqueued workflows."""
         with self._database.reading() as session:
             notify.announce(session, queues)
 
-    def _one_write(self) -> AbstractContextManager[Session]:
-        """A session for a single statement: PostgreSQL needs no BEGIN and COMMIT around it."""
+    def _single_statement(self) -> AbstractContextManager[Session]:
+        """A session for one writing statement, for which PostgreSQL needs no BEGIN and COMMIT."""
         if self._database.vendor == "postgresql":
             return self._database.reading()
         return self._database.writing()
 
 
 class RegistryStore:
-    """The table of queues, written in the name of one version of one application."""
+    """The table of queues, written as one version of one application."""
 
     def __init__(
         self,
-        database: Database,
+        database: Sessions,
         clock: Clock,
         *,
         application: str | None = None,
         version: str | None = None,
         has_hub_tables: bool = True,
     ) -> None:
-        """Without an application it sees, and may change, the queues of all."""
+        """Without `application` it reads and changes the queues of all applications."""
         self._has_hub_tables = has_hub_tables
         self._database = database
         self._clock = clock
@@ -151,8 +153,8 @@ class RegistryStore:
         with self._database.writing() as session:
             registry.delete(session, name, has_hub_tables=self._has_hub_tables)
 
-    def postpone_debounced(self, asked: Postponement) -> str | None:
-        application = asked.application_name or self._registrar.application
+    def postpone_debounced(self, wanted: Postponement) -> str | None:
+        application = wanted.application_name or self._registrar.application
         with self._database.writing() as session:
             now = self._clock.now_ms()
-            return debounce.postpone_debounced(session, asked, application=application, now=now)
+            return debounce.postpone_debounced(session, wanted, application=application, now=now)

@@ -1,22 +1,23 @@
-"""One look at all queues of an application: their settings, and whether anything waits there.
+"""Survey of an application's queues: settings, pause, and whether a workflow is enqueued.
 
-The only statement of an idle process. It is how work is found that was enqueued by programs
-which announce nothing, and how an operator's edit of a limit takes effect.
+It is the only statement of an idle process. By it a process finds workflows of programs that send
+no notification, and settings that a person changed.
 """
 
 from __future__ import annotations
 
 from dboshub.queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
 from dboshub.queues.engine.ports import Survey
-from dboshub.queues.storage.fragments import ENQUEUED, OURS, RUNNABLE
+from dboshub.queues.storage.fragments import RUNNABLE
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.storage.fragments import ENQUEUED, OWN_ROWS
 from dboshub.workflows.storage.sql import Session, Statement
 
 _INTERVAL = "CAST(:kafka_interval AS double precision)"
 
-# A scalar subquery with LIMIT, because the planner may turn EXISTS into a hash of everything
-# that is enqueued.
+# A scalar subquery with LIMIT, because the planner may execute EXISTS as a hash of all enqueued
+# workflows.
 SURVEY = Statement(f"""
     SELECT {QUEUE_COLUMNS},
         (
@@ -29,9 +30,9 @@ SURVEY = Statement(f"""
         ) IS NOT NULL,
         (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = queue.name) IS NOT NULL
     FROM (
-        SELECT {QUEUE_COLUMNS}, 1 AS turn
+        SELECT {QUEUE_COLUMNS}, 1 AS rank
         FROM {{queues}}
-        WHERE {OURS}
+        WHERE {OWN_ROWS}
         UNION ALL
         SELECT '{INTERNAL_QUEUE}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1.0, NULL, 0
         UNION ALL
@@ -41,16 +42,17 @@ SURVEY = Statement(f"""
         SELECT '{ORDERED_QUEUE}', NULL, NULL, NULL, NULL, 1, NULL, NULL, NULL, {_INTERVAL}, NULL, 1
         WHERE {_INTERVAL} IS NOT NULL
     ) AS queue
-    ORDER BY turn, name
+    ORDER BY rank, name
 """)
 
 
 def survey(
     session: Session, application: str, version: str, *, kafka_interval: float | None = None
 ) -> list[Survey]:
-    """Every queue this application may claim from, the internal one first.
+    """Every queue that this application may claim from, the internal one first.
 
-    Those of Kafka are among them if it consumes, and is to look at them every so many seconds.
+    `kafka_interval` is the polling interval of the Kafka queues in seconds; with None they are left
+    out.
     """
     return [
         Survey(queue=queue_settings(tuple(row)), ready=bool(ready), paused=bool(paused))

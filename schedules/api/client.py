@@ -1,4 +1,4 @@
-"""This app's share of ``DBOSClient``: schedules by the names of their workflows."""
+"""The part of ``DBOSClient`` for schedules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dboshub.schedules.api.facade import SchedulesAPI
 from dboshub.schedules.engine import operations
 from dboshub.schedules.engine.records import ClientScheduleInput
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, durable, offered
+from dboshub.workflows.engine.sync_async import async_form, client_method, sync_form
 
 
 class _Calls:
-    """What a client's methods do where they differ from those of ``DBOS``."""
+    """The methods of a client that differ from those of ``DBOS``."""
 
-    @durable
+    @sync_form
     def create_schedule(
         *,
         schedule_name: str,
@@ -27,10 +27,10 @@ class _Calls:
         queue_name: str | None = None,
         application_name: str | None = None,
     ) -> Program[None]:
-        """Create an active schedule of a workflow that need not exist here.
+        """Create an active schedule of a workflow, which need not be registered here.
 
         Raises DBOSException for an invalid cron expression or time zone, a queue that is not
-        registered, and a name that is taken.
+        registered, and a name that exists.
         """
         return operations.create(
             {
@@ -46,35 +46,35 @@ class _Calls:
             }
         )
 
-    create_schedule_async = awaited(create_schedule)
+    create_schedule_async = async_form(create_schedule)
 
-    @durable
+    @sync_form
     def apply_schedules(schedules: list[ClientScheduleInput]) -> Program[None]:
         """Create or change schedules by name, all or none; those not listed stay as they are."""
         return operations.apply(schedules)
 
-    apply_schedules_async = awaited(apply_schedules)
+    apply_schedules_async = async_form(apply_schedules)
 
 
 class SchedulesClient:
-    """Schedules, from outside."""
+    """The methods of ``DBOSClient`` for schedules."""
 
-    create_schedule = offered(_Calls.create_schedule)
-    create_schedule_async = offered(_Calls.create_schedule_async)
-    apply_schedules = offered(_Calls.apply_schedules)
-    apply_schedules_async = offered(_Calls.apply_schedules_async)
+    create_schedule = client_method(_Calls.create_schedule)
+    create_schedule_async = client_method(_Calls.create_schedule_async)
+    apply_schedules = client_method(_Calls.apply_schedules)
+    apply_schedules_async = client_method(_Calls.apply_schedules_async)
 
-    list_schedules = offered(SchedulesAPI.list_schedules)
-    list_schedules_async = offered(SchedulesAPI.list_schedules_async)
-    get_schedule = offered(SchedulesAPI.get_schedule)
-    get_schedule_async = offered(SchedulesAPI.get_schedule_async)
-    pause_schedule = offered(SchedulesAPI.pause_schedule)
-    pause_schedule_async = offered(SchedulesAPI.pause_schedule_async)
-    resume_schedule = offered(SchedulesAPI.resume_schedule)
-    resume_schedule_async = offered(SchedulesAPI.resume_schedule_async)
-    delete_schedule = offered(SchedulesAPI.delete_schedule)
-    delete_schedule_async = offered(SchedulesAPI.delete_schedule_async)
-    backfill_schedule = offered(SchedulesAPI.backfill_schedule)
-    backfill_schedule_async = offered(SchedulesAPI.backfill_schedule_async)
-    trigger_schedule = offered(SchedulesAPI.trigger_schedule)
-    trigger_schedule_async = offered(SchedulesAPI.trigger_schedule_async)
+    list_schedules = client_method(SchedulesAPI.list_schedules)
+    list_schedules_async = client_method(SchedulesAPI.list_schedules_async)
+    get_schedule = client_method(SchedulesAPI.get_schedule)
+    get_schedule_async = client_method(SchedulesAPI.get_schedule_async)
+    pause_schedule = client_method(SchedulesAPI.pause_schedule)
+    pause_schedule_async = client_method(SchedulesAPI.pause_schedule_async)
+    resume_schedule = client_method(SchedulesAPI.resume_schedule)
+    resume_schedule_async = client_method(SchedulesAPI.resume_schedule_async)
+    delete_schedule = client_method(SchedulesAPI.delete_schedule)
+    delete_schedule_async = client_method(SchedulesAPI.delete_schedule_async)
+    backfill_schedule = client_method(SchedulesAPI.backfill_schedule)
+    backfill_schedule_async = client_method(SchedulesAPI.backfill_schedule_async)
+    trigger_schedule = client_method(SchedulesAPI.trigger_schedule)
+    trigger_schedule_async = client_method(SchedulesAPI.trigger_schedule_async)

@@ -1,6 +1,6 @@
-"""This app's share of the public class ``DBOS``: schedules as rows, and ``@DBOS.scheduled``.
+"""The part of the public class ``DBOS`` for schedules.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+A method that returns a program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dboshub.schedules.engine import operations
 from dboshub.schedules.engine.records import ScheduleInput, WorkflowSchedule
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.sync_async import (
-    awaited,
-    awaited_handle,
-    awaited_handles,
-    durable,
-    durable_handle,
-    durable_handles,
+    async_form,
+    async_handle_form,
+    async_handles_form,
+    sync_form,
+    sync_handle_form,
+    sync_handles_form,
 )
 
 Names = str | list[str] | None
 
 
 class SchedulesAPI:
-    """Cron schedules: exactly one run per tick, however many processes there are."""
+    """Cron schedules: exactly one run for each tick, whatever the number of processes."""
 
     scheduled = staticmethod(operations.scheduled)
 
-    @durable
+    @sync_form
     def create_schedule(
         *,
         schedule_name: str,
@@ -43,7 +43,7 @@ class SchedulesAPI:
         """Create an active schedule whose runs get the tick's time and the context.
 
         Raises DBOSException for an invalid cron expression or time zone, a function that is no
-        workflow, a queue that is not registered, and a name that is taken.
+        workflow, a queue that is not registered, and a name that exists.
         """
         return operations.create(
             {
@@ -57,16 +57,16 @@ class SchedulesAPI:
             }
         )
 
-    create_schedule_async = awaited(create_schedule)
+    create_schedule_async = async_form(create_schedule)
 
-    @durable
+    @sync_form
     def apply_schedules(schedules: list[ScheduleInput]) -> Program[None]:
         """Create or change schedules by name, all or none; those not listed stay as they are."""
         return operations.apply(schedules)
 
-    apply_schedules_async = awaited(apply_schedules)
+    apply_schedules_async = async_form(apply_schedules)
 
-    @durable
+    @sync_form
     def list_schedules(
         *,
         status: Names = None,
@@ -74,7 +74,7 @@ class SchedulesAPI:
         schedule_name_prefix: Names = None,
         application_name: Names = None,
     ) -> Program[list[WorkflowSchedule]]:
-        """Schedules of this application and those that nobody owns, by name."""
+        """Schedules of this application and those without an owner, by name."""
         return operations.find(
             statuses=status,
             workflow_names=workflow_name,
@@ -82,46 +82,46 @@ class SchedulesAPI:
             applications=application_name,
         )
 
-    list_schedules_async = awaited(list_schedules)
+    list_schedules_async = async_form(list_schedules)
 
-    @durable
+    @sync_form
     def get_schedule(name: str) -> Program[WorkflowSchedule | None]:
         """A schedule by name, or None."""
         return operations.get(name)
 
-    get_schedule_async = awaited(get_schedule)
+    get_schedule_async = async_form(get_schedule)
 
-    @durable
+    @sync_form
     def pause_schedule(name: str) -> Program[None]:
-        """Let no tick fire until it is resumed. An unknown name is ignored."""
+        """Pause a schedule: no tick starts a run. An unknown name is ignored."""
         return operations.pause(name)
 
-    pause_schedule_async = awaited(pause_schedule)
+    pause_schedule_async = async_form(pause_schedule)
 
-    @durable
+    @sync_form
     def resume_schedule(name: str) -> Program[None]:
-        """Go on with the next tick, after those missed if it backfills automatically."""
+        """Resume a schedule; with automatic backfill its missed ticks run first."""
         return operations.resume(name)
 
-    resume_schedule_async = awaited(resume_schedule)
+    resume_schedule_async = async_form(resume_schedule)
 
-    @durable
+    @sync_form
     def delete_schedule(name: str) -> Program[None]:
-        """Remove a schedule; runs that it enqueued stay."""
+        """Delete a schedule. Its runs are kept."""
         return operations.delete(name)
 
-    delete_schedule_async = awaited(delete_schedule)
+    delete_schedule_async = async_form(delete_schedule)
 
-    @durable_handles
+    @sync_handles_form
     def backfill_schedule(schedule_name: str, start: datetime, end: datetime) -> Program[list[str]]:
         """Start a run for every tick strictly between two times; naive ones are UTC."""
         return operations.backfill(schedule_name, start, end)
 
-    backfill_schedule_async = awaited_handles(backfill_schedule)
+    backfill_schedule_async = async_handles_form(backfill_schedule)
 
-    @durable_handle
+    @sync_handle_form
     def trigger_schedule(schedule_name: str) -> Program[str]:
-        """Start one run now, also of a paused schedule."""
+        """Start a run now, also of a paused schedule."""
         return operations.trigger(schedule_name)
 
-    trigger_schedule_async = awaited_handle(trigger_schedule)
+    trigger_schedule_async = async_handle_form(trigger_schedule)

@@ -1,7 +1,7 @@
-"""A schedule's past and coming ticks, and what a change of the clocks does to them.
+"""A schedule's past and next ticks, and the effect of clock changes on them.
 
-The past is found backwards only roughly and then walked forwards, because ids of runs are made of
-what ticks forwards.
+Past ticks are computed forwards from an approximate start, because the ids of runs contain ticks
+that were computed forwards.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from croniter.croniter import CroniterError
 
 from dboshub.schedules.engine.cron import Cron
 
-MOST_BACK = timedelta(days=2 * 366)
-MOST_AHEAD = timedelta(days=400)
+MAX_PAST = timedelta(days=2 * 366)
+MAX_AHEAD = timedelta(days=400)
 DAY, SECOND, INSTANT = timedelta(days=1), timedelta(seconds=1), timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """The clocks change where the schedule has ticks; `wall` is the first time concerned.
+    """A clock change that affects ticks; `wall` is the first affected wall-clock time.
 
-    Forward, `runs` says that a run at the end of the gap stands for what the gap swallowed; back,
-    that what comes twice also runs twice.
+    Forward, `runs` means that the skipped ticks become one run at the end of the gap. Back, it
+    means that the repeated ticks run twice.
     """
 
     at: datetime
@@ -39,7 +39,7 @@ class ClockChange:
 
 
 class Ticks:
-    """The newest and the next ticks of a cron expression, worked out anew once one has passed.
+    """The newest and the next ticks of a cron expression, computed again after each tick.
 
     Safe to use from any thread.
     """
@@ -51,7 +51,7 @@ class Ticks:
         self._known: tuple[datetime, list[datetime], list[datetime]] | None = None
 
     def at(self, now: datetime) -> tuple[list[datetime], list[datetime]]:
-        """The ticks up to now, oldest first, and those after it."""
+        """The ticks until `now`, oldest first, and the ticks after it."""
         known = self._known
         if known is None or not known[2] or not known[0] <= now < known[2][0].astimezone(UTC):
             past = newest(self.cron, now, self._past)
@@ -60,7 +60,7 @@ class Ticks:
 
 
 def upcoming(cron: Cron, now: datetime, count: int) -> list[datetime]:
-    """The next ticks; fewer where the calendar ends."""
+    """The next `count` ticks; fewer at the end of the calendar."""
     try:
         return list(islice(cron.ticks(now), count))
     except (CroniterError, OverflowError):
@@ -68,7 +68,7 @@ def upcoming(cron: Cron, now: datetime, count: int) -> list[datetime]:
 
 
 def newest(cron: Cron, now: datetime, count: int) -> list[datetime]:
-    """The latest ticks up to now, oldest first; fewer where they lie years back."""
+    """The latest `count` ticks until `now`, oldest first; fewer if they are years ago."""
     latest: deque[datetime] = deque(maxlen=count)
     for tick in islice(cron.ticks(_before(cron, now, count)), 4 * count):
         if tick.astimezone(UTC) > now:
@@ -78,28 +78,28 @@ def newest(cron: Cron, now: datetime, count: int) -> list[datetime]:
 
 
 def between(cron: Cron, start: datetime, end: datetime, most: int) -> list[datetime]:
-    """The ticks from one moment to another, both included, and at most so many."""
-    # In UTC: two times of one zone would compare by their walls, which repeat.
+    """The first `most` ticks from `start` to `end`, both included."""
+    # In UTC, because times of one zone compare by their wall-clock times, which can repeat.
     first, last = start.astimezone(UTC) - INSTANT, end.astimezone(UTC) + INSTANT
     return list(islice(cron.between(first, last), most))
 
 
 def clock_changes(cron: Cron, start: datetime, end: datetime) -> list[ClockChange]:
-    """The changes between two moments that move, drop or repeat a tick."""
+    """The clock changes between two times that move, drop or repeat a tick."""
     found = (
-        _change(cron, at) for at in _transitions(cron.zone, start, min(end, start + MOST_AHEAD))
+        _change(cron, at) for at in _transitions(cron.zone, start, min(end, start + MAX_AHEAD))
     )
     return [change for change in found if change is not None]
 
 
 def _before(cron: Cron, now: datetime, count: int) -> datetime:
-    """A moment just before about `count` ticks ago."""
+    """A time just before the last `count` ticks, approximately."""
     found = croniter(cron.expression, now.astimezone(cron.zone), second_at_beginning=True)
     moment = now
     try:
         for _ in range(count):
             tick = found.get_prev(datetime).astimezone(UTC)
-            if tick < now - MOST_BACK:
+            if tick < now - MAX_PAST:
                 break
             moment = tick
     except (CroniterError, OverflowError):
@@ -129,7 +129,7 @@ def _first_after_change(zone: tzinfo, low: datetime, high: datetime) -> datetime
 def _change(cron: Cron, at: datetime) -> ClockChange | None:
     walls = [_wall(at, _offset(cron.zone, at - SECOND)), _wall(at, _offset(cron.zone, at))]
     low, high = min(walls), max(walls)
-    # On a wall without time zones nothing is skipped and nothing comes twice.
+    # Without time zones no time is skipped and none is repeated.
     wall_only = Cron(cron.expression)
     affected = next(wall_only.between(low - INSTANT, high), None)
     if affected is None:

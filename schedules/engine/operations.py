@@ -1,4 +1,4 @@
-"""What programs do to schedules; inside a workflow body most of it is a step."""
+"""Schedule operations of the public API; in a workflow most of them are recorded as steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import (
     ACTIVE,
@@ -17,20 +17,24 @@ from dboshub.schedules.engine.records import (
     ScheduleInput,
     WorkflowSchedule,
 )
-from dboshub.schedules.engine.schedule_registry import plan
+from dboshub.schedules.engine.schedule_registry import schedule_registry
+from dboshub.schedules.engine.signatures import FOR_CONTEXT, signature_problem
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Binding, Target, registry
+from dboshub.workflows.engine.registration.decorated import with_parentheses
+from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Target, registry
+from dboshub.workflows.engine.unserializable import Subject
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@with_parentheses("@DBOS.scheduled('0 * * * *')")
 def scheduled(cron: str) -> Callable[[F], F]:
-    """Start a workflow at every tick, with the tick's time and the actual time."""
+    """Start a workflow at every tick, with the tick's time and the actual time as arguments."""
 
     def decorate(function: F) -> F:
         workflow = getattr(function, WORKFLOW_MARK, None)
@@ -39,7 +43,10 @@ def scheduled(cron: str) -> Callable[[F], F]:
                 f"{function.__qualname__} is not a workflow: put @DBOS.scheduled above "
                 "@DBOS.workflow()"
             )
-        plan.declare(workflow.name, cron)
+        try:
+            schedule_registry.declare(workflow.name, cron)
+        except DBOSException as error:
+            raise DBOSException(f"the schedule of {workflow.name}: {error.message}") from None
         return function
 
     return decorate
@@ -87,39 +94,44 @@ def delete(name: str) -> Program[None]:
 
 
 def backfill(name: str, start: datetime, end: datetime) -> Program[list[str]]:
-    """Start a run for every tick strictly between; those that ran already are skipped."""
+    """Start the missing runs of all ticks strictly between two times; return the ids of all."""
     _refuse_in_workflow("backfill_schedule")
 
     def act() -> list[str]:
-        return plan.opened.runs.backfill(_expected(name), start, end)
+        return schedule_registry.services.runs.backfill(_expected(name), start, end)
 
     return as_step(engine(), "", act)
 
 
 def trigger(name: str) -> Program[str]:
-    """Start one run now, also of a paused schedule."""
+    """Start a run now, also of a paused schedule; return its id."""
     _refuse_in_workflow("trigger_schedule")
-    return as_step(engine(), "", lambda: plan.opened.runs.trigger(_expected(name)))
+    return as_step(engine(), "", lambda: schedule_registry.services.runs.trigger(_expected(name)))
 
 
 def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
-    """A row from public arguments. Raises DBOSException for what could never run."""
+    """A schedule from public arguments. Raises DBOSException for one that could never run."""
     given: dict[str, Any] = {**wanted}
     name = given["schedule_name"]
     if not name.strip() or "\x00" in name:
-        raise DBOSException(f"{name!r} cannot be the name of a schedule: give some text")
+        raise DBOSException(f"{name!r} cannot be the name of a schedule: give text, not blank")
+    try:
+        Cron(given["schedule"], given.get("cron_timezone"))
+    except DBOSException as error:
+        raise DBOSException(f"schedule {name!r}: {error.message}") from None
     workflow_name, class_name = _named(given)
-    Cron(given["schedule"], given.get("cron_timezone"))
     queue_name = given.get("queue_name")
-    if queue_name is not None and directory.table.retrieve(queue_name) is None:
-        raise DBOSException(f"queue {queue_name!r} is not registered: DBOS.register_queue does it")
+    if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
+        raise DBOSException(f"queue {queue_name!r} is not registered: call DBOS.register_queue")
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
         workflow_name=workflow_name,
         workflow_class_name=class_name,
         schedule=given["schedule"],
-        context=engine().codec.encode(given.get("context")),
+        context=engine().codec.encode(
+            given.get("context"), subject=Subject("the context", f"schedule {name!r}", "context")
+        ),
         automatic_backfill=given.get("automatic_backfill", False),
         cron_timezone=given.get("cron_timezone"),
         queue_name=queue_name,
@@ -146,7 +158,7 @@ def shown(schedule: Schedule) -> WorkflowSchedule:
 
 
 def _named(given: dict[str, Any]) -> tuple[str, str | None]:
-    """The names of the workflow and its class: a client has no function to take them from."""
+    """The names of the workflow and its class, of a function or as a client gives them."""
     if "workflow_fn" in given:
         target = _target(given["workflow_fn"])
         return target.workflow.name, target.class_name
@@ -157,16 +169,13 @@ def _named(given: dict[str, Any]) -> tuple[str, str | None]:
 
 def _target(function: Callable[..., Any]) -> Target:
     target = registry.target(function)
-    if target.workflow.binding is Binding.INSTANCE:
-        raise DBOSException(
-            f"{target.workflow.name} is an instance method and cannot be scheduled: use a "
-            "function, a static method or a class method"
-        )
+    if (problem := signature_problem(target, *FOR_CONTEXT)) is not None:
+        raise DBOSException(problem)
     return target
 
 
 def _table() -> Any:
-    return plan.opened.table
+    return schedule_registry.services.table
 
 
 def _expected(name: str) -> Schedule:
@@ -179,7 +188,7 @@ def _expected(name: str) -> Schedule:
 def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
     def acted() -> None:
         act()
-        plan.opened.wake()
+        schedule_registry.services.wake()
 
     return acted
 

@@ -1,4 +1,4 @@
-"""A schedule as its row says, and as the public API shows it."""
+"""A schedule as its row, and as the public API returns it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Schedule:
 
     @property
     def definition(self) -> tuple[object, ...]:
-        """What makes its loop begin anew when it changes."""
+        """The values whose change makes the ticker start again with the next tick."""
         return (
             self.schedule,
             self.cron_timezone,
@@ -47,7 +47,7 @@ class Schedule:
 
 
 class WorkflowSchedule(TypedDict):
-    """A schedule as programs see it; ``last_fired_at`` is ISO 8601 text."""
+    """A schedule in the public API; ``last_fired_at`` is ISO 8601 text."""
 
     schedule_id: str
     schedule_name: str
@@ -76,7 +76,7 @@ class ScheduleInput(TypedDict, total=False):
 
 
 class ClientScheduleInput(TypedDict, total=False):
-    """The same for a client, which names the workflow and the application to run it."""
+    """The same for a client, which names the workflow and its application."""
 
     schedule_name: Required[str]
     workflow_name: Required[str]

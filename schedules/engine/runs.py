@@ -1,4 +1,4 @@
-"""The workflow that a tick starts: one per schedule and tick, because its id says so."""
+"""Start the workflows of schedules: the workflow id makes one run for each schedule and tick."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from dboshub.workflows.engine.serialization import Codec
 
 class FiringStore(Protocol):
     def latest_version(self, application: str | None) -> str | None:
-        """The version that scheduled runs of an application are for."""
+        """The version that executes the scheduled runs of an application."""
 
     def fire(self, row: NewWorkflow, inputs: str, *, fired_at: str | None) -> bool:
-        """Enqueue one run; False if there was one by its id."""
+        """Enqueue a run and record its tick; return False if its id exists."""
 
 
 class Runs:
-    """Starts runs of schedules. `decorated` names those that take two times, as 2.x had it."""
+    """Starts runs of schedules.
+
+    `takes_actual_time` names the schedules whose workflow gets the actual time as its second
+    argument, as `@DBOS.scheduled` of 2.x passes it; the others get the context.
+    """
 
     def __init__(
         self,
@@ -32,30 +36,30 @@ class Runs:
         codec: Codec,
         *,
         application: str | None,
-        decorated: Collection[str] = (),
+        takes_actual_time: Collection[str] = (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._codec = codec
         self._application = application
-        self._decorated = decorated
+        self._takes_actual_time = takes_actual_time
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
 
     def tick(self, schedule: Schedule, at: datetime) -> str | None:
-        """Start the run of a tick; its queue, or None if somebody did so before."""
+        """Start the run of a tick; return its queue, or None if the run exists."""
         return self._start(schedule, f"sched-{schedule.schedule_name}-{at.isoformat()}", at, True)
 
     def trigger(self, schedule: Schedule) -> str:
-        """Start a run of no tick, now; its id. A paused schedule may be triggered, too."""
+        """Start a run now, without a tick, also of a paused schedule; return its id."""
         now = self.now()
         workflow_id = f"sched-{schedule.schedule_name}-trigger-{now.isoformat()}"
         self._start(schedule, workflow_id, now, False)
         return workflow_id
 
     def backfill(self, schedule: Schedule, start: datetime, end: datetime) -> list[str]:
-        """Start what was missed strictly between two moments; the ids of all those ticks."""
+        """Start missing runs for all ticks strictly between two times; return all their ids."""
         ids = []
         for at in schedule.cron.between(aware(start), aware(end)):
             ids.append(f"sched-{schedule.schedule_name}-{at.isoformat()}")
@@ -69,8 +73,8 @@ class Runs:
         version = self._store.latest_version(owner)
         if version is None and owner is not None:
             raise DBOSException(
-                f"schedule {schedule.schedule_name!r} cannot fire: application {owner!r} has no "
-                "registered version, so nobody could run it"
+                f"schedule {schedule.schedule_name!r} starts no run: application {owner!r} has no "
+                "registered version, so no executor could run it"
             )
         now = self._clock.now_ms()
         queue = schedule.queue_name or INTERNAL_QUEUE
@@ -86,21 +90,21 @@ class Runs:
             queue_name=queue,
             schedule_name=schedule.schedule_name,
         )
-        # The row names no format, so its reader expects this shape of the configured one.
+        # The row names no serialization format, so readers expect the configured one.
         inputs = self._codec.encode({"args": self._arguments(schedule, at), "kwargs": {}})
         created = self._store.fire(row, inputs, fired_at=at.isoformat() if is_tick else None)
         return queue if created else None
 
     def _arguments(self, schedule: Schedule, at: datetime) -> tuple[Any, Any]:
-        if schedule.schedule_name in self._decorated:
+        if schedule.schedule_name in self._takes_actual_time:
             return at, self.now()
         return at, self._codec.decode(schedule.context, None)
 
 
 def first_tick_after(schedule: Schedule, now: datetime) -> datetime:
-    """What its first tick comes after: now, or the last firing if it makes up for missed ticks.
+    """The time before the first tick: now or, with automatic backfill, the last tick that ran.
 
-    Raises ValueError if the row's last firing is no time.
+    Raises ValueError if the row's `last_fired_at` is not a time.
     """
     if not schedule.automatic_backfill or schedule.last_fired_at is None:
         return now

@@ -1,7 +1,8 @@
-"""The schedules that code of this process declared, and after launch the table and the ticker."""
+"""The schedules that code of this process declares and, after launch, the table and ticker."""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from typing import Any, Protocol
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.engine.runs import Runs
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT
+from dboshub.schedules.engine.signatures import FOR_DECORATOR, signature_problem
+from dboshub.workflows.engine.current_engine import current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.registration.registry import Registry, Target
 
+logger = logging.getLogger("dboshub.schedules")
+
 
 class ScheduleTable(Protocol):
-    """The rows of ``workflow_schedules`` that this application sees."""
+    """The rows of ``workflow_schedules`` of one application, and those without an owner."""
 
     def create(self, schedule: Schedule) -> None: ...
     def apply(self, wanted: Sequence[Schedule]) -> None: ...
@@ -26,28 +30,32 @@ class ScheduleTable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What a launched process schedules with."""
+class ScheduleServices:
+    """The services of a launched engine or of a client."""
 
     table: ScheduleTable
     runs: Runs
-    wake: Callable[[], None]  # the ticker, if there is one here: the rows have changed
+    wake: Callable[[], None]  # makes the ticker, if there is one, read the table again
 
 
-class Plan:
-    """One per process. Declaring needs no engine: it happens at import."""
+class ScheduleRegistry:
+    """The registry of one process. Schedules are declared at import, before an engine exists."""
 
     def __init__(self) -> None:
         self.declared: dict[str, str] = {}
-        self._opened: Opened | None = None
+        self._services: ScheduleServices | None = None
 
     def declare(self, workflow_name: str, cron: str) -> None:
-        """Remember ``@DBOS.scheduled``; launch makes a row of it, named like its workflow."""
+        """Record ``@DBOS.scheduled``; launch creates a row of it, named like its workflow."""
         Cron(cron)
         self.declared[workflow_name] = cron
 
     def rows(self, registry: Registry, application: str, context: str) -> list[Schedule]:
-        """The declared schedules whose workflows are registered."""
+        """The declared schedules whose workflows are registered; warns of what cannot be called."""
+        for name in self.declared.keys() & registry.workflows.keys():
+            target = Target(registry.workflows[name])
+            if (problem := signature_problem(target, *FOR_DECORATOR)) is not None:
+                logger.warning("every scheduled run will fail: %s", problem)
         return [
             Schedule(
                 schedule_id=str(uuid.uuid4()),
@@ -62,26 +70,26 @@ class Plan:
             if name in registry.workflows
         ]
 
-    def open(self, opened: Opened) -> None:
-        self._opened = opened
+    def open(self, services: ScheduleServices) -> None:
+        self._services = services
 
     def close(self) -> None:
-        """At the end: declarations stay for the next launch."""
-        self._opened = None
+        """At the end of the engine. Declarations stay for the next launch."""
+        self._services = None
 
     def clear(self) -> None:
         self.declared.clear()
 
     @property
-    def opened(self) -> Opened:
-        """That of the client whose call this is, or else; raises DBOSException before launch."""
-        client_context = CLIENT_CONTEXT.get()
-        if client_context is not None:
-            opened: Opened = client_context.parts["schedules"]
-            return opened
-        if self._opened is None:
+    def services(self) -> ScheduleServices:
+        """The services of the calling client or the engine. Raises DBOSException before launch."""
+        client = current_client()
+        if client is not None:
+            services: ScheduleServices = client.parts["schedules"]
+            return services
+        if self._services is None:
             raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
-        return self._opened
+        return self._services
 
 
-plan = Plan()
+schedule_registry = ScheduleRegistry()

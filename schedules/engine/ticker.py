@@ -1,7 +1,7 @@
-"""The ticker: one thread that fires every schedule of the application when it is due.
+"""The ticker: one thread that starts the runs of all schedules of an application at their ticks.
 
-Any number of processes tick; the id of a run decides who fired first. While a process lives no
-tick is skipped, however late it comes.
+Any number of processes run a ticker; the run's workflow id makes only the first start effective.
+A running process skips no tick, however late it is.
 """
 
 from __future__ import annotations
@@ -9,31 +9,27 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.schedules.engine.runs import Runs, first_tick_after
+from dboshub.schedules.engine.schedule_registry import ScheduleTable
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.schedules")
 
 FIRST_INTERVAL_S = 1.0
 FIRST_PERIOD_S = 60.0
-# Processes that reach a tick together would only wait for each other.
-MOST_JITTER_S = 0.2
+# Spreads the processes that reach the same tick at the same time.
+MAX_JITTER_S = 0.2
 RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-# Of one schedule in a turn: however many ticks it missed, the others have theirs on time.
-MOST_AT_ONCE = 100
+# Ticks of one schedule before the others are served, so that missed ticks do not delay them.
+MAX_TICKS_AT_ONCE = 100
 
 
-class ScheduleTable(Protocol):
-    def find(self, *, statuses: Sequence[str]) -> list[Schedule]: ...
-
-
-class Loop:
-    """One active schedule, and its next tick."""
+class ActiveSchedule:
+    """One active schedule and its next tick."""
 
     def __init__(self, schedule: Schedule, *, after: datetime, now: datetime) -> None:
         self.schedule = schedule
@@ -41,19 +37,21 @@ class Loop:
         self.due = self.cron.after(after)
         self.failures = 0
         self._pause = 0.0
-        self.rest(now)
+        self.draw_jitter(now)
 
-    def rest(self, now: datetime) -> None:
+    def draw_jitter(self, now: datetime) -> None:
+        """Choose a random delay of the next tick, at most a tenth of the time until then."""
         wait = max(0.0, (self.due - now).total_seconds())
-        self._pause = random.uniform(0, min(wait / 10, MOST_JITTER_S))  # noqa: S311
+        self._pause = random.uniform(0, min(wait / 10, MAX_JITTER_S))  # noqa: S311
 
     def advance(self, now: datetime) -> None:
+        """Wait for the tick after the present one."""
         self.due = self.cron.after(self.due)
         self.failures = 0
-        self.rest(now)
+        self.draw_jitter(now)
 
     def retry(self, now: datetime) -> None:
-        """The same tick again, a while from now."""
+        """Try the same tick again after a delay that grows with each failure."""
         late = max(0.0, (now - self.due).total_seconds())
         self._pause = late + RETRIES_S[min(self.failures, len(RETRIES_S) - 1)]
         self.failures += 1
@@ -63,7 +61,10 @@ class Loop:
 
 
 class Ticker:
-    """`enqueued` is told the queue of every run that this process fired."""
+    """Starts runs in a thread; calls `enqueued` with the queue of every run that it started.
+
+    `interval` is how often it reads the table of schedules, in seconds.
+    """
 
     def __init__(
         self,
@@ -77,11 +78,11 @@ class Ticker:
         self._runs = runs
         self._enqueued = enqueued
         self._interval = interval
-        self._loops: dict[str, Loop] = {}
-        self._began: datetime | None = None
+        self._schedules: dict[str, ActiveSchedule] = {}
+        self._began_at: datetime | None = None
         self._reload_at: datetime | None = None
         self._wake = threading.Event()
-        self._over = False
+        self._is_stopping = False
         self._failing = False
         self._refused: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="dboshub-ticker", daemon=True)
@@ -90,40 +91,40 @@ class Ticker:
         self._thread.start()
 
     def stop(self, timeout: float = 5) -> None:
-        self._over = True
+        self._is_stopping = True
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
     def wake(self) -> None:
-        """A schedule was changed here: look at the table now."""
+        """Read the table of schedules now: this process has changed it."""
         self._reload_at = None
         self._wake.set()
 
-    def turn(self) -> float:
-        """Reload if it is time, fire what is due; the seconds until there is more to do."""
+    def run_due(self) -> float:
+        """Read the table if it is time, start due runs; return the seconds until the next task."""
         now = self._runs.now()
-        self._began = self._began or now
+        self._began_at = self._began_at or now
         if self._reload_at is None or now >= self._reload_at:
             self._reload(now)
-        for loop in [*self._loops.values()]:
-            for _ in range(MOST_AT_ONCE):
-                if self._over or loop.seconds_left(now) > 0:
+        for active in [*self._schedules.values()]:
+            for _ in range(MAX_TICKS_AT_ONCE):
+                if self._is_stopping or active.seconds_left(now) > 0:
                     break
-                self._fire(loop, now)
+                self._fire(active, now)
         now = self._runs.now()
-        left = [loop.seconds_left(now) for loop in self._loops.values()]
+        left = [active.seconds_left(now) for active in self._schedules.values()]
         if self._reload_at is not None:
             left.append((self._reload_at - now).total_seconds())
         return max(0.0, min(left, default=0.0))
 
     def _run(self) -> None:
-        while not self._over:
+        while not self._is_stopping:
             try:
-                pause = self.turn()
+                pause = self.run_due()
             except Exception as error:
                 if not self._failing:
-                    logger.warning("schedules wait for the database: %s", error)
+                    logger.warning("schedules cannot be read and are retried: %s", error)
                 self._failing, pause = True, 1.0
             else:
                 self._failing = False
@@ -131,52 +132,52 @@ class Ticker:
             self._wake.clear()
 
     def _reload(self, now: datetime) -> None:
-        # Before the table is read: a wake meanwhile asks for another look.
+        # Set before the table is read, so that a wake in the meantime causes another reading.
         self._reload_at = self._next_reload(now)
         try:
             found = {each.schedule_name: each for each in self._table.find(statuses=[ACTIVE])}
         except Exception:
             self._reload_at = None
             raise
-        for name in [*self._loops]:
+        for name in [*self._schedules]:
             if name not in found:
-                del self._loops[name]
+                del self._schedules[name]
         for name, schedule in found.items():
-            known = self._loops.get(name)
+            known = self._schedules.get(name)
             if known is None:
                 self._begin(schedule, now, catches_up=True)
             elif known.schedule.definition != schedule.definition:
                 self._begin(schedule, now, catches_up=False)
 
     def _next_reload(self, now: datetime) -> datetime:
-        assert self._began is not None
-        is_new = (now - self._began).total_seconds() < FIRST_PERIOD_S
+        assert self._began_at is not None
+        is_new = (now - self._began_at).total_seconds() < FIRST_PERIOD_S
         return now + timedelta(seconds=FIRST_INTERVAL_S if is_new else self._interval)
 
     def _begin(self, schedule: Schedule, now: datetime, *, catches_up: bool) -> None:
         try:
             after = first_tick_after(schedule, now) if catches_up else now
-            loop = Loop(schedule, after=after, now=now)
+            active = ActiveSchedule(schedule, after=after, now=now)
         except (DBOSException, ValueError, OverflowError) as error:
-            # A foreign row may hold anything; it must not stop the others.
+            # Another program may have written an invalid row; it must not stop the others.
             if schedule.schedule_name not in self._refused:
                 self._refused.add(schedule.schedule_name)
                 logger.warning("schedule %r does not run: %s", schedule.schedule_name, error)
             return
-        self._loops[schedule.schedule_name] = loop
+        self._schedules[schedule.schedule_name] = active
 
-    def _fire(self, loop: Loop, now: datetime) -> None:
+    def _fire(self, active: ActiveSchedule, now: datetime) -> None:
         queue = None
         try:
-            queue = self._runs.tick(loop.schedule, loop.due)
+            queue = self._runs.tick(active.schedule, active.due)
         except DBOSException as error:
-            logger.warning("tick %s is lost: %s", loop.due.isoformat(), error)
+            logger.warning("tick %s starts no run: %s", active.due.isoformat(), error)
         except Exception as error:
-            # The database, or a row nobody can read: the other schedules go on meanwhile.
-            if not loop.failures:
-                logger.warning("schedule %r waits: %s", loop.schedule.schedule_name, error)
-            loop.retry(now)
+            # The database is away, or the row cannot be read. Other schedules continue.
+            if not active.failures:
+                logger.warning("schedule %r is retried: %s", active.schedule.schedule_name, error)
+            active.retry(now)
             return
-        loop.advance(now)
+        active.advance(now)
         if queue is not None:
             self._enqueued(queue)

@@ -1,171 +1,79 @@
-"""What a person fills in to act on one schedule. Each form performs by calling schedules.actions,
-which checks, acts and audits."""
+"""Forms by which people pause, resume, trigger and delete a schedule, and the list of all forms.
+
+Each form performs its action in `schedules.actions`, which checks and audits it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-
-from django import forms
 from django.urls import reverse
 
 from dboshub.schedules import actions
-from dboshub.schedules.engine.cron import aware, zone
-from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.links import detail_url
-from dboshub.schedules.rendering import cut
+from dboshub.schedules.forms.backfill import BackfillForm
+from dboshub.schedules.forms.base import ScheduleForm
+from dboshub.schedules.forms.definition import ChangeForm
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import ConfirmForm, Done
-from dboshub.workflows.engine.errors import DBOSException
-
-
-class ScheduleForm(ConfirmForm):
-    """One action on one schedule."""
-
-    permission = actions.PERMISSION
-
-    def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.schedule = schedule
-        self.name = schedule.schedule_name
-
-    def _here(self, message: str) -> Done:
-        return Done(message, detail_url(self.name))
+from dboshub.workflows.forms.confirm_form import ActionResult
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 
 
 class PauseForm(ScheduleForm):
     verb = "pause"
     title = "Pause this schedule?"
     consequence = (
-        "No tick starts a run until you resume it; what runs goes on. Workers notice within half "
-        "a minute."
+        "No tick starts a run until you resume it. Running workflows continue. Workers notice "
+        "within half a minute."
     )
     button = "Pause the schedule"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.pause(actor, self.name, reason=self.cleaned_data["reason"])
-        return self._here("Paused. Workers notice within half a minute.")
+        return self._result("Paused. Workers notice within half a minute.")
 
 
 class ResumeForm(ScheduleForm):
     verb = "resume"
     title = "Resume this schedule?"
     consequence = (
-        "It goes on with its next tick. With automatic backfill, the ticks since its last firing "
+        "It continues with its next tick. With automatic backfill, the ticks since its last run "
         "are run first."
     )
     button = "Resume the schedule"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.resume(actor, self.name, reason=self.cleaned_data["reason"])
-        return self._here("Resumed. Workers notice within half a minute.")
+        return self._result("Resumed. Workers notice within half a minute.")
 
 
 class TriggerForm(ScheduleForm):
     verb = "trigger"
     title = "Run this schedule now?"
-    consequence = "One run is enqueued at once, besides those of its ticks."
+    consequence = "One run is enqueued at once, in addition to those of its ticks."
     button = "Run it now"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         run = actions.trigger(actor, self.name, reason=self.cleaned_data["reason"])
         message = "Enqueued: it starts when a worker is free."
-        if not actor.user.has_perm("dboshub_workflows.view_workflow"):
-            return self._here(message)
-        return Done(message, reverse("dboshub:workflows:detail", args=[run]))
-
-
-class BackfillForm(ScheduleForm):
-    verb = "backfill"
-    title = "Backfill this schedule"
-    consequence = (
-        "Every tick of a past span that has no run yet gets one, with that tick's time. You see "
-        "the exact ticks before anything starts."
-    )
-    button = "Start these runs"
-
-    start = forms.CharField(label="From", max_length=40)
-    end = forms.CharField(label="To", max_length=40, help_text="Both included.")
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    field_order = ["start", "end", "reason", "seen"]
-    SPAN = ("start", "end")
-
-    def __init__(self, schedule: Schedule, *args: Any, **kwargs: Any) -> None:
-        super().__init__(schedule, *args, **kwargs)
-        zone_name = cut(schedule.cron_timezone or "UTC")
-        for name in self.SPAN:
-            field = self.fields[name]
-            field.label = f"{field.label} ({zone_name})"
-            field.widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
-
-    def clean_start(self) -> datetime:
-        return self._moment("start", fold=0)
-
-    def clean_end(self) -> datetime:
-        # In an hour that comes twice, the span reaches from its first to its second passage.
-        return self._moment("end", fold=1)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        if "start" in data and "end" in data and data["start"] > data["end"]:
-            self.add_error("end", "This is before the start.")
-        return data
-
-    def span(self) -> list[forms.BoundField]:
-        """The fields to fill in before there is anything to confirm."""
-        return [self[name] for name in self.SPAN]
-
-    def remember(self, ticks: Sequence[datetime]) -> None:
-        """Let what is posted name the ticks that were shown."""
-        seen = " ".join(tick.isoformat() for tick in ticks)
-        self.data = {name: self.data.get(name) for name in self.fields} | {"seen": seen}
-        for name in self.SPAN:
-            self.fields[name].widget.attrs["readonly"] = True
-
-    def perform(self, actor: Actor) -> Done:
-        data = self.cleaned_data
-        started = actions.backfill(
-            actor,
-            self.name,
-            data["start"],
-            data["end"],
-            expected=data["seen"].split(),
-            reason=data["reason"],
-        )
-        runs = "1 run" if len(started) == 1 else f"{len(started):,} runs"
-        return self._here(f"Enqueued {runs}; they start as workers are free.")
-
-    def _moment(self, name: str, *, fold: int) -> datetime:
-        try:
-            given = datetime.fromisoformat(self.cleaned_data[name].strip())
-            if given.tzinfo is None:
-                given = given.replace(tzinfo=zone(self.schedule.cron_timezone), fold=fold)
-            given.timestamp()
-            return aware(given)
-        except DBOSException as error:
-            raise forms.ValidationError(
-                f"The schedule has no time zone: {cut(error.message)}."
-            ) from error
-        except (ValueError, OverflowError) as error:
-            raise forms.ValidationError("Write a time such as 2026-11-25T09:00.") from error
+        if not actor.user.has_perm(VIEW_WORKFLOW):
+            return self._result(message)
+        return ActionResult(message, reverse("dboshub:workflows:detail", args=[run]))
 
 
 class DeleteForm(ScheduleForm):
     verb = "delete"
     title = "Delete this schedule?"
     consequence = (
-        "No tick starts a run any more; the runs that it started stay. A schedule that code "
-        "declares is made again when its application launches."
+        "No tick starts a run any more. Its runs are kept. A schedule that code declares is "
+        "created again when its application launches."
     )
     button = "Delete the schedule"
     is_danger = True
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         actions.delete(actor, self.name, reason=self.cleaned_data["reason"])
-        return Done(f"Deleted {self.name}.", reverse("dboshub:schedules:list"))
+        return ActionResult(f"Deleted {self.name}.", reverse("dboshub:schedules:list"))
 
 
 FORMS: dict[str, type[ScheduleForm]] = {
-    form.verb: form for form in (PauseForm, ResumeForm, TriggerForm, BackfillForm, DeleteForm)
+    form.verb: form
+    for form in (PauseForm, ResumeForm, TriggerForm, BackfillForm, ChangeForm, DeleteForm)
 }

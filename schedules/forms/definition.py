@@ -1,27 +1,28 @@
-"""What a person fills in to make a schedule, or to change one."""
+"""Forms by which people create a schedule or change one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.urls import reverse
 
 from dboshub.schedules import definition_actions
-from dboshub.schedules.actions import PERMISSION
+from dboshub.schedules.checks import PERMISSION
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.forms.control import ScheduleForm
-from dboshub.schedules.links import detail_url
+from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
-from dboshub.workflows.forms.workflow_forms import LARGEST_MESSAGE, parsed_json
+from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
+from dboshub.workflows.forms.json_fields import MAX_JSON, parsed_json
 
 NAME = {"spellcheck": "false", "autocomplete": "off"}
 CODE = NAME | {"class": "mono"}
 
 
 class TimesForm(forms.Form):
-    """When a schedule runs and where to: what a new one and a changed one share."""
+    """Cron, time zone, queue and backfill: the fields of new and changed schedules."""
 
     cron = forms.CharField(
         label="Cron",
@@ -33,7 +34,7 @@ class TimesForm(forms.Form):
     queue = forms.ChoiceField(required=False)
     backfill = forms.BooleanField(required=False, label="Run missed ticks when workers are back")
 
-    def __init__(self, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, queues: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         zones = [("", "UTC"), *((name, name) for name in sorted(available_timezones()))]
         lines = [("", "none: as soon as possible"), *((name, name) for name in queues)]
@@ -49,21 +50,21 @@ class NewScheduleForm(TimesForm, ConfirmForm):
     consequence = "Each tick starts a run of the workflow, given the tick's time and the context."
     button = "Make the schedule"
 
-    name = forms.CharField(max_length=LONGEST, widget=forms.TextInput(attrs=NAME))
+    name = forms.CharField(max_length=MAX_TEXT, widget=forms.TextInput(attrs=NAME))
     workflow = forms.CharField(
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Its registered name.",
         widget=forms.TextInput(attrs=NAME | {"list": "startable"}),
     )
     application = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Empty: the only one there is.",
         widget=forms.TextInput(attrs=NAME | {"list": "applications"}),
     )
     context = forms.CharField(
         required=False,
-        max_length=LARGEST_MESSAGE,
+        max_length=MAX_JSON,
         help_text="JSON; empty: none.",
         widget=forms.Textarea(attrs=CODE | {"rows": 2}),
     )
@@ -77,10 +78,10 @@ class NewScheduleForm(TimesForm, ConfirmForm):
         """The schedule as it would be. Raises ActionRefusedError."""
         return definition_actions.draft(self.cleaned_data)
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         definition_actions.create(actor, self.draft(), reason=self.cleaned_data["reason"])
-        name = self.cleaned_data["name"]
-        return Done("Made. Workers notice it within half a minute.", detail_url(name))
+        url = reverse("dboshub:schedules:detail", args=[self.cleaned_data["name"]])
+        return ActionResult("Made. Workers notice it within half a minute.", url)
 
 
 class ChangeForm(TimesForm, ScheduleForm):
@@ -102,7 +103,7 @@ class ChangeForm(TimesForm, ScheduleForm):
         }
         super().__init__(schedule, *args, initial=now, **kwargs)
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         definition_actions.change(
             actor,
@@ -113,4 +114,4 @@ class ChangeForm(TimesForm, ScheduleForm):
             queue_name=data["queue"] or None,
             automatic_backfill=data["backfill"],
         )
-        return self._here("Changed. Workers notice within half a minute.")
+        return self._result("Changed. Workers notice within half a minute.")

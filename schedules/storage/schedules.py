@@ -1,4 +1,4 @@
-"""The rows of ``workflow_schedules``, and the workflows that their ticks start."""
+"""The table of schedules: create, read, change and delete schedules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage import fragments
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 COLUMNS = tuple(field.name for field in fields(Schedule))
 _NAMES = ", ".join(COLUMNS)
@@ -22,7 +23,7 @@ INSERT = Statement(
     """
 )
 
-# What a declaration changes; identity, status and the last firing stay.
+# A declaration keeps id, status and last tick of an existing row.
 UPDATE = Statement(
     """
     UPDATE {workflow_schedules}
@@ -47,8 +48,8 @@ SET_STATUS = Statement(
 )
 DELETE = Statement("DELETE FROM {workflow_schedules} WHERE schedule_name = :schedule_name")
 
-# Every process that reaches a tick says so; the latest one stays.
-FIRED = Statement(
+# Every process that reaches a tick records it, also if the run exists.
+SET_LAST_FIRED = Statement(
     """
     UPDATE {workflow_schedules}
     SET last_fired_at = :fired_at
@@ -56,35 +57,26 @@ FIRED = Statement(
     """
 )
 
-LATEST_VERSION = Statement(
-    """
-    SELECT version_name
-    FROM {application_versions}
-    WHERE application_name = :application_name OR application_name IS NULL
-    ORDER BY version_timestamp DESC, created_at DESC
-    LIMIT 1
-    """
-)
+LATEST_VERSION = Statement(fragments.LATEST_VERSION)
 
 
 def create(session: Session, schedule: Schedule) -> None:
-    """Insert a schedule. Raises DBOSException if the name is taken, and says by whom."""
+    """Insert a schedule. Raises DBOSException if the name exists, and names its owner."""
     if not session.run(INSERT, **asdict(schedule)):
-        raise DBOSException(_taken(session, schedule))
+        raise DBOSException(_name_conflict(session, schedule))
 
 
 def apply(session: Session, schedule: Schedule) -> None:
-    """Insert or update by name; id, status and last firing of an existing one stay.
+    """Insert or update a schedule by name; an existing one keeps id, status and last tick.
 
     Raises DBOSException if another application owns the name.
     """
     if session.run(INSERT, **asdict(schedule)):
         return
-    given = asdict(schedule)
-    for kept in ("schedule_id", "status", "last_fired_at"):
-        del given[kept]
+    kept = ("schedule_id", "status", "last_fired_at")
+    given = {key: value for key, value in asdict(schedule).items() if key not in kept}
     if not session.run(UPDATE, **given):
-        raise DBOSException(_taken(session, schedule))
+        raise DBOSException(_name_conflict(session, schedule))
 
 
 def schedules(
@@ -97,7 +89,10 @@ def schedules(
     prefixes: Sequence[str] | None = None,
     applications: Sequence[str] | None = None,
 ) -> list[Schedule]:
-    """Schedules of the application and those that nobody owns, or of `applications`, by name."""
+    """Schedules of an application and those without an owner, or of `applications`, by name.
+
+    With neither, the schedules of all applications are read. None for a filter means any value.
+    """
     conditions: list[str] = []
     params: dict[str, Any] = {}
     for column, values in (
@@ -107,7 +102,7 @@ def schedules(
         ("application_name", applications),
     ):
         if values is not None:
-            conditions.append(_any_of(session, column))
+            conditions.append(f"{column} = ANY(:{column})")
             params[column] = session.ids(values)
     if applications is None and application is not None:
         conditions.append("(application_name = :own OR application_name IS NULL)")
@@ -116,11 +111,11 @@ def schedules(
         conditions.append(_prefixed(prefixes, params))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     text = f"SELECT {_NAMES} FROM {{workflow_schedules}} {where} ORDER BY schedule_name"
-    return [_schedule(row) for row in session.all(statement(text), **params)]
+    return [_schedule(row) for row in session.all(cached_statement(text), **params)]
 
 
 def set_status(session: Session, name: str, status: str) -> bool:
-    """Pause or resume; False if there is no schedule by that name."""
+    """Set the status; return False if there is no schedule of this name."""
     return bool(session.run(SET_STATUS, schedule_name=name, status=status))
 
 
@@ -128,14 +123,14 @@ def delete(session: Session, name: str) -> bool:
     return bool(session.run(DELETE, schedule_name=name))
 
 
-def fired(session: Session, name: str, fired_at: str) -> None:
-    """Remember the last tick that was reached."""
-    session.run(FIRED, schedule_name=name, fired_at=fired_at)
+def set_last_fired(session: Session, name: str, fired_at: str) -> None:
+    """Record the last tick, in ISO 8601 format."""
+    session.run(SET_LAST_FIRED, schedule_name=name, fired_at=fired_at)
 
 
 def latest_version(session: Session, application: str | None) -> str | None:
-    """The version that an application's scheduled runs are for."""
-    row = session.one(LATEST_VERSION, application_name=application)
+    """The latest version of an application, which executes its scheduled runs."""
+    row = session.one(LATEST_VERSION, application=application)
     return None if row is None else row[0]
 
 
@@ -145,7 +140,7 @@ def _schedule(row: Sequence[Any]) -> Schedule:
     return Schedule(**values)
 
 
-def _taken(session: Session, schedule: Schedule) -> str:
+def _name_conflict(session: Session, schedule: Schedule) -> str:
     row = session.one(OWNER, schedule_name=schedule.schedule_name)
     owner = None if row is None else row[0]
     if owner is not None and owner != schedule.application_name:
@@ -157,12 +152,6 @@ def _taken(session: Session, schedule: Schedule) -> str:
         f"there is a schedule {schedule.schedule_name!r} already: apply_schedules changes it, "
         "delete_schedule removes it"
     )
-
-
-def _any_of(session: Session, column: str) -> str:
-    if session.vendor == "postgresql":
-        return f"{column} = ANY(:{column})"
-    return f"{column} IN (SELECT value FROM json_each(:{column}))"
 
 
 def _prefixed(prefixes: Sequence[str], params: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The ticker's and the API's port on a system database: each call is one transaction."""
+"""The table of schedules for ticker and public API. Each call is one transaction."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.storage import schedules
 from dboshub.workflows.engine.records import NewWorkflow
-from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 
 
 class ScheduleStore:
-    """The schedules that one application sees, or all. Safe to use from any thread."""
+    """The schedules of one application, or of all if None. Safe to use from any thread."""
 
-    def __init__(self, database: Database, *, application: str | None) -> None:
+    def __init__(self, database: Sessions, *, application: str | None) -> None:
         self._database = database
         self._application = application
 
@@ -24,7 +24,7 @@ class ScheduleStore:
             schedules.create(session, schedule)
 
     def apply(self, wanted: Sequence[Schedule]) -> None:
-        """All of them, or none."""
+        """Insert or update all schedules, or none."""
         with self._database.writing() as session:
             for schedule in wanted:
                 schedules.apply(session, schedule)
@@ -46,9 +46,9 @@ class ScheduleStore:
             return schedules.latest_version(session, application)
 
     def fire(self, row: NewWorkflow, inputs: str, *, fired_at: str | None) -> bool:
-        """Enqueue one run; False if its tick was fired before, here or elsewhere."""
+        """Enqueue a run and record its tick; return False if the run exists."""
         with self._database.writing() as session:
             created = start(session, row, inputs).created
             if fired_at is not None and row.schedule_name is not None:
-                schedules.fired(session, row.schedule_name, fired_at)
+                schedules.set_last_fired(session, row.schedule_name, fired_at)
             return created

@@ -19,7 +19,7 @@ class HubProcess:
     """One database, and a server on it that can be killed and started again on its port."""
 
     settings = "tests.browser.hub_settings"
-    application = "dboshub.asgi:application"
+    application = "dboshub.standalone.asgi:application"
 
     def __init__(self, url: str, data: Path) -> None:
         self.database_url = url
@@ -40,10 +40,8 @@ class HubProcess:
 
     def prepare(self, name: str) -> None:
         """Migrate, collect the static files, and make an administrator."""
-        self._manage("migrate", "--verbosity=0", "--skip-checks")
-        self._manage("collectstatic", "--no-input", "--verbosity=0", "--skip-checks")
         given = {"DBOSHUB_ADMIN_NAME": name, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
-        self._manage("ensure_admin", **given)
+        self._run("-m", "tests.browser.prepare", **given)
 
     def add_user(self, name: str, kind: str = "user", group: str = "") -> None:
         """Make somebody who may do what their group may, or a "superuser"."""
@@ -52,7 +50,7 @@ class HubProcess:
         )
         made += f"; user = add({name!r}, password={PASSWORD!r})"
         made += f"; user.groups.set(Group.objects.filter(name={group!r}))"
-        self._manage("shell", "--verbosity=0", "-c", made)
+        self._run("manage.py", "shell", "--verbosity=0", "-c", made)
 
     def start(self) -> None:
         command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)]
@@ -85,9 +83,9 @@ class HubProcess:
             except OSError:
                 time.sleep(0.1)
 
-    def _manage(self, *command: str, **given: str) -> None:
+    def _run(self, *command: str, **given: str) -> None:
         done = subprocess.run(
-            [sys.executable, "manage.py", *command],
+            [sys.executable, *command],
             cwd=ROOT,
             env=self.environment | given,
             capture_output=True,

@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from dboshub.settings import *  # noqa: F403
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+FORGETFUL = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+CACHES = {"default": FORGETFUL, "dboshub": FORGETFUL}

@@ -29,8 +29,8 @@ DONE = Statement(
 FLEET = "/workflows/executors/"
 # What asks before it acts: page, row of it, link, button, and what is said afterwards.
 ACTIONS = (
-    ("/queues/{}/", "", "Pause…", "Pause the queue", "Paused: workers take nothing more"),
-    ("/queues/{}/", "", "Resume…", "Resume the queue", "Resumed: workers take from it again"),
+    ("/queues/{}/", "", "Pause…", "Pause the queue", "Paused: workers claim nothing more"),
+    ("/queues/{}/", "", "Resume…", "Resume the queue", "Resumed: workers claim from it again"),
     ("/schedules/{}/", "", "Pause…", "Pause the schedule", "Paused. Workers notice"),
     ("/schedules/{}/", "", "Run now…", "Run it now", "Enqueued: it starts when a worker is free"),
     (FLEET, "{}-ended", "Adopt…", "Adopt its work", "Enqueued 1 workflow of {}-ended again"),

@@ -48,7 +48,7 @@ def test_a_finding_leads_to_its_rows_and_an_open_page_hears_of_the_next(
 
     fail(database, "home-2", "bridge")
     expect(page.locator("[data-cell=news]")).to_have_text(
-        "What is wrong has changed.", timeout=30_000
+        "The problems have changed.", timeout=30_000
     )
     expect(page.get_by_role("link", name="bridge", exact=True)).to_have_count(0)
     page.get_by_role("link", name="Look again").click()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dboshub.workflows.storage.database import Database, open_database
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 from tests.browser.hub import HubProcess
 from tests.support.runs import add_step, add_workflow, insert
 
@@ -94,9 +94,9 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
             on = {"queue_name": "open-mail", "created_at": now, "name": "open-task"}
             add_workflow(session, f"open-{number}", "ENQUEUED", **on)
         paused = "UPDATE {workflow_schedules} SET status = 'PAUSED' WHERE schedule_id = 'open-s'"
-        session.run(statement(paused))
-        session.run(statement(BEAT.format(now)))
-        session.run(statement(f"UPDATE dboshub_bulk SET done = 20 WHERE id = {JOB}"))
+        session.run(cached_statement(paused))
+        session.run(cached_statement(BEAT.format(now)))
+        session.run(cached_statement(f"UPDATE dboshub_bulk SET done = 20 WHERE id = {JOB}"))
         add_executor(session, "open-worker", heard_at=now)
         failed = {"name": "open-gate", "error": ValueError("shut"), "completed_at": now}
         add_workflow(session, "open-failed", "ERROR", **failed)
@@ -121,11 +121,11 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
     expect(elder).not_to_contain_text("min ago", timeout=WITHIN_MS)
     expect(fleet.get_by_role("row").filter(has_text="open-worker")).to_be_visible(timeout=WITHIN_MS)
     errors = tabs["/workflows/errors/?name=open-gate"]
-    more = errors.get_by_role("link", name="What has failed has changed")
+    more = errors.get_by_role("link", name="The failed runs have changed")
     expect(more).to_be_visible(timeout=WITHIN_MS)
     more.focus()
     errors.keyboard.press("Enter")
     expect(errors.get_by_role("row").filter(has_text="open-gate")).to_be_visible()
-    expect(tabs["/audit/"].get_by_role("link", name="The log has changed")).to_be_visible(
+    expect(tabs["/audit/"].get_by_role("link", name="There are new entries")).to_be_visible(
         timeout=WITHIN_MS
     )

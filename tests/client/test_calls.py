@@ -8,7 +8,6 @@ import pytest
 
 from dboshub import DBOS, DBOSClient, EnqueueOptions, WorkflowSerializationFormat
 from dboshub.workflows.engine.errors import (
-    DatabaseUrlError,
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSNonExistentWorkflowError,
@@ -16,6 +15,7 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
     DBOSWorkflowIDInUseError,
 )
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
@@ -263,7 +263,7 @@ def test_a_lazy_client_connects_with_its_first_call(
 
 
 def test_an_unreachable_database_is_named(sqlite_url: str) -> None:
-    with pytest.raises(DatabaseUrlError, match="no such file"):
+    with pytest.raises(DatabaseUnreachableError, match="no such file"):
         DBOSClient(system_database_url=sqlite_url)
     with pytest.raises(DBOSException, match="system_database_url"):
         DBOSClient()

@@ -30,7 +30,7 @@ class Mortals:
 
     def run(self, death: Death, begin: Callable[[], Any]) -> bool:
         """Begin a workflow in an engine that dies; say whether its handle was given out."""
-        runtime = Runtime(self.config, registry, None, around=death.around)
+        runtime = Runtime(self.config, registry, None, wrap_storage=death.around)
         acknowledged = False
         try:
             runtime.start()
@@ -64,7 +64,7 @@ class Mortals:
 
     def _vanish(self, runtime: Runtime) -> None:
         """End the threads without a word to the database, and let others see it dead."""
-        runtime.heart.stop(clean=False)
+        runtime.heartbeat.stop(clean=False)
         runtime.ticker.stop(2)
         runtime.dispatcher.stop(2)
         runtime.maintenance.stop(2)

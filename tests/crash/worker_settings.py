@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from dboshub.settings import *  # noqa: F403
 
-DBOS_CONFIG = {"executor_lease_sec": 3, "application_version": "crash"}
+DBOS_CONFIG = {"name": "dboshub", "executor_lease_sec": 3, "application_version": "crash"}

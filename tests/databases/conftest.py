@@ -1,4 +1,4 @@
-"""A database that the real `dbos` made, and this project's commands run on any database."""
+"""A database that the real `dbos` created, and this project's commands on any database."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def another_url(database_url: str, tmp_path: Path, postgres_server: Server) -> I
 
 @pytest.fixture
 def run_dbos(tmp_path: Path) -> Callable[[str], None]:
-    """Make the system tables with the real `dbos` and leave some rows in them."""
+    """Create the system tables with the real `dbos`, with some rows."""
     program = tmp_path / "program.py"
     program.write_text(DBOS_PROGRAM)
 

@@ -1,4 +1,4 @@
-"""The schema is a promise: what migrate makes is what `dbos` makes, and what it finds it keeps."""
+"""Schema compatibility: migrate creates what `dbos` creates, and keeps existing tables."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tests.support.shape import rows_of, tables_of
 AUDITED = """
 from django.db import connections
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.models import AuditEvent, Workflow
 from django.contrib.auth.models import User
 
@@ -24,12 +24,12 @@ print(one.status, event.outcome, one._state.db, event._state.db)
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models import Rollup
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.rollups.store import roll
-from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.store import recount_spans
+from dboshub.workflows.rollups.lease import LeaseHandle
 
-made, hold = one.created_at // MINUTE * MINUTE, Hold("rollups", "me")
+made, hold = one.created_at // MINUTE * MINUTE, LeaseHandle("rollups", "me")
 hold.take(made)
-roll(hold, reading, made, made + MINUTE, width=MINUTE)
+recount_spans(hold, reading, made, made + MINUTE, width=MINUTE)
 row = Rollup.objects.filter(scope="all", created__gt=0).get()
 print(row._state.db, row.application)
 """
@@ -37,10 +37,9 @@ print(row._state.db, row.application)
 # A process that dies once the other database has committed, and before this one has.
 DIES_BETWEEN = """
 from django.contrib.auth.models import User
-from dboshub.workflows.actions.workflow_actions import Actor
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.bulk import chunks
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.bulk import chunks, job_actions
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
 
 class Death(BaseException):
@@ -51,16 +50,16 @@ def die(*_):
 
 ada = Actor(User.objects.get())
 for verb in ("fork_from_failure", "delete"):
-    job = bulk_jobs.freeze(ada, verb, query="status=CANCELLED")
-    bulk_jobs.start(ada, job.pk)
+    job = job_actions.create_job(ada, verb, query="status=CANCELLED")
+    job_actions.start_job(ada, job.pk)
     close, chunks.Chunk.close = chunks.Chunk.close, die
     try:
-        one_round("dies")
+        run_round("dies")
     except Death:
         chunks.Chunk.close = close
     left = BulkItem.objects.get(job=job).state
     BulkJob.objects.update(lease_until=0)
-    while one_round("takes over") == 0:
+    while run_round("takes over") == 0:
         pass
     item, done = BulkItem.objects.get(job=job), BulkJob.objects.get(pk=job.pk).done
     print(left, item.state, done, Workflow.objects.exclude(forked_from=None).count())
@@ -72,17 +71,22 @@ READ_ONLY = """
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.test import Client
 from django.test.utils import override_settings
 from dboshub.workflows.models import AuditEvent, Workflow
 
 plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 override_settings(STORAGES=settings.STORAGES | plain).enable()
-system = connections["system"]
-forbid = {"sqlite": "PRAGMA query_only = ON"}
-system.cursor().execute(
-    forbid.get(system.vendor, "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-)
+FORBID = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+}
+def forbid(connection, **_):
+    if connection.alias == "system":
+        connection.cursor().execute(FORBID[connection.vendor])
+connection_created.connect(forbid)
+connections["system"].close()
 AuditEvent.objects.all().delete()
 client = Client(raise_request_exception=False, headers={"host": "localhost"})
 client.force_login(User.objects.get())

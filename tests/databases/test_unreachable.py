@@ -1,4 +1,4 @@
-"""The whole hub without its database: every page says so, and the pulse still beats."""
+"""The whole hub without its database: every page says so, and the health check still answers."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def tell(values: list[Any]) -> None:
 
 
 def main() -> None:
-    DBOS(config=configuration())
+    DBOS(config={**configuration(), "run_migrations": True})
     DBOS.launch()
     tell(["READY", None])
     for line in sys.stdin:

@@ -10,8 +10,8 @@ import pytest
 
 import dboshub
 from dboshub import DBOS
-from dboshub.queues.engine.queue_registry import directory
-from dboshub.schedules.engine.schedule_registry import plan
+from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.schedules.engine.schedule_registry import schedule_registry
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.operations import steps
 from dboshub.workflows.engine.registration.registry import registry
@@ -45,8 +45,8 @@ def page(
 ) -> Iterator[Page]:
     for registered in ("workflows", "classes", "instances"):
         monkeypatch.setattr(registry, registered, {})
-    monkeypatch.setattr(directory, "_declared", {})
-    monkeypatch.setattr(plan, "declared", {})
+    monkeypatch.setattr(queue_registry, "_declared", {})
+    monkeypatch.setattr(schedule_registry, "declared", {})
     monkeypatch.setitem(sys.modules, "dbos", dboshub)
     # A new version each: what is enqueued without one goes to the latest, and the blocks share
     # the tables.
@@ -64,7 +64,7 @@ def page(
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are tried again at once, however long they are told to pause."""
-    monkeypatch.setattr(steps, "LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr(steps, "MAX_PAUSE_S", 0.001)
 
 
 @pytest.fixture

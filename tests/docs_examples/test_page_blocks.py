@@ -115,7 +115,7 @@ def test_an_id_makes_a_call_idempotent(page: Page) -> None:
 def test_a_sleep_is_a_step_of_its_workflow(page: Page) -> None:
     page.given(delay_seconds=0.001).launch()
     with SetWorkflowID("sleeper"):
-        DBOS.workflow(name="sleeper")(page.run)()
+        DBOS.workflow(name="sleeper")(lambda: page.run() and None)()
     assert steps_of("sleeper") == ["DBOS.sleep"]
 
 

@@ -46,8 +46,9 @@ def runworkers(url: str, folder: Path, *options: str) -> subprocess.Popen[bytes]
         "STORY_FOLDER": str(folder),
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, str(ROOT / "manage.py"), "runworkers", *options]
-    return subprocess.Popen(command, cwd=ROOT, env=environment)
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    subprocess.run([*manage, "migrate", "--no-input"], cwd=ROOT, env=environment, check=True)
+    return subprocess.Popen([*manage, "runworkers", *options], cwd=ROOT, env=environment)
 
 
 def test_what_a_dead_executor_of_dbos_left_is_adopted_on_purpose(

@@ -11,7 +11,7 @@ import pytest_asyncio
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from dboshub.live.fanout import Hub
+    from dboshub.live.fanout import Broadcaster
     from tests.live.foreign import ForeignWriter
     from tests.live.tab import Tab
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def writer(transactional_db: None) -> Iterator[ForeignWriter]:
     """Somebody else's process, as far as Django and the hub can tell."""
-    from dboshub.live.singletons import open_system_database
+    from dboshub.live.singletons import system_url
+    from dboshub.workflows.storage.database import open_database
     from tests.live.foreign import ForeignWriter
 
-    database = open_system_database()
+    database = open_database(system_url(), pool_size=1)
     try:
         yield ForeignWriter(database)
     finally:
@@ -30,18 +31,20 @@ def writer(transactional_db: None) -> Iterator[ForeignWriter]:
 
 
 @pytest.fixture
-def hub(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def broadcaster(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcaster]:
     """This process's hub, whose watcher thread has ended when the test has."""
     from dboshub.live import singletons
     from tests.support.eventually import eventually
 
-    singletons.hub.cache_clear()
-    hub = singletons.hub()
+    singletons.broadcaster.cache_clear()
+    broadcaster = singletons.broadcaster()
     try:
-        yield hub
+        yield broadcaster
     finally:
-        eventually(lambda: not hub.watched and not hub.on_demand.__self__._thread)
-        singletons.hub.cache_clear()
+        eventually(
+            lambda: not broadcaster.has_viewers and not broadcaster.on_new_viewer.__self__._thread
+        )
+        singletons.broadcaster.cache_clear()
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def viewer(transactional_db: None, make_user: Callable[..., User]) -> User:
 
 
 @pytest_asyncio.fixture
-async def open_tab(hub: Hub) -> AsyncIterator[Callable[..., Tab]]:
+async def open_tab(broadcaster: Broadcaster) -> AsyncIterator[Callable[..., Tab]]:
     """Open a page's socket for a user: `await open_tab(user)`."""
     from tests.live.tab import Tab
 

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import Client
 
-from dboshub.workflows.live.subscriptions import Ticket, subscription_for
+from dboshub.workflows.live.subscriptions import Subscription, subscription_for
 
 
 class Tab:
@@ -28,7 +28,7 @@ class Tab:
 
     @classmethod
     async def opened(cls, user: User | None, **headers: str) -> Tab:
-        from dboshub.asgi import application
+        from dboshub.standalone.asgi import application
 
         client = Client()
         given = {"host": "testserver", "origin": "http://testserver"} | headers
@@ -42,20 +42,22 @@ class Tab:
         assert accepted, "a handshake is never refused: a browser could not tell why"
         return tab
 
-    def ticket(self, kind: str, key: str = "", **options: Any) -> Ticket:
+    def subscription(self, kind: str, key: str = "", **options: Any) -> Subscription:
         """What a view would give this user's page. Call it from a synchronous place."""
         request = HttpRequest()
         assert self.user is not None
         request.user = User.objects.get(pk=self.user.pk)
         return subscription_for(request, kind, key, **options)
 
-    async def follow(self, kind: str, key: str = "", digest: str = "", **options: Any) -> Ticket:
-        ticket = await sync_to_async(self.ticket)(kind, key, **options)
-        await self.subscribe(ticket, digest)
-        return ticket
+    async def follow(
+        self, kind: str, key: str = "", digest: str = "", **options: Any
+    ) -> Subscription:
+        subscription = await sync_to_async(self.subscription)(kind, key, **options)
+        await self.subscribe(subscription, digest)
+        return subscription
 
-    async def subscribe(self, ticket: Ticket, digest: str = "") -> None:
-        await self.say({"sub": {ticket.id: [ticket.token, digest]}})
+    async def subscribe(self, subscription: Subscription, digest: str = "") -> None:
+        await self.say({"sub": {subscription.id: [subscription.token, digest]}})
 
     async def say(self, frame: Any) -> None:
         text = frame if isinstance(frame, str) else json.dumps(frame)
@@ -68,12 +70,12 @@ class Tab:
             await self.say({"ack": message["seq"]})
         return message
 
-    async def frame(self, ticket: Ticket, timeout: float = 5) -> dict[str, Any]:
+    async def frame(self, subscription: Subscription, timeout: float = 5) -> dict[str, Any]:
         """The next frame of one topic, past beats and other topics."""
         async with asyncio.timeout(timeout):
             while True:
                 for frame in self.frames:
-                    if frame["topic"] == ticket.id:
+                    if frame["topic"] == subscription.id:
                         self.frames.remove(frame)
                         return frame
                 self.frames += (await self.message(timeout)).get("frames", [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dboshub.workflows.live.counts import CountSource, counts_digest
-from dboshub.workflows.live.source import Demand, Facts, Moment
+from dboshub.workflows.live.source import PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.counts import counts
 from dboshub.workflows.storage.database import Database
@@ -16,13 +16,15 @@ SHOP = Topic(kind="counts", scope=("shop",))
 
 def looked(
     source: CountSource, database: Database, at: float, *topics: Topic
-) -> dict[Topic, Facts]:
-    demands = [Demand(topic=topic, unread=False, since=0, shown=frozenset()) for topic in topics]
+) -> dict[Topic, TopicState]:
+    watched_topics = [
+        WatchedTopic(topic=topic, unread=False, since=0, shown=frozenset()) for topic in topics
+    ]
     with database.reading() as session:
-        return dict(source.look(session, demands, Moment(now_ms=0, at=at)))
+        return dict(source.poll(session, watched_topics, PollTick(now_ms=0, at=at)))
 
 
-def cells(facts: Facts) -> dict[str, str]:
+def cells(facts: TopicState) -> dict[str, str]:
     found: dict[str, str] = facts.body("")["cells"]
     return found
 

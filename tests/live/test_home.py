@@ -7,12 +7,12 @@ import pytest
 from dboshub.home.health_checks import current_problems
 from dboshub.home.live import ProblemsSource, problems_digest
 from dboshub.queues.selectors.busy_queues import waiting_since
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
-from dboshub.workflows.live.source import Demand, Facts, Moment
+from dboshub.workflows.live.source import PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models.rollups import HOUR
 from dboshub.workflows.selectors.scope import EVERYTHING
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.django_db
 ALL, FEW = Topic(kind="wrong", key="queues,schedules"), Topic(kind="wrong")
 
 
-def look(source: ProblemsSource, at: float, topic: Topic = ALL) -> Facts:
-    demand = Demand(topic=topic, unread=False, since=0, shown=frozenset())
+def poll(source: ProblemsSource, at: float, topic: Topic = ALL) -> TopicState:
+    watched = WatchedTopic(topic=topic, unread=False, since=0, shown=frozenset())
     with reading() as session:
-        return dict(source.look(session, [demand], Moment(now_ms=now_ms(), at=at)))[topic]
+        return dict(source.poll(session, [watched], PollTick(now_ms=now_ms(), at=at)))[topic]
 
 
 def work(workflow_id: str, status: str, name: str, at: int, **columns: object) -> None:
@@ -39,30 +39,30 @@ def test_a_page_that_was_just_rendered_shows_what_is_true() -> None:
         waiting = waiting_since(session, EVERYTHING)
         groups = current_problems(session, EVERYTHING, frozenset(), waiting, now_ms())
     assert len(groups) == 1
-    assert look(ProblemsSource(), 0, FEW).digest == problems_digest(groups)
+    assert poll(ProblemsSource(), 0, FEW).digest == problems_digest(groups)
 
 
 def test_another_thing_that_is_wrong_is_news_and_more_of_the_same_is_not() -> None:
     work("a", "ERROR", "charge", now_ms())
-    first = look(ProblemsSource(), 0)
+    first = poll(ProblemsSource(), 0)
     work("b", "ERROR", "charge", now_ms())
-    assert look(ProblemsSource(), 0).digest == first.digest
+    assert poll(ProblemsSource(), 0).digest == first.digest
     work("c", "ERROR", "ship", now_ms())
-    later = look(ProblemsSource(), 0)
+    later = poll(ProblemsSource(), 0)
     assert later.digest != first.digest
-    assert "has changed" in later.body("")["cells"]["news"]
+    assert "have changed" in later.body("")["cells"]["news"]
 
 
 def test_what_somebody_may_not_see_is_no_news_to_them() -> None:
-    few, every = look(ProblemsSource(), 0, FEW), look(ProblemsSource(), 0)
+    few, every = poll(ProblemsSource(), 0, FEW), poll(ProblemsSource(), 0)
     work("a", "ENQUEUED", "mail", now_ms() - HOUR, queue_name="slow")
-    assert look(ProblemsSource(), 0, FEW).digest == few.digest
-    assert look(ProblemsSource(), 0).digest != every.digest
+    assert poll(ProblemsSource(), 0, FEW).digest == few.digest
+    assert poll(ProblemsSource(), 0).digest != every.digest
 
 
 def test_it_is_looked_at_again_after_a_while_and_not_before() -> None:
     source = ProblemsSource()
-    first = look(source, 0)
+    first = poll(source, 0)
     work("a", "ERROR", "charge", now_ms())
-    assert look(source, 9) is first
-    assert look(source, 10).digest != first.digest
+    assert poll(source, 9) is first
+    assert poll(source, 10).digest != first.digest

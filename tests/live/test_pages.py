@@ -10,17 +10,17 @@ from dboshub.audit.live import AuditSource
 from dboshub.queues import live as queues_live
 from dboshub.queues.selectors import overview
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live
+from dboshub.workflows.live import registry
 from dboshub.workflows.live.polling import IntervalSource
-from dboshub.workflows.live.source import Demand, Moment, digest
+from dboshub.workflows.live.source import PollTick, WatchedTopic, digest
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.sql import statement
+from dboshub.workflows.storage.sql import cached_statement
 from tests.support.runs import add_workflow, insert
 
 NOW = 1_700_000_000_000
-SOURCES: dict[str, Any] = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+SOURCES: dict[str, Any] = {**registry.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
 PAGES = {
     "queues": queues_live.page_key("", "ma"),
     "queue": "mail",
@@ -55,9 +55,9 @@ def filled(database: Database) -> Database:
 def seen(
     source: IntervalSource, database: Database, topic: Topic, at: float = 0, **how: Any
 ) -> str:
-    demand = Demand(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
+    watched = WatchedTopic(topic=topic, **{"unread": False, "since": 0, "shown": frozenset()} | how)
     with database.reading() as session:
-        [(_, facts)] = source.look(session, [demand], Moment(now_ms=NOW, at=at))
+        [(_, facts)] = source.poll(session, [watched], PollTick(now_ms=NOW, at=at))
     return facts.digest
 
 
@@ -69,7 +69,7 @@ def test_what_changes_on_a_page_is_news_and_a_second_look_is_not(
     first = seen(SOURCES[kind](), filled, topic)
     assert seen(SOURCES[kind](), filled, topic) == first
     with filled.writing() as session:
-        session.run(statement(NEWS[kind]))
+        session.run(cached_statement(NEWS[kind]))
     assert seen(SOURCES[kind](), filled, topic) != first
 
 
@@ -78,7 +78,9 @@ def test_a_heartbeat_alone_moves_nothing_but_when_it_was_heard(filled: Database)
     first = [seen(SOURCES[each.kind](), filled, each) for each in topics]
     heard = seen(SOURCES["beats"](), filled, Topic(kind="beats"))
     with filled.writing() as session:
-        session.run(statement(f"UPDATE {{dboshub_executor}} SET last_beat_at = {NOW + 5_000}"))
+        session.run(
+            cached_statement(f"UPDATE {{dboshub_executor}} SET last_beat_at = {NOW + 5_000}")
+        )
     assert [seen(SOURCES[each.kind](), filled, each) for each in topics] == first
     assert seen(SOURCES["beats"](), filled, Topic(kind="beats")) != heard
 
@@ -87,7 +89,9 @@ def test_what_a_person_may_not_see_is_no_news_to_them(filled: Database) -> None:
     mine = Topic(kind="fleet", scope=("bank",))
     first = seen(SOURCES["fleet"](), filled, mine)
     with filled.writing() as session:
-        session.run(statement("UPDATE {dboshub_executor} SET application_name = 'shop', busy = 3"))
+        session.run(
+            cached_statement("UPDATE {dboshub_executor} SET application_name = 'shop', busy = 3")
+        )
     assert seen(SOURCES["fleet"](), filled, mine) == first
 
 
@@ -95,7 +99,7 @@ def test_one_look_serves_all_until_a_page_comes_that_differs(filled: Database) -
     source, topic = SOURCES["queue"](), Topic(kind="queue", key="mail")
     first = seen(source, filled, topic)
     with filled.writing() as session:
-        session.run(statement(NEWS["queues"]))
+        session.run(cached_statement(NEWS["queues"]))
     assert seen(source, filled, topic, at=9, unread=True, shown=frozenset({first})) == first
     assert seen(source, filled, topic, at=9, unread=True, shown=frozenset({"newer"})) != first
     assert seen(SOURCES["queue"](), filled, topic) == seen(source, filled, topic, at=19)
@@ -113,14 +117,14 @@ def test_another_entry_is_news_to_who_shows_it() -> None:
     from dboshub.workflows.connection import reading
     from dboshub.workflows.models import AuditEvent
 
-    def look(topic: Topic) -> str:
-        demand = Demand(topic=topic, unread=True, since=0, shown=frozenset())
+    def poll(topic: Topic) -> str:
+        watched = WatchedTopic(topic=topic, unread=True, since=0, shown=frozenset())
         with reading() as session:
-            [(_, facts)] = AuditSource().look(session, [demand], Moment(now_ms=NOW, at=0))
+            [(_, facts)] = AuditSource().poll(session, [watched], PollTick(now_ms=NOW, at=0))
         return str(facts.digest)
 
     every, ada = Topic(kind="audit"), Topic(kind="audit", filter="user=ada")
-    before = look(every), look(ada)
+    before = poll(every), poll(ada)
     AuditEvent.objects.create(at=NOW, username="bo", action="pause", outcome="done", detail={})
-    assert look(every) != before[0]
-    assert look(ada) == before[1]
+    assert poll(every) != before[0]
+    assert poll(ada) == before[1]

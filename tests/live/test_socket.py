@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import txaio
 from asgiref.sync import sync_to_async
 from autobahn.websocket.protocol import WebSocketProtocol
-from django.core.cache import cache
 
 from dboshub.live import frames, websocket
 from dboshub.live.topic_sources import NEEDED
 from dboshub.live.websocket import LiveSocket
 from dboshub.workflows.live.source import Timings
-from dboshub.workflows.live.subscriptions import Topic, sign
+from dboshub.workflows.live.subscriptions import Topic, sign_token
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 
 QUICK = Timings(recheck=0.1, ack=0.3, beat=0.1)
 
@@ -86,9 +87,9 @@ async def test_a_forged_topic_is_refused_and_the_others_go_on(viewer: Any, open_
     good = await tab.follow("row", "a")
     assert await tab.frame(good)
     forged = [
-        sign(Topic(kind="row", key="a"), user=str(viewer.pk + 1), since=0),
-        sign(Topic(kind="nonsense"), user=str(viewer.pk), since=0),
-        sign(Topic(kind="row", key="a", scope=("shop",)), user=str(viewer.pk), since=0),
+        sign_token(Topic(kind="row", key="a"), user=str(viewer.pk + 1), since=0),
+        sign_token(Topic(kind="nonsense"), user=str(viewer.pk), since=0),
+        sign_token(Topic(kind="row", key="a", scope=("shop",)), user=str(viewer.pk), since=0),
         good.token[:-3] + "abc",
         "",
     ]
@@ -102,7 +103,7 @@ async def test_a_topic_with_payloads_needs_the_permission_to_see_them(
 ) -> None:
     user = await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow")
     tab = await open_tab(user)
-    token = sign(Topic(kind="events", key="a", payload=True), user=str(user.pk), since=0)
+    token = sign_token(Topic(kind="events", key="a", payload=True), user=str(user.pk), since=0)
     await tab.say({"sub": {"x": [token, ""]}})
     assert await tab.refused() == ["x"]
 
@@ -113,12 +114,12 @@ async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_
 ) -> None:
     who = await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow")
     tab = await open_tab(who)
-    await tab.say({"sub": {"x": [sign(Topic(kind=kind), user=str(who.pk), since=0), ""]}})
+    await tab.say({"sub": {"x": [sign_token(Topic(kind=kind), user=str(who.pk), since=0), ""]}})
     assert await tab.refused() == ["x"]
     may = await sync_to_async(make_user)("eve", "dboshub_workflows.view_workflow", NEEDED[kind])
     tab = await open_tab(may)
     topic = Topic(kind=kind)
-    await tab.say({"sub": {topic.id: [sign(topic, user=str(may.pk), since=0), ""]}})
+    await tab.say({"sub": {topic.id: [sign_token(topic, user=str(may.pk), since=0), ""]}})
     assert (await tab.message())["frames"][0]["topic"] == topic.id
 
 
@@ -137,7 +138,7 @@ async def test_a_page_that_needs_more_than_workflows_is_followed_by_who_may_see_
         '{"ack": 99}',
         '{"cancel": "workflow"}',
         "[" * 5_000,
-        '{"unsub": ["' + "x" * frames.LARGEST_FRAME + '"]}',
+        '{"unsub": ["' + "x" * frames.MAX_FRAME_BYTES + '"]}',
     ],
 )
 async def test_any_other_frame_ends_the_socket(viewer: Any, open_tab: Any, frame: str) -> None:
@@ -165,7 +166,7 @@ async def test_a_socket_follows_at_most_64_topics(viewer: Any, open_tab: Any) ->
 async def test_a_user_has_a_bounded_number_of_sockets(
     viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "MOST_SOCKETS", 2)
+    monkeypatch.setattr(websocket, "MAX_SOCKETS_PER_USER", 2)
     first, _ = await open_tab(viewer), await open_tab(viewer)
     assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
     await first.leave()
@@ -215,6 +216,7 @@ def test_a_logged_out_socket_closes_within_a_minute_in_production() -> None:
 @pytest.mark.parametrize("code", ["MALFORMED", "SIGNED_OUT", "FORBIDDEN", "TRY_LATER"])
 def test_the_server_can_send_the_code_it_closes_with(code: str) -> None:
     sent: list[int] = []
+    txaio.use_twisted()  # as daphne does
     protocol = WebSocketProtocol()
     protocol.onClose = lambda *given: None
     protocol.sendCloseFrame = lambda code, **rest: sent.append(code)
@@ -243,35 +245,35 @@ async def test_a_client_that_owes_64_acknowledgements_is_put_off(
 
 
 async def test_a_client_that_reads_slowly_is_sent_only_the_newest(
-    viewer: Any, open_tab: Any, hub: Any, monkeypatch: pytest.MonkeyPatch
+    viewer: Any, open_tab: Any, broadcaster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frames, "MAX_UNREAD_BYTES", 1)
     tab = await open_tab(viewer)
     tab.acknowledges = False
-    ticket = await tab.follow("row", "no such workflow")
+    subscription = await tab.follow("row", "no such workflow")
     first = await tab.message()
     for number in range(70):
-        frame = f'{{"topic":"{ticket.id}","number":{number}}}'
-        hub.publish(ticket.id, "gone", {"gone": frame})
+        frame = f'{{"topic":"{subscription.id}","number":{number}}}'
+        broadcaster.publish(subscription.id, "gone", {"gone": frame})
         await asyncio.sleep(0)
     assert await tab.communicator.receive_nothing(0.1)
     tab.acknowledges = True
     await tab.say({"ack": first["seq"]})
-    assert (await tab.frame(ticket))["number"] == 69
+    assert (await tab.frame(subscription))["number"] == 69
 
 
 async def test_who_follows_payloads_is_in_the_audit_log(viewer: Any, open_tab: Any) -> None:
-    cache.clear()
+    page_cache().clear()
     tab = await open_tab(viewer)
     for kind in ("row", "workflow", "events"):
-        ticket = await tab.follow(kind, "w")
-        await tab.frame(ticket)
+        subscription = await tab.follow(kind, "w")
+        await tab.frame(subscription)
     events = await sync_to_async(lambda: [*AuditEvent.objects.values_list("action", "target")])()
     assert events == [("view payload", "w")]
 
 
 async def test_who_follows_no_payloads_is_not(make_user: Any, open_tab: Any) -> None:
-    cache.clear()
+    page_cache().clear()
     tab = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
     await tab.frame(await tab.follow("workflow", "w"))
     assert await sync_to_async(AuditEvent.objects.count)() == 0

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 
 from dboshub.workflows.live.rows import row_digest
 from dboshub.workflows.live.sections import section_digest
-from dboshub.workflows.live.subscriptions import Ticket
+from dboshub.workflows.live.subscriptions import Subscription
 from dboshub.workflows.selectors.rows import rows_by_id
 
 WITHIN = 2.0
@@ -23,19 +23,19 @@ def run(work: Any, *args: Any, **columns: Any) -> Any:
     return sync_to_async(work, thread_sensitive=False)(*args, **columns)
 
 
-async def settled(tab: Any, ticket: Ticket) -> dict[str, Any]:
+async def settled(tab: Any, subscription: Subscription) -> dict[str, Any]:
     """The first frame of a topic, and time for the tick that made it to end."""
-    first: dict[str, Any] = await tab.frame(ticket)
+    first: dict[str, Any] = await tab.frame(subscription)
     return first
 
 
 async def test_a_changed_row_is_pushed_as_cells(viewer: Any, writer: Any, open_tab: Any) -> None:
     await run(writer.add, "order/1 🐒", name="order")
     tab = await open_tab(viewer)
-    ticket = await tab.follow("row", "order/1 🐒")
-    assert "Running" in (await settled(tab, ticket))["cells"]["status"]
+    subscription = await tab.follow("row", "order/1 🐒")
+    assert "Running" in (await settled(tab, subscription))["cells"]["status"]
     await run(writer.change, "order/1 🐒", status="SUCCESS", completed_at=int(time.time() * 1000))
-    frame = await tab.frame(ticket, timeout=WITHIN)
+    frame = await tab.frame(subscription, timeout=WITHIN)
     assert "Running" not in frame["cells"]["status"]
     assert frame["matches"] is True
 
@@ -56,34 +56,34 @@ async def test_changes_that_move_no_time_are_seen_too(
 ) -> None:
     await run(writer.add, "a", status="DELAYED")
     tab = await open_tab(viewer)
-    ticket = await tab.follow("row", "a")
-    before = await settled(tab, ticket)
+    subscription = await tab.follow("row", "a")
+    before = await settled(tab, subscription)
     await run(writer.change, "a", **columns)
-    assert (await tab.frame(ticket, timeout=WITHIN))["digest"] != before["digest"]
+    assert (await tab.frame(subscription, timeout=WITHIN))["digest"] != before["digest"]
 
 
 async def test_a_finished_row_that_is_resumed_or_deleted_is_seen_by_the_slow_look(
-    viewer: Any, writer: Any, open_tab: Any, hub: Any
+    viewer: Any, writer: Any, open_tab: Any, broadcaster: Any
 ) -> None:
-    watcher = hub.on_demand.__self__
-    watcher.timings = type(watcher.timings)(terminal=0.2)
+    watcher = broadcaster.on_new_viewer.__self__
+    watcher.timings = type(watcher.timings)(ended_interval=0.2)
     await run(writer.add, "a", status="SUCCESS")
     tab = await open_tab(viewer)
-    ticket = await tab.follow("row", "a")
-    await settled(tab, ticket)
+    subscription = await tab.follow("row", "a")
+    await settled(tab, subscription)
     await run(writer.change, "a", status="ENQUEUED")
-    assert "Queued" in (await tab.frame(ticket))["cells"]["status"]
+    assert "Queued" in (await tab.frame(subscription))["cells"]["status"]
     await run(writer.delete, "a")
-    assert (await tab.frame(ticket))["gone"] is True
+    assert (await tab.frame(subscription))["gone"] is True
 
 
 async def test_a_row_that_left_the_filter_says_so(viewer: Any, writer: Any, open_tab: Any) -> None:
     await run(writer.add, "a")
     tab = await open_tab(viewer)
-    ticket = await tab.follow("row", "a", filter="status=PENDING")
-    assert (await settled(tab, ticket))["matches"] is True
+    subscription = await tab.follow("row", "a", filter="status=PENDING")
+    assert (await settled(tab, subscription))["matches"] is True
     await run(writer.change, "a", status="ERROR")
-    assert (await tab.frame(ticket, timeout=WITHIN))["matches"] is False
+    assert (await tab.frame(subscription, timeout=WITHIN))["matches"] is False
 
 
 async def test_a_page_that_shows_the_truth_is_sent_nothing(
@@ -111,15 +111,15 @@ async def test_after_a_reconnect_only_what_differs_is_sent(
     for name in ("a", "b"):
         await run(writer.add, name)
     tab = await open_tab(viewer)
-    tickets = {name: await tab.follow("row", name) for name in ("a", "b")}
-    shown = {name: (await tab.frame(tickets[name]))["digest"] for name in ("a", "b")}
+    subscriptions = {name: await tab.follow("row", name) for name in ("a", "b")}
+    shown = {name: (await tab.frame(subscriptions[name]))["digest"] for name in ("a", "b")}
     await tab.leave()
     await run(writer.change, "b", status="ERROR")
     tab = await open_tab(viewer)
-    for name, ticket in tickets.items():
-        await tab.subscribe(ticket, shown[name])
+    for name, subscription in subscriptions.items():
+        await tab.subscribe(subscription, shown[name])
     message = await tab.message()
-    assert [frame["topic"] for frame in message["frames"]] == [tickets["b"].id]
+    assert [frame["topic"] for frame in message["frames"]] == [subscriptions["b"].id]
 
 
 async def test_a_list_counts_what_its_page_could_not_show(
@@ -156,9 +156,9 @@ async def test_a_list_hears_of_old_workflows_that_come_into_it(
     now = int(time.time() * 1000)
     await run(writer.add, "old", created_at=now - 3_600_000)
     tab = await open_tab(viewer)
-    ticket = await tab.follow("list", filter=listed, since=now)
+    subscription = await tab.follow("list", filter=listed, since=now)
     await run(writer.change, "old", status=status, **{column: now + 1})
-    frame = await tab.frame(ticket)
+    frame = await tab.frame(subscription)
     assert (frame["new"], frame["changed"]) == (0, 1)
 
 
@@ -167,21 +167,21 @@ async def test_steps_events_and_messages_are_rendered_again_when_they_move(
 ) -> None:
     await run(writer.add, "a")
     tab = await open_tab(viewer)
-    tickets = {}
+    subscriptions = {}
     for kind in ("workflow", "steps", "events", "messages", "stream"):
-        tickets[kind] = await tab.follow(kind, "a")
-        assert "html" in await tab.frame(tickets[kind])
+        subscriptions[kind] = await tab.follow(kind, "a")
+        assert "html" in await tab.frame(subscriptions[kind])
     step = {"workflow_uuid": "a", "function_id": 1, "function_name": "charge_card"}
     await run(writer.insert, "operation_outputs", **step)
-    assert "charge_card" in (await tab.frame(tickets["steps"], timeout=WITHIN))["html"]
+    assert "charge_card" in (await tab.frame(subscriptions["steps"], timeout=WITHIN))["html"]
     event = {"workflow_uuid": "a", "key": "progress", "value": '"half"'}
     await run(writer.insert, "workflow_events", **event, serialization="portable_json")
-    assert "half" in (await tab.frame(tickets["events"], timeout=WITHIN))["html"]
+    assert "half" in (await tab.frame(subscriptions["events"], timeout=WITHIN))["html"]
     await run(writer.run, "UPDATE {workflow_events} SET value = '\"done\"'")
-    assert "done" in (await tab.frame(tickets["events"], timeout=WITHIN))["html"]
+    assert "done" in (await tab.frame(subscriptions["events"], timeout=WITHIN))["html"]
     message = {"destination_uuid": "a", "topic": "paid", "message": '"yes"', "message_uuid": "m"}
     await run(writer.insert, "notifications", **message, serialization="portable_json")
-    assert "paid" in (await tab.frame(tickets["messages"], timeout=WITHIN))["html"]
+    assert "paid" in (await tab.frame(subscriptions["messages"], timeout=WITHIN))["html"]
 
 
 async def add_values(writer: Any, first: int, *values: str) -> None:
@@ -197,14 +197,14 @@ async def test_a_stream_is_appended_to_from_where_the_page_is(
     await run(writer.add, "a")
     await add_values(writer, 0, "one", "two")
     tab = await open_tab(viewer)
-    ticket = await tab.follow("stream", "a", filter="log", digest="1")
-    frame = await tab.frame(ticket)
+    subscription = await tab.follow("stream", "a", filter="log", digest="1")
+    frame = await tab.frame(subscription)
     assert [value["offset"] for value in frame["values"]] == [1]
     assert (frame["next"], frame["gap"]) == (2, [1, 1])
     await add_values(writer, 2, "x" * 5_000, "three")
     seen: list[dict[str, Any]] = []
     while len(seen) < 2:
-        seen += (await tab.frame(ticket, timeout=WITHIN))["values"]
+        seen += (await tab.frame(subscription, timeout=WITHIN))["values"]
     assert "three" in seen[1]["html"]
     assert "xxx" not in seen[0]["html"]
 
@@ -250,11 +250,14 @@ async def test_every_viewer_is_sent_the_same_bytes_and_none_of_their_own(
     )
     tabs.append(await open_tab(await sync_to_async(make_user)("operator", *rights)))
     for kind in ("row", "workflow", "steps"):
-        tickets = [await tab.follow(kind, "a") for tab in tabs]
-        for tab, ticket in zip(tabs, tickets, strict=True):
-            await settled(tab, ticket)
+        subscriptions = [await tab.follow(kind, "a") for tab in tabs]
+        for tab, subscription in zip(tabs, subscriptions, strict=True):
+            await settled(tab, subscription)
         await run(writer.change, "a", name=f"renamed for {kind}")
-        pushed = [await tab.frame(ticket) for tab, ticket in zip(tabs, tickets, strict=True)]
+        pushed = [
+            await tab.frame(subscription)
+            for tab, subscription in zip(tabs, subscriptions, strict=True)
+        ]
         assert pushed[0] == pushed[1]
         assert not {"csrf", "ada", "operator"} & {*json.dumps(pushed[0]).lower().split()}
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from dboshub.live.fanout import Hub, Subscriber
+from dboshub.live.fanout import Broadcaster, Subscriber
 from dboshub.live.listener import Listener
 from dboshub.live.timed_session import TimedSession
 from dboshub.live.watcher import Watcher
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
-from dboshub.workflows import live
+from dboshub.workflows.live import registry, rows
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Database, open_database
@@ -27,9 +27,9 @@ from dboshub.workflows.storage.sql import Session
 from tests.live.foreign import ForeignWriter
 from tests.support.eventually import eventually
 
-QUICK = Timings(tick=0.05, nudge=0.01, terminal=0.2, beat=0.2)
+QUICK = Timings(tick=0.05, min_gap=0.01, ended_interval=0.2, beat=0.2)
 # Every tick reads whatever a tick can read, so that how long one takes changes nothing.
-ALL_DUE = replace(QUICK, terminal=0.0, sweep=0.0, beat=0.0)
+ALL_DUE = replace(QUICK, ended_interval=0.0, sweep=0.0, beat=0.0)
 
 
 class Counting:
@@ -62,18 +62,18 @@ class Counting:
 class Page:
     """A viewer without a socket."""
 
-    def __init__(self, hub: Hub, loop: asyncio.AbstractEventLoop) -> None:
-        self.hub = hub
+    def __init__(self, broadcaster: Broadcaster, loop: asyncio.AbstractEventLoop) -> None:
+        self.broadcaster = broadcaster
         self.subscriber = Subscriber(loop)
         self.seen: dict[str, dict[str, Any]] = {}
 
     def show(self, *topics: Topic, digest: str = "", since: int = 0) -> Page:
         for topic in topics:
-            self.hub.subscribe(self.subscriber, topic, shown=digest, since=since)
+            self.broadcaster.subscribe(self.subscriber, topic, shown=digest, since=since)
         return self
 
     def read(self) -> dict[str, dict[str, Any]]:
-        for text in self.hub.take(self.subscriber)[0]:
+        for text in self.broadcaster.take(self.subscriber)[0]:
             frame = json.loads(text)
             self.seen[frame["topic"]] = frame
         return self.seen
@@ -103,13 +103,15 @@ def writer(database: Database) -> ForeignWriter:
 
 @pytest.fixture
 def watcher(counting: Counting) -> Iterator[Watcher]:
-    sources = {**live.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
-    watcher = Watcher(Hub(), lambda: counting, sources, QUICK)  # type: ignore[arg-type]
+    sources = {**registry.SOURCES, **queues_live.SOURCES, **schedules_live.SOURCES}
+    watcher = Watcher(Broadcaster(), lambda: counting, sources, QUICK)  # type: ignore[arg-type]
     yield watcher
-    with watcher.hub.lock:
-        everyone = {each for known in watcher.hub._by_topic.values() for each in known.shown}
+    with watcher.broadcaster.lock:
+        everyone = {
+            each for known in watcher.broadcaster._by_topic.values() for each in known.shown
+        }
     for each in everyone:
-        watcher.hub.leave(each)
+        watcher.broadcaster.leave(each)
     eventually(lambda: watcher._thread is None)
 
 
@@ -122,8 +124,10 @@ def per_tick(counting: Counting, watcher: Watcher) -> int:
     start = len(counting.statements)
     ticks = watcher.ticks
     eventually(lambda: watcher.ticks >= ticks + 5, timeout=60)
-    asked = {NOW.postgres, NOW.sqlite}
-    begun = [at for at, text in enumerate(counting.statements) if at >= start and text in asked]
+    clock_reads = {NOW.postgres, NOW.sqlite}
+    begun = [
+        at for at, text in enumerate(counting.statements) if at >= start and text in clock_reads
+    ]
     return max(after - before for before, after in pairwise(begun))
 
 
@@ -135,12 +139,12 @@ def test_statements_do_not_rise_with_viewers(
         writer.add(name)
     topics = [row("a"), Topic(kind="list", key="1"), Topic(kind="steps", key="a")]
     topics += [Topic(kind=kind) for kind in ("queues", "schedules", "fleet", "beats", "errors")]
-    pages = [Page(watcher.hub, loop).show(*topics)]
+    pages = [Page(watcher.broadcaster, loop).show(*topics)]
     eventually(lambda: len(pages[0].read()) == len(topics), timeout=30)
     alone = per_tick(counting, watcher)
     for number in range(500):
         mine = Topic(kind="list", key=str(number), filter=f"name=n{number}")
-        pages.append(Page(watcher.hub, loop).show(*topics, row("b"), mine))
+        pages.append(Page(watcher.broadcaster, loop).show(*topics, row("b"), mine))
     eventually(lambda: all(row("a").id in page.read() for page in pages), timeout=30)
     assert per_tick(counting, watcher) == alone
     writer.change("a", status="ERROR")
@@ -154,17 +158,17 @@ def test_a_fragment_is_rendered_once_for_all(
     watcher: Watcher, writer: ForeignWriter, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[str] = []
-    render = live.rows.row_cells
+    render = rows.row_cells
 
     def counted(found: Any) -> dict[str, str]:
         rendered.append(found.status)
         return render(found)
 
-    monkeypatch.setattr(live.rows, "row_cells", counted)
+    monkeypatch.setattr(rows, "row_cells", counted)
     writer.add("a")
     filters = ("", "status=PENDING", "name=order")
     pages = [
-        Page(watcher.hub, loop).show(*[row("a", filter=each) for each in filters])
+        Page(watcher.broadcaster, loop).show(*[row("a", filter=each) for each in filters])
         for _ in range(20)
     ]
     eventually(lambda: all(len(page.read()) == 3 for page in pages))
@@ -178,11 +182,11 @@ def test_it_watches_only_while_somebody_does(
     watcher: Watcher, counting: Counting, writer: ForeignWriter, loop: Any
 ) -> None:
     assert not counting.opened
-    page = Page(watcher.hub, loop).show(row("a"))
+    page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
-    watcher.hub.leave(page.subscriber)
+    watcher.broadcaster.leave(page.subscriber)
     eventually(lambda: watcher._thread is None)
-    page = Page(watcher.hub, loop).show(row("a"))
+    page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
     assert counting.opened == 2
 
@@ -191,7 +195,7 @@ def test_after_a_failed_tick_everything_is_read_again(
     watcher: Watcher, counting: Counting, writer: ForeignWriter, loop: Any, caplog: Any
 ) -> None:
     writer.add("a")
-    page = Page(watcher.hub, loop).show(row("a"))
+    page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
     writer.run("ALTER TABLE {workflow_status} RENAME COLUMN schedule_name TO was_schedule_name")
     eventually(lambda: "live.watch_failed" in caplog.text)
@@ -204,17 +208,17 @@ def test_after_a_failed_tick_everything_is_read_again(
 def test_a_region_that_cannot_be_rendered_stops_no_other(
     watcher: Watcher, writer: ForeignWriter, loop: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render = live.rows.row_cells
+    render = rows.row_cells
 
     def fails_for_one(found: Any) -> dict[str, str]:
         if found.workflow_uuid == "bad":
             raise ValueError("a row nobody thought of")
         return render(found)
 
-    monkeypatch.setattr(live.rows, "row_cells", fails_for_one)
+    monkeypatch.setattr(rows, "row_cells", fails_for_one)
     writer.add("bad")
     writer.add("good")
-    page = Page(watcher.hub, loop).show(row("bad"), row("good"))
+    page = Page(watcher.broadcaster, loop).show(row("bad"), row("good"))
     eventually(lambda: len(page.read()) == 2)
     assert page.seen[row("bad").id]["failed"] is True
     assert page.seen[row("good").id]["cells"]
@@ -226,7 +230,7 @@ def test_hostile_rows_reach_the_page_and_stop_nothing(
     odd = {"name": None, "status": "NO SUCH STATUS", "executor_id": None}
     writer.add("<script>/%2F'\" 🐒", **odd, created_at=-1, updated_at=9_999_999_999_999_999)
     topics = [Topic(kind=kind, key="<script>/%2F'\" 🐒") for kind in ("row", "workflow", "steps")]
-    page = Page(watcher.hub, loop).show(*topics)
+    page = Page(watcher.broadcaster, loop).show(*topics)
     eventually(lambda: len(page.read()) == 3)
     assert not any("failed" in frame for frame in page.seen.values())
     assert "<script>" not in json.dumps(page.seen)
@@ -240,7 +244,7 @@ def test_who_sees_some_applications_is_pushed_only_those(
     writer.add("nobody's")
     seen = [row(key, scope=("shop",)) for key in ("mine", "theirs", "nobody's")]
     count = Topic(kind="list", key="0", scope=("shop",))
-    page = Page(watcher.hub, loop).show(*seen, count)
+    page = Page(watcher.broadcaster, loop).show(*seen, count)
     eventually(lambda: len(page.read()) == 4)
     frames = [page.seen[topic.id] for topic in seen]
     assert ["gone" in frame for frame in frames] == [False, True, True]
@@ -254,43 +258,50 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
     migrate(database)
     slow = replace(QUICK, tick=60.0)
     watcher = Watcher(
-        Hub(), lambda: open_database(postgres_url), live.SOURCES, slow, Listener(postgres_url)
+        Broadcaster(),
+        lambda: open_database(postgres_url),
+        registry.SOURCES,
+        slow,
+        Listener(postgres_url),
     )
     writer = ForeignWriter(database)
     writer.add("a")
-    page = Page(watcher.hub, loop).show(row("a"))
+    page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
-    listening = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'dboshub-listener'"
+    listening = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'dboshub-listener'"
+    )
     eventually(lambda: _one(database, f"{listening} AND query LIKE 'LISTEN \"dboshub_status%%'"))
     writer.change("a", status="ERROR")
     writer.run("SELECT pg_notify('dboshub_status', '')")
     eventually(lambda: "ERROR" in page.read()[row("a").id]["cells"]["status"])
-    watcher.hub.leave(page.subscriber)
-    watcher.nudge()
+    watcher.broadcaster.leave(page.subscriber)
+    watcher.wake()
     eventually(lambda: watcher._thread is None and not _one(database, listening))
     database.close()
 
 
-def test_the_database_rests_ten_times_as_long_as_it_was_asked(
+def test_the_watcher_waits_ten_times_as_long_as_its_statements_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    watcher = Watcher(Hub(), open_database, {}, QUICK)  # type: ignore[arg-type]
-    rests: list[float] = []
-    monkeypatch.setattr(watcher._nudged, "wait", lambda rest: rests.append(rest) or True)
+    watcher = Watcher(Broadcaster(), open_database, {}, QUICK)  # type: ignore[arg-type]
+    pauses: list[float] = []
+    monkeypatch.setattr(watcher._wake, "wait", lambda rest: pauses.append(rest) or True)
     watcher._wait(0.0, 5.0, None, 0)
     watcher._wait(0.0, 0.0, None, 0)
-    assert rests[0] > 45
-    assert all(rest <= QUICK.tick for rest in rests[1:])
+    assert pauses[0] > 45
+    assert all(rest <= QUICK.tick for rest in pauses[1:])
 
 
-def test_what_the_database_is_asked_is_timed(database: Database) -> None:
+def test_the_time_of_statements_is_measured(database: Database) -> None:
     with database.reading() as session:
         timed = TimedSession(session)
         assert timed.all(NOW)
-        before = timed.asked
+        before = timed.query_seconds
         assert before > 0
         assert timed.one(NOW)
-        assert timed.asked > before
+        assert timed.query_seconds > before
 
 
 def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
@@ -303,20 +314,20 @@ def test_sqlite_brings_a_look_forward_for_what_changed_since_the_last_began(
     writer = ForeignWriter(database)
     writer.add("a")
     slow = replace(QUICK, tick=60.0)
-    watcher = Watcher(Hub(), lambda: open_database(sqlite_url), live.SOURCES, slow)
+    watcher = Watcher(Broadcaster(), lambda: open_database(sqlite_url), registry.SOURCES, slow)
     wait = watcher._wait
 
     def wait_after_a_change(*given: Any) -> None:
-        # The subscription itself nudges, once.
-        if not watcher._nudged.is_set():
+        # The subscription itself wakes the watcher, once.
+        if not watcher._wake.is_set():
             writer.change("a", status="ERROR")
         wait(*given)
 
     monkeypatch.setattr(watcher, "_wait", wait_after_a_change)
-    page = Page(watcher.hub, loop).show(row("a"))
+    page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(lambda: "ERROR" in page.read()[row("a").id]["cells"]["status"])
-    watcher.hub.leave(page.subscriber)
-    watcher.nudge()
+    watcher.broadcaster.leave(page.subscriber)
+    watcher.wake()
     eventually(lambda: watcher._thread is None)
     database.close()
 
@@ -329,8 +340,8 @@ def _one(database: Database, sql: str) -> Any:
 
 
 def test_a_frame_not_yet_sent_is_replaced_by_a_newer_one(loop: Any) -> None:
-    hub = Hub()
-    page = Page(hub, loop).show(row("a"))
-    hub.publish(row("a").id, "1", {"": '{"n":1}'})
-    hub.publish(row("a").id, "2", {"1": '{"n":2}'})
-    assert hub.take(page.subscriber)[0] == ['{"n":2}']
+    broadcaster = Broadcaster()
+    page = Page(broadcaster, loop).show(row("a"))
+    broadcaster.publish(row("a").id, "1", {"": '{"n":1}'})
+    broadcaster.publish(row("a").id, "2", {"1": '{"n":2}'})
+    assert broadcaster.take(page.subscriber)[0] == ['{"n":2}']

@@ -36,9 +36,12 @@ def test_the_printed_password_opens_the_door() -> None:
     assert user.is_superuser
 
 
-def test_a_second_start_makes_nobody_and_says_nothing() -> None:
+def test_a_second_start_makes_nobody_and_says_what_to_do_about_a_lost_password() -> None:
     ensure_admin()
-    assert ensure_admin() == ""
+    assert ensure_admin().strip() == (
+        "There is an administrator, 'admin'. A lost password: `manage.py changepassword admin`; "
+        "another administrator: `manage.py createsuperuser`."
+    )
     assert User.objects.count() == 1
 
 

@@ -14,7 +14,7 @@ import os, sys
 import django
 django.setup()
 from django.urls import get_resolver
-import dboshub.asgi
+import dboshub.standalone.asgi
 get_resolver().url_patterns
 root = os.getcwd()
 files = {}

@@ -16,10 +16,13 @@ from tests.support.eventually import eventually
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
-from scripts.run import Child, listen_for_signals, supervise
+from dboshub.runtime.stop_requests import StopRequests
+from scripts.run import child, keep_running
 
-stopping = listen_for_signals()
-supervise([Child(str(n), [sys.executable, "-c", sys.argv[1]]) for n in range(2)], stopping)
+stop = StopRequests()
+stop.on_signals()
+command = [sys.executable, "-c", sys.argv[1]]
+keep_running([child(str(n), command, reads_input=False) for n in range(2)], stop)
 """
 FOREVER = "import time; time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

@@ -140,19 +140,17 @@ class Load:
 
     def _claim(self, engine: int, drawn: list[str]) -> Claim:
         here = self._held()
+        request = claim.ClaimRequest(
+            claimant=CLAIMANT,
+            queue=self.limits,
+            tokens=drawn,
+            running_here=lambda partition: here[engine, partition],
+            now=self.now,
+        )
         with self.database.writing() as session:
-            if self.limits.shared_budget:
-                return limited_claim.claim_within_limits(
-                    session,
-                    CLAIMANT,
-                    self.limits.name,
-                    drawn,
-                    lambda partition: here[engine, partition],
-                    now=self.now,
-                )
-            return Claim(
-                workflows=claim.claim(session, CLAIMANT, self.limits.name, drawn, now=self.now)
-            )
+            if self.limits.has_shared_limits:
+                return limited_claim.claim_within_limits(session, request)
+            return Claim(workflows=claim.claim(session, request))
 
     def _held(self) -> Counter[tuple[int | None, str | None]]:
         """How many run of an engine and a partition; None stands for all of them."""

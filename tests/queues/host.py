@@ -1,4 +1,4 @@
-"""A small real host: runs claimed workflows on threads and finishes their rows."""
+"""A host for dispatchers: runs claimed workflows in threads and ends their rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Body = Callable[[ClaimedWorkflow], None]
 
 
 class ThreadHost:
-    """One thread per workflow, at most `slots` at a time; notes what it saw."""
+    """One thread per workflow, at most `slots` at a time; records what it ran."""
 
     def __init__(self, database: Database, slots: int = 10, body: Body | None = None) -> None:
         self.started: list[str] = []
@@ -78,13 +78,13 @@ _processes = itertools.count(1)
 def dispatching(
     database: Database, host: ThreadHost, store: ClaimStore | None = None, **config: Any
 ) -> Iterator[Dispatcher]:
-    """A dispatcher at work for this host, as in a process of its own."""
+    """A running dispatcher for this host, as in a process of its own."""
     process, numbers = next(_processes), itertools.count(1)
     dispatcher = Dispatcher(
         store or QueueStore(database, application=APP, version=VERSION, executor_id="local"),
         host,
         clock=DatabaseClock(),
-        draw=lambda count: [f"hub:p{process}:{next(numbers)}" for _ in range(count)],
+        new_tokens=lambda count: [f"hub:p{process}:{next(numbers)}" for _ in range(count)],
         config=DispatcherConfig(**config),
     )
     host.dispatcher = dispatcher

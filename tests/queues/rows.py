@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from dboshub.queues.storage.claim import Claimant
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage.claim import Claimant, ClaimRequest
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Statement
 
@@ -42,6 +43,12 @@ VERSION_ROW = Statement("""
 """)
 
 _names = itertools.count(1)
+
+
+def claim_request(given: list[str], queue: str = "q", **fields: Any) -> ClaimRequest:
+    """A request of CLAIMANT for at most one workflow per token."""
+    settings = QueueSettings(name=queue)
+    return ClaimRequest(claimant=CLAIMANT, queue=settings, tokens=given, **fields)
 
 
 def enqueue(database: Database, queue: str = "q", count: int = 1, **columns: Any) -> list[str]:

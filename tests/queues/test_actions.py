@@ -1,4 +1,4 @@
-"""Queues changed by people: the limits register_queue would take, compared, audited, effective."""
+"""Actions of people on queues: validated like register_queue, audited, effective at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public face of queues on a launched engine: declare, register, enqueue, change, delete."""
+"""The public API of queues on a launched engine: declare, register, enqueue, change, delete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from dboshub.config import checked
 from dboshub.queues.api.facade import QueuesAPI
 from dboshub.queues.engine.queue import Queue
-from dboshub.queues.engine.queue_registry import directory
+from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.runtime.lifecycle import Runtime
 from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
@@ -49,8 +49,8 @@ async def queue_async_quadruple(number: int) -> int:
 @pytest.fixture
 def launch(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Runtime]]:
     """Launch an engine on a database of the test's own; it ends with the test."""
-    # What other modules declared in this process is theirs, and there again afterwards.
-    monkeypatch.setattr(directory, "_declared", {})
+    # Declarations of other modules in this process are restored afterwards.
+    monkeypatch.setattr(queue_registry, "_declared", {})
     launched: list[Runtime] = []
 
     def start(**config: Any) -> Runtime:
@@ -125,6 +125,7 @@ def test_a_workflow_fans_out_over_a_queue(launch: Callable[..., Runtime]) -> Non
     ]
 
 
+@pytest.mark.usefixtures("plain_script")
 def test_limits_are_read_and_set_on_the_row(launch: Callable[..., Runtime]) -> None:
     queue = Queue("limits", concurrency=5, worker_concurrency=2)
     assert (queue.concurrency, queue.worker_concurrency) == (5, 2)
@@ -295,9 +296,10 @@ def test_contradicting_limits_are_refused_where_they_are_written() -> None:
         Queue("bad", concurrency=1, global_concurrency=2)
     with pytest.raises(ValueError, match="reserved"):
         Queue("_dbos_internal_queue")
-    assert directory.declared("bad") is None
+    assert queue_registry.declared("bad") is None
 
 
+@pytest.mark.usefixtures("plain_script")
 def test_nothing_works_before_launch() -> None:
     with pytest.raises(DBOSException, match="not launched"):
         DBOS.register_queue("early")

@@ -1,4 +1,4 @@
-"""Claiming: what is taken, in which order, and what the row says afterwards."""
+"""Claims: which workflows, in which order, and the columns of their rows afterwards."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Statement
 from tests.queues.rows import (
     APP,
-    CLAIMANT,
     PAUSE,
     UNPAUSE,
     VERSION,
     VERSION_ROW,
+    claim_request,
     columns_of,
     enqueue,
     run,
@@ -35,7 +35,7 @@ def take(
     database: Database, most: int = 10, queue: str = "q", *, now: int | None = None
 ) -> list[ClaimedWorkflow]:
     with database.writing() as session:
-        return claim.claim(session, CLAIMANT, queue, tokens(most), now=now)
+        return claim.claim(session, claim_request(tokens(most), queue, now=now))
 
 
 def ids(claimed: Sequence[ClaimedWorkflow]) -> list[str]:
@@ -61,7 +61,7 @@ def test_a_claim_gives_every_row_an_owner_of_its_own(database: Database) -> None
     enqueue(database, count=3)
     given = tokens(3)
     with database.writing() as session:
-        claimed = claim.claim(session, CLAIMANT, "q", given)
+        claimed = claim.claim(session, claim_request(given))
     assert [each.owner for each in claimed] == given
     for each in claimed:
         assert columns_of(database, each.workflow_id, "status", "owner_xid", "executor_id") == (
@@ -162,7 +162,7 @@ def test_a_claim_whose_reply_was_lost_is_read_back(database: Database) -> None:
     enqueue(database, count=3)
     lost = tokens(2)
     with database.writing() as session:
-        taken = claim.claim(session, CLAIMANT, "q", lost)
+        taken = claim.claim(session, claim_request(lost))
     take(database)
     with database.reading() as session:
         assert claim.read_back(session, "q", lost) == taken

@@ -1,4 +1,4 @@
-"""What time does: delays end, and deadlines pass."""
+"""Delayed workflows that become due, and workflows whose deadline passes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_has_ended_is_left_alone(database: Database, status: str) -> None:
 def test_more_than_one_batch_is_worked_off(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(due_workflows, "BATCH", 3)
+    monkeypatch.setattr(due_workflows, "MAX_ROWS", 3)
     waiting = enqueue(database, count=7, workflow_deadline_epoch_ms=1)
     enqueue(database, count=7, status="DELAYED", delay_until_epoch_ms=1)
     store = QueueStore(database, application=APP, version=VERSION, executor_id="local")

@@ -1,4 +1,4 @@
-"""The dispatcher with a real host: what runs, how soon, and what it costs to wait."""
+"""The dispatcher with a real host: what runs, how soon, and how many statements waiting costs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_wake_starts_work_long_before_the_next_look(database: Database) -> Non
     register(database)
     host = ThreadHost(database)
     with dispatching(database, host, polling_interval=60) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
         [workflow_id] = enqueue(database)
         dispatcher.wake("q")
         eventually(lambda: host.started == [workflow_id])
@@ -57,7 +57,7 @@ def test_an_unnamed_wake_finds_the_queue_by_looking(database: Database) -> None:
     register(database)
     host = ThreadHost(database)
     with dispatching(database, host, polling_interval=60) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
         [workflow_id] = enqueue(database)
         dispatcher.wake()
         eventually(lambda: host.started == [workflow_id])
@@ -66,7 +66,7 @@ def test_an_unnamed_wake_finds_the_queue_by_looking(database: Database) -> None:
 def test_a_queue_registered_a_moment_ago_is_found_when_it_is_woken(database: Database) -> None:
     host = ThreadHost(database)
     with dispatching(database, host, polling_interval=60) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
         register(database)
         [workflow_id] = enqueue(database)
         dispatcher.wake("q")
@@ -77,7 +77,7 @@ def test_work_nobody_announced_is_found_by_the_next_look(database: Database) -> 
     register(database)
     host = ThreadHost(database)
     with dispatching(database, host, polling_interval=0.05) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
         [workflow_id] = enqueue(database)
         eventually(lambda: host.started == [workflow_id])
 
@@ -108,7 +108,7 @@ def test_no_wake_is_lost_however_they_come(database: Database) -> None:
         register(database, name, **settings)
     host = ThreadHost(database, slots=5)
     with dispatching(database, host, polling_interval=60) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
 
         def enqueuer(name: str) -> list[str]:
             ids = []
@@ -300,14 +300,14 @@ def test_an_outage_is_outlived_and_told_once(
     host = ThreadHost(database)
     store = FailingStore(database, committed=committed)
     with dispatching(database, host, store, polling_interval=60) as dispatcher:
-        eventually(lambda: dispatcher._lanes)
+        eventually(lambda: dispatcher._queues)
         store.away = True
         waiting = enqueue(database, count=3)
         dispatcher.wake("q")
         eventually(lambda: store.attempts >= 3)
         store.away = False
         eventually(lambda: sorted(host.started) == waiting)
-    assert caplog.text.count("Claiming from queues is failing") == 1
+    assert caplog.text.count("Claiming from queues fails") == 1
 
 
 def test_a_workflow_that_cannot_start_does_not_stop_the_others(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Sharing queues with programs that are not ours: the real library's client, and plain SQL."""
+"""Queues shared with other programs: the client of the real library, and plain SQL."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ from confluent_kafka import Producer
 from dboshub import DBOS, KafkaMessage, Queue, Serializer
 from dboshub.queues import kafka_listener
 from dboshub.queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
+from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.kafka_listener import Listeners
-from dboshub.queues.storage.claim import Claimant
+from dboshub.queues.storage.claim import Claimant, ClaimRequest
 from dboshub.queues.storage.limited_claim import claim_within_limits
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -47,7 +48,7 @@ class Json(Serializer):
 
 
 class Flaky:
-    """An inbox whose database is away at first."""
+    """A store whose database is away at first."""
 
     def __init__(self, inbox: Any) -> None:
         self._inbox = inbox
@@ -175,11 +176,10 @@ def test_processes_take_turns_at_the_ordered_queue(postgres_url: str) -> None:
     shop, mall = (Claimant(name, "v1", "local") for name in ("shop", "mall"))
 
     def claim(session: Session, claimant: Claimant) -> bool:
-        """Whether somebody else of the application was at it."""
-        claimed = claim_within_limits(
-            session, claimant, ORDERED_QUEUE, ["token"], lambda partition: 0
-        )
-        return claimed.contended
+        """Whether another process of the application was claiming from the queue."""
+        queue = QueueSettings(name=ORDERED_QUEUE)
+        request = ClaimRequest(claimant=claimant, queue=queue, tokens=["token"])
+        return claim_within_limits(session, request).contended
 
     with database.writing() as mine:
         assert not claim(mine, shop)
@@ -217,7 +217,7 @@ def test_what_cannot_be_recorded_is_dropped_and_said_to_be(
     DBOS.kafka_consumer(broker("a"), ["orders"])(orders.workflow)
     with caplog.at_level(logging.ERROR, logger="dboshub.kafka"):
         launch(serializer=Json())
-        eventually(lambda: "message 0 of orders[0] is dropped" in caplog.text, timeout=20)
+        eventually(lambda: "message 0 of orders[0] is skipped" in caplog.text, timeout=20)
     assert DBOS.list_workflows() == []
 
 

@@ -1,4 +1,4 @@
-"""Limits hold whoever claims, however many at once; rates are counted by the given clock."""
+"""Limits hold for any number of concurrent claimers; rates are counted by the given time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ from dboshub.queues.storage import limited_claim
 from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.sql import Statement
-from tests.queues.rows import (
-    APP,
-    CLAIMANT,
-    FINISH,
-    VERSION,
-    columns_of,
-    enqueue,
-    run,
-    tokens,
-)
+from tests.queues.rows import APP, FINISH, VERSION, claim_request, columns_of, enqueue, run, tokens
 from tests.queues.test_dispatcher import register
 
 RUNNING = Statement("""
@@ -42,7 +33,7 @@ def take(
 ) -> Claim:
     with database.writing() as session:
         return limited_claim.claim_within_limits(
-            session, CLAIMANT, "q", tokens(most), running_here, now=now
+            session, claim_request(tokens(most), running_here=running_here, now=now)
         )
 
 

@@ -1,4 +1,4 @@
-"""What the pages of queues cost under a backlog: rows examined, counted by the database itself."""
+"""The cost of queue pages with a backlog: rows examined, counted by the database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from dboshub.queues.selectors.overview import one, page
 from dboshub.queues.selectors.partitions import partitions
-from dboshub.queues.selectors.queue_head import line
+from dboshub.queues.selectors.queue_head import next_workflows
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
@@ -96,7 +96,7 @@ def test_one_queue_is_counted_further_than_one_of_many(backlog: Database) -> Non
         rated = one(spy.spied(), "rated", EVERYTHING, now=NOW)
         assert rated is not None
         assert str(rated.depth.started) == "2,000+"
-        assert len(line(spy.spied(), "backlog", EVERYTHING)) == 10
+        assert len(next_workflows(spy.spied(), "backlog", EVERYTHING)) == 10
     assert sum(spy.examined) <= MOST, spy.examined
     assert ROWS > MOST
 
@@ -132,7 +132,7 @@ def test_sqlite_reads_them_through_the_index_of_what_is_in_flight(sqlite_url: st
     with database.reading() as session:
         spied, notes = plans(session)
         page(spied, EVERYTHING, now=NOW)
-        line(spied, "q", EVERYTHING)
+        next_workflows(spied, "q", EVERYTHING)
     database.close()
     looks = [each for each in notes if "workflow_status" in each]
     assert len(looks) >= 8

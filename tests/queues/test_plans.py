@@ -1,4 +1,4 @@
-"""The hot statements use the indexes made for them, also when nearly everything has ended."""
+"""Frequent statements use their indexes, also when nearly all workflows have ended."""
 
 from __future__ import annotations
 

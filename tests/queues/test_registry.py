@@ -1,4 +1,4 @@
-"""The table of queues: who may write what, and whose edit survives."""
+"""The table of queues: which application may change a row, and which change is kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.storage import registry
-from dboshub.queues.storage.registry import OnConflict, Registrar
+from dboshub.queues.storage.registry import Registrar
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage.database import Database
 from tests.queues.rows import PAUSE, VERSION_ROW, run

@@ -1,4 +1,4 @@
-"""Schedules steered by people: while no worker lives, audited, and given what ticks are given."""
+"""Actions of people on schedules: without workers, audited, with the same inputs as ticks."""
 
 from __future__ import annotations
 
@@ -161,8 +161,8 @@ def test_a_backfilled_run_is_the_one_its_tick_would_have_been(
     schedule = add(**columns)
     (run,) = actions.backfill(admin, NAME, START, START)
     ticks = Ticks()
-    decorated = {NAME} if two_times else ()
-    runs = Runs(ticks, Stopped(), Codec(), application="shop", decorated=decorated)
+    takes_actual_time = {NAME} if two_times else ()
+    runs = Runs(ticks, Stopped(), Codec(), application="shop", takes_actual_time=takes_actual_time)
     runs.tick(schedule, schedule.cron.after(START - timedelta(seconds=1)))
 
     assert run == ticks.row.workflow_uuid
@@ -236,7 +236,7 @@ def test_a_backfill_starts_what_is_missing_and_nothing_twice(admin: Actor) -> No
     [
         (timedelta(days=100), "more than 1,000 ticks"),
         (timedelta(minutes=30), "There is no tick"),
-        (timedelta(days=365_000), "lies in the future"),
+        (timedelta(days=365_000), "is in the future"),
     ],
 )
 def test_a_span_that_makes_no_sense_is_refused(admin: Actor, span: timedelta, why: str) -> None:

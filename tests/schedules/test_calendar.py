@@ -1,4 +1,4 @@
-"""Past and coming ticks, and what a change of the clocks does to them."""
+"""Past and next ticks, and the effect of clock changes on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When cron expressions tick, above all where the clocks change."""
+"""The ticks of cron expressions, above all at clock changes."""
 
 from __future__ import annotations
 

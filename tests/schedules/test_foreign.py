@@ -1,4 +1,4 @@
-"""Schedules of the real `dbos`, run by hand from here while it is down, carried out by it later."""
+"""Schedules of the real `dbos`: a person starts runs while it is stopped, and it executes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contexts are read as inert trees: plain data passes, and nothing that is stored ever runs."""
+"""Contexts are read as inert trees: plain data is accepted, and nothing is unpickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules on a launched engine: one run per tick, paused, triggered, made up for."""
+"""Schedules on a launched engine: one run per tick, pauses, triggers, backfills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ticker on both databases, by a clock of the test's own."""
+"""The ticker on both databases, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PICKLED_NONE = Codec().encode(None)
 
 
 class Clock:
-    """Stands still until the test moves it."""
+    """Changes only when the test sets it."""
 
     def __init__(self, now: str = "2026-03-01T00:00:00+00:00") -> None:
         self.at = datetime.fromisoformat(now).timestamp()
@@ -44,21 +44,21 @@ class Clock:
 
 
 class Process:
-    """One process's ticker, turned by hand."""
+    """The ticker of one process; the test calls run_due() itself."""
 
     def __init__(self, database: Database, clock: Clock, codec: Codec | None = None) -> None:
         self.store = ScheduleStore(database, application="shop")
         self.clock = clock
         self.told: list[str] = []
         runs = Runs(
-            self.store, clock, codec or Codec(), application="shop", decorated={"decorated"}
+            self.store, clock, codec or Codec(), application="shop", takes_actual_time={"decorated"}
         )
         self.ticker = Ticker(self.store, runs, enqueued=self.told.append)
 
     def lives(self, seconds: float) -> None:
-        """Turn as its thread would, until the clock has moved so far."""
+        """Call run_due() as its thread would, for so many seconds of its clock."""
         end = self.clock.at + seconds
-        while (pause := self.ticker.turn()) + self.clock.at <= end:
+        while (pause := self.ticker.run_due()) + self.clock.at <= end:
             self.clock.at += max(pause, 0.001)
         self.clock.at = end
 
@@ -131,8 +131,8 @@ def test_two_tickers_never_fire_one_tick_twice(shop: Database, clock: Clock) -> 
     first, second = Process(shop, clock), Process(shop, clock)
     first.store.create(schedule(schedule="*/10 * * * * *"))
     for _ in range(300):
-        first.ticker.turn()
-        second.ticker.turn()
+        first.ticker.run_due()
+        second.ticker.run_due()
         clock.at += 0.4
     assert len(ids(shop)) == len(set(ids(shop))) == 11
     assert len(first.told) + len(second.told) == 11
@@ -144,13 +144,13 @@ def test_tickers_of_many_threads_race_for_each_tick_and_one_wins(
     processes = [Process(shop, clock) for _ in range(4)]
     processes[0].store.create(schedule(schedule="* * * * * *"))
     for each in processes:
-        each.ticker.turn()
+        each.ticker.run_due()
     clock.at += 5.5
     barrier = threading.Barrier(4)
 
     def turn(process: Process) -> None:
         barrier.wait(10)
-        process.ticker.turn()
+        process.ticker.run_due()
 
     threads = [threading.Thread(target=turn, args=[each]) for each in processes]
     for thread in threads:
@@ -176,9 +176,9 @@ def test_both_passages_of_a_repeated_hour_fire(shop: Database) -> None:
 def test_ticks_that_come_late_are_not_skipped(shop: Database, clock: Clock) -> None:
     process = Process(shop, clock)
     process.store.create(schedule())
-    process.ticker.turn()
+    process.ticker.run_due()
     clock.at += 181
-    process.ticker.turn()
+    process.ticker.run_due()
     assert len(ids(shop)) == 3
 
 
@@ -199,7 +199,7 @@ def test_ticks_while_no_process_lived_are_made_up_for_if_asked(
 def test_a_schedule_that_never_fired_makes_up_for_nothing(shop: Database, clock: Clock) -> None:
     process = Process(shop, clock)
     process.store.create(schedule(automatic_backfill=True))
-    process.ticker.turn()
+    process.ticker.run_due()
     assert ids(shop) == []
 
 
@@ -262,9 +262,9 @@ def test_a_long_backlog_does_not_hold_up_the_others(shop: Database, clock: Clock
     long_ago = schedule("a-backlog", automatic_backfill=True, last_fired_at="0001-01-01T00:00")
     process.store.create(long_ago)
     process.store.create(schedule())
-    process.ticker.turn()
+    process.ticker.run_due()
     clock.at += 61
-    assert process.ticker.turn() == 0
+    assert process.ticker.run_due() == 0
     assert "sched-nightly-2026-03-01T00:01:00+00:00" in ids(shop)
 
 
@@ -273,7 +273,7 @@ def test_a_schedule_that_fails_for_days_holds_up_nobody(shop: Database, clock: C
     process.store.create(schedule("a-broken-one", context="no pickle"))
     process.store.create(schedule(schedule="0 0 * * *"))
     for _ in range(1_100):
-        process.ticker.turn()
+        process.ticker.run_due()
         clock.at += 90
     assert ids(shop) == ["sched-nightly-2026-03-02T00:00:00+00:00"]
 
@@ -293,12 +293,12 @@ def test_the_table_is_read_every_second_at_first_and_seldom_later(
     shop: Database, clock: Clock
 ) -> None:
     process = Process(shop, clock)
-    assert process.ticker.turn() == 1
+    assert process.ticker.run_due() == 1
     clock.at += 61
-    assert process.ticker.turn() == 30
+    assert process.ticker.run_due() == 30
     process.ticker.wake()
     process.store.create(schedule())
-    process.ticker.turn()
+    process.ticker.run_due()
     clock.at += 60
-    process.ticker.turn()
+    process.ticker.run_due()
     assert len(ids(shop)) == 1

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.template.loader import render_to_string
 from django.test import Client, RequestFactory, override_settings
 
-from dboshub.web.views import server_error
+from dboshub.web.error_pages import server_error
+from dboshub.workflows.rendering.page_templates import render_to_string
 
 pytestmark = pytest.mark.django_db
 
@@ -100,10 +100,17 @@ def test_a_form_without_a_token_says_how_to_go_on(make_user: Callable[..., Any])
 
 
 def test_a_request_that_cannot_be_read_says_so(viewer: Client) -> None:
+    with override_settings(DATA_UPLOAD_MAX_NUMBER_FIELDS=1):
+        response = viewer.post("/workflows/columns/", {"column": ["name", "queue"], "query": ""})
+    assert response.status_code == 400
+    assert b"The request could not be read" in response.content
+
+
+def test_a_host_that_is_not_allowed_is_named(viewer: Client) -> None:
     with override_settings(ALLOWED_HOSTS=["elsewhere"]):
         response = viewer.get("/workflows/")
     assert response.status_code == 400
-    assert b"That request made no sense" in response.content
+    assert b"This host is not allowed" in response.content
 
 
 def test_a_failing_page_needs_neither_user_nor_database() -> None:

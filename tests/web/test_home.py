@@ -13,12 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups import store
-from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.rollups.lease import LeaseHandle
 from tests.support.runs import add_workflow, insert, pickled
 
 pytestmark = pytest.mark.django_db
@@ -62,12 +62,12 @@ def executor(**columns: Any) -> None:
         insert(session, "dboshub_executor", **given | columns)
 
 
-def roll(until: int | None = None) -> int:
+def recount_spans(until: int | None = None) -> int:
     """Count the last three hours up to now; the end of what was counted."""
     edge = (until or now_ms() + MINUTE) // MINUTE * MINUTE
-    hold = Hold("rollups", "me")
+    hold = LeaseHandle("rollups", "me")
     hold.take(edge)
-    store.roll(hold, reading, edge - 3 * HOUR, edge, width=MINUTE)
+    store.recount_spans(hold, reading, edge - 3 * HOUR, edge, width=MINUTE)
     return edge
 
 
@@ -112,7 +112,7 @@ def test_failing_names_stand_against_the_hour_before_and_lead_to_their_runs(
     work("fine", "SUCCESS", name=HOSTILE)
     work("other", "ERROR", 80 * MINUTE, name="other")
     if counted:
-        roll()
+        recount_spans()
 
     html = page(viewer)
 
@@ -203,11 +203,11 @@ def test_what_somebody_may_not_see_is_not_told(
 
 
 def test_bars_lead_to_what_ended_then_and_gaps_lead_nowhere(viewer: Client) -> None:
-    edge = roll()
+    edge = recount_spans()
     end = edge - 10 * MINUTE
     for number, status in enumerate(("SUCCESS", "SUCCESS", "ERROR", "CANCELLED")):
         work(f"w{number}", status, now_ms() - end - 30_000 - number)
-    roll(edge)
+    recount_spans(edge)
 
     html = page(viewer, "?span=6h")
 
@@ -226,7 +226,7 @@ def test_bars_lead_to_what_ended_then_and_gaps_lead_nowhere(viewer: Client) -> N
 def test_the_table_says_what_the_charts_show(viewer: Client) -> None:
     for number in range(20):
         work(f"w{number}", "SUCCESS", 5 * MINUTE, created_at=now_ms() - 5 * MINUTE - 60_000)
-    roll()
+    recount_spans()
     table = words(page(viewer).split('class="table-twin"')[1])
     assert re.search(r"UTC \d+ 20 0 0 (59|1 min)", table)
 
@@ -234,7 +234,7 @@ def test_the_table_says_what_the_charts_show(viewer: Client) -> None:
 def test_charts_can_be_about_one_name(viewer: Client) -> None:
     work("a", "SUCCESS", name="one")
     work("b", "SUCCESS", name="two")
-    roll()
+    recount_spans()
     html = page(viewer, "?name=two&span=1h")
     assert "1 workflow ended." in words(html)
     assert 'href="?span=24h&amp;name=two#trends"' in html
@@ -249,7 +249,7 @@ def test_the_page_takes_a_bounded_number_of_statements(viewer: Client) -> None:
     for number in range(30):
         work(f"w{number}", "ENQUEUED", queue_name=f"q{number}", application_version=f"v{number}")
         work(f"e{number}", "ERROR", name=f"n{number}")
-    roll()
+    recount_spans()
     with CaptureQueriesContext(
         connection,
     ) as caught:

@@ -7,20 +7,22 @@ import pytest
 from dboshub.workflows.rendering.charts import HEIGHT, durations, failure_rate, labels, throughput
 from dboshub.workflows.rollups.counting import Tally
 from dboshub.workflows.rollups.histogram import bucket
-from dboshub.workflows.rollups.series import Stretch
+from dboshub.workflows.rollups.series import TimeBucket
 
 M = 60_000
 
 
-def stretch(place: int, *, covered: int = 1, took: int | None = None, **outcomes: int) -> Stretch:
+def stretch(
+    place: int, *, covered: int = 1, took: int | None = None, **outcomes: int
+) -> TimeBucket:
     tally = Tally()
     tally.outcomes.update(outcomes)
     if took is not None:
         tally.run[bucket(took)] = 1
-    return Stretch(place * M, (place + 1) * M, covered, 1, tally)
+    return TimeBucket(place * M, (place + 1) * M, covered, 1, tally)
 
 
-def link(each: Stretch) -> str:
+def link(each: TimeBucket) -> str:
     return f"/{each.at}"
 
 
@@ -61,7 +63,7 @@ def test_nothing_at_all_still_has_axes() -> None:
 
 
 def test_what_is_counted_in_part_says_so() -> None:
-    part = Stretch(0, 5 * M, 2, 5, Tally())
+    part = TimeBucket(0, 5 * M, 2, 5, Tally())
     assert "(2 of 5 minutes counted)" in throughput([part], link).columns[0].title
 
 

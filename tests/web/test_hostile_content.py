@@ -19,13 +19,12 @@ from django.urls import reverse
 from dboshub.models import SavedView
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
 from dboshub.workflows.storage.sql import Session, Statement
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
-from tests.web.routes import routes
-from tests.web.test_hostile_input import THERE
+from tests.web.routes import THERE, routes
 from tests.web.workflows.test_detail import add_everything, addresses
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +98,7 @@ def _set(session: Session, table: str, column: str, value: str) -> None:
 
 @pytest.fixture
 def root(client: Client, settings: Any, tmp_path: Path) -> Client:
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     user = get_user_model().objects.create_superuser("root", password=None)
     client.force_login(user)
     client.raise_request_exception = False

@@ -18,37 +18,16 @@ from django.urls import reverse
 
 from dboshub.exports.store import Export, add
 from dboshub.models import SavedView
-from dboshub.queues.forms import control
 from dboshub.queues.models import Queue
-from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
-from dboshub.workflows.forms import executor_forms, workflow_forms
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.search.terms import KEYS as FILTER
-from dboshub.workflows.system_tables import now_ms
-from tests.web.routes import Route, routes
+from tests.web.routes import Route, places, routes, things
 from tests.web.workflows.test_detail import add_everything
 
 pytestmark = pytest.mark.django_db
 
-# What the variable parts of an address name, by route where it is a name: each thing is there.
-THERE = {
-    "view_id": ["1"],
-    "job_id": ["1"],
-    "function_id": ["1"],
-    "workflow_id": ["w"],
-    "key": ["an_export"],
-    "target": ["e1"],
-    "dboshub:workflows:start name": ["checkout"],
-    "dboshub:queues:detail name": ["q"],
-    "dboshub:queues:do name": ["q"],
-    "dboshub:schedules:detail name": ["s"],
-    "dboshub:schedules:do name": ["s"],
-    "dboshub:workflows:do verb": [*workflow_forms.FORMS],
-    "dboshub:workflows:steer verb": [*executor_forms.FORMS],
-    "dboshub:queues:do verb": [*control.FORMS],
-    "dboshub:schedules:do verb": [*schedule_forms.FORMS, "change"],
-}
 # What a page is asked besides, where it reads some parameters only if it knows another's value.
 ALSO = {
     "dboshub:workflows:value": ["of=event&key=progress&step=1"],
@@ -106,7 +85,7 @@ class Watched(QueryDict):
 @pytest.fixture
 def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Who may see and do everything, on a hub where there is one thing of each kind."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     user = get_user_model().objects.create_superuser("root", password=None)
     client.force_login(user)
     client.raise_request_exception = False
@@ -118,23 +97,15 @@ def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.Monk
     )
     SavedView.objects.create(pk=1, owner=user, name="mine", query="status=ERROR")
     made = {"made_at": now_ms(), "touched_at": now_ms()}
-    add(Export(key="an_export", user=user.pk, of="audit", query="", format="csv", **made))
+    add(Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", **made))
     monkeypatch.setattr(wsgi, "QueryDict", Watched)
     monkeypatch.setattr(Watched, "asked", set())
     return client
 
 
-def places(route: Route) -> Iterator[str]:
-    """The addresses of a route at which something is."""
-    names = [name for _, name in route.parts]
-    there = [THERE.get(name) or THERE[f"{route.name} {name}"] for name in names]
-    for found in product(*there):
-        yield route.at(dict(zip(names, found, strict=True)))
-
-
 def strange_places(route: Route) -> Iterator[str]:
     """The same with one part after the other as strange as it can be."""
-    plain = {name: (THERE.get(name) or THERE[f"{route.name} {name}"])[0] for _, name in route.parts}
+    plain = {name: values[0] for name, values in things(route).items()}
     for kind, name in route.parts:
         for text in STRANGE.get(kind, STRANGE[""]):
             yield route.at({**plain, name: text})

@@ -6,27 +6,27 @@ import re
 from pathlib import Path
 
 import pytest
-from django.template import Context, Template
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dboshub.workflows.engine.records import Status
 from dboshub.workflows.rendering import time_format
-from dboshub.workflows.statuses import LOOKS, look
+from dboshub.workflows.rendering.page_templates import engine
+from dboshub.workflows.statuses import STATUS_STYLES, status_style
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 
 def render(source: str, **values: object) -> str:
-    return Template("{% load hub %}" + source).render(Context(values))
+    return str(engine().from_string("{% load hub %}" + source).render(values))
 
 
 def test_every_status_has_a_look_and_every_look_is_drawn() -> None:
-    assert set(LOOKS) == {str(status) for status in Status}
+    assert set(STATUS_STYLES) == {str(status) for status in Status}
     sprite = (ROOT / "static/dboshub/img/icons.svg").read_text()
     tokens = (ROOT / "static/dboshub/css/tokens.css").read_text()
-    for each in (*LOOKS.values(), look("NEWER")):
+    for each in (*STATUS_STYLES.values(), status_style("NEWER")):
         assert f'id="{each.icon}"' in sprite
         assert f".{each.css}" in tokens
 

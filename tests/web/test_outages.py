@@ -43,7 +43,6 @@ def away(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Itera
     config = django_database(url, pool_size=0)
     if request.param == "sqlite":
         config = django_database(f"sqlite:///{tmp_path}/gone/none.sqlite3", pool_size=0)
-        (tmp_path / "gone").rmdir()
     config = {**connections.settings["default"], **config}
     # Called "default" towards the guard that keeps tests off other databases.
     connections["away"] = load_backend(config["ENGINE"]).DatabaseWrapper(config, "default")

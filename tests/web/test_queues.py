@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.queues.models import Queue, QueuePause
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import (
     AuditEvent,
@@ -24,7 +25,6 @@ from dboshub.workflows.models import (
     Rollup,
     ScopeRule,
 )
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, insert
 
 pytestmark = pytest.mark.django_db
@@ -189,7 +189,7 @@ def test_work_on_a_queue_that_nobody_registered_is_seen(viewer: Client) -> None:
     assert "No application" not in row_of(html, "_dbos_kafka_queue")
     assert "Not registered" in row_of(html, "ghost")
     assert "No application has registered this queue" in row_of(html, "ghost")
-    assert "recovered, resumed or forked" in row_of(html, "_dbos_internal_queue")
+    assert "recovered, resumed and forked" in row_of(html, "_dbos_internal_queue")
     assert "No application has registered this queue" in page(viewer, detail("ghost"))
     assert "/queues/do/" not in page(viewer, detail("ghost"))
     assert viewer.get(do("pause", "ghost")).status_code == 404
@@ -254,7 +254,7 @@ def test_a_database_of_another_program_has_neither_pauses_nor_executors(admin: C
     told = row_of(page(admin, LIST))
     assert "unknown" in told
     assert "next in line" in told
-    assert "leave no heartbeat" in page(admin, detail())
+    assert "send no heartbeat" in page(admin, detail())
     for verb in ("pause", "resume"):
         assert admin.post(do(verb)).status_code == 409
     assert admin.post(do("change"), LIMITS)["Location"] == detail()
@@ -342,7 +342,7 @@ def test_each_action_asks_first_and_changes_nothing(admin: Client, verb: str) ->
 def test_acting_leads_on_and_keeps_the_reason(admin: Client) -> None:
     add()
     assert admin.post(do("pause"), {"reason": "down"})["Location"] == detail()
-    assert "Paused: workers take nothing" in page(admin, detail())
+    assert "Paused: workers claim nothing" in page(admin, detail())
     assert AuditEvent.objects.get().reason == "down"
     assert admin.post(do("pause")).status_code == 409
     assert admin.post(do("resume"))["Location"] == detail()

@@ -11,10 +11,10 @@ from django.test import Client
 
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent, Executor
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import pickled
 
 pytestmark = pytest.mark.django_db

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.queues.models import Queue
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.page_cache import page_cache
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def fill(first: int, last: int) -> None:
 
 def statements(client: Client, page: str) -> int:
     name, *args = page.split()
-    cache.clear()
+    page_cache().clear()
     with CaptureQueriesContext(connection) as seen:
         assert client.get(reverse(name, args=args)).status_code == 200, page
     return len(seen)

@@ -1,7 +1,8 @@
-"""One action: one transaction, one audit row. A refusal undoes the effect and is recorded too.
+"""Audited actions: one transaction for the effect and its audit row.
 
-Where the hub's tables lie in another database, no transaction spans both: the row is then
-written before the effect and completed after it, so a row left at "started" says: look.
+A refusal rolls the effect back and is recorded, too. Where the hub's tables lie in another
+database, no transaction spans both: the row is written as "started" before the effect and is
+completed after it. A row that stays "started" means that the effect may or may not have happened.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from django.db import router
 from django.http import HttpRequest
 
 from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.notify import notify
 
+MAX_NAME = 150
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where."""
+    """The user who acts, and the IP address of the request."""
 
     user: Any
     address: str = ""
+
+    @property
+    def name(self) -> str:
+        """The user's name, cut to what a row holds: a project's own names may be longer."""
+        return str(self.user.get_username())[:MAX_NAME]
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -33,7 +42,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 class ActionRefusedError(Exception):
-    """Nothing was changed; `message` says why and `advice` what to do instead."""
+    """The action changed nothing: `message` says why, `advice` what to do instead."""
 
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message, advice)
@@ -45,7 +54,7 @@ class ActionRefusedError(Exception):
 
 
 class NotPermittedError(ActionRefusedError):
-    """The person lacks the permission."""
+    """The actor lacks the permission."""
 
     def __init__(self, permission: str) -> None:
         super().__init__(
@@ -55,70 +64,104 @@ class NotPermittedError(ActionRefusedError):
         self.args = (permission,)
 
 
+class ReadOnlyError(ActionRefusedError):
+    """This dashboard only shows."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This dashboard is read-only.",
+            "Start it without --read-only (DBOSHUB_READ_ONLY) to act.",
+        )
+        self.args = ()
+
+
+def may_act(user: Any, permission: str) -> bool:
+    """Whether the user may perform an action here: whether pages offer it."""
+    return not is_read_only() and bool(user.has_perm(permission))
+
+
 @dataclass(frozen=True, slots=True)
-class Act:
-    """An action under way: its transaction, and what its audit row will tell."""
+class AuditedAction:
+    """An action in progress: its transaction, and the `detail` of its audit row."""
 
     actor: Actor
     session: Session
     detail: dict[str, Any]
 
     def hint(self, *notices: tuple[str, str]) -> None:
-        """Tell the processes that wait for this, as it commits; SQLite's look by themselves."""
+        """Notify waiting processes on commit. SQLite has no notifications: they poll."""
         if self.session.vendor == "postgresql":
             notify(self.session, notices)
 
 
 @contextmanager
-def acting(
+def audited_action(
     actor: Actor, action: str, kind: str, target: str, *, permission: str, reason: str = ""
-) -> Iterator[Act]:
-    """Hold the transaction of one action; raise ActionRefusedError inside it to refuse.
+) -> Iterator[AuditedAction]:
+    """Open the transaction of one action; raise ActionRefusedError inside it to refuse.
 
-    `detail` holds facts about what was done, never a payload: the log has readers of its own.
+    Raises ReadOnlyError if nobody may act here, and NotPermittedError if the actor lacks the
+    permission. `detail` must hold no payload:
+    people who may read the audit log need not be permitted to see payloads.
     """
     event = new_audit_event(actor, action, kind, target, reason)
-    apart = router.db_for_write(AuditEvent) != system_alias()
-    if apart:
+    if is_read_only():
+        raise _refused(event, ReadOnlyError())
+    is_other_database = router.db_for_write(AuditEvent) != system_alias()
+    if is_other_database:
         event.save()
     try:
         with atomic() as session:
             if not actor.user.has_perm(permission):
                 raise NotPermittedError(permission)
-            yield Act(actor, session, event.detail)
-            if not apart:
+            yield AuditedAction(actor, session, event.detail)
+            if not is_other_database:
                 event.end(AuditEvent.Outcome.DONE)
     except ActionRefusedError as refusal:
-        event.detail = {"refused": refusal.message, "advice": refusal.advice}
-        event.end(AuditEvent.Outcome.REFUSED)
+        _refused(event, refusal)
         raise
-    if apart:
+    if is_other_database:
         event.end(AuditEvent.Outcome.DONE)
+
+
+def refuse_if_read_only(actor: Actor, action: str, kind: str, target: str) -> None:
+    """Raise ReadOnlyError, and record the refusal, if nobody may act here.
+
+    For actions that write rows of the hub before they act on the system tables.
+    """
+    if is_read_only():
+        raise _refused(new_audit_event(actor, action, kind, target, ""), ReadOnlyError())
+
+
+def _refused(event: AuditEvent, refusal: ActionRefusedError) -> ActionRefusedError:
+    event.detail = {"refused": refusal.message, "advice": refusal.advice}
+    event.end(AuditEvent.Outcome.REFUSED)
+    return refusal
 
 
 def record(
     actor: Actor, action: str, kind: str, target: str, *, reason: str = "", **detail: Any
 ) -> None:
-    """One row for what changes nothing in the system tables, which may be read-only here."""
+    """Write the audit row of an action that changes nothing in the system tables."""
     event = new_audit_event(actor, action, kind, target, reason)
     event.detail = detail
     event.end(AuditEvent.Outcome.DONE)
 
 
 def new_audit_event(actor: Actor, action: str, kind: str, target: str, reason: str) -> AuditEvent:
-    """The audit row of an action that begins, not saved yet."""
+    """The unsaved audit row of an action that begins."""
     known = actor.user if actor.user.is_authenticated else None
     return AuditEvent(
         user=known,
-        username=actor.user.get_username(),
+        username=actor.name,
         address=actor.address,
         action=action,
         target_kind=kind,
-        target=_storable(target),
-        reason=_storable(reason.strip()),
+        target=_without_nul(target),
+        reason=_without_nul(reason.strip()),
     )
 
 
-def _storable(text: str) -> str:
-    # PostgreSQL cannot store NUL, and an attempt with one must be recorded all the same.
+def _without_nul(text: str) -> str:
+    # PostgreSQL cannot store a NUL, and an attempt with one must be recorded as well.
     return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -1,78 +1,79 @@
-"""What people do to executors and versions: checked, performed and audited in one place."""
+"""Actions on executors and application versions."""
 
 from __future__ import annotations
 
-from dboshub.workflows.actions.audit import Act, ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, VersionInfo
 from dboshub.workflows.engine.waiting.notices import QUEUE
-from dboshub.workflows.selectors.executors import EXISTS
+from dboshub.workflows.permissions import ADOPT_EXECUTOR, PROMOTE_VERSION
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.control import versions
 from dboshub.workflows.storage.membership import recover
-from dboshub.workflows.system_tables import now_ms
 
 
 def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "") -> int:
-    """Enqueue again all that an executor of any program runs; how many workflows.
+    """Enqueue the running workflows of an executor again; return their number.
 
-    It is looked for in one application and what no application claimed; in that alone if
-    `application` is empty. What live processes of the hub run stays with them.
+    The executor may belong to another program. Only workflows of `application` and those without
+    an application are taken; with an empty `application`, only the latter. Workflows that a live
+    process of DBOSHub owns are left alone.
     """
-    with acting(
+    with audited_action(
         actor,
         "adopt",
         "executor",
         executor_id,
-        permission="dboshub_workflows.adopt_executor",
+        permission=ADOPT_EXECUTOR,
         reason=reason,
-    ) as act:
+    ) as action:
         if not viewer_for(actor.user).may_see(application or None):
             raise ActionRefusedError(
                 f"The application {application!r} is not one of yours.", "Ask an administrator."
             )
         moved = 0
         if "\x00" not in executor_id + application:
-            known = act.session.one(EXISTS)
             moved = recover.adopt_executor(
-                act.session,
+                action.session,
                 executor_id,
                 application=application,
                 now=now_ms(),
-                has_hub_tables=bool(known and known[0]),
+                has_hub_tables=has_table(action.session, EXECUTORS),
             )
         if not moved:
             raise ActionRefusedError(
                 f"The executor {executor_id!r} runs nothing that may be adopted.",
                 "Reload the page: it may have finished, or another took it over.",
             )
-        act.hint((QUEUE, INTERNAL_QUEUE))
-        act.detail.update(application=application or None, workflows=moved)
+        action.hint((QUEUE, INTERNAL_QUEUE))
+        action.detail.update(application=application or None, workflows=moved)
         return moved
 
 
 def promote(actor: Actor, version: str, *, reason: str = "") -> None:
-    """Make a version the latest of its application: work without a version goes to it."""
-    with acting(
+    """Make a version the latest of its application. It gets the work that names no version."""
+    with audited_action(
         actor,
         "promote",
         "version",
         version,
-        permission="dboshub_workflows.promote_version",
+        permission=PROMOTE_VERSION,
         reason=reason,
-    ) as act:
-        known = versions.versions(act.session, application=None)
-        found = _find(act, known, version)
+    ) as action:
+        known = versions.versions(action.session, None)
+        found = _find(action, known, version)
         rivals = [each for each in known if _are_rivals(each, found)]
         if rivals[0]["version_name"] == version:
             raise ActionRefusedError("It is the latest already.", "Promote another to leave it.")
-        # Later than its rivals, even if a clock that was ahead stamped one of them.
+        # Later than all of them, even if one was stamped by a clock that was ahead.
         now = max(now_ms(), rivals[0]["version_timestamp"] + 1)
-        versions.set_latest(act.session, version, application=None, now=now)
-        act.detail.update(was=rivals[0]["version_name"], application=found["application_name"])
+        versions.set_latest_version(action.session, version, application=None, now=now)
+        action.detail.update(was=rivals[0]["version_name"], application=found["application_name"])
 
 
-def _find(act: Act, known: list[VersionInfo], version: str) -> VersionInfo:
-    viewer = viewer_for(act.actor.user)
+def _find(action: AuditedAction, known: list[VersionInfo], version: str) -> VersionInfo:
+    viewer = viewer_for(action.actor.user)
     for each in known:
         if each["version_name"] == version and viewer.may_see(each["application_name"]):
             return each
@@ -82,6 +83,6 @@ def _find(act: Act, known: list[VersionInfo], version: str) -> VersionInfo:
 
 
 def _are_rivals(one: VersionInfo, other: VersionInfo) -> bool:
-    """Whether both can be the latest of one application."""
+    """Whether both may be versions of one application."""
     owners = one["application_name"], other["application_name"]
     return None in owners or owners[0] == owners[1]

@@ -1,42 +1,41 @@
-"""Seeing payloads leaves a row in the audit log: one for each person, target and stretch of time.
+"""Audit of payload views: one row per user, target and 15 minutes.
 
-Neither reloading a page nor what is pushed to it adds more. Where the row cannot be written,
-the payload is not shown: the error goes to the caller.
+Reloads and live updates within this time add no rows. If the row cannot be written, the error is
+raised, so that the payload is not shown.
 """
 
 from __future__ import annotations
 
 from hashlib import blake2s
 
-from django.core.cache import cache
-
 from dboshub.workflows.actions.audit import Actor, record
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.page_cache import page_cache
 
 ACTION = "view payload"
 ONE_ROW_PER_MS = 15 * 60 * 1_000
 
 
 def record_payload_view(actor: Actor, kind: str, target: str) -> None:
-    """Record that a person is shown payloads of a target, unless that is known already."""
-    key = f"sight-{actor.user.pk}-{blake2s(f'{kind} {target}'.encode()).hexdigest()}"
-    if not cache.add(key, True, ONE_ROW_PER_MS / 1_000):
+    """Write an audit row for a view of a target's payloads, unless a recent row exists."""
+    key = f"payload-view-{actor.user.pk}-{blake2s(f'{kind} {target}'.encode()).hexdigest()}"
+    if not page_cache().add(key, True, ONE_ROW_PER_MS / 1_000):
         return
     try:
         at = _known(actor, kind, target)
         if at is None:
             record(actor, ACTION, kind, target)
         else:
-            # Another process wrote it: here too it counts from then.
-            cache.set(key, True, max(0, at + ONE_ROW_PER_MS - now_ms()) / 1_000)
+            # Another process wrote the row: cache it for the rest of its time.
+            page_cache().set(key, True, max(0, at + ONE_ROW_PER_MS - now_ms()) / 1_000)
     except BaseException:
-        cache.delete(key)
+        page_cache().delete(key)
         raise
 
 
 def _known(actor: Actor, kind: str, target: str) -> int | None:
-    """When the last such row was written, if it is young enough to stand for now too."""
+    """When the last row of these 15 minutes was written (epoch ms), or None."""
     rows = AuditEvent.objects.filter(
         target_kind=kind, target=target, at__gt=now_ms() - ONE_ROW_PER_MS, action=ACTION
     )

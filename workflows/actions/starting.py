@@ -1,65 +1,42 @@
-"""Starting a workflow from a page: plain arguments, written in the format its function reads."""
+"""Start a workflow from a page or a terminal: enqueue it with plain JSON arguments."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-from dboshub.workflows.actions.audit import ActionRefusedError, Actor, acting
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, audited_action
+from dboshub.workflows.actions.checks import require_queue
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE
 from dboshub.workflows.payloads import PICKLE, PORTABLE
 from dboshub.workflows.payloads.encode import NotPlainError, encode_arguments
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.permissions import START_WORKFLOW
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
 from dboshub.workflows.storage.sql import Session
 
-PERMISSION = "dboshub_workflows.start_workflow"
 
+def start(actor: Actor, request: StartRequest, *, reason: str = "") -> str:
+    """Enqueue the workflow and return its id. No executor needs to be alive.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequest:
-    """What to start, with what, and where. `delay_s` and `timeout_s` are seconds."""
-
-    name: str
-    application: str | None = None
-    class_name: str | None = None
-    config_name: str | None = None
-    is_portable: bool = False
-    args: list[Any] = field(default_factory=list)
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    workflow_id: str = ""
-    queue: str = ""
-    partition_key: str = ""
-    deduplication_id: str = ""
-    priority: int = 0
-    delay_s: float | None = None
-    timeout_s: float | None = None
-    version: str = ""
-
-
-def start(actor: Actor, order: StartRequest, *, reason: str = "") -> str:
-    """Enqueue the workflow and return its id; it works while no executor is alive.
-
-    Without a queue any executor of the application takes it at once, past every limit.
+    Without a queue, any executor of the application runs it at once and no limit applies. Raises
+    ActionRefusedError.
     """
-    workflow_id = order.workflow_id or str(uuid.uuid4())
-    with acting(
-        actor, "start", "workflow", workflow_id, permission=PERMISSION, reason=reason
-    ) as act:
-        if not viewer_for(actor.user).may_see(order.application):
+    workflow_id = request.workflow_id or str(uuid.uuid4())
+    with audited_action(
+        actor, "start", "workflow", workflow_id, permission=START_WORKFLOW, reason=reason
+    ) as action:
+        if not viewer_for(actor.user).may_see(request.application):
             raise ActionRefusedError(
-                f"You may not start workflows of {order.application!r}.", "Ask an administrator."
+                f"You may not start workflows of {request.application!r}.", "Ask an administrator."
             )
-        _expect_text(order)
-        _expect_queue(act.session, order)
-        inputs = inputs_of(order)
+        _require_valid_text(request)
+        _require_usable_queue(action.session, request)
+        inputs = inputs_of(request)
         found = insert(
-            act.session, row_of(order, workflow_id, now=database_now(act.session)), inputs
+            action.session, row_of(request, workflow_id, now=database_now(action.session)), inputs
         )
         if found.deduplicated_by is not None:
             raise ActionRefusedError(
@@ -69,44 +46,46 @@ def start(actor: Actor, order: StartRequest, *, reason: str = "") -> str:
         if not found.created:
             raise ActionRefusedError(
                 f"There is a workflow {workflow_id!r} already ({found.status}).",
-                "Give another id, or none: then one is drawn.",
+                "Give another id, or none: then one is made.",
             )
-        act.hint((QUEUE, order.queue or INTERNAL_QUEUE))
-        act.detail.update(
-            name=order.name, application=order.application, queue=order.queue or INTERNAL_QUEUE
+        action.hint((QUEUE, request.queue or INTERNAL_QUEUE))
+        action.detail.update(
+            name=request.name,
+            application=request.application,
+            queue=request.queue or INTERNAL_QUEUE,
         )
         return workflow_id
 
 
-def row_of(order: StartRequest, workflow_id: str, *, now: int) -> NewWorkflow:
-    """The row that asks any executor of the application for it; `now` by the database's clock."""
-    is_delayed = bool(order.delay_s)
+def row_of(request: StartRequest, workflow_id: str, *, now: int) -> NewWorkflow:
+    """The new workflow as an enqueued or delayed row; `now` is the database's time in ms."""
+    is_delayed = bool(request.delay_s)
     return NewWorkflow(
         workflow_uuid=workflow_id,
         status=Status.DELAYED if is_delayed else Status.ENQUEUED,
-        name=order.name,
-        class_name=order.class_name,
-        config_name=order.config_name,
+        name=request.name,
+        class_name=request.class_name,
+        config_name=request.config_name,
         created_at=now,
         updated_at=now,
-        application_name=order.application,
-        application_version=order.version or None,
-        queue_name=order.queue or INTERNAL_QUEUE,
-        queue_partition_key=order.partition_key or None,
-        deduplication_id=order.deduplication_id or None,
-        priority=order.priority,
-        delay_until_epoch_ms=now + int((order.delay_s or 0) * 1_000) if is_delayed else None,
-        workflow_timeout_ms=int(order.timeout_s * 1_000) if order.timeout_s else None,
+        application_name=request.application,
+        application_version=request.version or None,
+        queue_name=request.queue or INTERNAL_QUEUE,
+        queue_partition_key=request.partition_key or None,
+        deduplication_id=request.deduplication_id or None,
+        priority=request.priority,
+        delay_until_epoch_ms=now + int((request.delay_s or 0) * 1_000) if is_delayed else None,
+        workflow_timeout_ms=int(request.timeout_s * 1_000) if request.timeout_s else None,
         creator_xid=str(uuid.uuid4()),
-        serialization=PORTABLE if order.is_portable else PICKLE,
+        serialization=PORTABLE if request.is_portable else PICKLE,
     )
 
 
-def inputs_of(order: StartRequest) -> str:
-    """The text of its arguments. Raises ActionRefusedError for what is not plain data."""
+def inputs_of(request: StartRequest) -> str:
+    """The serialized arguments. Raises ActionRefusedError if they are not plain data."""
     try:
         return encode_arguments(
-            order.args, dict(order.kwargs), PORTABLE if order.is_portable else PICKLE
+            request.args, dict(request.kwargs), PORTABLE if request.is_portable else PICKLE
         )
     except NotPlainError as error:
         raise ActionRefusedError(
@@ -114,28 +93,24 @@ def inputs_of(order: StartRequest) -> str:
         ) from error
 
 
-def _expect_text(order: StartRequest) -> None:
-    texts = (order.name, order.workflow_id, order.partition_key, order.deduplication_id)
+def _require_valid_text(request: StartRequest) -> None:
+    texts = (request.name, request.workflow_id, request.partition_key, request.deduplication_id)
     if any("\x00" in text for text in texts):
         raise ActionRefusedError("One of the texts holds a NUL.", "Give visible text.")
-    if order.deduplication_id and not order.queue:
+    if request.deduplication_id and not request.queue:
         raise ActionRefusedError(
             "A deduplication id needs a queue to be unique on.", "Choose a queue, or leave it out."
         )
 
 
-def _expect_queue(session: Session, order: StartRequest) -> None:
-    """Refuse a queue on which the workflow would wait for ever."""
-    if not order.queue:
+def _require_usable_queue(session: Session, request: StartRequest) -> None:
+    """Refuse a queue on which the workflow would never start."""
+    if not request.queue:
         return
-    found = is_partitioned(session, order.queue)
-    if found is None:
+    partitioned = require_queue(session, request.queue)
+    if partitioned != bool(request.partition_key):
+        kind = "is partitioned" if partitioned else "is not partitioned"
         raise ActionRefusedError(
-            f"There is no queue {order.queue!r}.", "Leave it out to run as soon as possible."
-        )
-    if found != bool(order.partition_key):
-        said = "is partitioned" if found else "is not partitioned"
-        raise ActionRefusedError(
-            f"The queue {order.queue!r} {said}.",
-            "Give a partition key." if found else "Leave the partition key out.",
+            f"The queue {request.queue!r} {kind}.",
+            "Give a partition key." if partitioned else "Leave the partition key out.",
         )

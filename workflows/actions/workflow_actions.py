@@ -1,85 +1,76 @@
-"""What people do to workflows: checked, performed and audited in one place, for every door.
+"""Actions on one workflow, used by pages, the admin and the terminal.
 
-Each action is permission, precondition, effect and audit row in one transaction. What is not
-possible raises ActionRefusedError, which says what to do instead, and is audited as refused.
+Each checks the permission and the precondition, performs the effect and writes the audit row in
+one transaction. A refused action raises ActionRefusedError.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dboshub.workflows.actions.audit import (
-    Act,
     ActionRefusedError,
     Actor,
-    NotPermittedError,
-    acting,
-    actor_of,
+    AuditedAction,
+    audited_action,
 )
-from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
+from dboshub.workflows.actions.checks import missing_workflow, require_queue, require_workflow
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.engine.journal.writes import SendWrite
+from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, TERMINAL, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.payloads import PICKLE, PORTABLE
 from dboshub.workflows.payloads.encode import NotPlainError, encode
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.permissions import (
+    CANCEL_WORKFLOW,
+    DELETE_WORKFLOW,
+    FORK_WORKFLOW,
+    RESUME_WORKFLOW,
+    SEND_MESSAGE,
+)
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.control import adjust
 from dboshub.workflows.storage.control import cancel as cancelling
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.control import fork as forking
 from dboshub.workflows.storage.control import resume as resuming
-from dboshub.workflows.storage.journal import insert_message
-from dboshub.workflows.system_tables import now_ms
-
-__all__ = [
-    "ActionRefusedError",
-    "Actor",
-    "NotPermittedError",
-    "actor_of",
-    "cancel",
-    "delete",
-    "fork",
-    "resume",
-    "send",
-]
+from dboshub.workflows.storage.control import rewind as rewinding
+from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.storage.journal import messages
 
 FINISHED = (Status.SUCCESS, Status.ERROR)
 
 
 def cancel(actor: Actor, workflow_id: str, *, reason: str = "", children: bool = False) -> None:
-    """Take the workflow from its executor for good, and its descendants if `children`."""
-    permission = "dboshub_workflows.cancel_workflow"
-    with acting(
-        actor, "cancel", "workflow", workflow_id, permission=permission, reason=reason
-    ) as act:
-        row = _find(act, workflow_id)
+    """Cancel the workflow, and its descendants if `children`."""
+    with _acting_on(actor, "cancel", workflow_id, CANCEL_WORKFLOW, reason) as (action, row):
         if row.status == Status.CANCELLED:
             raise ActionRefusedError(
                 "It is cancelled already.", "Resume it to go on after its last completed step."
             )
-        below = _descendants(act, workflow_id) if children else []
-        done = cancelling.cancel(act.session, [workflow_id, *below], now=now_ms())
-        if workflow_id not in done:
-            raise _finished("cancel")
-        act.hint(*((STATUS, each) for each in done))
-        act.detail.update(was=row.status, children=done[1:])
+        below = _descendants(action, workflow_id) if children else []
+        cancelled = cancelling.cancel(action.session, [workflow_id, *below], now=now_ms())
+        if workflow_id not in cancelled:
+            raise _has_ended("cancel")
+        action.hint(*((STATUS, each) for each in cancelled))
+        action.detail.update(was=row.status, children=cancelled[1:])
 
 
 def resume(actor: Actor, workflow_id: str, *, reason: str = "", queue: str | None = None) -> None:
     """Enqueue the workflow again; it goes on after its last completed step.
 
-    A running one is taken from its executor. Without `queue` no limit holds it back.
+    A running workflow is taken from its executor. Without `queue`, no limit delays it.
     """
-    permission = "dboshub_workflows.resume_workflow"
-    with acting(
-        actor, "resume", "workflow", workflow_id, permission=permission, reason=reason
-    ) as act:
-        row = _find(act, workflow_id)
-        _expect_queue(act, queue, row.queue_partition_key)
-        if not resuming.resume(act.session, [workflow_id], queue=queue or None, now=now_ms()):
-            raise _finished("resume")
-        act.hint((STATUS, workflow_id), (QUEUE, queue or INTERNAL_QUEUE))
-        act.detail.update(was=row.status, queue=queue or INTERNAL_QUEUE)
+    with _acting_on(actor, "resume", workflow_id, RESUME_WORKFLOW, reason) as (action, row):
+        _require_usable_queue(action, queue, row.queue_partition_key)
+        if not resuming.resume(action.session, [workflow_id], queue=queue or None, now=now_ms()):
+            raise _has_ended("resume")
+        action.hint((STATUS, workflow_id), (QUEUE, queue or INTERNAL_QUEUE))
+        action.detail.update(was=row.status, queue=queue or INTERNAL_QUEUE)
 
 
 def fork(
@@ -93,21 +84,17 @@ def fork(
 ) -> str:
     """Enqueue a new workflow that replays the steps before `start_step`; return its id.
 
-    Without `version` any executor of the newest one runs it. The source stays as it is.
+    Without `version`, an executor of the latest version runs it. The source does not change.
     """
-    permission = "dboshub_workflows.fork_workflow"
-    with acting(
-        actor, "fork", "workflow", workflow_id, permission=permission, reason=reason
-    ) as act:
-        row = _find(act, workflow_id)
+    with _acting_on(actor, "fork", workflow_id, FORK_WORKFLOW, reason) as (action, row):
         if start_step < 0:
             raise ActionRefusedError(
                 f"There is no step {start_step}.", "Fork from 1 to run it from its beginning."
             )
-        _expect_queue(act, queue, None)
+        _require_usable_queue(action, queue, None)
         new_id = str(uuid.uuid4())
         forking.fork(
-            act.session,
+            action.session,
             workflow_id,
             new_id=new_id,
             start_step=start_step,
@@ -115,20 +102,45 @@ def fork(
             queue=queue or None,
             now=now_ms(),
         )
-        act.hint((QUEUE, queue or INTERNAL_QUEUE))
-        act.detail.update(
+        action.hint((QUEUE, queue or INTERNAL_QUEUE))
+        action.detail.update(
             was=row.status, fork=new_id, start_step=start_step, queue=queue or INTERNAL_QUEUE
         )
         return new_id
 
 
+def rewind(
+    actor: Actor,
+    workflow_id: str,
+    *,
+    start_step: int = 1,
+    reason: str = "",
+    queue: str | None = None,
+    version: str | None = None,
+) -> None:
+    """Enqueue an ended workflow again under its own id; it runs from `start_step`."""
+    with _acting_on(actor, "rewind", workflow_id, RESUME_WORKFLOW, reason) as (action, row):
+        if start_step < 1:
+            raise ActionRefusedError(f"There is no step {start_step}.", "Steps begin at 1.")
+        if row.status not in TERMINAL:
+            raise ActionRefusedError(
+                f"It has not ended ({row.status}).", "Cancel it first, or resume it."
+            )
+        rewinding.rewind(
+            action.session,
+            workflow_id,
+            start_step=start_step,
+            application_version=version,
+            queue=queue,
+            now=database_now(action.session),
+        )
+        action.hint((STATUS, workflow_id), (QUEUE, queue or INTERNAL_QUEUE))
+        action.detail.update(was=row.status, start_step=start_step, queue=queue or INTERNAL_QUEUE)
+
+
 def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str = "") -> None:
-    """Send a message made of plain JSON types; an empty `topic` is the one `recv()` reads."""
-    permission = "dboshub_workflows.send_message"
-    with acting(
-        actor, "send", "workflow", workflow_id, permission=permission, reason=reason
-    ) as act:
-        row = _find(act, workflow_id)
+    """Send a message of plain JSON types. `recv()` without a topic reads the empty topic."""
+    with _acting_on(actor, "send", workflow_id, SEND_MESSAGE, reason) as (action, row):
         if row.status in FINISHED:
             raise ActionRefusedError(
                 f"It has ended ({row.status}) and reads no more messages.",
@@ -136,59 +148,87 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
             )
         if "\x00" in topic:
             raise ActionRefusedError("The topic holds a NUL.", "Give a topic of visible text.")
-        # Every SDK reads the portable format; other formats only their owner can write.
+        # Every SDK reads the portable format. Other formats only their own SDK can write.
         format_ = row.serialization or PICKLE
         format_ = format_ if format_ in (PICKLE, PORTABLE) else PORTABLE
-        insert_message.send(
-            act.session,
-            workflow_id,
+        message = SendWrite(
+            destination=workflow_id,
             message_uuid=str(uuid.uuid4()),
             topic=topic or None,
             message=_encoded(value, format_),
             serialization=format_,
-            now=now_ms(),
+            step=None,
         )
-        act.detail.update(was=row.status, topic=topic)
+        messages.send(action.session, message, now_ms())
+        action.detail.update(was=row.status, topic=topic)
+
+
+def set_delay(actor: Actor, workflow_id: str, *, seconds: float, reason: str = "") -> None:
+    """Make a delayed workflow due in `seconds` from now."""
+    with _acting_on(actor, "delay", workflow_id, RESUME_WORKFLOW, reason) as (action, row):
+        if row.status != Status.DELAYED:
+            raise ActionRefusedError(
+                f"It is {row.status}, so nothing delays it.", "Delay it where it is enqueued."
+            )
+        now = database_now(action.session)
+        adjust.set_delay(action.session, workflow_id, until=now + int(seconds * 1_000), now=now)
+        action.hint((STATUS, workflow_id))
+        action.detail.update(seconds=seconds)
+
+
+def update_attributes(
+    actor: Actor,
+    workflow_id: str,
+    attributes: dict[str, Any] | None,
+    *,
+    merge: bool = False,
+    reason: str = "",
+) -> None:
+    """Replace the attributes of a workflow (None clears them), or `merge` the given keys."""
+    with _acting_on(actor, "attributes", workflow_id, RESUME_WORKFLOW, reason) as (action, _):
+        now = database_now(action.session)
+        adjust.update_attributes(action.session, workflow_id, attributes, merge=merge, now=now)
+        action.hint((STATUS, workflow_id))
+        action.detail.update(keys=sorted(attributes or {}), merge=merge)
 
 
 def delete(actor: Actor, workflow_id: str, *, reason: str = "", children: bool = False) -> None:
-    """Delete an ended workflow and all it recorded, and its descendants if `children`."""
-    permission = "dboshub_workflows.delete_workflow"
-    with acting(
-        actor, "delete", "workflow", workflow_id, permission=permission, reason=reason
-    ) as act:
-        _find(act, workflow_id)
-        ids = [workflow_id, *(_descendants(act, workflow_id) if children else [])]
-        # Locked before it is looked at, so that none is resumed between the two.
-        act.session.all(deleting.LOCK, ids=act.session.ids(sorted(ids)))
-        rows = _visible(act, ids)
+    """Delete an ended workflow with everything it recorded, and its descendants if `children`."""
+    with _acting_on(actor, "delete", workflow_id, DELETE_WORKFLOW, reason) as (action, _):
+        ids = [workflow_id, *(_descendants(action, workflow_id) if children else [])]
+        # Lock before reading: otherwise one could be resumed between the two.
+        action.session.all(deleting.LOCK, ids=action.session.ids(sorted(ids)))
+        rows = _visible(action, ids)
         if workflow_id not in rows:
-            raise _missing(workflow_id)
+            raise missing_workflow(workflow_id)
         running = [each for each in ids if each in rows and rows[each].status in ACTIVE]
         if running:
             raise ActionRefusedError(
                 f"{_named(running)} still active.", "Cancel what is active, then delete."
             )
-        deleting.delete(act.session, ids)
-        act.hint(*((STATUS, each) for each in ids))
+        deleting.delete(action.session, ids)
+        action.hint(*((STATUS, each) for each in ids))
         row = rows[workflow_id]
-        act.detail.update(
+        action.detail.update(
             was=row.status, name=row.name, application=row.application_name, children=ids[1:]
         )
 
 
-def _find(act: Act, workflow_id: str) -> WorkflowRow:
-    # No stored text holds a NUL, and PostgreSQL would fail on the question.
-    found = {} if "\x00" in workflow_id else _visible(act, [workflow_id])
-    if workflow_id not in found:
-        raise _missing(workflow_id)
-    return found[workflow_id]
+@contextmanager
+def _acting_on(
+    actor: Actor, verb: str, workflow_id: str, permission: str, reason: str
+) -> Iterator[tuple[AuditedAction, WorkflowRow]]:
+    """An action on one workflow with its row; refused if the actor may not see the workflow."""
+    with audited_action(
+        actor, verb, "workflow", workflow_id, permission=permission, reason=reason
+    ) as action:
+        yield action, require_workflow(action.session, actor, workflow_id)
 
 
-def _descendants(act: Act, workflow_id: str) -> list[str]:
-    """All of them, or a refusal: none may be in an application the person does not see."""
-    below = cancelling.descendants(act.session, [workflow_id])
-    if len(_visible(act, below)) < len(below):
+def _descendants(action: AuditedAction, workflow_id: str) -> list[str]:
+    """The ids of all descendants; refused if the actor may not see one of them."""
+    below = cancelling.descendants(action.session, [workflow_id])
+    if len(_visible(action, below)) < len(below):
         raise ActionRefusedError(
             "Some of its children belong to applications you may not see.",
             "Do it without the children, or ask an administrator.",
@@ -196,20 +236,15 @@ def _descendants(act: Act, workflow_id: str) -> list[str]:
     return below
 
 
-def _visible(act: Act, ids: list[str]) -> dict[str, WorkflowRow]:
-    return rows_by_id(act.session, ids, viewer=viewer_for(act.actor.user))
+def _visible(action: AuditedAction, ids: list[str]) -> dict[str, WorkflowRow]:
+    return rows_by_id(action.session, ids, viewer=viewer_for(action.actor.user))
 
 
-def _expect_queue(act: Act, queue: str | None, partition_key: str | None) -> None:
-    """Refuse a queue on which the workflow would wait for ever."""
-    if not queue or queue == INTERNAL_QUEUE:
-        return
-    found = is_partitioned(act.session, queue)
-    if found is None:
-        raise ActionRefusedError(
-            f"There is no queue {queue!r}.", "Leave the queue empty to run it as soon as possible."
-        )
-    if found and partition_key is None:
+def _require_usable_queue(
+    action: AuditedAction, queue: str | None, partition_key: str | None
+) -> None:
+    """Refuse a queue on which the workflow would never start."""
+    if queue and require_queue(action.session, queue) and partition_key is None:
         raise ActionRefusedError(
             f"The queue {queue!r} is partitioned and this workflow has no partition key.",
             "Choose another queue, or none.",
@@ -225,13 +260,7 @@ def _encoded(value: Any, serialization: str) -> str:
         ) from error
 
 
-def _missing(workflow_id: str) -> ActionRefusedError:
-    return ActionRefusedError(
-        f"There is no workflow {workflow_id!r}.", "Reload the page: it may have been deleted."
-    )
-
-
-def _finished(verb: str) -> ActionRefusedError:
+def _has_ended(verb: str) -> ActionRefusedError:
     return ActionRefusedError(
         f"It has ended, so there is nothing to {verb}.",
         "Fork it to run it again, from its beginning or from any step.",

@@ -1,6 +1,6 @@
-"""The part of ``DBOS`` that adds up: figures over many workflows and steps.
+"""Part of the public class ``DBOS``: aggregates and metrics.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from dboshub.workflows.engine.operations.aggregates import (
     WorkflowAggregate,
 )
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, durable
+from dboshub.workflows.engine.sync_async import async_form, sync_form
 
 
 class AggregatesAPI:
-    """Aggregates and metrics; a step inside a workflow body."""
+    """Aggregates and metrics; in a workflow body each call is a step."""
 
-    @durable
+    @sync_form
     @explicit_filters(Filters)
-    def get_workflow_aggregates(  # noqa: PLR0913  # as many figures as there are
+    def get_workflow_aggregates(
         *,
         group_by_status: bool = False,
         group_by_name: bool = False,
@@ -40,10 +40,10 @@ class AggregatesAPI:
         time_bucket_size_ms: int | None = None,
         **filters: Unpack[Filters],
     ) -> Program[list[WorkflowAggregate]]:
-        """Figures over the workflows that match all filters, by what they are grouped by.
+        """Figures over the workflows that match all filters, one dict per group.
 
-        `time_bucket_size_ms` groups by creation, too: `time_bucket` is the first millisecond.
-        Raises DBOSQueryTimeoutError if the database takes too long.
+        `time_bucket_size_ms` also groups by creation time: `time_bucket` is the first millisecond
+        of a bucket. Raises DBOSQueryTimeoutError if the database takes too long.
         """
         return aggregates.workflow_aggregates(
             engine(),
@@ -65,9 +65,9 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
-    get_workflow_aggregates_async = awaited(get_workflow_aggregates)
+    get_workflow_aggregates_async = async_form(get_workflow_aggregates)
 
-    @durable
+    @sync_form
     @explicit_filters(StepFilters)
     def get_step_aggregates(
         *,
@@ -78,7 +78,11 @@ class AggregatesAPI:
         time_bucket_size_ms: int | None = None,
         **filters: Unpack[StepFilters],
     ) -> Program[list[StepAggregate]]:
-        """Figures over recorded steps; `status` is SUCCESS or ERROR, buckets are of their ends."""
+        """Figures over recorded steps, one dict per group; `status` is SUCCESS or ERROR.
+
+        Time buckets are of the completion. Raises DBOSQueryTimeoutError if the database takes too
+        long.
+        """
         return aggregates.step_aggregates(
             engine(),
             {**filters},
@@ -87,9 +91,9 @@ class AggregatesAPI:
             bucket_ms=time_bucket_size_ms,
         )
 
-    get_step_aggregates_async = awaited(get_step_aggregates)
+    get_step_aggregates_async = async_form(get_step_aggregates)
 
-    @durable
+    @sync_form
     def get_metrics(
         start_time: str,
         end_time: str,
@@ -97,7 +101,10 @@ class AggregatesAPI:
         metric_class: str = "workflow_step_count",
         application_name: str | list[str] | None = None,
     ) -> Program[list[Metric]]:
-        """How many workflows began and steps ended from `start_time` up to `end_time`, by name."""
+        """By name, the workflows created and steps completed from `start_time` until `end_time`.
+
+        Times are ISO 8601. Raises DBOSException for another `metric_class`.
+        """
         return aggregates.metrics(engine(), start_time, end_time, metric_class, application_name)
 
-    get_metrics_async = awaited(get_metrics)
+    get_metrics_async = async_form(get_metrics)

@@ -1,6 +1,6 @@
-"""The part of the public class ``DBOS`` for functions: decorators, steps, and where code runs.
+"""Part of the public class ``DBOS``: decorators, steps, and the context of running code.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from dboshub.workflows.engine.context import FRAME, IDENTITY, StepStatus
+from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.control import versioning
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.identity import IDENTITY
 from dboshub.workflows.engine.observability.logs import application_logger
 from dboshub.workflows.engine.operations import step_reservation
 from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration import decorators, roles
-from dboshub.workflows.engine.sync_async import awaited, durable
+from dboshub.workflows.engine.sync_async import async_form, sync_form
 from dboshub.workflows.engine.waiting import wait_any
 
 R = TypeVar("R")
@@ -25,8 +26,8 @@ R = TypeVar("R")
 AnyHandle = WorkflowHandle[Any] | WorkflowHandleAsync[Any]
 
 
-class Current(Generic[R]):
-    """A property of the class itself: ``DBOS.workflow_id``."""
+class ClassProperty(Generic[R]):
+    """A property of the class itself, such as ``DBOS.workflow_id``."""
 
     def __init__(self, read: Callable[[], R]) -> None:
         self._read = read
@@ -37,35 +38,35 @@ class Current(Generic[R]):
 
 
 def _workflow_id() -> str | None:
-    """Id of the workflow that the current code belongs to, or None."""
+    """Id of the current workflow, or None outside one."""
     current = FRAME.get()
     return current.execution.workflow_id if current is not None else None
 
 
 def _step_status() -> StepStatus | None:
-    """The step being executed, with its attempt counted from zero, or None."""
+    """The current step, with its attempt counted from zero, or None outside one."""
     current = FRAME.get()
     return current.step if current is not None else None
 
 
 def _step_id() -> int | None:
-    """Id of the step being executed, or None outside of one."""
+    """Id of the current step, or None outside one."""
     status = _step_status()
     return status.step_id if status is not None else None
 
 
 def _application_version() -> str | None:
-    """The version this process runs: configured, or computed from its workflows."""
+    """The application version of this process: configured, or computed from its workflows."""
     return engine().settings.application_version
 
 
 def _executor_id() -> str | None:
-    """The name of this process in the rows of what it runs."""
+    """The executor id of this process, which the rows of its workflows hold."""
     return engine().settings.executor_id
 
 
 def _authenticated_user() -> str | None:
-    """On whose behalf the current code runs, or None."""
+    """The user of the current code, or None."""
     return IDENTITY.get().user
 
 
@@ -76,27 +77,27 @@ def _authenticated_roles() -> list[str] | None:
 
 
 def _assumed_role() -> str | None:
-    """The role that let the caller through, or None."""
+    """The role by which the caller passed a role check, or None."""
     return IDENTITY.get().assumed_role
 
 
 def _shard_key() -> None:
-    """Of a workflow in a sharded database; None, as this one is not."""
+    """None: only sharded databases have shard keys."""
 
 
 class FunctionsAPI:
-    """What makes functions durable, and what they can know of themselves."""
+    """Decorators of durable functions, and the context of the current code."""
 
     logger = application_logger
-    workflow_id = Current(_workflow_id)
-    step_id = Current(_step_id)
-    step_status = Current(_step_status)
-    application_version = Current(_application_version)
-    executor_id = Current(_executor_id)
-    authenticated_user = Current(_authenticated_user)
-    authenticated_roles = Current(_authenticated_roles)
-    assumed_role = Current(_assumed_role)
-    shard_key = Current(_shard_key)
+    workflow_id = ClassProperty(_workflow_id)
+    step_id = ClassProperty(_step_id)
+    step_status = ClassProperty(_step_status)
+    application_version = ClassProperty(_application_version)
+    executor_id = ClassProperty(_executor_id)
+    authenticated_user = ClassProperty(_authenticated_user)
+    authenticated_roles = ClassProperty(_authenticated_roles)
+    assumed_role = ClassProperty(_assumed_role)
+    shard_key = ClassProperty(_shard_key)
 
     workflow = staticmethod(decorators.workflow)
     step = staticmethod(decorators.durable_step)
@@ -105,48 +106,50 @@ class FunctionsAPI:
     default_required_roles = staticmethod(roles.default_required_roles)
     set_authentication = staticmethod(roles.set_authentication)
 
-    @durable
+    @sync_form
     def run_step(
         dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
         *args: Any,
         **kwargs: Any,
     ) -> Program[Any]:
-        """Run any callable as a step, without decorating it; options as for ``step``."""
+        """Run any callable as a step, without a decorator; options are those of ``step``."""
         return step_reservation.run_step(dbos_step_options, func, args, kwargs)
 
-    run_step_async = awaited(run_step)
+    run_step_async = async_form(run_step)
 
     @staticmethod
     def reserve_step() -> StepReservation:
-        """Draw the next step id now, for a step that a concurrent task runs later."""
+        """Draw the next step id, for a step that a concurrent task runs later."""
         return step_reservation.reserve_step()
 
-    @durable
+    @sync_form
     def patch(patch_name: str) -> Program[bool]:
-        """Whether to run the new code: False for a run that passed here before it was patched."""
+        """Whether to run the new code: False if the workflow passed here before the patch."""
         return versioning.patch(patch_name)
 
-    patch_async = awaited(patch)
+    patch_async = async_form(patch)
 
-    @durable
+    @sync_form
     def deprecate_patch(patch_name: str) -> Program[bool]:
-        """Pass over the marker of a patch that only old runs still have; always True."""
+        """Skip the marker of a patch, which only older workflows have; always True."""
         return versioning.deprecate_patch(patch_name)
 
-    deprecate_patch_async = awaited(deprecate_patch)
+    deprecate_patch_async = async_form(deprecate_patch)
 
-    @durable
+    @sync_form
     def wait_first(
         handles: Sequence[AnyHandle], *, polling_interval_sec: float = 1.0
     ) -> Program[AnyHandle]:
-        """The first of these whose workflow has ended, however it ended. Nothing is polled.
+        """The first of these handles whose workflow has ended, with any outcome.
+
+        `polling_interval_sec` has no effect: one poll serves all waiters of the process.
 
         Raises ValueError for no handles, or two of one workflow.
         """
         return wait_any.wait_first(engine(), handles)
 
-    wait_first_async = awaited(wait_first)
+    wait_first_async = async_form(wait_first)
 
     @staticmethod
     def asyncio_wait(
@@ -155,5 +158,5 @@ class FunctionsAPI:
         timeout: float | None = None,
         return_when: str = "ALL_COMPLETED",
     ) -> wait_any.Waiting:
-        """``asyncio.wait`` as a step: a replay divides the tasks as the first run did."""
+        """``asyncio.wait`` as a step: a replay returns the same done and pending tasks."""
         return wait_any.asyncio_wait(fs, timeout=timeout, return_when=return_when)

@@ -1,6 +1,6 @@
-"""The management part of the public class ``DBOS``: list, cancel, resume, fork, delete.
+"""Part of the public class ``DBOS``: list, cancel, resume, fork and delete workflows.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -19,46 +19,46 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import VersionInfo
 from dboshub.workflows.engine.status import StepInfo, WorkflowStatus
 from dboshub.workflows.engine.sync_async import (
-    awaited,
-    awaited_handle,
-    awaited_handles,
-    durable,
-    durable_handle,
-    durable_handles,
+    async_form,
+    async_handle_form,
+    async_handles_form,
+    sync_form,
+    sync_handle_form,
+    sync_handles_form,
 )
 
 
 class ManagementAPI:
-    """What operators and programs do to workflows; a step inside a workflow body."""
+    """Management of workflows; in a workflow body each call is a step."""
 
-    @durable
+    @sync_form
     def get_workflow_status(workflow_id: str) -> Program[WorkflowStatus | None]:
-        """The status of a workflow, or None if there is none by that id."""
+        """The status of a workflow, or None for an unknown id."""
         return management.get_status(engine(), workflow_id)
 
-    get_workflow_status_async = awaited(get_workflow_status)
+    get_workflow_status_async = async_form(get_workflow_status)
 
-    @durable
+    @sync_form
     @explicit_filters(ListFilters)
     def list_workflows(**filters: Unpack[ListFilters]) -> Program[list[WorkflowStatus]]:
         """Workflows that match all filters, oldest first unless `sort_desc`.
 
-        Without an `application_name` or ids: this application's, and those nobody claimed.
+        Without `application_name` and ids: those of this application and those without one.
         Raises DBOSQueryTimeoutError if the database takes too long.
         """
         return management.list_workflows(engine(), {**filters})
 
-    list_workflows_async = awaited(list_workflows)
+    list_workflows_async = async_form(list_workflows)
 
-    @durable
+    @sync_form
     @explicit_filters(QueuedFilters)
     def list_queued_workflows(**filters: Unpack[QueuedFilters]) -> Program[list[WorkflowStatus]]:
-        """Workflows on queues, by the same filters: those in flight unless a `status` is given."""
+        """Workflows on queues, by the same filters; those in flight unless a `status` is given."""
         return management.list_queued(engine(), {**filters})
 
-    list_queued_workflows_async = awaited(list_queued_workflows)
+    list_queued_workflows_async = async_form(list_queued_workflows)
 
-    @durable
+    @sync_form
     def list_workflow_steps(
         workflow_id: str,
         *,
@@ -66,46 +66,56 @@ class ManagementAPI:
         limit: int | None = None,
         offset: int | None = None,
     ) -> Program[list[StepInfo]]:
-        """The recorded steps of a workflow, in order."""
+        """The recorded steps of a workflow, by id."""
         return management.list_steps(
             engine(), workflow_id, load_output=load_output, limit=limit, offset=offset
         )
 
-    list_workflow_steps_async = awaited(list_workflow_steps)
+    list_workflow_steps_async = async_form(list_workflow_steps)
 
-    @durable
+    @sync_form
     def cancel_workflow(workflow_id: str, *, cancel_children: bool = False) -> Program[None]:
-        """Cancel: running code stops at its next durable call. Unknown ids are ignored."""
+        """Cancel a workflow: its code stops at its next durable call.
+
+        SUCCESS, ERROR and unknown ids are ignored.
+        """
         return management.cancel(engine(), [workflow_id], children=cancel_children)
 
-    cancel_workflow_async = awaited(cancel_workflow)
+    cancel_workflow_async = async_form(cancel_workflow)
 
-    @durable
+    @sync_form
     def cancel_workflows(
         workflow_ids: list[str], *, cancel_children: bool = False
     ) -> Program[None]:
-        """Cancel many at once."""
+        """Cancel many workflows; see ``cancel_workflow``."""
         return management.cancel(engine(), workflow_ids, children=cancel_children)
 
-    cancel_workflows_async = awaited(cancel_workflows)
+    cancel_workflows_async = async_form(cancel_workflows)
 
-    @durable_handle
+    @sync_handle_form
     def resume_workflow(workflow_id: str, *, queue_name: str | None = None) -> Program[str]:
-        """Run again from the first unrecorded step; no effect on SUCCESS and ERROR."""
-        return then(management.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id)
+        """Continue a workflow from its first unrecorded step; SUCCESS and ERROR stay unchanged.
 
-    resume_workflow_async = awaited_handle(resume_workflow)
+        Raises DBOSNonExistentWorkflowError for an unknown id.
+        """
+        return returning(
+            management.resume(engine(), [workflow_id], queue_name=queue_name), workflow_id
+        )
 
-    @durable_handles
+    resume_workflow_async = async_handle_form(resume_workflow)
+
+    @sync_handles_form
     def resume_workflows(
         workflow_ids: list[str], *, queue_name: str | None = None
     ) -> Program[list[str]]:
-        """Resume all, or none if one is missing."""
-        return then(management.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids)
+        """Resume all workflows, or none if one is unknown; see ``resume_workflow``."""
+        return returning(
+            management.resume(engine(), workflow_ids, queue_name=queue_name), workflow_ids
+        )
 
-    resume_workflows_async = awaited_handles(resume_workflows)
+    resume_workflows_async = async_handles_form(resume_workflows)
 
-    @durable_handle
+    @sync_handle_form
     def fork_workflow(
         workflow_id: str,
         start_step: int,
@@ -116,7 +126,10 @@ class ManagementAPI:
         replacement_children: dict[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Program[str]:
-        """A new workflow with the steps before `start_step` copied; it goes on from there."""
+        """Start a new workflow with the steps before `start_step` copied; it continues from there.
+
+        Raises DBOSNonExistentWorkflowError for an unknown id.
+        """
         forked = management.fork(
             engine(),
             workflow_id,
@@ -129,9 +142,9 @@ class ManagementAPI:
         )
         return _retrieved(forked)
 
-    fork_workflow_async = awaited_handle(fork_workflow)
+    fork_workflow_async = async_handle_form(fork_workflow)
 
-    @durable_handle
+    @sync_handle_form
     def rewind_workflow(
         workflow_id: str,
         *,
@@ -140,10 +153,10 @@ class ManagementAPI:
         queue_name: str | None = None,
         queue_partition_key: str | None = None,
     ) -> Program[str]:
-        """Run a workflow that has ended again, under its own id, from `start_step` (default 1).
+        """Run a workflow that has ended again, with the same id, from `start_step` (default 1).
 
-        Its children are found as they are. Raises DBOSException for one that has not ended,
-        ValueError for a step below 1, DBOSNonExistentWorkflowError for an unknown id.
+        Existing children are not run again. Raises DBOSException for a workflow that has not
+        ended, ValueError for a step below 1, DBOSNonExistentWorkflowError for an unknown id.
         """
         rewound = adjustments.rewind(
             engine(),
@@ -153,83 +166,89 @@ class ManagementAPI:
             queue_name=queue_name,
             queue_partition_key=queue_partition_key,
         )
-        return then(rewound, workflow_id)
+        return returning(rewound, workflow_id)
 
-    rewind_workflow_async = awaited_handle(rewind_workflow)
+    rewind_workflow_async = async_handle_form(rewind_workflow)
 
-    @durable
+    @sync_form
     def set_workflow_delay(
         workflow_id: str,
         *,
         delay_seconds: float | None = None,
         delay_until_epoch_ms: int | None = None,
     ) -> Program[None]:
-        """Change when a DELAYED workflow is due, by one of the two; any other stays as it is."""
+        """Change the time at which a DELAYED workflow is due; other statuses stay unchanged.
+
+        Raises DBOSException unless exactly one time is given.
+        """
         return adjustments.set_delay(engine(), workflow_id, delay_seconds, delay_until_epoch_ms)
 
-    set_workflow_delay_async = awaited(set_workflow_delay)
+    set_workflow_delay_async = async_form(set_workflow_delay)
 
-    @durable
+    @sync_form
     def update_workflow_attributes(
         workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool = False
     ) -> Program[None]:
-        """Replace the attributes, None clears them; or `merge` the given top-level keys."""
+        """Replace the attributes (None removes them), or `merge` these top-level keys."""
         return adjustments.update_attributes(engine(), workflow_id, attributes, merge=merge)
 
-    update_workflow_attributes_async = awaited(update_workflow_attributes)
+    update_workflow_attributes_async = async_form(update_workflow_attributes)
 
-    @durable
+    @sync_form
     def get_latest_application_version() -> Program[VersionInfo]:
-        """The version that work without one goes to. Raises DBOSException if there is none."""
+        """The latest version, which runs workflows that are enqueued without a version.
+
+        Raises DBOSException if there is none.
+        """
         return versioning.latest(engine())
 
-    get_latest_application_version_async = awaited(get_latest_application_version)
+    get_latest_application_version_async = async_form(get_latest_application_version)
 
-    @durable
+    @sync_form
     def list_application_versions() -> Program[list[VersionInfo]]:
-        """This application's versions and those nobody claimed, latest first."""
+        """Versions of this application and those without one, latest first."""
         return versioning.versions(engine())
 
-    list_application_versions_async = awaited(list_application_versions)
+    list_application_versions_async = async_form(list_application_versions)
 
-    @durable
+    @sync_form
     def set_latest_application_version(
         version_name: str, *, application_name: str | None = None
     ) -> Program[None]:
-        """Promote a version, or roll back to one; nothing happens for an unknown name.
+        """Make a version the latest, also to roll back; an unknown name is ignored.
 
         Raises DBOSException if another application owns it.
         """
         return versioning.set_latest(engine(), version_name, application_name)
 
-    set_latest_application_version_async = awaited(set_latest_application_version)
+    set_latest_application_version_async = async_form(set_latest_application_version)
 
-    @durable
+    @sync_form
     def delete_workflow(workflow_id: str, *, delete_children: bool = False) -> Program[None]:
-        """Delete a workflow in any status with all its data. Unknown ids are ignored."""
+        """Delete a workflow in any status with all its data; unknown ids are ignored."""
         return management.delete(engine(), [workflow_id], children=delete_children)
 
-    delete_workflow_async = awaited(delete_workflow)
+    delete_workflow_async = async_form(delete_workflow)
 
-    @durable
+    @sync_form
     def delete_workflows(
         workflow_ids: list[str], *, delete_children: bool = False
     ) -> Program[None]:
-        """Delete many at once."""
+        """Delete many workflows; see ``delete_workflow``."""
         return management.delete(engine(), workflow_ids, children=delete_children)
 
-    delete_workflows_async = awaited(delete_workflows)
+    delete_workflows_async = async_form(delete_workflows)
 
 
 def _retrieved(forked: Program[str]) -> Program[str]:
-    """As the peer does: the new workflow is looked up, which is a step of its own."""
+    """Read the new workflow's status, which is a step of its own in ``dbos``, too."""
     new_id = yield from forked
     yield from handles.status_of(new_id)
     return new_id
 
 
-def then(first: Program[Any] | None, value: Any) -> Program[Any]:
-    """A program that does `first`, if there is any, and returns `value`."""
+def returning(first: Program[Any] | None, value: Any) -> Program[Any]:
+    """A program that runs `first`, if there is one, and returns `value`."""
     if first is not None:
         yield from first
     return value

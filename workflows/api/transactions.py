@@ -1,4 +1,4 @@
-"""The part of the public class ``DBOS`` for steps that are transactions of the application."""
+"""Part of the public class ``DBOS``: steps that are transactions of the application."""
 
 from __future__ import annotations
 
@@ -7,37 +7,41 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from dboshub.workflows.api.functions import Current
+from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.datasources.session_context import sql_session
 from dboshub.workflows.datasources.sqlalchemy_support import LEVELS, IsolationLevel
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.ports import Application
+from dboshub.workflows.engine.ports import Application, TransactionOptions
 from dboshub.workflows.engine.programs import run
+from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class TransactionsAPI:
-    """Exactly once: the effects on the database and the checkpoint commit together."""
+    """Transactions as steps: their effects and their checkpoint commit together."""
 
-    sql_session = Current(sql_session)
+    sql_session = ClassProperty(sql_session)
 
     @staticmethod
+    @with_parentheses("@DBOS.transaction()")
     def transaction(
         isolation_level: IsolationLevel | None = None, *, name: str | None = None
     ) -> Callable[[F], F]:
         """Run a function as one transaction on the application database, as a step.
 
-        That is ``application_database_url``; else, in a Django project on the system database,
-        Django's connection; else the system database. What it does through Django's ORM there,
-        or through ``DBOS.sql_session``, commits together with its checkpoint or not at all.
-        Outside a workflow it is only a transaction. `isolation_level` is by default that of
-        Django's connection, and SERIALIZABLE elsewhere. Raises DBOSException for a coroutine.
+        The application database is ``application_database_url``; else, in a Django project on
+        the system database, Django's connection; else the system database. What the function
+        does through Django's ORM there, or through ``DBOS.sql_session``, commits together with
+        its checkpoint or not at all. Outside a workflow nothing is recorded. `isolation_level` is
+        by default that of Django's connection, and SERIALIZABLE elsewhere. Raises DBOSException
+        for a coroutine function.
         """
 
         def decorate(function: F) -> F:
+            recorded_as = check_function("transaction", function, name)
             if inspect.iscoroutinefunction(function):
                 raise DBOSException(
                     f"{function.__qualname__} is async, and a transaction cannot be: make it a "
@@ -45,9 +49,9 @@ class TransactionsAPI:
                 )
             if isolation_level is not None and isolation_level not in LEVELS:
                 raise DBOSException(
-                    f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
+                    f"{isolation_level!r} is not an isolation level: {', '.join(LEVELS)}"
                 )
-            options = (name or function.__qualname__, isolation_level)
+            options = TransactionOptions(recorded_as, isolation_level)
 
             @functools.wraps(function)
             def begin(*args: Any, **kwargs: Any) -> Any:
@@ -55,7 +59,7 @@ class TransactionsAPI:
                 if current is None or current.step is not None:
                     call = functools.partial(function, *args, **kwargs)
                     return _application().run_without_step(isolation_level, call)
-                return run(_application().step(current.execution, options, function, args, kwargs))
+                return run(_application().step(options, function, args, kwargs))
 
             return cast(F, begin)
 
@@ -72,7 +76,7 @@ def _application() -> Application:
 
 
 def _before_launch() -> Application | None:
-    """A Django project has its connection at any time."""
+    """Django's connection, which needs no launch; None without a Django project."""
     from django.conf import settings
 
     from dboshub.workflows.connection import system_alias

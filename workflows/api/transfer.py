@@ -1,6 +1,6 @@
-"""The part of ``DBOS`` that moves workflows: between databases, and on from where they failed.
+"""Part of the public class ``DBOS``: export, import, and forks from failed steps.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -8,36 +8,41 @@ from __future__ import annotations
 from dboshub.workflows.engine.control import transfer
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.sync_async import awaited, awaited_handles, durable, durable_handles
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handles_form,
+    sync_form,
+    sync_handles_form,
+)
 
 
 class TransferAPI:
-    """Export, import and forks in bulk; a step inside a workflow body."""
+    """Export, import and forks in bulk; in a workflow body each call is a step."""
 
-    @durable
+    @sync_form
     def export_workflow(workflow_id: str, *, export_children: bool = False) -> Program[str]:
-        """All that is stored of a workflow, as text for ``import_workflow`` in another database.
+        """All rows of a workflow as text, for ``import_workflow`` in another database.
 
-        It holds arguments, results and messages as they are stored. `export_children` adds all
-        descendants. Raises DBOSNonExistentWorkflowError.
+        The text holds arguments, results and messages as they are stored. `export_children` adds
+        all descendants. Raises DBOSNonExistentWorkflowError for an unknown id.
         """
         return transfer.export_workflow(engine(), workflow_id, children=export_children)
 
-    export_workflow_async = awaited(export_workflow)
+    export_workflow_async = async_form(export_workflow)
 
-    @durable_handles
+    @sync_handles_form
     def import_workflow(serialized_workflow: str) -> Program[list[str]]:
-        """Take in all workflows of an export, or none; the exported one is the first.
+        """Insert all workflows of an export, or none; the exported one is the first.
 
-        Ids stay; what was running is enqueued, so executors of its application and version go on
-        with it here. Raises DBOSWorkflowIDInUseError if an id is taken, DBOSException for a text
-        that is no export.
+        They keep their ids. Those that were running are enqueued: executors of their application
+        and version continue them here. Raises DBOSWorkflowIDInUseError if an id is in use, and
+        DBOSException for a text that is no export.
         """
         return transfer.import_workflow(engine(), serialized_workflow)
 
-    import_workflow_async = awaited_handles(import_workflow)
+    import_workflow_async = async_handles_form(import_workflow)
 
-    @durable_handles
+    @sync_handles_form
     def fork_from_failure(
         workflow_ids: list[str],
         *,
@@ -49,10 +54,10 @@ class TransferAPI:
         queue_name: str | None = None,
         queue_partition_key: str | None = None,
     ) -> Program[list[str]]:
-        """Fork all of these workflows, or none: the new ones, in the same order.
+        """Fork all of these workflows, or none; returns the new ones in the same order.
 
-        Each goes on from the last step that failed (the default; the last one if none did), from
-        the last step, from a step by number, or from the last one of a name. Raises
+        Each fork continues from the last failed step (the default; the last step if none failed),
+        from the last step, from a step id, or from the last step with a name. Raises
         DBOSNonExistentWorkflowError for an unknown id, DBOSException for an unknown step.
         """
         return transfer.fork_from_failure(
@@ -69,4 +74,4 @@ class TransferAPI:
             queue_partition_key=queue_partition_key,
         )
 
-    fork_from_failure_async = awaited_handles(fork_from_failure)
+    fork_from_failure_async = async_handles_form(fork_from_failure)

@@ -1,6 +1,6 @@
-"""This app's share of the public class ``DBOS``: every method is a docstring and one call.
+"""Part of the public class ``DBOS``: start workflows and communicate with them.
 
-What returns a program here is offered twice: ``name`` blocks, ``name_async`` is awaited.
+Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 """
 
 from __future__ import annotations
@@ -10,57 +10,69 @@ from typing import Any
 
 from dboshub.workflows.api.aggregates import AggregatesAPI
 from dboshub.workflows.api.functions import FunctionsAPI
-from dboshub.workflows.api.management import ManagementAPI, then
+from dboshub.workflows.api.management import ManagementAPI, returning
 from dboshub.workflows.api.transfer import TransferAPI
 from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.operations import events, messages, sending, sleeping, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime import running
+from dboshub.workflows.engine.runtime import enqueueing
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
-from dboshub.workflows.engine.sync_async import awaited, awaited_handle, durable, durable_handle
+from dboshub.workflows.engine.sync_async import (
+    async_form,
+    async_handle_form,
+    sync_form,
+    sync_handle_form,
+)
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
 
 class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
-    """Starting and communication; what makes workflows, and manages them, comes with it."""
+    """Start workflows and communicate with them; the base classes define and manage them."""
 
     # -- starting and awaiting -------------------------------------------------------------
 
-    @durable_handle
-    def start_workflow(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Program[str]:
-        """Start a workflow in the background; returns a handle once its row is durable."""
-        return running.start(engine(), engine().registry.target(func), args, kwargs)
+    @sync_handle_form
+    def start_workflow(func: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Program[str]:
+        """Start a workflow in the background; returns a handle once its row is durable.
 
-    start_workflow_async = awaited_handle(start_workflow)
+        If it is given by name, or nothing is launched here, any executor of the application runs
+        it.
+        """
+        return enqueueing.start(engine(), func, args, kwargs)
 
-    @durable_handle
+    start_workflow_async = async_handle_form(start_workflow)
+
+    @sync_handle_form
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:
-        """A handle for an id. Raises DBOSNonExistentWorkflowError unless told not to look."""
+        """A handle for an id.
+
+        Raises DBOSNonExistentWorkflowError for an unknown id, unless `existing_workflow` is False.
+        """
         return _retrieve(workflow_id, existing_workflow)
 
-    retrieve_workflow_async = awaited_handle(retrieve_workflow)
+    retrieve_workflow_async = async_handle_form(retrieve_workflow)
 
-    @durable
+    @sync_form
     def get_result(workflow_id: str) -> Program[Any]:
-        """Wait for any workflow by id; an unknown id is waited for, as its row may yet come."""
+        """Wait for the result of a workflow, which need not exist yet."""
         return handles.result_of(workflow_id, is_handle=False)
 
-    get_result_async = awaited(get_result)
+    get_result_async = async_form(get_result)
 
     # -- communication ---------------------------------------------------------------------
 
-    @durable
+    @sync_form
     def sleep(seconds: float) -> Program[None]:
-        """Sleep durably: a workflow that is recovered sleeps only what is left."""
+        """Sleep durably: a recovered workflow sleeps only for the rest of the time."""
         return sleeping.sleep(seconds)
 
-    sleep_async = awaited(sleep)
+    sleep_async = async_form(sleep)
 
-    @durable
+    @sync_form
     def send(
         destination_id: str,
         message: Any,
@@ -72,7 +84,8 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
     ) -> Program[None]:
         """Send a message to a workflow. Raises DBOSNonExistentWorkflowError for an unknown one.
 
-        `send_to_forks` delivers it to all forks that the workflow has, too.
+        `send_to_forks` also sends it to all forks of the workflow. A message with an
+        `idempotency_key` is delivered once.
         """
         return sending.send(
             engine(),
@@ -81,56 +94,59 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
             to_forks=send_to_forks,
         )
 
-    send_async = awaited(send)
+    send_async = async_form(send)
 
-    @durable
+    @sync_form
     def send_bulk(
         messages: list[SendMessage],
         *,
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
         send_to_forks: bool = False,
     ) -> Program[None]:
-        """Send all of these messages, or none if a destination does not exist."""
+        """Send all of these messages or none.
+
+        Raises DBOSNonExistentWorkflowError if a destination does not exist.
+        """
         return sending.send_bulk(
             engine(), messages, serialization=serialization_type, to_forks=send_to_forks
         )
 
-    send_bulk_async = awaited(send_bulk)
+    send_bulk_async = async_form(send_bulk)
 
-    @durable
+    @sync_form
     def recv(topic: str | None = None, timeout_seconds: float = 60) -> Program[Any]:
-        """Wait for the oldest unconsumed message of a topic; None if none comes in time."""
+        """Consume the oldest message of a topic; waits for one; None at the timeout."""
         return messages.recv(topic, timeout_seconds)
 
-    recv_async = awaited(recv)
+    recv_async = async_form(recv)
 
-    @durable
+    @sync_form
     def set_event(
         key: str,
         value: Any,
         *,
         serialization_type: WorkflowSerializationFormat = DEFAULT,
     ) -> Program[None]:
-        """Publish the latest value of a key of this workflow."""
+        """Set the value of an event of this workflow."""
         return events.set_event(key, value, serialization_type)
 
-    set_event_async = awaited(set_event)
+    set_event_async = async_form(set_event)
 
-    @durable
+    @sync_form
     def get_event(workflow_id: str, key: str, timeout_seconds: float = 60) -> Program[Any]:
-        """Wait for a key of a workflow to be published; None if it is not in time."""
+        """The value of an event of a workflow; waits until it is set; None at the timeout."""
         return events.get_event(engine(), workflow_id, key, timeout_seconds)
 
-    get_event_async = awaited(get_event)
+    get_event_async = async_form(get_event)
 
-    @durable
+    @sync_form
     def get_all_events(workflow_id: str) -> Program[dict[str, Any]]:
-        """The latest value of every key a workflow has published."""
+        """The values of all events of a workflow, by key."""
         return events.get_all_events(engine(), workflow_id)
 
-    get_all_events_async = awaited(get_all_events)
+    get_all_events_async = async_form(get_all_events)
 
-    @durable
+    @sync_form
     def write_stream(
         key: str,
         value: Any,
@@ -140,14 +156,14 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """Append a value to a stream of this workflow."""
         return streams.write_stream(key, value, serialization_type)
 
-    write_stream_async = awaited(write_stream)
+    write_stream_async = async_form(write_stream)
 
-    @durable
+    @sync_form
     def close_stream(key: str) -> Program[None]:
-        """End a stream: readers stop here."""
+        """Close a stream of this workflow: its readers stop."""
         return streams.close_stream(key)
 
-    close_stream_async = awaited(close_stream)
+    close_stream_async = async_form(close_stream)
 
     @staticmethod
     @accept_null_shard_key
@@ -159,9 +175,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> Generator[Any, None, None]:
-        """Values of a stream as they come, until it is closed or its workflow has ended.
+        """Yield the values of a stream until it is closed or its workflow has ended.
 
-        Raises DBOSStreamTimeoutError when the next value takes longer than `timeout_seconds`.
+        Raises DBOSStreamTimeoutError if the next value takes longer than `timeout_seconds`.
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values()
 
@@ -175,10 +191,10 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Any, None]:
-        """Do the same for ``async for``."""
+        """Yield the values of a stream for ``async for``; see ``read_stream``."""
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values_async()
 
-    @durable
+    @sync_form
     def read_stream_offset(
         workflow_id: str,
         key: str,
@@ -187,17 +203,17 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         polling_interval_sec: float | None = None,
         timeout_seconds: float | None = None,
     ) -> Program[Any]:
-        """The value at one offset of a stream, as soon as it is written.
+        """The value at an offset of a stream, as soon as it is written.
 
-        Raises DBOSStreamTimeoutError if it takes longer than `timeout_seconds`, or if the stream
-        has ended before.
+        Raises DBOSStreamTimeoutError if that takes longer than `timeout_seconds`, or if the stream
+        ends before the offset.
         """
         return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
 
-    read_stream_offset_async = awaited(read_stream_offset)
+    read_stream_offset_async = async_form(read_stream_offset)
 
 
 def _retrieve(workflow_id: str, existing: bool) -> Program[str]:
     if existing:
-        return then(handles.status_of(workflow_id), workflow_id)
-    return then(None, workflow_id)
+        return returning(handles.status_of(workflow_id), workflow_id)
+    return returning(None, workflow_id)

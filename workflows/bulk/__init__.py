@@ -1,5 +1,5 @@
-"""One action on many workflows: a set that is frozen first, then worked off in chunks.
+"""Bulk jobs: one action on a set of workflows that is fixed before it is confirmed.
 
-`collecting` freezes the set, `jobs` is what people do to a job, `chunks` does a chunk of it, and
-`rounds` lets one process at a time work, under a lease.
+`target_set` collects the set, `job_actions` are the actions of people on a job, `chunks` processes
+a chunk of it, and `worker` lets one process at a time do so under a lease.
 """

@@ -1,8 +1,8 @@
-"""One chunk of a running job: take items, act on them, write down what came of each.
+"""Processes one chunk of a running job: takes items, acts on them, records their results.
 
-Where all tables share a database this is one transaction: nothing is done twice and nothing lost,
-whenever the process dies. Where the hub's tables lie elsewhere, items are marked before and
-completed after; what a process that died left marked is looked at before it is tried again.
+If all tables are in one database, a chunk is one transaction: a crash neither repeats nor loses an
+action. If the hub's tables are in another database, items are marked before the action and
+completed after it; after a crash, a marked item is checked before it is tried again.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from django.db import router, transaction
 from dboshub.workflows.actions.audit import Actor, new_audit_event
 from dboshub.workflows.bulk.target_set import FORKED, HIDDEN
 from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
-from dboshub.workflows.selectors.queue_wait import is_partitioned
+from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_transient
 from dboshub.workflows.storage.waiting.notify import notify
-from dboshub.workflows.system_tables import now_ms
 
-LARGEST = 250
-LONGEST_NOTE = 500
-BEFORE = "done already, before its process ended"
+MAX_CHUNK = 250
+MAX_NOTE_LENGTH = 500
+ALREADY_DONE = "done already, before its process ended"
 State = BulkItem.State
 
 
 def do_chunk(job_id: int, owner: str) -> bool:
-    """Act on the next items of a job that runs under this lease; False if there is none to do."""
+    """Process the next items of a running job under this lease; False if there are none."""
     hub = router.db_for_write(BulkJob)
     if hub == system_alias():
         with transaction.atomic(using=hub):
@@ -58,7 +58,7 @@ def do_chunk(job_id: int, owner: str) -> bool:
 
 @dataclass(slots=True)
 class Chunk:
-    """Some items of a job, for one actor; `events` are their audit rows, in the same order."""
+    """Some items of a job with their actor; `events` are their audit rows in the same order."""
 
     job: BulkJob
     actor: Actor
@@ -76,13 +76,13 @@ class Chunk:
         ]
 
     def mark(self) -> None:
-        """Write down what is about to be tried, where no transaction spans both databases."""
+        """Record the items before the action, because no transaction spans both databases."""
         self.job.items.filter(pk__in=[item.pk for item in self.items]).update(state=State.STARTED)
         AuditEvent.objects.bulk_create(self.events)
         self.is_marked = True
 
     def act(self) -> None:
-        """Act on all in one transaction; if that fails for good, on each in one of its own."""
+        """Act on all items in one transaction; after a permanent error, on each in its own."""
         states = [item.state for item in self.items]
         if self._try(self.items) is None:
             return
@@ -92,10 +92,10 @@ class Chunk:
             error = self._try([item])
             if error is not None:
                 item.state = State.FAILED
-                item.note = f"{type(error).__name__}: {error}".split("\n", 1)[0][:LONGEST_NOTE]
+                item.note = f"{type(error).__name__}: {error}".split("\n", 1)[0][:MAX_NOTE_LENGTH]
 
     def close(self, job: BulkJob | None) -> None:
-        """Write down the results; not if the lease was lost, for its new holder looked itself."""
+        """Record the results, unless the lease was lost: then its new holder records them."""
         if job is None:
             return
         for state, note in {(item.state, item.note) for item in self.items}:
@@ -128,13 +128,13 @@ class Chunk:
         session.all(deleting.LOCK, ids=session.ids(ids))
         viewer = viewer_for(self.actor.user)
         rows = rows_by_id(session, ids, viewer=viewer)
-        doubtful = [item for item in items if item.state == State.STARTED]
-        made = rows_by_id(session, [item.made for item in doubtful]) if doubtful else {}
+        uncertain = [item for item in items if item.state == State.STARTED]
+        made = rows_by_id(session, [item.made for item in uncertain]) if uncertain else {}
         ready: dict[str, BulkItem] = {}
         for item in items:
             row = rows.get(item.workflow_id)
-            if item in doubtful and self._was_done(item, row, made):
-                item.state, item.note = State.DONE, BEFORE
+            if item in uncertain and self._was_done(item, row, made):
+                item.state, item.note = State.DONE, ALREADY_DONE
             elif why := self._refusal(item, row):
                 item.state, item.note = State.SKIPPED, why
             else:
@@ -154,7 +154,7 @@ class Chunk:
         return row is None or row.status != item.was
 
     def _refusal(self, item: BulkItem, row: WorkflowRow | None) -> str:
-        """Why an item is no longer what the set was confirmed for; empty if it is."""
+        """Why an item is skipped: it changed after the set was fixed. Empty if it did not."""
         verb = VERBS[self.job.verb]
         if row is None:
             return HIDDEN
@@ -180,12 +180,12 @@ class Chunk:
 
 
 def _leased(job_id: int, owner: str) -> BulkJob | None:
-    """The job, locked, if this owner holds its lease; a stop does not take that away."""
+    """The locked job if this owner holds its lease; a stopped job keeps its lease."""
     return BulkJob.objects.select_for_update().filter(pk=job_id, lease_owner=owner).first()
 
 
 def _open(job_id: int, owner: str) -> Chunk | None:
-    """The next items; None if it does not run, nothing is left, or its person may no more."""
+    """The next items; None if the job is not running, has ended, or must stop."""
     job = _leased(job_id, owner)
     if job is None or job.state != BulkJob.State.RUNNING:
         return None
@@ -194,8 +194,8 @@ def _open(job_id: int, owner: str) -> Chunk | None:
     if user is None or partitioned is None or not user.has_perm(VERBS[job.verb].permission):
         _stop(job, _stop_reason(job, user))
         return None
-    size = min(LARGEST, max(1, int(job.rate))) if job.rate else LARGEST
-    # What a process that died left marked comes first; then the oldest, which were found last.
+    size = min(MAX_CHUNK, max(1, int(job.rate))) if job.rate else MAX_CHUNK
+    # Items that a crashed process marked first; then the oldest workflows, collected last.
     waiting = job.items.filter(state__in=(State.STARTED, State.WAITING))
     items = [*waiting.order_by("state", "-pk")[:size]]
     if not items:
@@ -206,24 +206,24 @@ def _open(job_id: int, owner: str) -> Chunk | None:
 
 
 def account_of(job: BulkJob) -> Any:
-    """Whoever the job acts as, read anew; None if the account is gone or disabled."""
+    """The current account of the job; None if it was deleted or disabled."""
     if job.user_id is None:
         return None
     return get_user_model().objects.filter(pk=job.user_id, is_active=True).first()
 
 
 def _stop_reason(job: BulkJob, user: Any) -> str:
-    """Why no item can be acted on."""
+    """Why the job must stop."""
     permission = VERBS[job.verb].permission
     if user is None:
-        return f"The account {job.username!r} is gone or disabled."
+        return f"The account {job.username!r} was deleted or disabled."
     if not user.has_perm(permission):
         return f"{job.username} lacks the permission {permission} now."
-    return f"There is no queue {job.options['queue']!r} any more."
+    return f"The queue {job.options['queue']!r} was deleted."
 
 
 def _is_partitioned(queue: str | None) -> bool | None:
-    """Whether the chosen queue is partitioned; None if it is gone."""
+    """Whether the chosen queue is partitioned; None if it was deleted."""
     if not queue or queue in (OWN_QUEUE, INTERNAL_QUEUE):
         return False
     with reading() as session:

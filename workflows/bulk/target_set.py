@@ -1,8 +1,8 @@
-"""Freezing the set: the ids that a job will act on, before anybody confirms it.
+"""Collects the set of a bulk job: the workflow ids it will act on, before it is confirmed.
 
-A filter is walked by the list's own pages, a transaction each, and the place is kept in the job:
-whoever holds its lease goes on. First come the statuses that the verb takes, to be frozen; then
-the others of the filter, only to be counted.
+A filter is read in pages, one transaction each. The cursor is stored in the job, so that another
+process can continue. Workflows in a status that the verb takes are stored; those in other statuses
+are only counted.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models import BulkItem, BulkJob
-from dboshub.workflows.search.criteria import STATUSES, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.statuses import STATUSES
 
-MOST = 100_000
-MOST_LEFT_OUT = 10_000
-PAGE = 1_000
+MAX_ITEMS = 100_000
+MAX_LEFT_OUT = 10_000
+PAGE_SIZE = 1_000
 COLLECTING = BulkJob.State.COLLECTING
 TAKEN, OTHERS = "taken", "others"
 FORKED = "forked already"
-HIDDEN = "gone, or not yours to see"
+HIDDEN = "deleted, or not visible to you"
 
 
-def freeze_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
-    """Freeze the rows that somebody checked, at most a page of them."""
-    wanted = list(dict.fromkeys(each for each in ids if "\x00" not in each))[:PAGE]
+def collect_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
+    """Store the selected workflows as the set, at most PAGE_SIZE of them."""
+    wanted = list(dict.fromkeys(each for each in ids if "\x00" not in each))[:PAGE_SIZE]
     with reading() as session:
         found = rows_by_id(session, wanted, viewer=viewer)
     rows = sorted(found.values(), key=lambda row: (row.created_at, row.pk), reverse=True)
@@ -47,7 +48,7 @@ def freeze_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
 
 
 def collect_page(job: BulkJob, viewer: Viewer) -> BulkJob | None:
-    """Walk the filter by one page; the job as it is then, None if another went on with it."""
+    """Collect one page of the filter; return the job, or None if another process continued it."""
     place = job.cursor or {"part": TAKEN, "after": ""}
     criteria = _criteria(job, place["part"])
     page = _read(criteria, place["after"], viewer) if criteria else Page(rows=[])
@@ -65,14 +66,14 @@ def collect_page(job: BulkJob, viewer: Viewer) -> BulkJob | None:
 
 
 def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
-    """The rows for which the set has room."""
-    room = MOST - job.total
+    """The rows that fit into the set."""
+    room = MAX_ITEMS - job.total
     job.is_capped = len(page.rows) > room or (len(page.rows) == room and bool(page.older))
     return page.rows[:room]
 
 
 def _criteria(job: BulkJob, part: str) -> Criteria | None:
-    """The filter as it was when the job was made, narrowed to a part of its statuses."""
+    """The filter at the time of the job, with the statuses of one part."""
     criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=True)
     takes = VERBS[job.verb].takes
     wanted = criteria.statuses or STATUSES
@@ -85,31 +86,31 @@ def _criteria(job: BulkJob, part: str) -> Criteria | None:
 
 def _read(criteria: Criteria, after: str, viewer: Viewer) -> Page:
     with bounded_reading() as session:
-        return WorkflowPager(session, criteria, viewer, size=PAGE).after(read_cursor(after))
+        return WorkflowPager(session, criteria, viewer, size=PAGE_SIZE).after(read_cursor(after))
 
 
 def _next(job: BulkJob, part: str, page: Page) -> dict[str, str] | None:
-    """Where to go on, or None at the end: each part has its cap."""
-    is_full = job.is_capped if part == TAKEN else sum(job.left_out.values()) >= MOST_LEFT_OUT
+    """The cursor of the next page, or None at the end. Each part has its own cap."""
+    is_full = job.is_capped if part == TAKEN else sum(job.left_out.values()) >= MAX_LEFT_OUT
     if page.older and not is_full:
         return {"part": part, "after": page.older}
     return {"part": OTHERS, "after": ""} if part == TAKEN else None
 
 
 def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
-    """Freeze what the verb takes of these rows, and count the others by the reason."""
+    """Store the rows that the verb takes as items, and count the others by reason."""
     verb, left_out = VERBS[job.verb], Counter(job.left_out)
     items: list[BulkItem] = []
     for row in rows:
         if row.created_at > job.created_at:
-            # What came after the person looked is not what they saw.
+            # It was created after the user saw the list.
             continue
         why = _refusal(job, verb, row)
         if why:
             left_out[why] += 1
         else:
             items.append(_item(job, verb, row))
-    # A workflow that meets the walk twice, because its status moved on, is frozen once.
+    # A workflow whose status changes meanwhile can be read twice; it is stored once.
     BulkItem.objects.bulk_create(items, ignore_conflicts=True)
     job.total += len(items)
     job.left_out = dict(left_out)
@@ -128,7 +129,7 @@ def _item(job: BulkJob, verb: Verb, row: WorkflowRow) -> BulkItem:
         name=row.name,
         application_name=row.application_name,
         was=row.status,
-        # Given now, so that a fork that is tried twice is made once.
+        # Chosen now, so that a fork that is tried twice is created once.
         made=str(uuid.uuid4()) if verb.makes else "",
     )
 

@@ -1,7 +1,7 @@
-"""What a bulk job does to the workflows of one chunk, in their transaction.
+"""The verbs of bulk jobs: the action on the workflows of one chunk, in its transaction.
 
-Every verb ends each item of its batch: done, or skipped with the reason. What it raises fails
-the batch, which is then tried again one by one.
+A verb ends each item of its batch as done, or as skipped with a reason. If it raises, the batch
+fails and its items are tried one by one.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ from typing import Any
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.models import BulkItem
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, STATUSES
+from dboshub.workflows.permissions import (
+    CANCEL_WORKFLOW,
+    DELETE_WORKFLOW,
+    FORK_WORKFLOW,
+    RESUME_WORKFLOW,
+)
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES
 from dboshub.workflows.storage.control import cancel as cancelling
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.control import fork as forking
@@ -28,7 +34,7 @@ OWN_QUEUE = "own"
 
 @dataclass(slots=True)
 class Batch:
-    """Items whose workflows are there, locked, and as the set expects them."""
+    """Items whose workflows exist, are locked, and have the expected status."""
 
     session: Session
     viewer: Viewer
@@ -46,28 +52,28 @@ class Batch:
         self._end(workflow_id, BulkItem.State.SKIPPED, why)
 
     def queue_of(self, workflow_id: str) -> str:
-        """The queue that was chosen for all, or the one this workflow came from."""
+        """The queue that was chosen for all, or the workflow's own queue."""
         chosen = str(self.options.get("queue") or "")
         if chosen == OWN_QUEUE:
             chosen = self.rows[workflow_id].queue_name or ""
         return chosen or INTERNAL_QUEUE
 
     def skip_without_partition_key(self) -> list[str]:
-        """The ids that can wait on the chosen queue: a partitioned one runs no row without key."""
+        """The ids that can run on the chosen queue: a partitioned one needs a partition key."""
         for workflow_id in [*self.items] if self.partitioned else []:
             if self.rows[workflow_id].queue_partition_key is None:
                 self.skip(workflow_id, "The queue is partitioned and it has no partition key.")
         return [*self.items]
 
     def with_descendants(self) -> dict[str, list[str]]:
-        """Each id with its descendants, if children go along and none of them is hidden."""
+        """Each id with its descendants, if children are included; skips ids with hidden ones."""
         found: dict[str, list[str]] = {}
         for workflow_id in [*self.items]:
             below: list[str] = []
             if self.options.get("children"):
                 below = cancelling.descendants(self.session, [workflow_id])
                 if len(rows_by_id(self.session, below, viewer=self.viewer)) < len(below):
-                    self.skip(workflow_id, "Some of its children are not yours to see.")
+                    self.skip(workflow_id, "Some of its children are not visible to you.")
                     continue
             found[workflow_id] = below
         return found
@@ -79,7 +85,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """`takes` are the statuses it applies to; `refusals` say why others are left out."""
+    """`takes` are the statuses that it applies to; `refusals` say why others are left out."""
 
     name: str
     title: str
@@ -90,7 +96,7 @@ class Verb:
     consequence: str
     perform: Callable[[Batch], None]
     is_danger: bool = False
-    # Whether a workflow that only moved on within `takes` is still meant.
+    # Whether it also applies to a workflow whose status changed to another one of `takes`.
     follows: bool = False
     makes: bool = False
 
@@ -141,7 +147,7 @@ def _fork(batch: Batch) -> None:
 def _delete(batch: Batch) -> None:
     below = batch.with_descendants()
     ids = [*below, *(each for found in below.values() for each in found)]
-    # Locked before they are looked at, so that none is resumed between the two.
+    # Lock before reading: otherwise one could be resumed between the two.
     batch.session.all(deleting.LOCK, ids=batch.session.ids(sorted(ids)))
     rows = rows_by_id(batch.session, ids, viewer=batch.viewer)
     active = {each for each, row in rows.items() if row.status in ACTIVE}
@@ -159,7 +165,7 @@ def _onto(queue: str) -> str:
     return "past every limit" if queue == INTERNAL_QUEUE else f"onto {queue}"
 
 
-ENDED = dict.fromkeys(("SUCCESS", "ERROR"), "ended already")
+REFUSED_ENDED = dict.fromkeys(("SUCCESS", "ERROR"), "ended already")
 NOT_FAILED = {"SUCCESS": "succeeded", **dict.fromkeys(IN_FLIGHT, "not ended yet")}
 VERBS: dict[str, Verb] = {
     verb.name: verb
@@ -167,7 +173,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="cancel",
             title="Cancel",
-            permission="dboshub_workflows.cancel_workflow",
+            permission=CANCEL_WORKFLOW,
             action="cancel",
             takes=IN_FLIGHT,
             refusals=dict.fromkeys(("SUCCESS", *FAILED), "ended already"),
@@ -179,17 +185,17 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="resume",
             title="Resume",
-            permission="dboshub_workflows.resume_workflow",
+            permission=RESUME_WORKFLOW,
             action="resume",
             takes=("ENQUEUED", "DELAYED", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
-            refusals=ENDED | {"PENDING": "running: resume it on its own page"},
+            refusals=REFUSED_ENDED | {"PENDING": "running: resume it on its own page"},
             consequence="Each is enqueued again and goes on after its last completed step.",
             perform=_resume,
         ),
         Verb(
             name="fork_from_failure",
             title="Fork from the failed step",
-            permission="dboshub_workflows.fork_workflow",
+            permission=FORK_WORKFLOW,
             action="fork",
             takes=FAILED,
             refusals=NOT_FAILED,
@@ -203,7 +209,7 @@ VERBS: dict[str, Verb] = {
         Verb(
             name="delete",
             title="Delete",
-            permission="dboshub_workflows.delete_workflow",
+            permission=DELETE_WORKFLOW,
             action="delete",
             takes=("SUCCESS", *FAILED),
             refusals=dict.fromkeys(IN_FLIGHT, "still active: cancel it first"),

@@ -1,4 +1,4 @@
-"""Whoever holds a job's lease works on it: any hub process, one chunk of each job in turn."""
+"""The background worker of bulk jobs: takes leases and processes a chunk of each due job."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from django.db.models import Q
 
 from dboshub.workflows.bulk.chunks import account_of, do_chunk
 from dboshub.workflows.bulk.target_set import collect_page
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.transient_errors import is_transient
-from dboshub.workflows.system_tables import now_ms
 
 logger = logging.getLogger(__name__)
 
 LEASE_MS = 60_000
 IDLE_S = 5.0
 RETRY_MS = 5_000
-AT_ONCE = 10
+MAX_JOBS_PER_ROUND = 10
 ACTIVE = (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
 
-_nudged = threading.Event()
+_wake = threading.Event()
 
 
-def nudge() -> None:
-    """Let the rounds of this process look at once."""
-    _nudged.set()
+def wake_worker() -> None:
+    """Let the worker of this process run its next round at once."""
+    _wake.set()
 
 
-def start() -> None:
-    """Work on bulk jobs in a thread of this process, until it ends."""
+def start_worker() -> None:
+    """Start the worker in a daemon thread."""
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     threading.Thread(target=_worker_loop, args=[owner], name="dboshub-bulk", daemon=True).start()
 
 
-def one_round(owner: str) -> float:
-    """One chunk of each job that is due; in how many seconds to look again."""
+def run_round(owner: str) -> float:
+    """Process one chunk of each due job; return the seconds until the next round."""
     jobs = BulkJob.objects.filter(state__in=ACTIVE).order_by("next_at", "pk")
     now = now_ms()
-    due = [*jobs.filter(next_at__lte=now)[:AT_ONCE]]
+    due = [*jobs.filter(next_at__lte=now)[:MAX_JOBS_PER_ROUND]]
     worked = [job for job in due if _lease(job, owner, now) and _step(job, owner)]
     if worked:
         return 0
@@ -53,7 +53,7 @@ def one_round(owner: str) -> float:
 
 
 def _lease(job: BulkJob, owner: str, now: int) -> bool:
-    """Take the lease, or keep it; whoever finds it with another leaves the job alone."""
+    """Take or extend the lease of a job; False while another process holds it."""
     is_free = Q(lease_owner__in=("", owner)) | Q(lease_until__lt=now)
     mine = BulkJob.objects.filter(is_free, pk=job.pk, state__in=ACTIVE)
     return bool(mine.update(lease_owner=owner, lease_until=now + LEASE_MS))
@@ -65,7 +65,7 @@ def _step(job: BulkJob, owner: str) -> bool:
             return do_chunk(job.pk, owner)
         user = account_of(job)
         if user is None:
-            raise LookupError(f"the account {job.username!r} is gone or disabled")
+            raise LookupError(f"the account {job.username!r} was deleted or disabled")
         return collect_page(job, viewer_for(user)) is not None
     except Exception as error:
         logger.exception("bulk.failed", extra={"job": job.pk})
@@ -74,7 +74,7 @@ def _step(job: BulkJob, owner: str) -> bool:
 
 
 def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
-    """Try again later what may pass; stop what will fail again."""
+    """Retry the job later after a transient error; stop it after any other."""
     same = BulkJob.objects.filter(pk=job.pk, state=job.state)
     if is_transient(error.__cause__ or error):
         same.update(next_at=now_ms() + RETRY_MS)
@@ -86,11 +86,11 @@ def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
 def _worker_loop(owner: str) -> None:
     while True:
         try:
-            pause = one_round(owner)
+            pause = run_round(owner)
         except Exception:
             logger.exception("bulk.round_failed")
             pause = IDLE_S
         if pause:
             connections.close_all()
-            _nudged.wait(pause)
-            _nudged.clear()
+            _wake.wait(pause)
+            _wake.clear()

@@ -1,1 +1,1 @@
-"""Transactions on databases of the user's own, through SQLAlchemy, which is optional."""
+"""Transactions on databases of the user, through SQLAlchemy, which is optional."""

@@ -1,4 +1,4 @@
-"""The application database of ``@DBOS.transaction``, where it is not on Django's connection."""
+"""The application database of ``@DBOS.transaction``, if it is not Django's connection."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.base import SERIALIZABLE, Source
-from dboshub.workflows.datasources.joined_transaction import Within
+from dboshub.workflows.datasources.joined_transaction import SessionTransaction
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
-from dboshub.workflows.datasources.sync_source import BlockingSource
+from dboshub.workflows.datasources.sync_source import SyncSource
 from dboshub.workflows.datasources.transaction_step import step
+from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
 from dboshub.workflows.engine.operations.ambient_transaction import transaction
-from dboshub.workflows.engine.ports import JoinedTransaction
-from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
+from dboshub.workflows.engine.programs import Program, run
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
+from dboshub.workflows.storage.database import open_database, sqlite_path
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -27,27 +29,28 @@ if TYPE_CHECKING:
 
 
 class SystemApplicationDatabase:
-    """Transactions beside the system tables: data and checkpoint in one commit.
+    """Transactions on the system database: data and checkpoint commit together.
 
-    SQLAlchemy is needed, and its engine made, with the first one.
+    The first transaction needs SQLAlchemy and makes its engine.
     """
 
     def __init__(self, url: str, dialect: Dialect, *, behind_pooler: bool = False) -> None:
         self._url = url
         self._dialect = dialect
-        # What a pooler in transaction mode hands to the next session may not be prepared.
+        # A pooler in transaction mode does not keep prepared statements for a session.
         self._options = {"connect_args": {"prepare_threshold": None}} if behind_pooler else {}
-        self._joined: ContextVar[Within | None] = ContextVar("dboshub_sql_joined", default=None)
+        self._joined: ContextVar[SessionTransaction | None] = ContextVar(
+            "dboshub_sql_joined", default=None
+        )
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        return transaction(execution, self, options, function, args, kwargs)
+        return transaction(self, options, function, args, kwargs)
 
     def run(
         self,
@@ -56,21 +59,21 @@ class SystemApplicationDatabase:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        with self._begun(isolation_level) as within:
+        with self._transaction(isolation_level) as joined:
             write, value = body()
-            answer = within.apply(write, now=now)
+            answer = joined.apply(write, now=now)
             if answer.verdict is not Verdict.DONE:
-                within.session.rollback()
+                joined.session.rollback()
         return answer, value
 
     def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
             return call()
-        with self._begun(isolation_level):
+        with self._transaction(isolation_level):
             return call()
 
     def ambient(self) -> JoinedTransaction | None:
-        """The transaction under way: the engine's writes are to be a part of it."""
+        """The current transaction, which the engine's writes join, or None."""
         return self._joined.get()
 
     def is_transient(self, error: Exception) -> bool:
@@ -85,50 +88,47 @@ class SystemApplicationDatabase:
         return sqlalchemy_support.new_engine(self._url, self._options)
 
     def _open(self) -> Session:
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy.orm import Session
 
         return Session(self._engine, expire_on_commit=False)
 
     @contextmanager
-    def _begun(self, isolation_level: str | None) -> Iterator[Within]:
-        """A transaction that is committed at the end of the block, unless that raises."""
+    def _transaction(self, isolation_level: str | None) -> Iterator[SessionTransaction]:
+        """A transaction that commits at the end of the block, unless the block raises."""
         options = sqlalchemy_support.isolation_options(
             self._dialect, isolation_level or SERIALIZABLE
         )
         with self._open() as session:
             session.connection(execution_options=options)
-            within = Within(session, self._dialect)
-            token = self._joined.set(within)
+            joined = SessionTransaction(session, self._dialect)
+            token = self._joined.set(joined)
             try:
                 with providing_session(lambda: session):
-                    yield within
+                    yield joined
             finally:
                 self._joined.reset(token)
             session.commit()
-            within.committed()
+            joined.committed()
 
 
 class SeparateApplicationDatabase:
-    """Transactions on a database of their own, which keeps their checkpoints."""
+    """Transactions on another database, which keeps their checkpoints."""
 
     def __init__(self, url: str) -> None:
-        """Connect, and create the tables. Raises DBOSInitializationError without SQLAlchemy."""
-        self._source = BlockingSource(
+        """Connect, and create the tables.
+
+        Raises DatabaseUnreachableError, and DBOSInitializationError without SQLAlchemy.
+        """
+        _require_answer(url)
+        self._source = SyncSource(
             url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
         )
-        try:
-            with self._source.open() as session, session.begin():
-                self._source.migrate_in(session)
-        except BaseException:
-            self._source.close()
-            raise
-        Source.known.add(self._source)
+        run(self._source.prepare(run_migrations=True))
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -137,9 +137,8 @@ class SeparateApplicationDatabase:
             with providing_session(lambda: self._source.session):
                 return function(*args, **kwargs)
 
-        name, isolation_level = options
-        how = (name, isolation_level or SERIALIZABLE)
-        return step(self._source, execution, how, body, args, kwargs)
+        execution = workflow_frame("DBOS.transaction").execution
+        return step(self._source, execution, options, body, args, kwargs)
 
     def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
         if current_lazy_session() is not None:
@@ -149,8 +148,24 @@ class SeparateApplicationDatabase:
             with providing_session(lambda: self._source.session):
                 return call()
 
-        return self._source.run(("", isolation_level or SERIALIZABLE), body, (), {})
+        return self._source.run(TransactionOptions("", isolation_level), body, (), {})
 
     def close(self) -> None:
         Source.known.discard(self._source)
         self._source.close()
+
+
+def _require_answer(url: str) -> None:
+    """Raise DatabaseUnreachableError within 2 s: SQLAlchemy would wait as long as the network."""
+    if url.startswith("sqlite"):
+        path = sqlite_path(url)
+        if not path.absolute().parent.is_dir():
+            raise DatabaseUnreachableError(
+                f"SQLite database {path}", f"there is no directory {path.absolute().parent}"
+            )
+        return
+    database = open_database(url, pool_size=1)
+    try:
+        database.check_connection(create=False)
+    finally:
+        database.close()

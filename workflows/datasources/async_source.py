@@ -14,26 +14,26 @@ from dboshub.workflows.datasources.base import (
     SERIALIZABLE,
     DatasourceOptions,
     Source,
+    checked_options,
     decorator,
-    named,
     refuse_after_launch,
 )
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.datasources.transaction_step import run_without_step, step
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, drive
+from dboshub.workflows.engine.ports import TransactionOptions
+from dboshub.workflows.engine.programs import Program, run_async
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Serializer
-from dboshub.workflows.storage import datasource_checkpoints
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 
-class AwaitingSource(Source):
-    """Sessions that are awaited, on whichever event loop asks for them."""
+class AsyncSource(Source):
+    """A datasource with awaited sessions, on any event loop."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class AwaitingSource(Source):
         sessionmaker: async_sessionmaker[Any] | None = None,
     ) -> None:
         super().__init__(url=url, schema=schema, serializer=serializer)
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy.ext import asyncio as library_asyncio
 
         self._engine = engine
         self._options = engine_kwargs
-        # A connection belongs to the loop it was opened on, and workflows run on several.
+        # A connection belongs to the event loop that opened it; workflows run on several loops.
         self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine] = (
             weakref.WeakKeyDictionary()
         )
@@ -74,9 +74,9 @@ class AwaitingSource(Source):
     def open(self) -> Any:
         return self._open(bind=self._engine or self._engine_here())
 
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
+    def run_program(self, engine: Engine, program: Program[Any]) -> Any:
         async def on_the_loop() -> Any:
-            return await drive(program)
+            return await run_async(program)
 
         return engine.loop.run(on_the_loop())
 
@@ -85,7 +85,7 @@ class AwaitingSource(Source):
             engine.loop.run(self.close())
 
     async def close(self) -> None:
-        """Close what this event loop has open of engines of our own; others it cannot."""
+        """Close the connections of this event loop, on an engine of our own."""
         engine = self._engines.pop(asyncio.get_running_loop(), None)
         if engine is not None:
             await engine.dispose()
@@ -98,7 +98,7 @@ class AwaitingSource(Source):
             self._engines[loop] = engine
         return engine
 
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if not inspect.iscoroutinefunction(function):
             raise DBOSException(
                 f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
@@ -108,19 +108,21 @@ class AwaitingSource(Source):
 
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Coroutine[Any, Any, Any]:
         current = FRAME.get()
         if current is None or current.step is not None:
-            return drive(run_without_step(self, options[1], function, args, kwargs))
-        return drive(step(self, current.execution, options, function, args, kwargs))
+            return run_async(
+                run_without_step(self, options.isolation_level, function, args, kwargs)
+            )
+        return run_async(step(self, current.execution, options, function, args, kwargs))
 
 
 class AsyncSQLAlchemyDatasource:
-    """A database of your own, whose transactions are async steps that happen exactly once.
+    """A database of the user; its transactions are async steps that run exactly once.
 
     PostgreSQL, or SQLite by aiosqlite. Make it by ``await create(…)``, before ``DBOS.launch()``.
     """
@@ -135,7 +137,7 @@ class AsyncSQLAlchemyDatasource:
         serializer: Serializer | None,
         sessionmaker: async_sessionmaker[Any] | None = None,
     ) -> None:
-        self._source = AwaitingSource(
+        self._source = AsyncSource(
             url=database_url,
             engine=engine,
             engine_kwargs=engine_kwargs,
@@ -154,7 +156,7 @@ class AsyncSQLAlchemyDatasource:
         sessionmaker: async_sessionmaker[Any] | None = None,
         run_migrations: bool = True,
     ) -> AsyncSQLAlchemyDatasource:
-        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+        """Connect, and create the tables; without `run_migrations` verify that they exist.
 
         Raises DBOSException after launch and DBOSInitializationError for missing tables.
         """
@@ -167,22 +169,14 @@ class AsyncSQLAlchemyDatasource:
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        try:
-            if run_migrations:
-                await made.run_migrations()
-            else:
-                await made.verify_migrations()
-        except BaseException:
-            await made.close()
-            raise
-        Source.known.add(made._source)
+        await run_async(made._source.prepare(run_migrations=run_migrations))
         return made
 
     @staticmethod
     async def migrate(
         database_url: str, *, schema: str | None = None, application_role: str | None = None
     ) -> None:
-        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        """Create the tables, and grant their use to `application_role` (PostgreSQL)."""
         made = AsyncSQLAlchemyDatasource(
             database_url=database_url,
             engine_kwargs={},
@@ -190,31 +184,18 @@ class AsyncSQLAlchemyDatasource:
             schema=schema,
             serializer=None,
         )
-        try:
-            await made.run_migrations()
-            source = made._source
-            if application_role is not None and source.dialect.vendor == "postgresql":
-                async with source.open() as session, session.begin():
-                    await session.run_sync(
-                        lambda on: datasource_checkpoints.grant(
-                            source.storage(on), application_role
-                        )
-                    )
-        finally:
-            await made.close()
+        await run_async(made._source.migrate_for(application_role))
 
     async def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        async with self._source.open() as session, session.begin():
-            await session.run_sync(self._source.migrate_in)
+        await run_async(self._source.migrate())
 
     async def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        async with self._source.open() as session:
-            await session.run_sync(self._source.verify)
+        await run_async(self._source.verify())
 
     def sql_session(self) -> AsyncSession:
-        """The session of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session: AsyncSession = self._source.session
         return session
 
@@ -225,9 +206,11 @@ class AsyncSQLAlchemyDatasource:
         *args: Any,
         **kwargs: Any,
     ) -> Coroutine[Any, Any, Any]:
-        """Run any coroutine function as a transaction: a step in a workflow, else only that."""
+        """Run any coroutine function as a transaction; in a workflow body it is a step."""
         source = self._source
-        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(
+            checked_options(source.checked_function(func), ds_options), func, args, kwargs
+        )
 
     def transaction(
         self,
@@ -236,9 +219,9 @@ class AsyncSQLAlchemyDatasource:
         name: str | None = None,
         isolation_level: IsolationLevel = SERIALIZABLE,
     ) -> Any:
-        """Make each call of a function a transaction; with or without parentheses."""
+        """Decorator: each call of the function is a transaction. Parentheses are optional."""
         return decorator(self._source, func, name, isolation_level)
 
     async def close(self) -> None:
-        """Close the connections of this event loop, on an engine of its own."""
+        """Close the connections of this event loop, unless the engine was given."""
         await self._source.close()

@@ -1,4 +1,4 @@
-"""What the sync and the async datasource share: the database, its sessions, its checkpoints."""
+"""Base of the sync and the async datasource: database, sessions and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from dboshub.workflows.datasources import sqlalchemy_support
-from dboshub.workflows.datasources.joined_transaction import Within, holding
+from dboshub.workflows.datasources.joined_transaction import (
+    SessionTransaction,
+    tracking_transaction,
+)
+from dboshub.workflows.datasources.session_effects import CloseSource, InSession, close, commit
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
+from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.storage import datasource_checkpoints
-from dboshub.workflows.storage.database import SCHEMA_NAME, mask_password
+from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database import SCHEMA_NAME
 from dboshub.workflows.storage.datasource_checkpoints import Recorded
 from dboshub.workflows.storage.sql import Dialect, Session
 
@@ -30,16 +37,16 @@ DEFAULT_SCHEMA = "dbos"
 
 
 class DatasourceOptions(TypedDict, total=False):
-    """How to run a transaction: the parameters of ``@datasource.transaction()``."""
+    """Options of a transaction: the parameters of ``@datasource.transaction()``."""
 
     name: str | None
     isolation_level: IsolationLevel | None
 
 
 class Source(ABC):
-    """A user's database. Subclasses say how its sessions are opened."""
+    """A database of the user. Subclasses open its sessions."""
 
-    known: weakref.WeakSet[Source] = weakref.WeakSet()
+    known: weakref.WeakSet[Source] = weakref.WeakSet()  # all sources of this process
 
     def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
         self.url = url
@@ -50,42 +57,42 @@ class Source(ABC):
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
     @abstractmethod
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function. Raises DBOSException for one of the other kind, async or not."""
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function. Raises DBOSException for a sync one if this is async, and vice versa."""
 
     @abstractmethod
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        """A transaction by its name and isolation level: as a step, if a workflow runs it."""
+        """Run a transaction: in a workflow as a step, elsewhere without a checkpoint."""
 
     # -- sessions --------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def dialect(self) -> Dialect:
-        """How its SQL is written."""
+        """The SQL dialect of the database."""
 
     @property
     @abstractmethod
     def file(self) -> Path | None:
-        """Where a SQLite database is."""
+        """The file of a SQLite database, or None."""
 
     @abstractmethod
     def open(self) -> Any:
-        """A new session that begins with its first statement."""
+        """A new session; its transaction begins with its first statement."""
 
     @abstractmethod
-    def finish(self, engine: Engine, program: Program[Any]) -> Any:
-        """Run a program to its end, blocking."""
+    def run_program(self, engine: Engine, program: Program[Any]) -> Any:
+        """Run a program, and block until it ends."""
 
     @abstractmethod
     def release(self, engine: Engine) -> None:
-        """Close what is kept open for an engine that ends."""
+        """Close the connections that are kept for an engine, which ends."""
 
     @property
     def has_session(self) -> bool:
@@ -93,25 +100,27 @@ class Source(ABC):
 
     @property
     def session(self) -> Any:
-        """That of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session = self._current.get()
         assert session is not None, "sql_session() must be called within a datasource transaction"
         return session
 
     @contextmanager
-    def using(self, session: Any) -> Iterator[Within]:
-        """Let ``sql_session()`` be this session."""
-        within = Within(session, self.dialect)
+    def current_session(self, session: Any) -> Iterator[SessionTransaction]:
+        """Make this the session that ``sql_session()`` returns in the block."""
+        joined = SessionTransaction(session, self.dialect)
         token = self._current.set(session)
         try:
-            with holding(self.file, within):
-                yield within
+            with tracking_transaction(self.file, joined):
+                yield joined
         finally:
             self._current.reset(token)
 
-    def beginning(self, isolation_level: str) -> Callable[[Any], None]:
-        """What begins a session's transaction at a level."""
-        options = sqlalchemy_support.isolation_options(self.dialect, isolation_level)
+    def begin_at_level(self, isolation_level: str | None) -> Callable[[Any], None]:
+        """A function that begins a session's transaction at a level; None is SERIALIZABLE."""
+        options = sqlalchemy_support.isolation_options(
+            self.dialect, isolation_level or SERIALIZABLE
+        )
 
         def begin(session: Any) -> None:
             session.connection(execution_options=options)
@@ -119,6 +128,7 @@ class Source(ABC):
         return begin
 
     def storage(self, session: Any) -> Session:
+        """The storage port on a SQLAlchemy session."""
         return sqlalchemy_support.storage_session(session, self.dialect)
 
     def is_transient(self, error: Exception) -> bool:
@@ -130,14 +140,14 @@ class Source(ABC):
     def codec(self) -> Codec:
         return self._codec or engine().codec
 
-    def recorded(self, value: Any) -> tuple[Recorded, Any]:
-        """The checkpoint of a value, and the value as replay will return it."""
+    def value_checkpoint(self, name: str, value: Any) -> tuple[Recorded, Any]:
+        """The checkpoint of what a step returned, and the value as a replay returns it."""
         codec = self.codec
-        text = codec.encode(value)
+        text = codec.encode(value, subject=result_of("transaction", name))
         live = value if codec.is_lossless else codec.decode(text, codec.name)
         return Recorded(text, None, codec.name), live
 
-    def recorded_error(self, error: Exception) -> Recorded:
+    def error_checkpoint(self, error: Exception) -> Recorded:
         return Recorded(None, self.codec.encode_error(error), self.codec.name)
 
     def outcome_of(self, recorded: Recorded) -> Outcome:
@@ -149,9 +159,35 @@ class Source(ABC):
             error = DBOSException(f"the transaction ended by {error!r}")
         return Outcome(None, error)
 
-    def verify(self, session: Any) -> None:
-        """Raise DBOSInitializationError unless the tables are there."""
-        found = datasource_checkpoints.version(self.storage(session))
+    # -- tables ----------------------------------------------------------------------------
+
+    def prepare(self, *, run_migrations: bool) -> Program[None]:
+        """Create the tables, or verify them; after an error the source is closed."""
+        try:
+            yield from self.migrate() if run_migrations else self.verify()
+        except BaseException:
+            yield CloseSource(self)
+            raise
+        Source.known.add(self)
+
+    def migrate(self) -> Program[None]:
+        """Create the tables that are missing."""
+        yield from self.in_transaction(datasource_checkpoints.migrate)
+
+    def migrate_for(self, application_role: str | None) -> Program[None]:
+        """Create the tables, grant their use to a role of PostgreSQL, and close the source."""
+        try:
+            yield from self.migrate()
+            if application_role is not None and self.dialect.vendor == "postgresql":
+                yield from self.in_transaction(
+                    lambda session: datasource_checkpoints.grant(session, application_role)
+                )
+        finally:
+            yield CloseSource(self)
+
+    def verify(self) -> Program[None]:
+        """Raise DBOSInitializationError if the tables are missing or too old."""
+        found = yield from self.in_transaction(datasource_checkpoints.version)
         if found < datasource_checkpoints.VERSION:
             raise DBOSInitializationError(
                 f"the datasource {mask_password(self.url)} has tables of version {found}, but "
@@ -159,8 +195,15 @@ class Source(ABC):
                 "or let somebody who may create tables run its class's migrate(url)"
             )
 
-    def migrate_in(self, session: Any) -> None:
-        datasource_checkpoints.migrate(self.storage(session))
+    def in_transaction(self, work: Callable[[Session], Any]) -> Program[Any]:
+        """Run `work` on the storage port of a new session, and commit."""
+        session = self.open()
+        try:
+            answer = yield InSession(session, lambda opened: work(self.storage(opened)))
+            yield InSession(session, commit)
+        finally:
+            yield InSession(session, close)
+        return answer
 
 
 def decorator(
@@ -169,11 +212,11 @@ def decorator(
     name: str | None,
     isolation_level: IsolationLevel,
 ) -> Any:
-    """What makes each call of a function a transaction, with or without parentheses."""
+    """A decorator for transactions on `source`; the decorated function itself if one is given."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-        options = named(source.accepted(function), chosen)
+        options = checked_options(source.checked_function(function), chosen)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -185,15 +228,18 @@ def decorator(
 
 
 def refuse_after_launch() -> None:
-    """Recovery may need a datasource from the first moment on."""
+    """Raise DBOSException after launch: recovery needs all datasources at once."""
     if is_launched():
         raise DBOSException("datasources must be created before DBOS.launch()")
 
 
-def named(
+def checked_options(
     function: Callable[..., Any], options: DatasourceOptions | None
-) -> tuple[str, IsolationLevel]:
-    """Name and isolation level of a transaction. Raises DBOSException for unknown options."""
+) -> TransactionOptions:
+    """Name and isolation level of a transaction; SERIALIZABLE by default.
+
+    Raises DBOSException for an unknown option or isolation level.
+    """
     given: dict[str, Any] = dict(options or {})
     name = given.pop("name", None) or getattr(function, "__qualname__", type(function).__name__)
     level = given.pop("isolation_level", None) or SERIALIZABLE
@@ -201,6 +247,6 @@ def named(
         raise DBOSException(f"unknown datasource options: {', '.join(sorted(given))}")
     if level not in sqlalchemy_support.LEVELS:
         raise DBOSException(
-            f"{level!r} is no isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
+            f"{level!r} is not an isolation level: {', '.join(sqlalchemy_support.LEVELS)}"
         )
-    return name, level
+    return TransactionOptions(name, level)

@@ -1,6 +1,6 @@
-"""SQLAlchemy sessions on Django's own connection: what is done there is part of its transaction.
+"""SQLAlchemy sessions on Django's connection: they work in Django's transaction.
 
-The session begins and ends nothing. Import this only where both libraries are.
+A session begins and ends no transaction. Importing this module needs both libraries.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Process = Callable[[Any], Any] | None
 
 
 class _DjangoConnectionDialect:
-    """A dialect on a connection that somebody else opened, configured and will commit."""
+    """A dialect on a connection that Django opened, configured and commits."""
 
     supports_statement_cache = True
 
     def on_connect(self) -> Any:
-        """Django has set the connection up."""
+        """Nothing: Django has configured the connection."""
 
     def do_nothing(self, connection: Any) -> None: ...
 
@@ -35,7 +35,7 @@ class _DjangoConnectionDialect:
 
 
 class _FromText:
-    """A type whose values the driver may have converted already, for Django wants it to."""
+    """A type whose values the driver may have converted: Django configures the driver so."""
 
     def result_processor(self, dialect: Any, coltype: Any) -> Process:
         process = super().result_processor(dialect, coltype)  # type: ignore[misc]
@@ -48,8 +48,8 @@ class _FromText:
         return read
 
 
-def _lent(kinds: Any, *base: type) -> dict[Any, Any]:
-    """The implementations of types, those of some kinds reading what Django's driver hands out."""
+def _adapted_types(kinds: Any, *base: type) -> dict[Any, Any]:
+    """Type implementations; subclasses of `base` accept the values of Django's driver."""
     return {
         kind: type(each.__name__, (_FromText, each), {}) if issubclass(each, base) else each
         for kind, each in kinds.items()
@@ -58,25 +58,25 @@ def _lent(kinds: Any, *base: type) -> dict[Any, Any]:
 
 class DjangoPostgresDialect(_DjangoConnectionDialect, PGDialect_psycopg):
     supports_statement_cache = True
-    colspecs = _lent(PGDialect_psycopg.colspecs, types.JSON)
+    colspecs = _adapted_types(PGDialect_psycopg.colspecs, types.JSON)
 
 
 class DjangoSqliteDialect(_DjangoConnectionDialect, SQLiteDialect_pysqlite):
     supports_statement_cache = True
-    colspecs = _lent(SQLiteDialect_pysqlite.colspecs, types.DateTime, types.Date)
+    colspecs = _adapted_types(SQLiteDialect_pysqlite.colspecs, types.DateTime, types.Date)
 
 
-registry.register("postgresql.lent", __name__, "DjangoPostgresDialect")
-registry.register("sqlite.lent", __name__, "DjangoSqliteDialect")
+registry.register("postgresql.django", __name__, "DjangoPostgresDialect")
+registry.register("sqlite.django", __name__, "DjangoSqliteDialect")
 
 
 def session_on(alias: str) -> Session:
-    """A session within the transaction that this thread has open on an alias."""
+    """A session in the transaction that this thread has open on an alias."""
     return Session(_engine(alias, connections[alias].vendor), expire_on_commit=False)
 
 
 @cache
 def _engine(alias: str, vendor: str) -> Engine:
     return create_engine(
-        f"{vendor}+lent://", creator=lambda: connections[alias].connection, poolclass=NullPool
+        f"{vendor}+django://", creator=lambda: connections[alias].connection, poolclass=NullPool
     )

@@ -1,4 +1,4 @@
-"""A SQLAlchemy transaction that the engine's own writes are to be a part of."""
+"""A SQLAlchemy transaction that the engine's writes join."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dboshub.workflows.engine.journal.writes import Answer, Write
 from dboshub.workflows.storage.sql import Dialect
 
 
-class Within:
-    """A session's transaction as far as the engine uses it."""
+class SessionTransaction:
+    """The transaction of a SQLAlchemy session, which the engine's writes join."""
 
     def __init__(self, session: Any, dialect: Dialect) -> None:
         self.session = session
@@ -23,7 +23,7 @@ class Within:
         self.is_over = False
 
     def apply(self, write: Write, *, now: int) -> Answer:
-        """Raises DBOSException in the transaction of an async datasource: it must be awaited."""
+        """Apply a write. Raises DBOSException for an async session: use ``apply_async``."""
         if hasattr(self.session, "run_sync"):
             raise DBOSException(
                 "this transaction holds the one writer of its SQLite file, and must be awaited: "
@@ -32,20 +32,23 @@ class Within:
         return self._apply(self.session, write, now)
 
     async def apply_async(self, write: Write, *, now: int) -> Answer:
+        """Apply a write."""
         if not hasattr(self.session, "run_sync"):
             return self._apply(self.session, write, now)
         answer: Answer = await self.session.run_sync(self._apply, write, now)
         return answer
 
     def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in ``committed``."""
         self._callbacks.append(callback)
 
     def committed(self) -> None:
+        """Run the callbacks, after the commit."""
         for callback in self._callbacks:
             callback()
 
     def _apply(self, session: Any, write: Write, now: int) -> Answer:
-        # Importing this package brings in no driver.
+        # Imported here, because importing this package must import no driver.
         from dboshub.workflows.storage.caller_session import session_on
         from dboshub.workflows.storage.journal.single import apply_single
 
@@ -54,28 +57,29 @@ class Within:
         return apply_single(storage, write, now=now)
 
 
-_UNDER_WAY: ContextVar[tuple[tuple[Path, Within], ...]] = ContextVar(
+_UNDER_WAY: ContextVar[tuple[tuple[Path, SessionTransaction], ...]] = ContextVar(
     "dboshub_datasource_transactions", default=()
 )
 
 
 @contextmanager
-def holding(file: Path | None, within: Within) -> Iterator[None]:
-    """SQLite has one writer: whatever else is written to the file belongs to this transaction."""
+def tracking_transaction(file: Path | None, joined: SessionTransaction) -> Iterator[None]:
+    """Make other writes to the SQLite file join this transaction: SQLite has one writer."""
     if file is None:
         yield
         return
-    token = _UNDER_WAY.set((*_UNDER_WAY.get(), (file, within)))
+    token = _UNDER_WAY.set((*_UNDER_WAY.get(), (file, joined)))
     try:
         yield
     finally:
-        within.is_over = True  # also for tasks that its body began: they took this context along
+        # Tasks that the body started copied this context: they must see that it ended.
+        joined.is_over = True
         _UNDER_WAY.reset(token)
 
 
-def open_transaction_on(file: Path) -> Within | None:
-    """The transaction under way here on a SQLite file: nobody else can write before it ends."""
-    for held, within in _UNDER_WAY.get():
-        if held == file and not within.is_over:
-            return within
+def open_transaction_on(file: Path) -> SessionTransaction | None:
+    """The transaction of the current context on a SQLite file, or None."""
+    for held, joined in _UNDER_WAY.get():
+        if held == file and not joined.is_over:
+            return joined
     return None

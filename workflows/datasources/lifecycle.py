@@ -1,4 +1,4 @@
-"""What launching and destroying an engine means for the datasources of the process."""
+"""Datasource hooks of the engine: delete checkpoints before a rewind, close at the end."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dboshub.workflows.engine.runtime.engine import Engine
 
 
 def checkpoint_deletion(engine: Engine) -> Callable[[str, int], None]:
-    """What is to happen before a workflow is rewound: it must not find what it forgets."""
+    """A hook that deletes the checkpoints of a workflow from a step on, before its rewind."""
 
     def forget(workflow_id: str, start_step: int) -> None:
         if Source.known and engine.store.terminal_among([workflow_id]):
             for source in [*Source.known]:
-                source.finish(engine, delete_checkpoints_from(source, workflow_id, start_step))
+                source.run_program(engine, delete_checkpoints_from(source, workflow_id, start_step))
 
     return forget
 
 
 def release(engine: Engine) -> None:
-    """Close the connections that datasources keep for the engine."""
+    """Close the connections that datasources keep for the engine; log those that fail."""
     for source in [*Source.known]:
         try:
             source.release(engine)

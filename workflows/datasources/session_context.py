@@ -1,4 +1,4 @@
-"""The SQLAlchemy session of the ``@DBOS.transaction`` under way: ``DBOS.sql_session``."""
+"""The SQLAlchemy session of the current ``@DBOS.transaction``: ``DBOS.sql_session``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LazySession:
-    """A session that is opened when it is first asked for."""
+    """A session that is opened when it is first used."""
 
     def __init__(self, open_session: Callable[[], Session]) -> None:
         self._open = open_session
@@ -39,22 +39,23 @@ _LAZY_SESSION: ContextVar[LazySession | None] = ContextVar("dboshub_sql_session"
 
 @contextmanager
 def providing_session(open_session: Callable[[], Session]) -> Iterator[LazySession]:
-    """Let ``DBOS.sql_session`` be a session of this block, flushed and closed by its caller."""
-    offered = LazySession(open_session)
-    token = _LAZY_SESSION.set(offered)
+    """Make ``DBOS.sql_session`` a session of the block; the caller flushes and closes it."""
+    lazy_session = LazySession(open_session)
+    token = _LAZY_SESSION.set(lazy_session)
     try:
-        yield offered
+        yield lazy_session
     finally:
         _LAZY_SESSION.reset(token)
 
 
 def current_lazy_session() -> LazySession | None:
+    """The session of the current transaction, opened or not, or None outside one."""
     return _LAZY_SESSION.get()
 
 
 def sql_session() -> Any:
-    """The SQLAlchemy session of the transaction under way. Raises DBOSException outside of one."""
-    offered = _LAZY_SESSION.get()
-    if offered is None:
-        raise DBOSException("DBOS.sql_session is there only within a @DBOS.transaction()")
-    return offered.session()
+    """The SQLAlchemy session of the current transaction. Raises DBOSException outside one."""
+    lazy_session = _LAZY_SESSION.get()
+    if lazy_session is None:
+        raise DBOSException("DBOS.sql_session exists only within a @DBOS.transaction()")
+    return lazy_session.session()

@@ -1,4 +1,4 @@
-"""SQLAlchemy, imported when it is first needed: engines, and the storage port on a connection."""
+"""SQLAlchemy, imported on first use: engines, and the storage port on a connection."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
-from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _DRIVERS = {
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
 
-def library() -> Any:
+def require_sqlalchemy() -> Any:
     """The package ``sqlalchemy``. Raises DBOSInitializationError if it is not installed."""
     try:
         import sqlalchemy
@@ -36,7 +36,7 @@ def library() -> Any:
 
 
 def driver_url(url: str, *, is_async: bool = False) -> sqlalchemy.URL:
-    """The URL with a driver that is there, unless it names its own.
+    """The URL with a driver that is installed with us, unless it names another.
 
     Raises DBOSInitializationError for a database that is neither PostgreSQL nor SQLite.
     """
@@ -49,21 +49,21 @@ def driver_url(url: str, *, is_async: bool = False) -> sqlalchemy.URL:
             "postgresql:// or sqlite:///"
         )
     scheme = f"{vendor}+{driver}" if plus else _DRIVERS[is_async][vendor]
-    made: sqlalchemy.URL = library().engine.make_url(f"{scheme}:{rest}")
+    made: sqlalchemy.URL = require_sqlalchemy().engine.make_url(f"{scheme}:{rest}")
     return made
 
 
 def new_engine(url: str, options: dict[str, Any]) -> Engine:
-    """An engine of our own; on SQLite each transaction is a writer from its first statement."""
-    engine: Engine = library().create_engine(driver_url(url), **options)
+    """A new engine; on SQLite each transaction takes the write lock when it begins."""
+    engine: Engine = require_sqlalchemy().create_engine(driver_url(url), **options)
     if engine.dialect.name == "sqlite":
         begin_immediately(engine)
     return engine
 
 
 def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
-    """The same for one event loop. SQLite's connections, a thread each, are not kept."""
-    found = library()
+    """A new async engine for one event loop. It keeps no SQLite connections: each has a thread."""
+    found = require_sqlalchemy()
     from sqlalchemy.ext.asyncio import create_async_engine
 
     made = driver_url(url, is_async=True)
@@ -80,8 +80,11 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 
 
 def begin_immediately(engine: Engine) -> None:
-    """Replace the driver's own BEGIN, which turns readers into writers and fails them at it."""
-    event = library().event
+    """Begin SQLite transactions by BEGIN IMMEDIATE.
+
+    After the driver's BEGIN, which only reads, a later write may fail.
+    """
+    event = require_sqlalchemy().event
 
     def connected(connection: Any, record: Any) -> None:
         connection.isolation_level = None
@@ -95,14 +98,14 @@ def begin_immediately(engine: Engine) -> None:
 
 
 def file_of(url: sqlalchemy.URL) -> Path | None:
-    """The file of a SQLite database."""
+    """The file of a SQLite database; None for a database in memory or another vendor."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
         return None
     return Path(str(url.database)).absolute()
 
 
 def vendor_of(backend: str) -> Vendor:
-    """The vendor by SQLAlchemy's name of it. Raises DBOSInitializationError for any other."""
+    """The vendor by SQLAlchemy's name. Raises DBOSInitializationError for an unsupported one."""
     if backend == "postgresql":
         return "postgresql"
     if backend == "sqlite":
@@ -111,8 +114,8 @@ def vendor_of(backend: str) -> Vendor:
 
 
 def storage_session(connection: Any, dialect: Dialect) -> Session:
-    """The storage port on a SQLAlchemy connection or session; any driver."""
-    text = library().text
+    """The storage port on a SQLAlchemy connection or session, with any driver."""
+    text = require_sqlalchemy().text
 
     def execute(sql: str, params: dict[str, Any]) -> Cursor:
         found: Cursor = connection.execute(text(sql), params)
@@ -125,10 +128,10 @@ def storage_session(connection: Any, dialect: Dialect) -> Session:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same transaction may succeed a moment later."""
+    """Whether the same transaction may succeed later."""
     from dboshub.workflows.storage import transient_errors
 
-    exc = library().exc
+    exc = require_sqlalchemy().exc
     if isinstance(error, StorageUnavailableError | exc.TimeoutError):
         return True
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
@@ -143,9 +146,12 @@ def is_transient(error: BaseException) -> bool:
 
 
 def isolation_options(dialect: Dialect, isolation_level: str) -> dict[str, Any]:
-    """The execution option of a level. SQLite has but one, and it is the strictest."""
+    """The execution options of a level; none on SQLite, which is always SERIALIZABLE.
+
+    Raises DBOSInitializationError for an unknown level.
+    """
     if isolation_level not in LEVELS:
         raise DBOSInitializationError(
-            f"{isolation_level!r} is no isolation level: {', '.join(LEVELS)}"
+            f"{isolation_level!r} is not an isolation level: {', '.join(LEVELS)}"
         )
     return {} if dialect.vendor == "sqlite" else {"isolation_level": isolation_level}

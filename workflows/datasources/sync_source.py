@@ -12,19 +12,19 @@ from dboshub.workflows.datasources.base import (
     SERIALIZABLE,
     DatasourceOptions,
     Source,
+    checked_options,
     decorator,
-    named,
     refuse_after_launch,
 )
 from dboshub.workflows.datasources.sqlalchemy_support import IsolationLevel
 from dboshub.workflows.datasources.transaction_step import run_without_step, step
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.programs import run as block
 from dboshub.workflows.engine.runtime.engine import Engine as LaunchedEngine
 from dboshub.workflows.engine.serialization import Serializer
-from dboshub.workflows.storage import datasource_checkpoints
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
 
-class BlockingSource(Source):
-    """Sessions that block."""
+class SyncSource(Source):
+    """A datasource with blocking sessions."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class BlockingSource(Source):
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
         super().__init__(url=url, schema=schema, serializer=serializer)
-        sqlalchemy_support.library()
+        sqlalchemy_support.require_sqlalchemy()
         from sqlalchemy import orm
 
         self.engine = engine or sqlalchemy_support.new_engine(url, engine_kwargs)
@@ -67,18 +67,18 @@ class BlockingSource(Source):
     def open(self) -> Any:
         return self._open(bind=self.engine)
 
-    def finish(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
+    def run_program(self, engine: LaunchedEngine, program: Program[Any]) -> Any:
         return block(program)
 
     def release(self, engine: LaunchedEngine) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close what is open of an engine of our own; it opens again when it is used."""
+        """Close the connections of an engine of our own; they are opened again on use."""
         if self._is_own:
             self.engine.dispose()
 
-    def accepted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(function):
             raise DBOSException(
                 f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
@@ -87,19 +87,19 @@ class BlockingSource(Source):
 
     def run(
         self,
-        options: tuple[str, str],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
         current = FRAME.get()
         if current is None or current.step is not None:
-            return block(run_without_step(self, options[1], function, args, kwargs))
+            return block(run_without_step(self, options.isolation_level, function, args, kwargs))
         return block(step(self, current.execution, options, function, args, kwargs))
 
 
 class SQLAlchemyDatasource:
-    """A database of your own, whose transactions are steps that happen exactly once.
+    """A database of the user; its transactions are steps that run exactly once.
 
     PostgreSQL or SQLite. Make it by ``create``, before ``DBOS.launch()``.
     """
@@ -114,7 +114,7 @@ class SQLAlchemyDatasource:
         serializer: Serializer | None,
         sessionmaker: sessionmaker[Any] | None = None,
     ) -> None:
-        self._source = BlockingSource(
+        self._source = SyncSource(
             url=database_url,
             engine=engine,
             engine_kwargs=engine_kwargs,
@@ -133,7 +133,7 @@ class SQLAlchemyDatasource:
         sessionmaker: sessionmaker[Any] | None = None,
         run_migrations: bool = True,
     ) -> SQLAlchemyDatasource:
-        """Connect, and create the tables or, without `run_migrations`, check that they are there.
+        """Connect, and create the tables; without `run_migrations` verify that they exist.
 
         Raises DBOSException after launch and DBOSInitializationError for missing tables.
         """
@@ -146,22 +146,14 @@ class SQLAlchemyDatasource:
             serializer=serializer,
             sessionmaker=sessionmaker,
         )
-        try:
-            if run_migrations:
-                made.run_migrations()
-            else:
-                made.verify_migrations()
-        except BaseException:
-            made.close()
-            raise
-        Source.known.add(made._source)
+        block(made._source.prepare(run_migrations=run_migrations))
         return made
 
     @staticmethod
     def migrate(
         database_url: str, *, schema: str | None = None, application_role: str | None = None
     ) -> None:
-        """Create the tables, and let `application_role` use them (PostgreSQL)."""
+        """Create the tables, and grant their use to `application_role` (PostgreSQL)."""
         made = SQLAlchemyDatasource(
             database_url=database_url,
             engine_kwargs={},
@@ -169,27 +161,18 @@ class SQLAlchemyDatasource:
             schema=schema,
             serializer=None,
         )
-        try:
-            made.run_migrations()
-            source = made._source
-            if application_role is not None and source.dialect.vendor == "postgresql":
-                with source.open() as session, session.begin():
-                    datasource_checkpoints.grant(source.storage(session), application_role)
-        finally:
-            made.close()
+        block(made._source.migrate_for(application_role))
 
     def run_migrations(self) -> None:
         """Create the tables that are missing."""
-        with self._source.open() as session, session.begin():
-            self._source.migrate_in(session)
+        block(self._source.migrate())
 
     def verify_migrations(self) -> None:
         """Raise DBOSInitializationError if tables are missing."""
-        with self._source.open() as session:
-            self._source.verify(session)
+        block(self._source.verify())
 
     def sql_session(self) -> Session:
-        """The session of the transaction under way. Raises AssertionError outside of one."""
+        """The session of the current transaction. Raises AssertionError outside one."""
         session: Session = self._source.session
         return session
 
@@ -200,9 +183,11 @@ class SQLAlchemyDatasource:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Run any function as a transaction: a step in a workflow, elsewhere no more than that."""
+        """Run any function as a transaction; in a workflow body it is a step."""
         source = self._source
-        return source.run(named(source.accepted(func), ds_options), func, args, kwargs)
+        return source.run(
+            checked_options(source.checked_function(func), ds_options), func, args, kwargs
+        )
 
     def transaction(
         self,
@@ -211,14 +196,14 @@ class SQLAlchemyDatasource:
         name: str | None = None,
         isolation_level: IsolationLevel = SERIALIZABLE,
     ) -> Any:
-        """Make each call of a function a transaction; with or without parentheses."""
+        """Decorator: each call of the function is a transaction. Parentheses are optional."""
         return decorator(self._source, func, name, isolation_level)
 
     @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine, for what is no transaction of a workflow."""
+        """The SQLAlchemy engine, for work outside transactions of workflows."""
         return self._source.engine
 
     def close(self) -> None:
-        """Close the connections of an engine of its own; they are opened again when needed."""
+        """Close the connections, unless the engine was given; they are opened again on use."""
         self._source.close()

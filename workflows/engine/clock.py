@@ -1,4 +1,4 @@
-"""The engine's clock is the database's: a monotonic clock plus a measured offset."""
+"""The engine's clock: the local monotonic clock plus the measured offset to the database."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time as the engine sees it; tests own theirs."""
+    """The time of the engine. Tests pass a clock of their own."""
 
     def now_ms(self) -> int:
-        """Epoch milliseconds, as the database would say."""
+        """Current time of the database, in epoch milliseconds."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back, for durations and leases."""
+        """Seconds of a clock that never goes back, for durations and leases."""
 
 
 class DatabaseClock:
-    """Monotonic time anchored to the database's: a step of the local clock changes nothing."""
+    """Monotonic time anchored to the database's. Setting the local clock does not change it."""
 
     def __init__(self) -> None:
         self._anchor = time.time() - time.monotonic()
@@ -29,5 +29,5 @@ class DatabaseClock:
         return time.monotonic()
 
     def adjust(self, database_now_ms: int, measured_at: float) -> None:
-        """Anchor to the database's time, read when ``monotonic()`` was ``measured_at``."""
+        """Anchor to the time that the database had when ``monotonic()`` was `measured_at`."""
         self._anchor = database_now_ms / 1000 - measured_at

@@ -1,4 +1,4 @@
-"""Where the current code runs: in which workflow, in which step, with which options set."""
+"""The context of the current code: its workflow, its step, and calls of user code in it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
 from dboshub.workflows.engine.programs import Outcome
-
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.observability.tracing import Span
-    from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.execution import Execution
 
 
 @dataclass(slots=True)
 class StepStatus:
-    """The step being executed; attempts count from zero and are None without retries."""
+    """The step that is executed. Attempts count from zero, and are None without retries."""
 
     step_id: int
     current_attempt: int | None = None
@@ -35,26 +34,19 @@ class Frame:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """On whose behalf workflows are started."""
-
-    user: str | None = None
-    roles: tuple[str, ...] | None = None
-    assumed_role: str | None = None
-
-
-ANONYMOUS = Identity()
 FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
-IDENTITY: ContextVar[Identity] = ContextVar("dboshub_identity", default=ANONYMOUS)
 
 
 def frame() -> Frame | None:
+    """The frame of the current code, or None outside any workflow."""
     return FRAME.get()
 
 
 def workflow_frame(call: str) -> Frame:
-    """The frame of a workflow body; DBOSException names what was called elsewhere."""
+    """The frame of the workflow body that makes this call.
+
+    Raises DBOSException outside a workflow and AssertionError within a step; both name `call`.
+    """
     current = FRAME.get()
     if current is None:
         raise DBOSException(f"{call} must be called from within a workflow")
@@ -64,7 +56,10 @@ def workflow_frame(call: str) -> Frame:
 
 
 class FramedCall:
-    """The effect of calling user code in a frame: its outcome, unless it is a BaseException."""
+    """The effect of calling user code in a frame; gives its outcome.
+
+    A BaseException that is no Exception propagates.
+    """
 
     __slots__ = ("_args", "_frame", "_function", "_identity", "_kwargs", "_runs_after_user_code")
 
@@ -78,6 +73,7 @@ class FramedCall:
         *,
         runs_after_user_code: bool = True,
     ) -> None:
+        """Call the engine's ``after_user_code`` hook after a step, if `runs_after_user_code`."""
         self._runs_after_user_code = runs_after_user_code and frame.step is not None
         self._frame = frame
         self._function = function
@@ -97,7 +93,7 @@ class FramedCall:
         finally:
             _leave(tokens)
             if self._runs_after_user_code:
-                self._frame.execution.engine.tidy()
+                self._frame.execution.engine.after_user_code()
 
     async def wait(self) -> Outcome:
         tokens = self._enter()
@@ -110,12 +106,12 @@ class FramedCall:
             _leave(tokens)
 
     def _enter(self) -> list[tuple[ContextVar[Any], Token[Any]]]:
-        # Options set around the call are not for what the called code starts.
+        # Options of the calling code do not apply to what the called code starts.
         tokens = [(FRAME, FRAME.set(self._frame)), (OPTIONS, OPTIONS.set(NO_OPTIONS))]
         if self._identity is not None:
             tokens.append((IDENTITY, IDENTITY.set(self._identity)))
         if self._frame.span is not None:
-            tokens.append(self._frame.span.current())
+            tokens.append(self._frame.span.activate())
         return tokens  # type: ignore[return-value]
 
 

@@ -1,4 +1,4 @@
-"""The engine that a call is for: the process's own, once launched, or a client's."""
+"""The engine that a call uses: that of this process after launch, or a client's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from dboshub.workflows.engine.context import ANONYMOUS, FRAME, IDENTITY
+from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.identity import ANONYMOUS, IDENTITY
 from dboshub.workflows.engine.runtime.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class ClientContext:
-    """A client: an engine that executes nothing, and what the apps above keep beside it."""
+    """An engine that executes nothing, and the stores of queues and schedules that go with it."""
 
     engine: Engine
     parts: Mapping[str, Any]
@@ -27,11 +28,51 @@ _pid = 0
 CLIENT_CONTEXT: ContextVar[ClientContext | None] = ContextVar("dboshub_outsider", default=None)
 
 
+class ProcessClient(Protocol):
+    """The client of a process in which no engine is launched."""
+
+    def context(self) -> ClientContext | None:
+        """The context, which the first call makes; None if calls must wait for a launch."""
+
+    def close(self) -> None:
+        """Close the client. The next call makes another one."""
+
+
+# A Django project has a client; a plain script has none.
+_process_client: ProcessClient | None = None
+
+
+def current_client() -> ClientContext | None:
+    """The client that this call uses, or None if it uses the launched engine."""
+    found = CLIENT_CONTEXT.get()
+    if found is None and _engine is None and _process_client is not None:
+        return _process_client.context()
+    return found
+
+
 def engine() -> Engine:
-    """The engine of this call. Raises DBOSException before launch, and in a forked child."""
-    client_context = CLIENT_CONTEXT.get()
-    if client_context is not None:
-        return client_context.engine
+    """The engine of this call.
+
+    Raises DBOSException in a forked process, and before launch if there is no client.
+    """
+    client = current_client()
+    return client.engine if client is not None else _launched()
+
+
+def executing_engine(workflow: str) -> Engine:
+    """The engine that runs a workflow which is called directly.
+
+    Raises DBOSException as ``engine()`` does, and if the process executes no workflows.
+    """
+    if current_client() is None:
+        return _launched()
+    raise DBOSException(
+        f"workflow {workflow} was called in a process that executes no workflows: let a worker run "
+        f"it, by DBOS.start_workflow({workflow}, …) or a queue, or call DBOS.launch() here first"
+    )
+
+
+def _launched() -> Engine:
     if _engine is None:
         raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
     if os.getpid() != _pid:
@@ -43,20 +84,32 @@ def engine() -> Engine:
 
 
 def is_launched() -> bool:
+    """Whether this process has launched an engine; False in a process forked from it."""
     return _engine is not None and os.getpid() == _pid
 
 
+def serve_unlaunched(client: ProcessClient | None) -> None:
+    """Make `client` serve the calls of this process while no engine is launched."""
+    global _process_client
+    _process_client = client
+
+
+def close_process_client() -> None:
+    if _process_client is not None:
+        _process_client.close()
+
+
 def install(launched: Engine | None) -> None:
-    """Make an engine the one of this process, or forget it."""
+    """Make an engine that of this process; None removes it."""
     global _engine, _pid
     _engine, _pid = launched, os.getpid()
 
 
 @contextmanager
-def within(client_context: ClientContext | None) -> Iterator[None]:
-    """Let calls in the block be a client's: of no workflow and on nobody's behalf.
+def using_client(client_context: ClientContext | None) -> Iterator[None]:
+    """Make calls in the block use a client, outside any workflow and without an identity.
 
-    Without a client they stay what they are.
+    None changes nothing.
     """
     if client_context is None:
         yield

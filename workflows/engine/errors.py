@@ -1,4 +1,4 @@
-"""Every error the engine raises on purpose, with DBOS's names and codes.
+"""All errors that the engine raises on purpose, with the names and codes of DBOS.
 
     DBOSException
     ├── DBOSRecoveryError, DBOSInitializationError, DBOSWorkflowFunctionNotFoundError, …
@@ -8,8 +8,7 @@
     ├── DBOSWorkflowCancelledError    the workflow was cancelled
     └── ExecutionInterrupted          this process is stopping; nothing is recorded
 
-Errors keep their fields as positional ``args``: that is what lets them survive pickling,
-and so a trip through the database.
+Errors keep their fields as positional ``args``, because pickle restores an exception from them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 
 class DBOSException(Exception):
-    """Base class: catch this to catch everything the engine raises on purpose."""
+    """Base class of the errors that the engine raises on purpose."""
 
     code: int | None = None
 
@@ -48,7 +47,7 @@ class DBOSBaseException(BaseException):
 
 
 class FieldsError(DBOSException):
-    """An error whose message is made of its fields, which are its ``args``."""
+    """An error with a message made from its fields, which are its ``args``."""
 
     template = "{0}"
 
@@ -58,7 +57,7 @@ class FieldsError(DBOSException):
 
 
 class DBOSWorkflowConflictIDError(DBOSBaseException):
-    """This execution no longer owns the workflow's row; another one goes on with it."""
+    """This execution no longer owns the workflow's row; another execution continues it."""
 
     code = 1
 
@@ -75,7 +74,7 @@ class DBOSWorkflowCancelledError(DBOSBaseException):
 
 
 class ExecutionInterrupted(DBOSBaseException):
-    """The engine is stopping: the workflow stays PENDING and is finished elsewhere."""
+    """The engine is stopping: the workflow stays PENDING, and another executor continues it."""
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(f"workflow {workflow_id} was interrupted because its engine is stopping")
@@ -83,7 +82,7 @@ class ExecutionInterrupted(DBOSBaseException):
 
 
 class DBOSRecoveryError(FieldsError):
-    """A dequeued or recovered row cannot be run."""
+    """A dequeued or recovered workflow cannot be run."""
 
     code = 2
     template = "Workflow {0} cannot be run: {1}"
@@ -93,13 +92,13 @@ class DBOSRecoveryError(FieldsError):
 
 
 class DBOSInitializationError(DBOSException):
-    """Bad configuration."""
+    """The configuration is not valid."""
 
     code = 3
 
 
 class DatabaseUrlError(DBOSInitializationError):
-    """The system database URL is not one the engine can open."""
+    """The engine cannot open this system database URL."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"cannot use system database URL {url!r}: {reason}")
@@ -107,7 +106,7 @@ class DatabaseUrlError(DBOSInitializationError):
 
 
 class DBOSWorkflowFunctionNotFoundError(FieldsError):
-    """A workflow's name is not registered in this process."""
+    """No function is registered in this process under the name of a workflow."""
 
     code = 4
     template = "Workflow {0} needs the function {1}, which is not registered here{2}"
@@ -131,7 +130,7 @@ class MaxRecoveryAttemptsExceededError(FieldsError):
     """A workflow was started more often than its ``max_recovery_attempts`` allows."""
 
     code = 6
-    template = "Workflow {0} was started more than {1} times without finishing"
+    template = "Workflow {0} was started more than {1} times without ending"
 
     def __init__(self, workflow_id: str, attempts: int) -> None:
         super().__init__(workflow_id, attempts)
@@ -165,9 +164,9 @@ class DBOSConflictingWorkflowError(FieldsError):
 
 
 class DBOSUnexpectedStepError(FieldsError):
-    """Replay found another step recorded here: the code changed while this run was in flight.
+    """A replay found another step under this id: the code changed while the workflow ran.
 
-    Deploy the old code to finish the run, or fork it from the last step both versions share.
+    Deploy the old code to finish the workflow, or fork it from a step that both versions share.
     """
 
     code = 11
@@ -217,12 +216,12 @@ class DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(FieldsError):
 
 
 class DBOSPatchNondeterminismError(FieldsError):
-    """Another durable call drew a step id while a patch looked for its own."""
+    """Another durable call drew a step id while a patch read its own."""
 
     code = 15
     template = (
-        "Workflow {0}: {1} ran beside other durable calls, so its step id is not the same in "
-        "every run: await it by itself"
+        "Workflow {0}: {1} ran concurrently with other durable calls, so its step id is not the "
+        "same in every execution: await it alone"
     )
 
     def __init__(self, workflow_id: str, marker: str) -> None:
@@ -236,7 +235,7 @@ class DBOSStreamTimeoutError(DBOSException):
 
 
 class DBOSStreamNondeterminismError(DBOSException):
-    """Replay read another stream or offset than was recorded."""
+    """A replay read another stream or offset than the recorded one."""
 
     code = 17
 
@@ -248,12 +247,12 @@ class DBOSStepTimeoutError(DBOSException):
 
 
 class DBOSQueryTimeoutError(FieldsError):
-    """A listing or an aggregate took the database too long, and was given up."""
+    """A listing or an aggregate exceeded its time limit and was cancelled."""
 
     code = 26
     template = (
-        "The query took longer than {0:g} s and was given up: narrow its filters, give a limit, or "
-        "raise observability_query_timeout_sec"
+        "The query took longer than {0:g} s and was cancelled: narrow its filters, give a limit, "
+        "or raise observability_query_timeout_sec"
     )
 
     def __init__(self, seconds: float) -> None:
@@ -261,7 +260,7 @@ class DBOSQueryTimeoutError(FieldsError):
 
 
 class DBOSWorkflowIDInUseError(FieldsError):
-    """The id is taken and the reuse policy is ``reject``."""
+    """The id is in use and the reuse policy is ``reject``."""
 
     code = 27
     template = "Workflow id {0} is already in use"
@@ -281,7 +280,7 @@ class DBOSStepNondeterminismError(FieldsError):
 
 
 class PortableWorkflowError(Exception):
-    """An error recorded in the portable format, by any language."""
+    """An error that was recorded in the portable format, by any language."""
 
     def __init__(
         self, message: str, name: str, code: int | str | None = None, data: Any = None

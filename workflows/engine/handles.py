@@ -1,4 +1,4 @@
-"""Handles: an id, and how to wait for the workflow that has it."""
+"""Handles of workflows: get a result or a status by workflow id."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import Any, Generic, TypeVar
 
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control import management
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine, within
+from dboshub.workflows.engine.current_engine import (
+    CLIENT_CONTEXT,
+    ClientContext,
+    engine,
+    using_client,
+)
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
-from dboshub.workflows.engine.programs import Program, blocking, drive, run
+from dboshub.workflows.engine.programs import Program, blocking, run, run_async
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.engine.waiting.workflow_result import get_result
 
@@ -16,14 +21,14 @@ R = TypeVar("R")
 
 
 def result_of(workflow_id: str, *, is_handle: bool = True) -> Program[Any]:
-    """Await the outcome of a workflow; a step if a workflow body asks."""
+    """The result of a workflow, as soon as it has one. In a workflow body this is a step."""
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
     return get_result(engine(), workflow_id, execution, is_handle=is_handle)
 
 
 def status_of(workflow_id: str) -> Program[WorkflowStatus]:
-    """The status of a workflow. Raises DBOSNonExistentWorkflowError."""
+    """The status of a workflow. Raises DBOSNonExistentWorkflowError for an unknown id."""
     return _expect(workflow_id, management.get_status(engine(), workflow_id))
 
 
@@ -35,10 +40,10 @@ def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[
 
 
 class WorkflowHandle(Generic[R]):
-    """A workflow that runs, waits or has ended, anywhere."""
+    """A workflow in any status, executed by any process."""
 
-    shard_key: str | None = None  # of a sharded database
-    # The client that made the handle; a pickled handle is one of the process that reads it.
+    shard_key: str | None = None  # only sharded databases have keys
+    # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
@@ -52,14 +57,17 @@ class WorkflowHandle(Generic[R]):
         return self.workflow_id
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
-        """Wait for the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._client_context):
+        """Wait for the result; raises what the workflow raised.
+
+        `polling_interval_sec` has no effect: one poll serves all waiters of the process.
+        """
+        with using_client(self._client_context):
             result: R = blocking(result_of)(self.workflow_id)
         return result
 
     def get_status(self) -> WorkflowStatus:
-        """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._client_context):
+        """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""
+        with using_client(self._client_context):
             return run(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
@@ -67,10 +75,10 @@ class WorkflowHandle(Generic[R]):
 
 
 class WorkflowHandleAsync(Generic[R]):
-    """The same for coroutines."""
+    """A ``WorkflowHandle`` for coroutines."""
 
-    shard_key: str | None = None  # of a sharded database
-    # The client that made the handle; a pickled handle is one of the process that reads it.
+    shard_key: str | None = None  # only sharded databases have keys
+    # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
@@ -84,14 +92,17 @@ class WorkflowHandleAsync(Generic[R]):
         return self.workflow_id
 
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
-        """Await the result; raises what the workflow raised. Nothing is polled meanwhile."""
-        with within(self._client_context):
-            return await drive(result_of(self.workflow_id))
+        """Await the result; raises what the workflow raised.
+
+        `polling_interval_sec` has no effect: one poll serves all waiters of the process.
+        """
+        with using_client(self._client_context):
+            return await run_async(result_of(self.workflow_id))
 
     async def get_status(self) -> WorkflowStatus:
-        """The status now. Raises DBOSNonExistentWorkflowError."""
-        with within(self._client_context):
-            return await drive(status_of(self.workflow_id))
+        """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""
+        with using_client(self._client_context):
+            return await run_async(status_of(self.workflow_id))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"

@@ -1,4 +1,4 @@
-"""Options for the starts within a block: id, timeout, place on the queue."""
+"""Options of the starts within a block: id, timeout, attributes, queue options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.errors import DBOSException
 
 MAX_PRIORITY = 2**31 - 1
-# The first of each is the default.
+# The first value of each is its default.
 WorkflowIDReusePolicy = Literal["return-existing", "reject"]
 DuplicationPolicy = Literal["reject", "return-existing"]
 REUSE_POLICIES = get_args(WorkflowIDReusePolicy)
@@ -21,7 +21,7 @@ DUPLICATION_POLICIES = get_args(DuplicationPolicy)
 
 @dataclass(slots=True)
 class ChosenId:
-    """An id for the next start in a block: used once."""
+    """An id for the next start in a block. It is used once."""
 
     value: str
     reuse_policy: str = "return-existing"
@@ -30,7 +30,7 @@ class ChosenId:
 
 @dataclass(frozen=True, slots=True)
 class StartOptions:
-    """What the ``Set…`` blocks around a start ask for."""
+    """The options that the ``Set…`` blocks around a start give; times are seconds."""
 
     chosen_id: ChosenId | None = None
     timeout_s: float | None = None
@@ -48,7 +48,7 @@ class StartOptions:
     debounce_timeout_s: float | None = None
 
     def take_id(self) -> ChosenId | None:
-        """The chosen id, the first time it is asked for."""
+        """The chosen id; None at every later call."""
         if self.chosen_id is None or self.chosen_id.is_used:
             return None
         self.chosen_id.is_used = True
@@ -60,13 +60,14 @@ OPTIONS: ContextVar[StartOptions] = ContextVar("dboshub_options", default=NO_OPT
 
 
 class OptionsBlock(ABC):
-    """Base of the ``Set…`` blocks: changes the options of starts within it."""
+    """Base of the ``Set…`` blocks, which change the options of starts within them."""
 
     def __init__(self) -> None:
         self._token: Token[StartOptions] | None = None
 
     @abstractmethod
-    def changes(self) -> dict[str, Any]: ...
+    def changes(self) -> dict[str, Any]:
+        """The fields of ``StartOptions`` that the block changes."""
 
     def __enter__(self) -> OptionsBlock:
         if self._token is not None:
@@ -86,7 +87,11 @@ class OptionsBlock(ABC):
 
 
 class SetWorkflowID(OptionsBlock):
-    """The next workflow started, enqueued or forked in the block gets this id."""
+    """The next workflow that is started, enqueued or forked in the block gets this id.
+
+    With ``workflow_id_reuse_policy="reject"`` an id in use raises DBOSWorkflowIDInUseError; by
+    default the start returns the existing workflow. Raises DBOSException for a blank id.
+    """
 
     def __init__(self, wfid: str, *, workflow_id_reuse_policy: str | None = None) -> None:
         super().__init__()
@@ -98,7 +103,11 @@ class SetWorkflowID(OptionsBlock):
 
 
 class SetWorkflowTimeout(OptionsBlock):
-    """Workflows started in the block are cancelled this many seconds after their start."""
+    """Workflows that are started in the block are cancelled after this many seconds.
+
+    The time of an enqueued workflow begins when it is dequeued. None and 0 set no limit. Raises
+    ValueError for a negative time.
+    """
 
     def __init__(self, workflow_timeout_sec: float | None) -> None:
         super().__init__()
@@ -113,7 +122,10 @@ class SetWorkflowTimeout(OptionsBlock):
 
 
 class SetWorkflowAttributes(OptionsBlock):
-    """Workflows started in the block carry these attributes; their children do not inherit them."""
+    """Workflows that are started in the block get these attributes; children do not inherit them.
+
+    Raises DBOSException for a value that is not a JSON object.
+    """
 
     def __init__(self, attributes: dict[str, Any] | None) -> None:
         super().__init__()
@@ -124,7 +136,11 @@ class SetWorkflowAttributes(OptionsBlock):
 
 
 class SetEnqueueOptions(OptionsBlock):
-    """How workflows enqueued in the block are placed on their queue."""
+    """Queue options of the workflows that are enqueued in the block.
+
+    A lower `priority` runs first; `delay_seconds` postpones the start. Raises DBOSException for
+    values outside their range and for options that exclude each other.
+    """
 
     def __init__(
         self,

@@ -1,120 +1,152 @@
-"""What the engine asks of storage: `dboshub.workflows.storage` implements it."""
+"""The engine's ports: storage, transactions of the caller, and hooks of the host process.
+
+`dboshub.workflows.storage` implements storage. All times are epoch milliseconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, NamedTuple, Protocol, Unpack
 
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Write
 from dboshub.workflows.engine.observability.tracing import Tracer
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
-
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.records import Checkpoint, Ended, ForkOptions, VersionInfo
 
 
 class StorageUnavailableError(Exception):
-    """The database did not answer; the same call may succeed a moment later."""
+    """The database did not answer. The same call may succeed later."""
 
 
-class Lane(Protocol):
-    """One connection of the journal's, used by one thread at a time.
+class JournalConnection(Protocol):
+    """A database connection of the journal; one thread uses it at a time.
 
-    Raises StorageUnavailableError when it is worth trying again; a repetition of a group whose
-    commit was not confirmed is recognised.
+    Its methods raise StorageUnavailableError if the same writes may succeed later. A group may be
+    applied again after a commit that was not confirmed: nothing is recorded twice.
     """
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        """Make a group durable, never waiting for a lock; LOCKED asks for ``apply_isolated``."""
+        """Commit a group without waiting for row locks; LOCKED writes need ``apply_isolated``."""
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        """Make one write durable, waiting for whoever holds its row."""
+        """Commit one write, and wait for the transaction that holds its row."""
 
     def close(self) -> None: ...
 
 
 class Store(Protocol):
-    """Reads, and the writes that operators make. Each call is one transaction."""
+    """Reads, and the writes of operators. Each call is one transaction."""
 
     def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
-        """Recorded steps beyond a step id, in order."""
+        """Recorded steps with an id above `after`, by id."""
 
     def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
-        """Status and owner token of each workflow that exists."""
+        """Status and owner token of each of these workflows that exists."""
 
     def ended(self, ids: Iterable[str]) -> dict[str, Ended]:
-        """Those that reached a terminal status, with their outcome."""
+        """The outcome of each of these workflows that has a terminal status."""
 
-    def terminal_among(self, ids: Iterable[str]) -> list[str]: ...
+    def terminal_among(self, ids: Iterable[str]) -> list[str]:
+        """Those of these workflows that have a terminal status."""
+
     def messages_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Which of these (workflow, topic) have a message waiting."""
+        """Those of these (workflow, topic) pairs that have an unconsumed message."""
 
-    def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None: ...
+    def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
+        """Value and serialization of an event, or None."""
+
     def events(self, workflow_id: str) -> list[tuple[str, str, str | None]]:
         """Key, value and serialization of each event of a workflow."""
 
-    def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]: ...
+    def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of these (workflow, key) pairs that are set."""
+
     def stream(
         self, workflow_id: str, key: str, *, offset: int, limit: int
     ) -> list[tuple[int, str, str | None]]:
-        """Offset, value and serialization from an offset on."""
+        """Offset, value and serialization of up to `limit` values from `offset` on."""
 
     def stream_end(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
-        """Value and serialization of the last entry of a stream."""
+        """Value and serialization of the last value of a stream, or None."""
 
     def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-        """Which of these (workflow, key, offset) have been written."""
+        """Those of these (workflow, key, offset) triples that are written."""
 
     def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
-        """End a run without an outcome, if `owner` still owns it."""
+        """End a workflow without an outcome; False if `owner` no longer owns the row."""
 
     def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
-        """Take back the attempt of a claim that ran nothing, if `owner` still owns the row."""
+        """Subtract the attempt of a claim that ran nothing, if `owner` still owns the row."""
 
-    def record_failed_attempt(self, **attempt: Any) -> None:
-        """Remember a failed attempt of a step."""
+    def record_failed_attempt(
+        self,
+        workflow_id: str,
+        function_id: int,
+        *,
+        attempt: int,
+        error: str | None,
+        message: str,
+        failed_at: int,
+        next_at: int | None,
+    ) -> None:
+        """Record a failed attempt of a step, for operators."""
 
     def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]: ...
     def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]: ...
     def delete(self, ids: Sequence[str], *, children: bool) -> list[str]: ...
-    def fork(self, source: str, **how: Any) -> None: ...
+    def fork(
+        self, source: str, *, new_id: str, start_step: int, **options: Unpack[ForkOptions]
+    ) -> None: ...
     def fork_from_failure(
-        self, forks: Mapping[str, str], start: Mapping[str, Any], **how: Any
+        self,
+        forks: Mapping[str, str],
+        start: Mapping[str, Any],
+        **options: Unpack[ForkOptions],
     ) -> None:
         """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
 
-    def rewind(self, workflow_id: str, **how: Any) -> None: ...
+    def rewind(
+        self,
+        workflow_id: str,
+        *,
+        start_step: int,
+        application_version: str | None = None,
+        queue: str | None = None,
+        partition_key: str | None = None,
+        now: int,
+    ) -> None: ...
     def rename_application(self, old: str | None, new: str, **how: Any) -> dict[str, int]:
-        """Give all rows of an application to another name; how many of each kind."""
+        """Give all rows of an application another name. Returns the rows of each kind."""
 
     def export_workflow(self, workflow_id: str, *, children: bool) -> str:
-        """All that is stored of a workflow, as text. Raises KeyError for an unknown one."""
+        """All rows of a workflow, as text. Raises KeyError for an unknown id."""
 
     def import_workflow(self, text: str) -> list[dict[str, Any]]:
-        """Take in all workflows of an export, or none; their rows."""
+        """Insert all workflows of an export, or none. Returns their rows."""
 
     def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
-        """Change when a DELAYED workflow is due; any other stays as it is."""
+        """Change the time at which a DELAYED workflow is due; other statuses stay unchanged."""
 
     def update_attributes(
         self, workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool, now: int
     ) -> None: ...
     def versions(self, application: str | None, *, most: int) -> list[VersionInfo]:
-        """Own and unclaimed application versions, latest first."""
+        """Versions of the application and those without one, latest first."""
 
-    def set_latest_version(self, name: str, *, application: str | None, now: int) -> None: ...
+    def set_latest_version(self, name: str, *, application: str | None, now: int) -> bool: ...
     def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
-        """Each of these workflows with each of its forks, and forks of forks."""
+        """Pairs of each of these workflows with each of its forks, and forks of forks."""
 
     def workflows(self, **filters: Any) -> list[dict[str, Any]]:
-        """Rows by the filters of the public API."""
+        """Rows that match the filters of the public API."""
 
     def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
-        """Figures over the workflows that match, one dict for each group."""
+        """Counts, extremes and durations over the workflows that match, one dict per group."""
 
-    def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]: ...
+    def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        """Counts and durations over the steps that match, one dict per group."""
+
     def steps(
         self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
     ) -> list[Checkpoint]: ...
@@ -122,35 +154,39 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """One system database as the engine uses it."""
+    """A system database as the engine uses it."""
 
     store: Store
-    open_journal_connection: Callable[[], Lane]
-    side_connections: int  # how many writes may wait for locked rows at once
+    open_journal_connection: Callable[[], JournalConnection]
+    isolated_connections: int  # how many writes may wait for locked rows at once
 
 
 class JoinedTransaction(Protocol):
-    """The caller's transaction, as far as the engine uses it."""
+    """An open transaction of the caller; the engine's writes become part of it."""
 
     def apply(self, write: Write, *, now: int) -> Answer:
-        """Write in the transaction: durable when it commits, gone if it rolls back."""
+        """Write in the transaction. The write is durable once the caller commits."""
 
-    def on_commit(self, callback: Callable[[], None]) -> None: ...
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after the transaction committed."""
 
 
 class JoinedAsyncTransaction(Protocol):
-    """The same where writing is awaited."""
+    """An open transaction of the caller whose writes are awaited."""
 
     async def apply_async(self, write: Write, *, now: int) -> Answer: ...
     def on_commit(self, callback: Callable[[], None]) -> None: ...
 
 
-class TransactionRunner(Protocol):
-    """Runs a body and the checkpoint it returns in one transaction on the system database.
+class TransactionOptions(NamedTuple):
+    """Step name and isolation level of a transaction; None is the connection's default level."""
 
-    ``run`` raises what the body raises, after rolling back; ``is_transient`` tells failures of the
-    database that may not happen again.
-    """
+    name: str
+    isolation_level: str | None = None
+
+
+class TransactionRunner(Protocol):
+    """Runs a body and commits the checkpoint that it returns, in one transaction."""
 
     def run(
         self,
@@ -158,35 +194,45 @@ class TransactionRunner(Protocol):
         *,
         now: int,
         isolation_level: str | None,
-    ) -> tuple[Answer, Any]: ...
-    def is_transient(self, error: Exception) -> bool: ...
+    ) -> tuple[Answer, Any]:
+        """Commit the body's effects and its checkpoint. Raises what the body raises.
+
+        The transaction is rolled back if the body raises or the checkpoint is refused.
+        """
+
+    def is_transient(self, error: Exception) -> bool:
+        """Whether the same transaction may succeed later."""
 
 
 class Application(Protocol):
-    """The database that ``@DBOS.transaction`` is for. No isolation level means its default."""
+    """The database of ``@DBOS.transaction``."""
 
     def step(
         self,
-        execution: Execution,
-        options: tuple[str, str | None],
+        options: TransactionOptions,
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Program[Any]:
-        """A transaction as a step, by name and isolation level; its id is drawn as it begins."""
+        """Run a transaction as a step of the current workflow."""
 
     def run_without_step(self, isolation_level: str | None, call: Callable[[], Any]) -> Any:
-        """A transaction that is no step; within one it is a part of it."""
+        """Run a transaction that is no step. Within a transaction the call is part of it."""
 
     def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineHooks:
-    """What the process around the engine wants of it; a plain script wants nothing."""
+    """Hooks that the host process gives to the engine; a plain script gives none."""
 
-    tidy: Callable[[], None] = lambda: None  # after each sync step and task
+    after_user_code: Callable[[], None] = lambda: None  # called after each sync step and task
+    # Calls back once what this thread has open on the system database is committed.
+    after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
     ambient: Callable[[], JoinedTransaction | None] = lambda: None
     ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None
     application: Application | None = None
     tracer: Tracer | None = None
+
+
+NO_HOOKS = EngineHooks()

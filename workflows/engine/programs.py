@@ -1,8 +1,7 @@
-"""One definition for both worlds: programs are generators, drivers run them.
+"""Programs: one definition for the sync and the async form of a durable operation.
 
-A *program* yields effects (a commit, a query, a wait, a call of user code) and returns a
-value. ``run`` performs each effect by blocking, ``drive`` by awaiting, so that a durable
-operation and its ``*_async`` twin can never drift apart.
+A *program* is a generator. It yields effects (a commit, a query, a wait, a call of user code)
+and returns a value. ``run`` performs each effect by blocking, ``run_async`` by awaiting.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ R = TypeVar("R")
 
 
 class Effect(Protocol):
-    """Something a program waits for; the driver chooses how."""
+    """Something that a program waits for, by blocking or by awaiting."""
 
     def block(self) -> Any: ...
     async def wait(self) -> Any: ...
@@ -42,17 +41,17 @@ def run(program: Program[R]) -> R:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
 
 
-async def later(define: Callable[[], Program[R]]) -> R:
-    """Begin a program where its coroutine begins, not where it was called, and finish it.
+async def begin_when_awaited(define: Callable[[], Program[R]]) -> R:
+    """Begin a program when its coroutine begins, not when it is called, and run it.
 
-    That is where step ids are drawn: in the order in which calls are awaited, or in which their
-    tasks first run. The dbos library numbers alike, so that either finishes what the other began.
+    So step ids are drawn in the order in which calls are awaited, or in which their tasks first
+    run. The dbos library draws them in the same order: each can continue workflows of the other.
     """
-    return await drive(define())
+    return await run_async(define())
 
 
-async def drive(program: Program[R]) -> R:
-    """Run a program, awaiting each effect."""
+async def run_async(program: Program[R]) -> R:
+    """Run a program on the current event loop, awaiting each effect."""
     try:
         effect = next(program)
         while True:
@@ -67,7 +66,7 @@ async def drive(program: Program[R]) -> R:
 
 
 def blocking(define: Callable[P, Program[R]]) -> Callable[P, R]:
-    """The sync form of a program. Refuses to block a running event loop."""
+    """The sync form of a program. Raises RuntimeError on the thread of a running event loop."""
 
     @functools.wraps(define)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,7 +85,7 @@ def awaitable(define: Callable[P, Program[R]]) -> Callable[P, Coroutine[Any, Any
 
     @functools.wraps(define)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await drive(define(*args, **kwargs))
+        return await run_async(define(*args, **kwargs))
 
     call.__name__ = f"{define.__name__}_async"
     return call
@@ -96,7 +95,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def mark_coroutine(function: F) -> F:
-    """Let frameworks see a plain function that returns a coroutine as an async one."""
+    """Mark a plain function that returns a coroutine, so that frameworks treat it as async."""
     if hasattr(inspect, "markcoroutinefunction"):
         inspect.markcoroutinefunction(function)
     # Python 3.11 has only asyncio's private mark, which asyncio.iscoroutinefunction reads.
@@ -105,7 +104,7 @@ def mark_coroutine(function: F) -> F:
 
 
 class Call:
-    """The effect of calling user code: its outcome as a value, never a raised Exception."""
+    """The effect of calling user code; an Exception is part of the outcome, not raised."""
 
     __slots__ = ("_args", "_function", "_kwargs")
 
@@ -131,7 +130,7 @@ class Call:
 
 
 class Outcome:
-    """How user code ended: a value, or the exception it raised."""
+    """The outcome of user code: a value, or the exception that it raised."""
 
     __slots__ = ("error", "value")
 
@@ -140,7 +139,7 @@ class Outcome:
         self.error = error
 
     def unwrap(self) -> Any:
-        """The value; raises the error."""
+        """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
         return self.value

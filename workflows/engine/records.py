@@ -1,19 +1,20 @@
-"""The values that pass between the engine and storage. All times are epoch milliseconds."""
+"""Values that the engine and storage exchange. All times are epoch milliseconds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from typing import Required, TypedDict
 
 INTERNAL_QUEUE = "_dbos_internal_queue"
-RESERVED_PREFIX = "_dbos_"  # of queues that executors serve without a row
+RESERVED_PREFIX = "_dbos_"  # of queues that executors serve although they have no row
 INTERNAL_QUEUES = (INTERNAL_QUEUE, "_dbos_kafka_queue", "_dbos_kafka_ordered_queue")
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
 
 
 class Status(StrEnum):
-    """Every status a workflow can have; who moves it is drawn in docs/state-machine.md."""
+    """The statuses of a workflow; docs/state-machine.md shows the transitions."""
 
     PENDING = "PENDING"
     ENQUEUED = "ENQUEUED"
@@ -46,7 +47,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewWorkflow:
-    """A row to insert; field names are the columns of ``workflow_status``."""
+    """A row to insert. Its fields are the columns of ``workflow_status``."""
 
     workflow_uuid: str
     status: str
@@ -82,7 +83,7 @@ class NewWorkflow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What came of an insert: created by this call, or what was there already."""
+    """The result of inserting a start: the new row, or the existing one."""
 
     created: bool
     status: str = Status.PENDING
@@ -96,7 +97,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedWorkflow:
-    """A workflow that this process took from a queue and must now run."""
+    """A workflow that this process claimed from a queue and must run."""
 
     workflow_id: str
     name: str
@@ -118,7 +119,7 @@ class ClaimedWorkflow:
     application_name: str | None = None
     priority: int = 0
     created_at: int = 0
-    trace: str | None = None  # JSON of the carrier of the trace it was enqueued in
+    trace: str | None = None  # carrier (JSON) of the trace in which it was enqueued
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +133,24 @@ class Ended:
     serialization: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where and when an enqueued workflow is to start."""
+class ForkOptions(TypedDict, total=False):
+    """Options of a fork. `queue` defaults to the internal queue; times are milliseconds.
 
-    queue_name: str
-    deduplication_id: str | None = None
-    priority: int = 0
-    partition_key: str | None = None
-    delay_until: int | None = None
-    application_version: str | None = None
-    duplication_policy: str = "reject"
-    schedule_name: str | None = None
-    attributes: str | None = field(default=None)
+    `replacement_children` maps ids of the source's children to those that the fork awaits instead;
+    `fallback_application` becomes the owner if the source has none.
+    """
+
+    now: Required[int]
+    application_version: str | None
+    queue: str | None
+    partition_key: str | None
+    replacement_children: Mapping[str, str] | None
+    timeout_ms: int | None
+    fallback_application: str | None
 
 
 class VersionInfo(TypedDict):
-    """One row of ``application_versions``; both times are epoch milliseconds."""
+    """A row of ``application_versions``; times are epoch milliseconds."""
 
     version_id: str
     version_name: str

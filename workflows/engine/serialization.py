@@ -1,7 +1,7 @@
-"""Values to text and back, in the formats that DBOS libraries share.
+"""Serialization of values to text and back, in the formats that DBOS libraries share.
 
-``py_pickle`` (the default) is base64 of a pickle; ``portable_json`` is read by every language; a
-custom Serializer is known by its name. Only executors decode: web pages never call this module.
+``py_pickle`` (the default) is a pickle in base64. ``portable_json`` is read by every language. A
+custom Serializer has a name of its own. Only executors decode: web pages never call this module.
 """
 
 from __future__ import annotations
@@ -16,27 +16,21 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from dboshub.workflows.engine import unserializable
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.portable_json import portable, portable_error
+from dboshub.workflows.engine.unserializable import A_CALL, A_VALUE, Arguments, Subject
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
 MAX_FRAMES = 50
 _ENGINE = os.path.dirname(__file__)
-_ARGS = "Arguments"
-_ADVICE = (
-    "Pass plain data, or instances of classes defined at the top of a module; open files, "
-    "connections, locks and lambdas stay in the process: make them where they are used."
-)
-_CODES = ("code", "error_code", "errno", "status", "status_code")
-_DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
 
 
-# Modules named in pickles of version 0.1.0, and where their classes are now.
+# Modules that pickles of version 0.1.0 name, and the modules that define their classes now.
 MOVED_MODULES = {
     "workflows.engine.errors": "dboshub.workflows.engine.errors",
     "workflows.engine.records": "dboshub.workflows.engine.records",
@@ -54,7 +48,7 @@ MOVED_MODULES = {
 
 
 class WorkflowSerializationFormat(Enum):
-    """Which format a workflow or a call writes: the portable one, or this language's own."""
+    """The format that a workflow or a call writes: portable, or that of this language."""
 
     PORTABLE = "portable"
     NATIVE = "native"
@@ -62,11 +56,11 @@ class WorkflowSerializationFormat(Enum):
 
 
 class UnknownFormatError(ValueError):
-    """A payload is in a format that this process has no serializer for."""
+    """This process has no serializer for the format of a payload."""
 
 
 class Serializer(ABC):
-    """Turns values into text and back; give it to ``DBOSConfig`` to replace pickle."""
+    """Converts values to text and back. Give one to ``DBOSConfig`` to replace pickle."""
 
     @abstractmethod
     def serialize(self, data: Any) -> str: ...
@@ -75,14 +69,14 @@ class Serializer(ABC):
     def deserialize(self, serialized_data: str) -> Any: ...
 
     def name(self) -> str:
-        """What the ``serialization`` column says of rows this serializer wrote."""
+        """The format name that the ``serialization`` column holds for this serializer."""
         return "custom_serializer"
 
 
 class _RecordUnpickler(pickle.Unpickler):
-    """Reads records of every version: a class that has moved is found where it is now.
+    """Reads pickles of every version: it finds a class that has moved.
 
-    A module of the application that has an old name of ours keeps it for all its own classes.
+    If the application has a module with one of our old names, its own classes are found there.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -94,7 +88,7 @@ class _RecordUnpickler(pickle.Unpickler):
 
 
 class DefaultSerializer(Serializer):
-    """Pickle, as base64 text: every picklable value comes back as it was."""
+    """Pickle as base64 text. A picklable value is restored unchanged."""
 
     def serialize(self, data: Any) -> str:
         return base64.b64encode(pickle.dumps(data)).decode("ascii")
@@ -107,7 +101,7 @@ class DefaultSerializer(Serializer):
 
 
 class DBOSPortableJSONSerializer(Serializer):
-    """Compact JSON that every DBOS language reads."""
+    """Compact JSON that the DBOS libraries of all languages read."""
 
     def serialize(self, data: Any) -> str:
         return json.dumps(portable(data), separators=(",", ":"), ensure_ascii=False)
@@ -120,12 +114,12 @@ class DBOSPortableJSONSerializer(Serializer):
 
 
 class Codec:
-    """The configured serializer beside the two that are always there."""
+    """The configured serializer, and the two that every process has."""
 
     def __init__(self, configured: Serializer | None = None) -> None:
         self.configured = configured or DefaultSerializer()
         self.name = self.configured.name()
-        # What replay returns must be what the live call returned; only pickle is faithful.
+        # A replay must return what the live call returned: only pickle guarantees that.
         self.is_lossless = isinstance(self.configured, DefaultSerializer)
         self._known = {
             PICKLE: DefaultSerializer(),
@@ -134,32 +128,49 @@ class Codec:
         }
 
     def format_name(self, wanted: WorkflowSerializationFormat | None, inherited: str | None) -> str:
-        """The ``serialization`` to write for a call's choice, inside a workflow of some format."""
+        """The format of a call that asks for `wanted`, in a workflow of format `inherited`."""
         if wanted is WorkflowSerializationFormat.PORTABLE:
             return PORTABLE
         if wanted is WorkflowSerializationFormat.NATIVE:
             return self.name
         return PORTABLE if inherited == PORTABLE else self.name
 
-    def encode(self, value: Any, name: str | None = None, what: str = "") -> str:
+    def encode(self, value: Any, name: str | None = None, subject: Subject = A_VALUE) -> str:
+        """The text of a value in the format `name`; None is the configured one.
+
+        Raises the serializer's error, with a note on the part of `subject` that fails.
+        """
         serializer = self._serializer(name)
         try:
-            text = serializer.serialize(value)
+            return _without_nul(serializer.serialize(value))
         except Exception as error:
-            what = what or f"A value of type {type(value).__qualname__}"
-            error.add_note(f"{what} cannot be recorded as {serializer.name()}. {_ADVICE}")
+            unserializable.explain(error, value, subject, serializer.serialize, serializer.name())
             raise
-        if "\x00" in text:
-            raise ValueError("the serialized value contains a NUL character; no database keeps it")
-        return text
 
     def decode(self, text: str | None, name: str | None) -> Any:
+        """The value of a text in the format `name`. Raises UnknownFormatError."""
         return None if text is None else self._serializer(name).deserialize(text)
 
-    def encode_args(self, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> str:
+    def encode_args(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+        arguments: Arguments = A_CALL,
+    ) -> str:
+        """The text of arguments. Raises the serializer's error with a note on the failing one."""
+        value: dict[str, Any] = {"args": args, "kwargs": kwargs}
         if name == PORTABLE:
-            return self.encode({"namedArgs": kwargs, "positionalArgs": list(args)}, name, _ARGS)
-        return self.encode({"args": args, "kwargs": kwargs}, name, _ARGS)
+            value = {"namedArgs": kwargs, "positionalArgs": list(args)}
+        serializer = self._serializer(name)
+        try:
+            return _without_nul(serializer.serialize(value))
+        except Exception as error:
+            call = args, kwargs
+            unserializable.explain_arguments(
+                error, call, arguments, serializer.serialize, serializer.name()
+            )
+            raise
 
     def decode_args(self, text: str, name: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         value = self.decode(text, name)
@@ -168,18 +179,20 @@ class Codec:
         return tuple(value["args"]), dict(value["kwargs"])
 
     def encode_error(self, error: BaseException, name: str | None = None) -> str:
+        """The text of an error; its type and message alone if it cannot be serialized."""
         if name == PORTABLE:
-            return self.encode(_envelope(error), name)
+            return self.encode(portable_error(error), name)
         serializer = self._serializer(name)
         try:
             with _annotated(error):
                 text = serializer.serialize(error)
-            serializer.deserialize(text)  # an exception that cannot come back helps nobody
+            serializer.deserialize(text)  # some exceptions can be pickled but not unpickled
         except Exception:
             text = serializer.serialize(Exception(f"{type(error).__name__}: {error}"))
         return text
 
     def decode_error(self, text: str, name: str | None) -> BaseException:
+        """The recorded error; a PortableWorkflowError for one of another language."""
         value = self.decode(text, name)
         if isinstance(value, BaseException):
             return value
@@ -205,11 +218,17 @@ class Codec:
             ) from None
 
 
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("the serialized text contains a NUL character, which no database keeps")
+    return text
+
+
 @contextmanager
 def _annotated(error: BaseException) -> Iterator[None]:
-    """Note the traceback on the exception while it is serialized: pickles carry none.
+    """Add the traceback to the exception's notes while it is serialized.
 
-    Whoever raises it again, in another process, shows where it came from.
+    A pickle holds no traceback. The note shows its origin in the process that raises it again.
     """
     frames = [
         frame
@@ -230,52 +249,3 @@ def _annotated(error: BaseException) -> Iterator[None]:
             del error.__notes__
         else:
             error.__notes__ = kept
-
-
-def portable(value: Any) -> Any:
-    """A value made of JSON's own types; TypeError names what has no portable form."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case datetime():
-            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case Decimal():
-            return str(value)
-        case dict():
-            return {_portable_key(key): portable(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [portable(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no portable JSON form: {value!r:.100}")
-
-
-def _portable_key(key: Any) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"portable JSON needs text keys, not {type(key).__name__}: {key!r:.100}")
-    return key
-
-
-def _envelope(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, PortableWorkflowError):
-        name, message = error.name, error.message
-    else:
-        name, message = type(error).__name__, str(error)
-    return {
-        "name": name,
-        "message": message,
-        "code": _attribute(error, _CODES),
-        "data": _attribute(error, _DETAILS),
-    }
-
-
-def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:
-    for name in names:
-        value = getattr(error, name, None)
-        if value is not None:
-            try:
-                return portable(value)
-            except TypeError:
-                continue
-    return None

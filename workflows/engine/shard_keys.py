@@ -1,4 +1,4 @@
-"""Shard keys are for sharded system databases, which this engine does not open: None is taken."""
+"""Shard keys. This engine opens no sharded system database, so it accepts only None."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SHARDED = frozenset({"shard_key", "parent_shard_key"})
 
 
 class SetShardKey(OptionsBlock):
-    """Workflows started in the block would live under this key: entering it is refused."""
+    """A block with a shard key. Entering it raises DBOSException."""
 
     def __init__(self, shard_key: str) -> None:
         super().__init__()
         self._shard_key = shard_key
 
     def changes(self) -> dict[str, Any]:
-        refuse(self._shard_key)
+        refuse_shard_key(self._shard_key)
         return {}
 
 
-def refuse(shard_key: Any) -> None:
-    """Raise DBOSException for any key but None."""
+def refuse_shard_key(shard_key: Any) -> None:
+    """Raise DBOSException unless the key is None."""
     if shard_key is not None:
         raise DBOSException(
             f"shard_key {shard_key!r:.100} was given, but this system database is not sharded: "
@@ -38,7 +38,10 @@ def refuse(shard_key: Any) -> None:
 
 
 def accept_null_shard_key(define: Callable[P, R]) -> Callable[P, R]:
-    """Let a call take shard keys that are None; any other is refused. User arguments pass."""
+    """Make a call accept shard keys that are None; another key raises DBOSException.
+
+    A call that takes any keyword arguments passes them on to user code, and stays unchanged.
+    """
     if _takes_anything(define):
         return define
 
@@ -46,7 +49,7 @@ def accept_null_shard_key(define: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not SHARDED.isdisjoint(kwargs):
             for name in SHARDED & kwargs.keys():
-                refuse(kwargs.pop(name))
+                refuse_shard_key(kwargs.pop(name))
         return define(*args, **kwargs)
 
     return call

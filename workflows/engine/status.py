@@ -1,4 +1,4 @@
-"""What the public API says of workflows and steps."""
+"""Workflows and steps as the public API returns them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dboshub.workflows.engine.serialization import Codec
 
 @dataclass(slots=True, kw_only=True)
 class WorkflowStatus:
-    """One workflow as it was when it was asked for; times are epoch milliseconds."""
+    """A workflow at the time of the query; times are epoch milliseconds."""
 
     workflow_id: str
     status: str
@@ -47,12 +47,12 @@ class WorkflowStatus:
     attributes: dict[str, Any] | None = None
     schedule_name: str | None = None
     recovery_attempts: int | None = None
-    shard_key: str | None = None  # of a sharded database, like the next
+    shard_key: str | None = None  # only sharded databases have this and the next
     parent_shard_key: str | None = None
 
 
 class StepInfo(TypedDict):
-    """One recorded step."""
+    """A recorded step; times are epoch milliseconds."""
 
     function_id: int
     function_name: str
@@ -64,7 +64,7 @@ class StepInfo(TypedDict):
 
 
 def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
-    """A row with its payloads decoded; those that cannot be read stay text."""
+    """A row with its payloads decoded. A payload that cannot be decoded stays text."""
     given = dict(row)
     name = given.pop("serialization")
     given["was_forked_from"] = bool(given["was_forked_from"])
@@ -78,6 +78,7 @@ def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
 
 
 def step_info(step: Checkpoint, codec: Codec) -> StepInfo:
+    """A checkpoint with its payloads decoded. A payload that cannot be decoded stays text."""
     name = step.serialization
     return StepInfo(
         function_id=step.function_id,
@@ -96,7 +97,7 @@ def _arguments(codec: Codec, text: str, name: str | None) -> dict[str, Any]:
 
 
 def _readable(text: str | None, decode: Callable[[str], Any]) -> Any:
-    """Decoded, or the text itself: one payload of a foreign language must not spoil a list."""
+    """The decoded value, or the text: one payload of another language must not fail a listing."""
     if text is None:
         return None
     try:

@@ -1,11 +1,11 @@
-"""Public calls in both worlds from one definition: ``name`` blocks, ``name_async`` is awaited.
+"""Sync and async form of public calls from one definition: ``name`` and ``name_async``.
 
-In the body of a class, with the parameters and results that type checkers then know::
+In the body of a class, with parameters and results that type checkers know::
 
-    @durable
+    @sync_form
     def sleep(seconds: float) -> Program[None]: ...
 
-    sleep_async = awaited(sleep)
+    sleep_async = async_form(sleep)
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from dboshub.workflows.engine.current_engine import ClientContext, within
+from dboshub.workflows.engine.current_engine import ClientContext, using_client
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.observability.tracing import CALLS, traced
+from dboshub.workflows.engine.observability.spans import CALLS, traced
 from dboshub.workflows.engine.programs import Program, awaitable, blocking
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 
@@ -28,67 +28,67 @@ R_co = TypeVar("R_co", covariant=True)
 
 Handle = WorkflowHandle[Any]
 HandleAsync = WorkflowHandleAsync[Any]
-# What a blocking form was made of.
-_DURABLE = "__dboshub_durable__"
+# The attribute of a sync form that holds its program and its results.
+_DEFINITION = "__dboshub_definition__"
 
 
-def durable(define: Callable[P, Program[R]]) -> staticmethod[P, R]:
-    """The blocking form of a call that is defined by a program."""
-    return _blocks(define, _PLAIN)
+def sync_form(define: Callable[P, Program[R]]) -> staticmethod[P, R]:
+    """The sync form of a call: it blocks until the program ends."""
+    return _sync(define, _PLAIN)
 
 
-def durable_handle(define: Callable[P, Program[str]]) -> staticmethod[P, Handle]:
-    """The same for a program that returns a workflow id, handed out as a handle."""
-    return _blocks(define, _HANDLE)
+def sync_handle_form(define: Callable[P, Program[str]]) -> staticmethod[P, Handle]:
+    """The sync form of a call whose program returns a workflow id: it returns a handle."""
+    return _sync(define, _HANDLE)
 
 
-def durable_handles(define: Callable[P, Program[list[str]]]) -> staticmethod[P, list[Handle]]:
-    """The same for a program that returns workflow ids."""
-    return _blocks(define, _HANDLES)
+def sync_handles_form(define: Callable[P, Program[list[str]]]) -> staticmethod[P, list[Handle]]:
+    """The sync form of a call whose program returns workflow ids: it returns handles."""
+    return _sync(define, _HANDLES)
 
 
-def awaited(call: staticmethod[P, R]) -> staticmethod[P, Coroutine[Any, Any, R]]:
-    """The awaited form of a call that is ``durable``."""
-    return _awaits(call)
+def async_form(call: staticmethod[P, R]) -> staticmethod[P, Coroutine[Any, Any, R]]:
+    """The async form of a ``sync_form``."""
+    return _async(call)
 
 
-def awaited_handle(
+def async_handle_form(
     call: staticmethod[P, Handle],
 ) -> staticmethod[P, Coroutine[Any, Any, HandleAsync]]:
-    """The awaited form of a ``durable_handle``."""
-    return _awaits(call)
+    """The async form of a ``sync_handle_form``."""
+    return _async(call)
 
 
-def awaited_handles(
+def async_handles_form(
     call: staticmethod[P, list[Handle]],
 ) -> staticmethod[P, Coroutine[Any, Any, list[HandleAsync]]]:
-    """The awaited form of ``durable_handles``."""
-    return _awaits(call)
+    """The async form of a ``sync_handles_form``."""
+    return _async(call)
 
 
 class Method(Protocol[P, R_co]):
-    """A function of a class: called on an instance without its first parameter."""
+    """A function of a class; on an instance it is called without its first parameter."""
 
     def __get__(self, instance: object, owner: type | None = None) -> Callable[P, R_co]: ...
 
 
-def offered(call: Callable[P, R]) -> Method[P, R]:
-    """A public call, in either form, as a method of a client: made with its ``_client_context``."""
+def client_method(call: Callable[P, R]) -> Method[P, R]:
+    """A public call, in either form, as a method of a client: it uses that client's engine."""
     if inspect.iscoroutinefunction(call):
 
         @functools.wraps(call)
-        async def awaits(self: _Client, *args: Any, **kwargs: Any) -> Any:
-            with within(self._client_context):
+        async def async_method(self: _Client, *args: Any, **kwargs: Any) -> Any:
+            with using_client(self._client_context):
                 return await call(*args, **kwargs)
 
-        return cast("Method[P, R]", awaits)
+        return cast("Method[P, R]", async_method)
 
     @functools.wraps(call)
-    def asks(self: _Client, *args: Any, **kwargs: Any) -> Any:
-        with within(self._client_context):
+    def method(self: _Client, *args: Any, **kwargs: Any) -> Any:
+        with using_client(self._client_context):
             return call(*args, **kwargs)
 
-    return cast("Method[P, R]", asks)
+    return cast("Method[P, R]", method)
 
 
 class _Client(Protocol):
@@ -97,12 +97,12 @@ class _Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Results:
-    """What the two forms make of the value of a program, and how their signatures call it."""
+    """How both forms convert a program's value, and how their signatures name the result."""
 
-    blocking: Callable[[Any], Any] = lambda value: value
-    awaited: Callable[[Any], Any] = lambda value: value
-    blocking_name: str = ""
-    awaited_name: str = ""
+    of_sync: Callable[[Any], Any] = lambda value: value
+    of_async: Callable[[Any], Any] = lambda value: value
+    sync_name: str = ""
+    async_name: str = ""
 
 
 _PLAIN = _Results()
@@ -115,34 +115,36 @@ _HANDLES = _Results(
 )
 
 
-def _blocks(define: Callable[P, Program[Any]], results: _Results) -> staticmethod[P, Any]:
+def _sync(define: Callable[P, Program[Any]], results: _Results) -> staticmethod[P, Any]:
     name = define.__name__
     program = accept_null_shard_key(traced(name, define) if name in CALLS else define)
     call = blocking(program)
 
     @functools.wraps(define)
-    def blocks(*args: P.args, **kwargs: P.kwargs) -> Any:
-        return results.blocking(call(*args, **kwargs))
+    def sync_call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return results.of_sync(call(*args, **kwargs))
 
-    setattr(blocks, _DURABLE, (program, results))
-    _sign(blocks, program, results.blocking_name)
-    return staticmethod(blocks)
+    setattr(sync_call, _DEFINITION, (program, results))
+    _set_signature(sync_call, program, results.sync_name)
+    return staticmethod(sync_call)
 
 
-def _awaits(twin: staticmethod[P, Any]) -> staticmethod[P, Any]:
-    program, results = getattr(twin.__func__, _DURABLE)
+def _async(sync_call: staticmethod[P, Any]) -> staticmethod[P, Any]:
+    definition: tuple[Callable[..., Program[Any]], _Results]
+    definition = getattr(sync_call.__func__, _DEFINITION)
+    program, results = definition
     call = awaitable(program)
 
     @functools.wraps(call)
-    async def awaits(*args: P.args, **kwargs: P.kwargs) -> Any:
-        return results.awaited(await call(*args, **kwargs))
+    async def async_call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        return results.of_async(await call(*args, **kwargs))
 
-    _sign(awaits, program, results.awaited_name)
-    return staticmethod(awaits)
+    _set_signature(async_call, program, results.async_name)
+    return staticmethod(async_call)
 
 
-def _sign(call: Any, program: Callable[..., Program[Any]], result: str) -> None:
-    """Let a call say what it returns where its definition says which program."""
+def _set_signature(call: Any, program: Callable[..., Program[Any]], result: str) -> None:
+    """Give a call the parameters of its program, and its own result in place of ``Program[…]``."""
     signature = inspect.signature(program)
-    said = result or signature.return_annotation.removeprefix("Program[").removesuffix("]")
-    call.__signature__ = signature.replace(return_annotation=said)
+    returned = result or signature.return_annotation.removeprefix("Program[").removesuffix("]")
+    call.__signature__ = signature.replace(return_annotation=returned)

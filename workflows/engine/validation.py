@@ -1,4 +1,4 @@
-"""What callers may give as names and times. Each refusal says what to give instead."""
+"""Checks of arguments of public calls. Each error says what to give instead."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUES, RESERVED_PREFIX
 
 APPLICATION_NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 
-# About three centuries: beyond it, epoch milliseconds soon leave what databases can hold.
+# About three centuries. Larger values leave the range of epoch milliseconds in databases.
 MAX_SECONDS = 1e10
 
 
 def text(what: str, value: Any) -> str:
-    """A name, key or id that every database keeps as it is. Raises DBOSException."""
+    """The value, if it is text that every database stores unchanged. Raises DBOSException."""
     if isinstance(value, str) and "\x00" not in value and _is_whole(value):
         return value
     raise DBOSException(
-        f"{value!r:.100} cannot be {what}: give text without NUL and halves of characters"
+        f"{value!r:.100} cannot be {what}: give text without NUL and lone surrogates"
     )
 
 
 def optional_text(what: str, value: Any) -> str | None:
+    """None, or the value as in ``text``."""
     return None if value is None else text(what, value)
 
 
 def name(what: str, value: Any) -> str:
-    """Text that is not blank, either. Raises DBOSException."""
+    """The value, if it is such text and not blank. Raises DBOSException."""
     if isinstance(value, str) and not value.strip():
         raise DBOSException(f"{value!r:.100} cannot be {what}: give text that is not blank")
     return text(what, value)
 
 
 def queue_name(value: Any) -> str:
-    """A queue to enqueue on: any name, but of the reserved ones only those that are served.
+    """The value, if workflows can be enqueued on a queue with this name.
 
-    Raises DBOSException.
+    Raises DBOSException for a blank name, and for a reserved name that no executor serves.
     """
     found = name("the name of a queue", value)
     if found.startswith(RESERVED_PREFIX) and found not in INTERNAL_QUEUES:
         raise DBOSException(
-            f"queue {found} is reserved and nobody serves it: names that start with "
+            f"queue {found} is reserved and no executor serves it: names that start with "
             f"{RESERVED_PREFIX} are DBOS's own"
         )
     return found
 
 
 def application_name(value: Any) -> str:
-    """A name that an application can be configured with. Raises DBOSException."""
+    """The value, if it is a valid name of an application. Raises DBOSException."""
     if isinstance(value, str) and APPLICATION_NAME.match(value):
         return value
     raise DBOSException(
@@ -60,7 +61,7 @@ def application_name(value: Any) -> str:
 
 
 def seconds(what: str, value: Any) -> float:
-    """A time that can be counted. Raises DBOSException."""
+    """The value, if it is a finite number of at most MAX_SECONDS. Raises DBOSException."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and value <= MAX_SECONDS:
         return float(value)
@@ -70,14 +71,14 @@ def seconds(what: str, value: Any) -> float:
 
 
 def step(what: str, value: Any) -> int:
-    """The number of a step, as databases hold it. Raises DBOSException."""
+    """The value, if it is a step id: an int from 0 to 2**31 - 1. Raises DBOSException."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31:
         return value
     raise DBOSException(f"{what} is {value!r:.100}: give the number of a step")
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Attributes of a workflow: a JSON object. Raises DBOSException."""
+    """The value, if it is a JSON object. Raises DBOSException."""
     try:
         is_json = isinstance(value, dict) and "\\u0000" not in json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A form field for each parameter of a workflow, by the JSON Schema that executors publish."""
+"""Form fields for the parameters of a workflow, from the JSON Schema that executors publish."""
 
 from __future__ import annotations
 
@@ -9,43 +9,18 @@ from typing import Any
 from django import forms
 from django.utils.text import capfirst
 
-from dboshub.workflows.forms.workflow_forms import LARGEST_MESSAGE, parsed_json
+from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED, JsonField
 
-# A parameter may be called like a field of the form itself.
+# Prefix of argument fields: a parameter may have the name of another field of the form.
 GIVEN = "arg:"
 MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
-# What a field left empty means: the argument is not given, so its default holds.
-OMITTED = object()
-
-
-class JsonField(forms.CharField):
-    """One JSON value of a type; empty where the parameter may be left out."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"})
-
-    def __init__(self, expected: type | None = None, **kwargs: Any) -> None:
-        super().__init__(max_length=LARGEST_MESSAGE, **kwargs)
-        self.expected = expected
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text.strip():
-            return OMITTED
-        found = parsed_json(text)
-        if self.expected is not None and not isinstance(found, self.expected):
-            wanted = "an object: {…}" if self.expected is dict else "an array: […]"
-            raise forms.ValidationError(f"This must be {wanted}.")
-        return found
 
 
 class TextField(forms.CharField):
-    """Text as it is written; of a required one, empty text is a value too."""
+    """Text without stripping. Empty text means "omitted" only if the parameter has a default."""
 
     def __init__(self, *, may_be_omitted: bool, **kwargs: Any) -> None:
-        super().__init__(required=False, strip=False, max_length=LARGEST_MESSAGE, **kwargs)
+        super().__init__(required=False, strip=False, max_length=MAX_JSON, **kwargs)
         self.may_be_omitted = may_be_omitted
 
     def clean(self, value: Any) -> Any:
@@ -54,7 +29,7 @@ class TextField(forms.CharField):
 
 
 class ChosenField(forms.ChoiceField):
-    """One of a few JSON values, or none where the parameter has a default."""
+    """One of some JSON values; empty if the parameter has a default."""
 
     def __init__(self, values: list[Any], **kwargs: Any) -> None:
         shown = {json.dumps(value): value for value in values}
@@ -84,7 +59,7 @@ class NumberField(forms.FloatField):
 
 
 def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """The fields of the parameters, in the order of the signature; of none, two for all."""
+    """One field per parameter, in order; without a schema, one array and one object."""
     if not schema:
         return {
             GIVEN + MORE_ARGUMENTS: JsonField(

@@ -1,4 +1,4 @@
-"""What a person fills in to start a bulk job, once its set is frozen."""
+"""The form that starts a bulk job, or continues one that was stopped."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.actions.confirmation import LONGEST
 from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.models import BulkJob
 
+# The options of each verb.
 FIELDS = {
     "cancel": ("children",),
     "resume": ("queue",),
     "fork_from_failure": ("start", "step", "name", "queue"),
     "delete": ("children",),
 }
-HOW = ("start", "step", "name", "queue", "children")
+OPTIONS = ("start", "step", "name", "queue", "children")
 
 
-class StartForm(forms.Form):
-    """How to act on the set, how fast, and why; a job that goes on keeps how it began."""
+class BulkStartForm(forms.Form):
+    """Options, rate and reason of a job. A job that was started before keeps its options."""
 
     start = forms.ChoiceField(
         label="Fork from",
@@ -35,7 +36,7 @@ class StartForm(forms.Form):
         required=False, min_value=0, max_value=2**31 - 1, label="Step number", help_text="if chosen"
     )
     name = forms.CharField(
-        required=False, max_length=LONGEST, label="Step name", help_text="if chosen"
+        required=False, max_length=MAX_TEXT, label="Step name", help_text="if chosen"
     )
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     children = forms.BooleanField(required=False, label="Their children too, and theirs")
@@ -48,7 +49,7 @@ class StartForm(forms.Form):
     )
     reason = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Kept in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
@@ -59,7 +60,7 @@ class StartForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.verb = VERBS[job.verb]
         wanted = FIELDS[job.verb] if job.started_at is None else ()
-        for name in HOW:
+        for name in OPTIONS:
             if name not in wanted:
                 del self.fields[name]
         field = self.fields.get("queue")
@@ -77,6 +78,6 @@ class StartForm(forms.Form):
                 self.add_error(field, "Say which.")
         return data
 
-    def how(self) -> dict[str, Any]:
-        """The options of the job."""
-        return {name: self.cleaned_data[name] for name in HOW if name in self.fields}
+    def options(self) -> dict[str, Any]:
+        """The chosen options of the job, by name."""
+        return {name: self.cleaned_data[name] for name in OPTIONS if name in self.fields}

@@ -1,5 +1,4 @@
-"""What a person fills in to act on executors and versions. Each form performs by calling
-workflows.executor_actions, which checks, acts and audits."""
+"""Confirmation forms of the actions on executors and versions."""
 
 from __future__ import annotations
 
@@ -10,7 +9,8 @@ from django.urls import reverse
 
 from dboshub.workflows.actions import executor_actions
 from dboshub.workflows.actions.audit import Actor
-from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
+from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
+from dboshub.workflows.permissions import ADOPT_EXECUTOR, PROMOTE_VERSION
 
 
 class ExecutorForm(ConfirmForm):
@@ -23,44 +23,44 @@ class ExecutorForm(ConfirmForm):
 
 class AdoptForm(ExecutorForm):
     verb = "adopt"
-    permission = "dboshub_workflows.adopt_executor"
+    permission = ADOPT_EXECUTOR
     title = "Adopt the work of this executor?"
     consequence = (
-        "All that it runs is enqueued again, and executors of the same version go on after the "
-        "last completed step. Make sure that it has ended: one that lives notices only at its "
-        "next step, and does until then what another does too."
+        "Its running workflows are enqueued again, and executors of the same version go on after "
+        "the last completed step. Make sure that it has ended: a live executor notices only at "
+        "its next step, and until then both run the same step."
     )
     button = "Adopt its work"
     is_danger = True
 
     application = forms.CharField(
-        required=False, strip=False, max_length=LONGEST, widget=forms.HiddenInput
+        required=False, strip=False, max_length=MAX_TEXT, widget=forms.HiddenInput
     )
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         moved = executor_actions.adopt(
             actor, self.target, application=data["application"], reason=data["reason"]
         )
         runs = "1 workflow" if moved == 1 else f"{moved:,} workflows"
-        return Done(
+        return ActionResult(
             f"Enqueued {runs} of {self.target} again.", reverse("dboshub:workflows:executors")
         )
 
 
 class PromoteForm(ExecutorForm):
     verb = "promote"
-    permission = "dboshub_workflows.promote_version"
+    permission = PROMOTE_VERSION
     title = "Make this version the latest?"
     consequence = (
-        "What is enqueued, scheduled or forked without a version from now on goes to it, and so "
-        "does what waits without one. What was started for another version stays with that."
+        "It gets all work that names no version: what is enqueued, scheduled or forked from now "
+        "on, and what waits already. Workflows started for another version stay with that version."
     )
     button = "Make it the latest"
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         executor_actions.promote(actor, self.target, reason=self.cleaned_data["reason"])
-        return Done(
+        return ActionResult(
             f"{self.target} is the latest version now.", reverse("dboshub:workflows:executors")
         )
 

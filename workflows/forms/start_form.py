@@ -1,4 +1,4 @@
-"""The form that starts a workflow: a field for each parameter that its executors publish."""
+"""The form that starts a workflow, with a field for each published parameter."""
 
 from __future__ import annotations
 
@@ -6,35 +6,41 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.actions.confirmation import LONGEST
-from dboshub.workflows.actions.starting import StartRequest
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.forms.argument_fields import (
     GIVEN,
     MORE_ARGUMENTS,
     MORE_KEYWORDS,
-    OMITTED,
     argument_fields,
 )
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
+from dboshub.workflows.forms.json_fields import OMITTED
 from dboshub.workflows.selectors.startable import Startable
 
 YEAR_S = 366 * 86_400
 
 
 class StartForm(forms.Form):
-    """`what` None means that nobody publishes the signature: all arguments are one JSON object."""
+    """Without `what`, no executor publishes the signature: the arguments are one JSON array and
+    one JSON object."""
 
     workflow_id = forms.CharField(
-        required=False, max_length=LONGEST, help_text="Empty: one is drawn. It starts only once."
+        required=False,
+        max_length=MAX_TEXT,
+        help_text="Empty: a random id. A workflow of this id starts only once.",
     )
     queue = forms.ChoiceField(required=False)
-    partition_key = forms.CharField(required=False, max_length=LONGEST)
+    partition_key = forms.CharField(required=False, max_length=MAX_TEXT)
     priority = forms.IntegerField(
-        required=False, min_value=0, max_value=2**31 - 1, help_text="1 goes before 2; 0 is first."
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="Lower numbers start first; 0 is the default.",
     )
     deduplication_id = forms.CharField(
         required=False,
-        max_length=LONGEST,
-        help_text="Refused while another one on the queue has it.",
+        max_length=MAX_TEXT,
+        help_text="Refused while another workflow on the queue has it.",
     )
     delay = forms.FloatField(required=False, min_value=0, max_value=YEAR_S, help_text="Seconds.")
     timeout = forms.FloatField(
@@ -43,7 +49,7 @@ class StartForm(forms.Form):
     version = forms.ChoiceField(required=False)
     reason = forms.CharField(
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_TEXT,
         help_text="Kept in the audit log.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
@@ -91,8 +97,8 @@ class StartForm(forms.Form):
     def has_option_errors(self) -> bool:
         return any(field.errors for field in self.option_fields)
 
-    def order(self) -> StartRequest:
-        """What a valid form asks for."""
+    def start_request(self) -> StartRequest:
+        """The request of a valid form."""
         data, what = self.cleaned_data, self.what
         args, kwargs = self._arguments()
         return StartRequest(
@@ -115,7 +121,7 @@ class StartForm(forms.Form):
 
     @staticmethod
     def filled(what: Startable | None, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Initial values of the fields, by the arguments of an earlier run."""
+        """Initial values of the argument fields, from the arguments of an earlier run."""
         names = list(what.parameters.get("properties", {})) if what else []
         given = dict(zip(names, args, strict=False)) | {
             name: value for name, value in kwargs.items() if name in names

@@ -1,20 +1,24 @@
-"""What a person fills in to act on one workflow. Each form names its permission and performs by
-calling workflows.actions, which checks, acts and audits."""
+"""Confirmation forms of the actions on one workflow."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
 from django.urls import reverse
 
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.confirmation import LONGEST, ConfirmForm, Done
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
+from dboshub.workflows.forms.json_fields import MAX_JSON, parsed_json
+from dboshub.workflows.permissions import (
+    CANCEL_WORKFLOW,
+    DELETE_WORKFLOW,
+    FORK_WORKFLOW,
+    RESUME_WORKFLOW,
+    SEND_MESSAGE,
+)
 from dboshub.workflows.selectors.rows import WorkflowRow
-
-LARGEST_MESSAGE = 1_000_000
 
 
 class ActionForm(ConfirmForm):
@@ -32,13 +36,13 @@ class ActionForm(ConfirmForm):
             now = ("", "none: as soon as possible, past every limit")
             field.choices = [now, *((name, name) for name in queues)]
 
-    def _here(self, message: str) -> Done:
-        return Done(message, reverse("dboshub:workflows:detail", args=[self.row.pk]))
+    def _here(self, message: str) -> ActionResult:
+        return ActionResult(message, reverse("dboshub:workflows:detail", args=[self.row.pk]))
 
 
 class CancelForm(ActionForm):
     verb = "cancel"
-    permission = "dboshub_workflows.cancel_workflow"
+    permission = CANCEL_WORKFLOW
     title = "Cancel this workflow?"
     consequence = (
         "It is taken from its executor and stops at its next step. What is recorded stays, "
@@ -50,7 +54,7 @@ class CancelForm(ActionForm):
     children = forms.BooleanField(required=False, label="Cancel its children too, and theirs")
     field_order = ["children", "reason"]
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         workflow_actions.cancel(
             actor, self.row.pk, reason=data["reason"], children=data["children"]
@@ -60,7 +64,7 @@ class CancelForm(ActionForm):
 
 class ResumeForm(ActionForm):
     verb = "resume"
-    permission = "dboshub_workflows.resume_workflow"
+    permission = RESUME_WORKFLOW
     title = "Resume this workflow?"
     consequence = (
         "It is enqueued again and goes on after its last completed step. If it is running, it is "
@@ -71,7 +75,7 @@ class ResumeForm(ActionForm):
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     field_order = ["queue", "reason"]
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         workflow_actions.resume(
             actor, self.row.pk, reason=data["reason"], queue=data["queue"] or None
@@ -81,7 +85,7 @@ class ResumeForm(ActionForm):
 
 class ForkForm(ActionForm):
     verb = "fork"
-    permission = "dboshub_workflows.fork_workflow"
+    permission = FORK_WORKFLOW
     title = "Fork this workflow?"
     consequence = (
         "A new workflow with the same input keeps the recorded results of the steps before the "
@@ -97,11 +101,11 @@ class ForkForm(ActionForm):
     )
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     version = forms.CharField(
-        required=False, max_length=LONGEST, label="For version", help_text="Empty: the newest."
+        required=False, max_length=MAX_TEXT, label="For version", help_text="Empty: the newest."
     )
     field_order = ["step", "queue", "version", "reason"]
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         new_id = workflow_actions.fork(
             actor,
@@ -111,7 +115,7 @@ class ForkForm(ActionForm):
             queue=data["queue"] or None,
             version=data["version"] or None,
         )
-        return Done(
+        return ActionResult(
             f"This is the fork of {self.row.pk}, from step {data['step']}.",
             reverse("dboshub:workflows:detail", args=[new_id]),
         )
@@ -119,7 +123,7 @@ class ForkForm(ActionForm):
 
 class DeleteForm(ActionForm):
     verb = "delete"
-    permission = "dboshub_workflows.delete_workflow"
+    permission = DELETE_WORKFLOW
     title = "Delete this workflow?"
     consequence = (
         "Its input, outcome, steps, events, messages and streams are deleted with it. This "
@@ -131,26 +135,26 @@ class DeleteForm(ActionForm):
     children = forms.BooleanField(required=False, label="Delete its children too, and theirs")
     field_order = ["children", "reason"]
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         workflow_actions.delete(
             actor, self.row.pk, reason=data["reason"], children=data["children"]
         )
-        return Done(f"Deleted {self.row.pk}.", reverse("dboshub:workflows:list"))
+        return ActionResult(f"Deleted {self.row.pk}.", reverse("dboshub:workflows:list"))
 
 
 class SendForm(ActionForm):
     verb = "send"
-    permission = "dboshub_workflows.send_message"
+    permission = SEND_MESSAGE
     title = "Send a message"
     consequence = "DBOS.recv of this workflow gets it, if it asks for the same topic."
     button = "Send"
 
     topic = forms.CharField(
-        required=False, max_length=LONGEST, strip=False, help_text="Empty: no topic."
+        required=False, max_length=MAX_TEXT, strip=False, help_text="Empty: no topic."
     )
     value = forms.CharField(
-        max_length=LARGEST_MESSAGE,
+        max_length=MAX_JSON,
         label="Value, as JSON",
         help_text='Such as "paid", 42 or {"status": "paid"}.',
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"}),
@@ -160,7 +164,7 @@ class SendForm(ActionForm):
     def clean_value(self) -> Any:
         return parsed_json(self.cleaned_data["value"])
 
-    def perform(self, actor: Actor) -> Done:
+    def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data
         workflow_actions.send(
             actor, self.row.pk, topic=data["topic"], value=data["value"], reason=data["reason"]
@@ -171,17 +175,3 @@ class SendForm(ActionForm):
 FORMS: dict[str, type[ActionForm]] = {
     form.verb: form for form in (CancelForm, ResumeForm, ForkForm, DeleteForm, SendForm)
 }
-
-
-def parsed_json(text: str) -> Any:
-    """The value of a JSON text that a person wrote. Raises ValidationError."""
-    try:
-        return json.loads(text, parse_constant=_not_json)
-    except (ValueError, RecursionError) as error:
-        raise forms.ValidationError(
-            f"This is no JSON ({error}). Text needs double quotes."
-        ) from error
-
-
-def _not_json(name: str) -> Any:
-    raise ValueError(f"{name} is not part of JSON")

@@ -1,4 +1,4 @@
-"""The pages of errors, told when other runs are the newest that failed of those a filter leaves."""
+"""Live updates of the error pages: a notice when the newest failed runs of a filter change."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from functools import partial
 from django.http import QueryDict
 
 from dboshub.workflows.live.polling import NoticeSource
-from dboshub.workflows.live.source import Moment
+from dboshub.workflows.live.source import PollTick
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
-from dboshub.workflows.search.criteria import BROKEN, Criteria, parse
+from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.statuses import FAILED_NOT_CANCELLED
 from dboshub.workflows.storage.sql import Session
 
-# By when they were made: one that is older, and fails only now, is news among so many.
-NEWEST = 50
+# Ordered by creation: the failure of an older run is noticed if it is among this many.
+NEWEST_ROWS = 50
 
 
 def only_failed(criteria: Criteria) -> Criteria:
-    """What the pages list: of the runs that a filter leaves, those that failed."""
-    return replace(criteria, statuses=BROKEN, internal=True)
+    """The filter restricted to failed runs, internal ones included."""
+    return replace(criteria, statuses=FAILED_NOT_CANCELLED, internal=True)
 
 
 def newest_failed(rows: Sequence[WorkflowRow]) -> object:
-    """What is news on a page that begins with these rows."""
-    return [row.pk for row in rows[:NEWEST]]
+    """The values whose change updates a page that begins with these rows."""
+    return [row.pk for row in rows[:NEWEST_ROWS]]
 
 
-def _shown(session: Session, topic: Topic, moment: Moment) -> object:
-    criteria = only_failed(parse(QueryDict(topic.filter), now=moment.now_ms))
+def _shown(session: Session, topic: Topic, tick: PollTick) -> object:
+    criteria = only_failed(parse(QueryDict(topic.filter), now=tick.now_ms))
     return newest_failed(
-        WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST).first().rows
+        WorkflowPager(session, criteria, viewer_of_topic(topic), size=NEWEST_ROWS).first().rows
     )
 
 
-ErrorSource = partial(NoticeSource, _shown, "What has failed has changed. Look again.")
+ErrorSource = partial(NoticeSource, _shown, "The failed runs have changed. Reload the page.")

@@ -1,4 +1,4 @@
-"""Rows of lists: the cells of each, struck when deleted, dimmed when it left the list's filter."""
+"""Live updates of list rows: their cells, whether they were deleted or left the list's filter."""
 
 from __future__ import annotations
 
@@ -8,54 +8,61 @@ from functools import cache
 from django.http import QueryDict
 
 from dboshub.workflows.live.polling import RowPolling
-from dboshub.workflows.live.source import Body, Demand, DigestCache, Facts, Moment, digest
+from dboshub.workflows.live.source import (
+    Body,
+    DigestCache,
+    PollTick,
+    TopicState,
+    WatchedTopic,
+    digest,
+)
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.listing.row_cells import row_cells
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple
 from dboshub.workflows.storage.sql import Session
 
-GONE = Facts(digest="gone", body=lambda shown: {"gone": True})
+GONE = TopicState(digest="gone", body=lambda shown: {"gone": True})
 
 
 def row_digest(row: WorkflowRow, matches: bool = True) -> str:
-    """What a page shows of a row, for ``{% live %}``: pages show rows that match."""
+    """The digest of a row that a page shows, for ``{% live %}``."""
     return digest(row_tuple(row), matches)
 
 
 class RowSource:
-    """One statement for all rows on all pages; each row's cells are rendered once."""
+    """Reads all rows of all pages in one statement and renders each row once."""
 
     def __init__(self) -> None:
-        self._pace = RowPolling()
+        self._polling = RowPolling()
         self._digests = DigestCache()
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        due = self._pace.due(demands, moment)
-        rows = self._pace.rows(session, due, moment)
-        # Topics differ by filter, but a row's cells do not; a hundred lists share a filter's tests.
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        due = self._polling.due(watched_topics, tick)
+        rows = self._polling.rows(session, due, tick)
+        # Topics differ by filter, but a row's cells do not; topics with one filter share its tests.
         cells = cache(lambda key: row_cells(rows[key]))
-        lists = cache(lambda query: list_matcher(query, moment.now_ms))
+        lists = cache(lambda query: list_matcher(query, tick.now_ms))
         self._digests.begin()
-        for demand in due:
-            topic = demand.topic
+        for watched in due:
+            topic = watched.topic
             row = rows.get(topic.key)
             if row is None or not viewer_of_topic(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
             matches = lists(topic.filter)(row)
             name = self._digests.of((topic.key, matches), row_tuple(row), matches)
-            if demand.rests(name):
+            if watched.is_current(name):
                 continue
 
             def body(shown: str, key: str = topic.key, matches: bool = matches) -> Body:
                 return {"cells": cells(key), "matches": matches}
 
-            yield topic, Facts(digest=name, body=body)
+            yield topic, TopicState(digest=name, body=body)
 
 
 def list_matcher(query: str, now_ms: int) -> Callable[[WorkflowRow], bool]:
-    """Whether a list with this query string would show a row."""
+    """A function that says whether a list with this query string shows a row."""
     return parse(QueryDict(query), now=now_ms).matcher() if query else lambda row: True

@@ -1,6 +1,7 @@
-"""Sections of a workflow's page: each is rendered again, once for all, when its facts moved.
+"""Live updates of the sections of a workflow's page.
 
-Facts are read by primary key of the workflows shown: counts, last numbers and digests, no values.
+A section is rendered once for all viewers when the facts about it change. Facts are counts, last
+numbers and digests, read by the primary keys of the watched workflows.
 """
 
 from __future__ import annotations
@@ -10,14 +11,21 @@ from functools import cache
 
 from dboshub.workflows.live.polling import RowPolling
 from dboshub.workflows.live.rows import GONE
-from dboshub.workflows.live.source import Body, Demand, DigestCache, Facts, Moment, digest
+from dboshub.workflows.live.source import (
+    Body,
+    DigestCache,
+    PollTick,
+    TopicState,
+    WatchedTopic,
+    digest,
+)
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
 from dboshub.workflows.rendering.sections import section
 from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple, rows_by_id
 from dboshub.workflows.storage.listing import watch
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-# What a section shows beside the workflow's own row.
+# The statements that read the facts of a section, besides the workflow's row.
 FACTS: Mapping[str, tuple[Statement, ...]] = {
     "workflow": (watch.ATTRIBUTES, watch.STEPS),
     "steps": (watch.STEPS, watch.CHILDREN),
@@ -28,7 +36,8 @@ FACTS: Mapping[str, tuple[Statement, ...]] = {
 
 
 def section_digest(session: Session, kind: str, workflow_id: str) -> str:
-    """What a page shows of a section, for ``{% live %}``: read it before the section itself."""
+    """The digest of a section, for ``{% live %}``. Read it before the section: a change between the
+    two is then sent again instead of being lost."""
     row = rows_by_id(session, [workflow_id]).get(workflow_id)
     if row is None:
         return GONE.digest
@@ -36,33 +45,33 @@ def section_digest(session: Session, kind: str, workflow_id: str) -> str:
 
 
 class SectionSource:
-    """One kind of section: a fixed number of statements, however many pages show it."""
+    """One kind of section. The number of statements does not depend on the number of viewers."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._pace = RowPolling()
+        self._polling = RowPolling()
         self._digests = DigestCache()
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterator[tuple[Topic, Facts]]:
-        due = self._pace.due(demands, moment)
-        rows = self._pace.rows(session, due, moment)
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterator[tuple[Topic, TopicState]]:
+        due = self._polling.due(watched_topics, tick)
+        rows = self._polling.rows(session, due, tick)
         found = _found(session, self._kind, [*rows])
         self._digests.begin()
-        for demand in due:
-            topic = demand.topic
+        for watched in due:
+            topic = watched.topic
             row = rows.get(topic.key)
             if row is None or not viewer_of_topic(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
             name = self._digests.of(topic.key, *_shown(row, found))
-            if not demand.rests(name):
-                yield topic, Facts(digest=name, body=_Render(session, self._kind, topic))
+            if not watched.is_current(name):
+                yield topic, TopicState(digest=name, body=_Render(session, self._kind, topic))
 
 
 class _Render:
-    """Renders a section when the first viewer needs it, and once."""
+    """Renders a section when it is first needed, once for all viewers."""
 
     def __init__(self, session: Session, kind: str, topic: Topic) -> None:
         self._html = cache(lambda: section(kind, session, topic.key, payload=topic.payload))

@@ -1,4 +1,4 @@
-"""What the watcher and the sources of an app agree on. No SQL, no rendering."""
+"""The interface between the watcher and the sources of topics. No SQL, no rendering."""
 
 from __future__ import annotations
 
@@ -20,25 +20,32 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Every interval of live push, in seconds; tests pass shorter ones."""
+    """The intervals of live updates, in seconds."""
 
+    # Between two ticks; longer if this multiple of the time of a tick's statements is longer.
     tick: float = 0.5
-    duty: float = 10.0
-    nudge: float = 0.1
-    terminal: float = 10.0
+    idle_factor: float = 10.0
+    # After a tick, even if a notification arrives.
+    min_gap: float = 0.1
+    # Between two reads of an ended workflow, or of a page.
+    ended_interval: float = 10.0
+    # How far back each tick reads new rows; and how far back once per sweep.
     window: float = 5.0
     sweep: float = 30.0
     sweep_window: float = 60.0
+    # Between two heartbeats to all sockets.
     beat: float = 5.0
+    # Between two checks of a socket's session and permissions.
     recheck: float = 30.0
+    # For a browser to acknowledge a frame.
     ack: float = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When a tick looks: ``now_ms`` by the database's clock, ``at`` by ours (monotonic seconds).
+class PollTick:
+    """One round of reads. ``now_ms`` is the database's time, ``at`` monotonic time in seconds.
 
-    ``rows`` are the workflows it has read so far, for all sources; None is one that is not there.
+    ``rows`` caches the workflow rows of this tick for all sources; None is a missing row.
     """
 
     now_ms: int
@@ -48,45 +55,52 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """One topic somebody shows. ``shown`` are the digests its viewers have."""
+class WatchedTopic:
+    """A topic with viewers.
+
+    ``shown`` holds the digests that they show, ``since`` the earliest time at which one of their
+    pages was read (epoch ms). ``unread`` is True until the topic is read after a viewer joined.
+    """
 
     topic: Topic
     unread: bool
     since: int
     shown: frozenset[str]
 
-    def rests(self, digest: str) -> bool:
-        """Whether this is what all its viewers have."""
+    def is_current(self, digest: str) -> bool:
+        """Whether all viewers show this digest."""
         return len(self.shown) == 1 and digest in self.shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What is true of a topic; ``body`` makes the frame for a viewer who shows a given digest."""
+class TopicState:
+    """The current digest of a topic; ``body`` makes the frame for a viewer of another digest."""
 
     digest: str
     body: Callable[[str], Body]
 
 
 class Source(Protocol):
-    """Reads the truth of every topic of one kind, in a number of statements that viewers
-    do not raise. What rests may be left out. One instance serves one watcher, on one thread."""
+    """Reads all watched topics of one kind. One instance serves one watcher, on one thread.
 
-    def look(
-        self, session: Session, demands: Sequence[Demand], moment: Moment
-    ) -> Iterable[tuple[Topic, Facts]]: ...
+    The number of statements must not depend on the number of viewers. A topic that is current may
+    be left out.
+    """
+
+    def poll(
+        self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
+    ) -> Iterable[tuple[Topic, TopicState]]: ...
 
 
 class DigestCache:
-    """Digests that are made anew only of facts that moved since the last look."""
+    """Computes digests only for facts that changed since the previous poll."""
 
     def __init__(self) -> None:
         self._before: dict[object, tuple[tuple[object, ...], str]] = {}
         self._known = self._before
 
     def begin(self) -> None:
-        """A look begins: what the last one did not ask for is forgotten."""
+        """Begin a poll: forget the digests that the previous poll did not use."""
         self._before, self._known = self._known, {}
 
     def of(self, key: object, *facts: object) -> str:
@@ -98,8 +112,8 @@ class DigestCache:
 
 
 def digest(*facts: object) -> str:
-    """A short keyed digest: it tells equal from different and nothing else."""
-    # Keyed, because the digest of a secret with few possible values would reveal it.
+    """A short keyed digest of some facts; it only shows whether they are equal."""
+    # Without a key, the digest of a value with few possibilities would reveal the value.
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=9, key=_key(settings.SECRET_KEY)).hexdigest()
 

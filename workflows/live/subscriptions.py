@@ -1,6 +1,6 @@
-"""What a page may listen to: topics, and the signed tokens a view hands to its page.
+"""Topics that a page can subscribe to, and the signed tokens that authorise a subscription.
 
-A token says who may hear what; the socket believes nothing else. No database, no rendering.
+A view puts a token into its page; the socket accepts nothing else. No database, no rendering.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ from urllib.parse import parse_qsl, urlencode
 from django.core import signing
 from django.http import HttpRequest
 
+from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, viewer_for
 
 MAX_AGE_S = 12 * 3600
-# A row made while the page was being rendered may be missing from it.
-SLACK_MS = 5_000
-VIEW = "dboshub_workflows.view_workflow"
-VIEW_PAYLOAD = "dboshub_workflows.view_payload"
+# A row that was created while the page was rendered may be missing from the page.
+CLOCK_SLACK_MS = 5_000
 
-# Kinds whose fragments differ for those who may see payloads; the others never carry any.
+# Kinds whose frames differ by the permission to see payloads. Others never carry payloads.
 PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream"})
 
 _SALT = "dboshub.live"
 
 
 class TopicRefusedError(Exception):
-    """A token that is forged, expired, malformed, or made for somebody else."""
+    """The token is forged, expired, malformed, or was made for another user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One thing pages show: the same for every viewer with the same scope and payload class."""
+    """Something that pages show, the same for all viewers of one scope and payload permission.
+
+    `key` is an id, `filter` a query string or a stream key, `scope` the applications of the viewer
+    (None for all).
+    """
 
     kind: str
     key: str = ""
@@ -46,14 +49,14 @@ class Topic:
 
     @property
     def id(self) -> str:
-        """A short name for frames and for ``data-topic``."""
+        """A short id for frames and for ``data-topic``."""
         parts = json.dumps([self.kind, self.key, self.filter, self.scope, self.payload])
         return urlsafe_b64encode(hashlib.blake2b(parts.encode(), digest_size=12).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """A topic as one page was given it: ``since`` is when that page looked (epoch ms)."""
+class Subscription:
+    """A topic with its token for one page; ``since`` is when the page was read (epoch ms)."""
 
     topic: Topic
     token: str
@@ -66,27 +69,27 @@ class Ticket:
 
 def subscription_for(
     request: HttpRequest, kind: str, key: str = "", *, filter: str = "", since: int | None = None
-) -> Ticket:
-    """Let this request's user listen to a topic.
+) -> Subscription:
+    """A subscription for the user of this request.
 
-    ``filter`` is a list's query string (for kind "list", and "row" to learn what left the
-    list), or a stream's key (kind "stream"); ``since`` is when the page looked (epoch ms).
+    ``filter`` is the query string of a list (kinds "list" and "row") or the key of a stream (kind
+    "stream"); ``since`` is when the page was read (epoch ms), by default now.
     """
-    since = (int(time.time() * 1000) if since is None else since) - SLACK_MS
+    since = (int(time.time() * 1000) if since is None else since) - CLOCK_SLACK_MS
     topic = Topic(
         kind=kind,
-        # What is new in a list is counted from when a page looked: no two pages share it.
+        # A list counts from when its page was read, so its topic belongs to one page.
         key=key or (str(since) if kind == "list" else ""),
         filter=filter if kind == "stream" else canonical(filter),
         scope=scope_of(request.user),
         payload=kind in PAYLOAD_KINDS and request.user.has_perm(VIEW_PAYLOAD),
     )
-    token = sign(topic, user=str(request.user.pk), since=since)
-    return Ticket(topic=topic, token=token, since=since)
+    token = sign_token(topic, user=str(request.user.pk), since=since)
+    return Subscription(topic=topic, token=token, since=since)
 
 
 def scope_of(user: Any) -> tuple[str, ...] | None:
-    """The applications a user sees, as topics carry it: "" stands for rows without any."""
+    """The applications a user sees, None for all; "" stands for rows without an application."""
     viewer = viewer_for(user)
     if viewer.applications is None:
         return None
@@ -94,7 +97,7 @@ def scope_of(user: Any) -> tuple[str, ...] | None:
 
 
 def viewer_of_topic(topic: Topic) -> Viewer:
-    """Whose eyes a topic is read with."""
+    """The viewer whose scope applies to a topic."""
     if topic.scope is None:
         return EVERYTHING
     named = frozenset(topic.scope)
@@ -102,19 +105,19 @@ def viewer_of_topic(topic: Topic) -> Viewer:
 
 
 def canonical(query: str) -> str:
-    """A query string in one order, so that equal filters share a topic."""
+    """A query string with sorted pairs, so that equal filters share a topic."""
     return urlencode(sorted(parse_qsl(query)))
 
 
-def sign(topic: Topic, *, user: str, since: int) -> str:
-    """The token that lets one user listen to a topic."""
+def sign_token(topic: Topic, *, user: str, since: int) -> str:
+    """A token that permits one user to subscribe to a topic."""
     scope = None if topic.scope is None else list(topic.scope)
     body = [topic.kind, topic.key, topic.filter, scope, int(topic.payload), user, since]
     return signing.TimestampSigner(salt=_SALT).sign_object(body)
 
 
-def read(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Ticket:
-    """The topic a token stands for. Raises TopicRefusedError."""
+def read_token(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Subscription:
+    """The subscription of a token. Raises TopicRefusedError."""
     try:
         body = signing.TimestampSigner(salt=_SALT).unsign_object(token, max_age=max_age_s)
         kind, key, filters, scope, payload, owner, since = body
@@ -129,4 +132,4 @@ def read(token: str, *, user: str, max_age_s: float = MAX_AGE_S) -> Ticket:
         scope=None if scope is None else tuple(scope),
         payload=bool(payload),
     )
-    return Ticket(topic=topic, token=token, since=since)
+    return Subscription(topic=topic, token=token, since=since)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-from dboshub.workflows.system_tables import make_system_tables, now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import make_system_tables, system_table
 
 
 class Migration(migrations.Migration):

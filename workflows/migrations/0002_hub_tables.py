@@ -9,7 +9,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 
 class Migration(migrations.Migration):

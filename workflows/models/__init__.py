@@ -1,8 +1,7 @@
-"""The system tables and the hub's own, as Django sees them; field names are the column names.
+"""Models of the system tables and of the hub's own tables. Field names are column names.
 
-Their shape is made by `storage/schema` and their rows are written by statements in `storage`:
-the ORM only reads them. AuditEvent, the bulk jobs, scopes and rollups are ordinary
-tables of the hub.
+`storage/schema` creates the system tables and statements in `storage` write them: the ORM only
+reads them. Audit events, bulk jobs, scopes and rollups are ordinary tables of the hub.
 """
 
 from __future__ import annotations

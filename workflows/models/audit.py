@@ -1,15 +1,15 @@
-"""Who did what through the hub, and what they were refused."""
+"""The audit log: actions through the hub, and refusals."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 
 class AuditEvent(models.Model):
-    """One action by one person. Once it has ended it is never changed."""
+    """One action of one user. It is never changed after it has ended."""
 
     class Outcome(models.TextChoices):
         STARTED = "started"
@@ -20,7 +20,7 @@ class AuditEvent(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
-    # Kept beside the reference, so that the record outlives the account.
+    # A copy, because the account may be deleted.
     username = models.CharField(max_length=150)
     address = models.CharField(max_length=45, blank=True)
     action = models.CharField(max_length=40)
@@ -31,6 +31,7 @@ class AuditEvent(models.Model):
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_audit_event"
         default_permissions = ("view",)
         indexes = [
@@ -43,6 +44,6 @@ class AuditEvent(models.Model):
         return f"{self.username}: {self.action} {self.target} ({self.outcome})"
 
     def end(self, outcome: AuditEvent.Outcome) -> None:
-        """Write down how it went."""
+        """Record the outcome."""
         self.outcome = outcome
         self.save()

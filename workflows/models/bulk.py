@@ -1,17 +1,18 @@
-"""One action on many workflows: the frozen set, how far it is, and what came of each."""
+"""Bulk jobs: one action on a fixed set of workflows, with progress and results."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 
 class BulkJob(models.Model):
-    """A verb for a set of workflows that is fixed before anybody confirms it.
+    """A verb and a set of workflows that is fixed before it is confirmed.
 
-    Whoever holds the lease works on it; `next_at` keeps the rate when the holder changes.
+    The holder of the lease processes it. `next_at` (epoch ms) keeps the rate, also when the holder
+    changes.
     """
 
     class State(models.TextChoices):
@@ -27,18 +28,18 @@ class BulkJob(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
-    # Kept beside the reference, so that the record outlives the account.
+    # A copy, because the account may be deleted.
     username = models.CharField(max_length=150)
     address = models.CharField(max_length=45, blank=True)
     reason = models.TextField(blank=True)
-    # The query string of the list it was chosen from; empty if rows were checked one by one.
+    # The query string of the list; empty if single rows were selected.
     filter = models.TextField(blank=True)
     options = models.JSONField(default=dict, blank=True)
     rate = models.FloatField(null=True)
-    # Why it stopped, where nobody stopped it.
+    # Why it stopped by itself.
     note = models.TextField(blank=True)
 
-    # Where collecting goes on, and what it left out.
+    # The position of the collection, and the numbers that it left out by reason.
     cursor = models.JSONField(null=True)
     is_capped = models.BooleanField(default=False)
     left_out = models.JSONField(default=dict, blank=True)
@@ -54,6 +55,7 @@ class BulkJob(models.Model):
     lease_until = models.BigIntegerField(default=0)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_bulk"
         default_permissions = ()
         indexes = [
@@ -66,7 +68,7 @@ class BulkJob(models.Model):
 
 
 class BulkItem(models.Model):
-    """One workflow of the set, with its status when the set was frozen and its result."""
+    """One workflow of the set, its status when the set was fixed (`was`), and its result."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -82,11 +84,12 @@ class BulkItem(models.Model):
     was = models.CharField(max_length=40)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     note = models.TextField(blank=True)
-    # The workflow that the action made, if it makes one.
+    # The id of the workflow that the action creates, if it creates one.
     made = models.TextField(blank=True)
     at = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_bulk_item"
         default_permissions = ()
         indexes = [models.Index(fields=["job", "state", "id"], name="bulk_item_of_job")]

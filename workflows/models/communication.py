@@ -1,14 +1,15 @@
-"""What a run says to others and hears from them: events, streams, messages."""
+"""Events, streams and messages of workflows."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 class Event(models.Model):
-    """The latest value of one key that a run has set."""
+    """The latest value of an event key of a workflow."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "key")
     workflow_uuid = models.TextField("workflow id")
@@ -17,6 +18,7 @@ class Event(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_events")
         default_permissions = ()
 
@@ -25,7 +27,7 @@ class Event(models.Model):
 
 
 class EventHistory(models.Model):
-    """Every value a key has had, with the step that set it: what a fork starts from."""
+    """Every value of an event key, with the step that set it; forks copy from here."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id", "key")
     workflow_uuid = models.TextField("workflow id")
@@ -35,6 +37,7 @@ class EventHistory(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_events_history")
         default_permissions = ()
 
@@ -43,7 +46,7 @@ class EventHistory(models.Model):
 
 
 class StreamValue(models.Model):
-    """One value of a stream; offsets count from 0 without gaps."""
+    """One value of a stream. Offsets begin at 0 and have no gaps."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "key", "offset")
     workflow_uuid = models.TextField("workflow id")
@@ -54,6 +57,7 @@ class StreamValue(models.Model):
     serialization = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("streams")
         default_permissions = ()
 
@@ -62,7 +66,7 @@ class StreamValue(models.Model):
 
 
 class Message(models.Model):
-    """A message to a run, kept after it was consumed."""
+    """A message to a workflow; it is kept after it was consumed."""
 
     message_uuid = models.TextField("message id", primary_key=True)
     destination_uuid = models.TextField("workflow id")
@@ -74,6 +78,7 @@ class Message(models.Model):
     consumed_by_function_id = models.IntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("notifications")
         default_permissions = ()
 

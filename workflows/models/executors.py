@@ -1,14 +1,15 @@
-"""Who runs workflows, and with which version of the code."""
+"""Executors and application versions."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 class ApplicationVersion(models.Model):
-    """A version that was launched; the one with the newest timestamp gets unversioned work."""
+    """A launched application version. The newest timestamp marks the latest version."""
 
     version_id = models.TextField(primary_key=True)
     version_name = models.TextField(unique=True)
@@ -17,6 +18,7 @@ class ApplicationVersion(models.Model):
     application_name = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("application_versions")
         default_permissions = ()
         permissions = [("promote_version", "Can make a version the latest")]
@@ -26,7 +28,7 @@ class ApplicationVersion(models.Model):
 
 
 class Executor(models.Model):
-    """One incarnation of a process that runs workflows, with its heartbeat."""
+    """One incarnation of an executor process, with its heartbeat."""
 
     incarnation = models.TextField(primary_key=True)
     executor_id = models.TextField()
@@ -52,6 +54,7 @@ class Executor(models.Model):
     activity = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("dboshub_executor")
         default_permissions = ()
         permissions = [("adopt_executor", "Can adopt the work of an executor")]

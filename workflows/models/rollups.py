@@ -1,22 +1,23 @@
-"""What happened by minute and by hour, and what waited then. Times are epoch milliseconds."""
+"""Rollups: counts by minute and hour, and queue samples. Times are epoch milliseconds."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.clock import now_ms
 
 MINUTE, HOUR = 60_000, 3_600_000
 
 
 class Lease(models.Model):
-    """Who does what only one process may do, and until when."""
+    """A lease on work that only one process may do at a time."""
 
     name = models.CharField(max_length=40, primary_key=True)
     owner = models.CharField(max_length=64, blank=True)
     until = models.BigIntegerField(default=0)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_lease"
         default_permissions = ()
 
@@ -25,9 +26,9 @@ class Lease(models.Model):
 
 
 class RolledSpan(models.Model):
-    """That a minute or an hour was counted: without this row it is a gap, not zero.
+    """Marks a minute or an hour as counted: without this row it is a gap, not zero.
 
-    `covered` is how many of its minutes were; `digest` is of what the indexes said of it then.
+    `covered` is the number of counted minutes; `digest` is the fingerprint of the span.
     """
 
     width = models.IntegerField()
@@ -37,6 +38,7 @@ class RolledSpan(models.Model):
     digest = models.CharField(max_length=32, blank=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_rolled_span"
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["width", "at"], name="rolled_span_once")]
@@ -46,10 +48,10 @@ class RolledSpan(models.Model):
 
 
 class Rollup(models.Model):
-    """Counts of one span for one name on one queue, for all of an application, or for its rest.
+    """Counts of one span, for a name on a queue, for all of an application, or for its rest.
 
-    `created` is counted by when workflows were made, all else by when they ended. `run` and
-    `wait` are histograms (`rollups.histogram`); an empty text stands for none.
+    `created` counts by creation time, everything else by end time. `run` and `wait` are histograms
+    (`rollups.histogram`). An empty text means "none".
     """
 
     class Scope(models.TextChoices):
@@ -72,6 +74,7 @@ class Rollup(models.Model):
     wait = models.JSONField(default=dict)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_rollup"
         default_permissions = ()
         indexes = [
@@ -91,9 +94,9 @@ class Rollup(models.Model):
 
 
 class QueueSample(models.Model):
-    """What waited on one queue when it was looked at: nobody can count that afterwards.
+    """The depth of a queue at one time, which cannot be counted afterwards.
 
-    Of an hour these are the largest numbers of its minutes. `oldest_ms` is an age.
+    An hour has the maxima of its minutes. `oldest_ms` is the age of the oldest workflow.
     """
 
     width = models.IntegerField()
@@ -105,6 +108,7 @@ class QueueSample(models.Model):
     oldest_ms = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_queue_sample"
         default_permissions = ()
         constraints = [

@@ -1,4 +1,4 @@
-"""Which applications the members of a group see."""
+"""The applications that the members of a group may see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class ScopeRule(models.Model):
-    """One application that a group sees. People without any such group see all of them."""
+    """An application that a group may see. Users without such a group see all applications."""
 
     group = models.ForeignKey(Group, models.CASCADE, related_name="scope_rules")
     application = models.CharField(
@@ -15,6 +15,7 @@ class ScopeRule(models.Model):
     )
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = "dboshub_scope_rule"
         constraints = [
             models.UniqueConstraint(fields=["group", "application"], name="one_scope_rule_each"),

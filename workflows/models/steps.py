@@ -1,14 +1,15 @@
-"""What a run has done so far, and the tries that failed on the way."""
+"""Recorded steps, and failed attempts of steps."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.system_tables import system_table
 
 
 class Step(models.Model):
-    """One checkpoint: replay returns what is recorded here instead of calling again."""
+    """One checkpoint: replay returns it instead of calling the function again."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id")
     workflow_uuid = models.TextField("workflow id")
@@ -24,6 +25,7 @@ class Step(models.Model):
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("operation_outputs")
         default_permissions = ()
 
@@ -32,7 +34,7 @@ class Step(models.Model):
 
 
 class Attempt(models.Model):
-    """One failed try of a step that is retried: the system tables keep only the last outcome."""
+    """A failed attempt of a retried step. The system tables keep only the last outcome."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id", "attempt")
     workflow_uuid = models.TextField("workflow id")
@@ -44,6 +46,7 @@ class Attempt(models.Model):
     next_at = models.BigIntegerField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("dboshub_attempt")
         default_permissions = ()
 

@@ -1,15 +1,16 @@
-"""One durable run: its row, its inputs, its outcome."""
+"""Workflows with their input and outcome."""
 
 from __future__ import annotations
 
 from django.db import models
 
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.records import Status
-from dboshub.workflows.system_tables import now_ms, system_table
+from dboshub.workflows.system_tables import system_table
 
 
 class Workflow(models.Model):
-    """One run of one registered function, from start to terminal status."""
+    """One run of a registered workflow function."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)
     status = models.TextField(null=True, choices=[(each.value, each.value) for each in Status])
@@ -52,6 +53,7 @@ class Workflow(models.Model):
     creator_xid = models.TextField(null=True)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_status")
         default_permissions = ("view", "delete")
         permissions = [
@@ -68,13 +70,14 @@ class Workflow(models.Model):
 
 
 class WorkflowInput(models.Model):
-    """The serialized arguments of a run."""
+    """The serialized arguments of a workflow."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)
     inputs = models.TextField(null=True)
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_input")
         default_permissions = ()
 
@@ -83,7 +86,7 @@ class WorkflowInput(models.Model):
 
 
 class WorkflowOutput(models.Model):
-    """The serialized result or error of a run that ended; exactly one of the two is there."""
+    """The serialized result or error of an ended workflow; exactly one of them is set."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)
     output = models.TextField(null=True)
@@ -91,6 +94,7 @@ class WorkflowOutput(models.Model):
     retention_timestamp = models.BigIntegerField(default=now_ms)
 
     class Meta:
+        app_label = "dboshub_workflows"
         db_table = system_table("workflow_output")
         default_permissions = ()
 

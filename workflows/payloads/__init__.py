@@ -1,7 +1,7 @@
-"""Stored payloads as inert trees: nothing is imported, looked up or called, whatever is stored.
+"""Reads stored payloads as inert trees: nothing is imported, looked up or called.
 
-``read`` never raises. What it costs is bounded by ``limit``, never by what a payload would expand
-to; what could not be read is labelled in the tree.
+``read`` never raises. Its cost is bounded by ``limit``, not by the size to which a payload would
+expand. Parts that cannot be read are labelled in the tree.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ PICKLE = "py_pickle"
 PORTABLE = "portable_json"
 GO = "DBOS_JSON"
 FOREIGN = frozenset({"js_superjson", "java_jackson"})
-# Base64 of the opcode that starts every pickle since protocol 2; no JSON text starts like this.
+# Base64 of the opcode that begins every pickle since protocol 2. No JSON text begins like this.
 PICKLED = "gA"
 
 
 def read(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:
-    """The tree of a payload column, read as its row's format says.
+    """The tree of a payload column, read in the format of its row.
 
-    At most ``limit`` bytes are read. Without a format, the text says what it is.
+    At most ``limit`` bytes are read. Without a format, it is guessed from the text.
     """
     if text is None:
         return NONE
@@ -41,13 +41,13 @@ def read(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES)
 
 
 def guessed(text: str) -> Node:
-    """JSON where it is JSON, or the text itself."""
+    """The tree of a JSON text, or the text itself if it is not JSON."""
     found = read_json(text)
     return raw(text) if isinstance(found, Malformed) else found
 
 
 def unwrapped(text: str) -> str:
-    """The JSON in the base64 that Go's library puts around it; empty if there is none."""
+    """The JSON inside the base64 of the Go library; empty if it is not base64."""
     try:
         return b64decode(text, validate=True).decode()
     except ValueError:

@@ -1,7 +1,7 @@
-"""Writes plain JSON values in the format of the row they are for.
+"""Encodes plain JSON values in the format of a row.
 
-What a page writes is later unpickled by workers, so only the seven JSON types pass, checked by
-exact type and written by us: no stored or submitted bytes are ever passed through.
+Workers unpickle what a page writes. Only the seven JSON types are accepted, checked by exact type
+and encoded here: stored or submitted bytes are never passed through.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 from dboshub.workflows.payloads import PICKLE, PORTABLE
 
 MAX_DEPTH = 60
-MOST_PARTS = 100_000
-# Python refuses to write longer numbers in decimal.
-MOST_BITS = 12_000
+MAX_PARTS = 100_000
+# Python refuses to convert longer numbers to decimal.
+MAX_BITS = 12_000
 
 
 class NotPlainError(ValueError):
-    """The value, or the row's format, cannot be written from a page; the message says why."""
+    """A page cannot write the value, or the format of the row; the message says why."""
 
 
 def encode(value: Any, serialization: str | None) -> str:
-    """The value as text for a column of this format; a row without one is read as a pickle.
+    """The value as text for a column of this format; a row without format is read as a pickle.
 
     Raises NotPlainError for anything but None, bool, int, float, str, list and dict.
     """
@@ -35,7 +35,7 @@ def encode(value: Any, serialization: str | None) -> str:
 
 
 def encode_arguments(args: list[Any], kwargs: dict[str, Any], serialization: str | None) -> str:
-    """A call's arguments, in the envelope that workers expect of this format."""
+    """The arguments of a call in the envelope of this format. Raises NotPlainError."""
     check([args, kwargs])
     if serialization == PORTABLE:
         return written({"positionalArgs": args, "namedArgs": kwargs}, serialization)
@@ -51,15 +51,15 @@ def written(value: Any, serialization: str | None) -> str:
 
 
 def check(value: Any) -> None:
-    """Refuse what is not plain data, naming the part that is not."""
+    """Raise NotPlainError, naming the part, if the value is not plain data."""
     # Level by level: a deep or circular value must not exhaust the stack.
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [part for each in level for part in parts(each)]
         if not level:
             return
-        if len(level) > MOST_PARTS:
-            raise NotPlainError(f"the value has more than {MOST_PARTS:,} parts")
+        if len(level) > MAX_PARTS:
+            raise NotPlainError(f"the value has more than {MAX_PARTS:,} parts")
     raise NotPlainError(f"the value is nested more than {MAX_DEPTH} levels deep")
 
 
@@ -77,7 +77,7 @@ def parts(value: Any) -> Iterator[Any]:
         check_text(value)
     elif kind is float and not math.isfinite(value):
         raise NotPlainError(f"{value!r} is not a number that JSON knows")
-    elif kind is int and value.bit_length() > MOST_BITS:
+    elif kind is int and value.bit_length() > MAX_BITS:
         raise NotPlainError("the number has thousands of digits")
     elif value is not None and kind not in (bool, int, float):
         raise NotPlainError(f"a value of type {kind.__name__} is not plain data")

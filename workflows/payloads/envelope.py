@@ -1,4 +1,4 @@
-"""The envelope around what a workflow was called with, in each of the languages that write it."""
+"""The envelope around the arguments of a workflow, in the form of each language."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ KEYS = frozenset({"args", "kwargs", "positionalArgs", "namedArgs"})
 
 
 def opened(node: Node | None) -> tuple[Sequence, Mapping] | None:
-    """The positional and the named arguments; None if this is no envelope."""
+    """The positional and the named arguments; None if this is not an envelope."""
     if not isinstance(node, Mapping):
         return None
     parts = {key.text: part for key, part in node.items if isinstance(key, Scalar)}

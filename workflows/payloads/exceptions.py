@@ -1,4 +1,4 @@
-"""What a recorded exception says: its message and its traceback."""
+"""The message and the traceback of a recorded exception."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
 MAX_MESSAGE = 400
 MAX_TRACEBACK = 65_536
-MOST_NOTES = 100
+MAX_NOTES = 100
 TRACEBACK_KEYS = frozenset({"__notes__", "traceback", "stack", "stackTrace", "stack_trace"})
 
 
 def message(name: str, args: tuple[Node, ...]) -> str:
-    """What ``str`` would say of the exception, had it no method of its own."""
+    """The text that ``str`` gives for an exception without its own ``__str__``."""
     if not args:
         return ""
     if name.rpartition(".")[2] == "DBOSMaxStepRetriesExceeded":
@@ -39,12 +39,12 @@ def _exhausted(step: str, attempts: str, errors: tuple[Node, ...]) -> Iterator[s
 
 
 def traceback(state: Node | None) -> str:
-    """The traceback kept beside an exception: in its notes, or as the other languages do."""
+    """The traceback of an exception: from its notes, or from the fields of other languages."""
     if not isinstance(state, Mapping):
         return ""
     found: list[str] = []
-    for key, value in state.items[:MOST_NOTES]:
+    for key, value in state.items[:MAX_NOTES]:
         if isinstance(key, Scalar) and key.text in TRACEBACK_KEYS:
-            lines = value.items[:MOST_NOTES] if isinstance(value, Sequence) else (value,)
+            lines = value.items[:MAX_NOTES] if isinstance(value, Sequence) else (value,)
             found += [line.text[:MAX_TRACEBACK] for line in lines if isinstance(line, Scalar)]
     return "\n".join(found)[:MAX_TRACEBACK]

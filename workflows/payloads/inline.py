@@ -1,4 +1,4 @@
-"""One line of text for a node, cut at a limit: table cells, exception messages, summaries."""
+"""A node as one line of text, cut at a limit, for table cells, messages and summaries."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def inline(node: Node, limit: int = 80) -> str:
 
 
 def cut(parts: Iterator[str], limit: int) -> str:
-    """The parts joined, as one line, ending in an ellipsis where the limit cut it."""
+    """The joined parts as one line; an ellipsis marks the cut."""
     taken: list[str] = []
     size = 0
-    # A shared subtree may be endless in print: stop asking as soon as the line is full.
+    # A shared subtree can expand without end: stop as soon as the line is full.
     for part in parts:
         taken.append(part[: limit + 1])
         size += len(part)
@@ -79,7 +79,7 @@ def paired(items: tuple[tuple[Node, Node], ...]) -> Iterator[str]:
 
 
 def called(items: tuple[tuple[Node, Node], ...]) -> Iterator[str]:
-    """Arguments as a call has them: numbered ones by place, the others by name."""
+    """Arguments as in a call: positional ones first, the others with their names."""
     yield "("
     for at, (key, value) in enumerate(items):
         yield ", " if at else ""

@@ -1,4 +1,4 @@
-"""A node as indented text for a person to read or copy, at most so many characters of it."""
+"""A node as indented text to read or copy, up to a number of characters."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from dboshub.workflows.payloads.tree import (
 )
 
 CUT = "…"
-KEY = 200
+MAX_KEY_LENGTH = 200
 BRACKETS = {"tuple": ("(", ")"), "set": ("{", "}"), "frozenset": ("{", "}")}
 
 
 def outline(node: Node, limit: int = 65_536) -> str:
-    """The node over as many lines as it takes; cut at ``limit`` characters with an ellipsis.
+    """The node on several lines, cut at ``limit`` characters with an ellipsis.
 
-    A lone text is itself, without quotes.
+    A single text has no quotes.
     """
     parts = iter([node.text]) if isinstance(node, Scalar | Raw) else written(node, "\n")
     taken: list[str] = []
     left = limit
-    # A shared subtree may be endless in print: stop asking as soon as the text is full.
+    # A shared subtree can expand without end: stop as soon as the text is full.
     for part in parts:
         taken.append(part[:left])
         left -= len(part)
@@ -63,7 +63,7 @@ def written(node: Node, newline: str) -> Iterator[str]:
 def block(
     opening: str, members: Iterator[Iterator[str]], closing: str, newline: str
 ) -> Iterator[str]:
-    """The members on lines of their own between the brackets."""
+    """The members between brackets, one per line."""
     yield opening
     empty = True
     for member in members:
@@ -76,11 +76,11 @@ def block(
 
 def entries(items: tuple[tuple[Node, Node], ...], newline: str) -> Iterator[Iterator[str]]:
     for key, value in items:
-        yield labelled(f"{inline(key, KEY)}: ", value, newline)
+        yield labelled(f"{inline(key, MAX_KEY_LENGTH)}: ", value, newline)
 
 
 def fields(node: Instance | Failure, newline: str) -> Iterator[Iterator[str]]:
-    """What the object would be given, each under its name."""
+    """The arguments, state, keywords and contents of an object."""
     if isinstance(node, Failure) and node.message and not node.args:
         yield iter([node.message])
     for each in node.args:

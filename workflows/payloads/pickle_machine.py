@@ -1,7 +1,7 @@
-"""A symbolic pickle machine: walks opcodes and writes down what they would build.
+"""A symbolic pickle machine: interprets opcodes and records what they would build.
 
-It never imports, looks up or calls anything: a class is its dotted name, an object is a ``Box``
-with that name and the arguments it would have been given. Nothing here may import ``pickle``.
+It never imports, looks up or calls anything: a class is a dotted name, an object is a ``Box`` with
+that name and its arguments. This module must not import ``pickle``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 MARK: Any = object()
 UNSET: Any = object()
 HIGHEST_PROTOCOL = 5
-MOST_COPIED = 8
-LONGEST_NAME = 300
-# Python 2 spelled these modules differently; protocols 0 to 2 still do.
+MAX_COPIED_ARGS = 8
+MAX_NAME_LENGTH = 300
+# Module names of Python 2, which protocols 0 to 2 use.
 RENAMED = {
     "__builtin__": "builtins",
     "copy_reg": "copyreg",
@@ -25,11 +25,11 @@ RENAMED = {
 
 
 class UnreadableError(ValueError):
-    """The stream asks for something no valid pickle asks for."""
+    """The stream is not a valid pickle."""
 
 
 class Box:
-    """A container or object under construction; ``kind`` says which."""
+    """A container or object under construction, by its ``kind``."""
 
     __slots__ = ("args", "items", "keywords", "kind", "name", "pairs", "state")
 
@@ -44,7 +44,7 @@ class Box:
 
 
 class Machine:
-    """Runs one stream; ``result`` is set once it reached its STOP."""
+    """Interprets one stream; ``result`` is set at its STOP opcode."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -52,7 +52,7 @@ class Machine:
         self.result: Any = UNSET
 
     def run(self, data: bytes, max_ops: int) -> bool:
-        """Follow the stream to its STOP; False when ``max_ops`` came first."""
+        """Interpret the stream up to STOP; False if ``max_ops`` opcodes came first."""
         for count, (opcode, arg, _) in enumerate(genops(data)):
             if count >= max_ops:
                 return False
@@ -66,7 +66,7 @@ class Machine:
         return True
 
     def partial(self) -> Any:
-        """What the stream had built when it broke off: unfinished parts folded together."""
+        """What the stream has built so far, with unfinished parts joined."""
         for _ in range(self.stack.count(MARK)):
             items = self.pop_mark()
             owner = self.stack[-1] if self.stack else MARK
@@ -85,15 +85,15 @@ class Machine:
 
     def pop(self) -> Any:
         if not self.stack:
-            raise UnreadableError("it takes a value that is not there")
+            raise UnreadableError("an opcode pops from an empty stack")
         value = self.stack.pop()
         if value is MARK:
-            raise UnreadableError("it takes a mark for a value")
+            raise UnreadableError("an opcode pops a mark as a value")
         return value
 
     def peek(self) -> Any:
         if not self.stack or self.stack[-1] is MARK:
-            raise UnreadableError("it changes a value that is not there")
+            raise UnreadableError("an opcode changes a value on an empty stack")
         return self.stack[-1]
 
     def pop_mark(self) -> list[Any]:
@@ -102,7 +102,7 @@ class Machine:
         while at >= 0 and stack[at] is not MARK:
             at -= 1
         if at < 0:
-            raise UnreadableError("it closes a group that was never opened")
+            raise UnreadableError("an opcode needs a mark, and there is none")
         items = stack[at + 1 :]
         del stack[at:]
         return items
@@ -124,20 +124,20 @@ GROWING = frozenset({"list", "set", "instance"})
 def extend(machine: Machine, items: list[Any]) -> None:
     target = machine.peek()
     if not isinstance(target, Box) or target.kind not in GROWING:
-        raise UnreadableError("it adds items to a value that holds none")
+        raise UnreadableError("an opcode adds items to a value that is not a collection")
     target.items.extend(items)
 
 
 def update(machine: Machine, flat: list[Any]) -> None:
     target = machine.peek()
     if not isinstance(target, Box) or target.kind not in {"dict", "instance"}:
-        raise UnreadableError("it sets keys on a value that has none")
+        raise UnreadableError("an opcode sets keys on a value that is not a mapping")
     target.pairs.extend(paired(flat))
 
 
 def paired(flat: list[Any]) -> list[tuple[Any, Any]]:
     if len(flat) % 2:
-        raise UnreadableError("it sets a key without a value")
+        raise UnreadableError("an opcode sets a key without a value")
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
@@ -149,10 +149,10 @@ def dictionary(flat: list[Any]) -> Box:
 
 def named(module: object, name: object) -> Box:
     if not isinstance(module, str) or not isinstance(name, str):
-        raise UnreadableError("it names a class with something that is not text")
-    # Thousands of names may be made from one long text.
-    if len(module) + len(name) > LONGEST_NAME or not (module + name).isprintable():
-        raise UnreadableError("it names a class with text that no name has")
+        raise UnreadableError("a class name is not text")
+    # Thousands of names can share one long text.
+    if len(module) + len(name) > MAX_NAME_LENGTH or not (module + name).isprintable():
+        raise UnreadableError("a class name is too long or not printable")
     return Box("class", f"{RENAMED.get(module, module)}.{name}")
 
 
@@ -161,7 +161,7 @@ def arguments(args: Any) -> list[Any]:
 
 
 def called(target: Any, args: list[Any]) -> Box:
-    """What calling ``target`` would have made, told as its name and arguments."""
+    """The object that a call of ``target`` would make, as a name with arguments."""
     if not isinstance(target, Box) or target.kind != "class":
         return Box("instance", "a call of a value", [target, group("tuple", args)])
     name, first = target.name, args[0] if args else None
@@ -170,8 +170,8 @@ def called(target: Any, args: list[Any]) -> Box:
             return named(first.name, args[1])
         if name == "copyreg._reconstructor" and len(args) == 3:
             return Box("instance", first.name, [] if args[2] is None else [args[2]])
-        # Arguments may be one shared tuple named by thousands of calls: never copy a big one.
-        if name == "copyreg.__newobj__" and len(args) <= MOST_COPIED:
+        # Thousands of calls can share one tuple of arguments: never copy a large one.
+        if name == "copyreg.__newobj__" and len(args) <= MAX_COPIED_ARGS:
             return Box("instance", first.name, args[1:])
         if name == "copyreg.__newobj_ex__" and len(args) == 3:
             return with_keywords(first, args[1], args[2])
@@ -189,8 +189,8 @@ def build(machine: Machine, _: Any) -> None:
     state = machine.pop()
     target = machine.peek()
     if not isinstance(target, Box):
-        raise UnreadableError("it gives a state to a plain value")
-    # A second state must not hide the first from the reader.
+        raise UnreadableError("an opcode sets the state of a plain value")
+    # A second state must not hide the first one.
     target.state = state if target.state is UNSET else group("tuple", [target.state, state])
 
 
@@ -202,7 +202,7 @@ def instantiate(machine: Machine, arg: str) -> None:
 def construct(machine: Machine, _: Any) -> None:
     items = machine.pop_mark()
     if not items:
-        raise UnreadableError("it makes an object of no class")
+        raise UnreadableError("an opcode makes an object without a class")
     machine.stack.append(called(items[0], items[1:]))
 
 
@@ -227,7 +227,7 @@ def put(machine: Machine, index: int) -> None:
 
 def get(machine: Machine, index: int) -> None:
     if index not in machine.memo:
-        raise UnreadableError("it refers to a value that was never stored")
+        raise UnreadableError("an opcode reads a memo entry that was never set")
     machine.stack.append(machine.memo[index])
 
 

@@ -1,8 +1,8 @@
-"""Reads a pickle as an inert tree: opcodes only, nothing imported, looked up or called.
+"""Reads a pickle as an inert tree: only opcodes, nothing is imported, looked up or called.
 
-Every limit gives a labelled ``Truncated`` node around what was read so far, every defect a
-``Malformed`` one; nothing raises. Here and in ``machine`` must never come an Unpickler of any
-kind, restricted ones included.
+At a limit, a ``Truncated`` node contains what was read so far; at a defect, a ``Malformed`` node
+does. Nothing raises. Neither this module nor ``pickle_machine`` may use an Unpickler, not even a
+restricted one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXCERPT = 2_000
 
 def read_pickle(text: str, *, max_bytes: int = MAX_BYTES, max_ops: int = MAX_OPS) -> Node:
     """The tree of a base64 pickle as DBOS stores it."""
-    # Four characters carry three bytes; a database may have broken the text into lines.
+    # Four characters encode three bytes. The text may contain line breaks.
     wanted = (max_bytes + 2) // 3 * 4
     head = "".join(text[: wanted + wanted // 32].split())
     whole = len(head) <= wanted and len(text) <= wanted + wanted // 32
@@ -33,7 +33,7 @@ def read_pickle(text: str, *, max_bytes: int = MAX_BYTES, max_ops: int = MAX_OPS
 
 
 def read_bytes(data: bytes, *, whole: bool = True, max_ops: int = MAX_OPS) -> Node:
-    """The tree of a pickle; ``whole`` is False when ``data`` is only its beginning."""
+    """The tree of a pickle. ``whole`` is False if ``data`` is only its beginning."""
     machine = Machine()
     try:
         finished = machine.run(data, max_ops)

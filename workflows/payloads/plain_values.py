@@ -1,4 +1,4 @@
-"""A stored payload as plain data again: what a form may be filled in with, loaded by nobody."""
+"""Converts a payload tree to plain data, for the initial values of forms."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.payloads.tree import Mapping, Node, Scalar, Sequence
 
-# The tree spells a lone surrogate like this, and does not say whether the text did so itself.
+# The tree writes a lone surrogate like this, and so may a text itself: it is ambiguous.
 _SURROGATE = re.compile(r"\\ud[89a-f]")
 
 
 def plain(node: Node) -> Any:
-    """The plain value of a tree. Raises NotPlainError for all that JSON has no type for."""
+    """The plain value of a tree. Raises NotPlainError for values that JSON has no type for."""
     match node:
         case Scalar(kind="none"):
             return None
@@ -35,4 +35,4 @@ def plain(node: Node) -> Any:
 def _text(key: Node) -> str:
     if isinstance(key, Scalar) and key.kind == "str":
         return str(plain(key))
-    raise NotPlainError("it holds a key that is no text")
+    raise NotPlainError("it holds a key that is not text")

@@ -1,6 +1,6 @@
-"""Reads JSON text: the portable format, and what the other languages write.
+"""Reads JSON text: the portable format, and the formats of other languages.
 
-Numbers stay the text they are, duplicate keys are kept, and nesting is cut where pages stop.
+Numbers stay text, duplicate keys are kept, and nesting is cut at MAX_DEPTH.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ ERROR_KEYS = frozenset({"name", "message", "code", "data"})
 
 
 class Members(list[tuple[str, Any]]):
-    """An object's members in order, told from an array."""
+    """The members of an object in order; a type that differs from an array."""
 
 
 def read_portable(text: str) -> Node:
-    """A portable value: arguments and errors leave the envelopes they are stored in."""
+    """The tree of a portable value; arguments and errors are taken out of their envelopes."""
     return opened(read_json(text))
 
 
@@ -82,7 +82,7 @@ def opened(value: Node) -> Node:
 
 
 def arguments(members: dict[str, Node]) -> Mapping:
-    """The call in the shape that Python's own format stores; a missing or null part is empty."""
+    """The arguments in the shape of Python's own format; a missing or null part is empty."""
     positional, named = members.get("positionalArgs", NONE), members.get("namedArgs", NONE)
     args = Sequence("tuple", ()) if positional == NONE else positional
     kwargs = Mapping("dict", ()) if named == NONE else named

@@ -1,11 +1,10 @@
-"""What pages show of a stored payload: read, then without what the operator's rules leave out."""
+"""Reads stored payloads for pages, redacted by the rules in the settings."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from django.conf import settings
-
+from dboshub.workflows.django_settings import redacted_names
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.pickles import MAX_BYTES
 from dboshub.workflows.payloads.redaction import Rules
@@ -13,16 +12,16 @@ from dboshub.workflows.payloads.tree import Node, Truncated
 
 
 def readable(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:
-    """The tree of a payload column that any holder of `view_payload` may see."""
-    return _rules(tuple(settings.DBOSHUB_REDACT)).apply(read(text, serialization, limit=limit))
+    """The redacted tree of a payload column, for users who may see payloads."""
+    return _rules(redacted_names()).apply(read(text, serialization, limit=limit))
 
 
 def has_no_redactions(text: str, serialization: str | None) -> bool:
-    """Whether the stored text as it is holds nothing that the rules leave out.
+    """Whether the rules redact nothing in a stored text.
 
-    Of what is too long to be read whole nobody can tell, so it does not, unless there are no rules.
+    False for a text that is too long to be read completely, unless there are no rules.
     """
-    rules = _rules(tuple(settings.DBOSHUB_REDACT))
+    rules = _rules(redacted_names())
     if rules.is_empty:
         return True
     node = read(text, serialization)

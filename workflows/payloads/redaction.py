@@ -1,4 +1,4 @@
-"""Values that nobody should read in a browser: left out by the name they are stored under."""
+"""Redaction of values by the names of their keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dboshub.workflows.payloads.tree import (
     Truncated,
 )
 
-LEFT_OUT = Scalar("redacted", "redacted")
+REDACTED = Scalar("redacted", "redacted")
 
 
 class Rules:
-    """Patterns such as ``*_token``, compared without regard to case, ``-`` and ``_`` alike."""
+    """Name patterns such as ``*_token``. Case is ignored; ``-`` equals ``_``."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         found = [translate(_plain(pattern)) for pattern in patterns]
@@ -34,12 +34,12 @@ class Rules:
         return self._names is None
 
     def apply(self, node: Node) -> Node:
-        """The node without what the rules name; the very same node where they name nothing."""
+        """The redacted node; the identical object if nothing is redacted."""
         return node if self._names is None else self._walk(node, {})
 
     def _walk(self, node: Node, known: dict[int, Node]) -> Node:
-        # Subtrees are shared, and a bomb shares them thousands of times. The tree outlives the
-        # walk, so that an id names one node.
+        # Subtrees can be shared thousands of times, so each is processed once. The tree outlives
+        # the walk, so an id stays unique.
         if id(node) not in known:
             known[id(node)] = self._without(node, known)
         return known[id(node)]
@@ -61,7 +61,7 @@ class Rules:
 
     def _value(self, key: Node, value: Node, known: dict[int, Node]) -> Node:
         if isinstance(key, Scalar | Raw) and self._is_named(key.text):
-            return LEFT_OUT
+            return REDACTED
         return self._walk(value, known)
 
     def _is_named(self, name: str) -> bool:

@@ -1,8 +1,7 @@
-"""Classes of the standard library whose pickled form a reader would not recognise.
+"""Readable text for some standard library classes, such as dates, UUIDs and decimals.
 
-A handful of names get the text a person expects (a date, a UUID, a decimal); everything is worked
-out from the recorded arguments by arithmetic of our own. Anything odd is left to be shown as it
-is, so a forged argument costs nothing but beauty.
+The text is computed from the recorded arguments. Unexpected arguments are shown as they are, so
+that a forged argument does no harm.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ EXCEPTIONS = frozenset(
     for name, value in vars(builtins).items()
     if isinstance(value, type) and issubclass(value, BaseException)
 )
-MOST_BITS = 12_000
-# Thousands of objects may share one argument, so work and text per object are bounded.
-LONGEST = 400
-LONGEST_FOREIGN = 100
+MAX_BITS = 12_000
+# Thousands of objects can share one argument, so work and text per object are bounded.
+MAX_LENGTH = 400
+MAX_NON_ASCII_LENGTH = 100
 UUID_LIMIT = 1 << 128
 
 
 def is_exception(name: str) -> bool:
-    """Whether a class of this name is shown as a failure: a guess, as the class stays unknown."""
+    """Whether a class of this name is probably an exception; the class itself is not loaded."""
     module, _, short = name.rpartition(".")
     if module == "builtins":
         return short in EXCEPTIONS
@@ -36,7 +35,7 @@ def is_exception(name: str) -> bool:
 
 
 def plain(value: object) -> Scalar | None:
-    """A value without parts, exactly."""
+    """The exact text of a value without parts."""
     match value:
         case None:
             return Scalar("none", "None")
@@ -57,12 +56,12 @@ def plain(value: object) -> Scalar | None:
 
 
 def integer(value: int) -> str:
-    # Decimal digits of a huge number take quadratic time; hexadecimal ones do not.
-    return str(value) if value.bit_length() <= MOST_BITS else hex(value)
+    # The conversion of a huge number to decimal takes quadratic time, to hexadecimal linear.
+    return str(value) if value.bit_length() <= MAX_BITS else hex(value)
 
 
 def as_bytes(value: Any) -> bytes | None:
-    """Bytes however the protocol spelled them; the old ones encode text as Latin-1."""
+    """Bytes in the form of any protocol; old protocols encode them as Latin-1 text."""
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if isinstance(value, str):
@@ -84,7 +83,7 @@ def latin(text: str) -> bytes | None:
 
 
 def recognise(box: Box) -> Scalar | None:
-    """The scalar this object would be, or None where it is not one of the known few."""
+    """The scalar for an object of a known class, or None."""
     reader = READERS.get(box.name)
     if reader is None:
         return None
@@ -92,13 +91,13 @@ def recognise(box: Box) -> Scalar | None:
         text = reader(box)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    if text is None or len(text) > (LONGEST if text.isascii() else LONGEST_FOREIGN):
+    if text is None or len(text) > (MAX_LENGTH if text.isascii() else MAX_NON_ASCII_LENGTH):
         return None
     return Scalar(box.name, shown(text))
 
 
 def packed(value: Any, size: int) -> bytes | None:
-    """A date's or time's bytes; anything of another size is refused before it is copied."""
+    """The bytes of a date or time; None, without a copy, for any other size."""
     source = value.args[0] if isinstance(value, Box) and value.args else value
     if not isinstance(source, str | bytes | bytearray) or len(source) != size:
         return None
@@ -113,7 +112,7 @@ def moment(box: Box) -> str | None:
     zone = "" if len(box.args) < 2 else offset(box.args[1])
     if zone is None:
         return None
-    # The month's top bit is the fold: the second passage of a repeated hour.
+    # The top bit of the month is `fold`: the second pass of a repeated hour.
     date = dt.date(data[0] << 8 | data[1], data[2] & 0x7F, data[3])
     return f"{date.isoformat()}T{clock(data[4:])}{zone}{' fold=1' if data[2] & 0x80 else ''}"
 
@@ -136,7 +135,7 @@ def offset(zone: Any) -> str | None:
 
 
 def zone_name(name: Any) -> str | None:
-    return f" {name}" if isinstance(name, str) and len(name) <= LONGEST_FOREIGN else None
+    return f" {name}" if isinstance(name, str) and len(name) <= MAX_NON_ASCII_LENGTH else None
 
 
 def day(box: Box) -> str | None:
@@ -200,7 +199,7 @@ def path(box: Box) -> str | None:
         return None
     if not all(isinstance(part, str) for part in box.args):
         return None
-    if sum(map(len, box.args)) > LONGEST:
+    if sum(map(len, box.args)) > MAX_LENGTH:
         return None
     return "/".join(box.args).replace("//", "/", 1)
 

@@ -1,8 +1,7 @@
-"""The inert nodes a stored payload is shown as.
+"""The inert nodes that represent a stored payload.
 
-Every reader ends in these values and every renderer starts from them. They hold text and other
-nodes only: no object of the payload's own classes can be reached from here. Subtrees may be
-shared, so walk them with a budget.
+All readers produce and all renderers use these nodes. They contain only text and other nodes, no
+object of the payload's own classes. Subtrees can be shared, so a walk needs a budget.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value without parts; ``text`` is exact, never rounded through a number type."""
+    """A value without parts; ``text`` is exact and never rounded."""
 
     kind: str
     text: str
@@ -21,7 +20,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Keys and values in stored order; duplicates are kept."""
+    """Keys and values in stored order, with duplicates."""
 
     kind: str
     items: tuple[tuple[Node, Node], ...]
@@ -35,7 +34,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What would be an object, or a call: its dotted name and what it would be given."""
+    """An object or a call that was not made: its dotted name and its arguments."""
 
     class_name: str
     args: tuple[Node, ...] = ()
@@ -63,7 +62,7 @@ class Recursion:
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """Something was left out for the reason given; ``node`` is what could still be read."""
+    """Something was left out for this reason; ``node`` is what was read."""
 
     reason: str
     node: Node | None = None
@@ -71,7 +70,7 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """The text is not what its format promises; ``excerpt`` is its raw beginning."""
+    """The text is not valid in its format; ``excerpt`` is its beginning."""
 
     reason: str
     excerpt: str
@@ -80,7 +79,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Text of a format nobody here can read, shown as it is."""
+    """Text of an unknown format, shown as it is."""
 
     text: str
 
@@ -93,7 +92,7 @@ NONE = Scalar("none", "None")
 
 
 def shown(text: str) -> str:
-    """The text with lone surrogates spelled out: they cannot be encoded into a page."""
+    """The text with lone surrogates escaped, because UTF-8 cannot encode them."""
     if text.isascii():
         return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,7 +1,7 @@
-"""Turns what the symbolic machine built into the frozen tree.
+"""Converts the boxes of the pickle machine to the tree of nodes.
 
-Each box is converted once and shared, so a payload whose references multiply costs what it costs
-to store, not what it would cost to print.
+Each box is converted once and shared: the cost depends on the stored size of a payload, not on the
+size to which its references expand.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dboshub.workflows.payloads.tree import (
 )
 
 MAX_DEPTH = 60
-MOST_MESSAGES = 1_000
+MAX_MESSAGES = 1_000
 COLLECTIONS = {
     "builtins.set": "set",
     "builtins.frozenset": "frozenset",
@@ -45,7 +45,7 @@ def freeze(value: Any) -> Node:
 
 
 class TreeBuilder:
-    """Converts boxes to nodes; every answer comes with the height of its tree."""
+    """Converts boxes to nodes; every method also returns the height of the tree."""
 
     def __init__(self) -> None:
         self.done: dict[Any, tuple[Any, int]] = {}
@@ -72,7 +72,7 @@ class TreeBuilder:
         return answer if depth + answer[1] <= MAX_DEPTH else (TOO_DEEP, 0)
 
     def scalar(self, value: Any) -> Node:
-        # What takes work to spell out is spelled once, however often it is referred to.
+        # A text that is expensive to make is made once, however often it is referenced.
         if value is None or isinstance(value, bool | float) or is_ascii(value):
             return plain(value) or UNKNOWN
         found = self.done.get(id(value))
@@ -82,7 +82,7 @@ class TreeBuilder:
         return node
 
     def many(self, values: list[Any], depth: int) -> tuple[tuple[Node, ...], int]:
-        """The nodes of a list, which calls may share: converted once like a box."""
+        """The nodes of a list. Calls can share a list, so it is converted once like a box."""
         key = id(values)
         if key in self.done:
             known, height = self.done[key]
@@ -137,9 +137,9 @@ class TreeBuilder:
         return Instance(box.name, args, keywords, state, contents), height
 
     def message(self, box: Box, args: tuple[Node, ...]) -> str:
-        # Spelling out a nested argument costs work; thousands of exceptions may share one.
+        # The text of a nested argument is expensive, and thousands of exceptions can share one.
         self.messages += 1
-        return message(box.name, args) if self.messages <= MOST_MESSAGES else ""
+        return message(box.name, args) if self.messages <= MAX_MESSAGES else ""
 
     def special(self, box: Box, depth: int) -> tuple[Node, int] | None:
         scalar = recognise(box)
@@ -156,7 +156,7 @@ class TreeBuilder:
         return self.collection(box, depth)
 
     def octets(self, kind: str, value: Any, source: Any) -> tuple[Node, int] | None:
-        """Bytes spelled as a call, worked out once for all calls on one text."""
+        """Bytes that are stored as a call, decoded once for all calls on one text."""
         key = (kind, id(source))
         if key not in self.done:
             data = as_bytes(value)
@@ -165,7 +165,7 @@ class TreeBuilder:
         return None if answer[0] is None else answer
 
     def collection(self, box: Box, depth: int) -> tuple[Node, int] | None:
-        """``set([1, 2])`` as the set it is."""
+        """A call such as ``set([1, 2])`` as a set."""
         kind = COLLECTIONS.get(box.name)
         inner = box.args[0] if len(box.args) == 1 else None
         extras = box.state is not UNSET or box.pairs or box.items
@@ -183,7 +183,7 @@ class TreeBuilder:
         return (None, 0) if value is UNSET else self.convert(value, depth)
 
     def contents(self, box: Box, depth: int) -> tuple[Node | None, int]:
-        """What a subclass of list or dict holds besides its state."""
+        """The items of a subclass of list or dict."""
         if box.pairs:
             items, height = self.pairs(box.pairs, depth + 1)
             return Mapping("dict", items), height + 1
@@ -194,14 +194,14 @@ class TreeBuilder:
 
 
 def fields(state: Any) -> Any:
-    """The attributes in a state, out of the wrappers of slots and of pydantic."""
+    """The attributes in a state, without the wrappers of slots and pydantic."""
     if not isinstance(state, Box):
         return state
     if state.kind == "tuple" and len(state.items) == 2:
         first, second = state.items
         if isinstance(second, Box) and second.kind == "dict" and first is None:
             return second
-    # The length first: one big state may be shared by thousands of objects.
+    # Check the length first: thousands of objects can share one large state.
     if state.kind == "dict" and len(state.pairs) < 8:
         return pydantic_fields(state)
     return state

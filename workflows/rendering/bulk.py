@@ -1,4 +1,4 @@
-"""How a bulk job and its items are shown."""
+"""How pages show a bulk job and its items."""
 
 from __future__ import annotations
 
@@ -7,31 +7,35 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from dboshub.workflows.bulk.target_set import MOST_LEFT_OUT
+from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.search.criteria import parse
-from dboshub.workflows.statuses import Look
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.statuses import StatusStyle
 
-JOB_LOOKS = {
-    look.token: look
-    for look in (
-        Look("collecting", "s-queued", "search", "Collecting", "The set is not complete yet."),
-        Look("frozen", "s-delayed", "hourglass", "To confirm", "Nothing was done yet."),
-        Look("running", "s-running", "loader-circle", "Running", "Some process works on it."),
-        Look("stopped", "s-cancelled", "circle-pause", "Stopped", "It can go on."),
-        Look("done", "s-success", "circle-check", "Done", "Every item has its result."),
+JOB_STYLES = {
+    style.token: style
+    for style in (
+        StatusStyle(
+            "collecting", "s-queued", "search", "Collecting", "The set is being collected."
+        ),
+        StatusStyle("frozen", "s-delayed", "hourglass", "To confirm", "It has not started."),
+        StatusStyle("running", "s-running", "loader-circle", "Running", "A process works on it."),
+        StatusStyle("stopped", "s-cancelled", "circle-pause", "Stopped", "It can be continued."),
+        StatusStyle("done", "s-success", "circle-check", "Done", "Every item has its result."),
     )
 }
-ITEM_LOOKS = {
-    look.token: look
-    for look in (
-        Look("waiting", "s-queued", "circle-dashed", "Waiting", "Its turn has not come."),
-        Look("started", "s-running", "loader-circle", "Begun", "It is being tried."),
-        Look("done", "s-success", "circle-check", "Done", "It was acted on."),
-        Look("skipped", "s-cancelled", "ban", "Skipped", "Nothing was done to it."),
-        Look("failed", "s-error", "circle-x", "Failed", "It was tried; nothing was changed."),
+ITEM_STYLES = {
+    style.token: style
+    for style in (
+        StatusStyle("waiting", "s-queued", "circle-dashed", "Waiting", "It was not tried yet."),
+        StatusStyle("started", "s-running", "loader-circle", "Begun", "The action was begun."),
+        StatusStyle("done", "s-success", "circle-check", "Done", "The action was done."),
+        StatusStyle("skipped", "s-cancelled", "ban", "Skipped", "The action was not done."),
+        StatusStyle(
+            "failed", "s-error", "circle-x", "Failed", "The action failed; nothing was changed."
+        ),
     )
 }
 UNATTENDED_AFTER_MS = 15_000
@@ -53,15 +57,15 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class ShownJob:
-    """A job with what templates ask of it."""
+    """A job with the values that templates show."""
 
     job: BulkJob
     verb: Verb
-    look: Look
+    style: StatusStyle
 
     @property
     def box(self) -> str:
-        """The filter as the search box of the list says it; empty if rows were checked."""
+        """The filter as text of the search box; empty if single rows were selected."""
         return parse(QueryDict(self.job.filter), now=self.job.created_at, attributes=True).box
 
     @property
@@ -70,7 +74,7 @@ class ShownJob:
 
     @property
     def is_unattended(self) -> bool:
-        """Whether nobody works on it though there is something to do."""
+        """Whether an active job is due and no process has its lease."""
         job, since = self.job, now_ms() - UNATTENDED_AFTER_MS
         due_at = max(job.created_at, job.started_at or 0, job.next_at)
         return self.is_active and job.lease_until < since and due_at < since
@@ -99,19 +103,19 @@ class ShownJob:
 
     @property
     def left_ms(self) -> int | None:
-        """How long the rate makes it take still; None without a rate."""
+        """The remaining time at the job's rate; None without a rate."""
         return round(1_000 * self.waiting / self.job.rate) if self.job.rate else None
 
     @property
     def left_out(self) -> list[str]:
-        """What is not in the set, and why."""
+        """The number of workflows that are not in the set, by reason."""
         counts = self.job.left_out.items()
-        is_cut = sum(self.job.left_out.values()) >= MOST_LEFT_OUT
+        is_cut = sum(self.job.left_out.values()) >= MAX_LEFT_OUT
         return [f"{count:,}{'+' if is_cut else ''} {why}" for why, count in counts]
 
     @property
-    def how(self) -> list[str]:
-        """What was chosen when it was started, in words."""
+    def option_texts(self) -> list[str]:
+        """The options of the job in words."""
         options = self.job.options
         words = [STARTS[options["start"]].format(**options)] if "start" in options else []
         if "queue" in options:
@@ -126,11 +130,11 @@ class ShownJob:
 
 
 def show_job(job: BulkJob) -> ShownJob:
-    return ShownJob(job, VERBS[job.verb], JOB_LOOKS[job.state])
+    return ShownJob(job, VERBS[job.verb], JOB_STYLES[job.state])
 
 
-def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, Look]]:
-    return [(item, ITEM_LOOKS[item.state]) for item in items]
+def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, StatusStyle]]:
+    return [(item, ITEM_STYLES[item.state]) for item in items]
 
 
 def tabs(shown: ShownJob, state: str) -> list[Tab]:
@@ -139,5 +143,5 @@ def tabs(shown: ShownJob, state: str) -> list[Tab]:
     counts["failed"] = job.failed
     found = [Tab("", "All", job.total, not state)]
     return found + [
-        Tab(key, ITEM_LOOKS[key].word, count, state == key) for key, count in counts.items()
+        Tab(key, ITEM_STYLES[key].word, count, state == key) for key, count in counts.items()
     ]

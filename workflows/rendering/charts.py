@@ -1,4 +1,4 @@
-"""Charts as numbers for a template: percent along, pixels up. Pure arithmetic."""
+"""Geometry of the charts for templates: x in percent, y in pixels. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ from dboshub.workflows.rendering.time_format import (
     SECOND,
     absolute,
     duration,
-    moment,
+    utc_datetime,
 )
 from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.rollups.histogram import percentile
-from dboshub.workflows.rollups.series import Stretch
+from dboshub.workflows.rollups.series import TimeBucket
 
 HEIGHT, LABEL_HEIGHT = 120, 16
-LABELS = 6
-# What the axis of durations may begin, end and be marked with.
-MARKS = (
-    *(1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE),
-    *(HOUR, 10 * HOUR, 4 * DAY, 40 * DAY),
+MAX_LABELS = 6
+# The durations at which an axis may begin, end and have grid lines.
+DURATION_MARKS = (
+    1,
+    10,
+    100,
+    SECOND,
+    10 * SECOND,
+    MINUTE,
+    10 * MINUTE,
+    HOUR,
+    10 * HOUR,
+    4 * DAY,
+    40 * DAY,
 )
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 STACK = (
@@ -34,7 +43,7 @@ STACK = (
     ("failed", "s-error"),
 )
 
-Link = Callable[[Stretch], str]
+Link = Callable[[TimeBucket], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,8 @@ class Rect:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One stretch of the axis: what is drawn, what it says, and the rows behind it."""
+class ChartColumn:
+    """A time bucket as it is drawn: rectangles, tooltip, and the URL of its workflows."""
 
     x: str
     width: str
@@ -64,7 +73,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line in pieces, broken where nothing is known; points are in percent of the plot."""
+    """A line, interrupted where there are no values; points are in percent of the plot."""
 
     css: str
     pieces: tuple[str, ...]
@@ -74,7 +83,7 @@ class Curve:
 class Chart:
     title: str
     summary: str
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     grid: tuple[Grid, ...]
     curves: tuple[Curve, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
@@ -86,58 +95,61 @@ class Label:
     text: str
 
 
-def throughput(stretches: Sequence[Stretch], link: Link) -> Chart:
-    """What ended, by how it ended."""
-    top = nice(max((each.ended for each in stretches), default=0))
+def throughput(buckets: Sequence[TimeBucket], link: Link) -> Chart:
+    """The number of ended workflows by outcome."""
+    top = round_up(max((each.ended for each in buckets), default=0))
     columns = [
-        column(place, len(stretches), each, link, _said(each), _stack(each, top))
-        for place, each in enumerate(stretches)
+        column(place, len(buckets), each, link, _said(each), _stack(each, top))
+        for place, each in enumerate(buckets)
     ]
-    total = sum(each.ended for each in stretches)
+    total = sum(each.ended for each in buckets)
     return Chart(
         "Ended",
         f"{total:,} workflow{'' if total == 1 else 's'} ended.",
         tuple(columns),
         (Grid(0, f"{top:,}"), Grid(HEIGHT / 2, f"{top / 2:,g}")),
         legend=(
-            *(("s-success", "succeeded"), ("s-cancelled", "cancelled")),
-            *(("s-gave-up", "gave up"), ("s-error", "failed")),
+            ("s-success", "succeeded"),
+            ("s-cancelled", "cancelled"),
+            ("s-gave-up", "gave up"),
+            ("s-error", "failed"),
         ),
     )
 
 
-def failure_rate(stretches: Sequence[Stretch], link: Link) -> Chart:
-    """Of what ended, how much failed."""
-    shares = [each.failed / each.ended if each.ended else 0.0 for each in stretches]
-    top = min(100, nice(ceil(100 * max(shares, default=0.0))))
+def failure_rate(buckets: Sequence[TimeBucket], link: Link) -> Chart:
+    """The share of failures among the ended workflows."""
+    shares = [each.failed / each.ended if each.ended else 0.0 for each in buckets]
+    top = min(100, round_up(ceil(100 * max(shares, default=0.0))))
     columns = []
-    for place, (each, share) in enumerate(zip(stretches, shares, strict=True)):
+    for place, (each, share) in enumerate(zip(buckets, shares, strict=True)):
         height = HEIGHT * 100 * share / top
         rects = (Rect("s-error", HEIGHT - height, height),) if share else ()
         said = f"{each.failed:,} of {each.ended:,} failed, {share:.1%}"
-        columns.append(column(place, len(stretches), each, link, said, rects))
-    failed, ended = (sum(getattr(each, of) for each in stretches) for of in ("failed", "ended"))
+        columns.append(column(place, len(buckets), each, link, said, rects))
+    failed, ended = (sum(getattr(each, of) for each in buckets) for of in ("failed", "ended"))
     summary = f"{failed:,} of {ended:,} failed" + (f", {failed / ended:.1%}." if ended else ".")
     grid = (Grid(0, f"{top} %"), Grid(HEIGHT / 2, f"{top / 2:g} %"))
     return Chart("Failure rate", summary, tuple(columns), grid)
 
 
-def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
-    """How long runs took that ended by themselves, on a logarithmic axis."""
-    found = [percentiles(each) for each in stretches]
+def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
+    """Percentiles of the run time of workflows that ended by themselves, on a logarithmic axis."""
+    found = [percentiles(each) for each in buckets]
     known = [ms for each in found for ms in each.values() if ms is not None]
-    low = max((mark for mark in MARKS if mark <= min(known, default=1)), default=1)
+    low = max((mark for mark in DURATION_MARKS if mark <= min(known, default=1)), default=1)
     high = min(
-        (mark for mark in MARKS if mark >= max(known, default=1) and mark > low), default=MARKS[-1]
+        (mark for mark in DURATION_MARKS if mark >= max(known, default=1) and mark > low),
+        default=DURATION_MARKS[-1],
     )
     columns = []
-    for place, (each, values) in enumerate(zip(stretches, found, strict=True)):
+    for place, (each, values) in enumerate(zip(buckets, found, strict=True)):
         said = ", ".join(f"{name} {duration(ms)}" for name, ms in values.items() if ms is not None)
-        columns.append(column(place, len(stretches), each, link, said or "no run ended", ()))
+        columns.append(column(place, len(buckets), each, link, said or "no run ended", ()))
     all_of = {name: [each[name] for each in found] for name in SHARES}
     curves = [Curve(f"curve-{name}", _pieces(values, low, high)) for name, values in all_of.items()]
     grid: list[Grid] = []
-    for mark in sorted((each for each in MARKS if low < each <= high), reverse=True):
+    for mark in sorted((each for each in DURATION_MARKS if low < each <= high), reverse=True):
         y = round(HEIGHT * _down(mark, low, high), 2)
         if not grid or y - grid[-1].y >= LABEL_HEIGHT:
             grid.append(Grid(y, duration(mark)))
@@ -152,56 +164,56 @@ def durations(stretches: Sequence[Stretch], link: Link) -> Chart:
     )
 
 
-def percentiles(stretch: Stretch) -> dict[str, int | None]:
-    return {name: percentile(stretch.tally.run, share) for name, share in SHARES.items()}
+def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
+    return {name: percentile(bucket.tally.run, share) for name, share in SHARES.items()}
 
 
-def labels(stretches: Sequence[Stretch]) -> list[Label]:
-    """Times below the axis, at about LABELS of its edges."""
-    every = max(1, ceil(len(stretches) / LABELS))
-    step = stretches[0].until - stretches[0].at if stretches else MINUTE
+def labels(buckets: Sequence[TimeBucket]) -> list[Label]:
+    """The times below the axis, about MAX_LABELS of them."""
+    every = max(1, ceil(len(buckets) / MAX_LABELS))
+    step = buckets[0].until - buckets[0].at if buckets else MINUTE
     return [
-        Label(percent(100 * place / len(stretches)), _clock(each.at, step))
-        for place, each in enumerate(stretches)
+        Label(percent(100 * place / len(buckets)), _clock(each.at, step))
+        for place, each in enumerate(buckets)
         if place % every == 0
     ]
 
 
 def _clock(at: int, step: int) -> str:
-    return moment(at).strftime("%H:%M" if step < HOUR else "%d %b")
+    return utc_datetime(at).strftime("%H:%M" if step < HOUR else "%d %b")
 
 
 def column(
-    place: int, of: int, stretch: Stretch, link: Link, said: str, rects: tuple[Rect, ...]
-) -> Column:
-    start = f"{absolute(stretch.at)[:16]} to {absolute(stretch.until)[11:16]} UTC"
-    if stretch.is_gap:
+    place: int, of: int, bucket: TimeBucket, link: Link, said: str, rects: tuple[Rect, ...]
+) -> ChartColumn:
+    start = f"{absolute(bucket.at)[:16]} to {absolute(bucket.until)[11:16]} UTC"
+    if bucket.is_gap:
         said = "not counted"
-    elif stretch.covered < stretch.expected:
-        said += f" ({stretch.covered} of {stretch.expected} minutes counted)"
-    return Column(
+    elif bucket.covered < bucket.expected:
+        said += f" ({bucket.covered} of {bucket.expected} minutes counted)"
+    return ChartColumn(
         percent(100 * place / of),
         percent(100 / of),
         f"{start}: {said}",
-        "" if stretch.is_gap else link(stretch),
-        stretch.is_gap,
-        () if stretch.is_gap else rects,
+        "" if bucket.is_gap else link(bucket),
+        bucket.is_gap,
+        () if bucket.is_gap else rects,
     )
 
 
-def _said(stretch: Stretch) -> str:
+def _said(bucket: TimeBucket) -> str:
     parts = [
-        f"{stretch.tally.outcomes[name]:,} {name.replace('_', ' ')}"
+        f"{bucket.tally.outcomes[name]:,} {name.replace('_', ' ')}"
         for name, _ in STACK
-        if stretch.tally.outcomes[name]
+        if bucket.tally.outcomes[name]
     ]
     return ", ".join(parts) or "nothing ended"
 
 
-def _stack(stretch: Stretch, top: int) -> tuple[Rect, ...]:
+def _stack(bucket: TimeBucket, top: int) -> tuple[Rect, ...]:
     rects, y = [], float(HEIGHT)
     for name, css in STACK:
-        height = HEIGHT * stretch.tally.outcomes[name] / top
+        height = HEIGHT * bucket.tally.outcomes[name] / top
         if height:
             y -= height
             rects.append(Rect(css, round(y, 2), round(height, 2)))
@@ -209,7 +221,7 @@ def _stack(stretch: Stretch, top: int) -> tuple[Rect, ...]:
 
 
 def _pieces(values: Sequence[int | None], low: int, high: int) -> tuple[str, ...]:
-    """Steps as wide as their columns, so that a single one is seen, too."""
+    """Horizontal lines as wide as their columns, so that a single value is visible."""
     pieces: list[list[str]] = [[]]
     for place, ms in enumerate(values):
         if ms is None:
@@ -222,12 +234,12 @@ def _pieces(values: Sequence[int | None], low: int, high: int) -> tuple[str, ...
 
 
 def _down(ms: int, low: int, high: int) -> float:
-    """How far below the top a duration lies, of the whole height."""
+    """The distance of a duration from the top, as a share of the height."""
     return log10(high / max(1, ms)) / log10(high / low)
 
 
-def nice(value: int) -> int:
-    """The least of 2, 4, 10, 20, 40, 100 … that is not less: its half is a round number too."""
+def round_up(value: int) -> int:
+    """The next of 2, 4, 10, 20, 40, 100, …: numbers whose half is round, too."""
     size = 1
     while value > 10 * size:
         size *= 10

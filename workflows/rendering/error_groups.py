@@ -1,4 +1,4 @@
-"""Failed runs in groups: one for each class of exception and last step."""
+"""Groups failed runs by exception class and last step."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Instance, Malformed, Node, Sequence, Truncated
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.failed_runs import LONGEST, FailedRun
+from dboshub.workflows.selectors.failed_runs import MAX_ERROR_LENGTH, FailedRun
 
 BARS = 24
 HEIGHT = 28
-# Of what is longer only the beginning is read: base64 carries three bytes in four characters.
-MOST_BYTES = LONGEST // 4 * 3 // 2
+# Bytes of an error that are read: base64 has four characters per three bytes.
+MAX_ERROR_BYTES = MAX_ERROR_LENGTH // 4 * 3 // 2
 GAVE_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 WITHHELD, UNREADABLE, RECOVERED = "withheld", "unreadable", "recovered too often"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A failed run with its error as far as it may be seen and could be read."""
+    """A failed run with the class (`kind`) and message of its error, if permitted and readable."""
 
     failed: FailedRun
     kind: str
@@ -46,7 +46,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """Runs of one group, the newest first; `kind` is a dotted class, or why there is none."""
+    """The runs of one group, newest first. `kind` is a dotted class name, or why it is unknown."""
 
     runs: tuple[Run, ...]
     bars: tuple[Bar, ...]
@@ -57,7 +57,7 @@ class ErrorGroup:
 
     @property
     def title(self) -> str:
-        """The class without its modules."""
+        """The class name without its module."""
         return self.kind.rpartition(".")[2] or self.kind
 
     @property
@@ -89,7 +89,7 @@ class ErrorGroup:
         return Counter(run.failed.row.application_version or "" for run in self.runs).most_common()
 
     def query(self, among: str) -> str:
-        """What names the group in an address, after the filter among whose runs it is."""
+        """The query string of the group; `among` is the filter whose runs were grouped."""
         named = urlencode({"kind": self.kind, "step": self.step})
         return f"{among}&{named}" if among else named
 
@@ -99,7 +99,7 @@ def read_runs(failed: Iterable[FailedRun], *, payload: bool) -> list[Run]:
 
 
 def grouped(runs: list[Run], now: int) -> list[ErrorGroup]:
-    """The groups, those with most runs first; their bars share one axis that ends now."""
+    """The groups, largest first. Their bars share one time axis that ends at `now` (epoch ms)."""
     members: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         members.setdefault(run.key, []).append(run)
@@ -118,12 +118,12 @@ def _read(failed: FailedRun, payload: bool) -> Run:
 
 @lru_cache(maxsize=1_024)
 def _said(text: str | None, serialization: str | None) -> tuple[str, str]:
-    # The same page is looked at again and again, and many runs fail alike.
-    return _named(readable(text, serialization, limit=MOST_BYTES))
+    # Cached, because a page is reloaded often and many runs fail with the same error.
+    return _named(readable(text, serialization, limit=MAX_ERROR_BYTES))
 
 
 def _named(node: Node | None) -> tuple[str, str]:
-    """The class and the message of an error, as far as it could be read."""
+    """The class name and message of an error, as far as it is readable."""
     match node:
         case Failure(class_name=name, message=message):
             return name.removeprefix("builtins."), message

@@ -1,19 +1,19 @@
-"""A live process in words: what it serves and what it does just now."""
+"""How pages show a live process: its queues and its current activities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.detail.status_reasons import activity_text
+from dboshub.workflows.rendering.status_reasons import activity_text
 from dboshub.workflows.selectors.executor_overview import Process
 from dboshub.workflows.selectors.executors import Activity
 
-DOINGS = 5
-QUEUES = 8
+MAX_ACTIVITIES = 5
+MAX_QUEUES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
+class ShownActivity:
     workflow_id: str
     words: str
     since: int | None
@@ -22,10 +22,11 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:
-    """`queues` is None if it serves all; `more` counts the doings that are not shown."""
+    """A process with its longest activities. `queues` is None if it serves all queues; `more` and
+    `more_queues` count what is not shown."""
 
     process: Process
-    doings: list[Doing]
+    activities: list[ShownActivity]
     more: int
     queues: list[str] | None
     more_queues: int
@@ -41,22 +42,22 @@ class ProcessView:
 
 
 def show(process: Process) -> ProcessView:
-    """The doings of longest standing come first."""
+    """A process as shown; the longest activities come first."""
     executor = process.executor
     said = sorted(executor.activities(), key=_begun)
-    words = [(each, doing, activity_text(doing)) for each, doing in said]
-    doings = [
-        Doing(each, text.rstrip("."), doing.since, doing.until)
-        for each, doing, text in words
+    words = [(each, activity, activity_text(activity)) for each, activity in said]
+    activities = [
+        ShownActivity(each, text.rstrip("."), activity.since, activity.until)
+        for each, activity, text in words
         if text
     ]
     queues = None if executor.queues is None else sorted(executor.queues)
     return ProcessView(
         process,
-        doings[:DOINGS],
-        len(doings[DOINGS:]),
-        queues and queues[:QUEUES],
-        len(queues[QUEUES:]) if queues else 0,
+        activities[:MAX_ACTIVITIES],
+        len(activities[MAX_ACTIVITIES:]),
+        queues and queues[:MAX_QUEUES],
+        len(queues[MAX_QUEUES:]) if queues else 0,
     )
 
 

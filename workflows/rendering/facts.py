@@ -1,4 +1,4 @@
-"""The facts of a workflow that people ask for, in the order they ask. No payload among them."""
+"""Metadata of a workflow in display order, without payloads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fact:
 
 
 def facts(row: WorkflowRow) -> list[Fact]:
-    """Every fact that is recorded; what is not is left out."""
+    """All recorded metadata; missing values are left out."""
     return [*_times(row), *_place(row), *_origin(row)]
 
 

@@ -1,4 +1,4 @@
-"""A family as a drawing: generations from left to right, a row for each that nothing came of."""
+"""Draws a family tree: generations from left to right, one row per leaf."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 WIDTH, HEIGHT = 208, 34
 GAP_X, GAP_Y = 56, 10
-SHORT = 12
+MAX_ID_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One workflow where it is drawn."""
+    """One workflow with its position in pixels."""
 
     row: WorkflowRow
     x: int
@@ -27,8 +27,10 @@ class Box:
 
     @property
     def short_id(self) -> str:
-        """Its end: relatives share their beginning."""
-        return self.row.pk if len(self.row.pk) <= SHORT else f"…{self.row.pk[-SHORT:]}"
+        """The end of the id: the ids of relatives have the same beginning."""
+        return (
+            self.row.pk if len(self.row.pk) <= MAX_ID_LENGTH else f"…{self.row.pk[-MAX_ID_LENGTH:]}"
+        )
 
     @property
     def middle(self) -> int:
@@ -50,7 +52,7 @@ class _Place:
 
 
 def draw(tree: FamilyTree, here: str) -> Drawing:
-    """Place each box beside the middle of what came of it."""
+    """Place each box at the vertical middle of its descendants. `here` is the id of the page."""
     below: dict[str | None, list[Relation]] = {}
     for each in tree.members:
         below.setdefault(each.origin, []).append(each)
@@ -76,7 +78,7 @@ def _places(
         above = places.get(each.origin or "")
         places[each.row.pk] = _Place(0 if above is None else above.depth + 1)
     free = 0
-    # Depth first without recursion: leaves take the next line, the others the middle of theirs.
+    # Depth first without recursion: a leaf takes the next line, a parent the middle of its lines.
     stack = [(each, False) for each in reversed(below.get(None, []))]
     while stack:
         each, is_done = stack.pop()
@@ -93,10 +95,10 @@ def _places(
 
 
 def _box(row: WorkflowRow, place: _Place, here: str) -> Box:
-    look = statuses.look(row.status or "")
+    style = statuses.status_style(row.status or "")
     x = place.depth * (WIDTH + GAP_X)
     y = round(place.line * (HEIGHT + GAP_Y))
-    return Box(row, x, y, look.css, look.word, row.pk == here)
+    return Box(row, x, y, style.css, style.word, row.pk == here)
 
 
 def _path(start: Box, end: Box) -> str:

@@ -1,7 +1,7 @@
-"""The sections of a workflow's page: one rendering for the first view and for live push.
+"""Renders the sections of a workflow's page, for the first view and for live updates.
 
-A section holds no user, token, zone or permission: what a viewer may do is decided by the page
-around it and by the server. `payload` is the one thing that differs between viewers.
+A section contains no user, token, time zone or permission: the page around it does. Only `payload`,
+whether payloads are shown, differs between viewers.
 """
 
 from __future__ import annotations
@@ -11,15 +11,23 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
-from dboshub.workflows.rendering.values import INLINE, Place, Value, arguments, brief, listed
-from dboshub.workflows.rendering.waterfall.chart import chart
-from dboshub.workflows.rendering.waterfall.lines import Edge
+from dboshub.workflows.rendering.page_templates import render_to_string
+from dboshub.workflows.rendering.status_reasons import Reason, reason
+from dboshub.workflows.rendering.values import (
+    MAX_INLINE_SIZE,
+    Value,
+    ValueAddress,
+    arguments,
+    brief,
+    listed,
+)
+from dboshub.workflows.rendering.waterfall.chart import ChartInput, chart
+from dboshub.workflows.rendering.waterfall.lines import LiveEdge
 from dboshub.workflows.rendering.waterfall.minimap import StepMap
 from dboshub.workflows.rendering.waterfall.scale import Interval
 from dboshub.workflows.selectors.detail import (
@@ -30,22 +38,21 @@ from dboshub.workflows.selectors.detail import (
     steps,
     streams,
 )
-from dboshub.workflows.selectors.detail.status_reasons import Reason, reason
 from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
-# Streams whose newest values are shown at once; the others are links.
+# Streams whose newest values are shown; the others are links.
 STREAMS_SHOWN = 4
-NOTE = 90
+MAX_NOTE_LENGTH = 90
 
 Context = dict[str, Any]
 
 
 def section(kind: str, session: Session, workflow_id: str, *, payload: bool) -> str:
-    """The inner HTML of one section; of a workflow that is gone, a sentence that says so."""
+    """The inner HTML of one section, or a sentence if the workflow was deleted."""
     found = row(session, workflow_id)
     if found is None:
         return render_to_string("dboshub/workflows/_gone.html", {"workflow_id": workflow_id})
@@ -62,7 +69,7 @@ def render_section(
     start: int | None = None,
     window: Interval | None = None,
 ) -> str:
-    """The same for a workflow at hand; `start` begins the steps at that one, `window` zooms."""
+    """The inner HTML of one section. Steps begin at id `start`; `window` zooms to a time."""
     is_steps = kind == "steps"
     options = {"viewer": viewer, "start": start, "window": window} if is_steps else {}
     context = SECTIONS[kind](session, found, payload=payload, **options)
@@ -72,7 +79,7 @@ def render_section(
 
 
 def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
-    """Status, reason, facts, input and outcome."""
+    """Status, reason, metadata, input and outcome."""
     now = database_now(session)
     last = steps.latest(session, found.pk)
     return {
@@ -95,7 +102,7 @@ def steps_section(
     start: int | None = None,
     window: Interval | None = None,
 ) -> Context:
-    """The waterfall: all steps, or those a reader looks for first where there are too many."""
+    """The waterfall of the first steps, or of the last ones if the workflow did not succeed."""
     now = database_now(session)
     page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
     retries = attempts.counts(session, found.pk, page.first, page.last + 1)
@@ -105,23 +112,25 @@ def steps_section(
         if edge is not None and page.last + 1 in retries:
             edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
     drawn = chart(
-        found,
-        page.steps,
-        steps.family(session, page.steps, viewer=viewer),
-        now=now,
-        edge=edge,
-        notes=_notes(session, found, page.steps) if payload else {},
-        retries=retries,
-        window=window,
+        ChartInput(
+            row=found,
+            steps=page.steps,
+            children=steps.child_steps(session, page.steps, viewer=viewer),
+            now=now,
+            edge=edge,
+            notes=_notes(session, found, page.steps) if payload else {},
+            retries=retries,
+            window=window,
+        )
     )
-    # What a link to another time of the same steps keeps.
+    # The part of the query string that links to another time of these steps keep.
     kept = "" if start is None else f"steps={start}&"
     context = {"now": now, "page": page, "chart": drawn, "kept": kept}
     return context | (_among(session, found, page) if page.has_earlier or page.has_later else {})
 
 
 def _among(session: Session, found: WorkflowRow, page: steps.StepPage) -> Context:
-    """Where a page lies among many steps, and where the next failure is, begun again at the end."""
+    """The map of many steps, and the next failed step after the page, or else the first one."""
     failure = None
     if page.failed:
         after = step_search.search(session, found.pk, failed=True, start=page.last + 1)
@@ -132,7 +141,7 @@ def _among(session: Session, found: WorkflowRow, page: steps.StepPage) -> Contex
 
 
 def events_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
-    """Each key with its present value and what it was before."""
+    """Each event key with its value and its history."""
     known = events.events(session, found.pk, payload=payload)
     shown = [
         {
@@ -154,7 +163,7 @@ def events_section(session: Session, found: WorkflowRow, *, payload: bool) -> Co
 
 
 def messages_section(session: Session, found: WorkflowRow, *, payload: bool) -> Context:
-    """The inbox, newest first."""
+    """The messages, newest first."""
     inbox = messages.inbox(session, found.pk, payload=payload)
     shown = [
         {
@@ -178,7 +187,7 @@ def stream_section(session: Session, found: WorkflowRow, *, payload: bool) -> Co
 
 
 def stream_window(found: WorkflowRow, window: streams.Window, payload: bool) -> Context:
-    """One stream's window with its values ready to be shown."""
+    """A window of one stream with its values as shown."""
     key = window.stream.key
     values = [
         {
@@ -205,36 +214,36 @@ SECTIONS: dict[str, Callable[..., Context]] = {
 
 
 def _value(session: Session, found: WorkflowRow, kind: str, *, payload: bool) -> Value | None:
-    place = Place(found.pk, kind)
+    address = ValueAddress(found.pk, kind)
     if not payload:
-        return Value(place, 0, is_hidden=True)
-    return brief(place, value(session, kind, found.pk, most=INLINE + 1))
+        return Value(address, 0, is_hidden=True)
+    return brief(address, value(session, kind, found.pk, most=MAX_INLINE_SIZE + 1))
 
 
 def _listed(
     found: WorkflowRow, kind: str, each: Any, key: str, step: int, *, payload: bool
 ) -> Value:
-    place = Place(found.pk, kind, key, step)
-    return listed(place, each.size, each.text, each.serialization, payload=payload)
+    address = ValueAddress(found.pk, kind, key, step)
+    return listed(address, each.size, each.text, each.serialization, payload=payload)
 
 
 def _edge(
     session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
-) -> Edge | None:
-    """What a running workflow does now, unless the last line of the chart shows it already."""
+) -> LiveEdge | None:
+    """The current activity of a running workflow, unless the last recorded step shows it."""
     why: Reason = reason(session, found, known[:-3:-1], now=now)
     if why.is_trouble or _is_timed(why, known):
         return None
     since = why.since or found.began_at or found.created_at
     label = why.text if why.is_said else "nothing recorded since"
-    return Edge(label, min(since, now), why.is_wait or not why.is_said)
+    return LiveEdge(label, min(since, now), why.is_wait or not why.is_said)
 
 
 def _is_timed(why: Reason, known: tuple[steps.StepRow, ...]) -> bool:
-    """Whether the last recorded row is the end of this very wait."""
+    """Whether the last recorded step is the timer of this wait."""
     if not why.is_wait or why.until is None or not known or known[-1].name != steps.SLEEP:
         return False
-    # The row's time has passed through seconds in a float.
+    # The recorded time was converted from seconds in a float.
     return abs(why.until - (known[-1].completed_at or 0)) <= 1
 
 
@@ -244,6 +253,6 @@ def _notes(
     failed = {step.function_id: step for step in known if step.is_failed}
     texts = steps.error_texts(session, found.pk, list(failed))
     return {
-        number: inline(readable(text, failed[number].serialization), NOTE)
+        number: inline(readable(text, failed[number].serialization), MAX_NOTE_LENGTH)
         for number, text in texts.items()
     }

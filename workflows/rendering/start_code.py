@@ -1,4 +1,4 @@
-"""The same start as code: for a program, for a terminal, and for any machine that has curl."""
+"""Code that starts the workflow of a form: a Python program, a command, and a curl command."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from dboshub.workflows.actions.starting import StartRequest
+from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 
-# Any token will do, if the cookie and the header agree.
+# Any CSRF token is accepted if the cookie and the header are equal.
 CSRF = "dboshub0" * 4
 
 
-def as_python(order: StartRequest) -> str:
-    """A program that enqueues it with the client, from any process that reaches the database."""
+def as_python(request: StartRequest) -> str:
+    """A program that enqueues the workflow with the client."""
     options: dict[str, Any] = {
-        "workflow_name": order.name,
-        "queue_name": order.queue or INTERNAL_QUEUE,
-        "application_name": order.application,
-        "class_name": order.class_name,
-        "config_name": order.config_name,
-        "workflow_id": order.workflow_id,
-        "queue_partition_key": order.partition_key,
-        "deduplication_id": order.deduplication_id,
-        "priority": order.priority,
-        "delay_seconds": order.delay_s,
-        "workflow_timeout": order.timeout_s,
-        "app_version": order.version,
+        "workflow_name": request.name,
+        "queue_name": request.queue or INTERNAL_QUEUE,
+        "application_name": request.application,
+        "class_name": request.class_name,
+        "config_name": request.config_name,
+        "workflow_id": request.workflow_id,
+        "queue_partition_key": request.partition_key,
+        "deduplication_id": request.deduplication_id,
+        "priority": request.priority,
+        "delay_seconds": request.delay_s,
+        "workflow_timeout": request.timeout_s,
+        "app_version": request.version,
     }
     given = {name: value for name, value in options.items() if value not in (None, "", 0)}
-    lines = [_literal(given), *map(_literal, order.args)]
-    lines += [f"{name}={_literal(value)}" for name, value in order.kwargs.items() if _is_name(name)]
-    others = {name: value for name, value in order.kwargs.items() if not _is_name(name)}
+    lines = [_literal(given), *map(_literal, request.args)]
+    lines += [
+        f"{name}={_literal(value)}" for name, value in request.kwargs.items() if _is_name(name)
+    ]
+    others = {name: value for name, value in request.kwargs.items() if not _is_name(name)}
     lines += [f"**{_literal(others)}"] if others else []
     inner = "".join(f"    {line},\n" for line in lines)
     return (
@@ -48,29 +50,29 @@ def as_python(order: StartRequest) -> str:
     )
 
 
-def as_command(order: StartRequest) -> str:
-    """The management command; options that it does not have are left to the program."""
-    words = ["manage.py", "workflow", "start", order.name]
-    words += ["--args", json.dumps(order.args, ensure_ascii=False)] if order.args else []
+def as_command(request: StartRequest) -> str:
+    """The management command; options that it lacks are left out."""
+    words = ["manage.py", "workflow", "start", request.name]
+    words += ["--args", json.dumps(request.args, ensure_ascii=False)] if request.args else []
     words += (
-        ["--kwargs", json.dumps(dict(order.kwargs), ensure_ascii=False)] if order.kwargs else []
+        ["--kwargs", json.dumps(dict(request.kwargs), ensure_ascii=False)] if request.kwargs else []
     )
-    words += ["--queue", order.queue] if order.queue else []
-    words += ["--id", order.workflow_id] if order.workflow_id else []
-    words += ["--application", order.application] if order.application else []
+    words += ["--queue", request.queue] if request.queue else []
+    words += ["--id", request.workflow_id] if request.workflow_id else []
+    words += ["--application", request.application] if request.application else []
     return shlex.join(words)
 
 
 def as_curl(address: str, fields: Iterable[tuple[str, str]]) -> str:
-    """The same form, posted by whoever puts a session of this hub into ``DBOSHUB_SESSION``.
+    """A curl command that posts the form, with a session id in ``DBOSHUB_SESSION``.
 
-    Prints where the workflow is, or fails with the page that says why it was not started.
+    It prints the URL of the workflow, or fails and prints the page with the reason.
     """
     session, csrf = settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME
     lines = [
         "curl --silent --show-error --fail-with-body --data '' --write-out '%{redirect_url}\\n'",
         f'--cookie "{session}=$DBOSHUB_SESSION; {csrf}={CSRF}"',
-        # Of no value to a forger, who cannot make a browser send them: curl is no browser.
+        # No weakness: a forged page cannot make a browser send these headers.
         shlex.join(["--header", f"X-CSRFToken: {CSRF}", "--header", f"Referer: {address}"]),
         *(shlex.join(["--data-urlencode", f"{quote(name)}={value}"]) for name, value in fields),
         shlex.quote(address),

@@ -1,4 +1,4 @@
-"""Times and durations in words. Epoch milliseconds in, English out; the zone is always UTC."""
+"""Formats epoch milliseconds and durations in English. The time zone is always UTC."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from datetime import UTC, datetime
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 UNITS = ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s"))
-FARTHEST = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
+MAX_MS = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
 
 
-def moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(min(max(ms, 0), FARTHEST) / 1_000, UTC)
+def utc_datetime(ms: int) -> datetime:
+    return datetime.fromtimestamp(min(max(ms, 0), MAX_MS) / 1_000, UTC)
 
 
 def absolute(ms: int) -> str:
     """`2026-01-31 13:00:05.120 UTC`."""
-    return moment(ms).isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
+    return utc_datetime(ms).isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
 
 
 def iso(ms: int) -> str:
-    """What `<time datetime>` and scripts read."""
-    return moment(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """ISO 8601, as `<time datetime>` and scripts read it."""
+    return utc_datetime(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def clock(ms: int, now: int) -> str:
-    """The time of day; with its date unless that is today."""
-    then = moment(ms)
-    if then.date() == moment(now).date():
+    """The time of day, with the date unless it is today."""
+    then = utc_datetime(ms)
+    if then.date() == utc_datetime(now).date():
         return then.strftime("%H:%M:%S")
-    return then.strftime("%d %b %H:%M" if then.year == moment(now).year else "%d %b %Y %H:%M")
+    return then.strftime("%d %b %H:%M" if then.year == utc_datetime(now).year else "%d %b %Y %H:%M")
 
 
 def relative(ms: int, now: int) -> str:
-    """`just now`, `42 s ago`, `in 3 min`; the same steps as static/js/times.js."""
+    """`just now`, `42 s ago`, `in 3 min`; the same units as static/dboshub/js/times.js."""
     distance = abs(now - ms)
     if distance < SECOND:
         return "just now"

@@ -1,4 +1,4 @@
-"""A stored value as a page shows it: read if it is small, behind a link if not, never unpickled."""
+"""How pages show a stored value: inline if it is small, else as a link. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dboshub.workflows.payloads.exceptions import traceback
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Failure, Mapping, Node, Raw, Scalar, Sequence
-from dboshub.workflows.selectors.detail.values import SHOWN, Stored
+from dboshub.workflows.selectors.detail.values import MAX_SHOWN, StoredValue
 
-INLINE = 16 * 1_024
-# Values that fit on a line are shown as one.
-LINE = 90
+MAX_INLINE_SIZE = 16 * 1_024
+# Characters of a value that is shown on one line.
+MAX_LINE_LENGTH = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Which value of which workflow, as a URL names it."""
+class ValueAddress:
+    """A value of a workflow, as a URL addresses it."""
 
     workflow_id: str
     kind: str
@@ -51,9 +51,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`node` is None while it is not loaded: too large to be shown at once, or not permitted."""
+    """A value as shown. `node` is None if it is too large to be shown, or not permitted."""
 
-    place: Place
+    address: ValueAddress
     size: int
     node: Node | None = None
     is_hidden: bool = False
@@ -61,20 +61,20 @@ class Value:
 
     @property
     def url(self) -> str:
-        return self.place.url
+        return self.address.url
 
     @property
     def download_url(self) -> str:
-        return self.place.download_url
+        return self.address.download_url
 
     @property
     def is_line(self) -> bool:
-        """Whether it is plain data that one line holds."""
+        """Whether the value is plain data that fits on one line."""
         match self.node:
             case Scalar(text=text) | Raw(text=text):
-                return len(text) <= LINE and "\n" not in text
+                return len(text) <= MAX_LINE_LENGTH and "\n" not in text
             case Mapping() | Sequence():
-                return len(inline(self.node, LINE + 1)) <= LINE
+                return len(inline(self.node, MAX_LINE_LENGTH + 1)) <= MAX_LINE_LENGTH
         return False
 
     @property
@@ -82,21 +82,21 @@ class Value:
         return traceback(self.node.state) if isinstance(self.node, Failure) else ""
 
 
-def whole(place: Place, stored: Stored) -> Value:
-    """The value itself, as much of it as a page can bear."""
-    node = readable(stored.text, stored.serialization, limit=SHOWN)
-    return Value(place, stored.size, node, is_cut=stored.is_cut)
+def whole(address: ValueAddress, stored: StoredValue) -> Value:
+    """The value, up to the size that a page shows."""
+    node = readable(stored.text, stored.serialization, limit=MAX_SHOWN)
+    return Value(address, stored.size, node, is_cut=stored.is_cut)
 
 
-def brief(place: Place, stored: Stored | None) -> Value | None:
-    """The value if it is short, else a link to it."""
+def brief(address: ValueAddress, stored: StoredValue | None) -> Value | None:
+    """The value if it is small, else a link to it."""
     if stored is None:
         return None
-    return Value(place, stored.size) if stored.size > INLINE else whole(place, stored)
+    return Value(address, stored.size) if stored.size > MAX_INLINE_SIZE else whole(address, stored)
 
 
 def arguments(value: Value | None) -> Value | None:
-    """A workflow's input as its function was called, without the envelope around it."""
+    """A workflow's input as the arguments of a call, without the envelope around it."""
     found = opened(value.node) if value else None
     if value is None or found is None:
         return value
@@ -110,14 +110,18 @@ def arguments(value: Value | None) -> Value | None:
 
 
 def _bare(key: Node) -> Node:
-    """The name of an argument, which has no quotes in a call."""
+    """The name of an argument, without quotes."""
     return Raw(key.text) if isinstance(key, Scalar) else key
 
 
 def listed(
-    place: Place, size: int, text: str | None, serialization: str | None, *, payload: bool
+    address: ValueAddress, size: int, text: str | None, serialization: str | None, *, payload: bool
 ) -> Value:
-    """A value of a list, whose text was read only if it is short and may be seen."""
+    """A value whose text was read only if it is small and permitted."""
     if not payload:
-        return Value(place, size, is_hidden=True)
-    return Value(place, size) if text is None else whole(place, Stored(text, size, serialization))
+        return Value(address, size, is_hidden=True)
+    return (
+        Value(address, size)
+        if text is None
+        else whole(address, StoredValue(text, size, serialization))
+    )

@@ -1,7 +1,7 @@
-"""What pages show over time: counts, durations and depths by minute, in the hub's own tables.
+"""Rollups: counts, durations and queue depths by minute and hour, in the hub's own tables.
 
-One process holds the lease and replaces closed minutes from the system tables; nothing that
-runs workflows ever writes here.
+The process that holds the lease counts closed minutes from the system tables. Executors never
+write rollups.
 """
 
 from __future__ import annotations

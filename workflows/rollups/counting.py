@@ -1,6 +1,7 @@
-"""Counting spans of time from the system tables, by the two indexes that hold them.
+"""Counts the workflows of time spans from the system tables, along two time indexes.
 
-Whatever the table holds, an answer is bounded: beyond SERIES of one span, the least are one rest.
+The result is bounded: in a span with more than MAX_SERIES series, the smallest are counted
+together as the rest.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from dboshub.workflows.models import Rollup
 from dboshub.workflows.rollups.histogram import bucket_sql, stored
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Names on queues that are told apart in one span.
-SERIES = 500
+# Combinations of name and queue that are counted separately in one span.
+MAX_SERIES = 500
 OUTCOMES = {
     "CREATED": "created",
     "SUCCESS": "succeeded",
@@ -25,8 +26,8 @@ OUTCOMES = {
     "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "gave_up",
 }
 
-# A run is timed if it ended by itself, a wait if it is known when a queue gave the work out;
-# what was delayed on purpose waits from its due time.
+# `run` is set if the workflow ended by itself, `wait` if it was dequeued. A delayed workflow waits
+# from its due time.
 COUNTED = f"""
 WITH events AS (
     SELECT created_at AS moment, application_name, name, queue_name, 'CREATED' AS kind,
@@ -75,17 +76,17 @@ FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, 
 """
 )
 
-# What the indexes alone tell of spans: it changes when a row comes into one or leaves it.
-_MARKED = """
+# Read from the indexes alone; the values change when a row enters or leaves a span.
+_FINGERPRINT = """
     SELECT MOMENT / :width * :width AS at, 'MOMENT', COUNT(*),
         SUM(MOMENT - MOMENT / :width * :width)
     FROM {workflow_status}
     WHERE MOMENT IS NOT NULL AND MOMENT >= :since AND MOMENT < :until
     GROUP BY 1
 """
-MARKS = Statement(
-    f"{_MARKED.replace('MOMENT', 'created_at')} UNION ALL"
-    f" {_MARKED.replace('MOMENT', 'completed_at')}"
+FINGERPRINTS = Statement(
+    f"{_FINGERPRINT.replace('MOMENT', 'created_at')} UNION ALL"
+    f" {_FINGERPRINT.replace('MOMENT', 'completed_at')}"
 )
 
 Key = tuple[str, str, str, str]
@@ -93,7 +94,7 @@ Key = tuple[str, str, str, str]
 
 @dataclass(slots=True)
 class Tally:
-    """What is counted of one series: outcomes by field name, and two histograms."""
+    """The counts of one series: outcomes by field name, and two histograms of durations."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     run: Counter[int] = field(default_factory=Counter)
@@ -117,16 +118,18 @@ Tallies = dict[Key, Tally]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One span: what the indexes said of it, and its tallies."""
+    """The counts of one span and its fingerprint when it was counted."""
 
-    mark: str
+    fingerprint: str
     tallies: Tallies
 
 
-def marks(session: Session, since: int, until: int, *, width: int) -> dict[int, str]:
-    """For each span a short text; while it stays the same, so does what `count` gives."""
+def fingerprints(session: Session, since: int, until: int, *, width: int) -> dict[int, str]:
+    """A short text per span; while it is unchanged, `count` gives the same result."""
     found: dict[int, list[str]] = {at: [] for at in range(since, until, width)}
-    for at, moment, number, total in session.all(MARKS, since=since, until=until, width=width):
+    for at, moment, number, total in session.all(
+        FINGERPRINTS, since=since, until=until, width=width
+    ):
         found[at].append(f"{moment} {number} {total}")
     return {
         at: hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=12).hexdigest()
@@ -137,24 +140,24 @@ def marks(session: Session, since: int, until: int, *, width: int) -> dict[int, 
 def recount(
     session: Session, since: int, until: int, *, width: int, known: Mapping[int, str]
 ) -> dict[int, Counted]:
-    """The spans between two edges whose mark is another than is known, counted now."""
-    # The marks come first: a row that comes meanwhile is counted, and counted again next time.
-    seen = marks(session, since, until, width=width)
-    changed = [at for at, mark in seen.items() if known.get(at) != mark]
+    """Count the spans whose fingerprint differs from the `known` one. Times are epoch ms."""
+    # Fingerprints first: a row that is committed in between is counted again next time.
+    seen = fingerprints(session, since, until, width=width)
+    changed = [at for at, fingerprint in seen.items() if known.get(at) != fingerprint]
     found: dict[int, Counted] = {}
-    for start, end in _stretches(changed, width):
+    for start, end in _joined(changed, width):
         counted = count(session, start, end, width=width)
         found |= {at: Counted(seen[at], tallies) for at, tallies in counted.items()}
     return found
 
 
 def count(session: Session, since: int, until: int, *, width: int) -> dict[int, Tallies]:
-    """The tallies of each span of `width` between two edges of spans; a quiet one has none.
+    """The tallies of each span of `width` ms from `since` to `until`, which are span boundaries.
 
-    A key is (scope, application, name, queue).
+    A key is (scope, application, name, queue). A span without workflows has no tallies.
     """
     found: dict[int, Tallies] = {at: {} for at in range(since, until, width)}
-    rows = session.all(ANSWER, since=since, until=until, width=width, series=SERIES)
+    rows = session.all(ANSWER, since=since, until=until, width=width, series=MAX_SERIES)
     for at, scope, application, name, queue, kind, run, wait, number in rows:
         for key in (
             (scope, application, name, queue),
@@ -165,8 +168,8 @@ def count(session: Session, since: int, until: int, *, width: int) -> dict[int, 
     return found
 
 
-def _stretches(spans: list[int], width: int) -> list[tuple[int, int]]:
-    """Spans in ascending order as the ends of those that follow each other."""
+def _joined(spans: list[int], width: int) -> list[tuple[int, int]]:
+    """Join adjacent spans, given in ascending order, to (start, end) pairs."""
     found: list[tuple[int, int]] = []
     for at in spans:
         if found and found[-1][1] == at:

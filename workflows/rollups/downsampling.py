@@ -1,4 +1,4 @@
-"""Making hours of old minutes, and letting old hours go."""
+"""Downsamples old minutes to hours and deletes old hours."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ from django.db.models import Max, Min
 
 from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.counting import OUTCOMES, SERIES, Key, Tallies, Tally
+from dboshub.workflows.rollups.counting import MAX_SERIES, OUTCOMES, Key, Tallies, Tally
 from dboshub.workflows.rollups.histogram import merged
-from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.rollups.store import forget, hub_alias, put
+from dboshub.workflows.rollups.lease import LeaseHandle
+from dboshub.workflows.rollups.store import delete_spans, hub_alias, insert_rollups
 
-# Minutes are kept for so long, then folded; hours for so long, then deleted.
-MINUTES_KEPT, HOURS_KEPT = 48 * HOUR, 400 * 24 * HOUR
+# How long minutes are kept before they are downsampled, and hours before they are deleted.
+MINUTES_KEPT_MS, HOURS_KEPT_MS = 48 * HOUR, 400 * 24 * HOUR
 
 
-def fold(hold: Hold, now: int) -> bool:
-    """Fold the oldest hour whose minutes are all too old; False if there is none."""
+def downsample_hour(lease: LeaseHandle, now: int) -> bool:
+    """Downsample the oldest hour whose minutes are all too old; False if there is none."""
     oldest = [
         model.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
         for model in (RolledSpan, QueueSample)
     ]
     found = [each for each in oldest if each is not None]
-    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT:
+    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT_MS:
         return False
     start = min(found) // HOUR * HOUR
     with transaction.atomic(using=hub_alias()):
-        hold.confirm()
-        _fold_counts(start)
-        _fold_samples(start)
+        lease.confirm()
+        _downsample_counts(start)
+        _downsample_samples(start)
         for model in (RolledSpan, Rollup, QueueSample):
-            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT).delete()
+            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT_MS).delete()
     return True
 
 
-def _fold_counts(start: int) -> None:
-    """An hour that is counted already, from the tables themselves, knows better."""
+def _downsample_counts(start: int) -> None:
+    """Replace minutes by their hour, unless the hour was counted from the system tables."""
     minutes = range(start, start + HOUR, MINUTE)
     covered = RolledSpan.objects.filter(width=MINUTE, at__in=minutes).count()
     if covered and not RolledSpan.objects.filter(width=HOUR, at=start).exists():
-        put(HOUR, {start: summed(Rollup.objects.filter(width=MINUTE, at__in=minutes))})
+        insert_rollups(
+            HOUR, {start: merge_rollups(Rollup.objects.filter(width=MINUTE, at__in=minutes))}
+        )
         RolledSpan.objects.create(width=HOUR, at=start, covered=covered)
-    forget(MINUTE, minutes)
+    delete_spans(MINUTE, minutes)
 
 
-def _fold_samples(start: int) -> None:
+def _downsample_samples(start: int) -> None:
     minutes = QueueSample.objects.filter(width=MINUTE, at__range=(start, start + HOUR - MINUTE))
     largest = minutes.values("queue").annotate(
         most_waiting=Max("waiting"), most_running=Max("running"), longest=Max("oldest_ms")
@@ -72,8 +74,8 @@ def _fold_samples(start: int) -> None:
     minutes.delete()
 
 
-def summed(rows: Iterable[Rollup]) -> Tallies:
-    """One span of several; beyond SERIES names the least are the rest again."""
+def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
+    """One span from several. Beyond MAX_SERIES series, the smallest are added to the rest."""
     groups: dict[Key, list[Rollup]] = defaultdict(list)
     for row in rows:
         groups[row.scope, row.application, row.name, row.queue].append(row)
@@ -81,13 +83,13 @@ def summed(rows: Iterable[Rollup]) -> Tallies:
         (key for key in groups if key[0] == Rollup.Scope.ONE),
         key=lambda key: -sum(_size(row) for row in groups[key]),
     )
-    for key in ones[SERIES:]:
+    for key in ones[MAX_SERIES:]:
         groups[Rollup.Scope.REST.value, key[1], "", ""] += groups.pop(key)
     return {key: total(group) for key, group in groups.items()}
 
 
 def total(rows: Iterable[Rollup]) -> Tally:
-    """The sum of any rows."""
+    """The sum of rollup rows."""
     tally = Tally()
     for row in rows:
         tally.outcomes.update({name: getattr(row, name) for name in OUTCOMES.values()})

@@ -1,4 +1,4 @@
-"""Durations in buckets, four for each doubling: they add up; percentiles are good to 10 %."""
+"""Histograms of durations with four buckets per doubling; percentiles are exact to 10 %."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import sqrt
 
-# Where buckets begin, in milliseconds: four for each doubling, from 1 ms to five weeks. Bucket 0
-# is what took no time that a clock of milliseconds shows.
+# Lower bounds of the buckets, in milliseconds: four per doubling, from 1 ms to five weeks. Bucket 0
+# holds durations below 1 ms.
 BOUNDS = tuple(sorted({round(2 ** (quarter / 4)) for quarter in range(127)}))
 
-Stored = Mapping[str, int]
+StoredHistogram = Mapping[str, int]
 
 
 def bucket(ms: int) -> int:
-    """The number of a duration's bucket; what is longer than the last bound is in the last."""
+    """The bucket of a duration in ms; the last bucket has no upper bound."""
     return bisect_right(BOUNDS, ms)
 
 
 def bucket_sql(column: str) -> str:
-    """`bucket` as an SQL expression, a search by halves; NULL for NULL."""
+    """`bucket` as an SQL expression (a binary search); NULL for NULL."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_halves(column, 0, len(BOUNDS))} END"
 
 
-def merged(histograms: Iterable[Stored]) -> Counter[int]:
+def merged(histograms: Iterable[StoredHistogram]) -> Counter[int]:
     """The sum of stored histograms."""
     total: Counter[int] = Counter()
     for each in histograms:
@@ -34,12 +34,12 @@ def merged(histograms: Iterable[Stored]) -> Counter[int]:
 
 
 def stored(histogram: Mapping[int, int]) -> dict[str, int]:
-    """A histogram as JSON keeps it: keys are text, in one order."""
+    """A histogram as JSON: keys are text, in ascending order."""
     return {str(key): histogram[key] for key in sorted(histogram)}
 
 
 def percentile(histogram: Mapping[int, int], share: float) -> int | None:
-    """The duration that this share did not exceed, as the middle of its bucket; None of nothing."""
+    """The duration (ms) that this share does not exceed, or None; the middle of a bucket."""
     wanted, passed = share * sum(histogram.values()), 0
     for key in sorted(histogram):
         passed += histogram[key]

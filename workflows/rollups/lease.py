@@ -1,4 +1,4 @@
-"""One leader among any number of processes: a row that names the owner, and until when."""
+"""A lease that one of many processes holds: a row with its owner and its end."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ LEASE_MS = 60_000
 
 
 class LeaseLostError(Exception):
-    """Another process leads now; what was about to be written is not."""
+    """Another process holds the lease now; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """One process's claim to a lease; `owner` is unlike that of any other process."""
+class LeaseHandle:
+    """A lease as one process uses it; `owner` is unique to the process."""
 
     name: str
     owner: str
 
     def take(self, now: int) -> bool:
-        """Get the lease or prolong it; False while another process holds it."""
+        """Take or extend the lease; False while another process holds it. `now` is epoch ms."""
         Lease.objects.get_or_create(name=self.name)
         free = Q(owner=self.owner) | Q(until__lt=now)
         until = now + LEASE_MS
@@ -31,10 +31,10 @@ class Hold:
         return bool(held)
 
     def confirm(self) -> None:
-        """Within a transaction: nobody can take the lease before it ends. Raises LeaseLostError."""
+        """Lock the lease until the caller's transaction ends. Raises LeaseLostError."""
         if not Lease.objects.filter(name=self.name, owner=self.owner).update(owner=self.owner):
             raise LeaseLostError(self.name)
 
     def release(self) -> None:
-        """Let another process lead at once."""
+        """Give the lease up."""
         Lease.objects.filter(name=self.name, owner=self.owner).update(until=0)

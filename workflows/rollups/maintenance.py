@@ -1,8 +1,9 @@
-"""The work of whoever leads: close minutes, look at queues, fold, and fill in what is missing.
+"""Maintenance of the rollups by the lease holder.
 
-A minute is closed LATE_MS after its end, and again while it is among the last AGAIN: commits
-come late, and a resumed workflow has not ended after all. What is missing is counted newest
-first, in what is left of the time: for each second of work four are left to others.
+It counts closed minutes, samples queues, downsamples old minutes and backfills gaps. A minute is
+closed CLOSING_DELAY_MS after its end. The last RECOUNTED_MINUTES are counted again each time,
+because commits come late and an ended workflow can be resumed. Gaps are filled from the newest on;
+after each piece of work the maintainer is idle for IDLE_FACTOR times as long.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from dataclasses import dataclass, field
 
 from dboshub.workflows.models import QueueSample, RolledSpan
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.downsampling import MINUTES_KEPT, fold
-from dboshub.workflows.rollups.lease import Hold
-from dboshub.workflows.rollups.store import Reading, roll, sample
+from dboshub.workflows.rollups.downsampling import MINUTES_KEPT_MS, downsample_hour
+from dboshub.workflows.rollups.lease import LeaseHandle
+from dboshub.workflows.rollups.store import Reading, recount_spans, sample
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session, Statement
 
-LATE_MS = 15_000
-AGAIN = 10
+CLOSING_DELAY_MS = 15_000
+RECOUNTED_MINUTES = 10
 FOLLOWER_POLL_S = 15.0
-REST = 4.0
-# Hours are filled in for so long; older ones come only from minutes.
-FILLED = 30 * 24 * HOUR
-LONG_S, SHORT_S = 1.0, 0.2
-MOST_AT_ONCE = 60
+IDLE_FACTOR = 4.0
+# Gaps are filled in for this long; older hours come only from minutes.
+BACKFILL_MS = 30 * 24 * HOUR
+SLOW_S, FAST_S = 1.0, 0.2
+MAX_SPANS_AT_ONCE = 60
 
 FIRST = Statement("SELECT MIN(created_at) FROM {workflow_status}")
 
@@ -35,9 +36,9 @@ Sampler = Callable[[Session, int], Iterable[QueueSample]]
 
 @dataclass(slots=True)
 class RollupMaintainer:
-    """`turn` does one piece of work, so that whoever calls decides about time and threads."""
+    """Does one piece of work per `run_once`; the caller provides thread and timing."""
 
-    hold: Hold
+    lease: LeaseHandle
     reading: Reading
     sampler: Sampler
     clock: Callable[[], float] = time.monotonic
@@ -45,60 +46,62 @@ class RollupMaintainer:
     _at_once: int = field(default=10, init=False)
     is_filled: bool = field(default=False, init=False)
 
-    def turn(self) -> float:
-        """Do what is due, if this process leads; how many seconds to leave it at that.
+    def run_once(self) -> float:
+        """Do what is due if this process holds the lease; return the seconds to wait.
 
-        Raises LeaseLostError if it led and does not any more.
+        Raises LeaseLostError if another process took the lease during the work.
         """
         with self.reading() as session:
             now = database_now(session)
-        if not self.hold.take(now):
+        if not self.lease.take(now):
             self._closed_to = 0
             return FOLLOWER_POLL_S
-        edge = (now - LATE_MS) // MINUTE * MINUTE
+        edge = (now - CLOSING_DELAY_MS) // MINUTE * MINUTE
         begun = self.clock()
         if edge > self._closed_to:
             self._close(edge, now)
         elif self.is_filled or not self._fill(edge):
             self.is_filled = True
-            return (edge + MINUTE + LATE_MS - now) / 1_000
-        return REST * (self.clock() - begun)
+            return (edge + MINUTE + CLOSING_DELAY_MS - now) / 1_000
+        return IDLE_FACTOR * (self.clock() - begun)
 
     def _close(self, edge: int, now: int) -> None:
-        """The minute that has just ended, the last ones again, and how queues stand now."""
-        roll(self.hold, self.reading, edge - (AGAIN + 1) * MINUTE, edge, width=MINUTE)
+        """Count the minutes up to `edge`, sample the queues, and downsample old minutes."""
+        recount_spans(
+            self.lease, self.reading, edge - (RECOUNTED_MINUTES + 1) * MINUTE, edge, width=MINUTE
+        )
         with self.reading() as session:
             seen = [*self.sampler(session, now)]
-        sample(self.hold, seen)
-        while fold(self.hold, edge):
+        sample(self.lease, seen)
+        while downsample_hour(self.lease, edge):
             pass
-        # Where nobody led for a while, there is something to fill in again.
+        # If no process held the lease for a while, there may be a new gap.
         self.is_filled, self._closed_to = False, edge
 
     def _fill(self, edge: int) -> bool:
-        """Count the newest stretch that nobody has counted; False if there is none."""
+        """Count the newest gap; False if there is none."""
         with self.reading() as session:
             found = session.one(FIRST)
         if found is None or found[0] is None:
             return False
-        first, folded = found[0], (edge - MINUTES_KEPT) // HOUR * HOUR
+        first, folded = found[0], (edge - MINUTES_KEPT_MS) // HOUR * HOUR
         gap, width = newest_gap(MINUTE, max(folded, first), edge, self._at_once), MINUTE
         if gap is None:
-            gap, width = newest_gap(HOUR, max(edge - FILLED, first), folded, 1), HOUR
+            gap, width = newest_gap(HOUR, max(edge - BACKFILL_MS, first), folded, 1), HOUR
         if gap is None:
             return False
         begun = self.clock()
-        roll(self.hold, self.reading, *gap, width=width)
+        recount_spans(self.lease, self.reading, *gap, width=width)
         took = self.clock() - begun
-        if took > LONG_S:
+        if took > SLOW_S:
             self._at_once = max(1, self._at_once // 2)
-        elif took < SHORT_S:
-            self._at_once = min(MOST_AT_ONCE, self._at_once * 2)
+        elif took < FAST_S:
+            self._at_once = min(MAX_SPANS_AT_ONCE, self._at_once * 2)
         return True
 
 
 def newest_gap(width: int, since: int, until: int, most: int) -> tuple[int, int] | None:
-    """The ends of the newest stretch of at most so many spans that were not counted."""
+    """The start and end of the newest uncounted time, of at most `most` spans; None if none."""
     first = since // width * width
     known = {*RolledSpan.objects.filter(width=width, at__gte=first).values_list("at", flat=True)}
     end = until // width * width

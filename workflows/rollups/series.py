@@ -1,4 +1,4 @@
-"""What was counted, read for people: over time for charts, and the failing names of two hours."""
+"""Reads rollups for pages: series for charts, and the names that fail."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.counting import OUTCOMES, Tally
 from dboshub.workflows.selectors.scope import Viewer
 
-# Rows that are looked at for failing names, the newest first.
-MOST = 20_000
+# Rows that are read for failing names, the newest first.
+MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """Part of an axis: `covered` of its `expected` minutes were counted."""
+class TimeBucket:
+    """A part of a time axis (epoch ms); `covered` of its `expected` minutes were counted."""
 
     at: int
     until: int
@@ -44,7 +44,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """How often one name failed in the last hour and in the one before it."""
+    """How often a workflow name failed in the last hour (`now`) and in the hour before."""
 
     name: str
     now: int
@@ -52,18 +52,18 @@ class Failing:
 
 
 def counted_until() -> int | None:
-    """The end of the newest minute that was counted; None if none ever was."""
+    """The end of the newest counted minute (epoch ms); None if there is none."""
     last = RolledSpan.objects.filter(width=MINUTE).aggregate(last=Max("at"))["last"]
     return None if last is None else int(last) + MINUTE
 
 
 def series(
     since: int, until: int, step: int, viewer: Viewer, *, name: str = "", queue: str = ""
-) -> list[Stretch]:
-    """The stretches of `step` between two times, the first of them whole.
+) -> list[TimeBucket]:
+    """The buckets of `step` ms between two times; the first one is complete.
 
-    They are of all workflows, or of those with a name, on a queue, or both; and summed by the
-    database: a day of one name may be tens of thousands of rows.
+    They count all workflows, or those of a name, of a queue, or of both. The database sums them: a
+    day of one name may be tens of thousands of rows.
     """
     since = since // step * step
     counted = {"width__in": (MINUTE, HOUR), "at__gte": since, "at__lt": until}
@@ -71,10 +71,10 @@ def series(
     one = {key: value for key, value in (("name", name), ("queue", queue)) if value}
     rows = rows.filter(scope="one", **one) if one else rows.filter(scope="all")
     tallies = _tallies(rows, step)
-    stretches = RolledSpan.objects.filter(**counted).annotate(stretch=_stretch(step))
-    covered = dict(stretches.values("stretch").values_list("stretch", Sum("covered")))
+    spans = RolledSpan.objects.filter(**counted).annotate(bucket=_bucket(step))
+    covered = dict(spans.values("bucket").values_list("bucket", Sum("covered")))
     return [
-        Stretch(
+        TimeBucket(
             at,
             min(at + step, until),
             covered.get(at, 0),
@@ -85,16 +85,16 @@ def series(
     ]
 
 
-def _stretch(step: int) -> CombinedExpression:
+def _bucket(step: int) -> CombinedExpression:
     return F("at") - F("at") % step
 
 
 def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
-    """Outcomes and run times by stretch."""
+    """Outcomes and run times by bucket."""
     found: dict[int, Tally] = defaultdict(Tally)
     sums = [Sum(name) for name in OUTCOMES.values()]
-    by_stretch = rows.annotate(stretch=_stretch(step)).values("stretch")
-    for at, *numbers in by_stretch.values_list("stretch", *sums):
+    by_bucket = rows.annotate(bucket=_bucket(step)).values("bucket")
+    for at, *numbers in by_bucket.values_list("bucket", *sums):
         found[at].outcomes.update(dict(zip(OUTCOMES.values(), numbers, strict=True)))
     connection = connections[rows.db]
     members = "jsonb_each_text" if connection.vendor == "postgresql" else "json_each"
@@ -105,20 +105,20 @@ def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
             f" AS rolled CROSS JOIN {members}(run) AS runs GROUP BY 1, 2",
             [step, *params],
         )
-        for at, bucket, number in cursor.fetchall():
-            found[at].run[int(bucket)] += int(number)
+        for at, key, number in cursor.fetchall():
+            found[at].run[int(key)] += int(number)
     return found
 
 
 def failing(until: int, viewer: Viewer) -> list[Failing] | None:
-    """Names by failures in the hour before `until`; None if most of two hours is not counted."""
+    """Names by failures in the hour before `until`; None if over half of two hours is uncounted."""
     spans = RolledSpan.objects.filter(width=MINUTE, at__gte=until - 2 * HOUR, at__lt=until)
     if spans.count() < HOUR // MINUTE:
         return None
     rows = Rollup.objects.filter(
         Q(failed__gt=0) | Q(gave_up__gt=0), width=MINUTE, scope="one", at__gte=until - 2 * HOUR
     )
-    newest = visible(rows, viewer).order_by("-at")[:MOST]
+    newest = visible(rows, viewer).order_by("-at")[:MAX_ROWS]
     found = newest.values_list("name", "at", "failed", "gave_up")
     return ranked(
         ((name, at >= until - HOUR, failed + gave_up) for name, at, failed, gave_up in found)
@@ -126,7 +126,7 @@ def failing(until: int, viewer: Viewer) -> list[Failing] | None:
 
 
 def ranked(failures: Iterable[tuple[str, bool, int]]) -> list[Failing]:
-    """Of (name, whether in the last hour, how many): those that fail now, the most first."""
+    """The names that fail now, most failures first, from (name, is in the last hour, number)."""
     now: Counter[str] = Counter()
     before: Counter[str] = Counter()
     for name, is_now, number in failures:
@@ -135,7 +135,7 @@ def ranked(failures: Iterable[tuple[str, bool, int]]) -> list[Failing]:
 
 
 def visible(rows: QuerySet[Rollup], viewer: Viewer) -> QuerySet[Rollup]:
-    """Those of the applications that a viewer may see."""
+    """The rows of the applications that a viewer may see."""
     if viewer.applications is None:
         return rows
     named = [*viewer.applications, *([""] if viewer.unclaimed else [])]

@@ -1,4 +1,4 @@
-"""Writing what was counted: a closed span is replaced whole, and left alone if nothing changed."""
+"""Writes rollups. A span is replaced as a whole, and only if it changed."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from django.db import router, transaction
 from dboshub.workflows.models import QueueSample, RolledSpan, Rollup
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.rollups.counting import Tallies, recount
-from dboshub.workflows.rollups.lease import Hold
+from dboshub.workflows.rollups.lease import LeaseHandle
 from dboshub.workflows.storage.sql import Session
 
 Reading = Callable[[], AbstractContextManager[Session]]
 
 
 def hub_alias() -> str:
-    """The database of the rollups: the hub's own."""
+    """The alias of the database that holds the rollups."""
     return router.db_for_write(Rollup)
 
 
-def roll(hold: Hold, reading: Reading, since: int, until: int, *, width: int) -> int:
-    """Replace the spans between two edges by what is true now; how many were not.
+def recount_spans(
+    lease: LeaseHandle, reading: Reading, since: int, until: int, *, width: int
+) -> int:
+    """Count the changed spans from `since` to `until` again; return their number.
 
-    Raises LeaseLostError, and changes nothing, if another process leads meanwhile.
+    Raises LeaseLostError, and changes nothing, if another process took the lease.
     """
     spans = RolledSpan.objects.filter(width=width, at__gte=since, at__lt=until)
     known = dict(spans.values_list("at", "digest"))
@@ -32,17 +34,17 @@ def roll(hold: Hold, reading: Reading, since: int, until: int, *, width: int) ->
         counted = recount(session, since, until, width=width, known=known)
     if counted:
         with transaction.atomic(using=hub_alias()):
-            hold.confirm()
-            forget(width, counted)
-            put(width, {at: each.tallies for at, each in counted.items()})
+            lease.confirm()
+            delete_spans(width, counted)
+            insert_rollups(width, {at: each.tallies for at, each in counted.items()})
             RolledSpan.objects.bulk_create(
-                RolledSpan(width=width, at=at, digest=each.mark, covered=width // MINUTE)
+                RolledSpan(width=width, at=at, digest=each.fingerprint, covered=width // MINUTE)
                 for at, each in counted.items()
             )
     return len(counted)
 
 
-def put(width: int, counted: Mapping[int, Tallies]) -> None:
+def insert_rollups(width: int, counted: Mapping[int, Tallies]) -> None:
     Rollup.objects.bulk_create(
         (
             Rollup(
@@ -61,15 +63,15 @@ def put(width: int, counted: Mapping[int, Tallies]) -> None:
     )
 
 
-def forget(width: int, spans: Iterable[int]) -> None:
-    """Remove the counts of these spans, and that they were counted; samples stay."""
+def delete_spans(width: int, spans: Iterable[int]) -> None:
+    """Delete the rollups of these spans and their counted marks. Queue samples stay."""
     among = {"width": width, "at__in": [*spans]}
     Rollup.objects.filter(**among).delete()
     RolledSpan.objects.filter(**among).delete()
 
 
-def sample(hold: Hold, samples: Iterable[QueueSample]) -> None:
-    """Keep what was seen waiting; the first look at a minute counts."""
+def sample(lease: LeaseHandle, samples: Iterable[QueueSample]) -> None:
+    """Insert queue samples; the first sample of a minute is kept."""
     with transaction.atomic(using=hub_alias()):
-        hold.confirm()
+        lease.confirm()
         QueueSample.objects.bulk_create(samples, ignore_conflicts=True)

@@ -1,23 +1,23 @@
-"""What rollups know and no index holds: how many succeeded in all, and every name there was."""
+"""Totals from rollups that no index provides: succeeded workflows, and all workflow names."""
 
 from __future__ import annotations
 
-from django.core.cache import cache
 from django.db import connections
 from django.db.models import Sum
 
 from dboshub.workflows.models import RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups.series import counted_until, visible
 from dboshub.workflows.selectors.counts import Count, counts
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-KEPT_S = 60
-MOST_NAMES = 200
+CACHE_S = 60
+MAX_NAMES = 200
 FIRST = Statement("SELECT MIN(created_at) FROM {workflow_status}")
 
-# Each step of the recursion is one look into the index on names.
+# A skip scan: each step of the recursion reads one entry of the index on names.
 NAMES = """
     WITH RECURSIVE known(name, place) AS (
         SELECT (SELECT MIN(name) FROM dboshub_rollup WHERE name > ''), 1
@@ -31,7 +31,7 @@ NAMES = """
 
 
 def all_counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
-    """How many have each status; of SUCCESS, where that is many, what was counted by minute."""
+    """The number of workflows by status. A large number of SUCCESS comes from the rollups."""
     found = counts(session, viewer=viewer)
     if found["SUCCESS"].at_least:
         first = session.one(FIRST)
@@ -42,24 +42,24 @@ def all_counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Co
 
 
 def names(viewer: Viewer) -> list[str]:
-    """The first names that were ever counted; none for who does not see all applications."""
+    """The first counted names in order; none for viewers of only some applications."""
     if viewer.applications is not None:
         return []
     with connections[Rollup.objects.db].cursor() as cursor:
-        cursor.execute(NAMES, [MOST_NAMES])
+        cursor.execute(NAMES, [MAX_NAMES])
         return [name for (name,) in cursor.fetchall()]
 
 
 def _succeeded(viewer: Viewer, first: int) -> Count | None:
-    """Those that ended since the first of the table was made, looked up at most once a minute.
+    """Workflows that succeeded since the oldest row was created, cached for CACHE_S.
 
-    About so many: what was deleted since, or run again, is counted still.
+    The number is approximate: it includes workflows that were deleted or run again since.
     """
     key = f"succeeded-{viewer.key}"
-    known: Count | None = cache.get(key)
+    known: Count | None = page_cache().get(key)
     if known is None:
         known = _sum(viewer, first)
-        cache.set(key, known, KEPT_S)
+        page_cache().set(key, known, CACHE_S)
     return known
 
 
@@ -71,6 +71,6 @@ def _sum(viewer: Viewer, first: int) -> Count | None:
     rows = visible(Rollup.objects.filter(**since, scope="all"), viewer)
     total = rows.aggregate(total=Sum("succeeded"))["total"] or 0
     covered = RolledSpan.objects.filter(**since).aggregate(total=Sum("covered"))["total"] or 0
-    # The first hour is counted whole, though the table begins within it.
+    # The first hour is counted completely, although the oldest row lies within it.
     is_whole = covered >= (until - first) // MINUTE
     return Count(int(total), at_least=not is_whole, is_about=is_whole)

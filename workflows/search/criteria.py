@@ -1,6 +1,6 @@
-"""What a list shows: criteria read from a query string, or from the search box that says the same.
+"""The filter of a workflow list, read from a query string that may contain a search box.
 
-Every key means the same in the address, in the box and on live pages. No SQL is run here.
+A key means the same in the URL, in the search box and in live updates. No SQL is run here.
 """
 
 from __future__ import annotations
@@ -10,68 +10,49 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from dboshub.workflows.search.attributes import PREFIX, attribute_condition
+from dboshub.workflows.search.attributes import PREFIX, attribute_predicate
 from dboshub.workflows.search.parser import write_box
 from dboshub.workflows.search.predicates import (
-    Condition,
-    either,
-    hidden_condition,
-    id_condition,
+    Predicate,
+    any_of,
+    hidden_predicate,
+    id_predicate,
     is_negated,
-    null_condition,
-    present_condition,
-    since_condition,
-    status_condition,
-    text_condition,
-    until_condition,
+    null_predicate,
+    present_predicate,
+    since_predicate,
+    status_predicate,
+    text_predicate,
+    until_predicate,
 )
 from dboshub.workflows.search.terms import (
-    BOXES,
-    BROKEN,
-    FAILED,
     FLAGS,
-    GROUPS,
-    IN_FLIGHT,
-    LONGEST,
-    MOMENTS,
-    MOST_PROBLEMS,
+    INTERNAL_NAME_PREFIXES,
+    MAX_PROBLEMS,
+    MAX_VALUE_LENGTH,
     SINGLE,
-    STATUSES,
     TEXT_KEYS,
+    TIME_COLUMNS,
     YES,
     Query,
-    clean,
     read_statuses,
     read_terms,
     read_time,
+    without_nul,
 )
 
-__all__ = [
-    "BOXES",
-    "BROKEN",
-    "FAILED",
-    "GROUPS",
-    "IN_FLIGHT",
-    "MOMENTS",
-    "STATUSES",
-    "TEXT_KEYS",
-    "Criteria",
-    "parse",
-]
-
-INTERNAL = ("_dbos_", "DBOS.")
-# What names rows so closely that none of them is hidden.
+# With one of these keys, internal workflows are not hidden.
 NAMING_KEYS = ("id", "name", "parent")
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """A filter.
+    """The filter of a list. `since` and `until` are epoch ms.
 
-    `texts` holds (query key, value) pairs, ids and attributes among them: several values of one
-    key widen the list, several negations narrow it. `words` is what the box held besides;
-    `problems` is what could not be understood, `given` what could. `columns` narrows nothing:
-    addresses carry it along.
+    `texts` holds (query key, value) pairs, also for ids and attributes: a row matches one of the
+    values of a key, and all negations. `words` are the bare words of the search box. `given` holds
+    the (key, value) pairs that were understood, `problems` a message for each that was not.
+    `columns` does not filter: it is kept in the query string.
     """
 
     statuses: tuple[str, ...] = ()
@@ -87,34 +68,34 @@ class Criteria:
     columns: str = ""
 
     @property
-    def moment(self) -> str:
-        """The column that the list is ordered by, and that its span of time is about."""
-        return MOMENTS[self.by]
+    def time_column(self) -> str:
+        """The column that orders the list and that `since` and `until` compare."""
+        return TIME_COLUMNS[self.by]
 
     @property
     def hides_internal(self) -> bool:
         pointed = any(key in NAMING_KEYS and not is_negated(value) for key, value in self.texts)
         return not self.internal and not pointed
 
-    def conditions(self) -> list[Condition]:
-        """Every criterion, in no order that matters."""
+    def predicates(self) -> list[Predicate]:
+        """One predicate per criterion; a row of the list matches all of them."""
         found = [_text_criterion(at, *each) for at, each in enumerate(self._by_key())]
         if self.statuses:
-            found.append(status_condition(self.statuses))
+            found.append(status_predicate(self.statuses))
         if self.since is not None:
-            found.append(since_condition(self.moment, self.since))
+            found.append(since_predicate(self.time_column, self.since))
         if self.until is not None:
-            found.append(until_condition(self.moment, self.until))
+            found.append(until_predicate(self.time_column, self.until))
         if self.by != "created":
-            found.append(present_condition(self.moment))
+            found.append(present_predicate(self.time_column))
         if self.top_level:
-            found.append(null_condition("top", "parent_workflow_id"))
+            found.append(null_predicate("top", "parent_workflow_id"))
         if self.hides_internal:
-            found.append(hidden_condition(INTERNAL))
+            found.append(hidden_predicate(INTERNAL_NAME_PREFIXES))
         return found
 
     def _by_key(self) -> list[tuple[str, list[str]]]:
-        """Values to be or-ed by key; a negation stands alone."""
+        """The text criteria: all values of a key together, each negation by itself."""
         wanted: dict[str, list[str]] = {}
         for key, value in self.texts:
             if not is_negated(value):
@@ -123,20 +104,20 @@ class Criteria:
         return [*wanted.items(), *refused]
 
     def matches(self, row: Any) -> bool:
-        """Say whether a row, with the columns as attributes, belongs to this list."""
+        """Whether a row, with columns as attributes, belongs to this list."""
         return self.matcher()(row)
 
     def matcher(self) -> Callable[[Any], bool]:
-        """The same for many rows."""
-        tests = [condition.holds for condition in self.conditions()]
-        return lambda row: all(holds(row) for holds in tests)
+        """`matches` with the predicates built once, for many rows."""
+        tests = [predicate.matches for predicate in self.predicates()]
+        return lambda row: all(matches(row) for matches in tests)
 
     def values(self, key: str) -> list[str]:
-        """What a key may be, negations left out."""
+        """The values of a key, without negations."""
         return [value for name, value in self.texts if name == key and not is_negated(value)]
 
-    def plain(self, key: str) -> str | None:
-        """The value of a text key, if it asks for exactly one value."""
+    def single_value(self, key: str) -> str | None:
+        """The value of a text key if the filter allows exactly one, else None."""
         values = self.values(key)
         if len(values) != 1 or values[0] == "-":
             return None
@@ -146,43 +127,43 @@ class Criteria:
 
     @property
     def id(self) -> str:
-        """The id that is asked for, if it is just one; `x*` asks for all that begin with it."""
+        """The id, if the filter has exactly one and no prefix `x*`; else empty."""
         values = self.values("id")
         return values[0] if len(values) == 1 and not values[0].endswith("*") else ""
 
     @property
     def attributes(self) -> list[str]:
-        """The attributes that are asked about: payload."""
+        """The attribute keys of the filter. Attributes are payload."""
         return [key for key, _ in self.texts if key.startswith(PREFIX)]
 
     def query(self, **changes: Any) -> str:
-        """The query string of this filter, with some keys changed; None or "" drops one."""
-        pairs = [(key, value) for key, value in self._carried if key not in changes]
+        """The query string of this filter with `changes`; None and "" remove a key."""
+        pairs = [(key, value) for key, value in self._query_pairs if key not in changes]
         for key, value in changes.items():
             values = value if isinstance(value, list | tuple) else [value]
             pairs += [(key, str(each)) for each in values if each not in (None, "")]
         return urlencode(pairs)
 
     def without(self, key: str, value: str) -> str:
-        """The query string of this filter without one of its criteria."""
-        return urlencode([pair for pair in self._carried if pair != (key, value)])
+        """The query string of this filter without one criterion."""
+        return urlencode([pair for pair in self._query_pairs if pair != (key, value)])
 
     @property
-    def _carried(self) -> list[tuple[str, str]]:
+    def _query_pairs(self) -> list[tuple[str, str]]:
         return [*self.given, *([("columns", self.columns)] if self.columns else [])]
 
     @property
     def box(self) -> str:
-        """This filter as the search box says it."""
+        """This filter as text of the search box."""
         return write_box(self.given)
 
     @property
     def box_without_options(self) -> str:
-        """The part of the box that the form for times and flags leaves alone."""
+        """The same without the keys that the form has fields for: times and flags."""
         return write_box(pair for pair in self.given if pair[0] not in SINGLE)
 
-    def also(self, key: str, value: str) -> Criteria:
-        """This filter, narrowed by one more pair in place of its words."""
+    def narrowed_by(self, key: str, value: str) -> Criteria:
+        """This filter with one more criterion, which replaces its bare words."""
         more = (key, value)
         return replace(self, words="", texts=(*self.texts, more), given=(*self.given, more))
 
@@ -192,10 +173,10 @@ class Criteria:
 
 
 def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
-    """Read a query string, the search box `q` in it included.
+    """Read a query string, including the search box `q`; `now` is epoch ms.
 
-    What makes no sense is left out and named in `problems`, and so are criteria on attributes
-    unless the reader may see payloads.
+    A criterion that is not understood is left out and named in `problems`; so is one on
+    attributes, unless `attributes` permits them.
     """
     problems: list[str] = []
     terms = read_terms(query, problems, attributes)
@@ -203,8 +184,8 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
     single = {key: value for key, value in terms if key in SINGLE}
     since, until = (read_time(single.get(key, ""), now, problems) for key in ("since", "until"))
     by = single.get("by", "created")
-    if by not in MOMENTS:
-        problems.append(f"by: must be one of {', '.join(MOMENTS)}; {by!r} was left out.")
+    if by not in TIME_COLUMNS:
+        problems.append(f"by: must be one of {', '.join(TIME_COLUMNS)}; {by!r} was left out.")
         by = single["by"] = "created"
     flags = {flag: single.get(flag, "").lower() in YES for flag in FLAGS}
     texts = [(key, value) for key, value in terms if key not in (*SINGLE, "status", "")]
@@ -221,21 +202,21 @@ def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:
         top_level=flags["top"],
         internal=flags["internal"],
         words=" ".join(value for key, value in terms if not key),
-        problems=tuple(dict.fromkeys(problems))[:MOST_PROBLEMS],
+        problems=tuple(dict.fromkeys(problems))[:MAX_PROBLEMS],
         given=tuple(given),
-        columns=clean(query.get("columns", ""))[:LONGEST],
+        columns=without_nul(query.get("columns", ""))[:MAX_VALUE_LENGTH],
     )
 
 
-def _text_criterion(number: int, key: str, values: Sequence[str]) -> Condition:
+def _text_criterion(number: int, key: str, values: Sequence[str]) -> Predicate:
     column = TEXT_KEYS.get(key)
     parts = []
     for at, value in enumerate(values):
         name = f"t{number}_{at}"
         if key == "id":
-            parts.append(id_condition(name, value))
+            parts.append(id_predicate(name, value))
         elif column:
-            parts.append(text_condition(name, column, value))
+            parts.append(text_predicate(name, column, value))
         else:
-            parts.append(attribute_condition(name, key, value))
-    return either(parts)
+            parts.append(attribute_predicate(name, key, value))
+    return any_of(parts)

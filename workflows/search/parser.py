@@ -1,7 +1,7 @@
-"""The language of the search box: words, `key:value`, `-key:value`, and quotes around either.
+"""Syntax of the search box: words, `key:value`, `-key:value`, and quotes around either.
 
-It says what an address says: `-queue:mail` in the box is `queue=!mail` there. No key has a
-meaning here.
+It corresponds to the query string: `-queue:mail` in the box is `queue=!mail` in a URL. The
+meaning of keys is defined in `terms`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-# A key and its value as an address has them; of a bare word, the key is "".
+# A key and its value as in a query string; the key of a bare word is "".
 Term = tuple[str, str]
 
 # A key, if there is one, then a quoted value (its last quote may be missing) or a bare one.
@@ -27,7 +27,7 @@ ALIASES = {"application": "app", "workflow": "name", "fork": "forked_from", "sta
 
 
 def read_box(text: str, problems: list[str]) -> list[Term]:
-    """The terms of a box, in the order they are written; unknown keys are left to the reader."""
+    """The terms of a search box, in order. Unknown keys are kept; problems are appended."""
     terms: list[Term] = []
     for found in TERM.finditer(text):
         if found["key"] is None:
@@ -47,7 +47,7 @@ def read_box(text: str, problems: list[str]) -> list[Term]:
 
 
 def write_box(pairs: Iterable[Term]) -> str:
-    """Terms as the box says them; reading them again gives the same."""
+    """Terms as text of the search box; `read_box` returns the same terms."""
     return " ".join(write_term(key, value) for key, value in pairs)
 
 
@@ -57,14 +57,14 @@ def write_term(key: str, value: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """A value in quotes if it needs them."""
+    """A value, in quotes if it needs them."""
     if PLAIN.fullmatch(value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def exactly(value: str) -> str:
-    """How to ask for just this value, whatever signs it holds."""
+    """The value with `=` before it if it would otherwise be read as an operator."""
     is_sign = value[:1] in ("!", "=") or value.endswith("*") or value == "-"
     return f"={value}" if is_sign else value
 

@@ -1,6 +1,6 @@
-"""Criteria, each as SQL and as a Python predicate that agree on every row.
+"""Filter predicates, each as SQL and as a Python function that give the same result on a row.
 
-The list asks the database, live push asks the predicate. No SQL is run here.
+Lists use the SQL, live updates the function. No SQL is run here.
 """
 
 from __future__ import annotations
@@ -9,61 +9,62 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-Holds = Callable[[Any], bool]
+RowTest = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """One criterion, twice: `sql` with its `params`, and `holds` for a row in memory.
+class Predicate:
+    """One criterion: `sql` with its `params`, and `matches` for a row in memory.
 
-    `sqlite` is the text for SQLite where it differs; `reads` a column beyond those of a list's row.
+    `sqlite` is the SQL for SQLite where it differs. `reads` names a column that the SQL needs and
+    a list row does not have.
     """
 
     key: str
     sql: str
     params: dict[str, Any]
-    holds: Holds
+    matches: RowTest
     sqlite: str = ""
     reads: str = ""
 
-    def on(self, vendor: str) -> Condition:
-        """The same criterion with `sql` as this database wants it."""
+    def on(self, vendor: str) -> Predicate:
+        """The same predicate with the `sql` of this database."""
         return replace(self, sql=self.sqlite) if self.sqlite and vendor == "sqlite" else self
 
-    def negated(self) -> Condition:
-        # IS NOT TRUE, because NULL is not what was asked for either.
-        holds = self.holds
+    def negated(self) -> Predicate:
+        # IS NOT TRUE instead of NOT: a NULL does not match the value, so it matches the negation.
+        matches = self.matches
         return replace(
             self,
             sql=f"({self.sql}) IS NOT TRUE",
             sqlite=self.sqlite and f"({self.sqlite}) IS NOT TRUE",
-            holds=lambda row: not holds(row),
+            matches=lambda row: not matches(row),
         )
 
 
-def either(conditions: Sequence[Condition]) -> Condition:
-    """What any of some criteria of one key wants."""
-    if len(conditions) == 1:
-        return conditions[0]
+def any_of(predicates: Sequence[Predicate]) -> Predicate:
+    """A predicate that matches if one of these predicates of one key does."""
+    if len(predicates) == 1:
+        return predicates[0]
     return replace(
-        conditions[0],
-        sql=f"({' OR '.join(each.sql for each in conditions)})",
-        sqlite=conditions[0].sqlite and f"({' OR '.join(each.sqlite for each in conditions)})",
-        params={name: value for each in conditions for name, value in each.params.items()},
-        holds=lambda row: any(each.holds(row) for each in conditions),
+        predicates[0],
+        sql=f"({' OR '.join(each.sql for each in predicates)})",
+        sqlite=predicates[0].sqlite and f"({' OR '.join(each.sqlite for each in predicates)})",
+        params={name: value for each in predicates for name, value in each.params.items()},
+        matches=lambda row: any(each.matches(row) for each in predicates),
     )
 
 
-def text_condition(key: str, column: str, value: str) -> Condition:
-    """A criterion on a text column: `x`, `=x` (exactly), `x*` (begins so), `-` (none), `!` before
-    any of them (not)."""
+def text_predicate(key: str, column: str, value: str) -> Predicate:
+    """A predicate on a text column. Values: `x` or `=x` (equal), `x*` (prefix), `-` (NULL), and `!`
+    before any of these (negation)."""
     return with_negation(value, lambda said: _text(key, column, said))
 
 
-def id_condition(key: str, value: str) -> Condition:
-    """A criterion on the id: what it begins with, or, after `!`, does not begin with."""
+def id_predicate(key: str, value: str) -> Predicate:
+    """A predicate on the workflow id: its prefix, or with `!` no such prefix."""
     return with_negation(
-        value, lambda said: prefix_condition(key, "workflow_uuid", id_prefix(said))
+        value, lambda said: prefix_predicate(key, "workflow_uuid", id_prefix(said))
     )
 
 
@@ -76,8 +77,8 @@ def id_prefix(value: str) -> str:
     return value[:-1] if value.endswith("*") and len(value) > 1 else value
 
 
-def with_negation(value: str, plain: Callable[[str], Condition]) -> Condition:
-    """The criterion that a value asks for, where any number of `!` may come before it."""
+def with_negation(value: str, plain: Callable[[str], Predicate]) -> Predicate:
+    """The predicate of a value before which any number of `!` may stand."""
     said = value.lstrip("!")
     if not said:
         return plain(value)
@@ -85,29 +86,29 @@ def with_negation(value: str, plain: Callable[[str], Condition]) -> Condition:
     return plain(said).negated() if (len(value) - len(said)) % 2 else plain(said)
 
 
-def _text(key: str, column: str, value: str) -> Condition:
+def _text(key: str, column: str, value: str) -> Predicate:
     if value == "-":
-        return null_condition(key, column)
+        return null_predicate(key, column)
     if value.endswith("*") and len(value) > 1 and not value.startswith("="):
-        return prefix_condition(key, column, value[:-1])
+        return prefix_predicate(key, column, value[:-1])
     exact = literal(value)
-    return Condition(
+    return Predicate(
         key, f"{column} = :{key}", {key: exact}, lambda row: bool(getattr(row, column) == exact)
     )
 
 
 def literal(value: str) -> str:
-    """The value that `=x` or a plain word means."""
+    """The text that `=x` or a plain value stands for."""
     return value[1:] if value.startswith("=") and len(value) > 1 else value
 
 
-def null_condition(key: str, column: str) -> Condition:
-    return Condition(key, f"{column} IS NULL", {}, lambda row: getattr(row, column) is None)
+def null_predicate(key: str, column: str) -> Predicate:
+    return Predicate(key, f"{column} IS NULL", {}, lambda row: getattr(row, column) is None)
 
 
-def prefix_condition(key: str, column: str, prefix: str) -> Condition:
-    """Values that begin with `prefix`, compared by character as Python does, not by collation."""
-    return Condition(
+def prefix_predicate(key: str, column: str, prefix: str) -> Predicate:
+    """Values that begin with `prefix`, compared character by character, without collation."""
+    return Predicate(
         key,
         f"SUBSTR({column}, 1, LENGTH(:{key})) = :{key}",
         {key: prefix},
@@ -115,43 +116,43 @@ def prefix_condition(key: str, column: str, prefix: str) -> Condition:
     )
 
 
-def status_condition(statuses: Iterable[str]) -> Condition:
+def status_predicate(statuses: Iterable[str]) -> Predicate:
     wanted = tuple(statuses)
     params = {f"status_{number}": status for number, status in enumerate(wanted)}
     names = ", ".join(f":{name}" for name in params)
-    return Condition("status", f"status IN ({names})", params, lambda row: row.status in wanted)
+    return Predicate("status", f"status IN ({names})", params, lambda row: row.status in wanted)
 
 
-def since_condition(column: str, since: int) -> Condition:
-    def holds(row: Any) -> bool:
+def since_predicate(column: str, since: int) -> Predicate:
+    def matches(row: Any) -> bool:
         at = getattr(row, column)
         return at is not None and at >= since
 
-    return Condition("since", f"{column} >= :since", {"since": since}, holds)
+    return Predicate("since", f"{column} >= :since", {"since": since}, matches)
 
 
-def until_condition(column: str, until: int) -> Condition:
-    def holds(row: Any) -> bool:
+def until_predicate(column: str, until: int) -> Predicate:
+    def matches(row: Any) -> bool:
         at = getattr(row, column)
         return at is not None and at < until
 
-    return Condition("until", f"{column} < :until", {"until": until}, holds)
+    return Predicate("until", f"{column} < :until", {"until": until}, matches)
 
 
-def present_condition(column: str) -> Condition:
-    """Rows to which a moment has come at all, such as the end of those that ended."""
-    return Condition(
+def present_predicate(column: str) -> Predicate:
+    """Rows whose time column is set, such as the end of an ended workflow."""
+    return Predicate(
         "by", f"{column} IS NOT NULL", {}, lambda row: getattr(row, column) is not None
     )
 
 
-def hidden_condition(beginnings: Sequence[str]) -> Condition:
-    """Rows whose name begins with none of these."""
-    params = {f"hidden_{at}": beginning for at, beginning in enumerate(beginnings)}
+def hidden_predicate(prefixes: Sequence[str]) -> Predicate:
+    """Rows whose name begins with none of these prefixes."""
+    params = {f"hidden_{at}": prefix for at, prefix in enumerate(prefixes)}
     parts = [f"SUBSTR(name, 1, LENGTH(:{name})) <> :{name}" for name in params]
-    return Condition(
+    return Predicate(
         "internal",
         f"(name IS NULL OR ({' AND '.join(parts)}))",
         params,
-        lambda row: not (row.name or "").startswith(tuple(beginnings)),
+        lambda row: not (row.name or "").startswith(tuple(prefixes)),
     )

@@ -1,6 +1,6 @@
-"""Reading what an address and the search box ask for: keys, values, statuses and times.
+"""Reads the terms of a query string and a search box: keys, values, statuses and times.
 
-Whatever makes no sense is left out and named among the problems.
+A term that is not understood is left out, and a message is added to `problems`.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ from typing import Any, Protocol
 from dboshub.workflows.search.attributes import PREFIX, is_path
 from dboshub.workflows.search.parser import Term, read_box, suggestion
 from dboshub.workflows.search.predicates import is_negated
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUS_STYLES, STATUSES
 
-IN_FLIGHT = ("PENDING", "ENQUEUED", "DELAYED")
-FAILED = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-# Those that nobody cancelled.
-BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
-STATUSES = (*IN_FLIGHT, "SUCCESS", *FAILED)
 GROUPS = {"in_flight": IN_FLIGHT, "failed": FAILED}
-# What people call a status, to its token or group.
-WORDS = {look.word.lower(): look.token for look in LOOKS.values()}
+# Names of workflows that belong to the engine begin with one of these.
+INTERNAL_NAME_PREFIXES = ("_dbos_", "DBOS.")
+# The words for a status, to its token or group.
+WORDS = {style.word.lower(): style.token for style in STATUS_STYLES.values()}
 WORDS |= {name.lower(): name for name in (*STATUSES, *GROUPS)}
 
-# Query key to column; values are in the language of text_condition.
+# Query key to column; values have the syntax of `text_predicate`.
 TEXT_KEYS = {
     "name": "name",
     "queue": "queue_name",
@@ -39,24 +36,28 @@ TEXT_KEYS = {
     "class": "class_name",
     "partition": "queue_partition_key",
 }
-# The moment that a span of time is about, and that orders the list.
-MOMENTS = {"created": "created_at", "started": "started_at_epoch_ms", "completed": "completed_at"}
+# The time that orders the list and that `since` and `until` compare, to its column.
+TIME_COLUMNS = {
+    "created": "created_at",
+    "started": "started_at_epoch_ms",
+    "completed": "completed_at",
+}
 FLAGS = ("top", "internal")
 SINGLE = ("since", "until", "by", *FLAGS)
 KEYS = ("status", "id", *TEXT_KEYS, *SINGLE)
 YES = ("yes", "1", "on", "true")
-# The search box, and what is added to it by a click on a cell.
-BOXES = ("q", "and")
-LONGEST = 1_000
-LONGEST_BOX = 10_000
-MOST_VALUES = 50
-MOST_PROBLEMS = 10
+# Query keys that hold search box text: the box, and what a click on a cell adds.
+SEARCH_BOX_KEYS = ("q", "and")
+MAX_VALUE_LENGTH = 1_000
+MAX_BOX_LENGTH = 10_000
+MAX_CRITERIA = 50
+MAX_PROBLEMS = 10
 SPAN = re.compile(r"(\d{1,6})\s*([smhdw])")
 SPAN_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
 class Query(Protocol):
-    """The part of a QueryDict that is read."""
+    """The methods of a QueryDict that are used."""
 
     def get(self, key: str, default: str, /) -> Any: ...
     def getlist(self, key: str, /) -> list[Any]: ...
@@ -64,20 +65,20 @@ class Query(Protocol):
 
 
 def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term]:
-    """What is asked for, by key in one order and each thing once."""
+    """All terms in the order of KEYS, each once. `attributes` permits terms on attributes."""
     terms = [
-        (key, clean(value)[:LONGEST])
+        (key, without_nul(value)[:MAX_VALUE_LENGTH])
         for key in query
         if key in KEYS or key.startswith(PREFIX)
         for value in query.getlist(key)
     ]
-    for key in BOXES:
+    for key in SEARCH_BOX_KEYS:
         for text in query.getlist(key):
-            terms += read_box(clean(text)[:LONGEST_BOX], problems)
+            terms += read_box(without_nul(text)[:MAX_BOX_LENGTH], problems)
     terms = list(dict.fromkeys(_normalized(*term) for term in terms if term[1]))
-    if len(terms) > MOST_VALUES:
-        problems.append(f"A filter has at most {MOST_VALUES} criteria; the rest was left out.")
-    found = [term for term in terms[:MOST_VALUES] if _is_known(term, problems)]
+    if len(terms) > MAX_CRITERIA:
+        problems.append(f"A filter has at most {MAX_CRITERIA} criteria; the rest was left out.")
+    found = [term for term in terms[:MAX_CRITERIA] if _is_known(term, problems)]
     if not attributes and any(key.startswith(PREFIX) for key, _ in found):
         problems.append(
             "Attributes are payload: filtering by them needs the right to see payloads."
@@ -95,19 +96,18 @@ def _is_known(term: Term, problems: list[str]) -> bool:
         problems.append(f"{key} names no attribute: write attr.key:value or attr.outer.key:value.")
     else:
         problems.append(
-            f"There is no key {key!r}.{suggestion(key, KEYS)} What holds a colon is searched for "
-            "in quotes."
+            f"There is no key {key!r}.{suggestion(key, KEYS)} Put a text with a colon in quotes."
         )
     return False
 
 
-def clean(text: object) -> str:
-    # NUL cannot be stored in PostgreSQL, so no row can match it.
+def without_nul(text: object) -> str:
+    # PostgreSQL cannot store a NUL, so no row matches one.
     return str(text or "").strip().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _normalized(key: str, value: str) -> Term:
-    """The one way to write what can be written in several."""
+    """The canonical spelling of a value."""
     said = value.lstrip("!")
     if key == "status" and said:
         name = WORDS.get(said.lower(), said)
@@ -128,7 +128,7 @@ def read_statuses(given: Iterable[str], problems: list[str]) -> tuple[str, ...]:
     if refused and not wanted:
         wanted = set(STATUSES)
     if wanted and not wanted - refused:
-        problems.append("No status is left that may be shown; statuses were left out.")
+        problems.append("These statuses exclude every workflow; they were left out.")
     return tuple(status for status in STATUSES if status in wanted - refused)
 
 
@@ -145,5 +145,5 @@ def read_time(value: str, now: int, problems: list[str]) -> int | None:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return int(moment.timestamp() * 1_000)
     except (ValueError, OverflowError):
-        problems.append(f"{value!r} is no time; write 15m, 2h, 7d or 2026-01-31T13:00 (UTC).")
+        problems.append(f"{value!r} is not a time; write 15m, 2h, 7d or 2026-01-31T13:00 (UTC).")
         return None

@@ -1,4 +1,4 @@
-"""Bulk jobs as people see them: all of them, or their own if they see only some applications."""
+"""Bulk jobs and their items for pages. Viewers of only some applications see their own jobs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ItemPage:
 
 
 def owner_seen_by(user: Any) -> int | None:
-    """Whose jobs a person sees; None if everybody's."""
+    """The id of the user whose jobs are visible, or None for all jobs."""
     return None if viewer_for(user).applications is None else user.pk
 
 
 def job_page(owner: int | None, *, before: int | None = None) -> JobPage:
-    """The newest jobs, or those older than one; of one person, if `owner` is not None."""
+    """A page of jobs, newest first; older than job `before`, and only of `owner` if given."""
     jobs = _of(owner)
     if before is not None:
         jobs = jobs.filter(pk__lt=before)
@@ -41,16 +41,16 @@ def job_page(owner: int | None, *, before: int | None = None) -> JobPage:
 
 
 def job(user: Any, job_id: int) -> BulkJob | None:
-    """One job, or None if there is none or the person may not know of it."""
+    """One job, or None if it does not exist or the user may not see it."""
     return _of(owner_seen_by(user)).filter(pk=job_id).first()
 
 
 def item_page(
     job: BulkJob, viewer: Viewer, *, state: str = "", before: int | None = None
 ) -> ItemPage:
-    """Items in the order they are worked on, of one state if one is given, as far as seen.
+    """A page of the items that the viewer may see, in processing order, optionally of one state.
 
-    Before the job starts, a sample is enough to see what is in the set.
+    Before the job starts, the page is a sample of the set.
     """
     most = SAMPLE if job.started_at is None else PAGE
     items: QuerySet[BulkItem] = job.items.filter(state=state) if state else job.items.all()

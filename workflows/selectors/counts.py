@@ -1,27 +1,33 @@
-"""How many workflows have each status: up to a cap along the index that holds them; where none
-does, among the newest rows."""
+"""Counts workflows by status: along an index up to a cap, or among the newest rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED
-from dboshub.workflows.selectors.keyset.plan import FAILED_INDEX
-from dboshub.workflows.selectors.rows import enqueued, statement
-from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session
 
-# SUCCESS has no index: it is counted among this many of the newest rows.
-NEWEST = 20_000
-CAP = 10_000
-# Of a status with an index so many are counted, in some milliseconds.
-MOST = 100_000
-OLDEST = 500
+# No index serves SUCCESS: it is counted among this many of the newest rows.
+NEWEST_ROWS = 20_000
+SHOWN_CAP = 10_000
+# Rows that are counted along an index; this takes some milliseconds.
+MAX_INDEXED = 100_000
+MAX_OLDER = 500
+
+IN_FLIGHT_OF_QUEUE = """
+    SELECT COUNT(*) FROM (
+        SELECT 1 FROM {workflow_status}
+        WHERE queue_name = :queue AND status IN ('ENQUEUED', 'PENDING') AND SCOPE
+        LIMIT :most
+    ) AS counted
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of rows; `at_least` if there may be more, `is_about` if somewhat more or less."""
+    """A number of rows: a lower bound if `at_least`, an estimate if `is_about`."""
 
     number: int
     at_least: bool = False
@@ -32,85 +38,58 @@ class Count:
 
 
 def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
-    """By status. In flight and failed are exact up to MOST; SUCCESS is a capped walk."""
-    scope = viewer.condition()
-    narrowed = f" AND {scope.sql}" if scope else ""
+    """Counts by status, exact up to MAX_INDEXED; SUCCESS is counted among the newest rows."""
     served = {
         "PENDING": "status = 'PENDING'",
-        "ENQUEUED": enqueued(session),
+        "ENQUEUED": enqueued_predicate(session),
         "DELAYED": "status = 'DELAYED'",
     } | {status: f"status = '{status}' AND {FAILED_INDEX}" for status in FAILED}
     parts = [
         f"SELECT '{status}', COUNT(*), CAST(NULL AS bigint) FROM (SELECT 1 FROM {{workflow_status}}"
-        f" WHERE {where}{narrowed} LIMIT :most) AS few_{status.lower()}"
+        f" WHERE {where} AND SCOPE LIMIT :most) AS few_{status.lower()}"
         for status, where in served.items()
     ]
     parts.append(
         "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "
-        f"COUNT(*) FROM (SELECT status FROM {{workflow_status}} WHERE 1 = 1{narrowed} "
+        "COUNT(*) FROM (SELECT status FROM {workflow_status} WHERE SCOPE "
         "ORDER BY created_at DESC LIMIT :newest) AS newest"
     )
-    found = session.all(
-        statement(" UNION ALL ".join(parts)),
-        **(scope.params if scope else {}),
-        newest=NEWEST,
-        most=MOST + 1,
-    )
+    sql = " UNION ALL ".join(parts)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_INDEXED + 1)
     return {status: _count(number, seen) for status, number, seen in found}
 
 
 def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHING) -> Count:
-    """Running and queued workflows from before a time: what a list of recent ones would hide.
+    """Running and enqueued workflows created before a time (epoch ms).
 
-    At most OLDEST rows of each are looked at, in every queue the oldest first.
+    At most MAX_OLDER rows of each are read; of enqueued ones the oldest of each queue first.
     """
-    scope = viewer.condition()
-    narrowed = f" AND {scope.sql}" if scope else ""
     waiting = (
-        f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued(session)}{narrowed}"
+        f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued_predicate(session)} AND SCOPE"
         " ORDER BY queue_name, priority, created_at LIMIT :most"
     )
     running = (
-        f"SELECT created_at FROM {{workflow_status}} WHERE status = 'PENDING'{narrowed}"
+        "SELECT created_at FROM {workflow_status} WHERE status = 'PENDING' AND SCOPE"
         " AND created_at < :before ORDER BY created_at LIMIT :most"
     )
-    found = session.all(
-        statement(
-            " UNION ALL ".join(
-                "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0),"
-                " COUNT(*)"
-                f" FROM ({part}) AS looked"
-                for part in (running, waiting)
-            )
-        ),
-        **(scope.params if scope else {}),
-        before=before,
-        most=OLDEST,
+    sql = " UNION ALL ".join(
+        "SELECT COALESCE(SUM(CASE WHEN created_at < :before THEN 1 ELSE 0 END), 0), COUNT(*)"
+        f" FROM ({part}) AS looked"
+        for part in (running, waiting)
     )
+    found = all_in_scope(session, sql, viewer, before=before, most=MAX_OLDER)
     return Count(
-        sum(number for number, _ in found), at_least=any(seen >= OLDEST for _, seen in found)
+        sum(number for number, _ in found), at_least=any(seen >= MAX_OLDER for _, seen in found)
     )
 
 
 def in_flight_of(session: Session, queue: str, *, viewer: Viewer = EVERYTHING) -> Count:
-    """How many of a queue run or wait, up to CAP, along the index of those in flight.
+    """Running and enqueued workflows of a queue, up to SHOWN_CAP, along the in-flight index.
 
-    No index leads to the finished ones of a queue: a list of it walks, and this tells where its
-    work is meanwhile. Delayed ones are not on the queue yet.
+    Delayed workflows are not on the queue yet. No index serves the ended workflows of a queue.
     """
-    scope = viewer.condition()
-    found = session.one(
-        statement(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} WHERE queue_name = :queue"
-            f" AND status IN ('ENQUEUED', 'PENDING'){f' AND {scope.sql}' if scope else ''}"
-            " LIMIT :most) AS counted"
-        ),
-        **(scope.params if scope else {}),
-        queue=queue,
-        most=CAP + 1,
-    )
-    assert found is not None
-    return Count(min(found[0], CAP), at_least=found[0] > CAP)
+    [(number,)] = all_in_scope(session, IN_FLIGHT_OF_QUEUE, viewer, queue=queue, most=SHOWN_CAP + 1)
+    return Count(min(number, SHOWN_CAP), at_least=number > SHOWN_CAP)
 
 
 def total(parts: list[Count]) -> Count:
@@ -122,9 +101,9 @@ def total(parts: list[Count]) -> Count:
 
 
 def _count(number: int, seen: int | None) -> Count:
-    """Of `seen` of the newest rows; without it, of an index."""
+    """A count among the `seen` newest rows, or along an index if `seen` is None."""
     if seen is None:
-        return Count(min(number, MOST), at_least=number > MOST)
-    if seen < NEWEST:
+        return Count(min(number, MAX_INDEXED), at_least=number > MAX_INDEXED)
+    if seen < NEWEST_ROWS:
         return Count(number)
-    return Count(min(number, CAP), at_least=True)
+    return Count(min(number, SHOWN_CAP), at_least=True)

@@ -1,6 +1,6 @@
-"""How a system database fares: what it is, how large, how far its clock is off, what is in it.
+"""Health of the system database: server, size, clock skew, schema, tables and indexes.
 
-Every figure is read from catalogues or the end of an index; nothing is counted.
+Every number is read from the catalogue or from the end of an index; no rows are counted.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.schema import indexes
 from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import SchemaState, read_state
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
-MOST_TABLES = 100
+MAX_TABLES = 100
 
 VERSION = Statement(
     postgres="SELECT current_setting('server_version'), current_database(), pg_is_in_recovery()",
@@ -57,7 +57,8 @@ INDEXES = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`skew_ms` is how far the database's clock is ahead of ours, known to half of `trip_ms`."""
+    """`skew_ms` is how far the database's clock is ahead of this process, exact to half of the
+    round trip `trip_ms`. `size` and `free` are bytes."""
 
     vendor: str
     version: str
@@ -76,7 +77,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`rows` is an estimate on PostgreSQL, the highest row number on SQLite; sizes are bytes."""
+    """`rows` is an estimate on PostgreSQL, the highest rowid on SQLite; sizes are bytes."""
 
     name: str
     size: int | None
@@ -86,7 +87,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index that schema 125 has; `ddl` makes it without stopping writers."""
+    """An index of schema 125; `ddl` creates it without blocking writers."""
 
     name: str
     ddl: str
@@ -115,18 +116,18 @@ def server(session: Session) -> Server:
 
 
 def tables(session: Session) -> list[Table]:
-    """The tables of the schema, in SQLite's file those of DBOS and the hub; the largest first."""
+    """The tables of the schema, or the DBOS and DBOSHub tables of a SQLite file; largest first."""
     if session.vendor == "postgresql":
-        rows = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MOST_TABLES)
+        rows = session.all(POSTGRES_TABLES, schema=session.dialect.schema, most=MAX_TABLES)
         return [Table(*row) for row in rows]
-    names = [str(row[0]) for row in session.all(SQLITE_TABLES, most=MOST_TABLES)]
+    names = [str(row[0]) for row in session.all(SQLITE_TABLES, most=MAX_TABLES)]
     ours = [name for name in names if name in SYSTEM_COLUMNS or name.startswith("dboshub_")]
     found = [Table(name, None, None, _last_row(session, name)) for name in ours]
     return sorted(found, key=lambda table: -(table.rows or 0))
 
 
 def expected(session: Session) -> list[Index]:
-    """The indexes of schema 125, those that are not there first."""
+    """The indexes of schema 125, missing ones first."""
     is_postgres = session.vendor == "postgresql"
     there = {
         name for name, is_valid in session.all(INDEXES, schema=session.dialect.schema) if is_valid
@@ -153,6 +154,6 @@ def _runnable(session: Session, ddl: str) -> str:
 
 def _last_row(session: Session, name: str) -> int | None:
     quoted = name.replace('"', '""')
-    # The end of the table's own tree: no row is read but the last.
-    row = session.one(statement(f'SELECT MAX(rowid) FROM "{quoted}"'))
+    # Reads only the last entry of the table's own tree.
+    row = session.one(cached_statement(f'SELECT MAX(rowid) FROM "{quoted}"'))
     return None if row is None else row[0] or 0

@@ -1,6 +1,6 @@
-"""Who runs workflows and who did lately, which versions there are, and what each still holds.
+"""Executors, live and recently ended; application versions; and the work in flight on each.
 
-What is in flight is looked at up to a cap, oldest first; beyond it a number says "at least".
+At most MAX_ROWS_SCANNED rows of each status are read, oldest first; a capped count is "at least".
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.executors import COLUMNS, EXISTS, Executor, from_record
-from dboshub.workflows.selectors.rows import enqueued
-from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, Statement, statement
+from dboshub.workflows.selectors.executors import COLUMNS, Executor, from_record
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
+from dboshub.workflows.storage.fragments import LATEST_FIRST
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
-MOST = 200
-ENDED = 20
-VERSIONS = 100
-# Rows in flight that are looked at, by status: versions and executors have no index.
-LOOKED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
+MAX_PROCESSES = 200
+MAX_ENDED = 20
+MAX_VERSIONS = 100
+# Rows in flight that are read, by status: no index serves versions and executors.
+MAX_ROWS_SCANNED = {"PENDING": 9_000, "ENQUEUED": 8_000, "DELAYED": 2_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One incarnation: an executor with what only its own page needs."""
+    """One incarnation of an executor. `pending_count` is the number of its running workflows."""
 
     executor: Executor
     registered_at: int
@@ -32,11 +34,11 @@ class Process:
     busy: int
     ended_at: int | None
     stopped_at: int | None
-    holds: int = 0
+    pending_count: int = 0
 
     @property
     def is_live(self) -> bool:
-        """Whether it has neither said goodbye nor been declared dead."""
+        """Whether it has neither stopped nor been declared dead."""
         return self.ended_at is None
 
     @property
@@ -46,7 +48,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Running work under an executor id that no live process of ours answers for."""
+    """Running workflows of an executor id that no live process owns.
+
+    `is_ours` means that a process of DBOSHub owned them.
+    """
 
     executor_id: str | None
     application: str | None
@@ -58,14 +63,17 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RetirementAdvice:
     css: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of an application's code; `name` is None for work that goes to the latest."""
+    """An application version with its work in flight by status (`counts`).
+
+    `name` is None for work that names no version: the latest version runs it.
+    """
 
     name: str | None
     application: str | None
@@ -73,31 +81,34 @@ class Version:
     created_at: int | None = None
     is_latest: bool = False
     executors: int = 0
-    holds: dict[str, Count] = field(default_factory=dict)
+    counts: dict[str, Count] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
-        return sum(each.number for each in self.holds.values())
+        return sum(each.number for each in self.counts.values())
 
     @property
-    def verdict(self) -> Verdict:
-        """Whether its last executors can be stopped for good."""
+    def retirement_advice(self) -> RetirementAdvice:
+        """Whether the last executors of this version can be stopped."""
         if self.name is None:
-            return Verdict("", "It goes to the latest version of its application.")
+            return RetirementAdvice("", "It goes to the latest version of its application.")
         if self.is_latest:
-            return Verdict("", "No: new work goes to it.")
+            return RetirementAdvice("", "No: new work goes to it.")
         if self.in_flight and not self.executors:
-            return Verdict("s-error", "Stranded: it waits for an executor of this version.")
+            return RetirementAdvice(
+                "s-error", "Stranded: it waits for an executor of this version."
+            )
         if self.in_flight:
-            return Verdict("s-cancelled", "Not yet: it still holds work.")
-        if any(each.at_least for each in self.holds.values()):
-            return Verdict("", "Unknown: more is in flight than is looked at.")
-        return Verdict("s-success", "Yes: nothing in flight needs it.")
+            return RetirementAdvice("s-cancelled", "Not yet: it still holds work.")
+        if any(each.at_least for each in self.counts.values()):
+            return RetirementAdvice("", "Unknown: more is in flight than is looked at.")
+        return RetirementAdvice("s-success", "Yes: nothing in flight needs it.")
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """`processes` is None where no table tells; `is_cut` if not all that is in flight was seen."""
+class ExecutorOverview:
+    """`processes` is None if there is no table of executors. `is_cut` means that rows in flight
+    were left out."""
 
     processes: list[Process] | None
     holders: list[Holder]
@@ -118,7 +129,7 @@ PROCESSES = Statement(
     LIMIT :most
     """
 )
-# A token is `hub:<incarnation>:<n>`, with 32 characters in the middle.
+# An owner token is `hub:<incarnation>:<n>`; an incarnation has 32 characters.
 RUNNING = """
     SELECT incarnation, executor_id, application_name, application_version, COUNT(*),
         MIN(created_at), MAX(updated_at)
@@ -144,43 +155,45 @@ WAITING = """
     GROUP BY application_name, application_version
 """
 INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], str]] = {
-    "ENQUEUED": (enqueued, "queue_name, priority, created_at"),
+    "ENQUEUED": (enqueued_predicate, "queue_name, priority, created_at"),
     "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
 }
-LAUNCHED = """
+LAUNCHED = f"""
     SELECT version_name, application_name, version_timestamp, created_at
-    FROM {application_versions}
+    FROM {{application_versions}}
     WHERE SCOPE
-    ORDER BY version_timestamp DESC, created_at DESC, version_id
+    ORDER BY {LATEST_FIRST}
     LIMIT :most
 """
 
 
 @dataclass(slots=True)
 class _InFlightCounts:
-    """What was seen in flight: rows by version and status, and how many of each status."""
+    """The rows in flight that were read, counted by version and status."""
 
     by_version: dict[str | None, Counter[str]] = field(default_factory=dict)
     applications: dict[str | None, str | None] = field(default_factory=dict)
-    in_all: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[str] = field(default_factory=Counter)
 
     def add(self, status: str, application: str | None, version: str | None, count: int) -> None:
         self.by_version.setdefault(version, Counter())[status] += count
         self.applications.setdefault(version, application)
-        self.in_all[status] += count
+        self.by_status[status] += count
 
     @property
     def cut(self) -> frozenset[str]:
-        """The statuses of which there may be more."""
-        return frozenset(each for each, most in LOOKED.items() if self.in_all[each] >= most)
+        """The statuses of which rows were left out."""
+        return frozenset(
+            each for each, most in MAX_ROWS_SCANNED.items() if self.by_status[each] >= most
+        )
 
 
-def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
-    """Everything the page shows, in at most six statements."""
+def executor_overview(session: Session, viewer: Viewer, *, now: int) -> ExecutorOverview:
+    """Everything that the executor page shows, in at most six statements."""
     processes = known_processes(session, viewer, now)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
-    for row in _run(session, RUNNING, viewer, most=LOOKED["PENDING"]):
+    for row in all_in_scope(session, RUNNING, viewer, most=MAX_ROWS_SCANNED["PENDING"]):
         incarnation, executor_id, application, version, count, oldest_at, moved_at = row
         looked.add("PENDING", application, version, count)
         held[incarnation or ""] += count
@@ -191,11 +204,15 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
             )
     for status, (served, order) in INDEXED_STATUSES.items():
         text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
-        for application, version, count in _run(session, text, viewer, most=LOOKED[status]):
+        for application, version, count in all_in_scope(
+            session, text, viewer, most=MAX_ROWS_SCANNED[status]
+        ):
             looked.add(status, application, version, count)
-    launched = _run(session, LAUNCHED, viewer, most=VERSIONS)
-    counted = [replace(each, holds=held[each.executor.incarnation]) for each in processes or ()]
-    return Fleet(
+    launched = all_in_scope(session, LAUNCHED, viewer, most=MAX_VERSIONS)
+    counted = [
+        replace(each, pending_count=held[each.executor.incarnation]) for each in processes or ()
+    ]
+    return ExecutorOverview(
         None if processes is None else counted,
         sorted(holders, key=lambda each: -each.count),
         _versions(launched, looked, [each.executor for each in counted if each.is_live]),
@@ -204,23 +221,22 @@ def fleet(session: Session, viewer: Viewer, *, now: int) -> Fleet:
 
 
 def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
-    """The live ones, then those that ended last; None where no table tells."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    """The live processes, then those that ended last; None if there is no table of executors."""
+    if not has_table(session, EXECUTORS):
         return None
     found = []
-    for row in session.all(PROCESSES, most=MOST):
+    for row in session.all(PROCESSES, most=MAX_PROCESSES):
         executor = from_record(row[len(OWN) :], now)
         if viewer.may_see(executor.application):
             found.append(Process(executor, *row[: len(OWN)]))
     ended = sorted(
         (each for each in found if not each.is_live), key=lambda each: -(each.ended_at or 0)
     )
-    return [each for each in found if each.is_live] + ended[:ENDED]
+    return [each for each in found if each.is_live] + ended[:MAX_ENDED]
 
 
 def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]) -> list[Version]:
-    """Those launched, the latest first, and those that only work or an executor knows of."""
+    """The launched versions, latest first, and those that only workflows or executors name."""
     latest = _latest(launched)
     beating = Counter(each.version for each in live if each.is_beating)
     facts = {name: (owner, promoted, made) for name, owner, promoted, made in launched}
@@ -236,9 +252,9 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
             made,
             is_latest=name in latest,
             executors=beating[name],
-            holds={
+            counts={
                 status: Count(looked.by_version.get(name, Counter())[status], status in looked.cut)
-                for status in LOOKED
+                for status in MAX_ROWS_SCANNED
             },
         )
         for name, (owner, promoted, made) in facts.items()
@@ -246,15 +262,9 @@ def _versions(launched: list[Row], looked: _InFlightCounts, live: list[Executor]
 
 
 def _latest(launched: list[Row]) -> set[str]:
-    """For each application the newest of its own versions and the unclaimed ones."""
+    """For each application, the newest of its own versions and of those without application."""
     owners = {owner for _, owner, *_ in launched}
     firsts = (
         next(name for name, owner, *_ in launched if owner in (None, each)) for each in owners
     )
     return set(firsts)
-
-
-def _run(session: Session, sql: str, viewer: Viewer, *, most: int) -> list[Row]:
-    scope = viewer.condition()
-    text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), most=most, **(scope.params if scope else {}))

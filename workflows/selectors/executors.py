@@ -1,6 +1,7 @@
-"""Which processes could run a workflow, and what they say they are doing.
+"""Executors that could run a workflow, and the activities that they publish.
 
-Only where our workers run is there a table of executors; without it nothing is claimed about them.
+The table of executors exists only in databases that DBOSHub's workers use. Without it, nothing is
+known about executors.
 """
 
 from __future__ import annotations
@@ -12,14 +13,11 @@ from typing import Any
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUES
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 200
+MAX_EXECUTORS = 200
 
-EXISTS = Statement(
-    postgres="SELECT to_regclass('{dboshub_executor}') IS NOT NULL",
-    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_executor'",
-)
 COLUMNS = """incarnation, executor_id, application_name, application_version, hostname, pid,
         last_beat_at, lease_ms, queues, functions, activity"""
 LIVE = Statement(
@@ -35,7 +33,7 @@ LIVE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What one executor said at its last beat of a workflow: the fields of an engine's `Doing`."""
+    """The activity of a workflow that its executor published with its last heartbeat."""
 
     kind: str
     step: int
@@ -47,7 +45,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """A process that has not said goodbye; `is_beating` is judged by the database's clock."""
+    """An executor process; `is_beating` compares its last heartbeat with the database's clock."""
 
     incarnation: str
     executor_id: str
@@ -68,11 +66,11 @@ class Executor:
         return self.functions is None or name is None or name in self.functions
 
     def activity_of(self, workflow_id: str) -> Activity | None:
-        """What it says of one workflow; None if nothing, or in words of another release."""
+        """The published activity of a workflow; None if there is none or it is malformed."""
         return dict(self.activities()).get(workflow_id)
 
     def activities(self) -> Iterator[tuple[str, Activity]]:
-        """All that it says, by workflow id."""
+        """All published activities, with their workflow ids."""
         for each in self.activity if isinstance(self.activity, list) else ():
             said = _activity(each) if isinstance(each, dict) else None
             if said is not None and isinstance(each.get("workflow"), str):
@@ -80,11 +78,10 @@ class Executor:
 
 
 def executors(session: Session, now: int) -> list[Executor] | None:
-    """Every process that has not ended, newest beat first; None where no table tells."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    """All processes that have not ended, newest heartbeat first; None without the table."""
+    if not has_table(session, EXECUTORS):
         return None
-    return [from_record(row, now) for row in session.all(LIVE, most=MOST)]
+    return [from_record(row, now) for row in session.all(LIVE, most=MAX_EXECUTORS)]
 
 
 def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
@@ -135,5 +132,5 @@ def _json(text: str | None) -> Any:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    # Queues are a list; functions are named by their signatures, and by older releases listed.
+    # Queues are a list. Functions are a mapping of signatures, or in older releases a list.
     return frozenset(map(str, value)) if isinstance(value, list | dict) else None

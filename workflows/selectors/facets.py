@@ -1,13 +1,12 @@
-"""Values to suggest in filters: what the newest rows hold, never the whole table."""
+"""Values to suggest in filters, from the newest rows of the table."""
 
 from __future__ import annotations
 
-from dboshub.workflows.selectors.rows import statement
-from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.storage.sql import Session
 
-NEWEST = 10_000
-MOST_VALUES = 200
+NEWEST_ROWS = 10_000
+MAX_VALUES = 200
 # Query key to column.
 COLUMNS = {
     "name": "name",
@@ -21,24 +20,19 @@ COLUMNS = {
 
 
 def facets(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, list[str]]:
-    """Values by query key, in alphabetical order; of more than MOST_VALUES, any."""
-    scope = viewer.condition()
+    """Values by query key in alphabetical order; any MAX_VALUES of them if there are more."""
     columns = ", ".join(COLUMNS.values())
     parts = [
         f"SELECT * FROM (SELECT DISTINCT '{key}' AS key, {column} AS value FROM newest "
         f"WHERE {column} IS NOT NULL LIMIT :most) AS {key}_values"
         for key, column in COLUMNS.items()
     ]
-    found = session.all(
-        statement(
-            f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}} "
-            f"{f'WHERE {scope.sql}' if scope else ''} ORDER BY created_at DESC LIMIT :newest) "
-            + " UNION ALL ".join(parts)
-        ),
-        **(scope.params if scope else {}),
-        newest=NEWEST,
-        most=MOST_VALUES,
+    newest = (
+        f"WITH newest AS MATERIALIZED (SELECT {columns} FROM {{workflow_status}}"
+        " WHERE SCOPE ORDER BY created_at DESC LIMIT :newest) "
     )
+    sql = newest + " UNION ALL ".join(parts)
+    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_VALUES)
     values: dict[str, list[str]] = {key: [] for key in COLUMNS}
     for key, value in found:
         if value:

@@ -1,6 +1,6 @@
-"""Failed runs with what groups them: their error as it is stored, and their last step.
+"""Failed workflows with the error and the last step by which pages group them.
 
-The error is payload: it is read for those who may see payloads, and cut at a size.
+The error is payload: it is read only with permission, and cut at MAX_ERROR_LENGTH.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session, Statement
 
-# A class and a message are at the beginning of an error, its traceback behind them.
-LONGEST = 24_000
+# An error begins with its class and message; its traceback follows.
+MAX_ERROR_LENGTH = 24_000
 
 _LAST = """(
     SELECT step.function_name FROM {operation_outputs} AS step
@@ -29,10 +29,7 @@ _ERRORS = f"""
 
 
 def _among(sql: str) -> Statement:
-    return Statement(
-        postgres=f"{sql} WHERE found.workflow_uuid = ANY(:ids)",
-        sqlite=f"{sql} WHERE found.workflow_uuid IN (SELECT value FROM json_each(:ids))",
-    )
+    return Statement(f"{sql} WHERE found.workflow_uuid = ANY(:ids)")
 
 
 STEPS, ERRORS = _among(_STEPS), _among(_ERRORS)
@@ -40,7 +37,7 @@ STEPS, ERRORS = _among(_STEPS), _among(_ERRORS)
 
 @dataclass(frozen=True, slots=True)
 class FailedRun:
-    """`error` is None where there is none, or where it may not be seen."""
+    """`error` is the stored text; None if there is none or it may not be seen."""
 
     row: WorkflowRow
     step: str | None
@@ -52,10 +49,10 @@ class FailedRun:
 
 
 def failed_runs(session: Session, rows: Sequence[WorkflowRow], *, payload: bool) -> list[FailedRun]:
-    """The same rows in their order, in one statement; a row that is gone meanwhile is left out."""
+    """The rows in their order with error and step, in one statement; deleted ones are left out."""
     ids = session.ids(row.pk for row in rows)
     if payload:
-        records = session.all(ERRORS, ids=ids, longest=LONGEST)
+        records = session.all(ERRORS, ids=ids, longest=MAX_ERROR_LENGTH)
     else:
         records = session.all(STEPS, ids=ids)
     known = {workflow_id: (step, error) for workflow_id, step, error in records}

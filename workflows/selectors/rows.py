@@ -1,31 +1,20 @@
-"""One workflow as lists show it: its facts, never a payload or an attribute."""
+"""A workflow row without payloads and attributes, as lists show it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT
 from dboshub.workflows.storage.sql import Session, Statement
-
-
-def enqueued(session: Session) -> str:
-    """The predicate of enqueued rows, as the index of what is in flight serves it.
-
-    SQLite wants the index's own predicate beside it, to see that it fits; PostgreSQL would think
-    that both leave a fraction of a fraction, and rather read and sort them all than some in order.
-    """
-    own = " AND status IN ('ENQUEUED', 'PENDING')" if session.vendor == "sqlite" else ""
-    return f"status = 'ENQUEUED'{own}"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRow:
-    """The columns of `workflow_status` that anyone who may see workflows may see."""
+    """The columns of `workflow_status` that are no payload. Times are epoch ms."""
 
     workflow_uuid: str
     status: str
@@ -68,7 +57,7 @@ class WorkflowRow:
 
     @property
     def began_at(self) -> int | None:
-        """When a run of it began: dequeue time, or the start itself for a direct start."""
+        """When its run began: the time it was dequeued, or its creation if it had no queue."""
         if self.started_at_epoch_ms is not None:
             return self.started_at_epoch_ms
         return self.created_at if self.queue_name is None and not self.is_waiting else None
@@ -79,7 +68,7 @@ class WorkflowRow:
 
     @property
     def duration_ms(self) -> int | None:
-        """How long the finished run took; None while it is not finished or never ran."""
+        """The duration of an ended run; None if it has not ended or never ran."""
         if self.completed_at is None or self.began_at is None:
             return None
         return max(0, self.completed_at - self.began_at)
@@ -87,7 +76,7 @@ class WorkflowRow:
 
 NAMES = tuple(field.name for field in fields(WorkflowRow))
 COLUMNS = ", ".join(NAMES)
-# A row as the tuple it was read from; dataclasses.astuple copies each value, deeply.
+# A row as a tuple of its columns; dataclasses.astuple would copy each value deeply.
 row_tuple = attrgetter(*NAMES)
 
 
@@ -95,29 +84,17 @@ def from_record(record: Sequence[Any]) -> WorkflowRow:
     return WorkflowRow(*record[: len(NAMES)])
 
 
-@lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
-    """One Statement per text: dialects remember each one they have compiled."""
-    return Statement(sql)
-
-
-BY_IDS = Statement(
-    postgres=f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)",
-    sqlite=(
-        f"SELECT {COLUMNS} FROM {{workflow_status}} "
-        "WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))"
-    ),
-)
+BY_IDS = Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)")
 
 
 def rows_by_id(
     session: Session, ids: Iterable[str], *, viewer: Viewer = EVERYTHING
 ) -> dict[str, WorkflowRow]:
-    """The rows that exist and that the viewer may see, by id."""
+    """The existing rows that the viewer may see, by id."""
     found = (from_record(record) for record in session.all(BY_IDS, ids=session.ids(ids)))
     return {row.workflow_uuid: row for row in found if viewer.may_see(row.application_name)}
 
 
 def row(session: Session, workflow_id: str, *, viewer: Viewer = EVERYTHING) -> WorkflowRow | None:
-    """One workflow, or None if there is none or the viewer may not know of it."""
+    """One workflow, or None if it does not exist or the viewer may not see it."""
     return rows_by_id(session, [workflow_id], viewer=viewer).get(workflow_id)

@@ -1,4 +1,4 @@
-"""Whose eyes a selector reads with: applications outside a viewer's scope do not exist for them."""
+"""The applications that a viewer may see. Rows outside this scope are treated as missing."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 from django.apps import apps
 
-from dboshub.workflows.search.predicates import Condition
+from dboshub.workflows.search.predicates import Predicate
+from dboshub.workflows.storage.sql import Row, Session, cached_statement
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """`applications` None means all; rows without an application need `unclaimed`."""
+    """`applications` None means all. `unclaimed` includes rows without an application."""
 
     applications: frozenset[str] | None = None
     unclaimed: bool = True
 
     @property
     def key(self) -> str:
-        """A cache key for what all viewers of one scope share."""
+        """A cache key that all viewers with this scope share."""
         scope = "all" if self.applications is None else repr(sorted(self.applications))
         return f"{scope} {self.unclaimed}".encode().hex()
 
@@ -28,8 +29,8 @@ class Viewer:
             return True
         return self.unclaimed if application is None else application in self.applications
 
-    def condition(self) -> Condition | None:
-        """The scope as SQL and predicate; None where there is nothing to narrow."""
+    def predicate(self) -> Predicate | None:
+        """The scope as a predicate; None if it includes all applications."""
         if self.applications is None:
             return None
         params = {f"scope_{at}": name for at, name in enumerate(sorted(self.applications))}
@@ -37,16 +38,27 @@ class Viewer:
         parts = [f"application_name IN ({names})"] if params else []
         parts += ["application_name IS NULL"] if self.unclaimed else []
         sql = f"({' OR '.join(parts)})" if parts else "1 = 0"
-        return Condition("scope", sql, params, lambda row: self.may_see(row.application_name))
+        return Predicate("scope", sql, params, lambda row: self.may_see(row.application_name))
+
+    def scope(self) -> tuple[str, dict[str, Any]]:
+        """The scope as an SQL expression, `1 = 1` for all applications, and its parameters."""
+        predicate = self.predicate()
+        return ("1 = 1", {}) if predicate is None else (predicate.sql, {**predicate.params})
 
 
 EVERYTHING = Viewer()
 
 
-def viewer_for(user: Any) -> Viewer:
-    """The viewer a user is, asked once for each user object, which lives for one request.
+def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> list[Row]:
+    """The rows of a query in which the word SCOPE stands for the viewer's applications."""
+    predicate, values = viewer.scope()
+    return session.all(cached_statement(sql.replace("SCOPE", predicate)), **params, **values)
 
-    Superusers see everything, and so does everybody none of whose groups has a scope rule.
+
+def viewer_for(user: Any) -> Viewer:
+    """The viewer of a user, read once per user object (that is, once per request).
+
+    Superusers see all applications, and so do users whose groups have no scope rule.
     """
     known: Viewer | None = getattr(user, "_dboshub_viewer", None)
     if known is None:
@@ -57,7 +69,7 @@ def viewer_for(user: Any) -> Viewer:
 def _viewer(user: Any) -> Viewer:
     if user.is_superuser:
         return EVERYTHING
-    # Looked up by name: selectors also serve programs that never load Django's models.
+    # Looked up by name: selectors also serve programs that do not load Django's models.
     rules = (
         apps.get_model("dboshub_workflows", "ScopeRule")
         ._default_manager.filter(group__user=user)

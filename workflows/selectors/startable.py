@@ -1,7 +1,6 @@
-"""Which workflows can be started, as live executors publish them, and what recent runs were given.
+"""Workflows that live executors publish as startable, and the arguments of recent runs.
 
-Where no executor of ours lives nothing is published: then a name and its arguments are written by
-hand, as for any foreign application.
+Executors of other DBOS libraries publish nothing: their workflows are started by a typed name.
 """
 
 from __future__ import annotations
@@ -17,25 +16,26 @@ from dboshub.workflows.payloads.plain_values import plain
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.detail.values import value
-from dboshub.workflows.selectors.executors import EXISTS, MOST
+from dboshub.workflows.selectors.executors import MAX_EXECUTORS
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-RECENT = 5
-LOOKED = 5_000
-LARGEST = 16 * 1_024
+MAX_RECENT = 5
+MAX_ROWS_SCANNED = 5_000
+MAX_INPUT_SIZE = 16 * 1_024
 
 # A version, and the signature of one of its workflows.
 _Published = tuple[str | None, Any]
 
-# What beating executors publish, the newest first: those of one version publish the same, which
-# is read once, and only where the name is written in it.
+# Signatures that executors with a current heartbeat publish, newest first. Executors of one version
+# publish the same text: it is read once, and only if it contains the name.
 _PUBLISHED = """
     SELECT application_name, application_version, functions
     FROM {{dboshub_executor}}
     WHERE stopped_at IS NULL AND declared_dead_at IS NULL AND functions IS NOT NULL
-        AND last_beat_at + lease_ms >= :now AND {position}(functions, :said) > 0
+        AND last_beat_at + lease_ms >= :now AND {position}(functions, :named) > 0
     GROUP BY application_name, application_version, functions
     ORDER BY MAX(last_beat_at) DESC
     LIMIT :most
@@ -44,7 +44,7 @@ PUBLISHED = Statement(
     postgres=_PUBLISHED.format(position="strpos"), sqlite=_PUBLISHED.format(position="instr")
 )
 
-# No index leads from a name to its runs: the newest LOOKED rows are looked through.
+# No index serves the name: the newest MAX_ROWS_SCANNED rows are scanned.
 RUNS = Statement(
     """
     SELECT workflow_uuid FROM (
@@ -62,7 +62,7 @@ RUNS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Startable:
-    """One workflow of one application, by the signature of its newest live executor."""
+    """A workflow of an application, with the signature that its newest live executor publishes."""
 
     name: str
     application: str | None
@@ -80,7 +80,7 @@ class Startable:
 
     @property
     def instances(self) -> tuple[str, ...] | None:
-        """The names of its class's instances, or None where it is not called on one."""
+        """The names of the configured instances of its class; None for a plain function."""
         found = self.signature.get("instances")
         return tuple(map(str, found)) if isinstance(found, list) else None
 
@@ -97,14 +97,15 @@ class Startable:
 def startable(
     session: Session, viewer: Viewer, *, now: int, name: str | None = None
 ) -> list[Startable]:
-    """What can be started now, by application and name; or only what is called so."""
-    known = session.one(EXISTS)
-    if known is None or not known[0]:
+    """The startable workflows by application and name, optionally only those of one name."""
+    if not has_table(session, EXECUTORS):
         return []
-    # In JSON a name that is not ASCII may be written in two ways.
-    said = json.dumps(name) if name is not None and name.isascii() else ""
+    # JSON can write a non-ASCII name in two ways, so such a name is compared after parsing.
+    named = json.dumps(name) if name is not None and name.isascii() else ""
     found: dict[tuple[str | None, str], list[_Published]] = {}
-    for application, version, functions in session.all(PUBLISHED, now=now, said=said, most=MOST):
+    for application, version, functions in session.all(
+        PUBLISHED, now=now, named=named, most=MAX_EXECUTORS
+    ):
         if viewer.may_see(application):
             for called, signature in _signatures(functions):
                 if name in (None, called):
@@ -130,24 +131,26 @@ def _startable(application: str | None, name: str, of: Sequence[_Published]) -> 
 
 
 def recent(session: Session, name: str, viewer: Viewer) -> list[WorkflowRow]:
-    """The newest runs of a workflow, the last one first."""
-    ids = [each for (each,) in session.all(RUNS, name=name, looked=LOOKED, most=RECENT)]
+    """The newest runs of a workflow, newest first."""
+    ids = [
+        each for (each,) in session.all(RUNS, name=name, looked=MAX_ROWS_SCANNED, most=MAX_RECENT)
+    ]
     known = rows_by_id(session, ids, viewer=viewer) if ids else {}
     return [known[each] for each in ids if each in known]
 
 
-def given_to(session: Session, row: WorkflowRow) -> Node | None:
-    """What a run was given, redacted as on any page; None if it is too large for a form."""
-    stored = value(session, "input", row.pk, most=LARGEST + 1)
-    if stored is None or stored.size > LARGEST:
+def input_of(session: Session, row: WorkflowRow) -> Node | None:
+    """The redacted input of a run; None if it is too large for a form."""
+    stored = value(session, "input", row.pk, most=MAX_INPUT_SIZE + 1)
+    if stored is None or stored.size > MAX_INPUT_SIZE:
         return None
     return readable(stored.text, stored.serialization)
 
 
 def arguments_of(inputs: Node | None) -> tuple[list[Any], dict[str, Any]]:
-    """The plain arguments of an input envelope. Raises NotPlainError for all else."""
+    """The plain arguments in an input envelope. Raises NotPlainError for anything else."""
     found = opened(inputs)
     if found is None:
-        raise NotPlainError("its input is not in a form that can be filled in again")
+        raise NotPlainError("its input is not in a format that a form can hold")
     positional, named = found
     return [plain(each) for each in positional.items], plain(named)

@@ -1,27 +1,28 @@
-"""What home asks of the system tables: the oldest run, runs that start over, and fresh failures."""
+"""Problems for the home page: the oldest run, repeated recoveries, and recent failures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, enqueued, from_record
-from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.storage.sql import Row, Session, statement
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.storage.sql import Row, Session
 
-# Running and enqueued rows that are looked at for recoveries: no index holds their number.
-LOOKED = 5_000
-# A first start is one attempt; every recovery is one more.
+# Running and enqueued rows that are scanned: no index serves the number of recoveries.
+MAX_ROWS_SCANNED = 5_000
+# The first start counts as one attempt, each recovery as one more.
 MANY_ATTEMPTS = 4
-SHOWN = 10
-NEWEST = 20_000
+MAX_RECOVERIES = 10
+NEWEST_ENDED = 20_000
 
-OLDEST = f"""
+OLDEST_RUNNING = f"""
     SELECT {COLUMNS} FROM {{workflow_status}}
     WHERE status = 'PENDING' AND SCOPE
     ORDER BY created_at
     LIMIT 1
 """
-LOOPING = f"""
+RECOVERED = f"""
     SELECT {COLUMNS} FROM (
         SELECT * FROM (
             SELECT {COLUMNS} FROM {{workflow_status}}
@@ -53,8 +54,8 @@ FAILURES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """A workflow that was recovered again and again and has not ended."""
+class RepeatedRecovery:
+    """A workflow in flight that was recovered repeatedly."""
 
     row: WorkflowRow
 
@@ -64,24 +65,20 @@ class Loop:
 
 
 def oldest_running(session: Session, viewer: Viewer) -> WorkflowRow | None:
-    """The running workflow that was made first."""
-    found = _run(session, OLDEST, viewer)
+    """The running workflow that was created first."""
+    found = all_in_scope(session, OLDEST_RUNNING, viewer)
     return from_record(found[0]) if found else None
 
 
-def recovered_repeatedly(session: Session, viewer: Viewer) -> list[Loop]:
-    """Workflows in flight that were recovered most, among those that are looked at."""
-    text = LOOPING.replace("ENQUEUED", enqueued(session))
-    found = _run(session, text, viewer, looked=LOOKED, many=MANY_ATTEMPTS, shown=SHOWN)
-    return [Loop(from_record(row)) for row in found]
+def recovered_repeatedly(session: Session, viewer: Viewer) -> list[RepeatedRecovery]:
+    """The workflows in flight with the most recoveries, among the scanned rows."""
+    text = RECOVERED.replace("ENQUEUED", enqueued_predicate(session))
+    found = all_in_scope(
+        session, text, viewer, looked=MAX_ROWS_SCANNED, many=MANY_ATTEMPTS, shown=MAX_RECOVERIES
+    )
+    return [RepeatedRecovery(from_record(row)) for row in found]
 
 
 def failures(session: Session, viewer: Viewer, *, since: int, hour: int) -> list[Row]:
-    """(name, whether after `hour`, how many) of what failed, among the newest that ended."""
-    return _run(session, FAILURES, viewer, since=since, hour=hour, newest=NEWEST)
-
-
-def _run(session: Session, sql: str, viewer: Viewer, **params: object) -> list[Row]:
-    scope = viewer.condition()
-    text = sql.replace("SCOPE", scope.sql if scope else "1 = 1")
-    return session.all(statement(text), **params, **(scope.params if scope else {}))
+    """(name, ended after `hour`, number) of the failures among the newest ended workflows."""
+    return all_in_scope(session, FAILURES, viewer, since=since, hour=hour, newest=NEWEST_ENDED)

@@ -1,7 +1,7 @@
-"""A session on a connection that the caller owns: written there, committed or rolled back there.
+"""A session on a connection that the caller owns; the caller commits it or rolls it back.
 
-Takes a SQLAlchemy connection or session, a psycopg or sqlite3 connection, or Django's. None of
-these libraries is imported for it.
+It may be a SQLAlchemy connection or session, a psycopg or sqlite3 connection, or Django's. The
+module imports neither SQLAlchemy nor Django.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StartWrite, Write
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.sql import Cursor, Dialect, Execute, Session, Vendor
 
-_NONE_OPEN = (
+_NO_TRANSACTION = (
     "the connection has no open transaction, so the rows would not be written together: "
     "begin one, and commit it when your own data is in it"
 )
@@ -27,9 +27,9 @@ _ACCEPTED = "give a SQLAlchemy connection or session, a psycopg or sqlite3 conne
 
 
 def session_on(connection: Any, *, vendor: Vendor, schema: str) -> Session:
-    """A session within the caller's transaction.
+    """A session in the caller's transaction.
 
-    Raises DBOSException for what is no connection to such a database, or has no transaction.
+    Raises DBOSException if it is no connection to such a database, or has no open transaction.
     """
     found, execute, is_pyformat = _adapted(connection)
     if found != vendor:
@@ -37,27 +37,27 @@ def session_on(connection: Any, *, vendor: Vendor, schema: str) -> Session:
     dialect = Dialect(vendor, schema if vendor == "postgresql" else "main", pyformat=is_pyformat)
 
     def script(text: str) -> None:
-        raise DBOSException("a caller's connection runs no scripts")
+        raise DBOSException("a caller's connection executes no scripts")
 
     return Session(dialect, execute, script)
 
 
 def _adapted(connection: Any) -> tuple[str, Execute, bool]:
-    """Its vendor, how it executes, and whether it takes ``%(name)s``."""
+    """Its vendor, a function that executes SQL on it, and whether it accepts ``%(name)s``."""
     if isinstance(connection, psycopg.Connection):
         if connection.info.transaction_status == TransactionStatus.IDLE and connection.autocommit:
-            raise DBOSException(_NONE_OPEN)
+            raise DBOSException(_NO_TRANSACTION)
         return "postgresql", _on_psycopg(connection), True
     if isinstance(connection, sqlite3.Connection):
         if connection.isolation_level is None and not connection.in_transaction:
-            raise DBOSException(_NONE_OPEN)
+            raise DBOSException(_NO_TRANSACTION)
         return "sqlite", connection.execute, False
     if hasattr(connection, "in_atomic_block"):
         if not connection.in_atomic_block:
-            raise DBOSException(_NONE_OPEN)
+            raise DBOSException(_NO_TRANSACTION)
         return connection.vendor, _on_django(connection), True
     if hasattr(connection, "get_bind") and callable(getattr(connection, "connection", None)):
-        connection = connection.connection()  # a SQLAlchemy session's, which begins if need be
+        connection = connection.connection()  # of a SQLAlchemy session, which begins a transaction
     if hasattr(connection, "exec_driver_sql"):
         dialect = connection.dialect
         if dialect.paramstyle not in ("pyformat", "named", "qmark"):
@@ -93,16 +93,16 @@ def _on_sqlalchemy(connection: Any) -> Execute:
 
 
 class CallerTransaction:
-    """A caller's transaction as far as the engine uses it. Nobody hears of its commit."""
+    """The caller's transaction as the engine uses it; its commit is not observed."""
 
     def __init__(self, connection: Any, *, vendor: Vendor, schema: str) -> None:
         self._session = session_on(connection, vendor=vendor, schema=schema)
 
     def apply(self, write: Write, *, now: int) -> Answer:
         if isinstance(write, StartWrite):
-            # As the peer's: what names no creator is never taken for another's repetition.
+            # As in dbos: a row without a creator is never taken for a repetition of another call.
             write = replace(write, row=replace(write.row, creator_xid=None))
         return apply_single(self._session, write, now=now)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
-        """Others find out by their next look at the tables."""
+        """Ignore the callback: other processes find the rows when they next poll the tables."""

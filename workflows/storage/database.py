@@ -1,4 +1,4 @@
-"""Opening a system database by URL, and the port every storage module is written against."""
+"""Open a system database by URL, and the interface of an open database."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
+# A libpq service may name the database.
+_NAMED_ELSEWHERE = re.compile(r"(^|&)(service|dbname)=[^&]")
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 class Connection(Protocol):
-    """A connection its owner keeps: a journal lane or a listener."""
+    """A connection that its owner keeps and closes, such as a journal connection."""
 
     session: Session
 
@@ -24,7 +28,7 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-class Database(Protocol):
+class Sessions(Protocol):
     """Sessions on one system database. Safe to use from any thread."""
 
     @property
@@ -32,28 +36,33 @@ class Database(Protocol):
     @property
     def vendor(self) -> Vendor: ...
     def reading(self) -> AbstractContextManager[Session]:
-        """An autocommit session: each statement stands alone."""
+        """An autocommit session: each statement is a transaction of its own."""
 
     def reading_with_timeout(self, seconds: float) -> AbstractContextManager[Session]:
-        """A session for reads that are given up after a time.
+        """A session whose statements are cancelled after so many seconds.
 
-        Raises DBOSQueryTimeoutError; the database works no longer on what was given up.
+        Raises DBOSQueryTimeoutError after the database has cancelled the statement.
         """
 
     def writing(self) -> AbstractContextManager[Session]:
-        """One transaction: committed at the end of the block, rolled back if it raises."""
+        """A transaction: committed at the end of the block, rolled back if the block raises."""
 
-    def reach(self, *, create: bool) -> None:
-        """Connect once; create the database if it is not there and `create` says so.
 
-        Raises DatabaseUrlError with the reason and what to look at.
+class Database(Sessions, Protocol):
+    """The same with connections of its own."""
+
+    def check_connection(self, *, create: bool) -> None:
+        """Connect once; create a missing database if `create` is true.
+
+        Raises DatabaseUnreachableError with the database and the driver's reason, for PostgreSQL
+        within 2 s unless the URL sets ``connect_timeout``.
         """
 
     def connect(self) -> Connection:
         """A dedicated connection that the caller closes."""
 
     def change_counter(self) -> Callable[[], int] | None:
-        """A cheap number that moves when another connection commits (SQLite), else None."""
+        """A function whose result changes when another connection commits (SQLite), or None."""
 
     def close(self) -> None: ...
 
@@ -66,13 +75,16 @@ def open_database(
     behind_pooler: bool = False,
     idle_timeout: float | None = None,
     retries_unavailable: bool = True,
+    access: Access = Access.OWN,
 ) -> Database:
-    """Open ``sqlite:///path`` or ``postgresql://…``; nothing is created or migrated.
+    """Open ``sqlite:///path`` or ``postgresql://…`` without creating or migrating anything.
 
-    PostgreSQL ends a transaction that was idle for `idle_timeout` seconds. Who does not persist
-    waits for a connection a few seconds only.
+    `access` says what connections may do. For PostgreSQL: `pool_size` limits the connections of
+    the pool. Calls wait for one of them for 30 seconds, with `retries_unavailable=False` for 5. The
+    server ends a transaction that was idle for `idle_timeout` seconds. `behind_pooler` turns off
+    what a transaction-mode pooler lacks.
 
-    Raises DatabaseUrlError for anything else, saying what is accepted.
+    Raises DatabaseUrlError for any other URL, with the accepted forms.
     """
     if not SCHEMA_NAME.match(schema):
         raise DatabaseUrlError(
@@ -82,7 +94,7 @@ def open_database(
     if scheme == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
-        return SqliteDatabase(sqlite_path(url))
+        return SqliteDatabase(sqlite_path(url), access)
     if scheme.split("+")[0] in ("postgresql", "postgres"):
         from dboshub.workflows.storage.postgres import PostgresDatabase
 
@@ -93,6 +105,7 @@ def open_database(
             behind_pooler=behind_pooler,
             idle_timeout=idle_timeout,
             retries_unavailable=retries_unavailable,
+            access=access,
         )
     raise DatabaseUrlError(
         mask_password(url),
@@ -100,8 +113,8 @@ def open_database(
     )
 
 
-def is_same(url: str, database: Database) -> bool:
-    """Whether a URL leads to the database that is open."""
+def is_url_of(url: str, database: Database) -> bool:
+    """Whether a URL names the open database."""
     if database.vendor == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
@@ -124,15 +137,13 @@ def sqlite_path(url: str) -> Path:
 
 
 def libpq_url(url: str) -> str:
-    """The URL without SQLAlchemy's ``+driver``, as libpq reads it."""
-    _, rest = url.split(":", 1)
-    parts = urlsplit(f"postgresql:{rest}")
-    if not parts.path.strip("/"):
+    """The URL without SQLAlchemy's ``+driver``, as libpq reads it.
+
+    Raises DatabaseUrlError for one that names no database, or that libpq would misread.
+    """
+    check_postgres_url(url)
+    rest = url.partition("://")[2]
+    parts = urlsplit(f"postgresql://{rest}")
+    if not parts.path.strip("/") and not _NAMED_ELSEWHERE.search(parts.query):
         raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
-    return urlunsplit(parts)
-
-
-def mask_password(url: str) -> str:
-    """The URL with its password hidden: for every message a person may read."""
-    url = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", url)
-    return re.sub(r"(password=)[^&\s]*", r"\1***", url)
+    return f"postgresql://{rest}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from dboshub.workflows.storage.fragments import CLOCK_MS
 from dboshub.workflows.storage.sql import Session, Statement
 
-NOW = Statement(
-    postgres="SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
-    sqlite="SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-)
+NOW = Statement(f"SELECT {CLOCK_MS}")
 
 
 def database_now(session: Session) -> int:
-    """Epoch milliseconds as the database says."""
+    """The time of the database's clock, in epoch milliseconds."""
     row = session.one(NOW)
     assert row is not None
     return int(row[0])

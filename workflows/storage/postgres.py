@@ -1,4 +1,4 @@
-"""PostgreSQL: a pool for calls, dedicated connections for journal lanes and listeners."""
+"""PostgreSQL: a connection pool for calls, dedicated connections for journal and listeners."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
-from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
+from dboshub.workflows.storage.connection_errors import cannot_connect, mask_password
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
-_ADVICE = "Check that the server runs, and its host, port, user, password and database name"
-# A peer that vanished without a word is noticed within a minute, not after two hours.
+# Seconds for the first connection; a URL's own connect_timeout comes first.
+REACH_TIMEOUT_S = 2
+CONNECT_TIMEOUT_S = 10
+# A server that vanished is noticed within a minute, not after two hours.
 _PARAMETERS: dict[str, Any] = {
     "application_name": "dboshub",
-    "connect_timeout": 10,
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 40_000,
 }
-# For the transaction alone: behind a pooler, others use the connection next.
+# For this transaction only: behind a pooler others use the connection next.
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
 class PostgresConnection:
-    """One autocommit connection, kept by its owner."""
+    """One autocommit connection, which its owner keeps and closes."""
 
     def __init__(self, dialect: Dialect, raw: RawConnection) -> None:
         self.raw = raw
@@ -46,9 +48,9 @@ class PostgresConnection:
     def batch(
         self, statements: Sequence[tuple[Statement, dict[str, Any]]]
     ) -> list[Sequence[tuple[Any, ...]]]:
-        """Run statements that do not need each other's answers: one round trip, one commit."""
+        """Execute independent statements in one round trip and transaction; return their rows."""
         if len(statements) == 1:
-            # Alone it commits by itself, which saves the BEGIN.
+            # A single statement commits by itself, which saves BEGIN and COMMIT.
             return [self.session.cursor(*statements[0]).fetchall()]
         with self.raw.pipeline(), self.raw.transaction():
             cursors = [self.session.cursor(*each) for each in statements]
@@ -72,16 +74,25 @@ class PostgresDatabase:
         behind_pooler: bool = False,
         idle_timeout: float | None = None,
         retries_unavailable: bool = True,
+        access: Access = Access.OWN,
     ) -> None:
         self.url = url
-        # A pooler in transaction mode keeps no settings of a session.
+        self._given = conninfo_of(url)
+        # A pooler in transaction mode keeps no session settings.
         self._idle_timeout = None if behind_pooler else idle_timeout
-        self._parameters = {**_PARAMETERS, "autocommit": True}
+        self._parameters = {
+            **_PARAMETERS,
+            "connect_timeout": self._given.get("connect_timeout", CONNECT_TIMEOUT_S),
+            "autocommit": True,
+        }
         if behind_pooler:
-            # In transaction mode the next statement may meet a server that prepared nothing.
+            # In transaction mode each statement may reach another server connection.
             self._parameters["prepare_threshold"] = None
+        elif access is Access.READ_ONLY:
+            # Not behind a pooler: the setting would stay with the server's session for others.
+            self._parameters["options"] = read_only_options(url)
         self.dialect = Dialect("postgresql", schema, pyformat=True)
-        # The pool connects on first use, so that opening never fails or waits.
+        # The pool connects on first use, so that opening a database neither fails nor waits.
         self._pool = ConnectionPool(
             url,
             kwargs=self._parameters,
@@ -113,15 +124,15 @@ class PostgresDatabase:
         with self._pool.connection() as raw, raw.transaction():
             yield _session(self.dialect, raw)
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
+        timeout = float(self._given.get("connect_timeout", REACH_TIMEOUT_S))
         try:
             if create:
-                create_if_missing(self.url)
+                create_if_missing(self.url, timeout=timeout)
             else:
-                psycopg.connect(self.url, connect_timeout=10).close()
-        except psycopg.OperationalError as error:
-            reason = " ".join(str(error).split())
-            raise DatabaseUrlError(mask_password(self.url), f"{reason}. {_ADVICE}") from error
+                psycopg.connect(self.url, connect_timeout=int(timeout)).close()
+        except psycopg.Error as error:
+            raise cannot_connect(self._given, error, timeout=timeout) from None
 
     def connect(self) -> PostgresConnection:
         return PostgresConnection(self.dialect, self.connect_raw())
@@ -132,7 +143,7 @@ class PostgresDatabase:
         return raw
 
     def _configure(self, raw: RawConnection) -> None:
-        # What is counted under a lock includes what was committed, whatever the server's default.
+        # Limits are counted under a lock: each statement must see all commits before it.
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         if self._idle_timeout and self._idle_timeout > 0:
             raw.execute(IDLE_TIMEOUT, [f"{max(1, int(self._idle_timeout * 1000))}ms"])
@@ -144,32 +155,49 @@ class PostgresDatabase:
         self._pool.close()
 
 
-def database_identity(url: str) -> tuple[str | None, str | None, str | None]:
-    """Name, host and port of the database that a libpq URL leads to, as far as it says."""
+def read_only_options(url: str) -> str:
+    """The startup options of a URL, and the one that lets sessions only read."""
+    given = conninfo_to_dict(url).get("options")
+    return f"{given or ''} {READ_ONLY_OPTION}".strip()
+
+
+def database_identity(url: str) -> tuple[str, ...]:
+    """Name, host, port and service of the database that a libpq URL leads to, as far as it says."""
     found = conninfo_to_dict(url)
-    name, host, port = (
-        str(found[key]) if found.get(key) else None for key in ("dbname", "host", "port")
-    )
-    return name, host, port
+    given = {"port": "5432"} | {key: str(value) for key, value in found.items() if value}
+    return tuple(given.get(key, "") for key in ("dbname", "host", "port", "service"))
 
 
-def create_if_missing(url: str) -> None:
-    """Create the database itself when the server has none of that name, as DBOS does."""
+def conninfo_of(url: str) -> dict[str, Any]:
+    """The parameters in a libpq URL. Raises DatabaseUrlError for one that libpq cannot read."""
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise DatabaseUrlError(mask_password(url), str(error).strip()) from None
+
+
+def create_if_missing(url: str, *, timeout: float) -> None:
+    """Create the database itself when the server has none of that name, as DBOS does.
+
+    Each connection waits `timeout` seconds for an answer.
+    """
     name = str(conninfo_to_dict(url).get("dbname") or "")
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        psycopg.connect(url, connect_timeout=int(timeout)).close()
     except psycopg.OperationalError as error:
         if f'database "{name}" does not exist' not in str(error):
             raise
-        with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
+        with psycopg.connect(
+            url, dbname="postgres", autocommit=True, connect_timeout=int(timeout)
+        ) as server:
             try:
                 server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except psycopg.errors.DuplicateDatabase:
-                pass  # another process was quicker
+                pass  # another process created it at the same time
 
 
 def drop(url: str) -> None:
-    """Drop the database, closing whoever is connected."""
+    """Drop the database and close all its connections."""
     name = str(conninfo_to_dict(url).get("dbname") or "")
     with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
         command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")

@@ -1,7 +1,7 @@
-"""SQL written once where the databases agree, and side by side where they do not.
+"""Statements, and sessions that execute them on one connection.
 
-A ``Statement`` names tables as ``{table}`` and parameters as ``:name``; a ``Dialect``
-turns it into what one driver expects. Nothing here opens a connection.
+A `Statement` names tables as ``{table}`` and parameters as ``:name``; a `Dialect` turns it into
+the SQL of one driver. This module opens no connection.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
+from dboshub.workflows.storage.translation import sqlite_text
+
 Vendor = Literal["postgresql", "sqlite"]
 Row = tuple[Any, ...]
 
-# Beyond, texts that filters made are forgotten: there is no end to those.
+# Filters produce an unlimited number of texts, so a dialect keeps no more compiled ones than this.
 MAX_COMPILED = 4_096
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
@@ -23,7 +25,11 @@ _TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 class Statement:
-    """One SQL statement; give ``both``, or ``postgres`` and ``sqlite`` where they differ."""
+    """One SQL statement for both databases.
+
+    `both` is PostgreSQL's SQL, which `translation.sqlite_text` translates for SQLite. Give
+    `postgres` and `sqlite` instead where the translation does not suffice.
+    """
 
     __slots__ = ("postgres", "sqlite")
 
@@ -33,17 +39,17 @@ class Statement:
         if (both is None) == (postgres is None or sqlite is None):
             raise ValueError("a statement needs either one text, or postgres= and sqlite=")
         self.postgres = both or postgres or ""
-        self.sqlite = both or sqlite or ""
+        self.sqlite = sqlite or sqlite_text(both or "")
 
 
 @lru_cache(maxsize=1_024)
-def statement(sql: str) -> Statement:
-    """One Statement per text built at run time: dialects remember each one they compiled."""
+def cached_statement(sql: str) -> Statement:
+    """One Statement for each text built at run time: a dialect compiles each Statement once."""
     return Statement(sql)
 
 
 class Dialect:
-    """How one driver wants its SQL: table names, parameter style, lists of ids."""
+    """The SQL of one driver: table names, parameter style, lists of ids."""
 
     def __init__(self, vendor: Vendor, schema: str, *, pyformat: bool) -> None:
         self.vendor: Vendor = vendor
@@ -57,8 +63,8 @@ class Dialect:
 
     def text(self, statement: Statement) -> str:
         """The statement as this driver's SQL, compiled once."""
-        # Keyed by identity: statements are module constants. The statement is kept
-        # beside its text so that an id can never be reused for another one.
+        # The key is the identity, because statements are module constants. The statement is kept
+        # beside its text, so that its id cannot be reused for another one.
         known = self._compiled.get(id(statement))
         if known is None:
             source = statement.postgres if self.vendor == "postgresql" else statement.sqlite
@@ -68,19 +74,19 @@ class Dialect:
         return known[1]
 
     def compile(self, source: str) -> str:
-        """Fill in table names and rewrite ``:name`` to the driver's parameter style."""
+        """Replace table names, and ``:name`` by the driver's parameter style."""
         text = _TABLE.sub(lambda match: self.table(match[1]), source)
         if self._pyformat:
             text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
         return text
 
     def ids(self, values: Iterable[object]) -> Any:
-        """A list parameter: an array for ``ANY(:ids)``, JSON for ``json_each(:ids)``."""
+        """The value of a list parameter: an array on PostgreSQL, a JSON text on SQLite."""
         return list(values) if self.vendor == "postgresql" else json.dumps(list(values))
 
 
 class Cursor(Protocol):
-    """The part of a DB-API cursor that both drivers, and Django's wrapper, share."""
+    """The part of a DB-API cursor that both drivers and Django's wrapper have."""
 
     @property
     def rowcount(self) -> int: ...
@@ -94,7 +100,7 @@ Execute = Callable[[str, dict[str, Any]], Cursor]
 
 
 class Session:
-    """Runs statements on one connection. Whoever opened it owns the transaction."""
+    """Executes statements on one connection, in the transaction of whoever opened it."""
 
     __slots__ = ("_execute", "_script", "dialect")
 
@@ -108,7 +114,7 @@ class Session:
         return self.dialect.vendor
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
-        """Every row, in the database's order (RETURNING promises none)."""
+        """All rows, in the database's order (RETURNING has none)."""
         return [tuple(row) for row in self.cursor(statement, params).fetchall()]
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
@@ -117,15 +123,20 @@ class Session:
         return None if row is None else tuple(row)
 
     def run(self, statement: Statement, **params: Any) -> int:
-        """Run for effect; how many rows it touched."""
+        """Execute a statement and return how many rows it changed."""
         return self.cursor(statement, params).rowcount
 
     def cursor(self, statement: Statement, params: dict[str, Any]) -> Cursor:
         return self._execute(self.dialect.text(statement), params)
 
+    def with_execute(self, wrap: Callable[[Execute], Execute]) -> Session:
+        """A session on the same connection whose statements run through ``wrap(execute)``."""
+        return Session(self.dialect, wrap(self._execute), self._script)
+
     def ids(self, values: Iterable[object]) -> Any:
+        """The value of a list parameter of this session's statements."""
         return self.dialect.ids(values)
 
     def script(self, sql: str) -> None:
-        """Run several parameterless statements: schema work only."""
+        """Execute several statements without parameters. Only schema changes need this."""
         self._script(sql)

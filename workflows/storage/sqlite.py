@@ -1,4 +1,4 @@
-"""SQLite in WAL mode: one writer, a few readers, durable at every commit."""
+"""SQLite: one writer, several readers, every commit durable; a database of our own in WAL mode."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
+from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.storage.sqlite_file import (
+    FileState,
+    how_to_read,
+    state_of,
+    uri_to_write,
+    use_wal,
+)
 
-# FULL: a commit that was acknowledged survives a power cut, not only a crash.
+# FULL: an acknowledged commit survives a power failure, not only a crash.
 _PRAGMAS = (
     "PRAGMA busy_timeout=30000",
     "PRAGMA foreign_keys=ON",
@@ -21,23 +30,29 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
 )
 
-
-CHECKED_EVERY = 10_000  # instructions of SQLite's machine: well below a millisecond
+# How often a timeout is checked, in instructions of SQLite's virtual machine: below a millisecond.
+CHECK_EVERY = 10_000
+MAX_IDLE_READERS = 4
+READERS = (Access.READING, Access.READ_ONLY)
 
 
 class SqliteConnection:
     """One connection in autocommit mode, usable by one thread at a time."""
 
-    def __init__(self, dialect: Dialect, path: Path) -> None:
-        self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    def __init__(self, dialect: Dialect, raw: sqlite3.Connection) -> None:
+        self.raw = raw
         for pragma in _PRAGMAS:
-            self.raw.execute(pragma)
-        self.session = _session(dialect, self.raw)
+            raw.execute(pragma)
+        self.session = _session(dialect, self.current)
+
+    def current(self) -> sqlite3.Connection:
+        """What the next statement runs on."""
+        return self.raw
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        # IMMEDIATE: a deferred transaction that turns into a writer fails at once
-        # with "database is locked", however long the timeout.
+        # IMMEDIATE: a deferred transaction that becomes a writer fails at once with "database is
+        # locked", whatever the timeout.
         self.raw.execute("BEGIN IMMEDIATE")
         try:
             yield self.session
@@ -50,13 +65,36 @@ class SqliteConnection:
         self.raw.close()
 
 
+class ReadingConnection(SqliteConnection):
+    """Reads a file and changes nothing in it or beside it, while others may write to it."""
+
+    # What the file was like when it was opened as immutable; None while SQLite sees changes.
+    _still: FileState | None = None
+
+    def __init__(self, dialect: Dialect, path: Path, *, has_writers: bool) -> None:
+        self._path = path
+        self._has_writers = has_writers
+        super().__init__(dialect, self._open())
+
+    def current(self) -> sqlite3.Connection:
+        if self._still is not None and self._still != state_of(self._path):
+            self.raw.close()
+            self.raw = self._open()
+        return self.raw
+
+    def _open(self) -> sqlite3.Connection:
+        uri, self._still = how_to_read(self._path, has_writers=self._has_writers)
+        return _connect(uri, is_uri=True)
+
+
 class SqliteDatabase:
     """One system database in one file."""
 
     vendor: Vendor = "sqlite"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, access: Access = Access.OWN) -> None:
         self.path = path.absolute()
+        self.access = access
         self.dialect = Dialect("sqlite", "main", pyformat=False)
         self._lock = threading.Lock()
         self._write_lock = threading.RLock()
@@ -74,7 +112,7 @@ class SqliteDatabase:
     def reading_with_timeout(self, seconds: float) -> Iterator[Session]:
         deadline = time.monotonic() + seconds
         with self._reader() as connection:
-            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECKED_EVERY)
+            connection.raw.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_EVERY)
             try:
                 yield connection.session
             except sqlite3.OperationalError as error:
@@ -93,7 +131,7 @@ class SqliteDatabase:
             yield connection
         finally:
             with self._lock:
-                keep = not self._closed and len(self._idle) < 4
+                keep = not self._closed and len(self._idle) < MAX_IDLE_READERS
                 if keep:
                     self._idle.append(connection)
             if not keep:
@@ -107,23 +145,51 @@ class SqliteDatabase:
             with self._writer.transaction() as session:
                 yield session
 
-    def reach(self, *, create: bool) -> None:
+    def check_connection(self, *, create: bool) -> None:
         if not create and not self.path.exists():
-            raise DatabaseUrlError(f"sqlite:///{self.path}", "there is no such file")
+            raise DatabaseUnreachableError(self._place, self._reason(FileNotFoundError()))
         try:
-            self.connect().close()
-        except sqlite3.Error as error:
-            reason = f"{error}. Check that its directory exists and may be written to"
-            raise DatabaseUrlError(f"sqlite:///{self.path}", reason) from error
+            connection = self.connect()
+            try:
+                # The header is read now, and what a crash left behind is met.
+                connection.raw.execute("SELECT count(*) FROM sqlite_master")
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError) as error:
+            raise DatabaseUnreachableError(self._place, self._reason(error)) from None
+
+    @property
+    def _place(self) -> str:
+        return f"SQLite database {self.path}"
+
+    def _reason(self, error: Exception) -> str:
+        directory = self.path.parent
+        if not directory.is_dir():
+            return f"there is no directory {directory}"
+        if isinstance(error, FileNotFoundError):
+            return "there is no such file"
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+            return "a crash cut a transaction of its application short: start the application once"
+        return str(getattr(error, "strerror", None) or error)
 
     def connect(self) -> SqliteConnection:
-        connection = SqliteConnection(self.dialect, self.path)
-        # Persistent in the file, so this is a no-op after the first time.
-        connection.raw.execute("PRAGMA journal_mode=WAL")
+        if self.access in READERS:
+            has_writers = self.access is Access.READING
+            return ReadingConnection(self.dialect, self.path, has_writers=has_writers)
+        if self.access is Access.SHARED:
+            raw = _connect(uri_to_write(self.path), is_uri=True)
+            return SqliteConnection(self.dialect, raw)
+        connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
+        use_wal(connection.raw)
         return connection
 
     def change_counter(self) -> Callable[[], int]:
-        """``data_version`` of a private connection: moves when any other one commits."""
+        """``data_version`` of a connection of its own: changes when any other one commits.
+
+        For readers it is a digest of the file's size and times.
+        """
+        if self.access in READERS:
+            return lambda: hash(state_of(self.path))
         connection = self._counter = self._counter or self.connect()
 
         def counter() -> int:
@@ -144,20 +210,24 @@ class SqliteDatabase:
             self._writer = self._counter = None
 
 
-def _session(dialect: Dialect, raw: sqlite3.Connection) -> Session:
+def _connect(place: str, *, is_uri: bool) -> sqlite3.Connection:
+    return sqlite3.connect(place, uri=is_uri, isolation_level=None, check_same_thread=False)
+
+
+def _session(dialect: Dialect, raw: Callable[[], sqlite3.Connection]) -> Session:
     def execute(text: str, params: dict[str, Any]) -> Cursor:
-        return raw.execute(text, params)
+        return raw().execute(text, params)
 
     def script(text: str) -> None:
         # executescript() would commit the caller's transaction first.
-        for statement in statements(text):
-            raw.execute(statement)
+        for statement in split_script(text):
+            raw().execute(statement)
 
     return Session(dialect, execute, script)
 
 
-def statements(text: str) -> Iterator[str]:
-    """Split a script where SQLite itself says that a statement is complete."""
+def split_script(text: str) -> Iterator[str]:
+    """The statements of a script, each complete by SQLite's own parser."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line

@@ -1,33 +1,45 @@
-"""The engine's port on a system database: each call is one statement, or one transaction."""
+"""The engine's `Store` on a system database. Each call is one statement or one transaction."""
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from dboshub.workflows.engine.ports import StorageUnavailableError
-from dboshub.workflows.engine.records import Checkpoint, Ended, VersionInfo
-from dboshub.workflows.storage.control import (
-    adjust,
-    cancel,
-    delete,
-    fork,
-    rename,
-    resume,
-    rewind,
-    transfer,
-    versions,
-)
-from dboshub.workflows.storage.control.fork_points import fork_points
-from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.journal import history
+from dboshub.workflows.storage.control import cancel as cancelling
+from dboshub.workflows.storage.control import delete as deleting
+from dboshub.workflows.storage.control import rename
+from dboshub.workflows.storage.control.adjust import set_delay, update_attributes
+from dboshub.workflows.storage.control.fork import fork, forks
+from dboshub.workflows.storage.control.fork_points import fork_from_failure
+from dboshub.workflows.storage.control.resume import resume_all
+from dboshub.workflows.storage.control.rewind import rewind
+from dboshub.workflows.storage.control.transfer import export, import_
+from dboshub.workflows.storage.control.versions import set_latest_version, versions
+from dboshub.workflows.storage.database import Sessions
+from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.storage.transient_errors import translated
-from dboshub.workflows.storage.waiting import awaited_values, outcomes
+from dboshub.workflows.storage.transient_errors import raising_unavailable
+from dboshub.workflows.storage.waiting.awaited_values import (
+    event,
+    events,
+    events_among,
+    messages_among,
+    stream,
+    stream_end,
+    streams_among,
+)
+from dboshub.workflows.storage.waiting.outcomes import (
+    ended,
+    owners,
+    retire,
+    terminal_among,
+    undo_attempt_count,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,16 +48,17 @@ ATTEMPTS = 8
 FIRST_PAUSE_S = 0.05
 
 
-def _retried(call: Callable[P, R]) -> Callable[P, R]:
-    """Try again, with growing pauses, while the database does not answer; some six seconds."""
+def _retried(
+    call: Callable[Concatenate[SqlStore, P], R],
+) -> Callable[Concatenate[SqlStore, P], R]:
+    """Repeat a call while the database is unavailable, with doubling pauses: about six seconds."""
 
     @functools.wraps(call)
-    def retried(*args: P.args, **kwargs: P.kwargs) -> R:
-        store: Any = args[0]
+    def retried(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
         for attempt in range(store.attempts):
             try:
-                with translated():
-                    return call(*args, **kwargs)
+                with raising_unavailable():
+                    return call(store, *args, **kwargs)
             except StorageUnavailableError:
                 if attempt + 1 == store.attempts:
                     raise
@@ -55,214 +68,107 @@ def _retried(call: Callable[P, R]) -> Callable[P, R]:
     return retried
 
 
-class SqlStore:
-    """Safe to use from any thread; nothing is held between calls.
+def _read(query: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[SqlStore, P], R]:
+    """The method that executes a query on a session for reading."""
 
-    Listings and aggregates are given up after `patience` seconds, if it is not None or 0. A call
-    is repeated while the database does not answer, unless `retries_unavailable` says no.
+    def call(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with store.database.reading() as session:
+            return query(session, *args, **kwargs)
+
+    return _retried(call)
+
+
+def _write(query: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[SqlStore, P], R]:
+    """The method that executes a query in a transaction."""
+
+    def call(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with store.database.writing() as session:
+            return query(session, *args, **kwargs)
+
+    return _retried(call)
+
+
+def _cancel(session: Session, ids: Sequence[str], *, children: bool, now: int) -> list[str]:
+    wanted = cancelling.with_descendants(session, ids, children=children)
+    return cancelling.cancel(session, wanted, now=now)
+
+
+def _delete(session: Session, ids: Sequence[str], *, children: bool) -> list[str]:
+    wanted = cancelling.with_descendants(session, ids, children=children)
+    deleting.delete(session, wanted)
+    return wanted
+
+
+class SqlStore:
+    """The calls of `engine.ports.Store`. Safe to use from any thread; it holds no connection.
+
+    A listing or aggregate that takes longer than `listing_timeout_s` seconds raises
+    DBOSQueryTimeoutError; None and 0 mean no limit. Calls are repeated while the database is
+    unavailable; with `retries_unavailable=False` the first StorageUnavailableError propagates.
     """
 
     def __init__(
-        self, database: Database, *, patience: float | None = None, retries_unavailable: bool = True
+        self,
+        database: Sessions,
+        *,
+        listing_timeout_s: float | None = None,
+        retries_unavailable: bool = True,
     ) -> None:
-        self._database = database
-        self._patience = patience
+        self.database = database
+        self._listing_timeout_s = listing_timeout_s
         self.attempts = ATTEMPTS if retries_unavailable else 1
 
-    def _reading_with_timeout(self, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
-        """A session for a listing; one by ids takes no time that needs a limit."""
-        if self._patience and filters.get("workflow_ids") is None:
-            return self._database.reading_with_timeout(self._patience)
-        return self._database.reading()
+    history = _read(history)
+    steps = _read(steps)
+    owners = _read(owners)
+    ended = _read(ended)
+    terminal_among = _read(terminal_among)
+    messages_among = _read(messages_among)
+    events_among = _read(events_among)
+    streams_among = _read(streams_among)
+    event = _read(event)
+    events = _read(events)
+    stream = _read(stream)
+    stream_end = _read(stream_end)
+    forks = _read(forks)
+    versions = _read(versions)
 
-    # -- reads -----------------------------------------------------------------------------
-
-    @_retried
-    def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
-        with self._database.reading() as session:
-            return history.history(session, workflow_id, after=after, limit=limit)
-
-    @_retried
-    def steps(
-        self, workflow_id: str, *, load_output: bool, limit: int | None, offset: int | None
-    ) -> list[Checkpoint]:
-        with self._database.reading() as session:
-            found = history.history(
-                session,
-                workflow_id,
-                after=history.BEFORE_FIRST_STEP,
-                limit=(limit or 2**31 - 1) + (offset or 0),
-                load_output=load_output,
-            )
-        return found[offset or 0 :]
-
-    @_retried
-    def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
-        with self._database.reading() as session:
-            return outcomes.owners(session, ids)
+    retire = _write(retire)
+    undo_attempt_count = _write(undo_attempt_count)
+    record_failed_attempt = _write(record_failed_attempt)
+    cancel = _write(_cancel)
+    resume = _write(resume_all)
+    delete = _write(_delete)
+    fork = _write(fork)
+    fork_from_failure = _write(fork_from_failure)
+    rewind = _write(rewind)
+    export_workflow = _write(export)
+    import_workflow = _write(import_)
+    set_delay = _write(set_delay)
+    update_attributes = _write(update_attributes)
+    set_latest_version = _write(set_latest_version)
 
     @_retried
-    def ended(self, ids: Iterable[str]) -> dict[str, Ended]:
-        with self._database.reading() as session:
-            return outcomes.ended(session, ids)
+    def rename_application(self, /, old: str | None, new: str, **how: Any) -> dict[str, int]:
+        return rename.rename(self.database.writing, old, new, **how)
 
     @_retried
-    def terminal_among(self, ids: Iterable[str]) -> list[str]:
-        with self._database.reading() as session:
-            return outcomes.terminal_among(session, ids)
-
-    @_retried
-    def messages_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        with self._database.reading() as session:
-            return awaited_values.among(session, awaited_values.MESSAGES, keys)
-
-    @_retried
-    def events_among(self, keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        with self._database.reading() as session:
-            return awaited_values.among(session, awaited_values.EVENTS, keys)
-
-    @_retried
-    def streams_among(self, keys: Iterable[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
-        with self._database.reading() as session:
-            return awaited_values.among(session, awaited_values.STREAMS, keys)
-
-    @_retried
-    def event(self, workflow_id: str, key: str) -> tuple[str, str | None] | None:
-        with self._database.reading() as session:
-            return awaited_values.event(session, workflow_id, key)
-
-    @_retried
-    def events(self, workflow_id: str) -> list[Any]:
-        with self._database.reading() as session:
-            return session.all(awaited_values.ALL_EVENTS, workflow_id=workflow_id)
-
-    @_retried
-    def stream(self, workflow_id: str, key: str, *, offset: int, limit: int) -> list[Any]:
-        with self._database.reading() as session:
-            return session.all(
-                awaited_values.STREAM, workflow_id=workflow_id, key=key, offset=offset, limit=limit
-            )
-
-    @_retried
-    def stream_end(self, workflow_id: str, key: str) -> Any:
-        with self._database.reading() as session:
-            return session.one(awaited_values.STREAM_END, workflow_id=workflow_id, key=key)
-
-    @_retried
-    def forks(self, ids: Iterable[str]) -> list[tuple[str, str]]:
-        with self._database.reading() as session:
-            return fork.forks(session, ids)
-
-    @_retried
-    def versions(self, application: str | None, *, most: int) -> list[VersionInfo]:
-        with self._database.reading() as session:
-            return versions.versions(session, application=application, most=most)
-
-    @_retried
-    def workflows(self, **filters: Any) -> list[dict[str, Any]]:
-        with self._reading_with_timeout(filters) as session:
+    def workflows(self, /, **filters: Any) -> list[dict[str, Any]]:
+        with self._listing(filters) as session:
             return workflow_rows.workflows(session, filters)
 
     @_retried
-    def workflow_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
-        with self._reading_with_timeout(filters) as session:
+    def workflow_aggregates(self, /, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        with self._listing(filters) as session:
             return aggregates.workflow_aggregates(session, filters, **shape)
 
     @_retried
-    def step_aggregates(self, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
-        with self._reading_with_timeout(filters) as session:
+    def step_aggregates(self, /, filters: Mapping[str, Any], **shape: Any) -> list[Any]:
+        with self._listing(filters) as session:
             return aggregates.step_aggregates(session, filters, **shape)
 
-    # -- what operators, deadlines and limits do -------------------------------------------
-
-    @_retried
-    def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
-        with self._database.writing() as session:
-            return outcomes.retire(session, workflow_id, owner, status=status, now=now)
-
-    @_retried
-    def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
-        with self._database.writing() as session:
-            outcomes.undo_attempt_count(session, workflow_id, owner)
-
-    @_retried
-    def record_failed_attempt(self, **attempt: Any) -> None:
-        with self._database.writing() as session:
-            history.record_failed_attempt(session, **attempt)
-
-    @_retried
-    def cancel(self, ids: Sequence[str], *, children: bool, now: int) -> list[str]:
-        with self._database.writing() as session:
-            wanted = [*ids, *(cancel.descendants(session, ids) if children else ())]
-            return cancel.cancel(session, wanted, now=now)
-
-    @_retried
-    def resume(self, ids: Sequence[str], *, queue: str | None, now: int) -> list[str]:
-        """Resume all or none. Raises KeyError with the first id that does not exist."""
-        with self._database.writing() as session:
-            known = resume.statuses(session, ids)
-            for workflow_id in ids:
-                if workflow_id not in known:
-                    raise KeyError(workflow_id)
-            return resume.resume(session, ids, queue=queue, now=now)
-
-    @_retried
-    def delete(self, ids: Sequence[str], *, children: bool) -> list[str]:
-        with self._database.writing() as session:
-            wanted = [*ids, *(cancel.descendants(session, ids) if children else ())]
-            delete.delete(session, wanted)
-            return wanted
-
-    @_retried
-    def fork(self, source: str, **how: Any) -> None:
-        with self._database.writing() as session:
-            fork.fork(session, source, **how)
-
-    @_retried
-    def fork_from_failure(
-        self, forks: Mapping[str, str], start: Mapping[str, Any], **how: Any
-    ) -> None:
-        """Fork all or none. Raises KeyError for an unknown id, LookupError for an unknown step."""
-        with self._database.writing() as session:
-            points = fork_points(session, forks, name=start["name"] or "")
-            for source, new_id in forks.items():
-                step = points[source].start(**start)
-                if step is None:
-                    raise LookupError(source)
-                fork.fork(session, source, new_id=new_id, start_step=step, **how)
-
-    @_retried
-    def rewind(self, workflow_id: str, **how: Any) -> None:
-        with self._database.writing() as session:
-            rewind.rewind(session, workflow_id, **how)
-
-    @_retried
-    def rename_application(self, old: str | None, new: str, **how: Any) -> dict[str, int]:
-        return rename.rename(self._database.writing, old, new, **how)
-
-    @_retried
-    def export_workflow(self, workflow_id: str, *, children: bool) -> str:
-        with self._database.writing() as session:
-            return transfer.export(session, workflow_id, children=children)
-
-    @_retried
-    def import_workflow(self, text: str) -> list[dict[str, Any]]:
-        with self._database.writing() as session:
-            return transfer.import_(session, text)
-
-    @_retried
-    def set_delay(self, workflow_id: str, *, until: int, now: int) -> None:
-        with self._database.writing() as session:
-            adjust.set_delay(session, workflow_id, until=until, now=now)
-
-    @_retried
-    def update_attributes(
-        self, workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool, now: int
-    ) -> None:
-        with self._database.writing() as session:
-            adjust.update_attributes(session, workflow_id, attributes, merge=merge, now=now)
-
-    @_retried
-    def set_latest_version(self, name: str, *, application: str | None, now: int) -> None:
-        with self._database.writing() as session:
-            versions.set_latest(session, name, application=application, now=now)
+    def _listing(self, /, filters: Mapping[str, Any]) -> AbstractContextManager[Session]:
+        """A session for a listing. One by workflow ids is fast and needs no time limit."""
+        if self._listing_timeout_s and filters.get("workflow_ids") is None:
+            return self.database.reading_with_timeout(self._listing_timeout_s)
+        return self.database.reading()

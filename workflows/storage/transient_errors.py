@@ -1,4 +1,4 @@
-"""Telling failures that pass from those that stay, for both drivers."""
+"""Classification of transient and permanent database errors, for both drivers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from psycopg_pool import PoolTimeout
 
 from dboshub.workflows.engine.ports import StorageUnavailableError
 
-# Serialization and deadlock, connection lost, out of resources, server shutting down.
+# SQLSTATE classes: connection exception, insufficient resources, operator intervention.
 _TRANSIENT_CLASSES = ("08", "53", "57")
+# Serialization failure, deadlock, idle transaction timeout, lock not available.
 _TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
 _QUERY_CANCELLED = "57014"
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
@@ -32,9 +33,17 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, PoolTimeout)
 
 
+def is_permission_denied(error: BaseException) -> bool:
+    """Whether the role or the file may not do what was asked."""
+    if isinstance(error, sqlite3.OperationalError):
+        return str(error).startswith("attempt to write a readonly database")
+    denied = psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction
+    return isinstance(error, denied)
+
+
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise StorageUnavailableError for failures that pass; let the others through."""
+def raising_unavailable() -> Iterator[None]:
+    """Raise StorageUnavailableError for a transient error; other errors propagate."""
     try:
         yield
     except Exception as error:

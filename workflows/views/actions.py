@@ -1,5 +1,4 @@
-"""Acting on one workflow: a confirmation that is a page of its own, and a dialog where there is
-JavaScript."""
+"""Confirmation pages of the actions on one workflow. With JavaScript they open in a dialog."""
 
 from __future__ import annotations
 
@@ -9,19 +8,19 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
 from dboshub.workflows.forms.workflow_forms import FORMS, ActionForm
 from dboshub.workflows.selectors.detail import steps
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
-from dboshub.workflows.views.workflow_required import number, with_workflow
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
+from dboshub.workflows.views.workflow_required import query_int, with_workflow
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @with_workflow
 def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -> HttpResponseBase:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the confirmation, or perform the posted action."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     queues = queue_names(session)
@@ -40,10 +39,10 @@ def _ask(request: HttpRequest, found: WorkflowRow, form: ActionForm, **how: Any)
 def _initial(
     request: HttpRequest, session: Session, found: WorkflowRow, verb: str
 ) -> dict[str, Any]:
-    """A fork begins at the step asked for, or at the one that failed last."""
+    """The initial values; a fork begins at the given step, or at the last step if it failed."""
     if verb != "fork":
         return {"topic": request.GET.get("topic", "")}
-    asked = number(request, "step")
+    asked = query_int(request, "step")
     if asked is not None:
         return {"step": asked}
     last = steps.latest(session, found.pk)

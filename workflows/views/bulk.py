@@ -1,40 +1,43 @@
-"""Bulk jobs: the set is frozen on one page, confirmed and followed on another."""
+"""Pages of bulk jobs: one creates the set of workflows, another confirms and shows a job."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.confirmation import INVALID, LONGEST, status_of
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, actor_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
+from dboshub.workflows.bulk import job_actions
 from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import reading
-from dboshub.workflows.forms.bulk_forms import StartForm
+from dboshub.workflows.forms.bulk_forms import BulkStartForm
+from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.live.bulk import job_facts, page_key
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.bulk import show_items, show_job, tabs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.system_tables import now_ms
-from dboshub.workflows.views.workflow_required import number
+from dboshub.workflows.views.confirm import INVALID, status_of
+from dboshub.workflows.views.workflow_required import query_int
 
 CHECKED = "checked"
 NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddlewaretoken")
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
-    """The jobs, newest first."""
-    owner, before = selector.owner_seen_by(request.user), number(request, "before")
+    """The list of jobs, newest first."""
+    owner, before = selector.owner_seen_by(request.user), query_int(request, "before")
     page = selector.job_page(owner, before=before)
     context = {
         "section": "workflows",
@@ -48,9 +51,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def new(request: HttpRequest) -> HttpResponse:
-    """Say what would be acted on; when it is posted, freeze the set."""
+    """Show the filter and the actions; a POST creates the job."""
     given = request.POST if request.method == "POST" else request.GET
     verb = given.get("verb", "")
     if verb and verb not in VERBS:
@@ -63,7 +66,7 @@ def new(request: HttpRequest) -> HttpResponse:
         refusal = ActionRefusedError("No row is checked.", "Go back and check some.")
         return _ask(request, verb, query, refusal=refusal, status=INVALID)
     try:
-        job = bulk_jobs.freeze(
+        job = job_actions.create_job(
             actor_of(request), verb, query=query, ids=ids, again="again" in given
         )
     except ActionRefusedError as refusal:
@@ -72,9 +75,9 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
-    """One job: its set to confirm, or how far it is; a post steers it."""
+    """One job: its set and its progress. A POST starts, stops, retries or discards it."""
     job = selector.job(request.user, job_id)
     if job is None:
         raise Http404(f"no bulk job {job_id}")
@@ -85,7 +88,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     if do == "start" and not form.is_valid():
         return _show(request, job, form, status=INVALID)
     try:
-        message = _steer(request, job, do, form)
+        message = _control(request, job, do, form)
     except ActionRefusedError as refusal:
         return _show(request, job, form, refusal=refusal, status=status_of(refusal))
     messages.success(request, message)
@@ -94,34 +97,34 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     return redirect("dboshub:workflows:bulk", job.pk)
 
 
-def _steer(request: HttpRequest, job: BulkJob, do: str, form: StartForm) -> str:
-    """Do what a button says; what to tell then. Raises ActionRefusedError."""
-    actor, reason = actor_of(request), request.POST.get("reason", "")[:LONGEST]
+def _control(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -> str:
+    """Perform the action of a button; return the message. Raises ActionRefusedError."""
+    actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
         rate = form.cleaned_data["rate"]
-        bulk_jobs.start(actor, job.pk, options=form.how(), rate=rate, reason=reason)
-        return "Started: some process of the hub works on it."
+        job_actions.start_job(actor, job.pk, options=form.options(), rate=rate, reason=reason)
+        return "Started: a process of DBOSHub works on it."
     if do == "stop":
-        bulk_jobs.stop(actor, job.pk, reason=reason)
+        job_actions.stop_job(actor, job.pk, reason=reason)
         return "Stopped: no further workflow is acted on."
     if do == "retry":
-        bulk_jobs.retry(actor, job.pk, reason=reason)
-        return "What failed is tried again."
+        job_actions.retry_failed(actor, job.pk, reason=reason)
+        return "The failed ones are tried again."
     if do == "discard":
-        bulk_jobs.discard(actor, job.pk)
-        return "Forgotten: nothing was done."
+        job_actions.discard_job(actor, job.pk)
+        return "Discarded: nothing was done."
     raise Http404(f"no way to {do} a bulk job")
 
 
-def _form(job: BulkJob, data: QueryDict | None = None) -> StartForm:
+def _form(job: BulkJob, data: QueryDict | None = None) -> BulkStartForm:
     with reading() as session:
-        return StartForm(job, data, queues=queue_names(session))
+        return BulkStartForm(job, data, queues=queue_names(session))
 
 
 def _show(
     request: HttpRequest,
     job: BulkJob,
-    form: StartForm,
+    form: BulkStartForm,
     *,
     refusal: ActionRefusedError | None = None,
     status: int = 200,
@@ -129,7 +132,7 @@ def _show(
     shown = show_job(job)
     state = request.GET.get("state", "")
     state = state if state in BulkItem.State.values else ""
-    at = number(request, "before")
+    at = query_int(request, "before")
     page = selector.item_page(job, viewer_for(request.user), state=state, before=at)
     context = {
         "section": "workflows",
@@ -141,7 +144,7 @@ def _show(
         "state": state,
         "tabs": tabs(shown, state),
         "refusal": refusal,
-        "permitted": request.user.has_perm(shown.verb.permission),
+        "permitted": may_act(request.user, shown.verb.permission),
         "now": now_ms(),
         "live_page": subscription_for(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
@@ -158,7 +161,7 @@ def _ask(
     status: int = 200,
 ) -> HttpResponse:
     criteria = parse(QueryDict(query), now=now_ms(), attributes=request.user.has_perm(VIEW_PAYLOAD))
-    permitted = [each for each in VERBS.values() if request.user.has_perm(each.permission)]
+    permitted = [each for each in VERBS.values() if may_act(request.user, each.permission)]
     context = {
         "section": "workflows",
         "verbs": permitted,
@@ -171,7 +174,7 @@ def _ask(
 
 
 def _filter(given: QueryDict) -> str:
-    """The filter: as one field of a form, or as the list's own address."""
+    """The filter, from the form field `filter` or from the query string of the list."""
     if "filter" in given:
         return str(given["filter"]).replace("\x00", "\N{REPLACEMENT CHARACTER}")
     rest = given.copy()

@@ -1,5 +1,4 @@
-"""Pages about one workflow. Every page also works alone: fragments are the same parts, asked for
-by htmx."""
+"""Pages about one workflow. htmx requests get fragments of the same pages."""
 
 from __future__ import annotations
 
@@ -7,20 +6,20 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from dboshub.workflows.actions.audit import actor_of, record
+from dboshub.workflows.actions.audit import actor_of, may_act, record
 from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
 from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.payloads.redacted import has_no_redactions
 from dboshub.workflows.rendering.family_drawing import draw
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.sections import render_section, stream_window
-from dboshub.workflows.rendering.values import Place, Value, brief, whole
+from dboshub.workflows.rendering.values import Value, ValueAddress, brief, whole
 from dboshub.workflows.rendering.waterfall import zoom
 from dboshub.workflows.selectors.detail import attempts, steps, streams, values
 from dboshub.workflows.selectors.detail.step_search import search
@@ -29,29 +28,28 @@ from dboshub.workflows.selectors.relations.family_tree import family_tree
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.htmx import wants_fragment
 from dboshub.workflows.views.workflow_required import (
     may_see_payloads,
-    number,
-    of_workflow,
-    wants_fragment,
+    query_int,
+    with_audited_workflow,
     with_workflow,
 )
 
-LARGEST_DOWNLOAD = 64 * 1_024 * 1_024
-LONGEST_NAME = 200
-# The largest number its column holds.
-MOST_STEPS = 2**31 - 1
+MAX_DOWNLOAD = 64 * 1_024 * 1_024
+MAX_NAME_LENGTH = 200
+# The largest value of its column.
+MAX_STEP_ID = 2**31 - 1
 REDACTED = (
-    "Parts of this value are redacted, or it is too long to tell: only a superuser may download it."
+    "This value has redacted parts, or is too long to check: only a superuser may download it."
 )
 
 
 @require_safe
-@of_workflow
+@with_audited_workflow
 def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """Everything about one workflow; `?steps=` begins the waterfall at that step, `?from=&to=`
-    shows only that time of it."""
-    start = number(request, "steps")
+    """The page of a workflow. `?steps=` begins the waterfall at a step, `?from=&to=` zooms it."""
+    start = query_int(request, "steps")
     window = zoom.asked(request.GET.get("from", ""), request.GET.get("to", ""))
     context = {
         "section": "workflows",
@@ -63,17 +61,17 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
         ],
         "lineage": lineage.lineage(session, found, viewer=viewer_for(request.user)),
         "send_form": SendForm(found, prefix=""),
-        "may_send": request.user.has_perm(SendForm.permission),
+        "may_send": may_act(request.user, SendForm.permission),
         **_permissions(request),
     }
     return render(request, "dboshub/workflows/detail.html", context)
 
 
 @require_safe
-@of_workflow
+@with_audited_workflow
 def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """The steps in numbers, a page at a time: all, or those found by name or failure."""
-    start, text = number(request, "from"), request.GET.get("find", "").strip()[:LONGEST_NAME]
+    """The table of steps in pages: all of them, or those that match a name or failed."""
+    start, text = query_int(request, "from"), request.GET.get("find", "").strip()[:MAX_NAME_LENGTH]
     is_failed = request.GET.get("failed") == "1"
     page = steps.page(session, found.pk, start=start)
     matches = None
@@ -96,25 +94,25 @@ def step_table(request: HttpRequest, session: Session, found: WorkflowRow) -> Ht
 
 @require_safe
 @vary_on_headers("HX-Request")
-@of_workflow
+@with_audited_workflow
 def step_detail(
     request: HttpRequest, session: Session, found: WorkflowRow, function_id: int
 ) -> HttpResponse:
-    """One step: its times, its output or error, its failed attempts, and forking from it."""
-    if function_id > MOST_STEPS:
+    """One step: times, output or error, failed attempts, and a link to fork from it."""
+    if function_id > MAX_STEP_ID:
         raise Http404("no workflow has so many steps")
     step = steps.one(session, found.pk, function_id)
     failures = attempts.of_step(session, found.pk, function_id)
     if step is None and not failures:
         raise Http404(f"no step {function_id}")
     kind = "step-error" if step and step.is_failed else "step"
-    place = Place(found.pk, kind, step=function_id)
+    address = ValueAddress(found.pk, kind, step=function_id)
     context = {
         "section": "workflows",
         "row": found,
         "number": function_id,
         "step": step,
-        "value": _value(request, session, place) if step else None,
+        "value": _value(request, session, address) if step else None,
         "attempts": failures,
         "payload": may_see_payloads(request),
         **_permissions(request),
@@ -125,22 +123,22 @@ def step_detail(
 
 @require_safe
 @vary_on_headers("HX-Request")
-@of_workflow
+@with_audited_workflow
 def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponseBase:
-    """One stored value: shown as far as a page can bear it, or downloaded as it is stored."""
+    """One stored value, shown up to a size, or as a download of the stored text."""
     if not may_see_payloads(request):
         raise PermissionDenied("Seeing this needs the permission “view payload”.")
-    place = _place(request, found)
+    address = _address(request, found)
     is_download = "download" in request.GET
-    most = LARGEST_DOWNLOAD if is_download else values.SHOWN
-    stored = _stored(session, place, most)
+    most = MAX_DOWNLOAD if is_download else values.MAX_SHOWN
+    stored = _stored(session, address, most)
     if stored is None:
         raise Http404("no such value")
     if is_download:
         if not (request.user.is_superuser or has_no_redactions(stored.text, stored.serialization)):
             raise PermissionDenied(REDACTED)
-        return _download(request, place, stored)
-    context = {"section": "workflows", "row": found, "value": whole(place, stored)}
+        return _download(request, address, stored)
+    context = {"section": "workflows", "row": found, "value": whole(address, stored)}
     name = "_value.html" if wants_fragment(request) else "value.html"
     return render(request, f"dboshub/workflows/{name}", context)
 
@@ -148,7 +146,7 @@ def value_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> 
 @require_safe
 @with_workflow
 def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """Who started it, what it started, and what was forked from whom, as a drawing."""
+    """The family tree of a workflow as a drawing."""
     tree = family_tree(session, found, viewer=viewer_for(request.user))
     context = {
         "section": "workflows",
@@ -160,22 +158,24 @@ def family_page(request: HttpRequest, session: Session, found: WorkflowRow) -> H
 
 
 @require_safe
-@of_workflow
+@with_audited_workflow
 def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResponse:
-    """One stream: its newest values, followed as they are written, or those from an offset on."""
+    """One stream: its newest values with live updates, or the values from an offset on."""
     key = request.GET.get("key", "")
     stream = streams.stream(session, found.pk, key)
     if stream is None:
         raise Http404("no such stream")
-    start = number(request, "from")
+    start = query_int(request, "from")
     payload = may_see_payloads(request)
     window = streams.window(session, found.pk, stream, payload=payload, start=start)
     follows = not (stream.is_closed or window.has_later)
     context = {
         "section": "workflows",
         "row": found,
-        "ticket": subscription_for(request, "stream", found.pk, filter=key) if follows else None,
-        "earlier": max(0, window.start - streams.WINDOW),
+        "subscription": subscription_for(request, "stream", found.pk, filter=key)
+        if follows
+        else None,
+        "earlier": max(0, window.start - streams.WINDOW_SIZE),
         **stream_window(found, window, payload),
     }
     return render(request, "dboshub/workflows/stream.html", context)
@@ -184,9 +184,9 @@ def stream_detail(request: HttpRequest, session: Session, found: WorkflowRow) ->
 def _section(
     request: HttpRequest, session: Session, found: WorkflowRow, kind: str, **options: Any
 ) -> dict[str, Any]:
-    """A section's HTML with what its region follows; a part of the steps follows nothing."""
+    """The HTML of a section with its subscription; a selected part of the steps has none."""
     is_fixed = any(option is not None for option in options.values())
-    # Read before the section: what changes in between is then sent once more, never lost.
+    # Read before the section, so that a change in between is sent again and not lost.
     digest = "" if is_fixed else section_digest(session, kind, found.pk)
     html = render_section(
         kind,
@@ -198,43 +198,45 @@ def _section(
     )
     return {
         "kind": kind,
-        "ticket": None if is_fixed else subscription_for(request, kind, found.pk),
+        "subscription": None if is_fixed else subscription_for(request, kind, found.pk),
         "digest": digest,
         "html": mark_safe(html),  # noqa: S308  # rendered by our own templates, which escape
     }
 
 
 def _permissions(request: HttpRequest) -> dict[str, Any]:
-    verbs = [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)]
+    verbs = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
     return {"may": " ".join(verbs), "may_not": [verb for verb in FORMS if verb not in verbs]}
 
 
-def _place(request: HttpRequest, found: WorkflowRow) -> Place:
+def _address(request: HttpRequest, found: WorkflowRow) -> ValueAddress:
     kind = request.GET.get("of", "")
     if kind not in values.KINDS:
         raise Http404("no such kind of value")
-    return Place(found.pk, kind, request.GET.get("key", ""), number(request, "step") or 0)
+    return ValueAddress(found.pk, kind, request.GET.get("key", ""), query_int(request, "step") or 0)
 
 
-def _stored(session: Session, place: Place, most: int) -> values.Stored | None:
-    if "\x00" in place.key:
+def _stored(session: Session, address: ValueAddress, most: int) -> values.StoredValue | None:
+    if "\x00" in address.key:
         return None
     return values.value(
-        session, place.kind, place.workflow_id, key=place.key, step=place.step, most=most
+        session, address.kind, address.workflow_id, key=address.key, step=address.step, most=most
     )
 
 
-def _value(request: HttpRequest, session: Session, place: Place) -> Value | None:
+def _value(request: HttpRequest, session: Session, address: ValueAddress) -> Value | None:
     if not may_see_payloads(request):
-        return Value(place, 0, is_hidden=True)
-    return brief(place, _stored(session, place, values.SHOWN))
+        return Value(address, 0, is_hidden=True)
+    return brief(address, _stored(session, address, values.MAX_SHOWN))
 
 
-def _download(request: HttpRequest, place: Place, stored: values.Stored) -> HttpResponse:
-    facts: dict[str, Any] = {"of": place.kind, "key": place.key, "step": place.step}
-    record(actor_of(request), "download", "workflow", place.workflow_id, **facts)
+def _download(
+    request: HttpRequest, address: ValueAddress, stored: values.StoredValue
+) -> HttpResponse:
+    facts: dict[str, Any] = {"of": address.kind, "key": address.key, "step": address.step}
+    record(actor_of(request), "download", "workflow", address.workflow_id, **facts)
     response = HttpResponse(stored.text, content_type="text/plain; charset=utf-8")
-    name = f"{place.kind}-{place.workflow_id[:60]}.txt"
+    name = f"{address.kind}-{address.workflow_id[:60]}.txt"
     response["Content-Disposition"] = str(content_disposition_header(True, _file_name(name)))
     return response
 

@@ -1,4 +1,4 @@
-"""Errors: failed runs in groups, and one group with what to do about it."""
+"""Pages of errors: failed runs in groups, and one group with the action to fork its runs."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dboshub.workflows.actions.audit import actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
-from dboshub.workflows.actions.workflow_actions import actor_of
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.errors import newest_failed, only_failed
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 
-# Failed runs that are looked at, the newest first.
-LOOKED = 500
-SHOWN = 50
+# Failed runs that are read, the newest first.
+MAX_RUNS = 500
+MAX_SHOWN = 50
 SPANS = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
 FORK = "fork_from_failure"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What was looked at: the page of failed runs, in groups."""
+class FailedRuns:
+    """A page of failed runs in groups."""
 
     criteria: Criteria
     page: Page
@@ -43,19 +44,19 @@ class Seen:
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_list(request: HttpRequest) -> HttpResponse:
-    """The groups among the newest failed runs that a filter leaves; the list's own filter."""
-    context: dict[str, Any] = {"section": "errors", "looked": LOOKED}
+    """The groups among the newest failed runs of a filter of the list."""
+    context: dict[str, Any] = {"section": "errors", "looked": MAX_RUNS}
     try:
-        seen = _look(request)
+        seen = _read(request)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/errors/list.html", context, status=503)
     query = _query(request, seen.criteria)
     context |= _shared(request, seen) | {
-        "groups": [(each, each.query(query)) for each in seen.groups[:SHOWN]],
-        "more": len(seen.groups) - SHOWN,
+        "groups": [(each, each.query(query)) for each in seen.groups[:MAX_SHOWN]],
+        "more": len(seen.groups) - MAX_SHOWN,
         "spans": [
             (seen.criteria.query(since=span), word, _asked(seen.criteria, "since") == span)
             for span, word in SPANS
@@ -68,39 +69,39 @@ def error_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_group(request: HttpRequest) -> HttpResponse:
-    """One group: when, in which versions, which runs, and forking them all."""
-    seen = _look(request)
+    """One group: times, versions, runs, and a button to fork them all."""
+    seen = _read(request)
     kind, step = request.GET.get("kind"), request.GET.get("step", "")
     group = next(
         (each for each in seen.groups if each.step == step and kind in (None, each.kind)), None
     )
-    context = _shared(request, seen) | {"section": "errors", "looked": LOOKED, "group": group}
+    context = _shared(request, seen) | {"section": "errors", "looked": MAX_RUNS, "group": group}
     context |= {"step": step, "kind": kind}
     if group is not None:
-        context["may_fork"] = request.user.has_perm(VERBS[FORK].permission)
-        context |= {"verb": FORK, "shown": group.runs[:SHOWN]}
+        context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
+        context |= {"verb": FORK, "shown": group.runs[:MAX_SHOWN]}
     return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
 
 
-def _look(request: HttpRequest) -> Seen:
+def _read(request: HttpRequest) -> FailedRuns:
     payload = request.user.has_perm(VIEW_PAYLOAD)
     viewer = viewer_for(request.user)
     with bounded_reading() as session:
         now = database_now(session)
         criteria = parse(request.GET, now=now, attributes=payload)
         cursor = read_cursor(request.GET.get("after", ""))
-        page = WorkflowPager(session, only_failed(criteria), viewer, size=LOOKED).after(cursor)
+        page = WorkflowPager(session, only_failed(criteria), viewer, size=MAX_RUNS).after(cursor)
         failed = failed_runs(session, page.rows, payload=payload)
-    return Seen(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
+    return FailedRuns(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
 
 
-def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
-    # Attributes are payload, which this topic does not read.
-    ticket = subscription_for(request, "errors", filter=seen.criteria.query())
+def _shared(request: HttpRequest, seen: FailedRuns) -> dict[str, Any]:
+    # The topic does not read attributes, because they are payload.
+    subscription = subscription_for(request, "errors", filter=seen.criteria.query())
     return {
-        "live_page": None if seen.criteria.attributes or not seen.page.is_first else ticket,
+        "live_page": None if seen.criteria.attributes or not seen.page.is_first else subscription,
         "live_digest": digest(newest_failed(seen.page.rows)),
         "now": seen.now,
         "page": seen.page,
@@ -113,7 +114,7 @@ def _shared(request: HttpRequest, seen: Seen) -> dict[str, Any]:
 def _answer(
     request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """Classes and messages are payload: seeing them is noted, and not kept by the browser."""
+    """Classes and messages are payload: the view is audited, and browsers must not store it."""
     response = render(request, template, context, status=status)
     if context["sees_payloads"]:
         record_payload_view(actor_of(request), "errors", context["query"])
@@ -122,7 +123,7 @@ def _answer(
 
 
 def _query(request: HttpRequest, criteria: Criteria) -> str:
-    """What was looked at, as an address says it."""
+    """The query string of the filter and the page."""
     return criteria.query(after=request.GET.get("after", ""))
 
 

@@ -1,4 +1,4 @@
-"""Executors and versions: who runs workflows, what each version still holds, acting on both."""
+"""Pages of executors and application versions, and the actions on them."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.confirmation import confirmation_page, submit_confirmed
+from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.executor_forms import FORMS, ExecutorForm
 from dboshub.workflows.live.executors import executor_page_facts
 from dboshub.workflows.live.source import digest
-from dboshub.workflows.live.subscriptions import VIEW, subscription_for
+from dboshub.workflows.live.subscriptions import subscription_for
+from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.executors import show
-from dboshub.workflows.selectors.executor_overview import fleet
+from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
-def fleet_page(request: HttpRequest) -> HttpResponse:
-    """All processes and versions on one page: the table of neither grows long."""
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
+def executor_page(request: HttpRequest) -> HttpResponse:
+    """All executors and versions on one page; both lists are bounded."""
     context: dict[str, Any] = {"section": "executors"}
     try:
         with bounded_reading() as session:
             now = database_now(session)
-            found = fleet(session, viewer_for(request.user), now=now)
+            found = executor_overview(session, viewer_for(request.user), now=now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/executors/list.html", context, status=503)
@@ -43,15 +45,15 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         "live_beats": subscription_for(request, "beats"),
         "live": [show(each) for each in found.of(live=True)],
         "ended": found.of(live=False),
-        "may": [verb for verb, form in FORMS.items() if request.user.has_perm(form.permission)],
+        "may": [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)],
     }
     return render(request, "dboshub/executors/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
-    """Ask for confirmation; when it is posted, act, or say why not and what to do instead."""
+    """Show the confirmation, or perform the posted action."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
     ask = partial(_ask, request)

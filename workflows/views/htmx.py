@@ -1,4 +1,4 @@
-"""The one place that knows how htmx asks for part of a page."""
+"""How htmx asks for a part of a page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ class HtmxHttpRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def page_or_partial(request: HtmxHttpRequest, template: str, partial: str) -> str:
-    """Name the template to render: all of it, or one partial for an htmx swap.
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether htmx asks for a part of the page.
 
-    Boosted links and history restores also come from htmx, but replace the
-    whole body, so they need the whole page.
+    Boosted links and history restores also come from htmx, but they replace the whole body.
     """
-    htmx = request.htmx
-    if not htmx or htmx.boosted or htmx.history_restore_request:
-        return template
-    return f"{template}#{partial}"
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    if not htmx:
+        return False
+    return not htmx.boosted and not htmx.history_restore_request
+
+
+def page_or_fragment(request: HttpRequest, page: str, fragment: str) -> str:
+    """The template to render: the page, or for an htmx swap the fragment that it includes."""
+    return fragment if wants_fragment(request) else page

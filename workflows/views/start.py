@@ -1,4 +1,4 @@
-"""Starting a workflow: what can be started, and a form typed by its signature."""
+"""Pages that start workflows: the startable ones, and a form with typed fields."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of
-from dboshub.workflows.actions.confirmation import INVALID, status_of
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
-from dboshub.workflows.actions.starting import PERMISSION, start
+from dboshub.workflows.actions.starting import start
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.start_form import StartForm
-from dboshub.workflows.live.subscriptions import VIEW
 from dboshub.workflows.payloads.encode import NotPlainError
+from dboshub.workflows.permissions import START_WORKFLOW, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
-from dboshub.workflows.selectors.queue_wait import queue_names
+from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.confirm import INVALID, status_of
 from dboshub.workflows.views.workflow_required import may_see_payloads
 
 
 @require_safe
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_list(request: HttpRequest) -> HttpResponse:
-    """What live executors can run, by application; any other name can be written by hand."""
+    """The workflows that live executors publish; any other name can be typed."""
     if request.GET.get("name", "").strip():
         return redirect("dboshub:workflows:start", request.GET["name"].strip())
     with bounded_reading() as session:
@@ -42,9 +43,9 @@ def start_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permission_required(VIEW, raise_exception=True)
+@permission_required(VIEW_WORKFLOW, raise_exception=True)
 def start_one(request: HttpRequest, name: str) -> HttpResponse:
-    """The form of one workflow; `?app=` names its application, `?like=` a run to do again."""
+    """The form of one workflow; `?app=` is its application, `?like=` a run to copy."""
     application = request.GET.get("app") or None
     with bounded_reading() as session:
         what = _what(session, request, name, application)
@@ -62,16 +63,18 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, context, status=INVALID)
     if "code" in request.POST:
-        order = form.order()
+        start_request = form.start_request()
         code = (
-            ("python", "Python", as_python(order)),
-            ("command", "Command", as_command(order)),
+            ("python", "Python", as_python(start_request)),
+            ("command", "Command", as_command(start_request)),
             ("curl", "curl", as_curl(request.build_absolute_uri(), _posted(request))),
         )
         named = {"code": code, "session_cookie": settings.SESSION_COOKIE_NAME}
         return _show(request, form, context | named)
     try:
-        workflow_id = start(actor_of(request), form.order(), reason=form.cleaned_data["reason"])
+        workflow_id = start(
+            actor_of(request), form.start_request(), reason=form.cleaned_data["reason"]
+        )
     except ActionRefusedError as refusal:
         return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
@@ -79,7 +82,7 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:
-    """The form as it was filled in, without what only asks for the code."""
+    """The posted fields, without the token and the button for code."""
     return [
         (name, value)
         for name, values in request.POST.lists()
@@ -93,7 +96,7 @@ def _show(
 ) -> HttpResponse:
     shown = {"section": "workflows", "form": form, "may_start": _may_start(request)}
     response = render(request, "dboshub/workflows/start.html", shown | context, status=status)
-    # It may be filled in with what an earlier run was given.
+    # The form may contain the input of an earlier run.
     response["Cache-Control"] = "no-store"
     return response
 
@@ -116,7 +119,7 @@ def _recent(session: Session, request: HttpRequest, name: str) -> dict[str, Any]
 def _initial(
     session: Session, request: HttpRequest, what: startable.Startable | None
 ) -> tuple[dict[str, Any], str]:
-    """What to fill in, and why nothing can be."""
+    """The initial values, or the reason why there are none."""
     like = request.GET.get("like", "")
     if not like or "\x00" in like or not may_see_payloads(request):
         return {}, ""
@@ -124,11 +127,11 @@ def _initial(
     if found is None:
         return {}, f"There is no workflow {like}."
     try:
-        args, kwargs = startable.arguments_of(startable.given_to(session, found))
+        args, kwargs = startable.arguments_of(startable.input_of(session, found))
     except NotPlainError as error:
-        return {}, f"What {like} was given cannot be filled in here: {error}."
+        return {}, f"The input of {like} cannot be copied into the form: {error}."
     return StartForm.filled(what, args, kwargs), ""
 
 
 def _may_start(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(PERMISSION))
+    return may_act(request.user, START_WORKFLOW)

@@ -1,4 +1,4 @@
-"""The list as a tree: children unfold beneath their parent, and the address remembers which."""
+"""The list as a tree: children are shown below their parent. The URL holds the open parents."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.selectors.relations.child_counts import child_counts
 from dboshub.workflows.selectors.relations.lineage import first_children
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Session
 
-MOST_OPEN, DEEPEST = 20, 8
-# Children shown beneath one parent; the list of them all is a click away.
-SHOWN = 20
+MAX_OPEN, MAX_DEPTH = 20, 8
+# Children shown below one parent; a link leads to the list of all.
+MAX_CHILDREN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A row of the tree. `children` is None where there are none, `shown` how many lie open."""
+class TreeRow:
+    """A row of the tree. `children` is None if there are none; `shown` is the number shown."""
 
     row: WorkflowRow
     depth: int = 0
@@ -30,26 +30,26 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
-    """What somebody unfolded; `query` is the address of the list without it."""
+class ListTree:
+    """The open parents; `query` is the query string of the list without them."""
 
     query: str
     opened: tuple[str, ...]
 
     @classmethod
-    def read(cls, query: str, opened: Sequence[str]) -> Tree:
-        return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MOST_OPEN])
+    def read(cls, query: str, opened: Sequence[str]) -> ListTree:
+        return cls(query, tuple(each for each in dict.fromkeys(opened) if each)[:MAX_OPEN])
 
     def lines(
         self, session: Session, rows: Sequence[WorkflowRow], viewer: Viewer, depth: int = 0
-    ) -> Iterator[Line]:
-        """Rows, each followed by what is unfolded beneath it."""
-        counted = children(session, [each.pk for each in rows], viewer=viewer)
+    ) -> Iterator[TreeRow]:
+        """The rows, each followed by its open children."""
+        counted = child_counts(session, [each.pk for each in rows], viewer=viewer)
         for row in rows:
             count = counted.get(row.pk)
-            is_open = count is not None and row.pk in self.opened and depth < DEEPEST
-            below = first_children(session, row.pk, viewer)[:SHOWN] if is_open else []
-            yield Line(row, depth, count, len(below), self._toggled(row.pk) if count else "")
+            is_open = count is not None and row.pk in self.opened and depth < MAX_DEPTH
+            below = first_children(session, row.pk, viewer)[:MAX_CHILDREN] if is_open else []
+            yield TreeRow(row, depth, count, len(below), self._toggled(row.pk) if count else "")
             if below:
                 yield from self.lines(session, below, viewer, depth + 1)
 

@@ -1,4 +1,4 @@
-"""What every page about one workflow does first: check, find, or say that there is none."""
+"""Decorators of the pages about one workflow: permission, lookup, audit of payload views."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 
 from dboshub.workflows.actions.audit import actor_of
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.connection import reading
-from dboshub.workflows.live.subscriptions import VIEW, VIEW_PAYLOAD
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
+from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
@@ -23,26 +23,26 @@ View = Callable[Concatenate[HttpRequest, Session, WorkflowRow, Rest], HttpRespon
 
 
 def with_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
-    """Call the view with a session and the workflow of the URL, if the person may see it."""
+    """Call the view with a session and the workflow of the URL, or answer 404."""
 
-    @permission_required(VIEW, raise_exception=True)
+    @permission_required(VIEW_WORKFLOW, raise_exception=True)
     @wraps(view)
     def found_or_missing(
         request: HttpRequest, workflow_id: str, *args: Rest.args, **kwargs: Rest.kwargs
     ) -> HttpResponseBase:
         with reading() as session:
-            found = find(session, request, workflow_id)
+            found = find_workflow(session, request, workflow_id)
             if found is None:
-                return missing(request, workflow_id)
+                return workflow_missing(request, workflow_id)
             return view(request, session, found, *args, **kwargs)
 
     return found_or_missing
 
 
-def of_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
-    """The same for a view that shows payloads to those who may see them: that leaves a trace."""
+def with_audited_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
+    """Like `with_workflow`, for views that show payloads: a view of payloads is audited."""
 
-    def traced(
+    def audited(
         request: HttpRequest,
         session: Session,
         found: WorkflowRow,
@@ -52,24 +52,24 @@ def of_workflow(view: View[Rest]) -> Callable[..., HttpResponseBase]:
     ) -> HttpResponseBase:
         response = view(request, session, found, *args, **kwargs)
         if may_see_payloads(request):
-            # What was seen by one person must not be served to the next from a shared disk.
+            # A shared cache must not serve the payload to another user.
             response["Cache-Control"] = "no-store"
-            # A download has its own row.
+            # A download has its own audit row.
             if not response.has_header("Content-Disposition"):
                 record_payload_view(actor_of(request), "workflow", found.pk)
         return response
 
-    return wraps(view)(with_workflow(traced))
+    return wraps(view)(with_workflow(audited))
 
 
-def find(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
-    # No stored text holds a NUL, and PostgreSQL would fail on the question.
+def find_workflow(session: Session, request: HttpRequest, workflow_id: str) -> WorkflowRow | None:
+    # PostgreSQL cannot compare with a NUL, and no stored text has one.
     if "\x00" in workflow_id:
         return None
     return row(session, workflow_id, viewer=viewer_for(request.user))
 
 
-def missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
+def workflow_missing(request: HttpRequest, workflow_id: str) -> HttpResponse:
     return render(
         request, "dboshub/workflows/missing.html", {"workflow_id": workflow_id}, status=404
     )
@@ -79,15 +79,7 @@ def may_see_payloads(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(VIEW_PAYLOAD))
 
 
-def wants_fragment(request: HttpRequest) -> bool:
-    """Whether htmx asks for a part. Boosted links and restored history need the whole page."""
-    htmx = getattr(request, "htmx", None)
-    if htmx is None or not htmx:
-        return False
-    return not htmx.boosted and not htmx.history_restore_request
-
-
-def number(request: HttpRequest, name: str) -> int | None:
-    """A non-negative number of the query string; None if it is not there or is none."""
+def query_int(request: HttpRequest, name: str) -> int | None:
+    """A non-negative number of the query string, or None."""
     given = request.GET.get(name, "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 10 else None

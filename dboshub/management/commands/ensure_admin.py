@@ -1,4 +1,4 @@
-"""Make sure somebody can log in: `manage.py ensure_admin`."""
+"""Create an administrator if there is none."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
 from dboshub import env
+from dboshub.management.invocation import command
+from dboshub.management.readiness import require_databases
 
 
 class Command(BaseCommand):
     help = (
-        "Make an administrator if there is none. The name and the password come from "
-        "DBOSHUB_ADMIN_NAME and DBOSHUB_ADMIN_PASSWORD; without a password one is made and "
-        "printed, this once."
+        "Create an administrator if there is none. The name and the password come from "
+        "DBOSHUB_ADMIN_NAME and DBOSHUB_ADMIN_PASSWORD; without a password, a random one is "
+        "printed once."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if User.objects.filter(is_superuser=True, is_active=True).exists():
+        require_databases()
+        there = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        if there is not None:
+            self.stdout.write(
+                f"There is an administrator, {there.get_username()!r}. A lost password: "
+                f"`{command('changepassword', there.get_username())}`; another administrator: "
+                f"`{command('createsuperuser')}`."
+            )
             return
         name = env.text("DBOSHUB_ADMIN_NAME", "admin")
         given = env.text("DBOSHUB_ADMIN_PASSWORD")

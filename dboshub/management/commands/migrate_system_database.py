@@ -1,15 +1,16 @@
-"""Create or upgrade a system database; ``migrate`` does it for this hub's own."""
+"""Create or upgrade a system database. ``migrate`` does this for the hub's own database."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError
 
 from dboshub.management.terminal import TerminalCommand, argument, schema, url
 from dboshub.runtime.schema_migration import run_dbos_database_migrations
-from dboshub.workflows.storage.database import mask_password, open_database
+from dboshub.workflows.django_settings import system_database_url
+from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.grants import grants
 from dboshub.workflows.storage.schema.migrate import creation
 
@@ -26,8 +27,11 @@ class Command(TerminalCommand):
         argument("--print-sql", action="store_true", help="show the SQL and do nothing"),
     )
 
+    def needs_databases(self, **options: Any) -> bool:
+        return False
+
     def run_subcommand(self, **options: Any) -> Any:
-        target = options["url"] or settings.DBOS_SYSTEM_DATABASE_URL
+        target = options["url"] or system_database_url()
         role = options["app_role"]
         if options["print_sql"]:
             return _script(target, options["schema"], role)

@@ -1,4 +1,4 @@
-"""List, inspect and steer queues from a terminal."""
+"""The command ``queue``: list, inspect and control queues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, reason
+from dboshub.management.terminal import Subcommand, SubcommandsCommand, actor, argument, reason
 from dboshub.queues import actions
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.selectors import overview
@@ -74,7 +74,7 @@ def delete(*, name: str, reason: str, **_: Any) -> dict[str, Any]:
 
 
 def _changed(settings: QueueSettings, given: dict[str, Any]) -> QueueSettings:
-    """The settings with what was given; 0 takes a limit away."""
+    """The settings with the given changes; 0 removes a limit."""
     changes: dict[str, Any] = {
         key: given[key] or None for key in LIMITS if given.get(key) is not None
     }
@@ -101,7 +101,7 @@ def _outline(facts: overview.QueueFacts) -> dict[str, Any]:
 
 
 def limits(parser: ArgumentParser) -> None:
-    """The limits of a queue."""
+    """Arguments for the limits of a queue."""
     for key in LIMITS:
         parser.add_argument(f"--{key.replace('_', '-')}", type=int, help="0 for no limit")
     for key in LIMITERS:
@@ -119,18 +119,25 @@ NAME = argument("name")
 
 
 class Command(SubcommandsCommand):
-    help = "List, inspect and steer queues."
-    verbs = (
-        Verb("list", "list queues by name", list_),
-        Verb("get", "show a queue with its limits", get, (NAME,)),
-        Verb(
+    help = "List, inspect and control queues."
+    subcommands = (
+        Subcommand("list", "list queues by name", list_),
+        Subcommand("get", "show a queue with its limits", get, (NAME,)),
+        Subcommand(
             "add",
             "register a queue",
             add,
-            (NAME, argument("-a", "--application-name", help="that alone claims"), limits, reason),
+            (
+                NAME,
+                argument(
+                    "-a", "--application-name", help="the only application that claims from it"
+                ),
+                limits,
+                reason,
+            ),
         ),
-        Verb("change", "change limits; others stay", change, (NAME, limits, reason)),
-        Verb("pause", "let no worker take more from it", pause, (NAME, reason)),
-        Verb("resume", "let workers take from it again", resume, (NAME, reason)),
-        Verb("delete", "remove a queue on which nothing waits", delete, (NAME, reason)),
+        Subcommand("change", "change limits; others stay", change, (NAME, limits, reason)),
+        Subcommand("pause", "stop claims from it", pause, (NAME, reason)),
+        Subcommand("resume", "allow claims from it again", resume, (NAME, reason)),
+        Subcommand("delete", "remove a queue on which nothing waits", delete, (NAME, reason)),
     )

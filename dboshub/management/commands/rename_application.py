@@ -1,4 +1,4 @@
-"""Give all that an application owns to another name."""
+"""Rename an application with everything it owns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ class Command(TerminalCommand):
         yes,
         argument("-f", "--from", dest="old", help="the name until now"),
         argument("-t", "--to", dest="new", required=True, help="the new name"),
-        argument("--adopt-unclaimed-rows", action="store_true", help="take what nobody owns, too"),
+        argument(
+            "--adopt-unclaimed-rows",
+            action="store_true",
+            help="also take rows that no application owns",
+        ),
         argument("--batch-size", type=int, default=BATCH, help="rows in one transaction"),
     )
 
@@ -31,7 +35,7 @@ class Command(TerminalCommand):
         adopts, batch = options["adopt_unclaimed_rows"], max(1, options["batch_size"])
         check_names(old, new, adopts)
         what = f"application {old!r}" if old else "what no application owns"
-        confirm(f"This gives {what} the name {new!r}.", is_sure=options["yes"])
+        confirm(f"This gives {what} the name {new!r}.", is_confirmed=options["yes"])
         counts: dict[str, Any] = {**rename(atomic, old, new, batch=batch, adopt=adopts)}
         record(actor(), "rename", "application", old or "", new=new, adopts=adopts, **counts)
         return counts

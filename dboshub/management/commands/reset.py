@@ -1,4 +1,4 @@
-"""Empty a system database: every workflow, schedule, queue and version in it goes."""
+"""Delete every workflow, schedule, queue and version of a system database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, schema, url, yes
 from dboshub.workflows.actions.audit import record
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.storage.database import mask_password
+from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.schema.reset import empty_tables, reset
 
 
@@ -26,12 +26,15 @@ class Command(TerminalCommand):
         schema,
     )
 
+    def needs_databases(self, **options: Any) -> bool:
+        return not options["url"]
+
     def run_subcommand(self, **options: Any) -> Any:
         target, drop = options["url"], options["drop"]
         if drop and not target:
             raise CommandError("--drop needs --url: this hub's own database holds its users, too.")
         place = mask_password(target) if target else "this hub's system database"
-        confirm(f"This deletes all workflows of {place} for good.", is_sure=options["yes"])
+        confirm(f"This deletes all workflows of {place} for good.", is_confirmed=options["yes"])
         if target:
             reset(target, schema=options["schema"], truncate=not drop)
             return {"reset": place, "dropped": drop}

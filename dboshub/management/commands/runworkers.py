@@ -1,28 +1,37 @@
-"""Run workflows in this process, or in several, until told to stop."""
+"""Run workflows in one or several processes until they are stopped."""
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from dboshub import env
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
+from dboshub.management.invocation import program_command
+from dboshub.management.readiness import require_databases
+from dboshub.management.terminal import errors_as_command_errors
+from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import supervise
+from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
+from dboshub.workflows.django_settings import (
+    counts_rollups,
+    imported_modules,
+    works_on_bulk_jobs,
+)
+from dboshub.workflows.engine.membership.incarnations import this_process
 from dboshub.workflows.storage.membership import executors, recover
-from dboshub.workflows.system_tables import now_ms
 
-# Beyond the grace period: for what destroy() does after the last workflow has stopped.
+# Seconds after the grace period, for the end of destroy().
 FLUSH_SECONDS = 5.0
+NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
+SUPERVISED = "The supervisor starts this worker again."
 
 
 class Command(BaseCommand):
@@ -47,6 +56,7 @@ class Command(BaseCommand):
         parser.add_argument("--child", action="store_true", help="stop when standard input ends")
 
     def handle(self, **options: Any) -> None:
+        _require_databases(is_child=options["child"])
         stop = StopRequests()
         stop.on_signals()
         if options["processes"] > 1:
@@ -58,25 +68,33 @@ class Command(BaseCommand):
 
     def _supervise(self, options: dict[str, Any], stop: StopRequests) -> None:
         self._adopt(options["adopt_executor"])
-        command = [sys.executable, sys.argv[0], "runworkers", "--child"]
+        command = [*program_command(), "runworkers", "--child"]
         command += [f"--grace={options['grace']}"]
         command += [f"--queues={options['queues']}"] if options["queues"] is not None else []
         command += [f"--threads={options['threads']}"] if options["threads"] else []
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
-        supervise([command] * options["processes"], stop, grace=options["grace"], bury=_mark_dead)
+        children = [Child(command, self._ended) for _ in range(options["processes"])]
+        if not supervise(children, stop, grace=options["grace"]):
+            raise CommandError("The workers cannot start: the message above says why.")
+
+    def _ended(self, end: Exit) -> None:
+        """A child that was reaped is dead for certain: its workflows are freed at once."""
+        self.stderr.write(f"Worker {end.process.pid} ended ({end.reason}).")
+        # The lease frees its workflows as well, only later: an outage here is no reason to stop.
+        with atomic() as session:
+            executors.mark_dead(session, end.process, by=f"supervisor {os.getpid()}")
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
 
-        DBOS(config=configuration(threads=options["threads"]))
-        if options["queues"] is not None:
-            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
         try:
-            import_workflows([*env.words("DBOSHUB_IMPORT"), *options["modules"]])
-        except ImportError as error:
-            raise CommandError(f"cannot import {error.name}: {error}") from error
-        DBOS.launch()
+            self._declare(options)
+        except CommandError as error:
+            code = CANNOT_START if options["child"] else 1
+            raise CommandError(str(error), returncode=code) from error
+        with errors_as_command_errors():
+            DBOS.launch()
         self._adopt(options["adopt_executor"])
         rollups = start_rollup_thread()
         start_bulk_job_thread()
@@ -86,8 +104,21 @@ class Command(BaseCommand):
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
         self._end(DBOS, options["grace"], stop)
 
+    def _declare(self, options: dict[str, Any]) -> None:
+        """Configure, and import what this process is to run."""
+        from dboshub import DBOS
+
+        with errors_as_command_errors():
+            DBOS(config=configuration(threads=options["threads"]))
+        if options["queues"] is not None:
+            DBOS.listen_queues([name for name in options["queues"].split(",") if name])
+        try:
+            import_workflows([*imported_modules(), *options["modules"]])
+        except ModuleImportError as error:
+            raise CommandError(str(error)) from error
+
     def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
-        """Destroy within the grace period; after it, or a second signal, hand back at once."""
+        """Destroy within the grace period; after it, or at a second signal, hand workflows back."""
         ended = threading.Event()
 
         def destroy() -> None:
@@ -102,10 +133,10 @@ class Command(BaseCommand):
         if ended.is_set():
             return
         with atomic() as session:
-            given = recover.give_up(session, this_process(), now=now_ms())
+            given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
         self.stdout.flush()
-        # User code may block its thread for ever, and nothing that it does is recorded now.
+        # User code can block its thread forever; nothing it does is recorded any more.
         os._exit(0)
 
     def _adopt(self, executor_ids: list[str]) -> None:
@@ -117,9 +148,15 @@ class Command(BaseCommand):
             self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
 
 
-def _mark_dead(process: ProcessIdentity) -> None:
-    with atomic() as session:
-        executors.bury(session, process, by=f"supervisor {os.getpid()}")
+def _require_databases(*, is_child: bool) -> None:
+    """Raise CommandError for databases that a worker cannot use, and say what becomes of it."""
+    try:
+        with errors_as_command_errors():
+            require_databases(
+                needs_hub=counts_rollups() or works_on_bulk_jobs(), runs_workflows=True
+            )
+    except CommandError as error:
+        raise CommandError(f"{error} {SUPERVISED if is_child else NOT_STARTED}") from None
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""List, inspect and steer schedules from a terminal.
+"""The command ``schedule``: list, inspect and control schedules.
 
 Whoever has a shell here may run the application's code, so contexts are unpickled where a run is
 started, unlike on pages.
@@ -13,11 +13,18 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from dboshub.management.terminal import SubcommandsCommand, Verb, actor, argument, moment, reason
+from dboshub.management.terminal import (
+    Subcommand,
+    SubcommandsCommand,
+    actor,
+    argument,
+    reason,
+    time_argument,
+)
 from dboshub.schedules import actions, selectors
 from dboshub.schedules.engine.calendar import upcoming
 from dboshub.schedules.engine.records import Schedule
-from dboshub.schedules.rendering import in_words
+from dboshub.schedules.rendering import describe_cron
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.serialization import Codec
@@ -26,7 +33,7 @@ from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.sql import Session
 
 NEXT = 5
-SHOWN = 10_000  # characters of a context
+MAX_CONTEXT_LENGTH = 10_000  # characters of a context
 
 
 def list_(*, limit: int, **_: Any) -> list[dict[str, Any]]:
@@ -41,7 +48,7 @@ def get(*, name: str, **_: Any) -> dict[str, Any]:
             raise CommandError(f"There is no schedule {name!r}.")
         _size, context = selectors.context(session, name)
     return _outline(found) | {
-        "context": None if context is None else inline(context, SHOWN),
+        "context": None if context is None else inline(context, MAX_CONTEXT_LENGTH),
         "next_runs": _next_runs(found),
     }
 
@@ -83,7 +90,7 @@ def _all(session: Session) -> Iterator[Schedule]:
 def _outline(schedule: Schedule) -> dict[str, Any]:
     return {
         **{name: getattr(schedule, name) for name in selectors.COLUMNS},
-        "in_words": in_words(schedule.schedule),
+        "in_words": describe_cron(schedule.schedule),
     }
 
 
@@ -96,26 +103,28 @@ def _next_runs(schedule: Schedule) -> list[str]:
 
 NAME = argument("name")
 SPAN = tuple(
-    argument(option, dest=name, type=moment, required=True, help="ISO 8601, UTC without offset")
+    argument(
+        option, dest=name, type=time_argument, required=True, help="ISO 8601, UTC without offset"
+    )
     for option, name in (("--from", "start"), ("--to", "end"))
 )
 
 
 class Command(SubcommandsCommand):
-    help = "List, inspect and steer schedules."
-    verbs = (
-        Verb(
+    help = "List, inspect and control schedules."
+    subcommands = (
+        Subcommand(
             "list", "list schedules by name", list_, (argument("--limit", type=int, default=100),)
         ),
-        Verb("get", "show a schedule with its context and its next runs", get, (NAME,)),
-        Verb("pause", "let no tick start a run", pause, (NAME, reason)),
-        Verb("resume", "go on with the next tick", resume, (NAME, reason)),
-        Verb("trigger", "start one run now", trigger, (NAME, reason)),
-        Verb(
+        Subcommand("get", "show a schedule with its context and its next runs", get, (NAME,)),
+        Subcommand("pause", "let no tick start a run", pause, (NAME, reason)),
+        Subcommand("resume", "go on with the next tick", resume, (NAME, reason)),
+        Subcommand("trigger", "start one run now", trigger, (NAME, reason)),
+        Subcommand(
             "backfill",
             "start a run for every tick of a past span that has none",
             backfill,
             (NAME, *SPAN, reason),
         ),
-        Verb("delete", "remove it; its runs stay", delete, (NAME, reason)),
+        Subcommand("delete", "remove it; its runs stay", delete, (NAME, reason)),
     )

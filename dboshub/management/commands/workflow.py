@@ -1,4 +1,4 @@
-"""Start, list, inspect, steer and move workflows from a terminal."""
+"""The command ``workflow``: start, list, inspect, control, export and import workflows."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from dboshub.management.terminal import SubcommandsCommand
 
 
 class Command(SubcommandsCommand):
-    help = "Start, list, inspect, steer and move workflows."
-    verbs = (*workflow_queries.VERBS, *workflow_actions.VERBS)
+    help = "Start, list, inspect, control, export and import workflows."
+    subcommands = (*workflow_queries.SUBCOMMANDS, *workflow_actions.SUBCOMMANDS)

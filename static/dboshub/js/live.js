@@ -9,8 +9,13 @@ import { setClock } from "./times.js";
 const LOOK_AGAIN = 150;
 const ASLEEP_AFTER = 60_000;
 
+const address = document.getElementById("live-state")?.dataset.socket;
 const line = new StateLine(() => (isPaused ? resume() : pause()));
-const connection = new Connection({ onOpen, onMessage, onState: (state) => line.show(state) });
+const connection = new Connection(address, {
+  onOpen,
+  onMessage,
+  onState: (state) => line.show(state),
+});
 let followed = new Set();
 let isPaused = false;
 let looking = 0;
@@ -50,6 +55,7 @@ function lookAgain() {
 }
 
 function start() {
+  if (connection.isOver) return;
   line.offer();
   connection.start();
 }

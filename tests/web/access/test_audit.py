@@ -8,17 +8,17 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.audit import selectors
-from dboshub.audit.selectors import PAGE
+from dboshub.audit.selectors import PAGE_SIZE
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.page_cache import page_cache
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,7 @@ HOSTILE = ["<script>alert(1)</script>", "../x", "~x", "a//b", "order/7 🐒", "\
 
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    cache.clear()
+    page_cache().clear()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_every_filter_leaves_what_it_says(auditor: Client, query: str, found: li
 def test_a_filter_that_makes_no_sense_is_named_and_left_out(auditor: Client) -> None:
     add()
     html = page(auditor, "?since=yesterday&after=nonsense&outcome=done")
-    assert "'yesterday' is no time" in html
+    assert "'yesterday' is not a time" in html
     assert targets(html) == ["w-1"]
     for place in ("1", "-", "1-1-1", f"{'9' * 5_000}-1", "½-1"):
         page(auditor, f"?after={place}")
@@ -152,10 +152,10 @@ def test_empty_fields_of_the_form_leave_the_address(auditor: Client) -> None:
 
 def test_pages_follow_each_other_even_within_one_moment(auditor: Client) -> None:
     at = now_ms()
-    for number in range(PAGE + 7):
+    for number in range(PAGE_SIZE + 7):
         add(f"t{number:03}", at=at)
     first = page(auditor, "?user=olga")
-    assert len(targets(first)) == PAGE
+    assert len(targets(first)) == PAGE_SIZE
     (older,) = re.findall(r'rel="next" href="([^"]*)"', first)
     assert older.startswith("?user=olga&after=")
     AuditEvent.objects.filter(target=targets(first)[-1]).delete()
@@ -165,10 +165,10 @@ def test_pages_follow_each_other_even_within_one_moment(auditor: Client) -> None
     assert f'href="{LOG}?user=olga">Newest' in second
 
 
-def test_a_rare_match_is_searched_for_stretch_by_stretch(
+def test_a_rare_match_is_searched_for_part_by_part(
     auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "LOOKED", 10)
+    monkeypatch.setattr(selectors, "MAX_ROWS_SCANNED", 10)
     at = now_ms()
     add("needle", username="ada", at=at - 25)
     for number in range(25):
@@ -184,7 +184,7 @@ def test_a_rare_match_is_searched_for_stretch_by_stretch(
 
 
 def test_a_page_costs_two_statements_and_a_cached_third(auditor: Client) -> None:
-    for number in range(PAGE + 5):
+    for number in range(PAGE_SIZE + 5):
         add(f"t{number}")
     page(auditor)
     with CaptureQueriesContext(connection) as seen:
@@ -196,7 +196,7 @@ def test_a_page_costs_two_statements_and_a_cached_third(auditor: Client) -> None
 def test_every_page_reads_along_the_index_of_the_newest(
     auditor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "LOOKED", 100)
+    monkeypatch.setattr(selectors, "MAX_ROWS_SCANNED", 100)
     AuditEvent.objects.bulk_create(
         AuditEvent(username=f"u{number}", action="cancel", target_kind="workflow", target="w", at=9)
         for number in range(3_000)

@@ -21,10 +21,10 @@ from dboshub.queues.forms import control
 from dboshub.queues.models import Queue, QueuePause
 from dboshub.schedules.forms import control as schedule_forms
 from dboshub.schedules.models import Schedule
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.forms import executor_forms, workflow_forms
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
 
@@ -227,9 +227,9 @@ def person(
     monkeypatch: pytest.MonkeyPatch,
 ) -> User:
     """Somebody who may look, logged in, where there is one thing of each kind to act on."""
-    settings.DATA_DIR = tmp_path
+    settings.DBOSHUB_DATA_DIR = tmp_path
     # Written by a thread, which would not see what this test's transaction holds.
-    monkeypatch.setattr(writer, "start", lambda export: None)
+    monkeypatch.setattr(writer, "start_writing", lambda export: None)
     user = make_user("ada", *LOOKING)
     client.force_login(user)
     with atomic() as session:
@@ -251,7 +251,9 @@ def person(
     BulkJob.objects.create(pk=THERE, verb="cancel", state="frozen", user=user, username="ada")
     SavedView.objects.create(pk=THERE, owner=user, name="mine", query="status=ERROR")
     made = {"made_at": now_ms(), "touched_at": now_ms()}
-    store.add(Export(key="an_export", user=user.pk, of="audit", query="", format="csv", **made))
+    store.add(
+        Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", **made)
+    )
     return user
 
 
@@ -264,7 +266,7 @@ def everything() -> dict[str, list[str]]:
         for model in models
         if model is not AuditEvent and model._meta.managed
     }
-    return rows | {"exports": sorted(each.key for each in store.everyone())}
+    return rows | {"exports": sorted(each.key for each in store.all_exports())}
 
 
 def allow(user: User, *permissions: str) -> None:

@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from dboshub.middleware import ForwardedAddress
 from dboshub.models import LoginAttempt
+from dboshub.standalone.middleware import ForwardedAddress
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
 from tests.support.runs import add_workflow
@@ -21,18 +21,19 @@ from tests.web.access.test_permissions import ALL
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
-PROXY = "dboshub.middleware.ForwardedAddress"
+PROXY = "dboshub.standalone.middleware.ForwardedAddress"
 
 
 @pytest.fixture(autouse=True)
 def limits(settings: Any, make_user: Callable[..., Any]) -> None:
-    settings.LOGIN_ATTEMPTS_PER_NAME = 3
-    settings.LOGIN_ATTEMPTS_PER_ADDRESS = 6
+    settings.DBOSHUB_LOGIN_ATTEMPTS = 3
+    settings.DBOSHUB_LOGIN_ATTEMPTS_PER_ADDRESS = 6
     make_user("ada", "dboshub_workflows.view_workflow", "dboshub_workflows.cancel_workflow")
 
 
 @pytest.fixture
 def behind_a_proxy(settings: Any) -> None:
+    settings.DBOSHUB_BEHIND_PROXY = True
     settings.MIDDLEWARE = [PROXY, *settings.MIDDLEWARE]
 
 
@@ -100,7 +101,9 @@ def test_behind_a_proxy_its_own_entry_counts_and_not_what_the_client_claims(
     ("header", "address"),
     [("203.0.113.9", "203.0.113.9"), ("1.1.1.1, 2001:db8::1", "2001:db8::1"), ("", "127.0.0.1")],
 )
-def test_the_proxys_entry_becomes_the_address(rf: Any, header: str, address: str) -> None:
+def test_the_proxys_entry_becomes_the_address(
+    rf: Any, behind_a_proxy: None, header: str, address: str
+) -> None:
     request = rf.get("/", headers={"X-Forwarded-For": header} if header else {})
     ForwardedAddress(lambda _: HttpResponse())(request)
     assert request.META["REMOTE_ADDR"] == address

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +13,7 @@ from django.urls import reverse
 from dboshub.workflows.actions import payload_audit
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.page_cache import page_cache
 from tests.support.runs import add_workflow
 from tests.web.workflows.test_detail import MARKER, add_everything
 
@@ -24,7 +24,7 @@ DETAIL = "/workflows/run/w"
 
 @pytest.fixture(autouse=True)
 def stored() -> None:
-    cache.clear()
+    page_cache().clear()
     add_everything("w", MARKER, "ERROR")
 
 
@@ -57,10 +57,10 @@ def test_another_process_adds_no_second_row_and_a_later_look_does(
     reader: Client,
 ) -> None:
     reader.get(DETAIL)
-    cache.clear()
+    page_cache().clear()
     reader.get(DETAIL)
     assert len(rows()) == 1
-    cache.clear()
+    page_cache().clear()
     event = AuditEvent.objects.get()
     event.at -= payload_audit.ONE_ROW_PER_MS
     event.save()

@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.starting import StartRequest, start
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, Actor
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor
+from dboshub.workflows.actions.start_request import StartRequest
+from dboshub.workflows.actions.starting import start
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.live.subscriptions import scope_of
 from dboshub.workflows.models import ScopeRule, Workflow

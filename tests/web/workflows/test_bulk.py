@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.bulk.worker import run_round
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
-from dboshub.workflows.system_tables import now_ms
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +74,7 @@ def test_all_that_match_a_filter_are_frozen_shown_confirmed_and_followed(
     form = {"do": "start", "start": "failed", "queue": "own", "rate": "", "reason": "mail is back"}
     started = operator.post(here, form, follow=True)
     assert 'data-kind="bulk"' in page(started)
-    while one_round("here") == 0:
+    while run_round("here") == 0:
         pass
 
     done = page(operator.get(here))
@@ -125,7 +125,7 @@ def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
     assert operator.post(here, {"do": "discard"}).status_code == 409
     assert operator.post(here, {"do": "retry"}).status_code == 409
     operator.post(here, {"do": "start", "rate": "0.5"})
-    one_round("here")
+    run_round("here")
 
     job = BulkJob.objects.get()
     assert (job.done, job.rate) == (1, 0.5)
@@ -229,7 +229,7 @@ def test_a_job_that_nobody_works_on_says_so(operator: Client) -> None:
     long_ago = now_ms() - 60_000
     BulkJob.objects.update(created_at=long_ago, started_at=long_ago)
 
-    assert "No process of the hub works on it." in page(operator.get(here))
+    assert "No process of DBOSHub works on it." in page(operator.get(here))
 
 
 @pytest.mark.parametrize("query", ["name=a%00b", "name=a\x00b", "id=" + "x" * 5_000, "q=%22"])

@@ -164,7 +164,7 @@ def test_a_search_goes_on_where_it_ended(
     as_user: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = as_user()
-    monkeypatch.setattr(step_search, "LOOKED", 150)
+    monkeypatch.setattr(step_search, "MAX_STEPS_SCANNED", 150)
     add_many(400)
     shown = page(client, "steps", "w", query="?find=ship")
     assert numbers(shown) == [100]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dboshub.workflows.rendering.waterfall.chart import Chart, chart
-from dboshub.workflows.rendering.waterfall.lines import Edge, Line
+from dboshub.workflows.rendering.waterfall.chart import Chart, ChartInput, chart
+from dboshub.workflows.rendering.waterfall.lines import Line, LiveEdge
 from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, scale
 from dboshub.workflows.rendering.waterfall.zoom import asked
-from dboshub.workflows.selectors.detail.steps import Family, StepRow
+from dboshub.workflows.selectors.detail.steps import StepChildren, StepRow
 from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
 
 T0 = 1_000_000
@@ -43,7 +43,8 @@ def step(number: int, name: str, start: int = 0, end: int = 100, **columns: Any)
 
 
 def drawn(row: WorkflowRow, *steps: StepRow, now: int = 10_000, **options: Any) -> Chart:
-    return chart(row, steps, options.pop("family", Family()), now=T0 + now, **options)
+    children = options.pop("family", StepChildren())
+    return chart(ChartInput(row=row, steps=steps, children=children, now=T0 + now, **options))
 
 
 def test_a_zoom_leaves_out_other_times_and_says_where_bars_go_on() -> None:
@@ -103,7 +104,7 @@ def test_a_wait_that_has_not_ended_is_drawn_until_now() -> None:
 
 def test_a_child_is_drawn_with_its_wait_and_its_steps_at_its_call_site() -> None:
     child = workflow("c", queue_name="q", started_at_epoch_ms=T0 + 2_000)
-    family = Family({"c": child}, {"c": (step(1, "inner", 2_000, 3_000, workflow_uuid="c"),)})
+    family = StepChildren({"c": child}, {"c": (step(1, "inner", 2_000, 3_000, workflow_uuid="c"),)})
     found = drawn(workflow(), step(1, "pack", child_id="c"), family=family)
     line = found.lines[1]
     assert [(span.kind, span.start - T0, span.end - T0) for span in line.spans] == [
@@ -124,7 +125,7 @@ def test_many_siblings_of_one_name_are_folded_failures_first() -> None:
 
 
 def test_the_live_edge_is_a_line_of_its_own() -> None:
-    edge = Edge("Running step 2.", T0 + 100, is_wait=False)
+    edge = LiveEdge("Running step 2.", T0 + 100, is_wait=False)
     found = drawn(workflow(status="PENDING"), step(1, "a"), edge=edge)
     assert (found.lines[-1].label, found.lines[-1].spans[0].end) == ("Running step 2.", T0 + 10_000)
 

@@ -150,7 +150,7 @@ def test_who_may_not_see_payloads_sees_groups_by_step_alone(
     fail("a", ValueError("MARKER"), "charge")
     fail("b", KeyError("MARKER"), "charge")
     html = page(client)
-    assert "grouped by their last step alone" in words(html)
+    assert "grouped only by their last step" in words(html)
     assert ["withheld after charge checkout 2 2" in row for row in groups(html)] == [True]
     for text in (html, page(client, group_url(html, "withheld"))):
         assert "MARKER" not in text
@@ -192,7 +192,7 @@ def test_an_error_with_an_endless_traceback_is_still_told_by_its_class(viewer: C
 def test_so_many_are_looked_at_and_older_ones_on_the_next_page(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errors, "LOOKED", 3)
+    monkeypatch.setattr(errors, "MAX_RUNS", 3)
     for number in range(5):
         fail(f"a{number}", ValueError("no"), at=number)
     html = page(viewer)

@@ -14,11 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
-from dboshub.workflows.selectors.executor_overview import ENDED
-from dboshub.workflows.selectors.executors import MOST
-from dboshub.workflows.system_tables import now_ms
+from dboshub.workflows.selectors.executor_overview import MAX_ENDED
+from dboshub.workflows.selectors.executors import MAX_EXECUTORS
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -171,7 +171,7 @@ def test_a_database_of_another_program_shows_what_can_be_known(admin: Client) ->
         cursor.execute(f"DROP TABLE {table}")
     work("theirs", owner_xid="123", executor_id="vm-7")
     html = page(admin)
-    assert "leave no heartbeat" in section(html, "live")
+    assert "send no heartbeat" in section(html, "live")
     assert "another program" in row_of(html, "vm-7")
     assert admin.post(steer("adopt", "vm-7"), {"application": "shop"}).status_code == 302
     assert Workflow.objects.get().status == "ENQUEUED"
@@ -196,13 +196,13 @@ def test_a_crowd_costs_no_more_statements_than_one(viewer: Client) -> None:
     add()
     with CaptureQueriesContext(connection) as few:
         page(viewer)
-    for number in range(MOST + 20):
+    for number in range(MAX_EXECUTORS + 20):
         add(f"{number:032}", executor_id=f"x{number}", stopped_at=number, ago_ms=number)
         add_version(f"w{number}", number)
     with CaptureQueriesContext(connection) as many:
         html = page(viewer)
     assert len(many) == len(few) <= 16
-    assert section(html, "ended").count("Stopped") == ENDED
+    assert section(html, "ended").count("Stopped") == MAX_ENDED
     assert section(html, "versions").count("Yes: nothing") <= 100
 
 

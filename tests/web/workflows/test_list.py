@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.core.cache import cache
 from django.db import OperationalError, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.workflows.connection import atomic, system_alias
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from tests.support.rows import insert
 
@@ -27,7 +27,7 @@ LIST = "/workflows/"
 
 @pytest.fixture(autouse=True)
 def fresh_cache() -> None:
-    cache.clear()
+    page_cache().clear()
 
 
 @pytest.fixture
@@ -147,13 +147,13 @@ def test_a_filter_without_a_match_offers_the_way_out(viewer: Client) -> None:
     add(workflow_uuid="one", name="alpha")
     page = body(viewer, LIST + "?name=absent")
     assert "No workflow matches" in page
-    assert "Every row was looked at" in page
+    assert "Every row was searched" in page
 
 
 def test_a_filter_that_makes_no_sense_is_named(viewer: Client) -> None:
     page = body(viewer, LIST + "?status=BOILING&since=yesterday")
     assert "There is no status &#x27;BOILING&#x27;" in page
-    assert "&#x27;yesterday&#x27; is no time" in page
+    assert "&#x27;yesterday&#x27; is not a time" in page
 
 
 def test_a_plain_form_leads_to_the_address_without_its_empty_fields(viewer: Client) -> None:
@@ -389,7 +389,7 @@ def test_every_row_carries_a_topic_to_follow(viewer: Client) -> None:
 
 def test_a_page_takes_as_many_statements_with_fifty_rows_as_with_one(viewer: Client) -> None:
     def statements(address: str) -> int:
-        cache.clear()
+        page_cache().clear()
         with CaptureQueriesContext(connections[system_alias()]) as queries:
             body(viewer, address)
         return len(queries)

@@ -16,12 +16,12 @@ from django.test import Client
 from django.urls import reverse
 
 from dboshub.queues.models import Queue
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent, Executor, Workflow, WorkflowInput
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.selectors.startable import arguments_of
-from dboshub.workflows.system_tables import now_ms
 from tests.support.runs import add_workflow
 
 pytestmark = pytest.mark.django_db
@@ -251,7 +251,7 @@ def test_what_cannot_be_filled_in_says_why(operator: Client) -> None:
         add_workflow(session, "secret", inputs={"password": "hunter2"})
     for name in ("set", "secret"):
         html = operator.get(url(query=f"?like={name}")).content.decode()
-        assert "cannot be filled in here" in html
+        assert "cannot be copied into the form" in html
         assert "hunter2" not in html
     assert "There is no workflow" in operator.get(url(query="?like=none")).content.decode()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, Actor, NotPermittedError
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, NotPermittedError
 from dboshub.workflows.models import (
     AuditEvent,
     Event,
@@ -284,6 +284,9 @@ VERBS: dict[str, Callable[[Actor, str], object]] = {
     "resume": workflow_actions.resume,
     "fork": lambda actor, target: workflow_actions.fork(actor, target, start_step=1),
     "send": lambda actor, target: workflow_actions.send(actor, target, topic="", value=1),
+    "rewind": workflow_actions.rewind,
+    "delay": lambda actor, target: workflow_actions.set_delay(actor, target, seconds=1),
+    "attributes": lambda actor, target: workflow_actions.update_attributes(actor, target, {}),
     "delete": workflow_actions.delete,
 }
 

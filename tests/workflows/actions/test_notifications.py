@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from dboshub.workflows.actions import workflow_actions
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.models import Workflow
 
 pytestmark = [

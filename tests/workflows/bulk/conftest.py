@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dboshub.workflows.actions.workflow_actions import Actor
+from dboshub.workflows.actions.audit import Actor
 
 VERBS = ("cancel_workflow", "resume_workflow", "fork_workflow", "delete_workflow")
 Workflows = Callable[..., list[str]]
@@ -47,11 +47,11 @@ def workflows(db: None) -> Workflows:
 @pytest.fixture
 def work(db: None) -> Callable[..., int]:
     """Let rounds go by until nothing is due, or as many as asked for; how many there were."""
-    from dboshub.workflows.bulk.worker import one_round
+    from dboshub.workflows.bulk.worker import run_round
 
     def rounds(most: int = 1_000, owner: str = "one") -> int:
         done = 0
-        while done < most and one_round(owner) == 0:
+        while done < most and run_round(owner) == 0:
             done += 1
         return done
 

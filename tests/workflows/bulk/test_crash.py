@@ -9,10 +9,9 @@ from collections import Counter
 import pytest
 from django.db import connections
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.workflow_actions import Actor
-from dboshub.workflows.bulk import chunks
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.bulk import chunks, job_actions
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkJob, Workflow
 from tests.workflows.bulk.conftest import Workflows
 
@@ -42,7 +41,7 @@ def process_that_dies(number: int) -> None:
 
     chunks.Chunk.close = close_or_die  # type: ignore[method-assign]
     try:
-        while one_round(f"process {number}") == 0:
+        while run_round(f"process {number}") == 0:
             pass
     finally:
         os._exit(0)
@@ -51,10 +50,10 @@ def process_that_dies(number: int) -> None:
 def test_each_workflow_is_forked_once_however_often_the_process_dies(
     operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 5)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 5)
     sources = workflows(100)
-    job = bulk_jobs.freeze(operator, "fork_from_failure")
-    bulk_jobs.start(operator, job.pk)
+    job = job_actions.create_job(operator, "fork_from_failure")
+    job_actions.start_job(operator, job.pk)
 
     for number in range(4):
         process_that_dies(number)
@@ -62,7 +61,7 @@ def test_each_workflow_is_forked_once_however_often_the_process_dies(
         assert (job.state, job.done) == ("running", 5 * SURVIVED * (number + 1))
         # A minute later.
         BulkJob.objects.update(lease_until=0)
-    while one_round("the last") == 0:
+    while run_round("the last") == 0:
         pass
 
     job.refresh_from_db()

@@ -11,10 +11,9 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.workflow_actions import ActionRefusedError, Actor
-from dboshub.workflows.bulk import chunks
-from dboshub.workflows.bulk.worker import one_round
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor
+from dboshub.workflows.bulk import chunks, job_actions
+from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Step, Workflow, WorkflowInput
 from dboshub.workflows.models.scope import ScopeRule
 from tests.workflows.bulk.conftest import Workflows
@@ -28,8 +27,8 @@ def states(job: BulkJob) -> dict[str, int]:
 
 
 def started(actor: Actor, verb: str, query: str = "", **how: Any) -> BulkJob:
-    job = bulk_jobs.freeze(actor, verb, query=query)
-    bulk_jobs.start(actor, job.pk, **how)
+    job = job_actions.create_job(actor, verb, query=query)
+    job_actions.start_job(actor, job.pk, **how)
     return job
 
 
@@ -159,10 +158,10 @@ def test_what_moved_on_since_is_left_alone_and_audited_as_refused(
     operator: Actor, workflows: Workflows, work: Work, verb: str
 ) -> None:
     workflows(2, "CANCELLED")
-    job = bulk_jobs.freeze(operator, verb)
+    job = job_actions.create_job(operator, verb)
     Workflow.objects.filter(pk="cancelled-00000").update(status="PENDING")
 
-    bulk_jobs.start(operator, job.pk)
+    job_actions.start_job(operator, job.pk)
     work()
 
     assert Workflow.objects.get(pk="cancelled-00000").status == "PENDING"
@@ -178,10 +177,10 @@ def test_what_merely_began_to_run_is_still_cancelled(
     operator: Actor, workflows: Workflows, work: Work
 ) -> None:
     workflows(1, "ENQUEUED", queue_name="mail")
-    job = bulk_jobs.freeze(operator, "cancel")
+    job = job_actions.create_job(operator, "cancel")
     Workflow.objects.update(status="PENDING")
 
-    bulk_jobs.start(operator, job.pk)
+    job_actions.start_job(operator, job.pk)
     work()
 
     assert Workflow.objects.get().status == "CANCELLED"
@@ -195,35 +194,35 @@ def test_ten_thousand_are_done_in_few_statements_a_chunk(
     operator: Actor, workflows: Workflows, work: Work, verb: str, count: int
 ) -> None:
     workflows(count, "ENQUEUED" if verb == "cancel" else "CANCELLED", queue_name="mail")
-    job = bulk_jobs.freeze(operator, verb)
+    job = job_actions.create_job(operator, verb)
     work(owner="collects")
     BulkJob.objects.update(lease_owner="")
 
     with CaptureQueriesContext(connection) as asked:
-        bulk_jobs.start(operator, job.pk)
+        job_actions.start_job(operator, job.pk)
         work()
 
     job.refresh_from_db()
     assert (job.state, job.done, job.total) == ("done", count, count)
-    assert len(asked) < 50 * (count / chunks.LARGEST + 2)
+    assert len(asked) < 50 * (count / chunks.MAX_CHUNK + 2)
     assert AuditEvent.objects.filter(outcome="done", target_kind="workflow").count() == count
 
 
 def test_a_stop_holds_before_the_next_chunk_and_the_job_can_go_on(
     operator: Actor, workflows: Workflows, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 4)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 4)
     workflows(10, "PENDING")
     job = started(operator, "cancel")
     work(1)
 
-    bulk_jobs.stop(operator, job.pk, reason="wait")
+    job_actions.stop_job(operator, job.pk, reason="wait")
     assert work() == 0
     assert states(job) == {"done": 4, "waiting": 6}
     stopped = AuditEvent.objects.get(action="bulk_stop")
     assert (stopped.reason, stopped.detail["done"]) == ("wait", 4)
 
-    bulk_jobs.start(operator, job.pk)
+    job_actions.start_job(operator, job.pk)
     work()
     job.refresh_from_db()
     assert (job.state, job.done) == ("done", 10)
@@ -240,8 +239,8 @@ def test_the_rate_holds_whoever_works(
 
     done: list[int] = []
     for second in range(5):
-        one_round(f"process {second}")
-        one_round("another")
+        run_round(f"process {second}")
+        run_round("another")
         BulkJob.objects.update(lease_until=0)
         clock[0] += 1_000
         done.append(states(job)["done"])
@@ -256,7 +255,7 @@ def test_a_permission_lost_in_the_middle_stops_the_job_and_another_may_go_on(
     make_user: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 3)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 3)
     workflows(9, "PENDING")
     job = started(operator, "cancel")
     work(1)
@@ -271,7 +270,7 @@ def test_a_permission_lost_in_the_middle_stops_the_job_and_another_may_go_on(
     assert AuditEvent.objects.get(action="bulk_stop").outcome == "refused"
 
     other = Actor(make_user("ada", "dboshub_workflows.cancel_workflow"))
-    bulk_jobs.start(other, job.pk)
+    job_actions.start_job(other, job.pk)
     work()
     job.refresh_from_db()
     assert (job.state, job.done, job.username) == ("done", 9, "ada")
@@ -288,7 +287,7 @@ def test_a_disabled_account_acts_no_more(operator: Actor, workflows: Workflows, 
     work()
 
     job.refresh_from_db()
-    assert (job.state, job.note) == ("stopped", "The account 'grace' is gone or disabled.")
+    assert (job.state, job.note) == ("stopped", "The account 'grace' was deleted or disabled.")
     assert Workflow.objects.get().status == "PENDING"
 
 
@@ -296,20 +295,20 @@ def test_one_bad_item_fails_alone_and_is_tried_again_on_demand(
     operator: Actor, workflows: Workflows, work: Work
 ) -> None:
     workflows(3)
-    job = bulk_jobs.freeze(operator, "fork_from_failure")
+    job = job_actions.create_job(operator, "fork_from_failure")
     bad = job.items.get(workflow_id="error-00001")
     [taken] = workflows(1, "SUCCESS", prefix="taken")
     good_id, bad.made = bad.made, taken
     bad.save()
 
-    bulk_jobs.start(operator, job.pk)
+    job_actions.start_job(operator, job.pk)
     work()
 
     assert states(job) == {"done": 2, "failed": 1}
     assert "ForkIdTaken" in job.items.get(state="failed").note
 
     BulkItem.objects.filter(pk=bad.pk).update(made=good_id)
-    bulk_jobs.retry(operator, job.pk)
+    job_actions.retry_failed(operator, job.pk)
     work()
     job.refresh_from_db()
     assert (job.state, job.done, job.failed) == ("done", 3, 0)
@@ -325,13 +324,13 @@ def test_a_queue_that_is_gone_stops_the_job(
     work()
 
     job.refresh_from_db()
-    assert (job.state, job.note) == ("stopped", "There is no queue 'nowhere' any more.")
+    assert (job.state, job.note) == ("stopped", "The queue 'nowhere' was deleted.")
 
 
 def test_two_processes_never_work_on_one_job_at_a_time(
     operator: Actor, workflows: Workflows, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "LARGEST", 1)
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 1)
     workflows(2, "PENDING")
     job = started(operator, "cancel")
 
@@ -344,14 +343,14 @@ def test_a_job_is_only_done_what_its_state_allows(operator: Actor, workflows: Wo
     workflows(1, "PENDING")
     job = started(operator, "cancel")
 
-    for act in (bulk_jobs.start, bulk_jobs.retry, bulk_jobs.discard):
+    for act in (job_actions.start_job, job_actions.retry_failed, job_actions.discard_job):
         with pytest.raises(ActionRefusedError, match="running"):
             act(operator, job.pk)
     with pytest.raises(ActionRefusedError, match="no such"):
-        bulk_jobs.stop(operator, job.pk + 1)
-    empty = bulk_jobs.freeze(operator, "delete", query="name=absent")
+        job_actions.stop_job(operator, job.pk + 1)
+    empty = job_actions.create_job(operator, "delete", query="name=absent")
     with pytest.raises(ActionRefusedError, match="empty"):
-        bulk_jobs.start(operator, empty.pk)
+        job_actions.start_job(operator, empty.pk)
 
 
 def test_what_a_person_may_no_more_see_is_left_alone(
@@ -368,4 +367,4 @@ def test_what_a_person_may_no_more_see_is_left_alone(
 
     assert Workflow.objects.get(pk="theirs-00000").status == "PENDING"
     assert Workflow.objects.get(pk="mine-00000").status == "CANCELLED"
-    assert job.items.get(workflow_id="theirs-00000").note == "gone, or not yours to see"
+    assert job.items.get(workflow_id="theirs-00000").note == "deleted, or not visible to you"

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from dboshub.workflows.actions import bulk_jobs
-from dboshub.workflows.actions.workflow_actions import Actor, NotPermittedError
-from dboshub.workflows.bulk import target_set
+from dboshub.workflows.actions.audit import Actor, NotPermittedError
+from dboshub.workflows.bulk import job_actions, target_set
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob, Workflow
-from dboshub.workflows.system_tables import now_ms
 from tests.workflows.bulk.conftest import Workflows
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +29,7 @@ def test_a_filter_is_frozen_with_what_is_left_out_and_why(
     workflows(2, "ERROR", prefix="forked", was_forked_from=True)
     workflows(2, "ERROR", prefix="other", name="refund")
 
-    job = bulk_jobs.freeze(operator, "fork_from_failure", query="name=charge")
+    job = job_actions.create_job(operator, "fork_from_failure", query="name=charge")
 
     assert (job.state, job.total, job.is_capped) == ("frozen", 5, False)
     assert ids_of(job) == sorted(failed)
@@ -42,10 +41,10 @@ def test_what_comes_later_is_not_in_the_set(
     operator: Actor, workflows: Workflows, work: Callable[..., int]
 ) -> None:
     before = workflows(2, "ENQUEUED", queue_name="mail")
-    job = bulk_jobs.freeze(operator, "cancel", query="queue=mail")
+    job = job_actions.create_job(operator, "cancel", query="queue=mail")
     workflows(2, "ENQUEUED", prefix="late", queue_name="mail")
 
-    bulk_jobs.start(operator, job.pk)
+    job_actions.start_job(operator, job.pk)
     work()
 
     assert ids_of(job) == before
@@ -57,20 +56,20 @@ def test_checked_rows_are_frozen_without_those_that_are_gone(
 ) -> None:
     checked = [*workflows(2, "PENDING"), *workflows(1, "SUCCESS"), "gone", "nul\x00"]
 
-    job = bulk_jobs.freeze(operator, "cancel", ids=checked)
+    job = job_actions.create_job(operator, "cancel", ids=checked)
 
     assert ids_of(job) == checked[:2]
-    assert job.left_out == {"gone, or not yours to see": 1, "ended already": 1}
+    assert job.left_out == {"deleted, or not visible to you": 1, "ended already": 1}
 
 
 def test_a_set_is_capped_and_says_so(
     operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflows(25, "ERROR")
-    monkeypatch.setattr(target_set, "MOST", 20)
-    monkeypatch.setattr(target_set, "PAGE", 8)
+    monkeypatch.setattr(target_set, "MAX_ITEMS", 20)
+    monkeypatch.setattr(target_set, "PAGE_SIZE", 8)
 
-    job = bulk_jobs.freeze(operator, "delete")
+    job = job_actions.create_job(operator, "delete")
 
     assert (job.total, job.is_capped, job.state) == (20, True, "frozen")
     assert ids_of(job)[0] == "error-00005"
@@ -84,9 +83,9 @@ def test_a_large_set_is_collected_by_rounds_of_any_process(
 ) -> None:
     wanted = workflows(30, "ERROR")
     workflows(10, "SUCCESS")
-    monkeypatch.setattr(target_set, "PAGE", 7)
-    monkeypatch.setattr(bulk_jobs, "PATIENCE_S", -1)
-    job = bulk_jobs.freeze(operator, "fork_from_failure")
+    monkeypatch.setattr(target_set, "PAGE_SIZE", 7)
+    monkeypatch.setattr(job_actions, "COLLECT_S", -1)
+    job = job_actions.create_job(operator, "fork_from_failure")
     assert (job.state, job.total) == ("collecting", 0)
 
     work(2, owner="dies")
@@ -105,7 +104,7 @@ def test_whoever_may_not_act_cannot_even_freeze(
     watcher = Actor(make_user("eve", "dboshub_workflows.view_workflow"))
 
     with pytest.raises(NotPermittedError):
-        bulk_jobs.freeze(watcher, "cancel")
+        job_actions.create_job(watcher, "cancel")
 
     assert not BulkJob.objects.exists()
 
@@ -114,9 +113,9 @@ def test_a_set_that_was_never_started_can_be_forgotten(
     operator: Actor, workflows: Workflows
 ) -> None:
     workflows(3, "ERROR")
-    job = bulk_jobs.freeze(operator, "delete")
+    job = job_actions.create_job(operator, "delete")
 
-    bulk_jobs.discard(operator, job.pk)
+    job_actions.discard_job(operator, job.pk)
 
     assert not BulkJob.objects.exists()
     assert Workflow.objects.count() == 3
@@ -126,11 +125,11 @@ def test_sets_that_nobody_confirmed_are_dropped_after_a_week(
     operator: Actor, workflows: Workflows, work: Callable[..., int]
 ) -> None:
     workflows(2, "ERROR")
-    old, begun = (bulk_jobs.freeze(operator, "fork_from_failure") for _ in range(2))
-    bulk_jobs.start(operator, begun.pk)
+    old, begun = (job_actions.create_job(operator, "fork_from_failure") for _ in range(2))
+    job_actions.start_job(operator, begun.pk)
     BulkJob.objects.update(created_at=now_ms() - 8 * 86_400_000)
 
-    fresh = bulk_jobs.freeze(operator, "fork_from_failure")
+    fresh = job_actions.create_job(operator, "fork_from_failure")
 
     assert {*BulkJob.objects.values_list("pk", flat=True)} == {begun.pk, fresh.pk}
     assert not BulkItem.objects.filter(job_id=old.pk).exists()
@@ -143,12 +142,12 @@ def test_a_set_of_somebody_whose_account_is_gone_is_collected_no_further(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     workflows(2, "ERROR")
-    monkeypatch.setattr(bulk_jobs, "PATIENCE_S", -1)
-    job = bulk_jobs.freeze(operator, "delete")
+    monkeypatch.setattr(job_actions, "COLLECT_S", -1)
+    job = job_actions.create_job(operator, "delete")
     operator.user.delete()
 
     work()
 
     job.refresh_from_db()
     assert job.state == "stopped"
-    assert "gone or disabled" in job.note
+    assert "deleted or disabled" in job.note

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dboshub import DBOS, DBOSConfig, SetWorkflowID
+from dboshub.workflows.rendering.status_reasons import Reason, reason
 from dboshub.workflows.selectors.detail import steps
-from dboshub.workflows.selectors.detail.status_reasons import Reason, reason
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database, open_database
 from tests.support.eventually import eventually

@@ -204,6 +204,7 @@ def test_what_is_no_workflow_cannot_be_started(dbos: type[DBOS]) -> None:
         DBOS.start_workflow(len, [])
 
 
+@pytest.mark.usefixtures("plain_script")
 def test_calls_before_launch_say_what_to_do() -> None:
     with pytest.raises(DBOSException, match="launch"):
         sum_of(1)

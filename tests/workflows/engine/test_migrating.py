@@ -36,6 +36,15 @@ def test_a_database_is_made_and_made_again(database_url: str) -> None:
     client.destroy()
 
 
+def test_a_launch_makes_the_tables_of_an_empty_database(database_url: str) -> None:
+    DBOS(config={"name": "test-app", "system_database_url": database_url})
+    DBOS.launch()
+    try:
+        assert greet() == "hello"
+    finally:
+        DBOS.destroy()
+
+
 def test_sharding_is_refused_and_roles_are_for_postgresql(sqlite_url: str) -> None:
     with pytest.raises(DBOSInitializationError, match="sharded"):
         DBOS.migrate(sqlite_url, sharding=True)

@@ -136,7 +136,7 @@ async def test_a_patch_beside_other_calls_is_refused_on_replay(
     fork = await DBOS.fork_workflow_async("w", 100)
     refused, _ = await fork.get_result()
     assert isinstance(refused, DBOSPatchNondeterminismError)
-    assert "await it by itself" in str(refused)
+    assert "await it alone" in str(refused)
 
 
 def test_a_patch_needs_a_workflow_and_a_name(dbos: type[DBOS]) -> None:

@@ -65,9 +65,9 @@ def test_a_client_refuses_them_too(alone: DBOSClient) -> None:
 
 @pytest.mark.parametrize("queue", ["_dbos_x", "_dbos_"])
 def test_a_reserved_queue_that_nobody_serves_is_refused(dbos: type[DBOS], queue: str) -> None:
-    with pytest.raises(DBOSException, match="reserved and nobody serves it"):
+    with pytest.raises(DBOSException, match="reserved and no executor serves it"):
         DBOS.enqueue_workflow(queue, keyed, "x")
-    with pytest.raises(DBOSException, match="reserved and nobody serves it"):
+    with pytest.raises(DBOSException, match="reserved and no executor serves it"):
         DBOS.enqueue_workflow_with_options({"workflow_name": "w", "queue_name": queue})
 
 

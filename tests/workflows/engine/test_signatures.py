@@ -6,9 +6,13 @@ import json
 from typing import Any, Literal, TypedDict
 
 from dboshub import DBOS, WorkflowSerializationFormat
-from dboshub.workflows.actions.starting import StartRequest, inputs_of, row_of
+from dboshub.workflows.actions.start_request import StartRequest
+from dboshub.workflows.actions.starting import inputs_of, row_of
 from dboshub.workflows.engine import current_engine
-from dboshub.workflows.engine.registration.parameter_schema import Publisher, parameters_schema
+from dboshub.workflows.engine.registration.parameter_schema import (
+    FunctionPublisher,
+    parameters_schema,
+)
 from dboshub.workflows.engine.registration.registry import Registry, Workflow
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.database_clock import database_now
@@ -70,7 +74,7 @@ def test_what_json_cannot_say_is_named_and_accepts_anything() -> None:
 def test_a_registry_is_told_anew_only_when_it_grew() -> None:
     registry = Registry()
     registry.add(Workflow("one", lambda x: x, is_async=False))
-    publish = Publisher(registry)
+    publish = FunctionPublisher(registry)
     first = publish()
     assert publish() is first
     registry.add(Workflow("two", order, is_async=False))
@@ -80,7 +84,7 @@ def test_a_registry_is_told_anew_only_when_it_grew() -> None:
 
 def test_an_executor_publishes_them(dbos: type[DBOS]) -> None:
     engine = current_engine.engine()
-    told = json.loads(Publisher(engine.registry)())["signatures.order"]
+    told = json.loads(FunctionPublisher(engine.registry)())["signatures.order"]
     assert told["doc"] == "Take an order."
     assert told["is_portable"] is True
     assert told["parameters"]["required"] == ["number", "customer", "lines"]

@@ -159,7 +159,7 @@ class Node:
             proven_dead=proven_dead,
             incarnation=self.host.incarnation,
         )
-        self.heart.enter()
+        self.heart.join()
         _nodes.append(self)
 
     @property
@@ -172,7 +172,7 @@ def pass_time(seconds: float, *nodes: Node, rate: dict[Node, float] | None = Non
     for _ in range(int(seconds * 2)):
         for node in nodes:
             node.clock.reading += 0.5 * (rate or {}).get(node, 1.0)
-            while node.is_up and node.heart.turn() == 0:
+            while node.is_up and node.heart.run_due() == 0:
                 pass
 
 

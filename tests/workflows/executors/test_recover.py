@@ -155,8 +155,8 @@ def test_a_supervisor_buries_the_child_it_has_reaped(database: Database) -> None
     (workflow_id,) = run_on(database, node)
     pass_time(1, sibling)
     with database.writing() as session:
-        assert executors.bury(session, child, by="supervisor") == 1
-        assert executors.bury(session, child, by="supervisor") == 0
+        assert executors.mark_dead(session, child, by="supervisor") == 1
+        assert executors.mark_dead(session, child, by="supervisor") == 0
     pass_time(LEASE.beat_ms / 1000, sibling)
     assert tombstone(database, node.incarnation) == "supervisor"
     assert status_of(database, workflow_id) == "ENQUEUED"
@@ -169,7 +169,7 @@ def test_ended_incarnations_are_kept_while_a_row_names_them(database: Database) 
         for node in (named, unnamed):
             session.run(ENDED, at=1, incarnation=node.incarnation)
         executors.stop(session, recent.incarnation)
-        assert executors.forget(session, kept_ms=60_000) == 1
+        assert executors.delete_ended(session, retention_ms=60_000) == 1
         left = {row[0] for row in session.all(INCARNATIONS)}
     assert left == {named.incarnation, recent.incarnation, alive.incarnation}
 
@@ -226,7 +226,7 @@ def test_a_sweep_reads_the_index_of_pending_rows(postgres_url: str) -> None:
             session.script("ANALYZE")
             for statement in (
                 recover.ORPHANS,
-                recover.MINE,
+                recover.OWNED_BY_INCARNATION,
                 recover.ADOPTABLE,
                 recover.SAME_EXECUTOR_ID,
             ):

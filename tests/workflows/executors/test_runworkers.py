@@ -209,7 +209,7 @@ def test_an_executor_of_another_program_is_adopted_on_purpose(database: Database
 def test_what_cannot_be_imported_is_said_and_nothing_runs(run: Run) -> None:
     worker = run("--import", "no.such.module")
     assert worker.code() == 1
-    assert "cannot import no" in worker.log.read_text()
+    assert "There is no module 'no' on the Python path" in worker.log.read_text()
 
 
 def _live(database: Database) -> list[tuple[str, int]]:

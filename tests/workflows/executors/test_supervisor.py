@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dboshub.runtime.stop_requests import StopRequests
-from dboshub.runtime.supervisor import supervise
+from dboshub.runtime.supervisor import Child, Exit, supervise
 from dboshub.workflows.engine.membership.incarnations import (
     ProcessIdentity,
     is_proven_dead,
@@ -43,10 +43,9 @@ class Supervised:
         self.buried: list[ProcessIdentity] = []
         self.stop = StopRequests()
         command = [sys.executable, "-c", program, str(diary)]
+        children = [Child(command, self._mark_dead) for _ in range(count)]
         self.thread = threading.Thread(
-            target=supervise,
-            args=([command] * count, self.stop),
-            kwargs={"grace": grace, "bury": self._mark_dead},
+            target=supervise, args=(children, self.stop), kwargs={"grace": grace}
         )
         self.thread.start()
 
@@ -57,8 +56,8 @@ class Supervised:
     def ended(self) -> bool:
         return not self.thread.is_alive()
 
-    def _mark_dead(self, process: ProcessIdentity) -> None:
-        self.buried.append(process)
+    def _mark_dead(self, end: Exit) -> None:
+        self.buried.append(end.process)
         raise ConnectionError("the database is out of reach")
 
 

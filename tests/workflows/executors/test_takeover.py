@@ -243,7 +243,7 @@ def test_a_long_sweep_never_costs_a_process_its_own_heartbeat(database: Database
     node.clock.reading += 30
     beats = _beat_of(database, node)
     moved = []
-    while node.heart.turn() == 0:
+    while node.heart.run_due() == 0:
         moved.append((count(database, "ENQUEUED"), _beat_of(database, node) - beats))
         node.clock.reading += LEASE.beat_ms / 1000  # that slow is each statement
         assert len(moved) < 10, "the heart finds no rest"

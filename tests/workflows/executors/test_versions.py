@@ -23,7 +23,7 @@ def test_registering_again_makes_nothing_the_latest(database: Database) -> None:
         versions.register(session, "v1", application="shop", now=10)
         versions.register(session, "v2", application="shop", now=20)
         versions.register(session, "v1", application="shop", now=30)
-        found = versions.versions(session, application="shop")
+        found = versions.versions(session, "shop")
         latest = versions.latest(session, application="shop")
     assert [each["version_name"] for each in found] == ["v2", "v1"]
     assert latest == found[0]
@@ -34,7 +34,7 @@ def test_rolling_back_stamps_the_version_and_forward_again(database: Database) -
     with database.writing() as session:
         for name, now in (("v1", 10), ("v2", 20)):
             versions.register(session, name, application="shop", now=now)
-        assert versions.set_latest(session, "v1", application="shop", now=30)
+        assert versions.set_latest_version(session, "v1", application="shop", now=30)
         latest = versions.latest(session, application="shop")
         assert latest is not None
         assert (latest["version_name"], latest["version_timestamp"]) == ("v1", 30)
@@ -43,8 +43,8 @@ def test_rolling_back_stamps_the_version_and_forward_again(database: Database) -
 
 def test_an_unknown_version_is_no_error(database: Database) -> None:
     with database.writing() as session:
-        assert not versions.set_latest(session, "nowhere", application="shop", now=1)
-        assert versions.versions(session, application=None) == []
+        assert not versions.set_latest_version(session, "nowhere", application="shop", now=1)
+        assert versions.versions(session, None) == []
 
 
 def test_a_version_of_another_application_is_refused(database: Database) -> None:
@@ -53,26 +53,26 @@ def test_a_version_of_another_application_is_refused(database: Database) -> None
         with pytest.raises(DBOSException, match="distinct application_version"):
             versions.register(session, "v1", application="shop", now=2)
         with pytest.raises(DBOSException, match="'bank'"):
-            versions.set_latest(session, "v1", application="shop", now=2)
-        assert versions.versions(session, application="shop") == []
+            versions.set_latest_version(session, "v1", application="shop", now=2)
+        assert versions.versions(session, "shop") == []
 
 
 def test_an_unclaimed_version_is_claimed_by_whoever_launches_with_it(database: Database) -> None:
     with database.writing() as session:
         session.run(UNCLAIMED)
-        assert len(versions.versions(session, application="shop")) == 1
+        assert len(versions.versions(session, "shop")) == 1
         versions.register(session, "old", application="shop", now=5)
-        (found,) = versions.versions(session, application="shop")
+        (found,) = versions.versions(session, "shop")
         assert (found["application_name"], found["version_timestamp"]) == ("shop", 1)
-        assert versions.versions(session, application="bank") == []
+        assert versions.versions(session, "bank") == []
 
 
 def test_a_client_without_an_application_sees_and_stamps_all(database: Database) -> None:
     with database.writing() as session:
         versions.register(session, "v1", application="shop", now=1)
         versions.register(session, "w1", application="bank", now=2)
-        assert versions.set_latest(session, "v1", application=None, now=3)
-        found = versions.versions(session, application=None)
+        assert versions.set_latest_version(session, "v1", application=None, now=3)
+        found = versions.versions(session, None)
     assert [(each["version_name"], each["application_name"]) for each in found] == [
         ("v1", "shop"),
         ("w1", "bank"),

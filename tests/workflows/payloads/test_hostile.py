@@ -33,7 +33,7 @@ from dboshub.workflows.payloads.tree import (
     Sequence,
     Truncated,
 )
-from dboshub.workflows.templatetags.payloads import payload
+from dboshub.workflows.rendering.payload_html import payload_tree
 
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 6
@@ -92,7 +92,7 @@ def test_a_command_is_shown_and_never_run(protocol: int, tmp_path: Path) -> None
         Command(open, (str(marker), "w")),
     ]
     node = read_bytes(pickle.dumps({"args": attacks, "kwargs": {}}, protocol))
-    payload(node)
+    payload_tree(node)
     assert not marker.exists()
     assert f"touch {marker}" in outline(node)
 
@@ -210,7 +210,7 @@ def test_a_bomb_costs_little(bomb: Callable[[], bytes]) -> None:
     started = time.process_time()
     with little_memory():
         node = RULES.apply(read(stored, "py_pickle"))
-    page, line, written = payload(node), inline(node), outline(node)
+    page, line, written = payload_tree(node), inline(node), outline(node)
     assert time.process_time() - started < SECONDS
     assert len(page) < 2_000_000
     assert len(line) <= 80
@@ -265,7 +265,7 @@ def test_depth_is_cut_and_says_so() -> None:
 def test_deep_json_is_cut(depth: int) -> None:
     node = read("[" * depth + "]" * depth, "portable_json")
     assert isinstance(node, Sequence | Malformed)
-    assert len(payload(node)) < 50_000
+    assert len(payload_tree(node)) < 50_000
 
 
 def test_a_failure_never_hides_what_it_is_made_of() -> None:
@@ -278,7 +278,7 @@ def test_a_failure_never_hides_what_it_is_made_of() -> None:
 @given(st.binary(max_size=200))
 def test_random_bytes_never_raise(data: bytes) -> None:
     for node in (read_bytes(data), read_bytes(b"\x80\x04" + data + b".")):
-        payload(node)
+        payload_tree(node)
 
 
 OPCODES = st.lists(
@@ -299,13 +299,13 @@ OPCODES = st.lists(
 @given(OPCODES)
 def test_any_sequence_of_opcodes_ends_in_a_tree(opcodes: list[bytes]) -> None:
     node = read_bytes(b"\x80\x04" + b"".join(opcodes) + b".")
-    assert payload(node).encode()
+    assert payload_tree(node).encode()
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.sampled_from([None, "py_pickle", "portable_json", "DBOS_JSON"]))
 def test_random_text_never_raises(stored: str, serialization: str | None) -> None:
-    assert payload(read(stored, serialization)).encode()
+    assert payload_tree(read(stored, serialization)).encode()
 
 
 def web_modules() -> Iterator[Path]:

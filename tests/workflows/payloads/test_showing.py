@@ -7,17 +7,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from django.template import Context, Template
 
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.tree import Node
+from dboshub.workflows.rendering.page_templates import engine
 
 ATTACK = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7|add:7 }}\"'"
 
 
 def shown(node: Node | None, tag: str = "payload node") -> str:
-    page = Template("{% load payloads %}{% " + tag + " %}")
-    return page.render(Context({"node": node}))
+    page = engine().from_string("{% load payloads %}{% " + tag + " %}")
+    return str(page.render({"node": node}))
 
 
 def portable(value: object) -> Node:

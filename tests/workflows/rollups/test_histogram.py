@@ -13,7 +13,7 @@ from dboshub.workflows.rollups.histogram import (
     stored,
 )
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.sql import statement
+from dboshub.workflows.storage.sql import cached_statement
 
 EDGES = [0, 1, 2, 3, 4, 59_999, 60_000, *BOUNDS, *(bound - 1 for bound in BOUNDS), 2**40]
 
@@ -46,5 +46,5 @@ def test_both_databases_sort_durations_into_the_buckets_that_python_does(
     rows = " UNION ALL ".join(f"SELECT {ms} AS took" for ms in EDGES)
     text = f"SELECT took, {bucket_sql('took')} FROM ({rows} UNION ALL SELECT NULL) AS given"
     with database.reading() as session:
-        found = session.all(statement(text))
+        found = session.all(cached_statement(text))
     assert dict(found) == {None: None} | {ms: bucket(ms) for ms in EDGES}

@@ -10,11 +10,15 @@ from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.models import Lease, QueueSample, RolledSpan, Rollup, Workflow
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups import store
-from dboshub.workflows.rollups.counting import SERIES
-from dboshub.workflows.rollups.downsampling import MINUTES_KEPT, fold
+from dboshub.workflows.rollups.counting import MAX_SERIES
+from dboshub.workflows.rollups.downsampling import MINUTES_KEPT_MS, downsample_hour
 from dboshub.workflows.rollups.histogram import bucket
-from dboshub.workflows.rollups.lease import LEASE_MS, Hold, LeaseLostError
-from dboshub.workflows.rollups.maintenance import AGAIN, FOLLOWER_POLL_S, RollupMaintainer
+from dboshub.workflows.rollups.lease import LEASE_MS, LeaseHandle, LeaseLostError
+from dboshub.workflows.rollups.maintenance import (
+    FOLLOWER_POLL_S,
+    RECOUNTED_MINUTES,
+    RollupMaintainer,
+)
 from dboshub.workflows.storage.database_clock import database_now
 from tests.support.runs import add_workflow
 
@@ -24,8 +28,8 @@ T0 = 1_700_000_040_000 // HOUR * HOUR
 
 
 @pytest.fixture
-def hold() -> Hold:
-    held = Hold("rollups", "me")
+def lease() -> LeaseHandle:
+    held = LeaseHandle("rollups", "me")
     assert held.take(T0)
     return held
 
@@ -36,15 +40,17 @@ def work(workflow_id: str, status: str, ended: int | None, **columns: Any) -> No
         add_workflow(session, workflow_id, status, **given)
 
 
-def roll(hold: Hold, since: int = T0, until: int = T0 + 10 * MINUTE) -> int:
-    return store.roll(hold, reading, since, until, width=MINUTE)
+def recount_spans(lease: LeaseHandle, since: int = T0, until: int = T0 + 10 * MINUTE) -> int:
+    return store.recount_spans(lease, reading, since, until, width=MINUTE)
 
 
 def one(at: int, **wanted: Any) -> Rollup:
     return Rollup.objects.get(at=at, **({"scope": "all"} | wanted))
 
 
-def test_a_minute_holds_what_ended_and_what_was_made_in_it_by_name_and_queue(hold: Hold) -> None:
+def test_a_minute_holds_what_ended_and_what_was_made_in_it_by_name_and_queue(
+    lease: LeaseHandle,
+) -> None:
     end = T0 + 3 * MINUTE
     work("a", "SUCCESS", end + 5_000, queue_name="mail", started_at_epoch_ms=end + 1_000)
     work("b", "ERROR", end + 6_000, name="refund")
@@ -52,7 +58,7 @@ def test_a_minute_holds_what_ended_and_what_was_made_in_it_by_name_and_queue(hol
     work("d", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", end + MINUTE)
     work("e", "PENDING", None, application_name=None)
 
-    assert roll(hold) == 10
+    assert recount_spans(lease) == 10
 
     mail = one(end, scope="one", name="checkout")
     assert (mail.queue, mail.succeeded, mail.created, mail.failed) == ("mail", 1, 0, 0)
@@ -67,69 +73,75 @@ def test_a_minute_holds_what_ended_and_what_was_made_in_it_by_name_and_queue(hol
     assert (one(T0, application="shop").created, one(T0, application="").created) == (4, 1)
 
 
-def test_work_that_was_delayed_waits_from_its_due_time(hold: Hold) -> None:
+def test_work_that_was_delayed_waits_from_its_due_time(lease: LeaseHandle) -> None:
     times = {"delay_until_epoch_ms": T0 + 60_000, "started_at_epoch_ms": T0 + 61_000}
     work("a", "SUCCESS", T0 + 70_000, queue_name="mail", **times)
-    roll(hold)
+    recount_spans(lease)
     assert one(T0 + MINUTE).wait == {str(bucket(1_000)): 1}
 
 
-def test_counting_again_changes_nothing(hold: Hold) -> None:
+def test_counting_again_changes_nothing(lease: LeaseHandle) -> None:
     work("a", "SUCCESS", T0 + 5_000)
-    roll(hold)
+    recount_spans(lease)
     before = [*Rollup.objects.order_by("id").values_list()]
-    assert roll(hold) == 0
+    assert recount_spans(lease) == 0
     assert [*Rollup.objects.order_by("id").values_list()] == before
 
 
-def test_a_commit_that_came_late_is_counted_when_its_minute_is_closed_again(hold: Hold) -> None:
+def test_a_commit_that_came_late_is_counted_when_its_minute_is_closed_again(
+    lease: LeaseHandle,
+) -> None:
     work("a", "SUCCESS", T0 + 5_000)
-    roll(hold)
+    recount_spans(lease)
     work("b", "SUCCESS", T0 + 6_000)
-    assert roll(hold) == 1
+    assert recount_spans(lease) == 1
     assert one(T0).succeeded == 2
 
 
-def test_what_is_resumed_after_its_end_is_not_counted_twice(hold: Hold) -> None:
+def test_what_is_resumed_after_its_end_is_not_counted_twice(lease: LeaseHandle) -> None:
     work("a", "ERROR", T0 + 5_000)
-    roll(hold)
+    recount_spans(lease)
     Workflow.objects.filter(pk="a").update(status="PENDING", completed_at=None)
-    roll(hold)
+    recount_spans(lease)
     assert (one(T0).created, one(T0).failed) == (1, 0)
     Workflow.objects.filter(pk="a").update(status="SUCCESS", completed_at=T0 + 2 * MINUTE)
-    roll(hold)
+    recount_spans(lease)
     assert (one(T0).failed, one(T0 + 2 * MINUTE).succeeded) == (0, 1)
 
 
-def test_a_quiet_minute_is_known_to_be_zero_and_an_uncounted_one_is_a_gap(hold: Hold) -> None:
-    roll(hold, T0, T0 + 2 * MINUTE)
+def test_a_quiet_minute_is_known_to_be_zero_and_an_uncounted_one_is_a_gap(
+    lease: LeaseHandle,
+) -> None:
+    recount_spans(lease, T0, T0 + 2 * MINUTE)
     assert [*RolledSpan.objects.order_by("at").values_list("at", flat=True)] == [T0, T0 + MINUTE]
     assert not Rollup.objects.exists()
 
 
-def test_beyond_so_many_names_the_least_are_one_rest(hold: Hold) -> None:
+def test_beyond_so_many_names_the_least_are_one_rest(lease: LeaseHandle) -> None:
     with atomic() as session:
-        for number in range(SERIES + 3):
+        for number in range(MAX_SERIES + 3):
             columns = {"name": f"n{number:03}", "created_at": T0, "completed_at": T0 + 1}
             add_workflow(session, f"w{number}", "CANCELLED", **columns)
         add_workflow(session, "often", "CANCELLED", created_at=T0, completed_at=T0, name="n502")
-    roll(hold, T0, T0 + MINUTE)
-    assert Rollup.objects.filter(scope="one").count() == SERIES
+    recount_spans(lease, T0, T0 + MINUTE)
+    assert Rollup.objects.filter(scope="one").count() == MAX_SERIES
     assert one(T0, scope="one", name="n502").cancelled == 2
-    assert (one(T0, scope="rest").cancelled, one(T0).cancelled) == (3, SERIES + 4)
+    assert (one(T0, scope="rest").cancelled, one(T0).cancelled) == (3, MAX_SERIES + 4)
 
 
-def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(hold: Hold) -> None:
+def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(
+    lease: LeaseHandle,
+) -> None:
     work("a", "SUCCESS", T0 + 5_000)
     work("b", "SUCCESS", T0 + 5 * MINUTE)
     work("c", "ERROR", T0 + HOUR)
-    roll(hold)
-    roll(hold, T0 + HOUR, T0 + HOUR + MINUTE)
+    recount_spans(lease)
+    recount_spans(lease, T0 + HOUR, T0 + HOUR + MINUTE)
     for at, waiting in ((T0, 3), (T0 + MINUTE, 8), (T0 + HOUR, 5)):
         QueueSample.objects.create(width=MINUTE, at=at, queue="q", waiting=waiting, running=1)
 
-    assert fold(hold, T0 + HOUR + MINUTES_KEPT)
-    assert not fold(hold, T0 + HOUR + MINUTES_KEPT)
+    assert downsample_hour(lease, T0 + HOUR + MINUTES_KEPT_MS)
+    assert not downsample_hour(lease, T0 + HOUR + MINUTES_KEPT_MS)
 
     hour = one(T0, width=HOUR)
     assert (hour.created, hour.succeeded, sum(hour.run.values())) == (3, 2, 2)
@@ -139,19 +151,19 @@ def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(hold: H
     assert one(T0 + HOUR, width=MINUTE).failed == 1
 
 
-def test_who_lost_the_lease_writes_nothing(hold: Hold) -> None:
+def test_who_lost_the_lease_writes_nothing(lease: LeaseHandle) -> None:
     work("a", "SUCCESS", T0 + 5_000)
-    other = Hold("rollups", "other")
+    other = LeaseHandle("rollups", "other")
     assert not other.take(T0 + LEASE_MS)
     assert other.take(T0 + LEASE_MS + 1)
     with pytest.raises(LeaseLostError):
-        roll(hold)
+        recount_spans(lease)
     assert not Rollup.objects.exists()
-    assert roll(other) == 10
+    assert recount_spans(other) == 10
 
 
 def keeper(owner: str) -> RollupMaintainer:
-    return RollupMaintainer(Hold("rollups", owner), reading, lambda session, now: [])
+    return RollupMaintainer(LeaseHandle("rollups", owner), reading, lambda session, now: [])
 
 
 def now() -> int:
@@ -164,14 +176,14 @@ def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
     work("old", "SUCCESS", begun - 30 * MINUTE, created_at=begun - 40 * MINUTE)
     leader, follower = keeper("one"), keeper("two")
 
-    leader.turn()
-    assert follower.turn() == FOLLOWER_POLL_S
-    assert RolledSpan.objects.count() == AGAIN + 1
+    leader.run_once()
+    assert follower.run_once() == FOLLOWER_POLL_S
+    assert RolledSpan.objects.count() == RECOUNTED_MINUTES + 1
 
     Lease.objects.update(until=0)
     for _ in range(20):
-        follower.turn()
-    assert leader.turn() == FOLLOWER_POLL_S
+        follower.run_once()
+    assert leader.run_once() == FOLLOWER_POLL_S
     assert one(begun - 30 * MINUTE).succeeded == 1
     assert one(begun - 40 * MINUTE).created == 1
     minutes = [*RolledSpan.objects.order_by("at").values_list("at", flat=True)]
@@ -180,18 +192,18 @@ def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
 
 def test_what_is_missing_is_filled_in_newest_first_and_long_ago_by_hours() -> None:
     begun = now() // MINUTE * MINUTE
-    long_ago = (begun - MINUTES_KEPT) // HOUR * HOUR - 2 * HOUR
+    long_ago = (begun - MINUTES_KEPT_MS) // HOUR * HOUR - 2 * HOUR
     work("old", "SUCCESS", long_ago + 5, created_at=long_ago)
     alone = keeper("one")
-    alone.turn()
+    alone.run_once()
     reached: list[RolledSpan] = []
     while not reached or reached[-1] not in reached[:-1]:
-        alone.turn()
+        alone.run_once()
         reached.append(RolledSpan.objects.latest("id"))
     edges = [each.at for each in reached[:-1]]
     assert edges == sorted(edges, reverse=True)
     assert one(long_ago, width=HOUR).succeeded == 1
     hours = {*RolledSpan.objects.filter(width=HOUR).values_list("at", flat=True)}
-    by_now = (now() // MINUTE * MINUTE - MINUTES_KEPT) // HOUR * HOUR  # the hour may have turned
+    by_now = (now() // MINUTE * MINUTE - MINUTES_KEPT_MS) // HOUR * HOUR  # the hour may have turned
     assert {long_ago, long_ago + HOUR} <= hours <= {*range(long_ago, by_now, HOUR)}
     assert RolledSpan.objects.filter(width=MINUTE, at__lt=long_ago + 2 * HOUR).count() == 0

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.keyset import attribute_index
-from dboshub.workflows.selectors.keyset.merge import LARGEST_CHUNK
+from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Session, Statement
@@ -83,7 +83,7 @@ def test_a_rare_value_costs_its_rows_and_a_common_one_is_not_gathered(
                     assert len(spy.examined) <= 5, query
                 # Too many to sort, or to gather at all: the newest rows hold a page of them.
                 for query, expected in (("attr.tier=silver", 100_000), ("attr.tier=plain", 1)):
-                    monkeypatch.setattr(attribute_index, "EXPECTED", expected)
+                    monkeypatch.setattr(attribute_index, "MAX_EXPECTED_ROWS", expected)
                     spy = Spy(session)
                     assert len(found(spy.spied(), query)) == 50
-                    assert max(spy.examined) <= LARGEST_CHUNK, query
+                    assert max(spy.examined) <= MAX_CHUNK, query

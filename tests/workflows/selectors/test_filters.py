@@ -13,19 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dboshub.workflows.search.attributes import read_attributes
-from dboshub.workflows.search.criteria import (
-    IN_FLIGHT,
-    MOMENTS,
-    STATUSES,
-    TEXT_KEYS,
-    Criteria,
-    parse,
-)
-from dboshub.workflows.search.predicates import text_condition
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
+from dboshub.workflows.search.criteria import Criteria, parse
+from dboshub.workflows.search.predicates import text_predicate
+from dboshub.workflows.search.terms import TEXT_KEYS, TIME_COLUMNS
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.statuses import IN_FLIGHT, STATUSES
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
-from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sql import Statement, cached_statement
 from tests.support.rows import insert
 
 T0 = 1_700_000_000_000
@@ -65,7 +60,7 @@ QUERIES = st.fixed_dictionaries(
         "status": st.lists(st.sampled_from([*STATUSES, "in_flight", "!failed"]), max_size=3),
         "since": st.integers(T0 - 2, T0 + 12).map(str),
         "until": st.integers(T0 - 2, T0 + 12).map(str),
-        "by": st.sampled_from([*MOMENTS]),
+        "by": st.sampled_from([*TIME_COLUMNS]),
         "top": st.sampled_from(["1", ""]),
         "internal": st.sampled_from(["yes", ""]),
     },
@@ -130,17 +125,18 @@ class Row:
 
 
 def both_ways(database: Database, criteria: Criteria) -> tuple[set[str], set[str]]:
-    conditions = [each.on(database.dialect.vendor) for each in criteria.conditions()]
+    predicates = [each.on(database.dialect.vendor) for each in criteria.predicates()]
     params: dict[str, Any] = {}
-    for condition in conditions:
-        params |= condition.params
-    where = " AND ".join(condition.sql for condition in conditions) or "1 = 1"
+    for predicate in predicates:
+        params |= predicate.params
+    where = " AND ".join(predicate.sql for predicate in predicates) or "1 = 1"
     with database.reading() as session:
         everything = session.all(
-            statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
+            cached_statement(f"SELECT {COLUMNS}, CAST(attributes AS text) FROM {{workflow_status}}")
         )
         found = session.all(
-            statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"), **params
+            cached_statement(f"SELECT workflow_uuid FROM {{workflow_status}} WHERE {where}"),
+            **params,
         )
     rows = [Row(from_record(record), record[-1]) for record in everything]
     return {row[0] for row in found}, {r.workflow_uuid for r in rows if criteria.matches(r)}
@@ -189,16 +185,16 @@ def read(query: dict[str, Any]) -> Criteria:
 
 
 def test_a_thousand_negations_are_read_like_none_or_one() -> None:
-    none, one = (text_condition("name", "name", "!" * count + "a") for count in (1_000, 999))
+    none, one = (text_predicate("name", "name", "!" * count + "a") for count in (1_000, 999))
     row = type("Row", (), {"name": "a"})
-    assert none.holds(row)
-    assert not one.holds(row)
+    assert none.matches(row)
+    assert not one.matches(row)
 
 
 def test_a_beginning_tells_capitals_apart_as_python_does() -> None:
-    condition = text_condition("name", "name", "Ab*")
+    predicate = text_predicate("name", "name", "Ab*")
     row = type("Row", (), {"name": "abc"})
-    assert not condition.holds(row)
+    assert not predicate.matches(row)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +237,7 @@ def test_a_box_full_of_nonsense_is_read_in_no_time_and_complained_of_briefly() -
 def test_statuses_that_leave_none_are_a_problem_and_not_all_statuses_in_silence() -> None:
     criteria = read({"status": ["ERROR", "!failed"]})
     assert criteria.statuses == ()
-    assert "No status is left" in criteria.problems[0]
+    assert "exclude every workflow" in criteria.problems[0]
 
 
 def test_a_group_stands_for_its_statuses() -> None:

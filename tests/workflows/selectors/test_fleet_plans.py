@@ -9,12 +9,12 @@ import pytest
 
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.executor_overview import LOOKED, fleet
+from dboshub.workflows.selectors.executor_overview import MAX_ROWS_SCANNED, executor_overview
 from dboshub.workflows.selectors.failed_runs import failed_runs
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.selectors.workflow_health import (
-    SHOWN,
+    MAX_RECOVERIES,
     failures,
     oldest_running,
     recovered_repeatedly,
@@ -56,14 +56,14 @@ def crowded(postgres_server: Any) -> Iterator[Database]:
 def test_the_page_of_executors_looks_at_so_many_rows_and_says_so(crowded: Database) -> None:
     with crowded.reading() as session:
         spy = Spy(session)
-        found = fleet(spy.spied(), EVERYTHING, now=NOW)
+        found = executor_overview(spy.spied(), EVERYTHING, now=NOW)
     assert sum(spy.examined) <= MOST, spy.examined
     assert len(spy.examined) <= 6
     assert found.is_cut
-    assert sum(each.count for each in found.holders) == LOOKED["PENDING"]
+    assert sum(each.count for each in found.holders) == MAX_ROWS_SCANNED["PENDING"]
     held = {each.name: each for each in found.versions}
-    assert str(held["v1"].holds["PENDING"]) == "3,000+"
-    assert "Unknown" in held["v1990"].verdict.text
+    assert str(held["v1"].counts["PENDING"]) == "3,000+"
+    assert "Unknown" in held["v1990"].retirement_advice.text
     assert held["v2000"].is_latest
 
 
@@ -73,7 +73,7 @@ def test_home_looks_at_so_many_rows_for_each_thing_that_may_be_wrong(crowded: Da
         oldest = oldest_running(spy.spied(), EVERYTHING)
         assert (spy.examined, oldest and oldest.created_at) == ([1], 1)
         loops = recovered_repeatedly(spy.spied(), EVERYTHING)
-        assert [each.recoveries for each in loops] == [18] * SHOWN
+        assert [each.recoveries for each in loops] == [18] * MAX_RECOVERIES
         waiting = waiting_since(spy.spied(), EVERYTHING)
         assert waiting == {"q": 1}
         failed = failures(spy.spied(), EVERYTHING, since=0, hour=50_000)

@@ -98,15 +98,15 @@ def ids(pages: list[Page]) -> list[str]:
 
 @pytest.fixture(params=[3, 10_000], ids=["many ties", "few ties"])
 def ties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """With a low limit every group of equal times is walked along the primary key."""
+    """With a low limit every group of equal times is read along the primary key."""
     monkeypatch.setattr(ranges, "MAX_SORTED_TIES", request.param)
     return int(request.param)
 
 
-@pytest.fixture(params=[500, 5], ids=["sets", "index lanes"])
+@pytest.fixture(params=[500, 5], ids=["sets", "index ranges"])
 def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a low limit no filter counts as a small set."""
-    monkeypatch.setattr(plan, "SMALL", request.param)
+    monkeypatch.setattr(plan, "MAX_ID_SET", request.param)
 
 
 def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
@@ -121,7 +121,7 @@ def test_pages_hold_every_row_of_a_filter_once_and_newest_first(
             shown = ids(pages)
             assert len(shown) == len(set(shown)), query
             assert set(shown) == expected(session, criteria), query
-            times = [getattr(row, criteria.moment) for page in pages for row in page.rows]
+            times = [getattr(row, criteria.time_column) for page in pages for row in page.rows]
             assert times == sorted(times, reverse=True), query
             assert all(len(page.rows) == 7 for page in pages[:-1]), query
 
@@ -133,7 +133,7 @@ def test_pages_are_complete_under_a_collation_that_mixes_cases_and_skips_dashes(
     options = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'"
     postgres_server.run(f'CREATE DATABASE "{name}" {options}')
     monkeypatch.setattr(ranges, "MAX_SORTED_TIES", 3)
-    monkeypatch.setattr(plan, "SMALL", 20)
+    monkeypatch.setattr(plan, "MAX_ID_SET", 20)
     database = open_database(postgres_server.url(name))
     try:
         migrate(database)
@@ -153,7 +153,9 @@ def test_pages_are_complete_under_a_collation_that_mixes_cases_and_skips_dashes(
         postgres_server.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_rows_of_one_lane_with_equal_times_are_ordered_by_id(database: Database, ties: int) -> None:
+def test_rows_of_one_range_with_equal_times_are_ordered_by_id(
+    database: Database, ties: int
+) -> None:
     with database.writing() as session:
         seed(session, 60, moments=3)
     with database.reading() as session:
@@ -199,7 +201,7 @@ def test_rows_added_meanwhile_shift_no_page(database: Database) -> None:
         assert ids([lister.after(read_cursor(first.older or ""))]) == before[10:20]
 
 
-def test_a_walk_out_of_time_says_how_far_it_came_and_goes_on_there(database: Database) -> None:
+def test_a_search_out_of_time_says_how_far_it_came_and_continues_there(database: Database) -> None:
     with database.writing() as session:
         for number in range(400):
             insert(

@@ -12,15 +12,19 @@ import pytest
 from django.http import QueryDict
 
 from dboshub.workflows.search.criteria import parse
-from dboshub.workflows.selectors.counts import CAP, counts, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.counts import SHOWN_CAP, counts, in_flight_of, older_in_flight
 from dboshub.workflows.selectors.facets import facets
-from dboshub.workflows.selectors.keyset.merge import LARGEST_CHUNK
+from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.keyset.ranges import MAX_SORTED_TIES
-from dboshub.workflows.selectors.relations.child_counts import children
-from dboshub.workflows.selectors.relations.lineage import RELATIVES, SEARCHED, first_children
+from dboshub.workflows.selectors.relations.child_counts import child_counts
+from dboshub.workflows.selectors.relations.lineage import (
+    MAX_CHILDREN_SCANNED,
+    MAX_RELATIVES,
+    first_children,
+)
 from dboshub.workflows.selectors.scope import EVERYTHING
-from dboshub.workflows.selectors.workflow_health import LOOKED, recovered_repeatedly
+from dboshub.workflows.selectors.workflow_health import MAX_ROWS_SCANNED, recovered_repeatedly
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
 from dboshub.workflows.storage.schema.migrate import migrate
@@ -188,7 +192,7 @@ def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) 
         rows = WorkflowPager(spy.spied(), parse(QueryDict("status=ENQUEUED"), now=T0)).first().rows
         assert len(rows) == PAGE_SIZE
         recovered_repeatedly(spy.spied(), EVERYTHING)
-        assert sum(spy.examined) <= 3 * INDEXED + LOOKED
+        assert sum(spy.examined) <= 3 * INDEXED + MAX_ROWS_SCANNED
         raise UndoneError
 
 
@@ -204,13 +208,15 @@ def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) 
         ),
     ],
 )
-def test_no_statement_of_a_walk_examines_more_than_its_chunk(skewed: Database, query: str) -> None:
+def test_no_statement_of_a_search_examines_more_than_its_chunk(
+    skewed: Database, query: str
+) -> None:
     costs, _ = cost(skewed, query, pages=5)
-    assert max(max(page) for page in costs) <= 2 * LARGEST_CHUNK + MAX_SORTED_TIES
+    assert max(max(page) for page in costs) <= 2 * MAX_CHUNK + MAX_SORTED_TIES
     assert max(max(page) for page in costs) <= MOST
 
 
-def test_a_walk_reaches_the_last_row_of_the_table_in_the_end(skewed: Database) -> None:
+def test_a_search_reaches_the_last_row_of_the_table_in_the_end(skewed: Database) -> None:
     _, shown = cost(skewed, "name=rare", pages=100, budget_s=60)
     assert shown == 1
 
@@ -234,13 +240,13 @@ def test_what_of_a_queue_is_in_flight_is_counted_up_to_a_cap(skewed: Database) -
     with skewed.reading() as session:
         spy = Spy(session)
         assert str(in_flight_of(spy.spied(), "slow")) == "10,000+"
-    assert sum(spy.examined) <= CAP + 1
+    assert sum(spy.examined) <= SHOWN_CAP + 1
 
 
 def test_the_children_of_a_page_are_counted_up_to_a_cap(skewed: Database) -> None:
     with skewed.reading() as session:
         spy = Spy(session)
-        found = children(spy.spied(), ["mother", "nobody"])
+        found = child_counts(spy.spied(), ["mother", "nobody"])
     assert {id: str(count) for id, count in found.items()} == {"mother": "100+"}
     assert sum(spy.examined) <= 101
 
@@ -248,8 +254,8 @@ def test_the_children_of_a_page_are_counted_up_to_a_cap(skewed: Database) -> Non
 def test_failed_children_are_looked_for_among_so_many(skewed: Database) -> None:
     with skewed.reading() as session:
         spy = Spy(session)
-        assert len(first_children(spy.spied(), "mother", EVERYTHING)) >= RELATIVES
-    assert sum(spy.examined) <= RELATIVES + 1 + SEARCHED
+        assert len(first_children(spy.spied(), "mother", EVERYTHING)) >= MAX_RELATIVES
+    assert sum(spy.examined) <= MAX_RELATIVES + 1 + MAX_CHILDREN_SCANNED
 
 
 def test_who_watches_a_parent_of_very_many_reads_some_of_them(skewed: Database) -> None:

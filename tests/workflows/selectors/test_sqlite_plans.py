@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from dboshub.workflows.search.criteria import FAILED, parse
+from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.counts import counts, in_flight_of
 from dboshub.workflows.selectors.facets import facets
 from dboshub.workflows.selectors.keyset import plan
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
-from dboshub.workflows.selectors.relations.child_counts import children
+from dboshub.workflows.selectors.relations.child_counts import child_counts
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
 from dboshub.workflows.storage.schema.migrate import migrate
@@ -73,11 +74,11 @@ def plans(session: Session) -> tuple[Session, list[str]]:
         (f"by=started&since={T0}", "idx_workflow_status_started_at"),
     ],
 )
-@pytest.mark.parametrize("small", [500, 3], ids=["sets", "lanes"])
+@pytest.mark.parametrize("small", [500, 3], ids=["sets", "ranges"])
 def test_no_filter_scans_the_table(
     filled: Database, monkeypatch: pytest.MonkeyPatch, small: int, query: str, index: str
 ) -> None:
-    monkeypatch.setattr(plan, "SMALL", small)
+    monkeypatch.setattr(plan, "MAX_ID_SET", small)
     with filled.reading() as session:
         spied, notes = plans(session)
         WorkflowPager(spied, parse(QueryDict(query), now=T0), size=5).first()
@@ -91,7 +92,7 @@ def test_what_is_counted_and_suggested_is_read_from_indexes(filled: Database) ->
         counts(spied)
         facets(spied)
         in_flight_of(spied, "q")
-        children(spied, ["mother"])
+        child_counts(spied, ["mother"])
         grouped(spied, CHILDREN, ["mother"])
     assert not [note for note in notes if note == "SCAN workflow_status"]
     # Without it SQLite sorts all children before it takes some.

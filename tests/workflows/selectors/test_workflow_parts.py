@@ -48,7 +48,7 @@ def test_steps_come_a_page_at_a_time_from_either_end(session: Session) -> None:
 
 
 def test_counting_steps_stops_at_a_cap(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "COUNTED", 5)
+    monkeypatch.setattr(steps, "MAX_COUNTED", 5)
     add_workflow(session, ID)
     for number in range(1, 10):
         add_step(session, ID, number, "charge")
@@ -61,7 +61,7 @@ def test_the_family_of_steps_goes_down_three_generations_and_no_further(session:
         add_workflow(session, parent)
         add_step(session, parent, 1, "start", child="abcde"[number + 1])
     add_workflow(session, "e")
-    found = steps.family(session, steps.page(session, "a").steps)
+    found = steps.child_steps(session, steps.page(session, "a").steps)
     assert set(found.rows) == {"b", "c", "d"}
     assert set(found.steps) == {"b", "c", "d"}
 
@@ -72,7 +72,7 @@ def test_a_child_outside_the_viewers_scope_does_not_exist(session: Session) -> N
     add_step(session, "a", 1, "start", child="secret")
     viewer = Viewer(applications=frozenset({"shop"}))
     found = steps.page(session, "a").steps
-    assert steps.family(session, found, viewer=viewer).rows == {}
+    assert steps.child_steps(session, found, viewer=viewer).rows == {}
     parent = row(session, "a", viewer=viewer)
     assert parent is not None
     assert lineage.lineage(session, parent, viewer=viewer).is_empty
@@ -84,7 +84,7 @@ def test_errors_of_steps_are_read_apart_and_cut(session: Session) -> None:
     add_step(session, ID, 2, "bad", error=ValueError("x" * 10_000))
     found = steps.error_texts(session, ID, [1, 2])
     assert set(found) == {2}
-    assert len(found[2]) == steps.EXCERPT
+    assert len(found[2]) == steps.MAX_ERROR_EXCERPT
     assert steps.error_texts(session, ID, []) == {}
 
 
@@ -175,8 +175,8 @@ def test_lineage_knows_ancestors_children_origin_and_forks(session: Session) -> 
 
 
 def test_a_child_that_failed_after_many_others_is_found_first(session: Session) -> None:
-    for number in range(lineage.RELATIVES + 10):
-        is_last = number == lineage.RELATIVES + 9
+    for number in range(lineage.MAX_RELATIVES + 10):
+        is_last = number == lineage.MAX_RELATIVES + 9
         status = "ERROR" if is_last else "SUCCESS"
         add_workflow(session, f"c-{number:02}", status, parent_workflow_id="p", created_at=number)
     found = [each.pk for each in lineage.first_children(session, "p", EVERYTHING)]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from dboshub.workflows.rendering.status_reasons import Reason, reason
 from dboshub.workflows.selectors.detail import steps
-from dboshub.workflows.selectors.detail.status_reasons import Reason, reason
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Session, Statement

@@ -1,6 +1,6 @@
-"""What is done to one workflow from outside: rewind it, move its delay, change its attributes.
+"""Rewind a workflow, change its delay, change its attributes.
 
-Inside a workflow body each of these is a step, so a replay does nothing twice.
+Inside a workflow body each call is a step, so a replay does not act again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ def rewind(
     queue_name: str | None = None,
     queue_partition_key: str | None = None,
 ) -> Program[None]:
-    """Run a workflow that has ended again, from a step on."""
+    """Run a workflow that has ended again, from `start_step` on.
+
+    Raises ValueError for a step below 1, DBOSNonExistentWorkflowError for an unknown id, and
+    DBOSException for a workflow that has not ended.
+    """
 
     def act() -> None:
         if start_step < 1:
@@ -48,7 +52,10 @@ def rewind(
 def set_delay(
     engine: Engine, workflow_id: str, seconds: float | None, until_ms: int | None
 ) -> Program[None]:
-    """Change when a DELAYED workflow is due."""
+    """Change the time at which a DELAYED workflow is due: in `seconds`, or at `until_ms`.
+
+    Raises DBOSException unless exactly one is given, and for a negative one.
+    """
 
     def act() -> None:
         until = _due(engine, seconds, until_ms)
@@ -70,7 +77,7 @@ def _due(engine: Engine, seconds: float | None, until_ms: int | None) -> int:
 def update_attributes(
     engine: Engine, workflow_id: str, attributes: dict[str, Any] | None, *, merge: bool
 ) -> Program[None]:
-    """Replace all attributes of a workflow, or merge some into them."""
+    """Replace all attributes of a workflow, or merge these into them."""
 
     def act() -> None:
         if attributes is None and merge:

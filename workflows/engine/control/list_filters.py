@@ -1,6 +1,6 @@
-"""The filters of listings, spelled out once: their names, types and defaults.
+"""Names, types and defaults of the filters of listings.
 
-Strings may be one value or several, of which any may match; times are ISO 8601, inclusive.
+A filter with several values matches any of them. Times are ISO 8601, and inclusive.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from dboshub.workflows.engine.records import Status
 
 OneOrMore = str | list[str]
 TIMES = (
-    *("start_time", "end_time", "completed_after", "completed_before"),
-    *("dequeued_after", "dequeued_before"),
+    "start_time",
+    "end_time",
+    "completed_after",
+    "completed_before",
+    "dequeued_after",
+    "dequeued_before",
 )
 DEFAULTS: Mapping[str, Any] = {
     "sort_desc": False,
@@ -28,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Filters(TypedDict, total=False):
-    """Which workflows: what listings and aggregates have in common."""
+    """The filters that listings and aggregates share."""
 
     status: OneOrMore | None
     start_time: str | None
@@ -71,9 +75,9 @@ class ListFilters(QueuedFilters, total=False):
 
 
 def explicit_filters(filters: type) -> Callable[[F], F]:
-    """Show each filter in the signature of a function that takes ``**filters``."""
+    """Put each filter into the signature of a function that takes ``**filters``."""
 
-    def spell(define: F) -> F:
+    def decorate(define: F) -> F:
         found = inspect.signature(define)
         own = [
             each
@@ -94,14 +98,13 @@ def explicit_filters(filters: type) -> Callable[[F], F]:
         )
         return define
 
-    return spell
+    return decorate
 
 
 def checked(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
-    """The filters that say something, times as epoch milliseconds.
+    """The filters that are not None, with times as epoch milliseconds.
 
-    Raises TypeError for one that is unknown: ignoring it would list too much. Raises
-    DBOSException for a value that none can have.
+    Raises TypeError for an unknown filter, and DBOSException for an invalid value.
     """
     names = _annotations(known)
     unknown = sorted(filters.keys() - names.keys())
@@ -138,7 +141,7 @@ def _refuse_unknown_status(status: str | Sequence[str]) -> None:
 
 
 def _annotations(filters: type) -> dict[str, Any]:
-    # Of a TypedDict these hold those of its bases, first.
+    # The annotations of a TypedDict include those of its bases, which come first.
     return filters.__annotations__
 
 

@@ -1,6 +1,6 @@
-"""What operators and programs do to workflows: cancel, resume, fork, delete, list.
+"""Cancel, resume, fork, delete and list workflows.
 
-Inside a workflow body each of these is a step, so a replay does nothing twice.
+Inside a workflow body each call is a step, so a replay does not act again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.list_filters import ListFilters, QueuedFilters, checked
 from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
-from dboshub.workflows.engine.observability.tracing import STEPS, spanned
+from dboshub.workflows.engine.observability.spans import STEPS, spanned
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
@@ -24,36 +24,39 @@ IN_FLIGHT = (Status.DELAYED, Status.ENQUEUED, Status.PENDING)
 
 
 def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
-    """Cancel all that are not SUCCESS or ERROR; unknown ids are ignored."""
+    """Cancel those that are not SUCCESS or ERROR; unknown ids are ignored."""
 
     def act() -> None:
         cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
-        engine.revoke(cancelled, Status.CANCELLED)
+        _revoke(engine, cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
     return as_step(engine, "DBOS.cancelWorkflow", act)
 
 
 def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None) -> Program[None]:
-    """Run again from the first unrecorded step; SUCCESS and ERROR stay as they are."""
+    """Enqueue workflows, to continue from the first unrecorded step; not SUCCESS and ERROR.
+
+    Raises DBOSNonExistentWorkflowError for an unknown id; then none is resumed.
+    """
 
     def act() -> None:
         try:
             resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
-        engine.revoke(resumed, Status.ENQUEUED)
+        _revoke(engine, resumed, Status.ENQUEUED)
         announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
 
 
 def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:
-    """Delete workflows in any status, and all that hangs on them; unknown ids are ignored."""
+    """Delete workflows in any status with all their data; unknown ids are ignored."""
 
     def act() -> None:
         deleted = engine.store.delete(ids, children=children)
-        engine.revoke(deleted, None)
+        _revoke(engine, deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 
     return as_step(engine, "DBOS.deleteWorkflow", act)
@@ -70,7 +73,11 @@ def fork(
     replacement_children: dict[str, str] | None = None,
     timeout_seconds: float | None = None,
 ) -> Program[str]:
-    """A new workflow that replays this one up to a step and goes on from there; its id."""
+    """Enqueue a new workflow with the steps before `start_step` copied; returns its id.
+
+    Raises DBOSNonExistentWorkflowError for an unknown id, DBOSException for a timeout that is
+    not positive.
+    """
     if timeout_seconds is not None and timeout_seconds <= 0:
         raise DBOSException(f"timeout_seconds must be positive, not {timeout_seconds}")
     validation.step("start_step", start_step)
@@ -100,7 +107,7 @@ def fork(
 
 
 def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | None]:
-    """The status of a workflow, or None if there is none by that id."""
+    """The status of a workflow, or None for an unknown id."""
 
     def act() -> WorkflowStatus | None:
         rows = engine.store.workflows(workflow_ids=[workflow_id])
@@ -110,7 +117,7 @@ def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | Non
 
 
 def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
-    """Workflows by the filters of the public API, oldest first unless ``sort_desc``."""
+    """Workflows that match the filters, oldest first unless ``sort_desc``."""
 
     def act() -> list[WorkflowStatus]:
         return _list(engine, checked(filters, ListFilters))
@@ -119,7 +126,7 @@ def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[Work
 
 
 def list_queued(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
-    """Workflows on queues: those in flight, unless a status is asked for."""
+    """Workflows on queues that match the filters; those in flight unless a status is given."""
 
     def act() -> list[WorkflowStatus]:
         given = {"status": [*IN_FLIGHT]} | checked(filters, QueuedFilters)
@@ -136,7 +143,7 @@ def list_steps(
     limit: int | None = None,
     offset: int | None = None,
 ) -> Program[list[StepInfo]]:
-    """The recorded steps of a workflow, in order; none for an unknown one."""
+    """The recorded steps of a workflow, by id; none for an unknown workflow."""
 
     def act() -> list[StepInfo]:
         found = engine.store.steps(workflow_id, load_output=load_output, limit=limit, offset=offset)
@@ -151,18 +158,23 @@ def _list(engine: Engine, given: dict[str, Any]) -> list[WorkflowStatus]:
 
 
 def announce(engine: Engine, ids: Sequence[str], queue_name: str | None) -> None:
-    """Wake who waits for these workflows, and who serves the queue they are now on."""
+    """Wake the waiters of these workflows, and the processes that serve their queue."""
     notices = [(STATUS, each) for each in ids]
     engine.notices.publish([*notices, (QUEUE, queue_name or INTERNAL_QUEUE)])
 
 
+def _revoke(engine: Engine, ids: Sequence[str], status: str | None) -> None:
+    """Stop what of these runs here, once the change of their rows is committed."""
+    engine.after_commit(lambda: engine.executions.revoke(ids, status))
+
+
 def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
-    """Act as a step if a workflow body calls, else just act."""
+    """Call `act`; in a workflow body as a step with this name."""
     current = frame()
     if current is None or current.step is not None:
         return _ask(engine, act)
     execution = current.execution
-    program = execution.run_inner(execution.next_id(), name, _ask(engine, act))
+    program = execution.run_as_step(execution.next_id(), name, _ask(engine, act))
     return spanned(execution, STEPS[name], program) if name in STEPS else program
 
 

@@ -1,4 +1,4 @@
-"""Renaming an application: its name is what its rows are owned by."""
+"""Rename an application: its executors select its rows by its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dboshub.workflows.engine.runtime.engine import Engine
 
 
 class ApplicationRowCounts(TypedDict):
-    """How many rows went to the new name."""
+    """The number of rows that got the new name."""
 
     queues: int
     schedules: int
@@ -24,7 +24,10 @@ class ApplicationRowCounts(TypedDict):
 def rename_application(
     engine: Engine, old: str | None, new: str, *, batch_size: int | None, adopt: bool
 ) -> Program[ApplicationRowCounts]:
-    """Give all rows of an application to another name."""
+    """Give all rows of an application another name; with `adopt` also rows without a name.
+
+    Rows are changed in batches of `batch_size`; None changes all at once.
+    """
 
     def act() -> ApplicationRowCounts:
         check_names(old, new, adopt)
@@ -37,7 +40,7 @@ def rename_application(
 
 
 def check_names(old: str | None, new: str, adopt: bool) -> None:
-    """Raise DBOSException if there is nothing to rename, or the new name cannot be one."""
+    """Raise DBOSException if there is nothing to rename, or the new name is not valid."""
     if old is None and not adopt:
         raise DBOSException(
             "nothing to rename: name the application, adopt unclaimed rows, or both"

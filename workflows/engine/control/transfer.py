@@ -1,6 +1,6 @@
-"""Workflows that change their place: exported and imported, forked in bulk after a failure.
+"""Export and import of workflows, and forks of many workflows from their failed step.
 
-Inside a workflow body each of these is a step, so a replay does nothing twice.
+Inside a workflow body each call is a step, so a replay does not act again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS, Notice
 
 
 def export_workflow(engine: Engine, workflow_id: str, *, children: bool) -> Program[str]:
-    """All that is stored of a workflow, as text that ``import_workflow`` takes."""
+    """All rows of a workflow as text for ``import_workflow``.
+
+    Raises DBOSNonExistentWorkflowError for an unknown id.
+    """
 
     def act() -> str:
         try:
@@ -30,7 +33,7 @@ def export_workflow(engine: Engine, workflow_id: str, *, children: bool) -> Prog
 
 
 def import_workflow(engine: Engine, text: str) -> Program[list[str]]:
-    """Take in the workflows of an export; their ids, the exported one first."""
+    """Insert the workflows of an export; returns their ids, the exported one first."""
 
     def act() -> list[str]:
         if not isinstance(text, str):
@@ -51,7 +54,7 @@ def fork_from_failure(
     queue_name: str | None = None,
     queue_partition_key: str | None = None,
 ) -> Program[list[str]]:
-    """Fork all, each from a step of its own choice, or none; the new ids in the same order."""
+    """Fork all workflows or none; returns the new ids in the same order."""
 
     def act() -> list[str]:
         forks = {each: engine.new_workflow_id() for each in ids}
@@ -91,7 +94,7 @@ def _start(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def notices_of(rows: list[dict[str, Any]]) -> list[Notice]:
-    """Who waits for workflows that arrived, and who serves the queues they are on."""
+    """Notices for the waiters of imported workflows, and for those who serve their queues."""
     queues = {row["queue_name"] for row in rows if row["status"] == Status.ENQUEUED}
     return [
         *((STATUS, row["workflow_uuid"]) for row in rows),

@@ -1,4 +1,4 @@
-"""Changing code under running workflows: patches, and which application version is the latest."""
+"""Change the code of running workflows: patches and application versions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MAX_VERSIONS = 10_000
 
 
 def patch(name: str) -> Program[bool]:
-    """Mark that new code runs here, unless the run has already passed this place without."""
+    """Record a marker and return True; False if the workflow passed here before the patch."""
     execution = workflow_frame("DBOS.patch").execution
     return _patch(execution, _marker(name))
 
 
 def deprecate_patch(name: str) -> Program[bool]:
-    """Step over the marker if this run has one; it leaves none."""
+    """Skip the marker if this workflow has one; always True."""
     execution = workflow_frame("DBOS.deprecate_patch").execution
     return _deprecate(execution, _marker(name))
 
@@ -30,11 +30,11 @@ def _marker(name: str) -> str:
 
 
 def _patch(execution: Execution, marker: str) -> Program[bool]:
-    found = yield from _name_here(execution, marker)
+    found = yield from _name_at_next_step(execution, marker)
     if found is not None:
         return (yield from _deprecated(execution, marker, found)) and found == marker
     step_id = execution.next_id()
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     now = execution.engine.clock.now_ms()
     yield from execution.commit(
         execution.step_write(step_id, marker, started_at=now, completed_at=now)
@@ -43,19 +43,19 @@ def _patch(execution: Execution, marker: str) -> Program[bool]:
 
 
 def _deprecate(execution: Execution, marker: str) -> Program[bool]:
-    found = yield from _name_here(execution, marker)
+    found = yield from _name_at_next_step(execution, marker)
     return (yield from _deprecated(execution, marker, found))
 
 
 def _deprecated(execution: Execution, marker: str, found: str | None) -> Program[bool]:
-    execution.check()
+    execution.raise_if_stopped()
     if found == marker:
-        yield from execution.recorded(execution.next_id(), marker)
+        yield from execution.checkpoint_of(execution.next_id(), marker)
     return True
 
 
-def _name_here(execution: Execution, marker: str) -> Program[str | None]:
-    """What is recorded at the next step id; that id is not drawn yet."""
+def _name_at_next_step(execution: Execution, marker: str) -> Program[str | None]:
+    """The name that is recorded under the next step id, without drawing that id."""
     drawn = execution.counter
     checkpoint = yield from execution.peek(drawn + 1)
     if execution.counter != drawn:
@@ -64,7 +64,7 @@ def _name_here(execution: Execution, marker: str) -> Program[str | None]:
 
 
 def latest(engine: Engine) -> Program[VersionInfo]:
-    """The version stamped last. Raises DBOSException before the first launch."""
+    """The latest version of the application. Raises DBOSException if there is none."""
     name = engine.settings.application_name
     found: list[VersionInfo] = yield engine.query(lambda: engine.store.versions(name, most=1))
     if not found:
@@ -73,7 +73,7 @@ def latest(engine: Engine) -> Program[VersionInfo]:
 
 
 def versions(engine: Engine) -> Program[list[VersionInfo]]:
-    """Own and unclaimed versions, latest first."""
+    """Versions of the application and those without one, latest first."""
     name = engine.settings.application_name
     found: list[VersionInfo] = yield engine.query(
         lambda: engine.store.versions(name, most=MAX_VERSIONS)
@@ -82,7 +82,7 @@ def versions(engine: Engine) -> Program[list[VersionInfo]]:
 
 
 def set_latest(engine: Engine, name: str, application: str | None) -> Program[None]:
-    """Stamp a version as the latest, now."""
+    """Make a version the latest. Raises DBOSException if another application owns it."""
     owner = application or engine.settings.application_name
     now = engine.clock.now_ms()
     yield engine.query(lambda: engine.store.set_latest_version(name, application=owner, now=now))

@@ -1,4 +1,4 @@
-"""Trying until the database answers, and saying how long that has been going on."""
+"""Retry of a commit until the database answers, and the age of the longest attempt."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ R = TypeVar("R")
 
 
 class CommitRetry:
-    """Repeats what is idempotent. `degraded_since` is the time of an outage under way.
+    """Repeats idempotent commits while the database does not answer.
 
-    Who does not persist gets the first StorageUnavailableError.
+    With `retries_unavailable=False` the first StorageUnavailableError propagates.
+    `degraded_since` is the start of the current outage (``time.time()``), or None.
     """
 
     def __init__(self, *, retries_unavailable: bool = True) -> None:
         self._retries_unavailable = retries_unavailable
         self.degraded_since: float | None = None
         self._working: dict[threading.Thread, float] = {}
-        self._given_up = False
+        self._is_stopped = False
 
-    def persist(self, attempt: Callable[[], R]) -> R:
-        """The result of the first attempt that is answered.
+    def until_answered(self, attempt: Callable[[], R]) -> R:
+        """The result of the first attempt that the database answers.
 
-        Raises JournalClosedError if the journal is given up meanwhile.
+        Pauses between attempts grow from 0.05 s to 5 s. Raises JournalClosedError after
+        ``stop_retrying``.
         """
         thread = threading.current_thread()
         pause = RETRY_FIRST_S
@@ -43,8 +45,8 @@ class CommitRetry:
                 try:
                     result = attempt()
                 except StorageUnavailableError as error:
-                    self._note(error)
-                    if self._given_up:
+                    self._record_outage(error)
+                    if self._is_stopped:
                         raise JournalClosedError() from error
                     if not self._retries_unavailable:
                         raise
@@ -56,16 +58,16 @@ class CommitRetry:
         finally:
             del self._working[thread]
 
-    def give_up(self) -> None:
-        """Let every attempt under way be the last."""
-        self._given_up = True
+    def stop_retrying(self) -> None:
+        """Make each attempt that is under way the last one."""
+        self._is_stopped = True
 
     def oldest_age(self) -> float:
-        """Seconds that the attempt under way longest has been under way; 0 if there is none."""
+        """Age in seconds of the oldest attempt under way; 0 without one."""
         begun = min([*self._working.values()], default=None)
         return 0.0 if begun is None else time.monotonic() - begun
 
-    def _note(self, error: StorageUnavailableError) -> None:
+    def _record_outage(self, error: StorageUnavailableError) -> None:
         if self.degraded_since is None:
             self.degraded_since = time.time()
             logger.warning("journal.degraded: %s", error)

@@ -1,9 +1,8 @@
-"""The journal: every durable write of a process, committed in groups.
+"""The journal: it commits the durable writes of a process in groups.
 
-A caller hands in its write and waits until it is durable. What gathers while one commit is under
-way becomes the next group. A lone caller commits its own write on its own thread; everything
-shared, and every coroutine's write, belongs to the committer threads, so no caller's
-interruption can fail a neighbour.
+A caller submits its write and waits until it is durable. Writes that arrive during a commit form
+the next group. A single caller commits its own write on its own thread. Groups, and the writes of
+coroutines, are committed by the committer threads: an interrupted caller fails no other write.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from collections.abc import Callable, Sequence
 
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
-from dboshub.workflows.engine.journal.pending_write import JournalClosedError, Ticket, deliver
+from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
 from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
 from dboshub.workflows.engine.ports import (
     JoinedAsyncTransaction,
     JoinedTransaction,
-    Lane,
+    JournalConnection,
     StorageUnavailableError,
 )
 
@@ -33,14 +32,14 @@ MAX_PENDING = 20_000
 
 
 class Journal:
-    """Groups writes and makes them durable. Safe from any thread and any event loop."""
+    """Groups writes and commits them. Any thread and any event loop may call it."""
 
     def __init__(
         self,
-        open_journal_connection: Callable[[], Lane],
+        open_journal_connection: Callable[[], JournalConnection],
         clock: Clock,
         *,
-        side_connections: int,
+        isolated_connections: int,
         on_durable: Callable[[Sequence[Write]], None] = lambda writes: None,
         ambient: Callable[[], JoinedTransaction | None] = lambda: None,
         ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None,
@@ -55,87 +54,94 @@ class Journal:
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
         self._arrived = threading.Condition(self._mutex)
-        self._side_arrived = threading.Condition(self._mutex)
-        self._room = threading.Condition(self._mutex)
-        self._pending: deque[Ticket] = deque()
-        self._side: deque[Ticket] = deque()
-        self._side_connections = side_connections
-        self._idle_side_threads = 0
+        self._isolated_arrived = threading.Condition(self._mutex)
+        self._has_room = threading.Condition(self._mutex)
+        self._pending: deque[PendingWrite] = deque()
+        self._isolated: deque[PendingWrite] = deque()
+        self._isolated_connections = isolated_connections
+        self._idle_isolated_threads = 0
         self._threads: list[threading.Thread] = []
-        self.persistence = CommitRetry(retries_unavailable=retries_unavailable)
+        self.retry = CommitRetry(retries_unavailable=retries_unavailable)
         self._closing = False
         self._spawn(self._commit_groups, "committer")
 
     # -- callers ---------------------------------------------------------------------------
 
     def write(self, write: Write) -> Answer:
-        """Make one write durable, blocking this thread; or part of the caller's transaction."""
+        """Make a write durable, and block until it is.
+
+        In an open transaction of the caller it is durable when the caller commits. Raises
+        JournalClosedError after ``close``, StorageUnavailableError if retries are off.
+        """
         joined = self._ambient()
         if joined is not None:
-            told = joined.apply(write, now=self._clock.now_ms())
+            answer = joined.apply(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
-            return told
+            return answer
         if not self._is_isolated(write) and not self._pending:
-            answer = self._inline(write)
-            if answer is not None:
-                return answer
-        ticket = Ticket(write)
+            committed = self._inline(write)
+            if committed is not None:
+                return committed
+        pending = PendingWrite(write)
         with self._mutex:
-            while len(self._pending) + len(self._side) >= MAX_PENDING and not self._closing:
-                self._room.wait()
-            self._queue_write(ticket)
-        return ticket.block()
+            while len(self._pending) + len(self._isolated) >= MAX_PENDING and not self._closing:
+                self._has_room.wait()
+            self._queue_write(pending)
+        return pending.block()
 
     async def write_async(self, write: Write) -> Answer:
-        """Make one write durable. Cancelling the task waits for it: it cannot be withdrawn."""
+        """Make a write durable, and await that; see ``write``.
+
+        A cancelled task waits for its write before it ends: the write cannot be withdrawn.
+        """
         joined = self._ambient_async()
         if joined is not None:
-            told = await joined.apply_async(write, now=self._clock.now_ms())
+            answer = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
-            return told
-        ticket = Ticket(write, asyncio.get_running_loop())
+            return answer
+        pending = PendingWrite(write, asyncio.get_running_loop())
         with self._mutex:
-            full = len(self._pending) + len(self._side) >= MAX_PENDING
+            full = len(self._pending) + len(self._isolated) >= MAX_PENDING
             if not full:
-                self._queue_write(ticket)
+                self._queue_write(pending)
         if full:
             return await asyncio.to_thread(self.write, write)
-        return await ticket.wait()
+        return await pending.wait()
 
     def close(self, timeout: float) -> None:
-        """Flush within `timeout` seconds; whoever still waits then gets JournalClosedError."""
+        """Commit pending writes within `timeout` seconds; later ones get JournalClosedError."""
         deadline = time.monotonic() + timeout
         with self._mutex:
             self._closing = True
             self._arrived.notify_all()
-            self._side_arrived.notify_all()
-            self._room.notify_all()
+            self._isolated_arrived.notify_all()
+            self._has_room.notify_all()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         with self._mutex:
-            self.persistence.give_up()
-            left = [*self._pending, *self._side]
+            self.retry.stop_retrying()
+            left = [*self._pending, *self._isolated]
             self._pending.clear()
-            self._side.clear()
-        deliver(ticket.settle(None, JournalClosedError()) for ticket in left)
+            self._isolated.clear()
+        deliver(pending.settle(None, JournalClosedError()) for pending in left)
         with self._main_lock:
             self._main.close()
 
-    def _queue_write(self, ticket: Ticket) -> None:
+    def _queue_write(self, pending: PendingWrite) -> None:
         """Queue a write; the mutex is held."""
         if self._closing:
             raise JournalClosedError()
-        if self._is_isolated(ticket.write):
-            self._queue_isolated(ticket)
+        if self._is_isolated(pending.write):
+            self._queue_isolated(pending)
         else:
-            self._pending.append(ticket)
+            self._pending.append(pending)
             self._arrived.notify()
 
     def _is_isolated(self, write: Write) -> bool:
-        return write.isolated and self._side_connections > 0
+        return write.isolated and self._isolated_connections > 0
 
     def _inline(self, write: Write) -> Answer | None:
-        """Commit one's own write if the lane is idle; None sends it the shared way."""
+        """Commit a write on this thread if the connection is idle; None if it is not."""
         if not self._main_lock.acquire(blocking=False):
             return None
         try:
@@ -152,22 +158,21 @@ class Journal:
         return answer
 
     def _commit_isolated_and_wait(self, write: Write) -> Answer:
-        ticket = Ticket(write)
+        pending = PendingWrite(write)
         with self._mutex:
-            self._queue_isolated(ticket)
-        return ticket.block()
+            self._queue_isolated(pending)
+        return pending.block()
 
     # -- committers ------------------------------------------------------------------------
 
     def _spawn(self, target: Callable[[], None], role: str) -> None:
-        thread = threading.Thread(
-            target=self._guarded, args=(target,), name=f"dboshub-journal-{role}", daemon=True
-        )
+        run, name = self._restart_on_error, f"dboshub-journal-{role}"
+        thread = threading.Thread(target=run, args=(target,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _guarded(self, target: Callable[[], None]) -> None:
-        """Begin again whatever happens: a dead committer would hang every caller."""
+    def _restart_on_error(self, target: Callable[[], None]) -> None:
+        """Run a committer again after any error: without committer every caller would block."""
         while True:
             try:
                 return target()
@@ -181,95 +186,99 @@ class Journal:
                     if self._closing:
                         return
                     self._arrived.wait()
-            # The lane first: what arrives while somebody holds it joins this group.
+            # The connection first: writes that arrive while it is in use join this group.
             with self._main_lock:
                 group = self._take_group()
                 if group:
                     self._commit(group, self._main)
 
-    def _take_group(self) -> list[Ticket]:
-        """The next writes, no two of them in conflict, in the order they came."""
+    def _take_group(self) -> list[PendingWrite]:
+        """The next writes in order of arrival, no two with the same conflict key."""
         with self._mutex:
-            group: list[Ticket] = []
+            group: list[PendingWrite] = []
             keys: set[object] = set()
-            left: list[Ticket] = []
+            left: list[PendingWrite] = []
             while self._pending and len(group) < MAX_GROUP_SIZE:
-                ticket = self._pending.popleft()
-                key = ticket.write.conflict_key
+                pending = self._pending.popleft()
+                key = pending.write.conflict_key
                 if key in keys:
-                    left.append(ticket)
+                    left.append(pending)
                 else:
                     keys.add(key)
-                    group.append(ticket)
+                    group.append(pending)
             self._pending.extendleft(reversed(left))
-            self._room.notify_all()
+            self._has_room.notify_all()
             return group
 
-    def _commit(self, group: list[Ticket], lane: Lane) -> None:
-        writes = [ticket.write for ticket in group]
+    def _commit(self, group: list[PendingWrite], connection: JournalConnection) -> None:
+        writes = [pending.write for pending in group]
         try:
-            answers = self.persistence.persist(lambda: lane.apply(writes, now=self._clock.now_ms()))
+            answers = self.retry.until_answered(
+                lambda: connection.apply(writes, now=self._clock.now_ms())
+            )
         except BaseException as error:
-            self._commit_separately(group, lane, error)
+            self._commit_separately(group, connection, error)
             return
         self._settle(group, answers)
 
-    def _commit_separately(self, group: list[Ticket], lane: Lane, error: BaseException) -> None:
-        """One write poisoned the group: none of its neighbours may fail with it."""
+    def _commit_separately(
+        self, group: list[PendingWrite], connection: JournalConnection, error: BaseException
+    ) -> None:
+        """Commit each write of a failed group alone, so that only the invalid ones fail."""
         if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
-            deliver(ticket.settle(None, error) for ticket in group)
+            deliver(pending.settle(None, error) for pending in group)
             return
-        for ticket in group:
-            self._commit([ticket], lane)
+        for pending in group:
+            self._commit([pending], connection)
 
-    def _settle(self, group: list[Ticket], answers: list[Answer]) -> None:
-        done: list[Ticket] = []
-        for ticket, answer in zip(group, answers, strict=True):
+    def _settle(self, group: list[PendingWrite], answers: list[Answer]) -> None:
+        done: list[PendingWrite] = []
+        for pending, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.LOCKED:
                 with self._mutex:
-                    self._queue_isolated(ticket)
+                    self._queue_isolated(pending)
             else:
-                done.append(ticket.settle(answer))
+                done.append(pending.settle(answer))
         deliver(done)
         if done:
-            self._on_durable([ticket.write for ticket in done])
+            self._on_durable([pending.write for pending in done])
 
-    def _queue_isolated(self, ticket: Ticket) -> None:
-        """Queue a write for a lane that may wait for its row; the mutex is held."""
-        self._side.append(ticket)
-        if (
-            len(self._side) > self._idle_side_threads
-            and len(self._threads) <= self._side_connections
-        ):
-            self._spawn(self._commit_isolated, "side")
+    def _queue_isolated(self, pending: PendingWrite) -> None:
+        """Queue a write for a connection that may wait for its row; the mutex is held."""
+        self._isolated.append(pending)
+        has_idle = len(self._isolated) <= self._idle_isolated_threads
+        if has_idle or len(self._threads) > self._isolated_connections:
+            self._isolated_arrived.notify()
         else:
-            self._side_arrived.notify()
+            self._spawn(self._commit_isolated, "isolated")
 
     def _commit_isolated(self) -> None:
-        lane = self._open_connection()
+        connection = self._open_connection()
         try:
-            while (ticket := self._next_isolated()) is not None:
+            while (pending := self._next_isolated()) is not None:
                 try:
-                    answer = self.persistence.persist(lambda: self._apply_isolated(lane, ticket))
+                    answer = self.retry.until_answered(
+                        lambda: self._apply_isolated(connection, pending)
+                    )
                 except BaseException as error:
-                    deliver([ticket.settle(None, error)])
+                    deliver([pending.settle(None, error)])
                 else:
-                    self._settle([ticket], [answer])
+                    self._settle([pending], [answer])
         finally:
-            lane.close()
+            connection.close()
 
-    def _apply_isolated(self, lane: Lane, ticket: Ticket) -> Answer:
-        return lane.apply_isolated(ticket.write, now=self._clock.now_ms())
+    def _apply_isolated(self, connection: JournalConnection, pending: PendingWrite) -> Answer:
+        return connection.apply_isolated(pending.write, now=self._clock.now_ms())
 
-    def _next_isolated(self) -> Ticket | None:
+    def _next_isolated(self) -> PendingWrite | None:
         with self._mutex:
-            while not self._side:
+            while not self._isolated:
                 if self._closing:
                     return None
-                self._idle_side_threads += 1
-                self._side_arrived.wait()
-                self._idle_side_threads -= 1
-            return self._side.popleft()
+                self._idle_isolated_threads += 1
+                self._isolated_arrived.wait()
+                self._idle_isolated_threads -= 1
+            return self._isolated.popleft()
 
 
 class Commit:

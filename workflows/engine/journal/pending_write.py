@@ -1,4 +1,4 @@
-"""One write on its way to the database, and whoever waits for it."""
+"""A write that waits for its commit, and the thread or task that waits for it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dboshub.workflows.engine.journal.writes import Answer, Write
 
 
 class JournalClosedError(BaseException):
-    """The engine is stopping: the write may or may not be recorded, and nothing else will be."""
+    """The journal is closed. The write may be recorded; no later write will be."""
 
 
-class Ticket:
-    """A write handed in by a thread, which blocks, or by a task of `loop`, which awaits."""
+class PendingWrite:
+    """A write of a thread, which blocks, or of a task of `loop`, which awaits."""
 
     __slots__ = ("_future", "_gate", "answer", "error", "loop", "write")
 
@@ -30,18 +30,19 @@ class Ticket:
             self._gate.acquire()
 
     def block(self) -> Answer:
+        """Block until the write is settled. Returns its answer or raises its error."""
         assert self._gate is not None
         self._gate.acquire()
         return self._result()
 
     async def wait(self) -> Answer:
-        """Await the answer; a task that is cancelled meanwhile waits for it all the same."""
+        """Await the answer. A task that is cancelled meanwhile still waits until it is settled."""
         assert self.loop is not None
         assert self._future is not None
         try:
             await self._future
         except asyncio.CancelledError:
-            # The write cannot be withdrawn. Only this loop settles futures, so none is missed.
+            # The write cannot be withdrawn. Only this loop settles its futures: none is missed.
             while not self._is_settled:
                 self._future = self.loop.create_future()
                 try:
@@ -51,13 +52,13 @@ class Ticket:
             raise
         return self._result()
 
-    def settle(self, answer: Answer | None, error: BaseException | None = None) -> Ticket:
-        """Note the outcome; ``deliver`` tells whoever waits."""
+    def settle(self, answer: Answer | None, error: BaseException | None = None) -> PendingWrite:
+        """Set the answer or the error; ``deliver`` then wakes the waiter."""
         self.answer, self.error = answer, error
         return self
 
     def release(self) -> None:
-        """Wake the waiter: from any thread if it is one, else on its loop."""
+        """Wake the waiter. For a task, call this on its loop; for a thread, on any thread."""
         if self._gate is not None:
             self._gate.release()
         elif self._future is not None and not self._future.done():
@@ -74,21 +75,21 @@ class Ticket:
         return self.answer
 
 
-def deliver(tickets: Iterable[Ticket]) -> None:
-    """Tell everyone whose write is settled, with one call into each event loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
-    for ticket in tickets:
-        if ticket.loop is None:
-            ticket.release()
+def deliver(pending_writes: Iterable[PendingWrite]) -> None:
+    """Wake the waiters of settled writes, with one call into each event loop."""
+    waiting: dict[asyncio.AbstractEventLoop, list[PendingWrite]] = {}
+    for pending in pending_writes:
+        if pending.loop is None:
+            pending.release()
         else:
-            waiting.setdefault(ticket.loop, []).append(ticket)
+            waiting.setdefault(pending.loop, []).append(pending)
     for loop, settled in waiting.items():
         try:
             loop.call_soon_threadsafe(_release, settled)
         except RuntimeError:
-            pass  # the loop is closed, and nobody waits any more
+            pass  # the loop is closed: its tasks do not wait any more
 
 
-def _release(tickets: list[Ticket]) -> None:
-    for ticket in tickets:
-        ticket.release()
+def _release(pending_writes: list[PendingWrite]) -> None:
+    for pending in pending_writes:
+        pending.release()

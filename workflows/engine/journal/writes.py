@@ -1,4 +1,4 @@
-"""What the journal makes durable. A write carries the fence it is recorded under."""
+"""The writes of the journal. A write is recorded only while its owner token owns the row."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from enum import Enum
 
 from dboshub.workflows.engine.records import NewWorkflow, Started
 
-# A payload above this size would hold up the group it travels in.
+# Bytes. A larger payload would delay the other writes of its group.
 ISOLATE_ABOVE = 256 * 1024
 
 
 class Verdict(Enum):
-    """What the database said to one write."""
+    """The result of one write."""
 
     DONE = "done"
     REFUSED = "refused"  # the execution no longer owns the workflow
-    LOCKED = "locked"  # somebody else's transaction holds the row: try alone, waiting
+    LOCKED = "locked"  # another transaction holds the row: apply it isolated
     CONFLICT = "conflict"  # another outcome is recorded for this step
     NOTHING = "nothing"  # no message to consume; no such destination
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict, with what came of a start or what was received."""
+    """A verdict, with the result of a start or the message received."""
 
     verdict: Verdict
     started: Started | None = None
@@ -40,7 +40,7 @@ NOTHING = Answer(Verdict.NOTHING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepWrite:
-    """One step's checkpoint."""
+    """The checkpoint of a step."""
 
     workflow_id: str
     owner: str
@@ -69,17 +69,17 @@ class StepWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartWrite:
-    """A new workflow with its input; for a child, with the parent's checkpoint."""
+    """A new workflow with its input; a child also with its parent's checkpoint."""
 
     row: NewWorkflow
     inputs: str
     parent: StepWrite | None = None
-    chosen_id: bool = False  # a caller's id, or a deduplication id, may be contended
-    reject_existing: bool = False  # the caller's reuse policy: an id in use is an error
+    chosen_id: bool = False  # other starts may use the same workflow or deduplication id
+    reject_existing: bool = False  # the reuse policy: an id in use is an error
 
     @property
     def workflow_id(self) -> str:
-        """The execution whose lock this write takes: the parent's, if there is one."""
+        """The workflow whose row this write locks: the parent, if there is one."""
         return self.parent.workflow_id if self.parent else self.row.workflow_uuid
 
     @property
@@ -101,7 +101,7 @@ class StartWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeWrite:
-    """How a workflow ended."""
+    """The outcome of a workflow."""
 
     workflow_id: str
     owner: str
@@ -125,7 +125,7 @@ class OutcomeWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventWrite:
-    """A new value of an event; with the step's checkpoint when the workflow set it."""
+    """A new value of an event; with a checkpoint if a workflow body set it."""
 
     workflow_id: str
     owner: str
@@ -141,7 +141,7 @@ class EventWrite:
 
     @property
     def isolated(self) -> bool:
-        return True  # it reads what the fence guards, so it takes several statements
+        return True  # it reads what the row lock guards, so it takes several statements
 
     @property
     def conflict_key(self) -> object:
@@ -150,7 +150,7 @@ class EventWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamWrite:
-    """A value appended to a stream; with the step's checkpoint when the workflow wrote it."""
+    """A value appended to a stream; with a checkpoint if a workflow body wrote it."""
 
     workflow_id: str
     owner: str
@@ -166,7 +166,7 @@ class StreamWrite:
 
     @property
     def isolated(self) -> bool:
-        return True  # it reads what the fence guards, so it takes several statements
+        return True  # it reads what the row lock guards, so it takes several statements
 
     @property
     def conflict_key(self) -> object:
@@ -175,10 +175,10 @@ class StreamWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendWrite:
-    """A message to another workflow; with the step's checkpoint when a workflow sent it."""
+    """A message to another workflow; with a checkpoint if a workflow body sent it."""
 
     destination: str
-    message_uuid: str  # drawn before the hand-in, so that a repetition is recognised
+    message_uuid: str  # drawn before the commit, so that a repeated write is recognised
     topic: str | None
     message: str
     serialization: str | None
@@ -194,7 +194,7 @@ class SendWrite:
 
     @property
     def isolated(self) -> bool:
-        return True  # the insert fires a trigger that notifies: commits of those take turns
+        return True  # its trigger notifies, and commits that notify exclude each other
 
     @property
     def conflict_key(self) -> object:
@@ -203,7 +203,7 @@ class SendWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkSendWrite:
-    """Several messages, all or none; copies go only to those forks that still exist."""
+    """Several messages, all or none. Copies for forks that no longer exist are left out."""
 
     sends: tuple[SendWrite, ...]
     copies: tuple[SendWrite, ...] = ()
@@ -228,11 +228,11 @@ class BulkSendWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeWrite:
-    """Take the oldest message of a topic and record it as the result of a step."""
+    """Consume the oldest message of a topic and record it as the result of a step."""
 
-    step: StepWrite  # what to record if there is no message, and `give_up` says so
+    step: StepWrite  # recorded if there is no message and this `is_last_try`
     topic: str | None
-    give_up: bool = False
+    is_last_try: bool = False
 
     @property
     def workflow_id(self) -> str:

@@ -1,7 +1,6 @@
-"""The heart of a process: it beats, watches the others, and takes over from the dead.
+"""Heartbeat loop of a process: it renews the lease, watches other executors and recovers work.
 
-What it may do to others follows from `leases`; what it does to rows is compare-and-set, so
-two hearts that act at once do no harm.
+`leases` decides who is dead. Rows change by compare-and-set, so two processes may act at once.
 """
 
 from __future__ import annotations
@@ -18,77 +17,89 @@ from dboshub.workflows.engine.membership.leases import Lease, LeaseMonitor, Obse
 
 log = logging.getLogger(__name__)
 
-SWEEP_EVERY = 30.0  # seconds, also between two looks for rows of one's own that nobody runs
-FORGET_EVERY = 600.0
-STARTUP_ROUNDS = 10  # of a thousand rows; what is left after them is done in the background
-STOP_TIMEOUT = 5.0
-# A beat that took longer than this says too little about what the database's clock reads.
+SWEEP_EVERY = 30.0  # seconds between two sweeps, and between two reconciliations
+FORGET_EVERY = 600.0  # seconds between two deletions of ended incarnations
+STARTUP_ROUNDS = 10  # batches of 1,000 rows; later batches run in the background
+STOP_TIMEOUT = 5.0  # seconds
+# The clock is not adjusted by a beat that took longer: it is too inaccurate.
 MAX_CLOCK_READING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What one successful beat saw."""
+    """The result of a successful beat."""
 
     database_now_ms: int
     others: tuple[ObservedExecutor, ...]
 
 
 class Membership(Protocol):
-    """The executor table and the rows it decides about; every call is a transaction."""
+    """The table of executors, and the rows of their workflows. Each call is a transaction."""
 
-    def register(self, incarnation: str, functions: str) -> None: ...
+    def register(self, incarnation: str, functions: str) -> None:
+        """Add this incarnation with the functions that it can run (JSON)."""
+
     def beat(
         self, incarnation: str, *, busy: int, activity: str | None, functions: str | None
     ) -> Heartbeat | None:
-        """Beat; None once the incarnation is declared dead or forgotten."""
+        """Renew the lease; None if the incarnation was declared dead or deleted."""
 
-    def declare_dead(self, other: ObservedExecutor, by: str) -> bool: ...
+    def declare_dead(self, other: ObservedExecutor, by: str) -> bool:
+        """Mark an incarnation as dead; False if it has beaten since it was observed."""
+
     def sweep(self, now_ms: int) -> int:
-        """Re-enqueue one batch of what no live incarnation owns; how many rows."""
+        """Re-enqueue one batch of PENDING workflows that no live incarnation owns."""
 
-    def recover_same_executor_id(self, now_ms: int) -> int: ...
+    def recover_same_executor_id(self, now_ms: int) -> int:
+        """Re-enqueue one batch of workflows that a dead process with this executor id left."""
+
     def reconcile(self, incarnation: str, running: Callable[[], set[str]], now_ms: int) -> int:
-        """Re-enqueue settled rows of this incarnation that it does not run."""
+        """Re-enqueue workflows that this incarnation owns and does not run."""
 
-    def forget(self) -> int: ...
-    def stop(self, incarnation: str) -> None: ...
+    def forget(self) -> int:
+        """Delete incarnations that ended long ago."""
+
+    def stop(self, incarnation: str) -> None:
+        """Record that an incarnation stopped."""
+
     def close(self) -> None: ...
 
 
-class Host(Protocol):
-    """The engine around the heart. Called from the heart's thread."""
+class ExecutorHost(Protocol):
+    """The process that the loop keeps registered. The loop's thread calls it."""
 
     def running_ids(self) -> set[str]:
-        """Every workflow from its claim or start until its outcome is durable."""
+        """Ids of all workflows from their claim or start until their outcome is durable."""
 
     def activity(self) -> str:
-        """What it waits for and runs, as JSON, up to 500 entries."""
+        """Current activities as a JSON array of at most 500 entries."""
 
     def functions(self) -> str:
-        """What it can run, as JSON."""
+        """The functions that it can run, as JSON."""
 
     def on_declared_dead(self) -> None:
-        """Its work is others' now: revoke every execution, claim and start nothing more."""
+        """Other executors own its rows now: revoke every execution; claim and start nothing."""
 
     def on_reregistered(self, incarnation: str) -> None:
-        """Draw tokens of this incarnation from now on; it is registered, so go on working."""
+        """Draw ownership tokens of this new incarnation, and continue to work."""
 
     def wake_queues(self) -> None:
-        """Rows were enqueued: look for work now."""
+        """Look for work now: workflows were enqueued."""
 
 
 class AdjustableClock(Clock, Protocol):
+    """A clock that each beat adjusts to the database's."""
+
     def adjust(self, database_now_ms: int, measured_at: float) -> None: ...
 
 
 class HeartbeatLoop:
-    """Keeps one process registered and alive in the database. All times are monotonic."""
+    """Keeps one process registered in the database. All times are monotonic seconds."""
 
     def __init__(
         self,
         membership: Membership,
-        host: Host,
+        host: ExecutorHost,
         *,
         lease: Lease,
         clock: AdjustableClock,
@@ -101,23 +112,23 @@ class HeartbeatLoop:
         self._lease = lease
         self._clock = clock
         self._proven_dead = proven_dead
-        self._judge = LeaseMonitor(lease)
+        self._lease_monitor = LeaseMonitor(lease)
         self._seen: frozenset[str] = frozenset()
         self._published: tuple[str | None, str | None] = (None, None)
         self._due_beat = self._due_sweep = self._due_reconcile = self._due_forget = 0.0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dboshub-heart", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dboshub-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Register, recover what is provably nobody's, and go on beating in a thread.
+        """Register, beat, recover the workflows of dead processes, and start the thread.
 
-        Raises what the database raises: a process that cannot register must not run work.
+        Raises what the database raises: a process that cannot register must not run workflows.
         """
-        self.enter()
+        self.join()
         self._thread.start()
 
-    def enter(self) -> None:
-        """Do what `start` does before its thread; who calls this takes the turns himself."""
+    def join(self) -> None:
+        """Register, beat and recover as `start` does, without a thread: call `run_due` yourself."""
         self._register()
         self._beat()
         now = self._clock.now_ms()
@@ -129,7 +140,7 @@ class HeartbeatLoop:
         self._due_reconcile = self._due_forget = self._due_sweep + SWEEP_EVERY
 
     def stop(self, *, clean: bool = True) -> None:
-        """End the thread; a clean stop also says so, and others need not wait for the lease."""
+        """End the thread. A clean stop is recorded, so that others need not wait for the lease."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_TIMEOUT)
@@ -139,12 +150,12 @@ class HeartbeatLoop:
         finally:
             self._membership.close()
 
-    def turn(self) -> float:
-        """Beat if it is time, do one chore if one is due; return the seconds until the next."""
+    def run_due(self) -> float:
+        """Beat if a beat is due, do one task that is due; return the seconds until the next."""
         now = self._clock.monotonic()
         if now >= self._due_beat and not self._attempt(self._beat):
-            # Whatever was seen before an outage proves nothing after it.
-            self._judge.forget()
+            # Observations before an outage prove nothing after it.
+            self._lease_monitor.forget()
         if now >= self._due_sweep:
             self._attempt(self._sweep)
         elif now >= self._due_reconcile:
@@ -159,13 +170,13 @@ class HeartbeatLoop:
     def _run(self) -> None:
         wait = 0.0
         while not self._stopping.wait(wait):
-            wait = self.turn()
+            wait = self.run_due()
 
-    def _attempt(self, chore: Callable[[], object]) -> bool:
+    def _attempt(self, task: Callable[[], object]) -> bool:
         try:
-            chore()
+            task()
         except Exception as error:
-            what = chore.__name__.strip("_")
+            what = task.__name__.strip("_")
             log.warning("%s of executor %s failed: %s", what, self.incarnation, error)
             return False
         return True
@@ -193,28 +204,30 @@ class HeartbeatLoop:
         self._published = (activity, functions)
         if finished - started <= MAX_CLOCK_READING_S:
             self._clock.adjust(heartbeat.database_now_ms, (started + finished) / 2)
-        self._look_at(heartbeat.others, self._judge.observe(started, finished, heartbeat.others))
+        self._examine(
+            heartbeat.others, self._lease_monitor.observe(started, finished, heartbeat.others)
+        )
 
-    def _look_at(
+    def _examine(
         self, others: tuple[ObservedExecutor, ...], expired: list[ObservedExecutor]
     ) -> None:
         dead = {each.incarnation: each for each in expired}
         dead |= {each.incarnation: each for each in others if self._proven_dead(each.process)}
-        buried = {
+        now_dead = {
             each.incarnation
             for each in dead.values()
             if self._membership.declare_dead(each, self.incarnation)
         }
-        if buried:
-            log.warning("declared dead: %s", ", ".join(sorted(buried)))
-        left = frozenset(each.incarnation for each in others) - buried
-        # Whoever declared somebody dead may have died over the sweep, so all who see it sweep.
-        if buried or self._seen - left:
+        if now_dead:
+            log.warning("declared dead: %s", ", ".join(sorted(now_dead)))
+        left = frozenset(each.incarnation for each in others) - now_dead
+        # The process that declared it dead may have died before its sweep: all observers sweep.
+        if now_dead or self._seen - left:
             self._due_sweep = self._clock.monotonic()
         self._seen = left
 
     def _sweep(self) -> None:
-        """One batch a turn, so that a long sweep never costs this process its own lease."""
+        """Re-enqueue one batch, so that a long sweep does not delay the next beat."""
         self._due_sweep = self._clock.monotonic() + self._lease.beat_ms / 1000  # if it fails
         found = self._membership.sweep(self._clock.now_ms())
         if found:
@@ -231,13 +244,13 @@ class HeartbeatLoop:
             self._host.wake_queues()
 
     def _reregister(self) -> None:
-        """This process was declared dead: it lives on under a new name, without its old work."""
+        """This process was declared dead: revoke its executions, register a new incarnation."""
         log.warning("incarnation %s was declared dead by others", self.incarnation)
         self._host.on_declared_dead()
-        self._judge.forget()
+        self._lease_monitor.forget()
         incarnation = new_incarnation()
         functions = self._host.functions()
-        # Registered before the first token names it: others free what no live one owns.
+        # Register before the first token: a sweep frees rows of unregistered incarnations.
         self._membership.register(incarnation, functions)
         self.incarnation, self._published = incarnation, (None, functions)
         self._host.on_reregistered(incarnation)

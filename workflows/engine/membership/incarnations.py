@@ -1,7 +1,7 @@
-"""Who a process is, and whether another one on this machine is still alive.
+"""Identity of a process, and whether another process on this machine is alive.
 
-A pid alone is no evidence: it is reused, and it means something else in another container
-or after a reboot. Only with boot id, pid namespace and start time does it name one process.
+A pid alone proves nothing: it is reused, and it names another process in another container or
+after a reboot. Boot id, pid namespace, pid and start time together name one process.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-TOKEN_PREFIX = "hub:"  # noqa: S105  # of ownership tokens, which are no secrets
-PROTOCOL = 1  # of the hub's own tables: two releases can run side by side
+TOKEN_PREFIX = "hub:"  # noqa: S105  # ownership tokens are no secrets
+PROTOCOL = 1  # version of the hub's own tables, so that two releases can share them
 
 _STATE, _THREADS, _STARTED = 0, 17, 19  # fields of /proc/<pid>/stat after the name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
-    """What names one process for ever; empty strings where the system does not say."""
+    """Names one process, and never another; unknown fields are empty."""
 
     hostname: str
     pid: int
@@ -30,7 +30,7 @@ class ProcessIdentity:
 
 
 def this_process(proc: Path = Path("/proc")) -> ProcessIdentity:
-    """Read this process's identity; without a /proc only host name and pid are known."""
+    """The identity of this process. Without /proc only host name and pid are known."""
     pid = os.getpid()
     return ProcessIdentity(
         hostname=socket.gethostname(),
@@ -42,14 +42,14 @@ def this_process(proc: Path = Path("/proc")) -> ProcessIdentity:
 
 
 def process_started(pid: int, proc: Path = Path("/proc")) -> str:
-    """When the process began, in clock ticks since boot; "" if there is none by that pid."""
+    """Start time of a process in clock ticks since boot; "" if no process has this pid."""
     stat = _text(proc / str(pid) / "stat")
-    # The name may contain spaces and brackets; what follows the last one is plain.
+    # The name may contain spaces and brackets; the fields follow its last bracket.
     fields = stat.rpartition(")")[2].split()
     if len(fields) <= _STARTED:
         return ""
-    # A zombie is dead already, but its pid stays until its parent has asked for it. With
-    # threads left only its main thread has ended.
+    # A zombie has ended, but keeps its pid until its parent reaps it. If it has threads left,
+    # only its main thread has ended.
     if fields[_STATE] in ("Z", "X", "x") and fields[_THREADS] in ("0", "1"):
         return ""
     return fields[_STARTED]
@@ -58,7 +58,7 @@ def process_started(pid: int, proc: Path = Path("/proc")) -> str:
 def is_proven_dead(
     other: ProcessIdentity, mine: ProcessIdentity, proc: Path = Path("/proc")
 ) -> bool:
-    """Say whether `other` ran where this process can see it, and runs no more."""
+    """Whether `other` ran where this process can observe it, and has ended."""
     comparable = (
         bool(mine.boot_id and mine.pid_namespace and other.process_started)
         and mine.boot_id == other.boot_id
@@ -66,22 +66,22 @@ def is_proven_dead(
     )
     if not comparable or process_started(other.pid, proc) == other.process_started:
         return False
-    # /proc may hide other users' processes (hidepid): no answer there is no evidence.
+    # /proc may hide the processes of other users (hidepid): a missing entry proves nothing.
     return bool(_text(proc / str(other.pid) / "stat")) or not _answers(other.pid)
 
 
 def new_incarnation() -> str:
-    """A name for one registration of one process; it never comes back."""
+    """A new id for one registration of one process."""
     return uuid.uuid4().hex
 
 
 def token_prefix(incarnation: str) -> str:
-    """What every ownership token of an incarnation begins with."""
+    """The prefix of all ownership tokens of an incarnation."""
     return f"{TOKEN_PREFIX}{incarnation}:"
 
 
 def _answers(pid: int) -> bool:
-    """Whether there is a process by that pid, also one of another user."""
+    """Whether a process of any user has this pid."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

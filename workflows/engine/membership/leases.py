@@ -1,8 +1,8 @@
-"""The lease: who may declare another process dead, and when.
+"""Leases: when a process may declare another one dead.
 
-An observer trusts only its own monotonic clock and its own heartbeats. It never compares
-timestamps of two machines, so neither a wrong clock nor an outage of the database can make
-a whole fleet look dead. Pure: no thread, no database.
+An observer uses only its own monotonic clock and its own heartbeats. It compares no timestamps of
+two machines, so neither a wrong clock nor an outage of the database makes live processes look
+dead. This module starts no thread and uses no database.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEARTBEAT_KEY = "executor_heartbeat_sec"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How often a process beats, and how long it may be silent before others take over."""
+    """Interval of the heartbeats, and the silence after which others take over."""
 
     lease_ms: int = 30_000
     beat_ms: int = 5_000
@@ -33,7 +33,7 @@ class Lease:
 
     @classmethod
     def of_seconds(cls, lease: float | None, beat: float | None) -> Lease:
-        """Read the configured seconds; a lease given alone brings its own heartbeat."""
+        """A lease of the configured seconds; the beat is by default a sixth of it, at most 5 s."""
         lease_ms = 30_000 if lease is None else round(lease * 1000)
         beat_ms = min(5_000, lease_ms // 6) if beat is None else round(beat * 1000)
         return cls(lease_ms, beat_ms)
@@ -41,7 +41,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ObservedExecutor:
-    """What one heartbeat saw of another process."""
+    """Another process as one heartbeat of ours observed it."""
 
     incarnation: str
     beat: int
@@ -56,7 +56,7 @@ class _UnchangedBeat:
 
 
 class LeaseMonitor:
-    """Judges other processes by what this one saw between its own successful heartbeats."""
+    """Decides which other processes are dead, from the observations of our heartbeats."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -66,10 +66,10 @@ class LeaseMonitor:
     def observe(
         self, started: float, finished: float, others: Iterable[ObservedExecutor]
     ) -> list[ObservedExecutor]:
-        """Note one successful heartbeat of ours; return whom it proves dead.
+        """Record one successful heartbeat of ours; return the processes that it proves dead.
 
-        `started` and `finished` are readings of this process's monotonic clock around the
-        heartbeat that saw `others`.
+        `started` and `finished` are this process's monotonic clock before and after the
+        heartbeat that observed `others`.
         """
         gap = float("inf") if self._last_beat is None else finished - self._last_beat
         self._last_beat = finished
@@ -77,18 +77,18 @@ class LeaseMonitor:
         dead = []
         for other in others:
             seen = before.get(other.incarnation)
-            patience = max(other.lease_ms, self._lease.lease_ms) / 1000
-            # After a gap of ours nothing is known: the same outage may have stopped the
-            # other's counter. Half a lease is left to it to show that it lives.
-            if seen is None or seen.beat != other.beat or gap > patience / 2:
+            lease_s = max(other.lease_ms, self._lease.lease_ms) / 1000
+            # After a gap between our own beats the observation starts again: the same outage
+            # may have stopped the other's counter. Half a lease remains for its next beat.
+            if seen is None or seen.beat != other.beat or gap > lease_s / 2:
                 seen = _UnchangedBeat(other.beat, finished)
-            # It was seen first no later than `since`, and last no earlier than `started`.
-            elif started - seen.since >= patience:
+            # This beat was observed first by `since` at the latest, and again after `started`.
+            elif started - seen.since >= lease_s:
                 dead.append(other)
             self._seen[other.incarnation] = seen
         return dead
 
     def forget(self) -> None:
-        """A heartbeat failed, or this process was itself declared dead: begin again."""
+        """Discard all observations: a heartbeat failed, or this process was declared dead."""
         self._last_beat = None
         self._seen.clear()

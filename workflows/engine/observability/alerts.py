@@ -1,4 +1,4 @@
-"""Alerts of this process: what people should know at once, told to one function of theirs."""
+"""Alerts of this process, passed to one handler function of the user."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DEAD_LETTERED = "workflow_dead_lettered"
 
 
 def log(name: str, message: str, metadata: dict[str, str]) -> None:
-    """Where nobody handles alerts, the log has them."""
+    """The default handler: log the alert."""
     logger.warning("%s: %s %s", name, message, metadata)
 
 
-def guarded(handler: AlertHandler) -> AlertHandler:
-    """A handler whose failure is logged, and stops nothing."""
+def logging_errors(handler: AlertHandler) -> AlertHandler:
+    """A handler that logs its own failure instead of raising."""
 
     def handle(name: str, message: str, metadata: dict[str, str]) -> None:
         try:

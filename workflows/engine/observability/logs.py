@@ -1,4 +1,4 @@
-"""The logger of user code: every record says which workflow it belongs to."""
+"""The logger of user code; its records name the workflow they belong to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dboshub.workflows.engine.context import FRAME
 
 
 class WorkflowContext(logging.Filter):
-    """Adds where the code runs to a record, under the names that DBOS gives its attributes."""
+    """Adds application, executor, workflow, step and trace to a record, as DBOS names them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if current_engine.is_launched():

@@ -1,53 +1,37 @@
-"""Traces of what runs. The engine opens spans if it was given a tracer, and else does nothing."""
+"""The port to a tracer. The engine opens spans if it has a tracer, and none otherwise."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.identity import Identity
 
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.runtime.execution import Execution
-
-TRACE = "dbos.otelContext"  # the attribute that carries a trace to the process that runs it
-# Public calls that are spans of their own within a workflow.
-CALLS = {
-    *("send", "send_bulk", "recv", "sleep", "set_event", "get_event"),
-    *("write_stream", "close_stream"),
-}
-# The same of calls by the names of their steps.
-STEPS = {
-    f"DBOS.{name}": name
-    for name in (
-        *("createSchedule", "listSchedules", "getSchedule", "pauseSchedule", "resumeSchedule"),
-        *("deleteSchedule", "debounce_delayed_workflow"),
-    )
-}
+# The workflow attribute that carries a trace to the process that runs the workflow.
+TRACE_ATTRIBUTE = "dbos.otelContext"
 
 
 class Span(Protocol):
-    """Something under way. Leaving it as a block ends it, with the error that was raised."""
+    """A span that is open. As a context manager it ends with the block, and records its error."""
 
     @property
     def trace_id(self) -> str:
         """The id of its trace, in hexadecimal."""
 
-    def current(self) -> tuple[Any, Any]:
-        """Make it the current span; its first value, given the second, makes it so no more."""
+    def activate(self) -> tuple[Any, Any]:
+        """Make this the current span.
+
+        Return (variable, token): ``variable.reset(token)`` restores the previous span.
+        """
 
     def failed(self, error: BaseException) -> None:
-        """It ends with an error, though none is raised through it."""
+        """Record the error that the span ends with, although none is raised through it."""
 
     def retried(self, attempt: int, error: BaseException, pause: float) -> None:
-        """An attempt, counted from zero, failed; after `pause` seconds comes the next."""
+        """Record a failed attempt, counted from zero; the next follows after `pause` seconds."""
 
     def rolled_back(self, pause: float) -> None:
-        """A transaction is begun again after `pause` seconds."""
+        """Record a transaction that was rolled back and starts again after `pause` seconds."""
 
     def __enter__(self) -> Span: ...
     def __exit__(
@@ -58,56 +42,24 @@ class Span(Protocol):
     ) -> None: ...
 
 
-class Tracer(Protocol):
-    """Opens spans, and hands traces from where something is asked for to where it runs."""
+class TracedExecution(Protocol):
+    """What a span says of the workflow it belongs to."""
 
-    def here(self) -> Any:
+    workflow_id: str
+    queue_name: str | None
+    identity: Identity
+
+
+class Tracer(Protocol):
+    """Opens spans, and carries traces from the caller to the process that runs the workflow."""
+
+    def current_trace(self) -> Any:
         """The trace that the current code belongs to."""
 
-    def carried(self, carrier: str | None) -> Any:
-        """The trace that a carrier names, as JSON; of nothing, a new one."""
+    def trace_from_carrier(self, carrier: str | None) -> Any:
+        """The trace that a carrier names (a JSON object); a new trace without a carrier."""
 
-    def begin(self, execution: Execution, name: str, kind: str | None, within: Any = None) -> Span:
-        """Open a span within a trace; without one, within that of the current code."""
-
-
-Opened = AbstractContextManager["Span | None"]
-_NOTHING: Opened = nullcontext()
-
-
-def workflow_span(execution: Execution) -> Opened:
-    """The span of one run of a workflow."""
-    tracer, run = execution.engine.tracer, execution.run
-    if tracer is None:
-        return _NOTHING
-    return tracer.begin(execution, run.name, "workflow", run.trace)
-
-
-def step_span(execution: Execution, name: str) -> Opened:
-    """The span of a step, with all its attempts."""
-    tracer = execution.engine.tracer
-    return _NOTHING if tracer is None else tracer.begin(execution, name, "step")
-
-
-def traced(name: str, define: Callable[..., Program[Any]]) -> Callable[..., Program[Any]]:
-    """Let a public call be a span of its own where a workflow makes it."""
-
-    @functools.wraps(define)
-    def begin(*args: Any, **kwargs: Any) -> Program[Any]:
-        program, frame = define(*args, **kwargs), FRAME.get()
-        return program if frame is None else spanned(frame.execution, name, program)
-
-    return begin
-
-
-def spanned(execution: Execution, name: str, program: Program[Any]) -> Program[Any]:
-    """A program as a span of its own."""
-    tracer = execution.engine.tracer
-    return program if tracer is None else _spanned(tracer, execution, name, program)
-
-
-def _spanned(
-    tracer: Tracer, execution: Execution, name: str, program: Program[Any]
-) -> Program[Any]:
-    with tracer.begin(execution, name, None):
-        return (yield from program)
+    def start_span(
+        self, execution: TracedExecution, name: str, kind: str | None, trace: Any = None
+    ) -> Span:
+        """Open a span in `trace`; without one, below the current span."""

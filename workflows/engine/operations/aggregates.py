@@ -1,6 +1,6 @@
-"""How many, since when, how long: figures over workflows and steps, for programs that watch.
+"""Counts, extremes and durations over workflows and steps.
 
-Inside a workflow body each of these is a step, so a replay sees the same figures.
+Inside a workflow body each call is a step, so a replay returns the same figures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ METRIC_CLASSES = ("workflow_step_count",)
 
 
 class WorkflowAggregate(TypedDict):
-    """One group of workflows; a figure that was not asked for is None."""
+    """A group of workflows; a figure that was not selected is None. Times are milliseconds."""
 
     group: dict[str, Any]
     count: int | None
@@ -28,7 +28,7 @@ class WorkflowAggregate(TypedDict):
 
 
 class StepAggregate(TypedDict):
-    """One group of steps; a figure that was not asked for is None."""
+    """A group of steps; a figure that was not selected is None."""
 
     group: dict[str, Any]
     count: int | None
@@ -36,7 +36,7 @@ class StepAggregate(TypedDict):
 
 
 class Metric(TypedDict):
-    """How many workflows or steps of a name there were."""
+    """The number of workflows or steps with one name."""
 
     metric_type: Literal["workflow_count", "step_count"]
     metric_name: str
@@ -44,7 +44,7 @@ class Metric(TypedDict):
 
 
 class StepFilters(TypedDict, total=False):
-    """Which steps."""
+    """Filters of steps."""
 
     status: OneOrMore | None
     function_name: OneOrMore | None
@@ -57,7 +57,7 @@ class StepFilters(TypedDict, total=False):
 def workflow_aggregates(
     engine: Engine, filters: Mapping[str, Any], **wanted: Any
 ) -> Program[list[WorkflowAggregate]]:
-    """A group of workflows for each combination of what they are grouped by."""
+    """One group of workflows for each combination of the columns they are grouped by."""
 
     def act() -> list[WorkflowAggregate]:
         given = checked(filters, Filters)
@@ -69,7 +69,7 @@ def workflow_aggregates(
 def step_aggregates(
     engine: Engine, filters: Mapping[str, Any], **wanted: Any
 ) -> Program[list[StepAggregate]]:
-    """A group of steps for each combination of what they are grouped by."""
+    """One group of steps for each combination of the columns they are grouped by."""
 
     def act() -> list[StepAggregate]:
         given = checked(filters, StepFilters)
@@ -81,7 +81,7 @@ def step_aggregates(
 def metrics(
     engine: Engine, start_time: str, end_time: str, metric_class: str, application: Any
 ) -> Program[list[Metric]]:
-    """Workflows begun and steps ended from one time up to another, by name."""
+    """By name, the workflows created and steps completed from `start_time` until `end_time`."""
 
     def act() -> list[Metric]:
         if metric_class not in METRIC_CLASSES:

@@ -1,116 +1,126 @@
-"""An open transaction of the caller's on the system database: writes join it, never the journal.
+"""Run a step inside one transaction on the system database, together with its checkpoint.
 
-The journal would wait for the lock that the caller's transaction holds, and the caller for the
-journal: on SQLite always, on PostgreSQL where no deadlock detector sees it.
+The engine's other writes join a transaction that the caller has open there, too. The journal
+would deadlock: it waits for the lock that the transaction holds, and the caller waits for the
+journal. SQLite always deadlocks, and PostgreSQL does not detect it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
+from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus, workflow_frame
 from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError
 from dboshub.workflows.engine.journal.writes import StepWrite, Verdict
-from dboshub.workflows.engine.observability.tracing import Span, step_span
-from dboshub.workflows.engine.ports import TransactionRunner
+from dboshub.workflows.engine.observability.spans import step_span
+from dboshub.workflows.engine.observability.tracing import Span
+from dboshub.workflows.engine.ports import TransactionOptions, TransactionRunner
 from dboshub.workflows.engine.programs import Outcome, Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 
 FIRST_PAUSE_MS, MAX_PAUSE_MS = 1, 2_000
 
 
-class InTransaction:
-    """The effect of running a step's body and recording it in one transaction."""
+@dataclass(slots=True)
+class TransactionCall:
+    """One call of a transaction as a step."""
 
-    __slots__ = ("_body", "_execution", "_level", "_transactor")
-
-    def __init__(
-        self,
-        execution: Execution,
-        transactor: TransactionRunner,
-        body: Callable[[], tuple[StepWrite, Any]],
-        isolation_level: str | None,
-    ) -> None:
-        self._execution = execution
-        self._transactor = transactor
-        self._body = body
-        self._level = isolation_level
-
-    def block(self) -> Outcome:
-        try:
-            now = self._execution.engine.clock.now_ms()
-            ended = self._transactor.run(self._body, now=now, isolation_level=self._level)
-            return Outcome(ended, None)
-        except Exception as error:
-            return Outcome(None, error)
-        finally:
-            self._execution.engine.tidy()
-
-    async def wait(self) -> Outcome:
-        raise RuntimeError("a transaction blocks: call it from a sync workflow, or by to_thread")
+    execution: Execution
+    transactor: TransactionRunner
+    options: TransactionOptions
+    step_id: int
+    body: FramedCall
+    span: Span | None
 
 
 def transaction(
-    execution: Execution,
     transactor: TransactionRunner,
-    options: tuple[str, str | None],
+    options: TransactionOptions,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
     """Run a step whose effects on the database and whose checkpoint commit together.
 
-    Its options are its name and its isolation level, None for the connection's own.
+    Its id is drawn as it begins.
     """
+    execution = workflow_frame("DBOS.transaction").execution
     step_id = execution.next_id()
-    with step_span(execution, options[0]) as span:
+    with step_span(execution, options.name) as span:
         frame = Frame(execution, StepStatus(step_id), span)
-        call = FramedCall(frame, function, args, kwargs, runs_after_user_code=False)
-        return (yield from _transaction(execution, transactor, options, step_id, call, span))
+        body = FramedCall(frame, function, args, kwargs, runs_after_user_code=False)
+        call = TransactionCall(execution, transactor, options, step_id, body, span)
+        return (yield from _replay_or_run(call))
 
 
-def _transaction(
-    execution: Execution,
-    transactor: TransactionRunner,
-    options: tuple[str, str | None],
-    step_id: int,
-    call: FramedCall,
-    span: Span | None,
-) -> Program[Any]:
-    name, isolation_level = options
+def _replay_or_run(call: TransactionCall) -> Program[Any]:
+    execution, step_id, name = call.execution, call.step_id, call.options.name
     started_at = execution.engine.clock.now_ms()
 
     def body() -> tuple[StepWrite, Any]:
-        value = call.block().unwrap()
+        value = call.body.block().unwrap()
         return execution.value_write(step_id, name, value, started_at=started_at)
 
-    doing = Doing("step", name, step=step_id, since=started_at)
-    pause_ms = FIRST_PAUSE_MS
+    activity = CurrentActivity("step", name, step=step_id, since=started_at)
+    pauses = transaction_pauses_ms()
     while True:
-        # Also after a lost reply to COMMIT: what was recorded has happened.
-        checkpoint = yield from execution.recorded(step_id, name)
+        # Also after a COMMIT without a reply: if the checkpoint is there, it succeeded.
+        checkpoint = yield from execution.checkpoint_of(step_id, name)
         if checkpoint is not None:
-            execution.check()
+            execution.raise_if_stopped()
             return execution.replay(checkpoint)
-        yield from execution.proceed()
-        with execution.doing.during(doing):
-            outcome: Outcome = yield InTransaction(execution, transactor, body, isolation_level)
+        yield from execution.verify_can_continue()
+        with execution.activities.track(activity):
+            outcome: Outcome = yield InTransaction(call, body)
         if outcome.error is None:
             answer, value = outcome.value
             if answer.verdict is not Verdict.DONE:
                 execution.invalidate_ownership()
-                yield from execution.proceed()
+                yield from execution.verify_can_continue()
                 raise DBOSWorkflowConflictIDError(execution.workflow_id)
             return value
-        if not transactor.is_transient(outcome.error):
+        if not call.transactor.is_transient(outcome.error):
             break
-        if span is not None:
-            span.rolled_back(pause_ms / 1000)
-        yield from execution.pause(pause_ms, Doing("retry", name, step=step_id))
+        pause_ms = next(pauses)
+        if call.span is not None:
+            call.span.rolled_back(pause_ms / 1000)
+        yield from execution.pause(pause_ms, CurrentActivity("retry", name, step=step_id))
         execution.reload_history(step_id)
-        pause_ms = min(int(pause_ms * 1.5) + 1, MAX_PAUSE_MS)
     error = outcome.error
     yield from execution.commit(execution.error_write(step_id, name, error, started_at=started_at))
     raise error
+
+
+class InTransaction:
+    """The effect of running a step's body and recording it in one transaction."""
+
+    __slots__ = ("_body", "_call")
+
+    def __init__(self, call: TransactionCall, body: Callable[[], tuple[StepWrite, Any]]) -> None:
+        self._call = call
+        self._body = body
+
+    def block(self) -> Outcome:
+        engine, level = self._call.execution.engine, self._call.options.isolation_level
+        try:
+            now = engine.clock.now_ms()
+            ended = self._call.transactor.run(self._body, now=now, isolation_level=level)
+            return Outcome(ended, None)
+        except Exception as error:
+            return Outcome(None, error)
+        finally:
+            engine.after_user_code()
+
+    async def wait(self) -> Outcome:
+        raise RuntimeError("a transaction blocks: call it from a sync workflow, or by to_thread")
+
+
+def transaction_pauses_ms() -> Iterator[int]:
+    """Pauses between the attempts of a transaction that failed transiently, in ms."""
+    pause_ms = FIRST_PAUSE_MS
+    while True:
+        yield pause_ms
+        pause_ms = min(int(pause_ms * 1.5) + 1, MAX_PAUSE_MS)

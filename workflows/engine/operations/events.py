@@ -1,19 +1,21 @@
-"""Events: a workflow publishes values by key, anybody waits for them."""
+"""Events: a workflow publishes values by key; other code waits for them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import EventWrite
-from dboshub.workflows.engine.operations.sleeping import deadline
+from dboshub.workflows.engine.operations.sleeping import SLEEP, deadline
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
 
 SET_EVENT = "DBOS.setEvent"
@@ -24,17 +26,17 @@ GET_EVENTS = "DBOS.get_events"
 def set_event(
     key: str, value: Any, serialization: WorkflowSerializationFormat | None = None
 ) -> Program[None]:
-    """Publish a value; in a step it is part of that step, in the body a step of its own."""
+    """Publish a value. In a workflow body this is a step; within a step it is part of that step."""
     current = frame()
     if current is None:
         raise DBOSException("DBOS.set_event must be called from within a workflow or step")
     execution, is_step = current.execution, current.step is None
-    # The number is drawn whether or not the value can be kept, as for every durable call.
+    # Every durable call draws its id first, also if it then refuses its arguments.
     step_id = execution.next_id() if current.step is None else current.step.step_id
     validation.text("the key of an event", key)
     codec = execution.engine.codec
     name = codec.format_name(serialization, execution.serialization)
-    text = codec.encode(value, name)
+    text = codec.encode(value, name, Subject(f"event {key!r}"))
     return _set(execution, step_id, key, text, name, is_step=is_step)
 
 
@@ -43,10 +45,10 @@ def _set(
 ) -> Program[None]:
     step = None
     if is_step:
-        if (yield from execution.recorded(step_id, SET_EVENT)) is not None:
-            execution.check()
+        if (yield from execution.checkpoint_of(step_id, SET_EVENT)) is not None:
+            execution.raise_if_stopped()
             return
-        yield from execution.proceed()
+        yield from execution.verify_can_continue()
         now = execution.engine.clock.now_ms()
         step = execution.step_write(step_id, SET_EVENT, started_at=now, completed_at=now)
     yield from execution.commit(
@@ -62,8 +64,22 @@ def _set(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class EventRead:
+    """One call of ``get_event``; `execution` is None unless a workflow body calls."""
+
+    engine: Engine
+    workflow_id: str
+    key: str
+    timeout_s: float
+    execution: Execution | None
+
+
 def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
-    """Wait for an event, of a workflow that need not exist yet; None when it came not in time."""
+    """Wait for an event of a workflow, which need not exist yet; None at the timeout.
+
+    In a workflow body this is a step, and uses two step ids.
+    """
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
     step_id = execution.next_id() if execution is not None else 0
@@ -71,30 +87,26 @@ def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float
     validation.text("a workflow id", workflow_id)
     validation.text("the key of an event", key)
     validation.seconds("timeout_seconds", timeout_seconds)
+    read = EventRead(engine, workflow_id, key, timeout_seconds, execution)
     if execution is None:
         until = engine.clock.now_ms() + int(timeout_seconds * 1000)
-        return _await_event(engine, workflow_id, key, until, None)
-    return _get_event_as_step(execution, step_id, timer_id, workflow_id, key, timeout_seconds)
+        return _await_event(read, until)
+    return _get_event_as_step(read, execution, step_id, timer_id)
 
 
 def _get_event_as_step(
-    execution: Execution,
-    step_id: int,
-    timer_id: int,
-    workflow_id: str,
-    key: str,
-    timeout_seconds: float,
+    read: EventRead, execution: Execution, step_id: int, timer_id: int
 ) -> Program[Any]:
-    checkpoint = yield from execution.recorded(step_id, GET_EVENT)
+    checkpoint = yield from execution.checkpoint_of(step_id, GET_EVENT)
     if checkpoint is not None:
-        execution.check()
-        yield from execution.recorded(timer_id, "DBOS.sleep")
+        execution.raise_if_stopped()
+        yield from execution.checkpoint_of(timer_id, SLEEP)
         return execution.replay(checkpoint)
-    yield from execution.proceed()
-    engine = execution.engine
+    yield from execution.verify_can_continue()
+    engine = read.engine
     started_at = engine.clock.now_ms()
-    until = yield from deadline(execution, timer_id, timeout_seconds)
-    found = yield from _await_event_text(engine, workflow_id, key, until, execution)
+    until = yield from deadline(execution, timer_id, read.timeout_s)
+    found = yield from _await_event_text(read, until)
     if found is None:
         write, value = execution.value_write(step_id, GET_EVENT, None, started_at=started_at)
     else:
@@ -112,16 +124,14 @@ def _get_event_as_step(
     return value
 
 
-def _await_event(
-    engine: Engine, workflow_id: str, key: str, until: int, execution: Execution | None
-) -> Program[Any]:
-    found = yield from _await_event_text(engine, workflow_id, key, until, execution)
-    return None if found is None else engine.codec.decode(*found)
+def _await_event(read: EventRead, until: int) -> Program[Any]:
+    found = yield from _await_event_text(read, until)
+    return None if found is None else read.engine.codec.decode(*found)
 
 
-def _await_event_text(
-    engine: Engine, workflow_id: str, key: str, until: int, execution: Execution | None
-) -> Program[tuple[str, str | None] | None]:
+def _await_event_text(read: EventRead, until: int) -> Program[tuple[str, str | None] | None]:
+    """Value and serialization of the event, or None at engine time `until`."""
+    engine, execution, workflow_id, key = read.engine, read.execution, read.workflow_id, read.key
     keys: list[Key] = [("event", f"{workflow_id}::{key}"), ("event_set", (workflow_id, key))]
     if execution is not None:
         keys.append(execution.wake_key)
@@ -134,13 +144,14 @@ def _await_event_text(
             if found is not None or is_late:
                 return found
             if execution is not None:
-                yield from execution.wait(waiter, until, Doing("event", key, workflow_id))
+                waiting = CurrentActivity("event", key, workflow_id)
+                yield from execution.wait(waiter, until, waiting)
             else:
                 yield engine.pause(waiter, until)
 
 
 def get_all_events(engine: Engine, workflow_id: str) -> Program[dict[str, Any]]:
-    """The latest value of every key of a workflow."""
+    """The latest value of each key of a workflow."""
     current = frame()
     if current is None or current.step is not None:
         return _read_events(engine, workflow_id)
@@ -156,7 +167,7 @@ def _read_events(engine: Engine, workflow_id: str) -> Program[dict[str, Any]]:
 def _events_as_step(
     execution: Execution, step_id: int, workflow_id: str
 ) -> Program[dict[str, Any]]:
-    found: dict[str, Any] = yield from execution.run_inner(
+    found: dict[str, Any] = yield from execution.run_as_step(
         step_id, GET_EVENTS, _read_events(execution.engine, workflow_id)
     )
     return found

@@ -1,4 +1,4 @@
-"""Receiving messages: consumed once, in order within a topic."""
+"""Receive messages: each is consumed once, in order within its topic."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.journal.writes import ConsumeWrite
-from dboshub.workflows.engine.operations.sleeping import deadline
+from dboshub.workflows.engine.operations.sleeping import SLEEP, deadline
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.waiting.notices import NULL_TOPIC, message_key
 from dboshub.workflows.engine.waiting.waits import Key
@@ -18,7 +18,7 @@ RECV = "DBOS.recv"
 
 
 def recv(topic: str | None, timeout_seconds: float) -> Program[Any]:
-    """Consume the oldest message of a topic; None when none came in time. Two step ids."""
+    """Consume the oldest message of a topic; None at the timeout. Uses two step ids."""
     execution = workflow_frame("DBOS.recv").execution
     step_id, timer_id = execution.next_id(), execution.next_id()
     validation.optional_text("a topic", topic)
@@ -29,12 +29,12 @@ def recv(topic: str | None, timeout_seconds: float) -> Program[Any]:
 def _recv(
     execution: Execution, step_id: int, timer_id: int, topic: str | None, timeout_seconds: float
 ) -> Program[Any]:
-    checkpoint = yield from execution.recorded(step_id, RECV)
+    checkpoint = yield from execution.checkpoint_of(step_id, RECV)
     if checkpoint is not None:
-        execution.check()
-        yield from execution.recorded(timer_id, "DBOS.sleep")
+        execution.raise_if_stopped()
+        yield from execution.checkpoint_of(timer_id, SLEEP)
         return execution.replay(checkpoint)
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     engine, codec = execution.engine, execution.engine.codec
     started_at = engine.clock.now_ms()
     keys: list[Key] = [
@@ -48,11 +48,11 @@ def _recv(
             is_late = engine.clock.now_ms() >= until
             nothing, _ = execution.value_write(step_id, RECV, None, started_at=started_at)
             answer = yield from execution.commit(
-                ConsumeWrite(step=nothing, topic=topic, give_up=is_late)
+                ConsumeWrite(step=nothing, topic=topic, is_last_try=is_late)
             )
             if answer.received is not None:
                 text, serialization = answer.received
                 return codec.decode(text, serialization)
             if is_late:
                 return None
-            yield from execution.wait(waiter, until, Doing("message", topic or ""))
+            yield from execution.wait(waiter, until, CurrentActivity("message", topic or ""))

@@ -1,4 +1,4 @@
-"""Sending messages: one or many, to workflows and, if asked, to their forks."""
+"""Send one or many messages to workflows and, on request, to their forks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
-from dboshub.workflows.engine.shard_keys import refuse
+from dboshub.workflows.engine.shard_keys import refuse_shard_key
+from dboshub.workflows.engine.unserializable import Subject
 
 SEND = "DBOS.send"
 SEND_BULK = "DBOS.send_bulk"
@@ -26,7 +27,10 @@ _ids = MessageIds()
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """One message of ``send_bulk``."""
+    """A message of ``send_bulk``.
+
+    Two messages for one workflow with the same `idempotency_key` are delivered once.
+    """
 
     destination_id: str
     message: Any
@@ -35,7 +39,7 @@ class SendMessage:
     shard_key: str | None = None
 
     def __post_init__(self) -> None:
-        refuse(self.shard_key)
+        refuse_shard_key(self.shard_key)
 
 
 def send(
@@ -45,7 +49,10 @@ def send(
     serialization: WorkflowSerializationFormat | None = None,
     to_forks: bool = False,
 ) -> Program[None]:
-    """Send from anywhere; from a workflow body it is a step."""
+    """Send a message. In a workflow body this is a step.
+
+    Raises DBOSNonExistentWorkflowError for an unknown destination.
+    """
     return _send(engine, SEND, [message], serialization, to_forks=to_forks)
 
 
@@ -56,7 +63,11 @@ def send_bulk(
     serialization: WorkflowSerializationFormat | None = None,
     to_forks: bool = False,
 ) -> Program[None]:
-    """Send all or none; from a workflow body it is one step."""
+    """Send all messages or none. In a workflow body this is one step.
+
+    Raises DBOSNonExistentWorkflowError for an unknown destination, and DBOSException for two
+    messages with the same destination and idempotency key.
+    """
     return _send(engine, SEND_BULK, messages, serialization, to_forks=to_forks)
 
 
@@ -70,7 +81,7 @@ def _send(
 ) -> Program[None]:
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
-    # The number is drawn whether or not the messages can be sent, as for every durable call.
+    # Every durable call draws its id first, also if it then refuses its arguments.
     step_id = execution.next_id() if execution is not None else 0
     inherited = current.execution.serialization if current is not None else None
     name = engine.codec.format_name(serialization, inherited)
@@ -91,7 +102,7 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
         destination=destination,
         message_uuid=_ids.draw(engine.clock.now_ms()) if key is None else f"{key}::{destination}",
         topic=message.topic,
-        message=engine.codec.encode(message.message, serialization),
+        message=engine.codec.encode(message.message, serialization, Subject("the message")),
         serialization=serialization,
         step=None,
     )
@@ -100,8 +111,8 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
 def _send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) -> Program[None]:
     if not writes:
         return
-    copies = (yield from _copies(engine, writes)) if to_forks else ()
-    answer: Answer = yield Commit(engine.journal, _together(writes, copies))
+    copies = (yield from _copies_for_forks(engine, writes)) if to_forks else ()
+    answer: Answer = yield Commit(engine.journal, _as_one_write(writes, copies))
     if answer.verdict is Verdict.NOTHING:
         raise _no_destination(writes, answer)
 
@@ -114,26 +125,26 @@ def _send_as_step(
     *,
     to_forks: bool,
 ) -> Program[None]:
-    checkpoint = yield from execution.recorded(step_id, name)
+    checkpoint = yield from execution.checkpoint_of(step_id, name)
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         execution.replay(checkpoint)
         return
-    yield from execution.proceed()
-    copies = (yield from _copies(execution.engine, writes)) if to_forks else ()
+    yield from execution.verify_can_continue()
+    copies = (yield from _copies_for_forks(execution.engine, writes)) if to_forks else ()
     now = execution.engine.clock.now_ms()
     step = execution.step_write(step_id, name, started_at=now, completed_at=now)
     if not writes:
         yield from execution.commit(step)
         return
-    answer = yield from execution.commit(replace(_together(writes, copies), step=step))
+    answer = yield from execution.commit(replace(_as_one_write(writes, copies), step=step))
     if answer.verdict is Verdict.NOTHING:
         error = _no_destination(writes, answer)
         yield from execution.commit(execution.error_write(step_id, name, error, started_at=now))
         raise error
 
 
-def _together(
+def _as_one_write(
     writes: Sequence[SendWrite], copies: Sequence[SendWrite]
 ) -> SendWrite | BulkSendWrite:
     if len(writes) == 1 and not copies:
@@ -141,8 +152,8 @@ def _together(
     return BulkSendWrite(sends=tuple(writes), copies=tuple(copies))
 
 
-def _copies(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
-    """Each message once more for every fork of its destination, under an id of its own."""
+def _copies_for_forks(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
+    """A copy of each message for every fork of its destination, with an id of its own."""
     ids = {each.destination for each in writes}
     forks: list[tuple[str, str]] = yield engine.query(lambda: engine.store.forks(ids))
     return [

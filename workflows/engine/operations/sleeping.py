@@ -1,4 +1,4 @@
-"""Durable sleep: the wake-up time is recorded once, and a replay sleeps only what is left."""
+"""Durable sleep: the wake-up time is recorded, and a replay sleeps for the rest of the time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE
 
@@ -15,7 +15,7 @@ SLEEP = "DBOS.sleep"
 
 
 def sleep(seconds: float) -> Program[None]:
-    """Sleep as a step of the workflow; nothing at all for zero seconds or less."""
+    """Sleep as a step of the workflow. Zero or fewer seconds make no step."""
     validation.seconds("the time to sleep", seconds)
     if seconds <= 0:
         return _nothing()
@@ -27,16 +27,16 @@ def _sleep(execution: Execution, step_id: int, seconds: float) -> Program[None]:
     wake_ms = yield from deadline(execution, step_id, seconds)
     with execution.engine.waits.register(execution.wake_key) as waiter:
         while execution.engine.clock.now_ms() < wake_ms:
-            yield from execution.wait(waiter, wake_ms, Doing("sleep"))
+            yield from execution.wait(waiter, wake_ms, CurrentActivity("sleep"))
 
 
 def deadline(execution: Execution, step_id: int, seconds: float) -> Program[int]:
-    """The recorded end of a wait (epoch ms): drawn at its first execution, kept ever after."""
-    checkpoint = yield from execution.recorded(step_id, SLEEP)
+    """The end of a wait in epoch ms: computed at the first execution, recorded for replays."""
+    checkpoint = yield from execution.checkpoint_of(step_id, SLEEP)
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         return int(json.loads(checkpoint.output or "0") * 1000)
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     now = execution.engine.clock.now_ms()
     wake_ms = now + int(seconds * 1000)
     yield from execution.commit(

@@ -1,4 +1,4 @@
-"""Steps without a decorator, and step ids drawn before their step runs."""
+"""Steps without a decorator, and step ids that are drawn before their step runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
-from dboshub.workflows.engine.programs import Call, Program, blocking, drive
+from dboshub.workflows.engine.programs import Call, Program, blocking, run_async
 from dboshub.workflows.engine.runtime.execution import Execution
 
 Options = Mapping[str, Any]
 
 
 class StepOptions(TypedDict, total=False):
-    """How to run a step: the parameters of ``@DBOS.step()``."""
+    """Options of a step: the parameters of ``@DBOS.step()``."""
 
     name: str
     retries_allowed: bool
@@ -37,7 +37,7 @@ def run_step(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
-    """Run any callable as a step; outside a workflow just call it."""
+    """Run any callable as a step; outside a workflow call it without recording."""
     current = FRAME.get()
     if current is None or current.step is not None:
         return _run_without_step(function, args, kwargs)
@@ -53,7 +53,7 @@ def reserve_step() -> StepReservation:
 
 
 class StepReservation:
-    """A step id drawn in program order, for one step that runs whenever its task does."""
+    """A step id that is drawn in program order, for one step that may run later."""
 
     def __init__(self, execution: Execution, step_id: int) -> None:
         self._execution = execution
@@ -71,7 +71,7 @@ class StepReservation:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """Run a callable under the reserved id. Raises DBOSException the second time."""
+        """Run a callable as the reserved step. Raises DBOSException if that has already run."""
         return blocking(self._run)(dbos_step_options, func, args, kwargs)
 
     def run_async(
@@ -81,8 +81,8 @@ class StepReservation:
         *args: Any,
         **kwargs: Any,
     ) -> Coroutine[Any, Any, Any]:
-        """Do the same for a coroutine."""
-        return drive(self._run(dbos_step_options, func, args, kwargs))
+        """Await a callable as the reserved step. Raises DBOSException if that has already run."""
+        return run_async(self._run(dbos_step_options, func, args, kwargs))
 
     def _run(
         self,
@@ -108,7 +108,7 @@ def _policy(options: Options | None, function: Callable[..., Any]) -> StepPolicy
 
 
 def _off_loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A blocking function leaves the loop that awaits it free."""
+    """A function that runs a blocking `function` on a thread if an event loop awaits it."""
     if inspect.iscoroutinefunction(function) or asyncio.iscoroutinefunction(function):
         return function
 
@@ -129,7 +129,7 @@ def _run_without_step(
 
 
 def _on_engine(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A coroutine function called by a thread runs on the engine's loop."""
+    """A function that runs a coroutine function on the engine's loop if a thread calls it."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         value = _off_loop(function)(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Steps: run user code once, record how it ended, and never run it again after that."""
+"""Steps: run user code, record its outcome, and never run it again once that is recorded."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from dboshub.workflows.engine.errors import (
     DBOSMaxStepRetriesExceeded,
     DBOSStepTimeoutError,
 )
-from dboshub.workflows.engine.observability.tracing import Span, step_span
+from dboshub.workflows.engine.observability.spans import step_span
+from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.programs import Outcome, Program
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 
-LONGEST_PAUSE_S = 3600.0
+MAX_PAUSE_S = 3600.0
 
 ShouldRetry = Callable[[BaseException], bool | Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepPolicy:
-    """How a step is recorded and how often it is tried; times in seconds."""
+    """Name and retries of a step; times are seconds."""
 
     name: str
     retries_allowed: bool = False
@@ -43,11 +44,14 @@ class StepPolicy:
 
     def pause_after(self, attempt: int) -> float:
         """Seconds to wait after the attempt with this number, counted from zero."""
-        return min(self.interval_seconds * self.backoff_rate**attempt, LONGEST_PAUSE_S)
+        return min(self.interval_seconds * self.backoff_rate**attempt, MAX_PAUSE_S)
 
 
 def checked_policy(options: dict[str, Any], function: Callable[..., Any]) -> StepPolicy:
-    """The policy of these options. Raises DBOSException for what the function cannot do."""
+    """The policy that options ask for.
+
+    Raises DBOSException for unknown options, and for options that the function does not support.
+    """
     unknown = options.keys() - {each.name for each in fields(StepPolicy)}
     if unknown:
         raise DBOSException(f"unknown step options: {', '.join(sorted(unknown))}")
@@ -64,6 +68,19 @@ def checked_policy(options: dict[str, Any], function: Callable[..., Any]) -> Ste
     return policy
 
 
+@dataclass(slots=True)
+class StepCall:
+    """One call of a step: its workflow, its policy, its function with arguments, and its id."""
+
+    execution: Execution
+    policy: StepPolicy
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    step_id: int
+    span: Span | None = None
+
+
 def step(
     execution: Execution,
     policy: StepPolicy,
@@ -74,111 +91,116 @@ def step(
 ) -> Program[Any]:
     """Run a step, or return what it returned before. Its id is drawn as it begins."""
     step_id = execution.next_id() if step_id is None else step_id
-    with step_span(execution, policy.name) as span:
-        return (yield from _step(execution, policy, step_id, span, function, args, kwargs))
+    call = StepCall(execution, policy, function, args, kwargs, step_id)
+    with step_span(execution, policy.name) as call.span:
+        return (yield from _replay_or_run(call))
 
 
-def _step(
-    execution: Execution,
-    policy: StepPolicy,
-    step_id: int,
-    span: Span | None,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Program[Any]:
-    checkpoint = yield from execution.recorded(step_id, policy.name)
+def _replay_or_run(call: StepCall) -> Program[Any]:
+    execution, step_id, name = call.execution, call.step_id, call.policy.name
+    checkpoint = yield from execution.checkpoint_of(step_id, name)
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         return execution.replay(checkpoint)
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     started_at = execution.engine.clock.now_ms()
-    doing = Doing("step", policy.name, step=step_id, since=started_at)
-    with execution.doing.during(doing):
-        outcome = yield from _attempts(execution, policy, step_id, span, function, args, kwargs)
+    with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
+        outcome = yield from _attempts(call)
     if outcome.error is None:
         try:
             write, value = execution.value_write(
-                step_id, policy.name, outcome.value, started_at=started_at
+                step_id, name, outcome.value, started_at=started_at
             )
         except Exception as unserializable:
             outcome = Outcome(None, unserializable)
     if outcome.error is not None:
         error = outcome.error
-        write = execution.error_write(step_id, policy.name, error, started_at=started_at)
+        write = execution.error_write(step_id, name, error, started_at=started_at)
         yield from execution.commit(write)
         raise error
     yield from execution.commit(write)
     return value
 
 
-def _attempts(
-    execution: Execution,
-    policy: StepPolicy,
-    step_id: int,
-    span: Span | None,
-    function: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Program[Outcome]:
-    errors: list[Exception] = []
-    call = function if policy.timeout_seconds is None else _limited(function, policy)
-    if policy.preemptible:
-        call = _preemptible(execution, call)
+def _attempts(call: StepCall) -> Program[Outcome]:
+    """The outcome of the last attempt, or DBOSMaxStepRetriesExceeded if each of them failed."""
+    policy, errors = call.policy, list[Exception]()
+    function = _effective_function(call)
     for attempt in range(policy.attempts):
-        status = StepStatus(step_id)
+        status = StepStatus(call.step_id)
         if policy.retries_allowed:
-            status = StepStatus(step_id, attempt, policy.attempts)
-        outcome: Outcome = yield FramedCall(Frame(execution, status, span), call, args, kwargs)
+            status = StepStatus(call.step_id, attempt, policy.attempts)
+        frame = Frame(call.execution, status, call.span)
+        outcome: Outcome = yield FramedCall(frame, function, call.args, call.kwargs)
         if outcome.error is None or not policy.retries_allowed:
             return outcome
         errors.append(outcome.error)
-        if not (yield from _wants_retry(execution, policy, outcome.error)):
+        if not (yield from _wants_retry(call, outcome.error)):
             return outcome
-        is_last = attempt + 1 == policy.attempts
-        pause = 0.0 if is_last else policy.pause_after(attempt)
-        yield from _note_failure(execution, step_id, attempt, outcome.error, pause, is_last)
-        if not is_last:
-            if span is not None:
-                span.retried(attempt, outcome.error, pause)
-            yield from execution.pause(int(pause * 1000), Doing("retry", policy.name, step=step_id))
+        yield from _after_failure(call, attempt, outcome.error)
     return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, errors))
 
 
-def _wants_retry(execution: Execution, policy: StepPolicy, error: Exception) -> Program[bool]:
-    if policy.should_retry is None:
+def _effective_function(call: StepCall) -> Callable[..., Any]:
+    """The function with the time limit and the interruption that the policy asks for."""
+    function, policy = call.function, call.policy
+    if policy.timeout_seconds is not None:
+        function = _with_timeout(function, policy)
+    if policy.preemptible:
+        function = _preemptible(call.execution, function)
+    return function
+
+
+def _wants_retry(call: StepCall, error: Exception) -> Program[bool]:
+    if call.policy.should_retry is None:
         return True
-    outcome: Outcome = yield FramedCall(Frame(execution), policy.should_retry, (error,), {})
+    outcome: Outcome = yield FramedCall(
+        Frame(call.execution), call.policy.should_retry, (error,), {}
+    )
     return bool(outcome.unwrap())
 
 
-def _note_failure(
-    execution: Execution, step_id: int, attempt: int, error: Exception, pause: float, is_last: bool
+def _after_failure(call: StepCall, attempt: int, error: Exception) -> Program[None]:
+    """Record a failed attempt for operators; wait before the next one, if there is one."""
+    policy = call.policy
+    if attempt + 1 == policy.attempts:
+        yield from _record_failed_attempt(call, attempt, error, None)
+        return
+    pause = policy.pause_after(attempt)
+    yield from _record_failed_attempt(call, attempt, error, pause)
+    if call.span is not None:
+        call.span.retried(attempt, error, pause)
+    retry = CurrentActivity("retry", policy.name, step=call.step_id)
+    yield from call.execution.pause(int(pause * 1000), retry)
+
+
+def _record_failed_attempt(
+    call: StepCall, attempt: int, error: Exception, pause: float | None
 ) -> Program[None]:
-    """Tell operators of a failed attempt; the tables of DBOS have no place for it."""
-    engine = execution.engine
+    """Log a failed attempt and write it to our own table: the tables of DBOS have no column."""
+    engine, workflow_id = call.execution.engine, call.execution.workflow_id
     now = engine.clock.now_ms()
     engine.logger.warning(
         "step %d of workflow %s failed (attempt %d): %s",
-        step_id,
-        execution.workflow_id,
+        call.step_id,
+        workflow_id,
         attempt + 1,
         error,
     )
     yield engine.query(
         lambda: engine.store.record_failed_attempt(
-            workflow_id=execution.workflow_id,
-            function_id=step_id,
+            workflow_id=workflow_id,
+            function_id=call.step_id,
             attempt=attempt,
             error=type(error).__name__,
             message=str(error)[:2_000].replace("\x00", ""),
             failed_at=now,
-            next_at=None if is_last else now + int(pause * 1000),
+            next_at=None if pause is None else now + int(pause * 1000),
         )
     )
 
 
-def _limited(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., Any]:
+def _with_timeout(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return await asyncio.wait_for(function(*args, **kwargs), policy.timeout_seconds)
@@ -191,14 +213,14 @@ def _limited(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., 
 
 
 def _preemptible(execution: Execution, function: Callable[..., Any]) -> Callable[..., Any]:
-    """End the body as soon as the workflow is stopped; it records nothing and runs again."""
+    """Cancel the body as soon as the workflow is stopped; the step is not recorded."""
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         body = asyncio.ensure_future(function(*args, **kwargs))
         try:
             with execution.engine.waits.register(execution.wake_key) as waiter:
                 while not body.done():
-                    execution.check()
+                    execution.raise_if_stopped()
                     woken = asyncio.ensure_future(waiter.wait())
                     try:
                         await asyncio.wait({body, woken}, return_when=asyncio.FIRST_COMPLETED)

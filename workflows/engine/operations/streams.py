@@ -1,4 +1,4 @@
-"""Streams: append-only values per key, read from any offset while they are written."""
+"""Streams: values are appended per key, and read from any offset while others are written."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
 )
 from dboshub.workflows.engine.journal.writes import StreamWrite
-from dboshub.workflows.engine.programs import Program, drive, run
+from dboshub.workflows.engine.programs import Program, run, run_async
 from dboshub.workflows.engine.records import TERMINAL
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
 
 WRITE = "DBOS.writeStream"
@@ -32,29 +33,29 @@ CLOSED = "__DBOS_STREAM_CLOSED__"
 PREFETCH = 100
 
 Value = tuple[str, str | None]  # text and serialization
-END: Value = (json.dumps(CLOSED), PORTABLE)  # whatever the serializer: every language reads it
+END: Value = (json.dumps(CLOSED), PORTABLE)  # portable, so that every language reads it
 
 
 def write_stream(
     key: str, value: Any, serialization: WorkflowSerializationFormat | None = None
 ) -> Program[None]:
     """Append a value: exactly once from a workflow body, at least once from a step."""
-    execution, step_id, is_step = _place("DBOS.write_stream")
+    execution, step_id, is_step = _execution_and_step("DBOS.write_stream")
     validation.text("the key of a stream", key)
     name = execution.engine.codec.format_name(serialization, execution.serialization)
-    text = execution.engine.codec.encode(value, name)
+    text = execution.engine.codec.encode(value, name, Subject(f"the value for stream {key!r}"))
     return _append(execution, step_id, key, (text, name), WRITE if is_step else None)
 
 
 def close_stream(key: str) -> Program[None]:
-    """Append the mark at which readers stop."""
-    execution, step_id, is_step = _place("DBOS.close_stream")
+    """Append the end mark, at which readers stop."""
+    execution, step_id, is_step = _execution_and_step("DBOS.close_stream")
     validation.text("the key of a stream", key)
     return _append(execution, step_id, key, END, CLOSE if is_step else None)
 
 
-def _place(call: str) -> tuple[Execution, int, bool]:
-    """Whose stream, under which step id, and whether that is a step of its own."""
+def _execution_and_step(call: str) -> tuple[Execution, int, bool]:
+    """The execution, the step id to record, and whether the write is a step of its own."""
     current = frame()
     if current is None:
         raise DBOSException(f"{call} must be called from within a workflow or step")
@@ -68,10 +69,10 @@ def _append(
 ) -> Program[None]:
     step = None
     if step_name is not None:
-        if (yield from execution.recorded(step_id, step_name)) is not None:
-            execution.check()
+        if (yield from execution.checkpoint_of(step_id, step_name)) is not None:
+            execution.raise_if_stopped()
             return
-        yield from execution.proceed()
+        yield from execution.verify_can_continue()
         now = execution.engine.clock.now_ms()
         step = execution.step_write(step_id, step_name, started_at=now, completed_at=now)
     yield from execution.commit(
@@ -88,7 +89,7 @@ def _append(
 
 
 class Reader:
-    """Reads one stream value by value; inside a workflow every value read is a step."""
+    """Reads a stream value by value. In a workflow body each value that is read is a step."""
 
     def __init__(
         self,
@@ -107,28 +108,28 @@ class Reader:
         self._execution = (
             current.execution if current is not None and current.step is None else None
         )
-        self._ahead: deque[Value] = deque()
-        self._is_alone = False
+        self._prefetched: deque[Value] = deque()
+        self._reads_one_value = False
 
     def values(self) -> Generator[Any, None, None]:
-        """Every value until the stream ends, blocking for the next."""
+        """Yield values until the stream ends; blocks until the next one is written."""
         while (found := run(self._next())) is not None:
             yield found[0]
 
     async def values_async(self) -> AsyncGenerator[Any, None]:
-        """Every value until the stream ends, awaiting the next."""
-        while (found := await drive(self._next())) is not None:
+        """Yield values until the stream ends; awaits the next one."""
+        while (found := await run_async(self._next())) is not None:
             yield found[0]
 
     def value(self) -> Program[Any]:
-        """The value at the offset alone, waiting for it; one step in a workflow body."""
+        """The value at the offset, as soon as it is written. In a workflow body one step."""
         execution = self._execution
         if execution is None:
             return self._value()
-        return execution.run_inner(execution.next_id(), READ_AT, self._value())
+        return execution.run_as_step(execution.next_id(), READ_AT, self._value())
 
     def _value(self) -> Program[Any]:
-        self._is_alone = True
+        self._reads_one_value = True
         value = self._engine.codec.decode(*(yield from self._await_value()))
         if value == CLOSED:
             raise DBOSStreamTimeoutError(
@@ -138,7 +139,7 @@ class Reader:
         return value
 
     def _next(self) -> Program[tuple[Any] | None]:
-        """The next value, or None at the end."""
+        """A tuple of the next value, or None at the end."""
         execution = self._execution
         step_id = execution.next_id() if execution is not None else 0
         value = yield from self._recorded(step_id)
@@ -153,11 +154,11 @@ class Reader:
         execution = self._execution
         if execution is None:
             return None
-        checkpoint = yield from execution.recorded(step_id, READ)
+        checkpoint = yield from execution.checkpoint_of(step_id, READ)
         if checkpoint is None:
-            yield from execution.proceed()
+            yield from execution.verify_can_continue()
             return None
-        execution.check()
+        execution.raise_if_stopped()
         if checkpoint.child_id not in (None, self._workflow_id):
             raise DBOSStreamNondeterminismError(
                 f"step {step_id} of workflow {execution.workflow_id} read a stream of "
@@ -183,37 +184,37 @@ class Reader:
             )
 
     def _await_value(self) -> Program[Value]:
-        if self._ahead:
-            return self._ahead.popleft()
+        if self._prefetched:
+            return self._prefetched.popleft()
         engine, until = self._engine, None
         if self._timeout_s is not None:
             until = engine.clock.now_ms() + int(self._timeout_s * 1000)
         with engine.waits.register(*self._keys()) as waiter:
             while True:
                 if (yield from self._fetch()):
-                    return self._ahead.popleft()
+                    return self._prefetched.popleft()
                 if until is not None and engine.clock.now_ms() >= until:
                     raise DBOSStreamTimeoutError(
                         f"stream {self._key!r} of workflow {self._workflow_id} had no value at "
                         f"offset {self._offset} within {self._timeout_s:g} s"
                     )
                 if self._execution is not None:
-                    what = Doing("stream", self._key, self._workflow_id)
+                    what = CurrentActivity("stream", self._key, self._workflow_id)
                     yield from self._execution.wait(waiter, until, what)
                 else:
                     yield engine.pause(waiter, until)
 
     def _fetch(self) -> Program[bool]:
-        """Read ahead. What has ended is drained once more, then its stream ends."""
+        """Read the next values; after the last one of a workflow that has ended, the end mark."""
         has_ended = (yield from self._status()) in TERMINAL
         rows = yield from self._rows()
-        if not rows and not has_ended and self._is_alone and (yield from self._has_end()):
+        if not rows and not has_ended and self._reads_one_value and (yield from self._has_end()):
             has_ended = True
             rows = yield from self._rows()
-        self._ahead.extend((text, serialization) for _, text, serialization in rows)
+        self._prefetched.extend((text, serialization) for _, text, serialization in rows)
         if not rows and has_ended:
-            self._ahead.append(END)
-        return bool(self._ahead)
+            self._prefetched.append(END)
+        return bool(self._prefetched)
 
     def _rows(self) -> Program[list[tuple[int, str, str | None]]]:
         store = self._engine.store
@@ -223,13 +224,13 @@ class Reader:
         return rows
 
     def _has_end(self) -> Program[bool]:
-        """Whether the stream was closed before the offset: nothing will ever be there."""
+        """Whether the stream was closed before the offset, so that no value will be there."""
         store = self._engine.store
         last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
         return last is not None and self._engine.codec.decode(*last) == CLOSED
 
     def _status(self) -> Program[str]:
-        # Read before the values: what a workflow wrote before it ended is then surely seen.
+        # Read the status before the values: so no value of a workflow that ended is missed.
         store = self._engine.store
         rows = yield self._engine.query(lambda: store.owners([self._workflow_id]))
         if self._workflow_id not in rows:

@@ -1,6 +1,6 @@
-"""Arguments on their way from a row to a function: checked, and given the types it asks for.
+"""Validation and conversion of the arguments of workflows that were enqueued or recovered.
 
-Only rows that were queued or recovered come this way; a direct call passes its own objects.
+A direct call passes its own objects, and is not validated.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _RECEIVERS = ("self", "cls")
 
 
 def pydantic_args_validator(args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
-    """Give this to ``validate_args`` to check arguments by the function's own annotations."""
+    """A marker for ``validate_args``: validate arguments by the function's annotations."""
     raise TypeError("pass pydantic_args_validator as validate_args=, it is not called directly")
 
 
 def make_pydantic_args_validator(func: Callable[..., Any]) -> ValidateArgs:
-    """A validator that makes of each argument what its annotation says.
+    """A validator that converts each argument to the type of its annotation, by pydantic.
 
-    Raises DBOSInitializationError without pydantic. The validator raises ValueError naming
-    every argument that is wrong, missing or unknown.
+    Raises DBOSInitializationError without pydantic. The validator raises ValueError, which names
+    each argument that is wrong, missing or unknown.
     """
     try:
         from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -50,8 +50,8 @@ def make_pydantic_args_validator(func: Callable[..., Any]) -> ValidateArgs:
             try:
                 return adapters[name].validate_python(value) if name in adapters else value
             except ValidationError as error:
-                told = "; ".join(each["msg"] for each in error.errors())
-                problems.append(f"{name}: {told}")
+                reasons = "; ".join(each["msg"] for each in error.errors())
+                problems.append(f"{name}: {reasons}")
                 return value
 
         _each(signature, bound, convert)
@@ -63,12 +63,12 @@ def make_pydantic_args_validator(func: Callable[..., Any]) -> ValidateArgs:
 
 
 def coerced(func: Callable[..., Any], args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
-    """Portable arguments with dates made of text where the annotations ask for dates."""
+    """Portable arguments, with text converted to dates where the annotations are dates."""
     signature, hints = _signature(func), _hints(func)
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError:
-        return args, kwargs  # the call itself says what is wrong
+        return args, kwargs  # the call itself raises
     _each(signature, bound, lambda name, value: _as_moment(hints.get(name), value))
     return bound.args, bound.kwargs
 
@@ -100,8 +100,18 @@ def _each(
             bound.arguments[name] = convert(name, value)
 
 
+def positional_parameters(func: Callable[..., Any]) -> list[str]:
+    """The names of the parameters that positional arguments go to, ``*args`` excluded."""
+    try:
+        parameters = inspect.signature(func).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [each.name for each in parameters if each.kind in kinds]
+
+
 def _signature(func: Callable[..., Any]) -> inspect.Signature:
-    """The parameters that a row holds values for: a method's receiver is not among them."""
+    """The parameters that a row holds values for: all but the receiver of a method."""
     signature = inspect.signature(func)
     parameters = [*signature.parameters.values()]
     if parameters and parameters[0].name in _RECEIVERS:
@@ -113,7 +123,7 @@ def _hints(func: Callable[..., Any]) -> dict[str, Any]:
     try:
         hints = typing.get_type_hints(inspect.unwrap(func))
     except (NameError, TypeError):
-        return {}  # annotations that cannot be resolved ask for nothing
+        return {}  # annotations that cannot be resolved convert nothing
     return {name: hint for name, hint in hints.items() if name not in ("return", *_RECEIVERS)}
 
 
@@ -121,7 +131,7 @@ def _adapter(adapter: Any, hint: Any, config: Any) -> Any:
     try:
         return adapter(hint, config=config)
     except Exception:
-        return adapter(hint)  # models bring a configuration of their own
+        return adapter(hint)  # models have a configuration of their own
 
 
 def _bind(

@@ -1,23 +1,25 @@
-"""What ``@DBOS.workflow()``, ``@DBOS.step()`` and ``@DBOS.dbos_class()`` make of functions."""
+"""The decorators ``@DBOS.workflow()``, ``@DBOS.step()`` and ``@DBOS.dbos_class()``."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import inspect
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.current_engine import executing_engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, checked_policy, step
-from dboshub.workflows.engine.programs import later, mark_coroutine, run
+from dboshub.workflows.engine.programs import begin_when_awaited, mark_coroutine, run
 from dboshub.workflows.engine.registration.arguments import (
     ValidateArgs,
     make_pydantic_args_validator,
     pydantic_args_validator,
 )
+from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
 from dboshub.workflows.engine.registration.registry import (
     STEP_MARK,
     WORKFLOW_MARK,
@@ -31,13 +33,16 @@ from dboshub.workflows.engine.registration.roles import without_role_check
 from dboshub.workflows.engine.runtime.running import call
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
+logger = logging.getLogger("dboshub")
+
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 _BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
-def workflow(  # the public signature
+@with_parentheses("@DBOS.workflow()")
+def workflow(
     *,
     name: str | None = None,
     max_recovery_attempts: int | None = 100,
@@ -48,9 +53,10 @@ def workflow(  # the public signature
 ) -> Callable[[F], F]:
     """Register a function as a workflow; calling it runs it durably and returns its result.
 
-    `validate_args` is given the arguments of rows that were queued or recovered, and returns
-    those to call with; what it raises is the workflow's error. Raises DBOSException for
-    `auto_upgrade`: no work is moved to a newer version unasked.
+    `validate_args` gets the arguments of a workflow that was enqueued or recovered, and returns
+    those to call the function with; an error that it raises is the workflow's error. A workflow
+    that was started more than `max_recovery_attempts` times without ending is dead-lettered; None
+    sets no limit. Raises DBOSException for `auto_upgrade`: work of an older version stays with it.
     """
     if auto_upgrade:
         raise DBOSException(
@@ -61,7 +67,7 @@ def workflow(  # the public signature
     def decorate(function: F) -> F:
         function, roles = without_role_check(function)
         registered = Workflow(
-            name=name or function.__qualname__,
+            name=check_function("workflow", function, name),
             function=function,
             is_async=inspect.iscoroutinefunction(function),
             max_recovery_attempts=max_recovery_attempts,
@@ -70,6 +76,7 @@ def workflow(  # the public signature
             validate_args=_validator(validate_args, function),
         )
         into.add(registered)
+        _warn_if_late(registered, into)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -77,15 +84,17 @@ def workflow(  # the public signature
             if registered.binding in _BOUND:
                 receiver, *rest = args
                 args = tuple(rest)
-            begun = functools.partial(call, engine(), Target(registered, receiver), args, kwargs)
-            return later(begun) if registered.is_async else run(begun())
+            engine = executing_engine(registered.name)
+            begun = functools.partial(call, engine, Target(registered, receiver), args, kwargs)
+            return begin_when_awaited(begun) if registered.is_async else run(begun())
 
         return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))
 
     return decorate
 
 
-def durable_step(  # noqa: PLR0913  # the public signature
+@with_parentheses("@DBOS.step()")
+def durable_step(
     *,
     name: str | None = None,
     retries_allowed: bool = False,
@@ -97,13 +106,19 @@ def durable_step(  # noqa: PLR0913  # the public signature
     timeout_seconds: float | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
-    """Register a function as a step: recorded once inside a workflow, plain elsewhere."""
+    """Register a function as a step: in a workflow its outcome is recorded; elsewhere not.
+
+    With `retries_allowed` a failed attempt is repeated up to `max_attempts` attempts. The pause
+    is `interval_seconds`, multiplied by `backoff_rate` after each attempt, at most an hour, and
+    `should_retry` may end the retries. `timeout_seconds` limits an attempt, and `preemptible`
+    cancels it when the workflow is stopped: both need a coroutine function, else DBOSException.
+    """
 
     def decorate(function: F) -> F:
         is_async = asyncio.iscoroutinefunction(function)
         policy = checked_policy(
             {
-                "name": name or function.__qualname__,
+                "name": check_function("step", function, name),
                 "retries_allowed": retries_allowed,
                 "interval_seconds": interval_seconds,
                 "max_attempts": max_attempts,
@@ -121,7 +136,7 @@ def durable_step(  # noqa: PLR0913  # the public signature
             if current is None or current.step is not None:
                 return function(*args, **kwargs)
             begun = functools.partial(step, current.execution, policy, function, args, kwargs)
-            return later(begun) if is_async else run(begun())
+            return begin_when_awaited(begun) if is_async else run(begun())
 
         into.add_step(policy.name, begin, is_async=is_async)
         return cast(F, _marked(begin, STEP_MARK, policy.name, is_async=is_async))
@@ -129,8 +144,9 @@ def durable_step(  # noqa: PLR0913  # the public signature
     return decorate
 
 
+@with_parentheses("@DBOS.dbos_class()")
 def dbos_class(class_name: str | None = None, into: Registry = registry) -> Callable[[C], C]:
-    """Register a class, so that recovery finds the class and instances its workflows ran on."""
+    """Register a class, so that recovery finds the class and its instances."""
 
     def decorate(cls: C) -> C:
         into.add_class(cls, class_name or cls.__qualname__)
@@ -140,9 +156,9 @@ def dbos_class(class_name: str | None = None, into: Registry = registry) -> Call
 
 
 class DBOSConfiguredInstance:
-    """Base of classes whose instances run workflows; recovery finds them by ``config_name``.
+    """Base of classes with workflows as methods; recovery finds an instance by ``config_name``.
 
-    Its older name is ``instance_name``.
+    The older name of this parameter is ``instance_name``.
     """
 
     def __init__(self, config_name: str | None = None, *, instance_name: str | None = None) -> None:
@@ -152,6 +168,23 @@ class DBOSConfiguredInstance:
             raise TypeError("give config_name, or its older name instance_name")
         self.config_name = name
         registry.add_instance(self, name)
+        if is_launched():
+            logger.warning(
+                "instance %r of %s was made after DBOS.launch(): make it before, so that recovery "
+                "finds it",
+                name,
+                type(self).__qualname__,
+            )
+
+
+def _warn_if_late(workflow: Workflow, into: Registry) -> None:
+    """What was recovered or claimed before it was registered could not run here."""
+    if into is registry and is_launched():
+        logger.warning(
+            "workflow %r was registered after DBOS.launch(): import the module that defines it "
+            "before, so that recovery finds it",
+            workflow.name,
+        )
 
 
 def _validator(validate: ValidateArgs | None, function: Callable[..., Any]) -> ValidateArgs | None:

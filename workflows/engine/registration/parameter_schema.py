@@ -1,7 +1,7 @@
-"""What a workflow can be called with, as executors publish it: JSON Schema of its parameters.
+"""JSON Schema of the parameters of workflows, as executors publish it.
 
-Only what plain JSON can express is described; of every other annotation the schema says its name
-and accepts anything, for the function itself to judge.
+The schema describes annotations that plain JSON can express. For any other annotation it gives
+the name and accepts every value.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _MAX_DEFAULT_LENGTH = 1_000
 _RECEIVERS = ("self", "cls")
 
 
-class Publisher:
-    """Tells, as JSON, what a registry can run; made anew only when functions were added."""
+class FunctionPublisher:
+    """The workflows of a registry as JSON; computed again only after a registration."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -55,7 +55,7 @@ class Publisher:
 def parameters_schema(function: Any) -> dict[str, Any]:
     """JSON Schema of the keyword arguments of a function.
 
-    ``x-positional`` lists parameters that have no keyword, ``x-more`` a ``*args`` parameter.
+    ``x-positional`` lists the positional-only parameters; ``x-more`` names a ``*args`` parameter.
     """
     try:
         signature = inspect.signature(function)
@@ -105,7 +105,7 @@ def _hints(function: Any) -> Mapping[str, Any]:
     try:
         return typing.get_type_hints(function)
     except Exception:
-        # An annotation may name what exists for type checkers only.
+        # An annotation may name something that is imported for type checkers only.
         return {}
 
 
@@ -133,7 +133,7 @@ def _schema(hint: Any) -> dict[str, Any]:
 
 
 def _default(value: Any) -> dict[str, Any]:
-    """The default where JSON can say it; the key alone tells that there is one."""
+    """The default as JSON; if it has no JSON form, ``x-default`` holds its repr."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""What decorated code registered: workflows by name, classes, configured instances.
+"""Registry of workflows by name, of classes, and of configured instances.
 
-Registration happens at import, before any engine exists, so it needs none.
+Registration happens at import, before any engine exists.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
 from dboshub.workflows.engine.records import TEMP_WORKFLOW
-from dboshub.workflows.engine.registration.arguments import ValidateArgs, coerced
+from dboshub.workflows.engine.registration.arguments import (
+    ValidateArgs,
+    coerced,
+    positional_parameters,
+)
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
+from dboshub.workflows.engine.unserializable import Arguments
 
 logger = logging.getLogger("dboshub")
 
@@ -27,7 +32,7 @@ CLASS_MARK = "__dboshub_class__"
 
 
 class Binding(Enum):
-    """What a workflow function is bound to, which decides what its row says."""
+    """What a workflow function is bound to; its row names the class and the instance."""
 
     FUNCTION = "function"
     STATIC = "static method"
@@ -52,7 +57,7 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A workflow together with what it is called on."""
+    """A workflow and the receiver it is called on."""
 
     workflow: Workflow
     receiver: Any = None
@@ -70,21 +75,21 @@ class Target:
         return None if name is None else str(name)
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments the function itself takes, its receiver included."""
+        """The arguments of the function, with the receiver as the first."""
         has_receiver = self.workflow.binding in (Binding.CLASS, Binding.INSTANCE)
         return (self.receiver, *args) if has_receiver else args
 
 
 @dataclass(slots=True)
 class Registry:
-    """Everything decorated in this process. One per process; tests may make their own."""
+    """All registered functions of a process. Tests may make registries of their own."""
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
     classes: dict[str, type] = field(default_factory=dict)
     instances: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def add(self, workflow: Workflow) -> None:
-        """Register a workflow. The same file may define it again; another one may not."""
+        """Register a workflow. Raises DBOSException if another file registered its name."""
         known = self.workflows.get(workflow.name)
         if known is not None and not _same_place(known.function, workflow.function):
             raise DBOSException(
@@ -97,11 +102,12 @@ class Registry:
         self.workflows[workflow.name] = workflow
 
     def add_step(self, name: str, function: Callable[..., Any], *, is_async: bool) -> None:
-        """Register the workflow that wraps a step which is enqueued by itself."""
+        """Register the workflow that runs a step alone, when the step is enqueued or started."""
         wrapped = TEMP_WORKFLOW + name
         self.workflows[wrapped] = Workflow(wrapped, function, is_async)
 
     def add_class(self, cls: type, name: str) -> None:
+        """Register a class under a name. Raises DBOSException if another class has that name."""
         if name in self.classes and not _same_place(self.classes[name], cls):
             raise DBOSException(
                 f"two classes are registered as {name!r}: give one of them another name: "
@@ -116,7 +122,7 @@ class Registry:
                 workflow.binding = _binding(attribute)
 
     def add_instance(self, instance: Any, config_name: str) -> None:
-        """Register an instance under its class and name, for recovery to find."""
+        """Register an instance of a class. Raises DBOSException if its name is in use."""
         class_name = getattr(type(instance), CLASS_MARK, type(instance).__qualname__)
         if (class_name, config_name) in self.instances:
             raise DBOSException(
@@ -125,7 +131,7 @@ class Registry:
         self.instances[class_name, config_name] = instance
 
     def target(self, function: Callable[..., Any]) -> Target:
-        """The workflow that a decorated function, or bound method, stands for."""
+        """The workflow of a decorated function or bound method. Raises DBOSException."""
         workflow = getattr(function, WORKFLOW_MARK, None)
         if workflow is None and hasattr(function, STEP_MARK):
             return Target(self.workflows[TEMP_WORKFLOW + getattr(function, STEP_MARK)])
@@ -137,7 +143,7 @@ class Registry:
     def find(
         self, workflow_id: str, name: str, class_name: str | None, config_name: str | None
     ) -> Target:
-        """The target a row names. Raises DBOSWorkflowFunctionNotFoundError."""
+        """The target that a row names. Raises DBOSWorkflowFunctionNotFoundError."""
         workflow = self.workflows.get(name)
         if workflow is None:
             raise DBOSWorkflowFunctionNotFoundError(workflow_id, name, _hint(self.workflows))
@@ -154,6 +160,18 @@ class Registry:
             )
         return Target(workflow, self.instances[key])
 
+    def arguments(self, name: str) -> Arguments:
+        """How to tell of the arguments of a workflow, which may be unknown in this process."""
+
+        def parameters() -> list[str]:
+            workflow = self.workflows.get(name)
+            if workflow is None:
+                return []
+            names = positional_parameters(workflow.function)
+            return names[1:] if workflow.binding in (Binding.CLASS, Binding.INSTANCE) else names
+
+        return Arguments(f"workflow {name!r}", parameters)
+
     def version(self, application_name: str, library_version: str) -> str:
         """The application version computed from the source of every workflow."""
         digest = hashlib.md5(usedforsecurity=False)
@@ -166,6 +184,7 @@ class Registry:
         return digest.hexdigest()
 
     def clear(self) -> None:
+        """Remove all registrations."""
         self.workflows.clear()
         self.classes.clear()
         self.instances.clear()
@@ -175,7 +194,7 @@ registry = Registry()
 
 
 def validator_of(workflow: Workflow, serialization: str | None) -> ValidateArgs | None:
-    """What a row's arguments pass through before the call, if anything."""
+    """The validation of a row's arguments before the call, or None."""
     if workflow.validate_args is not None or serialization != PORTABLE:
         return workflow.validate_args
     return functools.partial(coerced, workflow.function)
@@ -191,7 +210,9 @@ def _same_place(first: Any, second: Any) -> bool:
 
 
 def _source(workflow: Workflow) -> str:
-    """Steps count by name only: editing one does not strand the runs under way."""
+    """The text that the version is computed from. Of a step that is only its name: an edited step
+    keeps the version, so workflows under way continue.
+    """
     if workflow.name.startswith(TEMP_WORKFLOW):
         return workflow.name
     return inspect.getsource(workflow.function)

@@ -1,4 +1,4 @@
-"""Who starts workflows, and which roles a function asks of them."""
+"""The identity that starts workflows, and the roles that functions require."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from dboshub.workflows.engine.context import IDENTITY, Identity
 from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
+from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.programs import mark_coroutine
+from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,13 +27,16 @@ _KINDS = (staticmethod, classmethod)
 def set_authentication(
     authenticated_user: str | None, authenticated_roles: Sequence[str] | None
 ) -> None:
-    """Say on whose behalf the current context acts; what it starts from now on records it."""
+    """Set the identity of the current context; workflows that it starts record it."""
     roles = None if authenticated_roles is None else tuple(authenticated_roles)
     IDENTITY.set(Identity(authenticated_user, roles))
 
 
 class DBOSContextEnsure:
-    """Code in the block may call durable functions: here it always may."""
+    """A block that changes nothing: durable functions may be called anywhere.
+
+    Programs for ``dbos`` use it.
+    """
 
     def __enter__(self) -> None: ...
 
@@ -45,7 +49,7 @@ class DBOSContextEnsure:
 
 
 class DBOSContextSetAuth:
-    """Code in the block acts on behalf of a user with these roles."""
+    """A block with the identity of a user with these roles."""
 
     def __init__(self, user: str | None, roles: Sequence[str] | None) -> None:
         self._identity = Identity(user, None if roles is None else tuple(roles))
@@ -65,7 +69,7 @@ class DBOSContextSetAuth:
 
 
 def authorized(name: str, required: Sequence[str] | None, identity: Identity) -> Identity:
-    """The identity with the role it assumes. Raises DBOSNotAuthorizedError without one."""
+    """The identity with the required role that it has. Raises DBOSNotAuthorizedError."""
     if not required:
         return identity
     if identity.roles is None:
@@ -81,21 +85,23 @@ def authorized(name: str, required: Sequence[str] | None, identity: Identity) ->
     )
 
 
+@with_parentheses("@DBOS.required_roles([…])")
 def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
-    """Let only callers with one of these roles through; above or below the other decorator."""
+    """Require one of these roles of the caller; above or below the other decorator."""
 
     def decorate(function: F) -> F:
         workflow = getattr(function, WORKFLOW_MARK, None)
         if workflow is None:
-            return _guarded(function, tuple(roles))
+            return _role_checked(function, tuple(roles))
         workflow.required_roles = tuple(roles)
         return function
 
     return decorate
 
 
+@with_parentheses("@DBOS.default_required_roles([…])")
 def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
-    """The roles for the workflows and steps of a class that name none themselves."""
+    """Require these roles for all workflows and steps of a class that require none themselves."""
 
     def decorate(cls: C) -> C:
         for name, attribute in [*vars(cls).items()]:
@@ -104,21 +110,21 @@ def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
             if workflow is not None and workflow.required_roles is None:
                 workflow.required_roles = tuple(roles)
             elif hasattr(function, STEP_MARK) and not hasattr(function, ROLES_MARK):
-                guarded = _guarded(function, tuple(roles))
+                role_checked = _role_checked(function, tuple(roles))
                 kind = type(attribute) if isinstance(attribute, _KINDS) else None
-                setattr(cls, name, guarded if kind is None else kind(guarded))
+                setattr(cls, name, role_checked if kind is None else kind(role_checked))
         return cls
 
     return decorate
 
 
 def without_role_check(function: F) -> tuple[F, tuple[str, ...] | None]:
-    """A workflow's own function, and the roles asked of whoever starts it."""
+    """A function without its role check, and the roles that it requires."""
     roles: tuple[str, ...] | None = getattr(function, ROLES_MARK, None)
     return (function, None) if roles is None else (inspect.unwrap(function), roles)
 
 
-def _guarded(function: F, roles: tuple[str, ...]) -> F:
+def _role_checked(function: F, roles: tuple[str, ...]) -> F:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         assumed = authorized(function.__qualname__, roles, IDENTITY.get())

@@ -1,4 +1,4 @@
-"""What a run does just now: told to people who ask what is stuck, never used to decide."""
+"""Current activity of an execution, published for operators; the engine never decides by it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 
 
-class Doing(NamedTuple):
+class CurrentActivity(NamedTuple):
     """`kind` is step, retry, sleep, message, event, result, stream or first; times are epoch ms.
 
-    `name` is that of a step, topic, key or stream, `of` the workflow that is waited for.
+    `name` is that of a step, topic, key or stream; `of` is the workflow that is waited for.
     """
 
     kind: str
@@ -22,33 +22,39 @@ class Doing(NamedTuple):
     since: int = 0
     until: int | None = None
 
-    def as_wait(self, step: int, *, since: int, until: int | None) -> Doing:
-        """As a wait from now on, at a step unless it names its own."""
+    def as_wait(self, step: int, *, since: int, until: int | None) -> CurrentActivity:
+        """This activity as a wait from `since` to `until`, at `step` unless it names its own."""
         return self._replace(step=self.step or step, since=since, until=until)
 
     def as_json(self, workflow_id: str) -> dict[str, Any]:
-        told = {**self._asdict(), "name": self.name[:LONGEST_NAME], "of": self.of[:LONGEST_NAME]}
-        return {"workflow": workflow_id} | {key: value for key, value in told.items() if value}
+        """A JSON object without the empty fields; long names are cut."""
+        fields = self._asdict() | {
+            "name": self.name[:MAX_NAME_LENGTH],
+            "of": self.of[:MAX_NAME_LENGTH],
+        }
+        return {"workflow": workflow_id} | {key: value for key, value in fields.items() if value}
 
 
 class Activities:
-    """All that one run has under way; `latest` may be asked from any thread."""
+    """All activities of one execution that are under way. Any thread may read `latest`."""
 
     __slots__ = ("_open",)
 
     def __init__(self) -> None:
-        self._open: list[Doing] = []
+        self._open: list[CurrentActivity] = []
 
     @contextmanager
-    def during(self, doing: Doing) -> Iterator[None]:
-        self._open.append(doing)
+    def track(self, activity: CurrentActivity) -> Iterator[None]:
+        """Publish an activity for the time of the block."""
+        self._open.append(activity)
         try:
             yield
         finally:
-            self._open.remove(doing)
+            self._open.remove(activity)
 
     @property
-    def latest(self) -> Doing | None:
-        # A slice, because another thread may end the last one between a look and a look.
+    def latest(self) -> CurrentActivity | None:
+        """The activity that began last, or None."""
+        # A slice, because another thread may remove the last one between two reads.
         found = self._open[-1:]
         return found[0] if found else None

@@ -1,16 +1,15 @@
-"""Enqueueing by names and options alone: the function need not exist in this process."""
+"""Enqueue a workflow by names and options; its function need not exist in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Required, TypedDict
 
 from dboshub.workflows.engine import shard_keys, validation
-from dboshub.workflows.engine.context import IDENTITY, Identity
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.observability.tracing import TRACE
+from dboshub.workflows.engine.identity import Identity
+from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE
 from dboshub.workflows.engine.options import (
     NO_OPTIONS,
     OPTIONS,
@@ -24,14 +23,17 @@ from dboshub.workflows.engine.options import (
     WorkflowIDReusePolicy,
 )
 from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.runtime import running
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.running import enqueue
-from dboshub.workflows.engine.runtime.starting import FunctionReference
+from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
+from dboshub.workflows.engine.runtime.starting import in_this_context, refuse_queue_options
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
 class EnqueueOptions(TypedDict, total=False):
-    """What to run, on which queue, and how; times are seconds."""
+    """Function, queue and options of a workflow to enqueue; times are seconds."""
 
     workflow_name: Required[str]
     queue_name: Required[str]
@@ -55,18 +57,11 @@ class EnqueueOptions(TypedDict, total=False):
     shard_key: None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Checked options: what a row says of the function, and of its start."""
+def checked_parameters(given: Mapping[str, Any]) -> StartParameters:
+    """The parameters that options ask for.
 
-    naming: FunctionReference
-    queue_name: str
-    options: StartOptions
-    identity: Identity | None  # None: on whose behalf the caller acts
-
-
-def order(given: Mapping[str, Any]) -> Order:
-    """Check options. Raises DBOSException for what is missing, unknown or impossible."""
+    Raises DBOSException for options that are missing, unknown or impossible.
+    """
     known = EnqueueOptions.__annotations__
     unknown = sorted(given.keys() - known.keys())
     if unknown:
@@ -74,28 +69,48 @@ def order(given: Mapping[str, Any]) -> Order:
     for key in ("workflow_name", "queue_name"):
         if key not in given:
             raise DBOSException(f"the options to enqueue lack {key!r}")
-    shard_keys.refuse(given.get("shard_key"))
-    naming = FunctionReference(
+    shard_keys.refuse_shard_key(given.get("shard_key"))
+    function = FunctionReference(
         name=validation.name("the name of a workflow", given["workflow_name"]),
         class_name=validation.optional_text("a class name", given.get("class_name")),
         config_name=validation.optional_text("an instance name", given.get("instance_name")),
         serialization=given.get("serialization_type"),
     )
     queue_name = validation.queue_name(given["queue_name"])
-    return Order(naming, queue_name, _start_options(given), _identity(given))
+    return StartParameters(function, queue_name, _start_options(given), _identity(given))
 
 
 def enqueue_as(
-    engine: Engine, ordered: Order, args: tuple[Any, ...], kwargs: dict[str, Any]
+    engine: Engine, parameters: StartParameters, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Put a workflow on a queue by its order alone; returns its id once its row is durable."""
-    options = replace(ordered.options, trace=OPTIONS.get().trace)
-    with ExitStack() as stack:
-        stack.callback(OPTIONS.reset, OPTIONS.set(options))
-        if ordered.identity is not None:
-            stack.callback(IDENTITY.reset, IDENTITY.set(ordered.identity))
-        # Ids are drawn, and the options taken, before anything is awaited.
-        return enqueue(engine, ordered.naming, ordered.queue_name, args, kwargs)
+    """Enqueue a workflow in the caller's trace; returns its id once its row is durable.
+
+    Its id is drawn, and its options are taken, before anything is awaited.
+    """
+    options = replace(parameters.options, trace=OPTIONS.get().trace)
+    return enqueue(engine, replace(parameters, options=options), args, kwargs)
+
+
+def start(
+    engine: Engine,
+    function: Callable[..., Any] | str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[str]:
+    """Start a workflow in the background; returns its id once its row is durable.
+
+    If it is given by name, or this process executes nothing, it is enqueued on the internal
+    queue: any executor of the application runs it, without queue limits.
+    """
+    if isinstance(function, str):
+        reference = FunctionReference(name=validation.name("the name of a workflow", function))
+    else:
+        target = engine.registry.target(function)
+        if engine.runs_workflows:
+            return running.start(engine, target, args, kwargs)
+        reference = FunctionReference.of(target)
+    refuse_queue_options(OPTIONS.get())
+    return enqueue(engine, in_this_context(reference, INTERNAL_QUEUE), args, kwargs)
 
 
 def _start_options(given: Mapping[str, Any]) -> StartOptions:
@@ -126,7 +141,7 @@ def _attributes(given: Mapping[str, Any]) -> dict[str, Any] | None:
     attributes, trace = given.get("attributes"), given.get("otel_context")
     if trace is None:
         return attributes
-    return {**(attributes or {}), TRACE: trace}
+    return {**(attributes or {}), TRACE_ATTRIBUTE: trace}
 
 
 def _identity(given: Mapping[str, Any]) -> Identity | None:

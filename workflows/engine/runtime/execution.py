@@ -1,10 +1,11 @@
-"""One run of a workflow in this process: its step counter, its history, its right to go on."""
+"""One execution of a workflow in this process: its step counter, its history, its ownership."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dboshub.workflows.engine.errors import (
     DBOSStepNondeterminismError,
@@ -13,63 +14,59 @@ from dboshub.workflows.engine.errors import (
     DBOSWorkflowConflictIDError,
     ExecutionInterrupted,
 )
+from dboshub.workflows.engine.identity import Identity
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
-from dboshub.workflows.engine.runtime.activity import Activities, Doing
-from dboshub.workflows.engine.runtime.runs import Run
+from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.runtime.engine import Engine
-
 HISTORY_CHUNK = 1_000
-# A step body starts only on a proof of ownership younger than this.
+# A step body starts only if ownership was verified less than this long ago.
 OWNERSHIP_VALID_S = 1.0
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
 class Execution:
-    """Draws step ids and guards every durable call of one run."""
+    """A claimed or started workflow with the token that owns its row.
 
-    __slots__ = (
-        *("_history", "_loaded_to", "_stopped_by", "counter", "deadline_ms", "doing", "endings"),
-        *(
-            "engine",
-            "has_history",
-            "holds_slot",
-            "owner",
-            "ownership_verified_at",
-            "queue_name",
-            "run",
-        ),
-        *("serialization", "workflow_id"),
-    )
+    It draws step ids and guards every durable call: a call of an execution that lost its row
+    raises instead of acting.
+    """
 
-    def __init__(self, engine: Engine, run: Run) -> None:
-        self.engine = engine
-        self.run = run
-        self.workflow_id = run.workflow_id
-        self.owner = run.owner
-        self.serialization = run.serialization
-        self.deadline_ms = run.deadline_ms
-        self.has_history = run.has_history
-        self.queue_name = run.queue_name
-        self.counter = 0
-        self.ownership_verified_at = engine.clock.monotonic()
-        self.holds_slot = False
-        self.doing = Activities()
-        # What to do once the outcome is recorded, by who asked for it. It must not fail.
-        self.endings: dict[object, Callable[[], Program[None]]] = {}
-        self._history: dict[int, Checkpoint] = {}
-        self._loaded_to: float = 0
-        self._stopped_by: Callable[[], BaseException] | None = None
+    engine: Engine
+    workflow_id: str
+    owner: str
+    name: str
+    identity: Identity
+    serialization: str | None = None
+    deadline_ms: int | None = None
+    has_history: bool = False
+    queue_name: str | None = None
+    partition_key: str | None = None
+    trace: Any = None  # the trace that its span belongs to, if there is a tracer
 
-    # -- the right to go on ----------------------------------------------------------------
+    counter: int = field(default=0, init=False)
+    holds_slot: bool = field(default=False, init=False)
+    ownership_verified_at: float = field(init=False)  # monotonic seconds
+    activities: Activities = field(default_factory=Activities, init=False)
+    # What to run once the outcome is recorded, by who asked for it. It must not fail.
+    on_ended: dict[object, Callable[[], Program[None]]] = field(default_factory=dict, init=False)
+    _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
+    _loaded_to: float = field(default=0, init=False)
+    _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.ownership_verified_at = self.engine.clock.monotonic()
+
+    # -- ownership -------------------------------------------------------------------------
 
     @property
     def wake_key(self) -> Key:
-        """What every wait of this run also listens to."""
+        """The key that every wait of this execution also registers."""
         return ("execution", self.workflow_id)
 
     def stop(self, reason: Callable[[], BaseException]) -> None:
@@ -79,26 +76,26 @@ class Execution:
         self.engine.waits.wake(*self.wake_key)
 
     def interrupt(self) -> None:
-        """The engine drains: go no further than the end of the current step."""
+        """Stop at the end of the current step, because the engine drains."""
         self.stop(lambda: ExecutionInterrupted(self.workflow_id))
 
     def revoke(self, status: str | None) -> None:
-        """The row is no longer this run's: cancelled, taken over, or gone."""
-        self.stop(lambda: self._refusal(status))
+        """Stop, because the row was cancelled, taken over or deleted (`status` is None)."""
+        self.stop(lambda: self._lost_ownership(status))
 
     def invalidate_ownership(self) -> None:
-        """Look at the row before going on: somebody may have taken it."""
+        """Read the row before the next durable call: its owner may have changed."""
         self.ownership_verified_at = -inf
         self.engine.waits.wake(*self.wake_key)
 
-    def check(self) -> None:
-        """Raise if this run may not go on."""
+    def raise_if_stopped(self) -> None:
+        """Raise the reason if this execution was stopped."""
         if self._stopped_by is not None:
             raise self._stopped_by()
 
-    def proceed(self) -> Program[None]:
-        """Let the run start something only if it surely still owns its row."""
-        self.check()
+    def verify_can_continue(self) -> Program[None]:
+        """Raise unless this execution owns its row, as read at most OWNERSHIP_VALID_S ago."""
+        self.raise_if_stopped()
         engine = self.engine
         if self.deadline_ms is not None and engine.clock.now_ms() >= self.deadline_ms:
             yield from self._expire()
@@ -107,32 +104,29 @@ class Execution:
 
     def _verify_ownership(self) -> Program[None]:
         now = self.engine.clock.monotonic()
-        status, owner = yield from self._row()
+        status, owner = yield from self._status_and_owner()
         if owner != self.owner:
-            raise self._refusal(status)
+            raise self._lost_ownership(status)
         self.ownership_verified_at = now
 
-    def _row(self) -> Program[tuple[str | None, str | None]]:
+    def _status_and_owner(self) -> Program[tuple[str | None, str | None]]:
         store = self.engine.store
         rows: dict[str, tuple[str, str | None]] = yield self.engine.query(
             lambda: store.owners([self.workflow_id])
         )
         return rows.get(self.workflow_id, (None, None))
 
-    def _refusal(self, status: str | None) -> BaseException:
+    def _lost_ownership(self, status: str | None) -> BaseException:
         if status == Status.CANCELLED:
             return DBOSWorkflowCancelledError(f"Workflow {self.workflow_id} was cancelled")
         return DBOSWorkflowConflictIDError(self.workflow_id)
 
     def _expire(self) -> Program[None]:
-        """The deadline passed: cancel by compare-and-set, as the sweep would a moment later."""
+        """Cancel the workflow by compare-and-set: its deadline has passed."""
         engine = self.engine
         yield engine.query(
             lambda: engine.store.retire(
-                self.workflow_id,
-                self.owner,
-                status=Status.CANCELLED,
-                now=engine.clock.now_ms(),
+                self.workflow_id, self.owner, status=Status.CANCELLED, now=engine.clock.now_ms()
             )
         )
         self.ownership_verified_at = -inf
@@ -141,12 +135,15 @@ class Execution:
     # -- steps -----------------------------------------------------------------------------
 
     def next_id(self) -> int:
-        """Draw a step id: as the step begins, before it awaits anything."""
+        """Draw a step id. Call it as the step begins, before anything is awaited."""
         self.counter += 1
         return self.counter
 
-    def recorded(self, step_id: int, name: str) -> Program[Checkpoint | None]:
-        """The checkpoint of a step, if it was taken before; a fresh run looks nothing up."""
+    def checkpoint_of(self, step_id: int, name: str) -> Program[Checkpoint | None]:
+        """The checkpoint of a step, or None. A new workflow causes no query.
+
+        Raises DBOSUnexpectedStepError if another step is recorded under this id.
+        """
         if not self.has_history:
             return None
         found = yield from self.peek(step_id)
@@ -160,16 +157,16 @@ class Execution:
         return found
 
     def peek(self, step_id: int) -> Program[Checkpoint | None]:
-        """The checkpoint at a step id, whatever its name, left where it is."""
+        """The checkpoint under a step id, whatever its name; it stays in the history."""
         if not self.has_history:
             return None
         while step_id > self._loaded_to:
-            yield from self._load()
+            yield from self._load_history()
         if not self._history and self._loaded_to == inf:
             self.has_history = False
         return self._history.get(step_id)
 
-    def _load(self) -> Program[None]:
+    def _load_history(self) -> Program[None]:
         store, after = self.engine.store, int(self._loaded_to)
         chunk: list[Checkpoint] = yield self.engine.query(
             lambda: store.history(self.workflow_id, after=after, limit=HISTORY_CHUNK)
@@ -178,24 +175,24 @@ class Execution:
         self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
 
     def reload_history(self, step_id: int) -> None:
-        """Read the history from a step on once more: its fate is not known."""
+        """Read the history again from a step on: a commit without a reply may have recorded it."""
         self.has_history = True
         self._loaded_to = min(self._loaded_to, step_id - 1)
 
     def replay(self, checkpoint: Checkpoint) -> Any:
-        """What a recorded step returned; raises what it raised."""
+        """Return what a recorded step returned, or raise what it raised."""
         codec = self.engine.codec
         if checkpoint.error is not None:
             raise codec.decode_error(checkpoint.error, checkpoint.serialization)
         return codec.decode(checkpoint.output, checkpoint.serialization)
 
-    def run_inner(self, step_id: int, name: str, program: Program[Any]) -> Program[Any]:
-        """Run one of the engine's own programs as a step, its result recorded."""
-        checkpoint = yield from self.recorded(step_id, name)
+    def run_as_step(self, step_id: int, name: str, program: Program[Any]) -> Program[Any]:
+        """Run one of the engine's own programs as a step, and record its result."""
+        checkpoint = yield from self.checkpoint_of(step_id, name)
         if checkpoint is not None:
-            self.check()
+            self.raise_if_stopped()
             return self.replay(checkpoint)
-        yield from self.proceed()
+        yield from self.verify_can_continue()
         started_at = self.engine.clock.now_ms()
         try:
             value = yield from program
@@ -207,6 +204,7 @@ class Execution:
         return value
 
     def step_write(self, step_id: int, name: str, **columns: Any) -> StepWrite:
+        """A checkpoint with these columns, fenced by this execution's token."""
         return StepWrite(
             workflow_id=self.workflow_id,
             owner=self.owner,
@@ -217,17 +215,11 @@ class Execution:
         )
 
     def value_write(
-        self,
-        step_id: int,
-        name: str,
-        value: Any,
-        *,
-        started_at: int,
-        child_id: str | None = None,
+        self, step_id: int, name: str, value: Any, *, started_at: int, child_id: str | None = None
     ) -> tuple[StepWrite, Any]:
-        """The checkpoint of a value, and the value as replay will return it."""
+        """The checkpoint of a value, and the value as a replay returns it."""
         codec = self.engine.codec
-        text = codec.encode(value)
+        text = codec.encode(value, subject=result_of("step", name))
         write = self.step_write(
             step_id,
             name,
@@ -248,6 +240,7 @@ class Execution:
         started_at: int,
         child_id: str | None = None,
     ) -> StepWrite:
+        """The checkpoint of an error."""
         codec = self.engine.codec
         return self.step_write(
             step_id,
@@ -260,12 +253,16 @@ class Execution:
         )
 
     def commit(self, write: Write) -> Program[Answer]:
-        """Make a write durable; raises what a refusal means."""
+        """Make a write durable.
+
+        Raises DBOSWorkflowCancelledError or DBOSWorkflowConflictIDError if this execution no
+        longer owns the row, and DBOSStepNondeterminismError if the step has another outcome.
+        """
         began = self.engine.clock.monotonic()
         answer: Answer = yield Commit(self.engine.journal, write)
         if answer.verdict is Verdict.REFUSED:
-            status, _ = yield from self._row()
-            raise self._refusal(status)
+            status, _ = yield from self._status_and_owner()
+            raise self._lost_ownership(status)
         if answer.verdict is Verdict.CONFLICT:
             step = write if isinstance(write, StepWrite) else getattr(write, "step", None)
             raise DBOSStepNondeterminismError(
@@ -276,23 +273,25 @@ class Execution:
 
     # -- waiting ---------------------------------------------------------------------------
 
-    def pause(self, milliseconds: int, what: Doing) -> Program[None]:
-        """Wait for a while; ends at once, by raising, if the run must stop."""
+    def pause(self, milliseconds: int, activity: CurrentActivity) -> Program[None]:
+        """Wait for a time; raises at once if this execution must stop."""
         until = self.engine.clock.now_ms() + milliseconds
         with self.engine.waits.register(self.wake_key) as waiter:
-            while (yield from self.wait(waiter, until, what)):
+            while (yield from self.wait(waiter, until, activity)):
                 continue
 
-    def wait(self, waiter: Waiter, until_ms: int | None, what: Doing) -> Program[bool]:
-        """Wait without holding anything; False when `until_ms` (engine time) has passed."""
-        self.check()
+    def wait(
+        self, waiter: Waiter, until_ms: int | None, activity: CurrentActivity
+    ) -> Program[bool]:
+        """Wait without a slot or a connection; False once `until_ms` (engine time) has passed."""
+        self.raise_if_stopped()
         engine = self.engine
         limits = [each for each in (until_ms, self.deadline_ms) if each is not None]
         deadline = None
         if limits:
             deadline = engine.clock.monotonic() + (min(limits) - engine.clock.now_ms()) / 1000
-        doing = what.as_wait(self.counter, since=engine.clock.now_ms(), until=until_ms)
-        with engine.slots.without_slot(self), self.doing.during(doing):
+        waiting = activity.as_wait(self.counter, since=engine.clock.now_ms(), until=until_ms)
+        with engine.slots.without_slot(self), self.activities.track(waiting):
             woken: bool = yield engine.waiting(waiter, deadline)
-        yield from self.proceed()
+        yield from self.verify_can_continue()
         return woken or until_ms is None or engine.clock.now_ms() < until_ms

@@ -1,4 +1,4 @@
-"""Running workflow bodies: called directly, started in the background, or claimed from a queue."""
+"""Run workflow bodies: called directly, started in the background, or claimed from a queue."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Callable
 from typing import Any
 
 from dboshub.workflows.engine import validation
-from dboshub.workflows.engine.context import Frame, FramedCall, Identity
+from dboshub.workflows.engine.context import Frame, FramedCall
 from dboshub.workflows.engine.errors import (
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     DBOSWorkflowFunctionNotFoundError,
 )
+from dboshub.workflows.engine.identity import Identity
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, Verdict
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
-from dboshub.workflows.engine.observability.tracing import workflow_span
-from dboshub.workflows.engine.programs import Outcome, Program, drive
+from dboshub.workflows.engine.observability.spans import workflow_span
+from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
 from dboshub.workflows.engine.records import ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.runs import Run
-from dboshub.workflows.engine.runtime.starting import (
+from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
-    Launched,
-    Request,
-    launch,
-    request,
+    PreparedStart,
+    StartParameters,
 )
+from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
 from dboshub.workflows.engine.serialization import UnknownFormatError
+from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
-    parked,
+    outcome_of_new_owner,
     recorded_result,
     unwrap,
 )
@@ -49,16 +49,17 @@ def execute(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
-    """Run a body to its end and record the outcome; share another's if ownership is lost.
+    """Run a body to its end, record its outcome and return it.
 
-    A BaseException other than lost ownership records nothing: the workflow stays PENDING.
+    If another execution owns the row by then, wait for the outcome that it records and return
+    that. Any other BaseException records nothing: the workflow stays PENDING.
     """
     engine = execution.engine
-    engine.admit(execution)
+    engine.executions.add(execution)
     try:
         with workflow_span(execution) as span:
             outcome: Outcome = yield FramedCall(
-                Frame(execution, span=span), function, args, kwargs, execution.run.identity
+                Frame(execution, span=span), function, args, kwargs, execution.identity
             )
             write, value = _outcome_write(execution, outcome)
             if span is not None and value.error is not None:
@@ -66,16 +67,16 @@ def execute(
         answer = yield Commit(engine.journal, write)
         if answer.verdict is not Verdict.DONE:
             raise DBOSWorkflowConflictIDError(execution.workflow_id)
-        for end in execution.endings.values():
-            yield from end()
+        for on_ended in execution.on_ended.values():
+            yield from on_ended()
     except DBOSWorkflowConflictIDError:
         is_lost = True
     else:
         is_lost = False
     finally:
-        engine.dismiss(execution)
+        engine.executions.remove(execution)
     if is_lost:
-        return (yield from parked(engine, execution.workflow_id))
+        return (yield from outcome_of_new_owner(engine, execution.workflow_id))
     return value.unwrap()
 
 
@@ -84,7 +85,7 @@ def _outcome_write(execution: Execution, outcome: Outcome) -> tuple[OutcomeWrite
     output = error_text = None
     if outcome.error is None:
         try:
-            output = codec.encode(outcome.value, name)
+            output = codec.encode(outcome.value, name, result_of("workflow", execution.name))
             if not codec.is_lossless:
                 outcome = Outcome(codec.decode(output, name), None)
         except Exception as unserializable:
@@ -105,105 +106,83 @@ def _outcome_write(execution: Execution, outcome: Outcome) -> tuple[OutcomeWrite
 def call(
     engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[Any]:
-    """Call a workflow directly: here, now, and as a child if a workflow calls it."""
-    asked = request(engine, FunctionReference.of(target), args, kwargs)
-    result_id = asked.parent.next_id() if asked.parent is not None else 0
-    return _call(engine, target, asked, result_id)
+    """Call a workflow and return its result; within a workflow it is a child."""
+    start = prepare(engine, in_this_context(FunctionReference.of(target)), args, kwargs)
+    result_id = start.parent.next_id() if start.parent is not None else 0
+    return _call(engine, target, start, result_id)
 
 
-def _call(engine: Engine, target: Target, asked: Request, result_id: int) -> Program[Any]:
-    launched = yield from launch(engine, asked)
-    if launched.execution is None:
-        return (yield from _result(engine, asked, launched, result_id))
-    arguments = target.arguments(asked.args)
-    body = execute(launched.execution, target.workflow.function, arguments, asked.kwargs)
-    parent = asked.parent
+def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) -> Program[Any]:
+    started = yield from record_start(engine, start)
+    parent = start.parent
+    if started.execution is None:
+        if parent is not None:
+            return (yield from recorded_result(parent, result_id, started.workflow_id))
+        ended = yield from outcome_of(engine, started.workflow_id)
+        return unwrap(engine, ended)
+    arguments = target.arguments(start.args)
+    body = execute(started.execution, target.workflow.function, arguments, start.kwargs)
     if parent is None:
         return (yield from body)
     with engine.slots.without_slot(parent):
         try:
             yield from body
         except (Exception, DBOSWorkflowCancelledError):  # noqa: S110
-            pass  # the child's outcome is in its row, from where it is read just below
-    return (yield from recorded_result(parent, result_id, launched.workflow_id))
-
-
-def _result(engine: Engine, asked: Request, launched: Launched, result_id: int) -> Program[Any]:
-    if asked.parent is not None:
-        return (yield from recorded_result(asked.parent, result_id, launched.workflow_id))
-    ended = yield from outcome_of(engine, launched.workflow_id)
-    return unwrap(engine, ended)
+            pass  # the child's outcome is in its row, and is read from there
+    return (yield from recorded_result(parent, result_id, started.workflow_id))
 
 
 def start(
     engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
     """Start a workflow in the background; returns its id once its row is durable."""
-    asked = request(engine, FunctionReference.of(target), args, kwargs)
-    return _start(engine, target, asked)
+    prepared = prepare(engine, in_this_context(FunctionReference.of(target)), args, kwargs)
+    return _start(engine, target, prepared)
 
 
-def _start(engine: Engine, target: Target, asked: Request) -> Program[str]:
-    launched = yield from launch(engine, asked)
-    if launched.execution is not None:
-        run_in_background(launched.execution, target, target.arguments(asked.args), asked.kwargs)
-    return launched.workflow_id
+def _start(engine: Engine, target: Target, start: PreparedStart) -> Program[str]:
+    started = yield from record_start(engine, start)
+    if started.execution is not None:
+        run_in_background(started.execution, target, target.arguments(start.args), start.kwargs)
+    return started.workflow_id
 
 
 def enqueue(
-    engine: Engine,
-    naming: FunctionReference,
-    queue_name: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    engine: Engine, parameters: StartParameters, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Put a workflow on a queue; returns its id once its row is durable."""
-    validation.queue_name(queue_name)
-    asked = request(engine, naming, args, kwargs, queue_name=queue_name)
-    return _enqueue(engine, asked)
+    """Enqueue a workflow; returns its id once its row is durable."""
+    validation.queue_name(parameters.queue_name)
+    return _enqueue(engine, prepare(engine, parameters, args, kwargs))
 
 
-def _enqueue(engine: Engine, asked: Request) -> Program[str]:
-    launched = yield from launch(engine, asked)
-    return launched.workflow_id
+def _enqueue(engine: Engine, start: PreparedStart) -> Program[str]:
+    started = yield from record_start(engine, start)
+    if start.queue_name is not None:
+        engine.on_queue_used(start.queue_name)
+    return started.workflow_id
 
 
 def run_in_background(
     execution: Execution, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    """Hand a body to a thread, or to the loop if it is a coroutine function."""
+    """Run a body on a thread, or on the event loop if it is a coroutine function."""
     engine = execution.engine
-    engine.admit(execution)
+    engine.executions.add(execution)
     body = execute(execution, target.workflow.function, args, kwargs)
     if target.workflow.is_async:
-        engine.run_on_loop(_drive_discarding_errors(engine, body))
+        engine.run_on_loop(_run_async_discarding_errors(engine, body))
     else:
-        engine.in_background(lambda: _quietly(engine, body))
+        engine.run_in_thread(lambda: _run_discarding_errors(engine, body))
 
 
 def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
-    """Run what the dispatcher claimed.
+    """Run a workflow that the dispatcher claimed.
 
-    What nobody can run is recorded as the row's ERROR. What another process may be able to run
-    stays PENDING, and reconciliation offers it again; that counts as no attempt.
+    If its arguments cannot be read, that is recorded as its ERROR. If this process lacks its
+    function or its serializer, it stays PENDING and the claim does not count as an attempt:
+    reconciliation enqueues it again for a process that has them.
     """
-    run = Run(
-        workflow_id=claimed.workflow_id,
-        owner=claimed.owner,
-        name=claimed.name,
-        identity=Identity(
-            claimed.authenticated_user,
-            tuple(json.loads(roles)) if (roles := claimed.authenticated_roles) else None,
-            claimed.assumed_role,
-        ),
-        serialization=claimed.serialization,
-        deadline_ms=claimed.deadline_ms,
-        has_history=claimed.has_history,
-        queue_name=claimed.queue_name,
-        partition_key=claimed.partition_key,
-        trace=engine.tracer.carried(claimed.trace) if engine.tracer is not None else None,
-    )
-    execution = Execution(engine, run)
+    execution = _claimed_execution(engine, claimed)
     try:
         target = engine.registry.find(
             claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
@@ -213,24 +192,45 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
         engine.logger.error(
             "Workflow %s waits for a process that can run it: %s", claimed.workflow_id, error
         )
-        engine.in_background(
+        engine.run_in_thread(
             lambda: engine.store.undo_attempt_count(claimed.workflow_id, claimed.owner)
         )
         return
     except DBOSRecoveryError as error:
         unreadable = error
-        engine.in_background(lambda: _fail(execution, unreadable))
+        engine.run_in_thread(lambda: _fail(execution, unreadable))
         return
     limit = target.workflow.max_recovery_attempts
     if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
-        engine.in_background(lambda: _dead_letter(execution))
+        engine.run_in_thread(lambda: _dead_letter(execution))
         return
     validate = validator_of(target.workflow, claimed.serialization)
     if validate is None:
         run_in_background(execution, target, target.arguments(args), kwargs)
         return
-    engine.admit(execution)
-    engine.in_background(lambda: _run_validated(execution, target, validate, args, kwargs))
+    engine.executions.add(execution)
+    engine.run_in_thread(lambda: _run_validated(execution, target, validate, args, kwargs))
+
+
+def _claimed_execution(engine: Engine, claimed: ClaimedWorkflow) -> Execution:
+    roles, tracer = claimed.authenticated_roles, engine.tracer
+    return Execution(
+        engine=engine,
+        workflow_id=claimed.workflow_id,
+        owner=claimed.owner,
+        name=claimed.name,
+        identity=Identity(
+            claimed.authenticated_user,
+            tuple(json.loads(roles)) if roles else None,
+            claimed.assumed_role,
+        ),
+        serialization=claimed.serialization,
+        deadline_ms=claimed.deadline_ms,
+        has_history=claimed.has_history,
+        queue_name=claimed.queue_name,
+        partition_key=claimed.partition_key,
+        trace=tracer.trace_from_carrier(claimed.trace) if tracer is not None else None,
+    )
 
 
 def _run_validated(
@@ -240,14 +240,14 @@ def _run_validated(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    """Check the arguments, which may be the user's own code; what it raises is the outcome."""
+    """Validate the arguments, then run; an error of the validator is the workflow's outcome."""
     try:
         args, kwargs = validate(args, kwargs)
     except Exception as error:
         try:
             _fail(execution, error)
         finally:
-            execution.engine.dismiss(execution)
+            execution.engine.executions.remove(execution)
         return
     run_in_background(execution, target, target.arguments(args), kwargs)
 
@@ -280,19 +280,19 @@ def _fail(execution: Execution, error: Exception) -> None:
     execution.engine.journal.write(write)
 
 
-def _quietly(engine: Engine, body: Program[Any]) -> None:
+def _run_discarding_errors(engine: Engine, body: Program[Any]) -> None:
     try:
         block(body)
     except Exception:  # noqa: S110
-        pass  # recorded as the workflow's outcome: whoever wants it awaits it
+        pass  # it is recorded as the workflow's outcome, for those who await it
     except (JournalClosedError, BaseException) as stopped:
         engine.logger.debug("workflow left PENDING: %r", stopped)
 
 
-async def _drive_discarding_errors(engine: Engine, body: Program[Any]) -> None:
+async def _run_async_discarding_errors(engine: Engine, body: Program[Any]) -> None:
     try:
-        await drive(body)
+        await run_async(body)
     except Exception:  # noqa: S110
-        pass  # recorded as the workflow's outcome: whoever wants it awaits it
+        pass  # it is recorded as the workflow's outcome, for those who await it
     except (JournalClosedError, BaseException) as stopped:
         engine.logger.debug("workflow left PENDING: %r", stopped)

@@ -1,4 +1,4 @@
-"""Capacity: how many workflows a process runs at once. Waiting is not running."""
+"""Slots: how many workflows a process runs at once. A waiting workflow holds no slot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Protocol
 
 
 class Holder(Protocol):
-    """What occupies a slot."""
+    """An execution, which may hold a slot."""
 
     holds_slot: bool
     queue_name: str | None
 
 
 class Slots:
-    """Counts running executions. It bounds what is claimed, never what wakes up.
+    """Counts running executions. The limit applies to claims, not to executions that wake up.
 
-    A parked execution gives its slot back and takes one again on waking, even if that exceeds
-    the limit for a moment: otherwise parents waiting for children could hold all the slots.
+    A waiting execution releases its slot. It takes one again when it wakes, even above the limit:
+    otherwise parents that wait for their children could hold all slots.
     """
 
     def __init__(self, limit: int, on_free: Callable[[Holder], None] = lambda holder: None) -> None:
@@ -34,14 +34,17 @@ class Slots:
 
     @property
     def free(self) -> int:
+        """How many more workflows may be claimed."""
         return max(0, self.limit - self._used)
 
     def take(self, holder: Holder) -> None:
+        """Give the holder a slot, even above the limit."""
         with self._lock:
             holder.holds_slot = True
             self._used += 1
 
     def release_slot(self, holder: Holder) -> None:
+        """Take the holder's slot back; without one nothing happens."""
         with self._lock:
             if not holder.holds_slot:
                 return
@@ -51,7 +54,7 @@ class Slots:
 
     @contextmanager
     def without_slot(self, holder: Holder) -> Iterator[None]:
-        """Hold no slot within the block, if one was held."""
+        """Release the holder's slot for the time of the block."""
         if not holder.holds_slot:
             yield
             return

@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from dboshub.workflows.engine.observability.tracing import TRACE
+from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE
 from dboshub.workflows.engine.options import StartOptions
 from dboshub.workflows.engine.records import NewWorkflow, Status
 from dboshub.workflows.engine.runtime.engine import Engine
-
-if TYPE_CHECKING:
-    from dboshub.workflows.engine.runtime.starting import Request
+from dboshub.workflows.engine.runtime.start_request import PreparedStart
 
 
-def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
-    """The row of a start that `token` identifies; and owns, unless it is for a queue."""
-    settings, options, parent = engine.settings, asked.options, asked.parent
+def new_row(engine: Engine, start: PreparedStart, token: str) -> NewWorkflow:
+    """The row of a start. `token` is its creator, and its owner unless it is enqueued."""
+    settings, options, parent = engine.settings, start.options, start.parent
+    function, identity = start.function, start.identity
     now = engine.clock.now_ms()
-    is_queued = asked.queue_name is not None
+    is_queued = start.queue_name is not None
     delay_until = None
     if options.delay_s is not None:
         delay_until = now + int(options.delay_s * 1000)
     debounced_until = None
     if options.debounce_timeout_s is not None:
         debounced_until = now + int(options.debounce_timeout_s * 1000)
-    timeout_ms, deadline = _time_limits(asked, now)
-    application, version = _destined_for(engine, options)
+    timeout_ms, deadline = _timeout_and_deadline(start, now)
+    application, version = _application_and_version(engine, options)
     inherited = parent.serialization if parent is not None else None
-    identity = asked.identity
     return NewWorkflow(
-        workflow_uuid=asked.workflow_id,
+        workflow_uuid=start.workflow_id,
         status=_initial_status(is_queued, delay_until),
-        name=asked.naming.name,
-        class_name=asked.naming.class_name,
-        config_name=asked.naming.config_name,
+        name=function.name,
+        class_name=function.class_name,
+        config_name=function.config_name,
         created_at=now,
         updated_at=now,
         authenticated_user=identity.user,
@@ -45,7 +42,7 @@ def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
         application_id=settings.application_id,
         application_name=application,
         recovery_attempts=0 if is_queued else 1,
-        queue_name=asked.queue_name,
+        queue_name=start.queue_name,
         workflow_timeout_ms=timeout_ms,
         workflow_deadline_epoch_ms=deadline,
         deduplication_id=options.deduplication_id,
@@ -54,7 +51,7 @@ def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
         owner_xid=None if is_queued else token,
         creator_xid=token,
         parent_workflow_id=parent.workflow_id if parent is not None else None,
-        serialization=engine.codec.format_name(asked.naming.serialization, inherited),
+        serialization=engine.codec.format_name(function.serialization, inherited),
         delay_until_epoch_ms=delay_until,
         is_debounced=options.is_debounced,
         debounce_deadline_epoch_ms=debounced_until,
@@ -65,12 +62,17 @@ def new_row(engine: Engine, asked: Request, token: str) -> NewWorkflow:
 def _attributes(options: StartOptions) -> str | None:
     given = options.attributes
     if options.trace is not None:
-        given = {TRACE: options.trace, **(given or {})}
+        given = {TRACE_ATTRIBUTE: options.trace, **(given or {})}
     return None if given is None else json.dumps(given)
 
 
-def _destined_for(engine: Engine, options: StartOptions) -> tuple[str | None, str | None]:
-    """The application and version to run it: another application's version is its own affair."""
+def _application_and_version(
+    engine: Engine, options: StartOptions
+) -> tuple[str | None, str | None]:
+    """The application that runs the workflow, and its version.
+
+    This process does not know the versions of another application: None leaves the choice to it.
+    """
     settings = engine.settings
     application = options.application_name or settings.application_name
     is_own = application == settings.application_name
@@ -85,12 +87,12 @@ def _initial_status(is_queued: bool, delay_until: int | None) -> str:
     return Status.ENQUEUED if delay_until is None else Status.DELAYED
 
 
-def _time_limits(asked: Request, now: int) -> tuple[int | None, int | None]:
-    """Timeout and deadline: a queued run's own clock starts when it is dequeued."""
-    options, parent = asked.options, asked.parent
+def _timeout_and_deadline(start: PreparedStart, now: int) -> tuple[int | None, int | None]:
+    """Timeout and deadline in ms; an enqueued workflow gets its deadline when it is dequeued."""
+    options, parent = start.options, start.parent
     if options.has_timeout:
         if options.timeout_s is None:
             return None, None
         timeout_ms = int(options.timeout_s * 1000)
-        return timeout_ms, None if asked.queue_name is not None else now + timeout_ms
+        return timeout_ms, None if start.queue_name is not None else now + timeout_ms
     return None, parent.deadline_ms if parent is not None else None

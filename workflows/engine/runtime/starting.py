@@ -1,101 +1,75 @@
-"""Starting workflows: the row and its input, the parent's checkpoint, who runs the body."""
+"""Start a workflow: insert its row and input, with the parent's checkpoint, exactly once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.context import IDENTITY, Identity, frame
+from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.errors import (
     DBOSConflictingWorkflowError,
     DBOSException,
     DBOSQueueDeduplicatedError,
     DBOSWorkflowIDInUseError,
 )
+from dboshub.workflows.engine.identity import IDENTITY
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.writes import StartWrite, StepWrite, Verdict
 from dboshub.workflows.engine.options import OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Started
-from dboshub.workflows.engine.registration.registry import Target
 from dboshub.workflows.engine.registration.roles import authorized
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.runs import Run
+from dboshub.workflows.engine.runtime.start_request import (
+    FunctionReference,
+    PreparedStart,
+    StartParameters,
+)
 from dboshub.workflows.engine.runtime.start_row import new_row
-from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionReference:
-    """What a row says of the function to run; it need not exist in this process."""
-
-    name: str
-    class_name: str | None = None
-    config_name: str | None = None
-    serialization: WorkflowSerializationFormat | None = None
-    required_roles: tuple[str, ...] | None = None
-
-    @classmethod
-    def of(cls, target: Target) -> FunctionReference:
-        return cls(
-            name=target.workflow.name,
-            class_name=target.class_name,
-            config_name=target.config_name,
-            serialization=target.workflow.serialization,
-            required_roles=target.workflow.required_roles,
-        )
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One start as the caller asked for it, its ids already drawn."""
-
-    naming: FunctionReference
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    options: StartOptions
-    identity: Identity
-    parent: Execution | None
-    step_id: int
-    workflow_id: str
-    is_chosen: bool
-    reuse_policy: str
-    queue_name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """A start that was made durable: with an execution if this process is to run it now."""
+class StartResult:
+    """A start that is durable; it has an execution if this process runs the workflow now."""
 
     workflow_id: str
     execution: Execution | None
 
 
-def request(
+def in_this_context(function: FunctionReference, queue_name: str | None = None) -> StartParameters:
+    """The parameters of a start with the options that the blocks around the caller set."""
+    return StartParameters(function, queue_name, OPTIONS.get())
+
+
+def prepare(
     engine: Engine,
-    naming: FunctionReference,
+    parameters: StartParameters,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    *,
-    queue_name: str | None = None,
-) -> Request:
-    """Draw the ids of a start, now: before anything is awaited."""
+) -> PreparedStart:
+    """Check a start and draw its ids, before anything is awaited.
+
+    Raises AssertionError within a step, DBOSNotAuthorizedError without a required role, and
+    DBOSException while the engine drains, within an open transaction on the system database
+    (unless the workflow is enqueued), and for queue options without a queue.
+    """
     current = frame()
+    function, options = parameters.function, parameters.options
     if current is not None and current.step is not None:
         raise AssertionError(
-            f"workflow {naming.name} cannot be started from within a step: start it from the "
+            f"workflow {function.name} cannot be started from within a step: start it from the "
             "workflow itself"
         )
     if engine.is_draining:
-        raise DBOSException(f"DBOS is stopping: workflow {naming.name} was not started")
-    if queue_name is None and engine.ambient() is not None:
+        raise DBOSException(f"DBOS is stopping: workflow {function.name} was not started")
+    if parameters.queue_name is None and engine.ambient() is not None:
         raise DBOSException(
-            f"workflow {naming.name} cannot be started within an open transaction on the system "
+            f"workflow {function.name} cannot be started within an open transaction on the system "
             "database: start it when that commits, by transaction.on_commit(…), or enqueue it"
         )
-    identity = authorized(naming.name, naming.required_roles, IDENTITY.get())
-    options = OPTIONS.get()
+    caller = parameters.identity or IDENTITY.get()
+    identity = authorized(function.name, function.required_roles, caller)
     parent = current.execution if current is not None else None
     step_id = parent.next_id() if parent is not None else 0
     chosen = options.take_id()
@@ -105,119 +79,123 @@ def request(
         workflow_id = f"{parent.workflow_id}-{step_id}"
     else:
         workflow_id = engine.new_workflow_id()
-    if queue_name is None:
-        _refuse_queue_options(options)
-    return Request(
-        naming=naming,
+    if parameters.queue_name is None:
+        refuse_queue_options(options)
+    return PreparedStart(
+        parameters=parameters,
+        identity=identity,
         args=args,
         kwargs=kwargs,
-        options=options,
-        identity=identity,
         parent=parent,
         step_id=step_id,
         workflow_id=workflow_id,
         is_chosen=chosen is not None,
         reuse_policy=chosen.reuse_policy if chosen is not None else "return-existing",
-        queue_name=queue_name,
     )
 
 
-def launch(engine: Engine, asked: Request) -> Program[Launched]:
-    """Make a start durable, once; later starts with its id find the first one."""
-    parent = asked.parent
+def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
+    """Make a start durable, once; a later start with its id finds the first one.
+
+    Within a workflow the start, or the error that refuses it, is recorded as a step.
+    """
+    parent = start.parent
     if parent is None:
-        return (yield from _insert(engine, asked))
-    checkpoint = yield from parent.recorded(asked.step_id, asked.naming.name)
+        return (yield from _insert(engine, start))
+    name = start.function.name
+    checkpoint = yield from parent.checkpoint_of(start.step_id, name)
     if checkpoint is not None:
-        parent.check()
+        parent.raise_if_stopped()
         if checkpoint.error is not None:
             parent.replay(checkpoint)
-        return Launched(checkpoint.child_id or asked.workflow_id, None)
-    yield from parent.proceed()
+        return StartResult(checkpoint.child_id or start.workflow_id, None)
+    yield from parent.verify_can_continue()
     try:
-        return (yield from _insert(engine, asked))
+        return (yield from _insert(engine, start))
     except (
         DBOSConflictingWorkflowError,
         DBOSQueueDeduplicatedError,
         DBOSWorkflowIDInUseError,
     ) as error:
         now = engine.clock.now_ms()
-        yield from parent.commit(
-            parent.error_write(asked.step_id, asked.naming.name, error, started_at=now)
-        )
+        yield from parent.commit(parent.error_write(start.step_id, name, error, started_at=now))
         raise
 
 
-def _insert(engine: Engine, asked: Request) -> Program[Launched]:
+def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
     token = engine.new_token()
-    write = _start_write(engine, asked, token)
-    if asked.parent is not None:
-        answer = yield from asked.parent.commit(write)
+    write = _start_write(engine, start, token)
+    if start.parent is not None:
+        answer = yield from start.parent.commit(write)
     else:
         answer = yield Commit(engine.journal, write)
         assert answer.verdict is Verdict.DONE
     started = answer.started
     assert started is not None
     if started.deduplicated_by is not None:
-        return (yield from _deduplicated(asked, started.deduplicated_by))
+        return (yield from _deduplicated(start, started.deduplicated_by))
     if not started.created:
-        _expect_same(asked, started)
-        return Launched(asked.workflow_id, None)
-    if asked.queue_name is not None:
-        return Launched(asked.workflow_id, None)
-    run = Run(
-        workflow_id=asked.workflow_id,
+        _expect_same_function(start, started)
+        return StartResult(start.workflow_id, None)
+    if start.queue_name is not None:
+        return StartResult(start.workflow_id, None)
+    execution = Execution(
+        engine=engine,
+        workflow_id=start.workflow_id,
         owner=token,
-        name=asked.naming.name,
-        identity=asked.identity,
+        name=start.function.name,
+        identity=start.identity,
         serialization=write.row.serialization,
         deadline_ms=write.row.workflow_deadline_epoch_ms,
-        trace=engine.tracer.here() if engine.tracer is not None else None,
+        trace=engine.tracer.current_trace() if engine.tracer is not None else None,
     )
-    return Launched(asked.workflow_id, Execution(engine, run))
+    return StartResult(start.workflow_id, execution)
 
 
-def _start_write(engine: Engine, asked: Request, token: str) -> StartWrite:
-    row = new_row(engine, asked, token)
+def _start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite:
+    row = new_row(engine, start, token)
     parent_step = None
-    if asked.parent is not None:
-        parent_step = _child_step(asked, asked.parent, asked.workflow_id, row.created_at)
+    if start.parent is not None:
+        parent_step = _child_step(start, start.parent, start.workflow_id, row.created_at)
     assert row.serialization is not None
     return StartWrite(
         row=row,
-        inputs=engine.codec.encode_args(asked.args, asked.kwargs, row.serialization),
+        inputs=engine.codec.encode_args(
+            start.args, start.kwargs, row.serialization, engine.registry.arguments(row.name)
+        ),
         parent=parent_step,
-        chosen_id=asked.is_chosen or row.deduplication_id is not None,
-        reject_existing=asked.reuse_policy == "reject",
+        chosen_id=start.is_chosen or row.deduplication_id is not None,
+        reject_existing=start.reuse_policy == "reject",
     )
 
 
-def _child_step(asked: Request, parent: Execution, child_id: str, now: int) -> StepWrite:
+def _child_step(start: PreparedStart, parent: Execution, child_id: str, now: int) -> StepWrite:
     return parent.step_write(
-        asked.step_id, asked.naming.name, child_id=child_id, started_at=now, completed_at=now
+        start.step_id, start.function.name, child_id=child_id, started_at=now, completed_at=now
     )
 
 
-def _deduplicated(asked: Request, holder: str) -> Program[Launched]:
-    if asked.options.duplication_policy == "return-existing":
-        if asked.parent is not None:
-            now = asked.parent.engine.clock.now_ms()
-            yield from asked.parent.commit(_child_step(asked, asked.parent, holder, now))
-        return Launched(holder, None)
+def _deduplicated(start: PreparedStart, holder: str) -> Program[StartResult]:
+    """Another workflow holds the deduplication id: return it, or raise, as the policy says."""
+    if start.options.duplication_policy == "return-existing":
+        if start.parent is not None:
+            now = start.parent.engine.clock.now_ms()
+            yield from start.parent.commit(_child_step(start, start.parent, holder, now))
+        return StartResult(holder, None)
     raise DBOSQueueDeduplicatedError(
-        asked.workflow_id, asked.queue_name or "", asked.options.deduplication_id or ""
+        start.workflow_id, start.queue_name or "", start.options.deduplication_id or ""
     )
 
 
-def _expect_same(asked: Request, found: Started) -> None:
-    if asked.reuse_policy == "reject":
-        raise DBOSWorkflowIDInUseError(asked.workflow_id)
-    naming = asked.naming
-    wanted = (naming.name, naming.class_name, naming.config_name)
+def _expect_same_function(start: PreparedStart, found: Started) -> None:
+    if start.reuse_policy == "reject":
+        raise DBOSWorkflowIDInUseError(start.workflow_id)
+    function = start.function
+    wanted = (function.name, function.class_name, function.config_name)
     existing = (found.name, found.class_name, found.config_name)
     if wanted != existing:
         raise DBOSConflictingWorkflowError(
-            asked.workflow_id, f"it is a run of {_spelled(existing)}, not of {_spelled(wanted)}"
+            start.workflow_id, f"it is a run of {_spelled(existing)}, not of {_spelled(wanted)}"
         )
 
 
@@ -227,7 +205,8 @@ def _spelled(names: tuple[str | None, ...]) -> str:
     return f"{name}{instance}"
 
 
-def _refuse_queue_options(options: StartOptions) -> None:
+def refuse_queue_options(options: StartOptions) -> None:
+    """Raise DBOSException for options that have a meaning on a queue alone."""
     given = {
         "deduplication_id": options.deduplication_id,
         "priority": options.priority or None,

@@ -1,4 +1,4 @@
-"""Where workflows run: daemon threads for sync ones, one event loop for async ones."""
+"""Daemon threads for sync workflows, and an event loop on a thread for async ones."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ Task = Callable[[], None]
 
 
 class Threads:
-    """As many threads as there is work, reused when idle. They never keep a process alive."""
+    """Daemon threads, started as needed and reused when idle.
 
-    def __init__(self, name: str, most: int, after_task: Callable[[], None] = lambda: None) -> None:
+    `after_task` is called on the thread after each task.
+    """
+
+    def __init__(
+        self, name: str, limit: int, after_task: Callable[[], None] = lambda: None
+    ) -> None:
         self._name = name
-        self._most = most
+        self._limit = limit
         self._after_task = after_task
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -28,11 +33,11 @@ class Threads:
         self._threads: set[threading.Thread] = set()
 
     def submit(self, task: Task) -> None:
-        """Run `task` soon: on an idle thread, a new one, or when one of the most is free."""
+        """Run a task on an idle thread or a new one; at the limit, when a thread is idle."""
         with self._lock:
             if self._idle:
                 self._idle -= 1
-            elif len(self._threads) < self._most:
+            elif len(self._threads) < self._limit:
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )
@@ -41,14 +46,14 @@ class Threads:
         self._tasks.put(task)
 
     def stop(self) -> None:
-        """Let every thread end after the task it is at."""
+        """Make every thread end after its current task."""
         with self._lock:
             threads = [*self._threads]
         for _ in threads:
             self._tasks.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait until all threads have ended; False if some have not."""
+        """Wait up to `timeout` seconds for all threads; False if one has not ended."""
         threads = [each for each in self._threads if each is not threading.current_thread()]
         for thread in threads:
             thread.join(timeout / max(1, len(threads)))
@@ -58,7 +63,7 @@ class Threads:
         try:
             while (task := self._tasks.get()) is not None:
                 try:
-                    # A context of its own: nothing a task sets is seen by the next one.
+                    # In a copy of the context, so that a task changes nothing for the next one.
                     copy_context().run(task)
                     self._after_task()
                 except BaseException:
@@ -70,7 +75,7 @@ class Threads:
 
 
 class Loop:
-    """A background event loop; it starts with its first coroutine."""
+    """An event loop on a daemon thread; it starts with its first coroutine."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -79,14 +84,15 @@ class Loop:
         self._thread: threading.Thread | None = None
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine as a task; its errors are its own business."""
+        """Run a coroutine as a task; its errors are not raised here."""
         asyncio.run_coroutine_threadsafe(coroutine, self.running())
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine and block until its result is there."""
+        """Run a coroutine, and block until its result is there."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.running()).result()
 
     def running(self) -> asyncio.AbstractEventLoop:
+        """The event loop; starts it if it does not run."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -97,7 +103,7 @@ class Loop:
             return self._loop
 
     def stop(self, timeout: float) -> None:
-        """Cancel what still runs and close the loop."""
+        """Cancel all tasks and close the loop; waits up to `timeout` seconds for the thread."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None

@@ -1,7 +1,7 @@
-"""Who has to hear of a durable write: local waiters at once, other processes a moment later.
+"""Notices of durable writes: they wake local waiters at once, other processes within COALESCE_S.
 
-PostgreSQL lets only one transaction that notifies commit at a time, so notices are sent outside
-the hot transactions and many together. Nothing depends on their arrival.
+PostgreSQL serializes the commits of transactions that notify, so notices are sent in transactions
+of their own, many together. Correctness does not depend on them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dboshub.workflows.engine.journal.writes import (
 )
 from dboshub.workflows.engine.waiting.waits import Waits
 
-# The contract's channels, and two of the hub's own.
+# The channels of DBOS, and two of our own.
 MESSAGES = "dbos_notifications_channel"
 EVENTS = "dbos_workflow_events_channel"
 STREAMS = "dbos_streams_channel"
@@ -34,42 +34,50 @@ _KINDS = {MESSAGES: "message", EVENTS: "event", STREAMS: "stream", STATUS: "resu
 
 
 def message_key(workflow_id: str, topic: str | None) -> str:
+    """The payload that DBOS's trigger sends for a message."""
     return f"{workflow_id}::{NULL_TOPIC if topic is None else topic}"
 
 
 class Notices:
-    """Collects what to tell other processes; a thread of the lifecycle sends it."""
+    """Wakes local waiters, and collects notices that a thread sends to other processes."""
 
     def __init__(self, waits: Waits) -> None:
         self._waits = waits
         self._lock = threading.Lock()
         self._pending: dict[Notice, None] = {}
-        self._there = threading.Event()
-        self.has_sender = False  # nothing is kept for a sender that is not there
+        self._has_pending = threading.Event()
+        self.has_sender = False  # without a sender no notice is kept
+        self.after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
 
-    def durable(self, writes: Sequence[Write]) -> None:
-        """Called by the journal after each commit."""
+    def publish_writes(self, writes: Sequence[Write]) -> None:
+        """Publish the notices of durable writes. The journal calls it after each commit."""
         notices = [notice for write in _each(writes) if (notice := _notice(write)) is not None]
         if notices:
             self.publish(notices)
 
     def publish(self, notices: Iterable[Notice]) -> None:
-        """Wake local waiters now; tell other processes within COALESCE_S."""
-        notices = list(notices)
+        """Wake local waiters; other processes are notified within COALESCE_S.
+
+        Both happen at once, or when the transaction that this thread has open is committed.
+        """
+        published = list(notices)
+        self.after_commit(lambda: self._publish(published))
+
+    def _publish(self, notices: list[Notice]) -> None:
         for channel, payload in notices:
-            self._tell(channel, payload, is_local=True)
+            self._dispatch(channel, payload, is_local=True)
         if self.has_sender:
             with self._lock:
                 self._pending.update(dict.fromkeys(notices))
-            self._there.set()
+            self._has_pending.set()
 
     def receive(self, channel: str, payload: str) -> None:
-        """Hear a notice from another process, or one's own come back."""
-        self._tell(channel, payload, is_local=False)
+        """Handle a notice that arrived, from another process or from this one."""
+        self._dispatch(channel, payload, is_local=False)
 
-    def _tell(self, channel: str, payload: str, *, is_local: bool) -> None:
+    def _dispatch(self, channel: str, payload: str, *, is_local: bool) -> None:
         if channel == QUEUE:
             self.on_enqueued(payload, is_local)
         elif channel == STATUS:
@@ -79,16 +87,17 @@ class Notices:
             self._waits.wake(_KINDS[channel], payload)
 
     def take(self, timeout: float) -> list[Notice]:
-        """What is to be sent, waiting up to `timeout` seconds for something."""
-        if self._there.wait(timeout):
+        """The notices to send; waits up to `timeout` seconds for the first."""
+        if self._has_pending.wait(timeout):
             with self._lock:
-                self._there.clear()
+                self._has_pending.clear()
                 pending, self._pending = [*self._pending], {}
                 return pending
         return []
 
     def wake_sender(self) -> None:
-        self._there.set()
+        """Make a waiting ``take`` return at once."""
+        self._has_pending.set()
 
 
 def _each(writes: Sequence[Write]) -> Iterator[Write]:

@@ -1,4 +1,4 @@
-"""Waiting for the first of several: workflows anywhere, or awaitables here."""
+"""Wait for the first of several workflows, or for several awaitables of this process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
 from dboshub.workflows.engine.context import frame
-from dboshub.workflows.engine.observability.tracing import spanned
-from dboshub.workflows.engine.programs import Call, Program, drive
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.observability.spans import spanned
+from dboshub.workflows.engine.programs import Call, Program, run_async
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.waiting.waits import Key
@@ -29,7 +29,10 @@ H = TypeVar("H", bound=HasId)
 
 
 def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
-    """The first handle, in the order given, whose workflow has ended."""
+    """The first handle, in the given order, whose workflow has ended.
+
+    Raises ValueError for no handles, or for two of one workflow.
+    """
     if not handles:
         raise ValueError("wait_first needs at least one handle")
     known = {each.workflow_id: each for each in handles}
@@ -40,7 +43,7 @@ def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
         return _chosen(known, _first_ended(engine, [*known], None))
     execution = current.execution
     first = _first_ended(engine, [*known], execution)
-    return _chosen(known, execution.run_inner(execution.next_id(), WAIT_FIRST, first))
+    return _chosen(known, execution.run_as_step(execution.next_id(), WAIT_FIRST, first))
 
 
 def _chosen(known: dict[str, H], first: Program[str]) -> Program[H]:
@@ -58,7 +61,7 @@ def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) ->
                 if workflow_id in ended:
                     return workflow_id
             if execution is not None:
-                yield from execution.wait(waiter, None, Doing("first", str(len(ids))))
+                yield from execution.wait(waiter, None, CurrentActivity("first", str(len(ids))))
             else:
                 yield engine.pause(waiter, None)
 
@@ -66,35 +69,35 @@ def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) ->
 def asyncio_wait(
     fs: Sequence[Awaitable[Any]], *, timeout: float | None, return_when: str
 ) -> Waiting:
-    """Wait as ``asyncio.wait`` does; in a workflow body, record which were done."""
+    """Wait as ``asyncio.wait`` does; in a workflow body, record which tasks are done."""
     tasks: list[asyncio.Future[Any]] = [*dict.fromkeys(asyncio.ensure_future(each) for each in fs)]
     current = frame()
     if current is None or current.step is not None:
         return asyncio.wait(tasks, timeout=timeout, return_when=return_when)
     execution = current.execution
     how = {"timeout": timeout, "return_when": return_when}
-    dividing = _divide(execution, execution.next_id(), tasks, how)
-    return drive(spanned(execution, "asyncio_wait", dividing))
+    dividing = _wait_as_step(execution, execution.next_id(), tasks, how)
+    return run_async(spanned(execution, "asyncio_wait", dividing))
 
 
-def _divide(
+def _wait_as_step(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[tuple[Tasks, Tasks]]:
-    checkpoint = yield from execution.recorded(step_id, WAIT_TASKS)
+    checkpoint = yield from execution.checkpoint_of(step_id, WAIT_TASKS)
     if checkpoint is None:
-        done = yield from _live(execution, step_id, tasks, how)
+        done = yield from _wait_and_record(execution, step_id, tasks, how)
     else:
-        execution.check()
+        execution.raise_if_stopped()
         done = {tasks[index] for index in execution.replay(checkpoint)}
         if done:
             (yield Call(asyncio.wait, (done,), {})).unwrap()
     return done, {*tasks} - done
 
 
-def _live(
+def _wait_and_record(
     execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[Tasks]:
-    yield from execution.proceed()
+    yield from execution.verify_can_continue()
     started_at = execution.engine.clock.now_ms()
     done: Tasks
     done, _ = (yield Call(asyncio.wait, (tasks,), how)).unwrap()

@@ -1,7 +1,7 @@
-"""The one table of everything this process waits for; waiting holds no connection.
+"""Table of all waiters of this process by key. Waiting holds no connection.
 
-Level-triggered: register, check, wait. A wake between the check and the wait is kept, so
-none is lost; a wake too many only makes its waiter check again. Keys are compared whole.
+Waits are level-triggered: register, check, wait. A wake between the check and the wait is kept.
+An unneeded wake only makes its waiter check again.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
-# What is waited for: ("message", "destination::topic"), ("result", "workflow id"), …
+# Kind and name: ("message", "destination::topic"), ("result", "workflow id"), …
 Key = tuple[str, Hashable]
-# Given the names of one kind, says which of them are ready, in one query.
+# Given names of one kind, returns those that are ready, by one query.
 Poller = Callable[[Any, list[Any]], Iterable[Hashable]]
 
 CHUNK = 1_000
@@ -24,7 +24,7 @@ _Futures = dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]
 
 
 class Waiter:
-    """One waiting call. Usable by one thread or one task at a time; leave it by ``with``."""
+    """One call that waits. One thread or task at a time may use it, in a ``with`` block."""
 
     __slots__ = ("_future", "_gate", "_ready", "_waits", "keys")
 
@@ -36,7 +36,7 @@ class Waiter:
         self._future: asyncio.Future[None] | None = None
 
     def block(self, deadline: float | None = None) -> bool:
-        """Wait on this thread; False when `deadline` (``time.monotonic()``) passed unwoken."""
+        """Block until woken; False at `deadline` (``time.monotonic()``)."""
         gate = threading.Lock()
         gate.acquire()
         with self._waits.mutex:
@@ -52,7 +52,7 @@ class Waiter:
         return woken
 
     async def wait(self, deadline: float | None = None) -> bool:
-        """Wait on the running loop; False when `deadline` passed unwoken."""
+        """Await a wake; False at `deadline` (``time.monotonic()``)."""
         loop = asyncio.get_running_loop()
         with self._waits.mutex:
             if self._ready:
@@ -72,11 +72,11 @@ class Waiter:
         return woken
 
     def also(self, *keys: Key) -> None:
-        """Wait for these keys too."""
+        """Wait for these keys, too."""
         self._waits.extend(self, keys)
 
     def signal(self, futures: _Futures) -> None:
-        """Mark as woken; the table's mutex is held. Futures are settled by their own loop."""
+        """Wake a thread, or collect a task's future for its loop; the table's mutex is held."""
         self._ready = True
         if self._gate is not None:
             self._gate.release()
@@ -102,7 +102,7 @@ class Waiter:
 
 
 class Waits:
-    """Waiters by key, and how each kind of key is checked in bulk."""
+    """Waiters by key, and a poller for each kind of key."""
 
     def __init__(self) -> None:
         self.mutex = threading.Lock()
@@ -112,7 +112,7 @@ class Waits:
         self._on_pending: Callable[[], None] = _nothing
 
     def register(self, *keys: Key) -> Waiter:
-        """Start listening for `keys`, before the caller checks; ends with the ``with`` block."""
+        """A waiter for these keys. Register before the check; leave its ``with`` block after."""
         waiter = Waiter(self, ())
         with self.mutex:
             self._all.add(waiter)
@@ -120,6 +120,7 @@ class Waits:
         return waiter
 
     def extend(self, waiter: Waiter, keys: tuple[Key, ...]) -> None:
+        """Add keys to a waiter."""
         with self.mutex:
             waiter.keys += keys
             for kind, name in keys:
@@ -128,6 +129,7 @@ class Waits:
             self._on_pending()
 
     def forget(self, waiter: Waiter) -> None:
+        """Remove a waiter with all its keys."""
         with self.mutex:
             self._all.discard(waiter)
             for kind, name in waiter.keys:
@@ -139,10 +141,11 @@ class Waits:
                         del names[name]
 
     def wake(self, kind: str, name: Hashable) -> None:
-        """Wake everyone who waits for this key."""
+        """Wake all waiters of this key."""
         self.wake_many([(kind, name)])
 
     def wake_many(self, keys: Iterable[Key]) -> None:
+        """Wake all waiters of these keys."""
         with self.mutex:
             waiters = [
                 waiter
@@ -153,28 +156,35 @@ class Waits:
         _deliver(futures)
 
     def wake_all(self) -> None:
-        """Make everyone check again: the engine drains, or notices may have been missed."""
+        """Wake all waiters: the engine drains, or notices may have been missed."""
         with self.mutex:
             futures = _signal(self._all)
         _deliver(futures)
 
     def poller(self, kind: str, ready: Poller) -> None:
-        """Check waiters of `kind` by calling `ready` with at most a thousand names."""
+        """Check waiters of `kind` by `ready`, with at most CHUNK names at a time."""
         self._pollers[kind] = ready
 
-    def poll(self, store: Any) -> None:
-        """Check every polled waiter: one query per kind and thousand names."""
+    def poll(self, store: Any) -> int:
+        """Check every polled waiter: one query per kind and thousand names.
+
+        Returns how many keys were ready.
+        """
+        woken = 0
         for kind, ready in self._pollers.items():
             for names in self._chunks(kind):
-                self.wake_many((kind, name) for name in ready(store, names))
+                found = [(kind, name) for name in ready(store, names)]
+                self.wake_many(found)
+                woken += len(found)
+        return woken
 
     def pending(self) -> bool:
-        """Whether a poll would have anything to check."""
+        """Whether any waiter has a poller."""
         with self.mutex:
             return any(self._waiting.get(kind) for kind in self._pollers)
 
     def on_pending(self, callback: Callable[[], None]) -> None:
-        """Call this whenever a waiter comes that needs polling."""
+        """Set the function to call when a waiter that has a poller registers."""
         self._on_pending = callback
 
     def __len__(self) -> int:
@@ -199,7 +209,7 @@ def _deliver(futures: _Futures) -> None:
         try:
             loop.call_soon_threadsafe(_settle, waiting)
         except RuntimeError:
-            pass  # the loop is closed, and its tasks with it
+            pass  # the loop is closed: its tasks do not wait any more
 
 
 def _settle(futures: list[asyncio.Future[None]]) -> None:
@@ -210,7 +220,7 @@ def _settle(futures: list[asyncio.Future[None]]) -> None:
 
 def _seconds_left(deadline: float | None) -> float:
     if deadline is None:
-        return -1  # Lock.acquire: without a limit
+        return -1  # Lock.acquire waits without a limit
     return min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
 
 

@@ -1,4 +1,4 @@
-"""Waiting for the outcome of a workflow, here or anywhere."""
+"""Wait for the outcome of a workflow, whichever process executes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dboshub.workflows.engine.errors import (
 )
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Ended, Status
-from dboshub.workflows.engine.runtime.activity import Doing
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
@@ -21,13 +21,13 @@ from dboshub.workflows.engine.waiting.waits import Key, Waiter
 def outcome_of(
     engine: Engine, workflow_id: str, execution: Execution | None = None
 ) -> Program[Ended]:
-    """The end of a workflow, whenever it comes. An id nobody knows yet is waited for as well."""
+    """The outcome of a workflow, as soon as it has one; the workflow need not exist yet."""
     keys: list[Key] = [("result", workflow_id)]
     if execution is not None:
         keys.append(execution.wake_key)
     with engine.waits.register(*keys) as waiter:
-        # What runs here will wake us when it ends: no need to ask before that.
-        if engine.execution(workflow_id) is not None:
+        # A local execution wakes its waiters when it ends: no query is needed before.
+        if engine.executions.find(workflow_id) is not None:
             yield from _wait(engine, waiter, execution, workflow_id)
         while True:
             ended = yield engine.query(lambda: engine.store.ended([workflow_id]))
@@ -41,13 +41,17 @@ def _wait(
     engine: Engine, waiter: Waiter, execution: Execution | None, workflow_id: str
 ) -> Program[None]:
     if execution is not None:
-        yield from execution.wait(waiter, None, Doing("result", of=workflow_id))
+        yield from execution.wait(waiter, None, CurrentActivity("result", of=workflow_id))
         return
     yield engine.pause(waiter, None)
 
 
 def unwrap(engine: Engine, ended: Ended) -> Any:
-    """What an awaited workflow returned; raises what it raised, or why it will never return."""
+    """Return what the workflow returned, or raise what it raised.
+
+    Raises DBOSAwaitedWorkflowCancelledError for a cancelled workflow and
+    DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded for one that was started too often.
+    """
     if ended.status == Status.CANCELLED:
         raise DBOSAwaitedWorkflowCancelledError(ended.workflow_id)
     if ended.status == Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED:
@@ -57,8 +61,8 @@ def unwrap(engine: Engine, ended: Ended) -> Any:
     return engine.codec.decode(ended.output, ended.serialization)
 
 
-def parked(engine: Engine, workflow_id: str) -> Program[Any]:
-    """Another execution owns the row now: wait for the outcome it records, and share it."""
+def outcome_of_new_owner(engine: Engine, workflow_id: str) -> Program[Any]:
+    """Another execution owns the row: wait for the outcome that it records, and return it."""
     rows = yield engine.query(lambda: engine.store.owners([workflow_id]))
     if workflow_id not in rows:
         raise DBOSNonExistentWorkflowError("parked", workflow_id)
@@ -71,7 +75,7 @@ def parked(engine: Engine, workflow_id: str) -> Program[Any]:
 def get_result(
     engine: Engine, workflow_id: str, execution: Execution | None, *, is_handle: bool
 ) -> Program[Any]:
-    """Await a workflow; inside another one this is a step with the result recorded."""
+    """The result of a workflow; within a workflow this is a step that records it."""
     if execution is None:
         ended = yield from outcome_of(engine, workflow_id)
         return unwrap(engine, ended)
@@ -84,10 +88,10 @@ def get_result(
 def recorded_result(
     execution: Execution, step_id: int, workflow_id: str, *, is_handle: bool = True
 ) -> Program[Any]:
-    """The step ``DBOS.getResult``: its output is the awaited workflow's own."""
-    checkpoint = yield from execution.recorded(step_id, "DBOS.getResult")
+    """The step ``DBOS.getResult``, which records the output of the awaited workflow."""
+    checkpoint = yield from execution.checkpoint_of(step_id, "DBOS.getResult")
     if checkpoint is not None:
-        execution.check()
+        execution.raise_if_stopped()
         return execution.replay(checkpoint)
     engine = execution.engine
     started_at = engine.clock.now_ms()

@@ -1,4 +1,4 @@
-"""The columns of the list: which there are, and which of them a person wants to see."""
+"""The columns of the workflow list, and the choice of those that are shown."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 COOKIE = "workflow_columns"
-# The cell that leads to the workflow cannot be left out.
-ALWAYS = "name"
+# The column with the link to the workflow is always shown.
+REQUIRED_COLUMN = "name"
 TITLES = {
     "status": "Status",
     "name": "Name",
@@ -26,8 +26,8 @@ TITLES = {
     "completed": "Completed",
     "duration": "Duration",
 }
-USUAL = ("status", "name", "id", "queue", "owner", "created", "duration")
-MOMENTS = ("created", "started", "completed")
+DEFAULT_COLUMNS = ("status", "name", "id", "queue", "owner", "created", "duration")
+TIME_KEYS = ("created", "started", "completed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,23 @@ class Column:
 
     @property
     def is_time(self) -> bool:
-        return self.key in MOMENTS
+        return self.key in TIME_KEYS
 
 
 def columns(asked: str, kept: str, *, by: str) -> list[Column]:
-    """Every column, in order: shown are those asked for, else those kept, else the usual.
+    """All columns in order. Shown are the `asked` ones, or the `kept` ones, or the default ones.
 
-    The moment that orders the list is shown in any case.
+    The time that orders the list (`by`) is always shown.
     """
-    wanted = _known(asked) or _known(kept) or list(USUAL)
+    wanted = _known(asked) or _known(kept) or list(DEFAULT_COLUMNS)
     if by not in wanted:
-        # In the place of another moment, so that the table grows no wider.
+        # It replaces another time, so that the table does not get wider.
         wanted = [each for each in wanted if each != "created"] + [by]
-    return [Column(key, title, key in (*wanted, ALWAYS)) for key, title in TITLES.items()]
+    return [Column(key, title, key in (*wanted, REQUIRED_COLUMN)) for key, title in TITLES.items()]
 
 
 def written(keys: Iterable[str]) -> str:
-    """Columns as an address and the cookie hold them."""
+    """Columns as text for the query string and the cookie."""
     return ".".join(_known(".".join(keys)))
 
 

@@ -1,4 +1,4 @@
-"""How the word under the caret of the search box may go on."""
+"""Completions of the last term in the search box."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from dboshub.workflows.search.criteria import MOMENTS
 from dboshub.workflows.search.parser import exactly, quoted
-from dboshub.workflows.statuses import LOOKS
+from dboshub.workflows.search.terms import TIME_COLUMNS
+from dboshub.workflows.statuses import STATUS_STYLES
 
-MOST = 10
-# A term that is longer than this is not completed.
-LONGEST = 200
+MAX_COMPLETIONS = 10
+# A longer term is not completed.
+MAX_TERM_LENGTH = 200
 HINTS = {
     "status": "running, failed, in_flight…",
     "name": "of the function",
@@ -30,24 +30,24 @@ HINTS = {
     "attr.": "attribute, as attr.customer:42",
     "since": "15m, 2h, 7d, 2026-01-31T13:00",
     "until": "a time, UTC",
-    "by": "the moment that times are about",
-    "top": "no children",
-    "internal": "the engine's own too",
+    "by": "the time that since and until compare",
+    "top": "without children",
+    "internal": "with internal workflows",
 }
 FIXED: Mapping[str, Sequence[str]] = {
-    "status": ("in_flight", "failed", *LOOKS),
+    "status": ("in_flight", "failed", *STATUS_STYLES),
     "since": ("15m", "1h", "24h", "7d"),
-    "by": tuple(MOMENTS),
+    "by": tuple(TIME_COLUMNS),
     "top": ("yes",),
     "internal": ("yes",),
 }
-# The last term of what is typed: a bare word, or a key with the beginning of a value.
+# The last term of the text: a bare word, or a key with the beginning of a value.
 LAST = re.compile(r'(?P<minus>-?)(?:(?P<key>[a-z_]+):"?)?(?P<begun>[^\s":]*)$', re.ASCII)
 
 
 def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
-    """Up to MOST ways to go on: the whole new text, what it adds, and a hint."""
-    last = LAST.search(text, max(0, len(text) - LONGEST))
+    """At most MAX_COMPLETIONS completions: the whole new text, the completed word, and a hint."""
+    last = LAST.search(text, max(0, len(text) - MAX_TERM_LENGTH))
     if last is None:
         return []
     before = text[: last.start()] + last["minus"]
@@ -57,7 +57,7 @@ def complete(text: str, known: Mapping[str, Sequence[str]]) -> list[dict[str, st
         found = chain(_keys(before, begun), _names(before, begun, known))
     else:
         found = _values(before, last["key"], begun, known)
-    return [option for option, _ in zip(found, range(MOST), strict=False)]
+    return [option for option, _ in zip(found, range(MAX_COMPLETIONS), strict=False)]
 
 
 def _keys(before: str, begun: str) -> Iterator[dict[str, str]]:
@@ -68,7 +68,7 @@ def _keys(before: str, begun: str) -> Iterator[dict[str, str]]:
 
 
 def _names(before: str, begun: str, known: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
-    """A bare word may be meant for a name."""
+    """Names that a bare word may stand for."""
     for option in _values(before, "name", begun, known) if begun else ():
         yield option | {"hint": "name"}
 
@@ -80,6 +80,6 @@ def _values(
     sought = begun.lower()
     fitting = [value for value in values if sought in value.lower()]
     for value in sorted(fitting, key=lambda value: not value.lower().startswith(sought)):
-        look = LOOKS.get(value)
+        style = STATUS_STYLES.get(value)
         term = f"{key}:{quoted(exactly(value))}"
-        yield {"text": f"{before}{term} ", "word": value, "hint": look.word if look else ""}
+        yield {"text": f"{before}{term} ", "word": value, "hint": style.word if style else ""}

@@ -1,18 +1,19 @@
-"""A filter as people see it: pills that count and toggle, spans of time, chips to drop."""
+"""The filter bar of the list: status pills with counts, time spans, and removable chips."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED, IN_FLIGHT, MOMENTS, STATUSES, Criteria
+from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.parser import exactly, write_term
+from dboshub.workflows.search.terms import TIME_COLUMNS
 from dboshub.workflows.selectors.counts import Count, total
-from dboshub.workflows.statuses import look
+from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES, status_style
 
 SPANS = (("15m", "15 min"), ("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("", "Any time"))
-# As many values of a key as a person can look over.
-MOST_SHOWN = 12
+# Values of a facet that are listed.
+MAX_FACET_VALUES = 12
 FLAGS = {"top": "Top level only", "internal": "Internal ones too"}
 FACETS = {
     "name": "Names",
@@ -26,7 +27,7 @@ FACETS = {
 
 @dataclass(frozen=True, slots=True)
 class Pill:
-    """One status, or a group of them: how many there are, and a link that toggles it."""
+    """A status or a group of statuses, its count, and the query string that toggles it."""
 
     key: str
     word: str
@@ -47,7 +48,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """Values of one key that the newest rows hold, each with the term that asks for it."""
+    """Values of one key among the newest rows, each with its search term."""
 
     title: str
     terms: list[tuple[str, str]]
@@ -56,12 +57,12 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class FilterBar:
-    """Everything above the rows."""
+    """Everything above the rows of the list."""
 
     pills: list[Pill]
     spans: list[Link]
     chips: list[Link]
-    moments: list[tuple[str, bool]]
+    time_keys: list[tuple[str, bool]]
     facets: list[Facet]
     since: str = ""
     until: str = ""
@@ -79,7 +80,7 @@ def filter_bar(
             for span, word in SPANS
         ],
         chips=_chips(criteria),
-        moments=[(moment, moment == criteria.by) for moment in MOMENTS],
+        time_keys=[(key, key == criteria.by) for key in TIME_COLUMNS],
         facets=_facets(facets),
         since=given.get("since", ""),
         until=given.get("until", ""),
@@ -108,7 +109,7 @@ def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
             continue
         is_on = status in chosen and chosen != IN_FLIGHT
         rest = [each for each in chosen if each != status] if is_on else _added(chosen, status)
-        shown = look(status)
+        shown = status_style(status)
         query = criteria.query(status=rest)
         meaning = f"{status}: {shown.meaning}"
         pills.append(Pill(status, shown.word, query, is_on, shown.css, shown.icon, count, meaning))
@@ -116,14 +117,14 @@ def _pills(criteria: Criteria, counts: Mapping[str, Count]) -> list[Pill]:
 
 
 def _added(chosen: Sequence[str], status: str) -> list[str]:
-    """Within the group "in flight" a pill narrows; beside other single ones it adds."""
+    """The statuses after a click: alone within "in flight", else added to the chosen ones."""
     if not chosen or tuple(chosen) == IN_FLIGHT:
         return [status]
     return [each for each in STATUSES if each in chosen or each == status]
 
 
 def _chips(criteria: Criteria) -> list[Link]:
-    """What narrows the list, each as a link that takes it away; statuses show in their pills."""
+    """The criteria as links that remove them, except statuses, which the pills show."""
     return [
         Link(FLAGS.get(key) or write_term(key, value), criteria.without(key, value))
         for key, value in criteria.given
@@ -135,8 +136,8 @@ def _facets(known: Mapping[str, Sequence[str]]) -> list[Facet]:
     return [
         Facet(
             title,
-            [(value, write_term(key, exactly(value))) for value in known[key][:MOST_SHOWN]],
-            len(known[key]) > MOST_SHOWN,
+            [(value, write_term(key, exactly(value))) for value in known[key][:MAX_FACET_VALUES]],
+            len(known[key]) > MAX_FACET_VALUES,
         )
         for key, title in FACETS.items()
         if known.get(key)

@@ -1,4 +1,4 @@
-"""The cells of a list's row: the same bytes for a page and for a push, for every viewer."""
+"""The cells of a list row: the same HTML for pages and live updates, and for all viewers."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, TEMP_WORKFLOW
-from dboshub.workflows.search.parser import exactly, write_term
-from dboshub.workflows.selectors.rows import WorkflowRow
-from dboshub.workflows.templatetags.hub import (
+from dboshub.workflows.rendering.components import (
     NOTHING,
-    distance,
     duration,
+    elapsed,
     icon,
-    since,
-    status,
-    when,
+    status_pill,
+    time_ago,
+    time_distance,
 )
+from dboshub.workflows.search.parser import exactly, write_term
+from dboshub.workflows.search.terms import INTERNAL_NAME_PREFIXES
+from dboshub.workflows.selectors.rows import WorkflowRow
 
-INTERNAL = ("_dbos_", "DBOS.")
 SHORT_VERSION = 12
-# What ids that begin alike differ in is at their end, so that part is never cut.
+# The end of an id is never cut: related ids differ there.
 ID_TAIL = 12
 
 
 def row_cells(row: WorkflowRow) -> dict[str, str]:
-    """The inner HTML of every cell, by the name in its `data-cell`."""
+    """The inner HTML of every cell, by the name in its `data-cell` attribute."""
     return {
-        "status": status(row.status),
+        "status": status_pill(row.status),
         "name": _name(row),
         "id": _id(row.workflow_uuid),
         "queue": _queue(row),
@@ -40,16 +40,19 @@ def row_cells(row: WorkflowRow) -> dict[str, str]:
         "parent": _only("parent", row.parent_workflow_id),
         "priority": format_html("{}", row.priority),
         "attempts": format_html("{}", row.recovery_attempts or 0),
-        "created": when(row.created_at),
-        "started": when(row.started_at_epoch_ms),
-        "completed": when(row.completed_at),
+        "created": time_ago(row.created_at),
+        "started": time_ago(row.started_at_epoch_ms),
+        "completed": time_ago(row.completed_at),
         "duration": _duration(row),
     }
 
 
 def _only(key: str, value: str | None, *, short: int | None = None) -> SafeString:
-    """A value that adds itself to the filter: it submits the page's search form, so that the cell
-    is the same whatever the filter is. Keyboards have the search box, and one stop a row."""
+    """A value as a button that adds it to the filter.
+
+    The button submits the search form, so that the cell does not depend on the filter. It is not in
+    the tab order: keyboard users have the search box.
+    """
     if not value:
         return NOTHING
     return format_html(
@@ -84,7 +87,7 @@ def _name(row: WorkflowRow) -> SafeString:
 
 
 def _narrow(key: str, value: str | None) -> SafeString | str:
-    """The same beside a value that leads somewhere else."""
+    """A filter button beside a value that is a link."""
     if not value:
         return ""
     return format_html(
@@ -97,11 +100,11 @@ def _narrow(key: str, value: str | None) -> SafeString | str:
 
 
 def _marks(row: WorkflowRow) -> list[SafeString]:
-    """What makes this run different from a plain one, each as a word or an icon with a label."""
+    """Marks of the run, each a word or an icon with a label."""
     marks = []
     if (row.name or "").startswith(TEMP_WORKFLOW):
-        marks.append(_tag("step", "A single step, run as a workflow of its own"))
-    elif (row.name or "").startswith(INTERNAL):
+        marks.append(_tag("step", "A single step that runs as a workflow"))
+    elif (row.name or "").startswith(INTERNAL_NAME_PREFIXES):
         marks.append(_tag("internal", "Part of the engine"))
     if row.config_name:
         marks.append(_tag(row.config_name, "Configured instance"))
@@ -130,7 +133,7 @@ def _queue(row: WorkflowRow) -> SafeString:
 
 
 def _owner(row: WorkflowRow) -> SafeString:
-    """The application and its version, or else the executor: what a deployment is known by."""
+    """The application and its version, or the executor if both are missing."""
     version = (row.application_version or "")[:SHORT_VERSION]
     if not row.application_name and not version:
         return _only("executor", row.executor_id)
@@ -146,11 +149,11 @@ def _duration(row: WorkflowRow) -> SafeString:
     if row.is_final:
         return duration(row.duration_ms)
     if row.status == "DELAYED":
-        until = distance(row.delay_until_epoch_ms)
+        until = time_distance(row.delay_until_epoch_ms)
         return format_html('<span class="muted">due {}</span>', until)
     if row.is_waiting:
-        return format_html('<span class="muted">waits {}</span>', since(row.created_at))
-    return since(row.began_at)
+        return format_html('<span class="muted">waits {}</span>', elapsed(row.created_at))
+    return elapsed(row.began_at)
 
 
 def _tag(word: str, meaning: str) -> SafeString:

@@ -1,4 +1,4 @@
-"""The lines of a waterfall: what each says, and where on the axis its bars lie."""
+"""The lines of a waterfall: labels, spans, and bars on the axis."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, percent, qu
 from dboshub.workflows.selectors.detail.steps import StepRow
 from dboshub.workflows.selectors.rows import WorkflowRow
 
-# A child with at most so many lines is unfolded at first.
+# A child with at most this many lines is unfolded initially.
 MAX_OPEN_LINES = 12
-# The hue of a state is that of the status it resembles.
+# The CSS class of each state of a line.
 HUES = {
     "done": "s-success",
     "failed": "s-error",
@@ -23,7 +23,7 @@ HUES = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`kind` is its texture: run, wait, queued or extent; colour is the line's state."""
+    """A time span (epoch ms). `kind` is run, wait, queued or extent; the line has the colour."""
 
     kind: str
     start: int
@@ -32,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A span as it is drawn; one that is cut goes on beyond that edge of the axis."""
+    """A span as it is drawn. A cut bar continues beyond that end of the axis."""
 
     kind: str
     x: str
@@ -43,7 +43,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the chart with the rows folded into it."""
+    """A row of the chart with the rows that are folded into it."""
 
     label: str
     icon: str
@@ -65,7 +65,7 @@ class Line:
 
     @property
     def duration_ms(self) -> int | None:
-        """How long the last of its spans took: of a child its run, not its time in the queue."""
+        """The duration of the last span: of a child its run, without its time on the queue."""
         return self.spans[-1].end - self.spans[-1].start if self.spans else None
 
     @property
@@ -75,7 +75,7 @@ class Line:
 
     @property
     def zoom(self) -> str | None:
-        """The query string that shows its time with a margin on both sides."""
+        """The query string that zooms to this line, with a margin on both sides."""
         if not self.spans:
             return None
         start, end = self.spans[0].start, self.spans[-1].end
@@ -88,7 +88,7 @@ class Line:
 
     @property
     def note_side(self) -> str:
-        """Where the remark goes: before the last bar or after it, or on it if neither has room."""
+        """Where the note is: before the last bar, after it, or on it if there is no room."""
         if not self.bars:
             return "on"
         if float(self.bars[-1].x[:-1]) > 50:
@@ -107,8 +107,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """What a workflow does now, for the line at the live edge; recorded nowhere among the steps."""
+class LiveEdge:
+    """The current activity of a workflow, for the last line of the chart; not a recorded step."""
 
     label: str
     since: int

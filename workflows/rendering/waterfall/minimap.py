@@ -1,4 +1,4 @@
-"""Many steps at a glance: where the time went, where it failed, and which of them are shown."""
+"""The map of many steps: durations, failures, and the part that the waterfall shows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from dboshub.workflows.rendering import time_format
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.detail.step_search import LOOKED, Bucket
+from dboshub.workflows.selectors.detail.step_search import MAX_STEPS_SCANNED, Bucket
 from dboshub.workflows.selectors.detail.steps import StepPage
 
 HEIGHT = 36
-# Steps that took no time are still there to be seen.
-LOWEST = 3
+# Steps without duration are visible, too.
+MIN_HEIGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One bar: some consecutive steps; it links to the waterfall from the first of them."""
+class MapColumn:
+    """A bar for some consecutive steps, with a link to the waterfall that begins there."""
 
     bucket: Bucket
     took: str
@@ -30,20 +30,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class StepMap:
-    columns: tuple[Column, ...]
+    columns: tuple[MapColumn, ...]
     height: int
     is_capped: bool
 
     @classmethod
     def of(cls, buckets: Sequence[Bucket], page: StepPage) -> StepMap:
-        """The square root of time is drawn: one long step must not flatten all others."""
+        """Draw the square root of durations: one long step must not flatten all others."""
         longest = max((bucket.took_ms for bucket in buckets), default=0) or 1
         width = 100 / max(len(buckets), 1)
         columns = []
         for at, bucket in enumerate(buckets):
-            height = LOWEST + round((HEIGHT - LOWEST) * (bucket.took_ms / longest) ** 0.5)
+            height = MIN_HEIGHT + round((HEIGHT - MIN_HEIGHT) * (bucket.took_ms / longest) ** 0.5)
             is_shown = bucket.first <= page.last and bucket.last >= page.first
             x, wide = percent(at * width), percent(width * 0.85)
             took = time_format.duration(bucket.took_ms)
-            columns.append(Column(bucket, took, x, wide, HEIGHT - height, height, is_shown))
-        return cls(tuple(columns), HEIGHT, page.total >= LOOKED)
+            columns.append(MapColumn(bucket, took, x, wide, HEIGHT - height, height, is_shown))
+        return cls(tuple(columns), HEIGHT, page.total >= MAX_STEPS_SCANNED)

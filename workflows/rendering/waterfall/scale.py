@@ -1,4 +1,4 @@
-"""A time axis in percent on which long stretches without work are cut short. Pure arithmetic."""
+"""A time axis in percent on which long gaps without activity are shortened. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -7,27 +7,49 @@ from dataclasses import dataclass
 
 from dboshub.workflows.rendering.time_format import duration
 
-# A gap is cut when it would take this share of the axis, and is then drawn this wide.
+# A gap is shortened if it takes at least this share of the axis; then it is this wide (percent).
 CUT_FROM = 0.2
 CUT_WIDTH = 5.0
-SHORTEST_CUT_MS = 1_000
-MOST_CUTS = 6
-TICKS = 5
-# No part of an axis is shown closer than this: times are recorded in whole milliseconds.
+MIN_CUT_MS = 1_000
+MAX_CUTS = 6
+MAX_TICKS = 5
+# The shortest axis: times are recorded in whole milliseconds.
 MIN_SPAN_MS = 4
 NICE_MS = (
-    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
-    *(1_000, 2_000, 5_000, 10_000, 15_000, 30_000),
-    *(60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000),
-    *(3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000),
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    15_000,
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    900_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    21_600_000,
+    43_200_000,
+    86_400_000,
 )
 
 Interval = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of the axis: drawn to scale, or cut."""
+class AxisSegment:
+    """A part of the axis, drawn to scale or shortened (`is_cut`)."""
 
     start: int
     end: int
@@ -54,7 +76,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A grid line; `after_ms` is its distance from the origin of the axis."""
+    """A grid line; `after_ms` is its distance from the origin."""
 
     x: str
     after_ms: int
@@ -66,58 +88,60 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a time lies on the axis, from 0 to 100. Ticks count from `origin`."""
+    """Maps times (epoch ms) to positions from 0 to 100. Ticks count from `origin`."""
 
-    stretches: tuple[Stretch, ...]
+    segments: tuple[AxisSegment, ...]
     origin: int
 
     @property
     def start(self) -> int:
-        return self.stretches[0].start
+        return self.segments[0].start
 
     @property
     def end(self) -> int:
-        return self.stretches[-1].end
+        return self.segments[-1].end
 
     @property
-    def cuts(self) -> list[Stretch]:
-        return [stretch for stretch in self.stretches if stretch.is_cut]
+    def cuts(self) -> list[AxisSegment]:
+        return [segment for segment in self.segments if segment.is_cut]
 
     def position(self, time: int) -> float:
-        """Times beyond the axis lie on its ends."""
-        for stretch in self.stretches:
-            if time <= stretch.end:
-                length = stretch.end - stretch.start or 1
-                share = min(1.0, max(0, time - stretch.start) / length)
-                return stretch.left + (stretch.right - stretch.left) * share
+        """The position of a time; a time beyond the axis is at its end."""
+        for segment in self.segments:
+            if time <= segment.end:
+                length = segment.end - segment.start or 1
+                share = min(1.0, max(0, time - segment.start) / length)
+                return segment.left + (segment.right - segment.left) * share
         return 100.0
 
     def time(self, position: float) -> int:
-        """The time that lies there: the inverse of `position`."""
-        for stretch in self.stretches:
-            if position <= stretch.right:
-                share = (position - stretch.left) / ((stretch.right - stretch.left) or 1)
-                return stretch.start + round((stretch.end - stretch.start) * max(0.0, share))
+        """The time at a position: the inverse of `position`."""
+        for segment in self.segments:
+            if position <= segment.right:
+                share = (position - segment.left) / ((segment.right - segment.left) or 1)
+                return segment.start + round((segment.end - segment.start) * max(0.0, share))
         return self.end
 
     @property
-    def said(self) -> str:
-        """All stretches as numbers, for whoever points at the axis."""
+    def data(self) -> str:
+        """All segments as numbers, for the script that shows the time under the pointer."""
         return " ".join(
-            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.stretches
+            f"{each.start},{each.end},{each.left:.3f},{each.right:.3f}" for each in self.segments
         )
 
     def ticks(self) -> list[Tick]:
-        """Round distances from the origin, none inside a cut or cropped by the end."""
-        drawn = sum(each.end - each.start for each in self.stretches if not each.is_cut)
-        step = next((nice for nice in NICE_MS if drawn / nice <= TICKS), drawn // TICKS or 1)
+        """Grid lines at round distances from the origin, none in a shortened gap or at the end."""
+        drawn = sum(each.end - each.start for each in self.segments if not each.is_cut)
+        step = next(
+            (nice for nice in NICE_MS if drawn / nice <= MAX_TICKS), drawn // MAX_TICKS or 1
+        )
         found: list[Tick] = []
-        for stretch in self.stretches:
-            if stretch.is_cut:
+        for segment in self.segments:
+            if segment.is_cut:
                 continue
-            first = -(-(stretch.start - self.origin) // step)
-            last = (stretch.end - self.origin) // step
-            for number in range(first, min(last, first + 2 * TICKS) + 1):
+            first = -(-(segment.start - self.origin) // step)
+            last = (segment.end - self.origin) // step
+            for number in range(first, min(last, first + 2 * MAX_TICKS) + 1):
                 at = self.position(self.origin + number * step)
                 if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
                     found.append(Tick(percent(at), number * step))
@@ -129,31 +153,31 @@ def percent(value: float) -> str:
 
 
 def query(start: int, end: int) -> str:
-    """The query string of a page that shows this part of its axis."""
+    """The query string that zooms to this time."""
     return f"from={start}&to={end}"
 
 
 def scale(start: int, end: int, active: Iterable[Interval], *, origin: int | None = None) -> Scale:
-    """An axis from start to end; stretches in which nothing was `active` may be cut."""
+    """An axis from start to end (epoch ms); long gaps between `active` intervals are shortened."""
     end = max(end, start + 1)
     cuts = _cuts(_gaps(start, end, active), end - start)
     width = 100.0 - CUT_WIDTH * len(cuts)
     drawn = (end - start - sum(stop - begin for begin, stop in cuts)) or 1
-    found: list[Stretch] = []
+    found: list[AxisSegment] = []
     time, left = start, 0.0
     for begin, stop in [*cuts, (end, end)]:
         right = left + width * (begin - time) / drawn
         if begin > time:
-            found.append(Stretch(time, begin, left, right))
+            found.append(AxisSegment(time, begin, left, right))
         if stop > begin:
-            found.append(Stretch(begin, stop, right, right + CUT_WIDTH, is_cut=True))
+            found.append(AxisSegment(begin, stop, right, right + CUT_WIDTH, is_cut=True))
             right += CUT_WIDTH
         time, left = stop, right
     return Scale(tuple(found), start if origin is None else origin)
 
 
 def _gaps(start: int, end: int, active: Iterable[Interval]) -> list[Interval]:
-    """What no active interval covers, longest first."""
+    """The gaps between active intervals, longest first."""
     found: list[Interval] = []
     reached = start
     for begin, stop in sorted(active):
@@ -166,14 +190,14 @@ def _gaps(start: int, end: int, active: Iterable[Interval]) -> list[Interval]:
 
 
 def _cuts(gaps: list[Interval], whole: int) -> list[Interval]:
-    """The gaps to cut, in order. Each cut makes the next gap a larger share of what is left."""
+    """The gaps to shorten, in order of time. Each one increases the share of the next gap."""
     taken: list[Interval] = []
     left = whole
-    for begin, stop in gaps[:MOST_CUTS]:
+    for begin, stop in gaps[:MAX_CUTS]:
         length = stop - begin
-        if length < SHORTEST_CUT_MS or length < left * CUT_FROM:
+        if length < MIN_CUT_MS or length < left * CUT_FROM:
             break
-        # Work hugs both sides of the gap: without a margin a bar would touch the cut.
+        # Without a margin, the bars on both sides would touch the shortened gap.
         margin = min(length // 20, max(1, (whole - length) // 20))
         taken.append((begin + margin, stop - margin))
         left -= length

@@ -1,4 +1,4 @@
-"""A part of a waterfall's time seen alone, and the links that lead from there to other parts."""
+"""Zoom of a waterfall to a part of its time, and the links to other parts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from dboshub.workflows.rendering.waterfall.lines import Line
 from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, Interval, Scale, query
 
-LONGEST_NUMBER = 15
+MAX_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Zoom:
-    """What an axis shows of the `whole`; each link is a query string, None where it leads nowhere.
+    """The shown part (`axis`) of the `whole` time. Each link is a query string or None.
 
-    `left_out` counts the lines without anything in the time shown.
+    `left_out` is the number of lines without a span in the shown time.
     """
 
     axis: Scale
@@ -51,15 +51,15 @@ class Zoom:
 
 
 def asked(start: str, end: str) -> Interval | None:
-    """The time a query string names, in milliseconds since the epoch; None if it names none."""
+    """The interval of a query string in epoch ms, or None."""
     given = [text.isascii() and text.isdecimal() for text in (start, end)]
-    if not all(given) or max(len(start), len(end)) > LONGEST_NUMBER:
+    if not all(given) or max(len(start), len(end)) > MAX_DIGITS:
         return None
     return (int(start), int(end)) if int(start) < int(end) else None
 
 
 def within(lines: Iterable[Line], window: Interval) -> Iterator[Line]:
-    """The lines with anything in this time, those folded into them alike."""
+    """The lines that have a span in this time, and their folded lines likewise."""
     for line in lines:
         if any(span.start <= window[1] and span.end >= window[0] for span in line.spans):
             yield replace(line, lines=tuple(within(line.lines, window)))

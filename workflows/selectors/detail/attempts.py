@@ -1,17 +1,14 @@
-"""Failed attempts of steps, which only our engine records; elsewhere there are none to show."""
+"""Failed attempts of steps. Only DBOSHub's engine records them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dboshub.workflows.selectors.tables import ATTEMPTS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 100
+MAX_ATTEMPTS = 100
 
-EXISTS = Statement(
-    postgres="SELECT to_regclass('{dboshub_attempt}') IS NOT NULL",
-    sqlite="SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dboshub_attempt'",
-)
 COUNTS = Statement(
     """
     SELECT function_id, COUNT(*)
@@ -32,8 +29,8 @@ NEWEST = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """One failed attempt, counted from 1. `next_at` is None where none was to follow."""
+class FailedAttempt:
+    """One failed attempt, counted from 1. `next_at` is None if no other attempt follows."""
 
     attempt: int
     error: str | None
@@ -43,20 +40,15 @@ class Failed:
 
 
 def counts(session: Session, workflow_id: str, first: int, last: int) -> dict[int, int]:
-    """How often the steps from `first` to `last` failed; steps that never did are left out."""
-    if not _is_recorded(session):
+    """The number of failed attempts of the steps from `first` to `last`, without zeros."""
+    if not has_table(session, ATTEMPTS):
         return {}
     return dict(session.all(COUNTS, id=workflow_id, first=first, last=last))
 
 
-def of_step(session: Session, workflow_id: str, step: int) -> tuple[Failed, ...]:
-    """The newest MOST failed attempts of a step, the last one first."""
-    if not _is_recorded(session):
+def of_step(session: Session, workflow_id: str, step: int) -> tuple[FailedAttempt, ...]:
+    """The newest MAX_ATTEMPTS failed attempts of a step, the last one first."""
+    if not has_table(session, ATTEMPTS):
         return ()
-    found = session.all(NEWEST, id=workflow_id, step=step, most=MOST)
-    return tuple(Failed(attempt + 1, *rest) for attempt, *rest in found)
-
-
-def _is_recorded(session: Session) -> bool:
-    row = session.one(EXISTS)
-    return bool(row and row[0])
+    found = session.all(NEWEST, id=workflow_id, step=step, most=MAX_ATTEMPTS)
+    return tuple(FailedAttempt(attempt + 1, *rest) for attempt, *rest in found)

@@ -1,4 +1,4 @@
-"""What a workflow published under each key, and the steps that wrote it."""
+"""The events of a workflow: the value of each key and its history."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session
 
-KEYS = 100
-HISTORY = 500
-SHORT = 4_096
+MAX_EVENTS = 100
+MAX_HISTORY = 500
+MAX_INLINE_SIZE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One earlier or present value of a key. `text` is None unless asked for and short."""
+class EventValue:
+    """A value of a key and the step that wrote it. `text` is None if hidden or too large."""
 
     function_id: int
     key: str
@@ -29,7 +29,7 @@ class Event:
     size: int
     serialization: str | None
     text: str | None
-    history: tuple[Written, ...] = ()
+    history: tuple[EventValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,17 @@ WRITTEN = sized(
 
 
 def events(session: Session, workflow_id: str, *, payload: bool) -> Events:
-    """The present value of each key with its history, newest first. Values only with `payload`."""
-    asked = {"id": workflow_id, "payload": int(payload), "short": SHORT}
-    found = [Event(*row) for row in session.all(EVENTS, **asked, most=KEYS + 1)]
-    written = [Written(*row) for row in session.all(WRITTEN, **asked, most=HISTORY + 1)]
-    histories: dict[str, list[Written]] = {}
-    for each in written[:HISTORY]:
+    """The value of each key with its history, newest first. Values are read only with `payload`."""
+    asked = {"id": workflow_id, "payload": int(payload), "short": MAX_INLINE_SIZE}
+    found = [Event(*row) for row in session.all(EVENTS, **asked, most=MAX_EVENTS + 1)]
+    written = [EventValue(*row) for row in session.all(WRITTEN, **asked, most=MAX_HISTORY + 1)]
+    histories: dict[str, list[EventValue]] = {}
+    for each in written[:MAX_HISTORY]:
         histories.setdefault(each.key, []).append(each)
     return Events(
-        tuple(replace(each, history=tuple(histories.get(each.key, ()))) for each in found[:KEYS]),
-        is_cut=len(found) > KEYS,
-        is_history_cut=len(written) > HISTORY,
+        tuple(
+            replace(each, history=tuple(histories.get(each.key, ()))) for each in found[:MAX_EVENTS]
+        ),
+        is_cut=len(found) > MAX_EVENTS,
+        is_history_cut=len(written) > MAX_HISTORY,
     )

@@ -1,20 +1,20 @@
-"""The inbox of a workflow: what was sent to it, and which step consumed what."""
+"""The messages to a workflow, and the steps that consumed them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.selectors.detail.values import sized
-from dboshub.workflows.storage.journal.insert_message import NULL_TOPIC
 from dboshub.workflows.storage.sql import Session
 
-MOST = 200
-SHORT = 4_096
+MAX_MESSAGES = 200
+MAX_INLINE_SIZE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` is None unless asked for and short; `topic` None means the default topic."""
+    """`text` is None if hidden or too large; `topic` None means the default topic."""
 
     message_uuid: str
     topic: str | None
@@ -50,9 +50,13 @@ MESSAGES = sized(
 
 
 def inbox(session: Session, workflow_id: str, *, payload: bool) -> Inbox:
-    """The newest messages, newest first. Their values only with `payload`."""
-    found = session.all(MESSAGES, id=workflow_id, payload=int(payload), short=SHORT, most=MOST + 1)
-    return Inbox(tuple(_message(*row) for row in found[:MOST]), is_cut=len(found) > MOST)
+    """The newest messages, newest first. Values are read only with `payload`."""
+    found = session.all(
+        MESSAGES, id=workflow_id, payload=int(payload), short=MAX_INLINE_SIZE, most=MAX_MESSAGES + 1
+    )
+    return Inbox(
+        tuple(_message(*row) for row in found[:MAX_MESSAGES]), is_cut=len(found) > MAX_MESSAGES
+    )
 
 
 def _message(

@@ -1,16 +1,16 @@
-"""Finding steps among many: by a part of their name, by failure, and where the time went."""
+"""Searches the steps of a workflow by name and failure, and sums up where its time went."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE, StepRow, from_records
+from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE_SIZE, StepRow, from_records
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Rows that one search looks through. Step numbers are dense, so a range of them is a cap.
-LOOKED = 10_000
+# Rows that one search scans. Step ids are dense, so a range of ids bounds the rows.
+MAX_STEPS_SCANNED = 10_000
 BUCKETS = 100
 
 
@@ -37,8 +37,8 @@ BEYOND = Statement(
     ORDER BY function_id LIMIT 1
     """
 )
-# A sleep's end lies in the future while it sleeps: it says nothing of time spent.
-MAP = Statement(
+# The end of a sleep is recorded when it begins, so sleeps are not counted as time spent.
+STEP_MAP = Statement(
     """
     SELECT function_id / :width, MIN(function_id), MAX(function_id), COUNT(error), SUM(
         CASE WHEN completed_at_epoch_ms > started_at_epoch_ms AND function_name <> 'DBOS.sleep'
@@ -53,8 +53,8 @@ MAP = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found. `continue_at` is the step to go on from, None at the end."""
+class StepMatches:
+    """The found steps. `continue_at` is the step id to continue from, None at the end."""
 
     steps: tuple[StepRow, ...]
     continue_at: int | None
@@ -62,7 +62,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Some consecutive steps: how many failed and how long they took together."""
+    """Some consecutive steps, the number that failed, and their total time in ms."""
 
     first: int
     last: int
@@ -72,27 +72,27 @@ class Bucket:
 
 def search(
     session: Session, workflow_id: str, *, text: str = "", failed: bool = False, start: int = 0
-) -> Found:
-    """A page of the steps from `start` on whose name has the text, in any case of letters."""
+) -> StepMatches:
+    """A page of steps from id `start` on whose name contains the text, ignoring case."""
     statement = FAILED if failed else NAMED
     found = from_records(
         session.all(
             statement,
             id=workflow_id,
             bound=start,
-            looked=LOOKED,
+            looked=MAX_STEPS_SCANNED,
             text=text.lower(),
-            most=PAGE + 1,
+            most=PAGE_SIZE + 1,
         )
     )
-    if len(found) > PAGE:
-        return Found(tuple(found[:PAGE]), found[PAGE].function_id)
-    beyond = session.one(BEYOND, id=workflow_id, bound=start + LOOKED)
-    return Found(tuple(found), beyond[0] if beyond else None)
+    if len(found) > PAGE_SIZE:
+        return StepMatches(tuple(found[:PAGE_SIZE]), found[PAGE_SIZE].function_id)
+    beyond = session.one(BEYOND, id=workflow_id, bound=start + MAX_STEPS_SCANNED)
+    return StepMatches(tuple(found), beyond[0] if beyond else None)
 
 
 def step_map(session: Session, workflow_id: str, total: int) -> Sequence[Bucket]:
-    """The first LOOKED of so many steps in about BUCKETS parts of equal length."""
-    width = max(1, -(-min(total, LOOKED) // BUCKETS))
-    rows = session.all(MAP, id=workflow_id, width=width, looked=LOOKED)
+    """The first MAX_STEPS_SCANNED of `total` steps in about BUCKETS buckets of equal length."""
+    width = max(1, -(-min(total, MAX_STEPS_SCANNED) // BUCKETS))
+    rows = session.all(STEP_MAP, id=workflow_id, width=width, looked=MAX_STEPS_SCANNED)
     return [Bucket(first, last, failed, int(took or 0)) for _, first, last, failed, took in rows]

@@ -1,4 +1,4 @@
-"""The recorded steps of a workflow, and those of the children it started, a page at a time."""
+"""The recorded steps of a workflow in pages, and the steps of the children they started."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-PAGE = 200
-COUNTED = 10_000
-CHILD_STEPS = 50
-CHILDREN = 40
-DEPTH = 3
-EXCERPT = 4_000
+PAGE_SIZE = 200
+MAX_COUNTED = 10_000
+MAX_CHILD_STEPS = 50
+MAX_CHILDREN = 40
+MAX_GENERATIONS = 3
+MAX_ERROR_EXCERPT = 4_000
 
 SLEEP = "DBOS.sleep"
 RECV = "DBOS.recv"
@@ -25,7 +25,7 @@ GET_RESULT = "DBOS.getResult"
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One checkpoint without its payload. A sleep's `completed_at` is when it will wake."""
+    """One checkpoint without its payload. The `completed_at` of a sleep is when it wakes up."""
 
     workflow_uuid: str
     function_id: int
@@ -54,7 +54,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class StepPage:
-    """Some consecutive steps, and how they lie among all of them."""
+    """Some consecutive steps, and the number of all steps. `is_capped` means at least `total`."""
 
     steps: tuple[StepRow, ...]
     total: int
@@ -73,8 +73,8 @@ class StepPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """The children that a page of steps started, their steps, and theirs in turn, all capped."""
+class StepChildren:
+    """The children that a page of steps started, with their steps and descendants, all capped."""
 
     rows: Mapping[str, WorkflowRow] = field(default_factory=dict)
     steps: Mapping[str, tuple[StepRow, ...]] = field(default_factory=dict)
@@ -97,54 +97,40 @@ COUNTS = Statement(
     "SELECT error FROM {operation_outputs} WHERE workflow_uuid = :id"
     " ORDER BY function_id LIMIT :most) AS counted"
 )
-# function_id is dense, so the bound is a cap on rows as well.
-OF_CHILDREN = Statement(
-    postgres=(
-        f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most".replace(
-            "SIZE(", "OCTET_LENGTH("
-        )
-        + " ORDER BY workflow_uuid, function_id LIMIT :rows"
-    ),
-    sqlite=(
-        f"{_FROM} WHERE workflow_uuid IN (SELECT value FROM json_each(:ids))".replace(
-            "SIZE(", "LENGTH("
-        )
-        + " AND function_id <= :most ORDER BY workflow_uuid, function_id LIMIT :rows"
-    ),
+# Step ids are dense, so a bound on ids bounds the rows as well.
+OF_CHILDREN = sized(
+    f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most"
+    " ORDER BY workflow_uuid, function_id LIMIT :rows"
 )
-ERRORS = Statement(
-    postgres=(
-        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
-        " WHERE workflow_uuid = :id AND function_id = ANY(:ids) AND error IS NOT NULL"
-    ),
-    sqlite=(
-        "SELECT function_id, SUBSTR(error, 1, :most) FROM {operation_outputs}"
-        " WHERE workflow_uuid = :id AND error IS NOT NULL"
-        " AND function_id IN (SELECT value FROM json_each(:ids))"
-    ),
-)
+ERRORS = Statement("""
+    SELECT function_id, SUBSTR(error, 1, :most)
+    FROM {operation_outputs}
+    WHERE workflow_uuid = :id AND error IS NOT NULL AND function_id = ANY(:ids)
+""")
 
 
 def page(
     session: Session, workflow_id: str, *, start: int | None = None, newest: bool = False
 ) -> StepPage:
-    """PAGE steps from step `start` on, or the first, or with `newest` the last ones."""
+    """PAGE_SIZE steps from id `start` on, or the first ones, or with `newest` the last ones."""
     if newest and start is None:
-        found = from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE + 1))
-        steps, has_earlier, has_later = found[:PAGE][::-1], len(found) > PAGE, False
+        found = from_records(
+            session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=PAGE_SIZE + 1)
+        )
+        steps, has_earlier, has_later = found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE, False
     else:
         bound = start if start is not None else -1
-        found = from_records(session.all(FORWARD, id=workflow_id, bound=bound, most=PAGE + 1))
-        steps, has_later = found[:PAGE], len(found) > PAGE
+        found = from_records(session.all(FORWARD, id=workflow_id, bound=bound, most=PAGE_SIZE + 1))
+        steps, has_later = found[:PAGE_SIZE], len(found) > PAGE_SIZE
         # TypeScript numbers steps from 0, Python from 1.
         has_earlier = bound > 1
-    count = session.one(COUNTS, id=workflow_id, most=COUNTED)
+    count = session.one(COUNTS, id=workflow_id, most=MAX_COUNTED)
     total, failed = (count[0], count[1]) if count else (0, 0)
-    return StepPage(tuple(steps), total, failed, total >= COUNTED, has_earlier, has_later)
+    return StepPage(tuple(steps), total, failed, total >= MAX_COUNTED, has_earlier, has_later)
 
 
 def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
-    """The last recorded steps, the very last one first."""
+    """The last recorded steps, the last one first."""
     return tuple(from_records(session.all(BACKWARD, id=workflow_id, bound=2**31 - 1, most=most)))
 
 
@@ -153,21 +139,23 @@ def one(session: Session, workflow_id: str, function_id: int) -> StepRow | None:
     return found[0] if found and found[0].function_id == function_id else None
 
 
-def family(session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING) -> Family:
-    """What the children started by these steps are and did: two statements for each generation."""
+def child_steps(
+    session: Session, steps: Sequence[StepRow], *, viewer: Viewer = EVERYTHING
+) -> StepChildren:
+    """The children that these steps started; two statements per generation."""
     rows: dict[str, WorkflowRow] = {}
     recorded: dict[str, tuple[StepRow, ...]] = {}
     generation: Sequence[StepRow] = steps
-    for _ in range(DEPTH):
+    for _ in range(MAX_GENERATIONS):
         wanted = [each for each in child_ids(generation) if each not in rows]
         if not wanted:
             break
         rows |= rows_by_id(session, wanted, viewer=viewer)
-        shown = [each for each in wanted if each in rows][:CHILDREN]
+        shown = [each for each in wanted if each in rows][:MAX_CHILDREN]
         generation = _of_children(session, shown)
         for step in generation:
             recorded[step.workflow_uuid] = (*recorded.get(step.workflow_uuid, ()), step)
-    return Family(rows, recorded)
+    return StepChildren(rows, recorded)
 
 
 def children(
@@ -183,17 +171,17 @@ def child_ids(steps: Iterable[StepRow]) -> list[str]:
 
 
 def error_texts(session: Session, workflow_id: str, ids: Sequence[int]) -> dict[int, str]:
-    """The beginnings of these steps' errors, for those who may see payloads."""
+    """The first MAX_ERROR_EXCERPT characters of these steps' errors, which are payload."""
     if not ids:
         return {}
-    found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=EXCERPT)
+    found = session.all(ERRORS, id=workflow_id, ids=session.ids(ids), most=MAX_ERROR_EXCERPT)
     return dict(found)
 
 
 def _of_children(session: Session, ids: Sequence[str]) -> list[StepRow]:
     if not ids:
         return []
-    most = {"most": CHILD_STEPS, "rows": CHILD_STEPS * CHILDREN}
+    most = {"most": MAX_CHILD_STEPS, "rows": MAX_CHILD_STEPS * MAX_CHILDREN}
     return from_records(session.all(OF_CHILDREN, ids=session.ids(ids), **most))
 
 

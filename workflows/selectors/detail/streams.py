@@ -1,4 +1,4 @@
-"""The streams a workflow writes: which there are, and a window of one's values."""
+"""The streams of a workflow, and a window of the values of one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
 
-KEYS = 50
-WINDOW = 50
-SHORT = 4_096
-# Stored as portable JSON by every library, so with its quotes.
+MAX_STREAMS = 50
+WINDOW_SIZE = 50
+MAX_INLINE_SIZE = 4_096
+# Every library stores the marker as portable JSON, with quotes.
 CLOSED = '"__DBOS_STREAM_CLOSED__"'
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream: how many values it has, and whether its writer closed it."""
+    """A stream, the offset after its last value, and whether its writer closed it."""
 
     key: str
     end: int
@@ -25,7 +25,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class StreamValue:
-    """`text` is None unless asked for and short."""
+    """`text` is None if hidden or too large."""
 
     offset: int
     function_id: int
@@ -58,7 +58,7 @@ class Window:
         return self.stop < self.stream.end
 
 
-# A skip scan: one probe for each key, however many values it has.
+# A skip scan: one index entry per key, however many values it has.
 STREAMS = Statement(
     """
     WITH RECURSIVE named(key) AS (
@@ -107,9 +107,9 @@ VALUES = sized(
 
 
 def streams(session: Session, workflow_id: str) -> list[Stream]:
-    """Every stream of a workflow, the first KEYS of them by name."""
+    """The first MAX_STREAMS streams of a workflow, by name."""
     found = []
-    for key, end, final in session.all(STREAMS, id=workflow_id, most=KEYS):
+    for key, end, final in session.all(STREAMS, id=workflow_id, most=MAX_STREAMS):
         is_closed = final == CLOSED
         found.append(Stream(key, end - is_closed, is_closed))
     return found
@@ -127,15 +127,15 @@ def stream(session: Session, workflow_id: str, key: str) -> Stream | None:
 def window(
     session: Session, workflow_id: str, stream: Stream, *, payload: bool, start: int | None = None
 ) -> Window:
-    """WINDOW values from an offset on, or the newest ones. Values only with `payload`."""
-    first = max(0, stream.end - WINDOW) if start is None else max(0, start)
+    """WINDOW_SIZE values from an offset on, or the newest. Values are read only with `payload`."""
+    first = max(0, stream.end - WINDOW_SIZE) if start is None else max(0, start)
     found = session.all(
         VALUES,
         id=workflow_id,
         key=stream.key,
         start=first,
-        stop=min(first + WINDOW, stream.end),
+        stop=min(first + WINDOW_SIZE, stream.end),
         payload=int(payload),
-        short=SHORT,
+        short=MAX_INLINE_SIZE,
     )
     return Window(stream, tuple(StreamValue(*row) for row in found))

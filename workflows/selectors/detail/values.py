@@ -1,6 +1,6 @@
-"""Stored values of one workflow, one at a time and cut at a size. Nothing is decoded here.
+"""Reads stored values of a workflow one at a time, up to a size, without decoding them.
 
-Every function takes text as it was stored; who may see it is decided by the caller.
+The caller checks the permission to see payloads.
 """
 
 from __future__ import annotations
@@ -9,20 +9,18 @@ from dataclasses import dataclass
 
 from dboshub.workflows.storage.sql import Session, Statement
 
-# What a page shows at once of one value; the rest is a download.
-SHOWN = 256 * 1_024
+# Characters of a value that a page shows; the whole value is a download.
+MAX_SHOWN = 256 * 1_024
 
 
 def sized(sql: str) -> Statement:
-    """A statement with SIZE(…): on PostgreSQL the one length that does not unpack the value."""
-    return Statement(
-        postgres=sql.replace("SIZE(", "OCTET_LENGTH("), sqlite=sql.replace("SIZE(", "LENGTH(")
-    )
+    """A statement with SIZE(…). On PostgreSQL it is the length that needs no decompression."""
+    return Statement(sql.replace("SIZE(", "OCTET_LENGTH("))
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One stored value; `text` may be the beginning only, `size` is that of the whole."""
+class StoredValue:
+    """A stored value: its text, which may be cut, and the size of the whole."""
 
     text: str
     size: int
@@ -83,21 +81,21 @@ def value(
     *,
     key: str = "",
     step: int = 0,
-    most: int = SHOWN,
-) -> Stored | None:
-    """One value by its kind; None if it does not exist. `step` is a step id, or a stream offset."""
+    most: int = MAX_SHOWN,
+) -> StoredValue | None:
+    """One value by its kind, or None. `step` is a step id, or an offset for kind "stream"."""
     if kind == "attributes":
         return attributes(session, workflow_id)
     row = session.one(STATEMENTS[kind], id=workflow_id, key=key, step=step, most=most)
-    return None if row is None else Stored(*row)
+    return None if row is None else StoredValue(*row)
 
 
-def attributes(session: Session, workflow_id: str) -> Stored | None:
-    """The custom attributes as JSON text; both databases keep them as JSON, not serialised."""
+def attributes(session: Session, workflow_id: str) -> StoredValue | None:
+    """The attributes as JSON text: both databases store them as JSON."""
     row = session.one(ATTRIBUTES, id=workflow_id)
     if row is None or row[0] is None:
         return None
-    return Stored(row[0], len(row[0]), "portable_json")
+    return StoredValue(row[0], len(row[0]), "portable_json")
 
 
 KINDS = frozenset({*STATEMENTS, "attributes"})

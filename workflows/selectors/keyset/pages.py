@@ -1,5 +1,7 @@
-"""One page of the workflow list, newest first, by keyset: rows added or deleted meanwhile
-neither repeat nor hide others."""
+"""Pages of the workflow list by keyset, newest first.
+
+Rows that are added or deleted between two pages neither repeat nor hide other rows.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dboshub.workflows.search.criteria import Criteria
-from dboshub.workflows.selectors.keyset.merge import BUDGET_S, Found, Walk
-from dboshub.workflows.selectors.keyset.plan import routes
+from dboshub.workflows.selectors.keyset.merge import BUDGET_S, MergedRows, RangeMerge
+from dboshub.workflows.selectors.keyset.plan import plan_ranges
 from dboshub.workflows.selectors.keyset.ranges import (
     NEWER,
     OLDER,
     Direction,
     IndexRange,
-    Lane,
+    KeysetRange,
     Position,
 )
 from dboshub.workflows.selectors.rows import WorkflowRow
@@ -29,7 +31,7 @@ CURSOR = re.compile(r"(-?\d{1,18})~(\w{0,64})~([^\x00]*)", re.ASCII | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`older` and `newer` are cursors; `searched_to` is set where a walk stopped early."""
+    """`older` and `newer` are cursors. `searched_to` (epoch ms) is set if the time ran out."""
 
     rows: list[WorkflowRow]
     older: str | None = None
@@ -56,13 +58,13 @@ class WorkflowPager:
         return self.after(None)
 
     def after(self, cursor: Position | None) -> Page:
-        """The rows older than a place; None begins with the newest."""
-        found = self._walk(OLDER, cursor)
+        """The rows that are older than a position; None begins with the newest."""
+        found = self._merge(OLDER, cursor)
         shown = found.rows[: self.size]
         has_more = len(found.rows) > self.size or found.is_cut_short
         older = found.reached if found.is_cut_short else None
         if len(found.rows) > self.size:
-            older = found.places[self.size - 1]
+            older = found.positions[self.size - 1]
         return Page(
             rows=shown,
             older=write_cursor(older) if has_more and older else None,
@@ -71,42 +73,42 @@ class WorkflowPager:
         )
 
     def before(self, cursor: Position) -> Page:
-        """The rows just newer than a place; near the newest, the first page, never a short one."""
-        found = self._walk(NEWER, cursor)
+        """The rows just newer than a position; the first page if fewer than a page are newer."""
+        found = self._merge(NEWER, cursor)
         if len(found.rows) < self.size and not found.is_cut_short:
             return self.first()
-        rows, places = found.rows[: self.size][::-1], found.places[: self.size][::-1]
-        newer = found.reached if found.is_cut_short else places[0]
+        rows, positions = found.rows[: self.size][::-1], found.positions[: self.size][::-1]
+        newer = found.reached if found.is_cut_short else positions[0]
         is_top = len(found.rows) <= self.size and not found.is_cut_short
         return Page(
             rows=rows,
-            older=write_cursor(places[-1] if places else cursor),
+            older=write_cursor(positions[-1] if positions else cursor),
             newer=None if is_top or newer is None else write_cursor(newer),
             searched_to=found.reached.at if found.is_cut_short and found.reached else None,
         )
 
-    def _walk(self, way: Direction, cursor: Position | None) -> Found:
-        lanes = routes(self.session, self.criteria, self.viewer)
-        walk = Walk(self.session, lanes, way, self.clock, self.budget_s)
-        # One more than is shown says whether there are more.
+    def _merge(self, direction: Direction, cursor: Position | None) -> MergedRows:
+        ranges = plan_ranges(self.session, self.criteria, self.viewer)
+        merge = RangeMerge(self.session, ranges, direction, self.clock, self.budget_s)
+        # One row more than is shown tells whether there is another page.
         want = self.size + 1
-        return walk.take(want, start=cursor, chunk=want * (4 if _checks(lanes) else 1))
+        return merge.take(want, start=cursor, chunk=want * (4 if _checks(ranges) else 1))
 
 
-def write_cursor(place: Position) -> str:
-    return f"{place.at}~{place.lane}~{place.workflow_uuid}"
+def write_cursor(position: Position) -> str:
+    return f"{position.at}~{position.range_key}~{position.workflow_uuid}"
 
 
 def read_cursor(text: str) -> Position | None:
-    """The place a cursor names; None if it is none of ours."""
+    """The position of a cursor; None if it is malformed."""
     found = CURSOR.fullmatch(text)
     return Position(int(found[1]), found[2], found[3]) if found else None
 
 
-def _newer(found: Found, cursor: Position) -> str:
-    """Back from the first row shown; from an empty page, back from where it began."""
-    return write_cursor(found.places[0] if found.places else cursor)
+def _newer(found: MergedRows, cursor: Position) -> str:
+    """The cursor back from the first row, or from the start of an empty page."""
+    return write_cursor(found.positions[0] if found.positions else cursor)
 
 
-def _checks(lanes: list[Lane]) -> bool:
-    return any(isinstance(lane, IndexRange) and lane.conditions for lane in lanes)
+def _checks(ranges: list[KeysetRange]) -> bool:
+    return any(isinstance(each, IndexRange) and each.predicates for each in ranges)

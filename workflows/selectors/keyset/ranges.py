@@ -1,8 +1,8 @@
-"""Ways through `workflow_status` in the order of a moment and the id, in bounded reads.
+"""Keyset ranges of `workflow_status`, ordered by a time column and the id, read in bounded chunks.
 
-The moment is `created_at` or another column with an index. A lane covers part of the table by an
-index and reads it chunk by chunk. No statement examines more rows than its chunk and TIES, however
-many rows share one moment: one bulk enqueue gives hundreds of thousands the same.
+The time column is `created_at` or another indexed one. A range covers the rows that one index
+serves. No statement examines more rows than its chunk plus MAX_SORTED_TIES, however many rows have
+the same time: one bulk enqueue can give it to hundreds of thousands.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dboshub.workflows.search.predicates import Condition
-from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, statement
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.search.predicates import Predicate
+from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
+from dboshub.workflows.storage.sql import Session, cached_statement
 
-# Up to this many rows with one created_at are sorted; more are walked along the primary key,
-# which is their order but holds the rest of the table as well.
+# Up to this many rows of equal time are sorted. More are read along the primary key, which has
+# their order but contains the rest of the table as well.
 MAX_SORTED_TIES = 10_000
 # More rows than any chunk holds.
-FENCE = 1_000_000_000
+PLANNER_FENCE = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """A direction: towards older rows, or back towards the newest."""
+    """Towards older rows, or back towards the newest: the SQL words and the sign of a step."""
 
     order: str
     past: str
@@ -41,15 +41,15 @@ NEWER = Direction("ASC", ">", "MAX", 1)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Just past one row of a lane; without an id, just before the rows of that moment."""
+    """Just after one row of a range; without an id, just before all rows of that time."""
 
     at: int
-    lane: str = ""
+    range_key: str = ""
     workflow_uuid: str = ""
 
 
-class Lane(Protocol):
-    """Part of the table, in order. `position` is how far it has been read."""
+class KeysetRange(Protocol):
+    """A part of the table, in order. It has been read up to `position`."""
 
     key: str
     column: str
@@ -57,14 +57,14 @@ class Lane(Protocol):
     is_done: bool
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
-        """Read on by about `chunk` rows and give those that match, at most `want`."""
+        """Read about `chunk` rows more; return those that match, at most `want`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """The ends of a chunk of an index, its size, and how many rows share its last moment."""
+class ChunkBounds:
+    """The first and last time of a chunk, its size, and the number of rows with its last time."""
 
     first: int
     last: int
@@ -72,54 +72,64 @@ class Reach:
     ties: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The rows of one statement: its bounds as WHERE clause with parameters, and the `tie`, a
+    condition on the time column, if the chunk lies within the rows of one time."""
+
+    where: str
+    params: dict[str, Any]
+    tie: str = ""
+
+
 @dataclass(slots=True)
 class IndexRange:
-    """`where` is what an index on `column` serves; `conditions` are checked on its rows."""
+    """The rows that an index on `column` serves for `where`; `predicates` filter them."""
 
     key: str
-    where: Sequence[Condition]
-    conditions: Sequence[Condition]
+    where: Sequence[Predicate]
+    predicates: Sequence[Predicate]
     column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
     many_ties_at: int | None = None
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
         at = self.position
-        beside = self._ties(session, at.at) if at is not None and at.workflow_uuid else 0
-        if at is not None and beside > MAX_SORTED_TIES:
-            return self._scan_primary_key(session, way, at, want, chunk)
-        # The reach begins with the rows beside the position, of which some have been read.
-        reach = self._reach(session, way, chunk + beside)
-        if reach.ties <= MAX_SORTED_TIES:
-            rows = self._take(session, way, want, until=reach.last) if reach.size else []
-            self.is_done = reach.size < chunk + beside and len(rows) < want
+        ties = self._ties(session, at.at) if at is not None and at.workflow_uuid else 0
+        if at is not None and ties > MAX_SORTED_TIES:
+            return self._scan_primary_key(session, direction, at, want, chunk)
+        # The chunk begins with the rows of equal time, of which some have been read already.
+        bounds = self._chunk_bounds(session, direction, chunk + ties)
+        if bounds.ties <= MAX_SORTED_TIES:
+            rows = self._take(session, direction, want, until=bounds.last) if bounds.size else []
+            self.is_done = bounds.size < chunk + ties and len(rows) < want
             return rows
-        self.many_ties_at = reach.last
+        self.many_ties_at = bounds.last
         rows = []
-        if reach.first != reach.last:
-            rows = self._take(session, way, want, until=reach.last - way.step)
+        if bounds.first != bounds.last:
+            rows = self._take(session, direction, want, until=bounds.last - direction.step)
         if len(rows) < want:
-            start = Position(reach.last, self.key)
-            rows += self._scan_primary_key(session, way, start, want - len(rows), chunk)
+            start = Position(bounds.last, self.key)
+            rows += self._scan_primary_key(session, direction, start, want - len(rows), chunk)
         return rows
 
-    def _reach(self, session: Session, way: Direction, chunk: int) -> Reach:
-        """Where `chunk` more rows of the index lead, and how many tie there."""
+    def _chunk_bounds(self, session: Session, direction: Direction, chunk: int) -> ChunkBounds:
+        """The bounds of the next `chunk` rows of the index."""
         column = self.column
-        start = f"{column} {way.past}= :at" if self.position else ""
-        first = "MAX" if way is OLDER else "MIN"
+        start = f"{column} {direction.past}= :at" if self.position else ""
+        first = "MAX" if direction is OLDER else "MIN"
         found = session.one(
-            statement(
+            cached_statement(
                 "SELECT first, last, size, "
                 "(SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, f'{column} = last')} LIMIT :most) AS same) "
-                f"FROM (SELECT {first}({column}) AS first, {way.last}({column}) AS last, "
+                f"FROM (SELECT {first}({column}) AS first, {direction.last}({column}) AS last, "
                 f"COUNT(*) AS size FROM (SELECT {column} FROM {{workflow_status}} "
-                f"{_where(self.where, start)} ORDER BY {column} {way.order} LIMIT :chunk"
-                ") AS reach) AS ends"
+                f"{_where(self.where, start)} ORDER BY {column} {direction.order} LIMIT :chunk"
+                ") AS chunk) AS ends"
             ),
             **_params(self.where),
             **({"at": self.position.at} if self.position else {}),
@@ -127,94 +137,96 @@ class IndexRange:
             most=MAX_SORTED_TIES + 1,
         )
         assert found is not None
-        return Reach(*found)
+        return ChunkBounds(*found)
 
-    def _ties(self, session: Session, moment: int) -> int:
-        """How many rows share a moment, up to one too many to sort."""
-        if self.many_ties_at == moment:
+    def _ties(self, session: Session, at: int) -> int:
+        """The number of rows of one time, up to MAX_SORTED_TIES + 1."""
+        if self.many_ties_at == at:
             return MAX_SORTED_TIES + 1
         found = session.one(
-            statement(
+            cached_statement(
                 "SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status} "
                 f"{_where(self.where, f'{self.column} = :at')} LIMIT :most) AS same"
             ),
             **_params(self.where),
-            at=moment,
+            at=at,
             most=MAX_SORTED_TIES + 1,
         )
         assert found is not None
         if found[0] > MAX_SORTED_TIES:
-            self.many_ties_at = moment
+            self.many_ties_at = at
         return int(found[0])
 
     def _take(
-        self, session: Session, way: Direction, want: int, *, until: int
+        self, session: Session, direction: Direction, want: int, *, until: int
     ) -> list[WorkflowRow]:
-        """The matching rows up to and with `until`."""
+        """The matching rows up to and including the time `until`."""
         column = self.column
-        bounds = [f"{column} {'>=' if way is OLDER else '<='} :edge"]
+        bounds = [f"{column} {'>=' if direction is OLDER else '<='} :edge"]
         params: dict[str, Any] = {"edge": until}
         if self.position:
-            bounds += [f"{column} {way.past}= :at"]
+            bounds += [f"{column} {direction.past}= :at"]
             params["at"] = self.position.at
             if self.position.workflow_uuid:
-                bounds += [f"({column} {way.past} :at OR workflow_uuid {way.past} :after)"]
+                bounds += [
+                    f"({column} {direction.past} :at OR workflow_uuid {direction.past} :after)"
+                ]
                 params["after"] = self.position.workflow_uuid
-        rows = self._rows(session, way, want, _where(self.where, *bounds), params)
+        chunk = _Chunk(_where(self.where, *bounds), params)
+        rows = self._rows(session, direction, want, chunk)
         self.position = (
-            _past(rows[-1], self) if len(rows) == want else Position(until + way.step, self.key)
+            position_after(rows[-1], self)
+            if len(rows) == want
+            else Position(until + direction.step, self.key)
         )
         return rows
 
     def _scan_primary_key(
-        self, session: Session, way: Direction, at: Position, want: int, chunk: int
+        self, session: Session, direction: Direction, at: Position, want: int, chunk: int
     ) -> list[WorkflowRow]:
-        """Walk the primary key through the rows of one moment with too many to sort."""
-        start = f"workflow_uuid {way.past} :after" if at.workflow_uuid else ""
+        """Read the rows of one time along the primary key, because they are too many to sort."""
+        start = f"workflow_uuid {direction.past} :after" if at.workflow_uuid else ""
         params: dict[str, Any] = {"after": at.workflow_uuid} if at.workflow_uuid else {}
         end = session.one(
-            statement(
-                f"SELECT {way.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
+            cached_statement(
+                f"SELECT {direction.last}(workflow_uuid), COUNT(*) FROM (SELECT workflow_uuid "
                 f"FROM {{workflow_status}} {_where((), start)} "
-                f"ORDER BY workflow_uuid {way.order} LIMIT :chunk) AS reach"
+                f"ORDER BY workflow_uuid {direction.order} LIMIT :chunk) AS chunk"
             ),
             **params,
             chunk=chunk,
         )
         if end is None or not end[1]:
-            self.position = Position(at.at + way.step, self.key)
+            self.position = Position(at.at + direction.step, self.key)
             return []
-        until = f"workflow_uuid {'>=' if way is OLDER else '<='} :edge"
+        until = f"workflow_uuid {'>=' if direction is OLDER else '<='} :edge"
         params |= {"edge": end[0], "at": at.at}
         tie = f"{self.column} = :at"
-        rows = self._rows(session, way, want, _where((), start, until), params, tie)
+        scanned = _Chunk(_where((), start, until), params, tie)
+        rows = self._rows(session, direction, want, scanned)
         self.position = (
-            _past(rows[-1], self) if len(rows) == want else Position(at.at, self.key, end[0])
+            position_after(rows[-1], self)
+            if len(rows) == want
+            else Position(at.at, self.key, end[0])
         )
         return rows
 
     def _rows(
-        self,
-        session: Session,
-        way: Direction,
-        want: int,
-        where: str,
-        params: dict[str, Any],
-        tie: str = "",
+        self, session: Session, direction: Direction, want: int, chunk: _Chunk
     ) -> list[WorkflowRow]:
-        # A limit that is never met fences the chunk: the planner must not look for a better index
-        # by the conditions, since what it calls better may be a million rows of one parent.
-        checked = [*self.conditions, *self.where] if tie else self.conditions
+        # The limit is never reached. It keeps the planner from choosing another index by the
+        # predicates, which may hold a million rows of one parent.
+        checked = [*self.predicates, *self.where] if chunk.tie else self.predicates
         columns = ", ".join([COLUMNS, *{each.reads for each in checked if each.reads}])
         found = session.all(
-            statement(
-                f"SELECT {COLUMNS} FROM (SELECT {columns} FROM {{workflow_status}} {where} "
-                f"LIMIT {FENCE}) AS chunk {_where(checked, tie)} "
-                f"{way.order_by(self.column)} LIMIT :want"
+            cached_statement(
+                f"SELECT {COLUMNS} FROM (SELECT {columns} FROM {{workflow_status}} {chunk.where} "
+                f"LIMIT {PLANNER_FENCE}) AS chunk {_where(checked, chunk.tie)} "
+                f"{direction.order_by(self.column)} LIMIT :want"
             ),
             **_params(self.where),
-            **_params(self.conditions),
-            **params,
+            **_params(self.predicates),
+            **chunk.params,
             want=want,
         )
         return [from_record(record) for record in found]
@@ -222,38 +234,35 @@ class IndexRange:
 
 @dataclass(slots=True)
 class IdSetRange:
-    """A small set of ids that some other index gave, sorted whenever it is read."""
+    """A small set of ids that another index gave; sorted in each statement."""
 
     key: str
     ids: Sequence[str]
-    conditions: Sequence[Condition]
+    predicates: Sequence[Predicate]
     column: str = "created_at"
     position: Position | None = None
     is_done: bool = False
 
     def advance(
-        self, session: Session, way: Direction, *, want: int, chunk: int
+        self, session: Session, direction: Direction, *, want: int, chunk: int
     ) -> list[WorkflowRow]:
-        among = (
-            "workflow_uuid = ANY(:ids)"
-            if session.vendor == "postgresql"
-            else "workflow_uuid IN (SELECT value FROM json_each(:ids))"
-        )
         params: dict[str, Any] = {}
         after, column = "", self.column
         if self.position:
             params["at"] = self.position.at
-            after = f"{column} {way.past}= :at"
+            after = f"{column} {direction.past}= :at"
             if self.position.workflow_uuid:
                 params["after"] = self.position.workflow_uuid
-                after += f" AND ({column} {way.past} :at OR workflow_uuid {way.past} :after)"
+                after += (
+                    f" AND ({column} {direction.past} :at OR workflow_uuid {direction.past} :after)"
+                )
         found = session.all(
-            statement(
+            cached_statement(
                 f"SELECT {COLUMNS} FROM {{workflow_status}} "
-                f"{_where(self.conditions, among, after)} "
-                f"{way.order_by(column)} LIMIT :want"
+                f"{_where(self.predicates, 'workflow_uuid = ANY(:ids)', after)} "
+                f"{direction.order_by(column)} LIMIT :want"
             ),
-            **_params(self.conditions),
+            **_params(self.predicates),
             **params,
             ids=session.ids(self.ids),
             want=want,
@@ -261,18 +270,19 @@ class IdSetRange:
         rows = [from_record(record) for record in found]
         self.is_done = len(rows) < want
         if rows:
-            self.position = _past(rows[-1], self)
+            self.position = position_after(rows[-1], self)
         return rows
 
 
-def _past(row: WorkflowRow, lane: Lane) -> Position:
-    return Position(getattr(row, lane.column), lane.key, row.workflow_uuid)
+def position_after(row: WorkflowRow, within: KeysetRange) -> Position:
+    """The position just after a row of a range."""
+    return Position(getattr(row, within.column), within.key, row.workflow_uuid)
 
 
-def _where(conditions: Sequence[Condition], *more: str) -> str:
-    parts = [condition.sql for condition in conditions] + [each for each in more if each]
+def _where(predicates: Sequence[Predicate], *more: str) -> str:
+    parts = [predicate.sql for predicate in predicates] + [each for each in more if each]
     return f"WHERE {' AND '.join(parts)}" if parts else ""
 
 
-def _params(conditions: Sequence[Condition]) -> dict[str, Any]:
-    return {name: value for each in conditions for name, value in each.params.items()}
+def _params(predicates: Sequence[Predicate]) -> dict[str, Any]:
+    return {name: value for each in predicates for name, value in each.params.items()}

@@ -1,4 +1,4 @@
-"""How many children each of a page's workflows has: counted along an index, up to a cap."""
+"""The number of children of each workflow of a page, counted along an index up to a cap."""
 
 from __future__ import annotations
 
@@ -9,29 +9,26 @@ from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-# A page of fifty parents then costs 5,000 rows at most.
-MOST = 100
+# A page of fifty parents then reads at most 5,000 rows.
+MAX_COUNTED = 100
 
 
-def children(
+def child_counts(
     session: Session, ids: Sequence[str], *, viewer: Viewer = EVERYTHING
 ) -> dict[str, Count]:
-    """The workflows that have children, with how many."""
-    scope = viewer.condition()
-    found = session.all(
-        _counting(scope.sql if scope else ""),
-        **(scope.params if scope else {}),
-        ids=session.ids(ids),
-        most=MOST + 1,
-    )
-    return {id: Count(min(number, MOST), number > MOST) for id, number in found if number}
+    """The number of children by workflow id, for workflows that have children."""
+    scope, params = viewer.scope()
+    found = session.all(_statement(scope), **params, ids=session.ids(ids), most=MAX_COUNTED + 1)
+    return {
+        id: Count(min(number, MAX_COUNTED), number > MAX_COUNTED) for id, number in found if number
+    }
 
 
 @lru_cache(maxsize=64)
-def _counting(scope: str) -> Statement:
+def _statement(scope: str) -> Statement:
     few = (
         "SELECT parents.id, (SELECT COUNT(*) FROM (SELECT 1 FROM {workflow_status}"
-        f" WHERE parent_workflow_id = parents.id{f' AND {scope}' if scope else ''}"
+        f" WHERE parent_workflow_id = parents.id AND {scope}"
         " LIMIT :most) AS few) FROM"
     )
     return Statement(

@@ -1,4 +1,4 @@
-"""The whole family of a workflow: who started whom and who was forked from whom, within bounds."""
+"""The family tree of a workflow: which workflows started it or were forked, within bounds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.storage.sql import Session, Statement
 
-MOST = 150
-LEVELS = 6
+MAX_MEMBERS = 150
+MAX_LEVELS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One workflow and what it came from; `via` is "started" or "forked", empty for the root."""
+    """A workflow and the `origin` that started it or that it was forked from.
+
+    `via` is "started" or "forked"; it is empty for the root.
+    """
 
     row: WorkflowRow
     origin: str | None = None
@@ -25,22 +28,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class FamilyTree:
-    """In the order found, origins before what came of them."""
+    """The members in the order found: an origin comes before its descendants."""
 
     members: tuple[Relation, ...]
     is_cut: bool
 
 
 def _below(column: str) -> Statement:
-    # Without ORDER BY: sorting would read every child, and a parent may have a million.
+    # No ORDER BY: sorting would read all children, and a parent may have a million.
     return Statement(
-        postgres=(
-            f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = ANY(:ids) LIMIT :most"
-        ),
-        sqlite=(
-            f"SELECT {COLUMNS} FROM {{workflow_status}} "
-            f"WHERE {column} IN (SELECT value FROM json_each(:ids)) LIMIT :most"
-        ),
+        f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = ANY(:ids) LIMIT :most"
     )
 
 
@@ -49,9 +46,9 @@ FORKS = _below("forked_from")
 
 
 def family_tree(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) -> FamilyTree:
-    """The tree around a workflow: its line of ancestors first, then all below, level by level."""
+    """The ancestors of a workflow, then all descendants of these, level by level."""
     known = _line(session, row, viewer)
-    # What is near to the workflow is worth more than its cousins.
+    # The workflow's own descendants first: they are more relevant than those of its ancestors.
     is_cut = _descend(session, [row.pk], known, viewer)
     is_cut |= _descend(session, [*known], known, viewer)
     return FamilyTree(tuple(known.values()), is_cut)
@@ -60,9 +57,9 @@ def family_tree(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHI
 def _descend(
     session: Session, level: list[str], known: dict[str, Relation], viewer: Viewer
 ) -> bool:
-    """Add what came of these, and of that, as far as bounds allow; whether they cut it."""
+    """Add the descendants of these within the bounds; return whether some were left out."""
     is_cut = False
-    for _ in range(LEVELS):
+    for _ in range(MAX_LEVELS):
         level, more = _level(session, level, known, viewer)
         is_cut |= more
         if not level:
@@ -87,20 +84,20 @@ def _line(session: Session, row: WorkflowRow, viewer: Viewer) -> dict[str, Relat
 def _level(
     session: Session, ids: list[str], known: dict[str, Relation], viewer: Viewer
 ) -> tuple[list[str], bool]:
-    """Add what came of these, as far as there is room; the ids added, and whether there is more."""
+    """Add the children and forks of these; return the added ids, and whether there are more."""
     added: list[str] = []
     is_cut = False
     for statement, column, via in (
         (CHILDREN, "parent_workflow_id", "started"),
         (FORKS, "forked_from", "forked"),
     ):
-        room = MOST - len(known)
-        # Those already known come again, and must not use up the room.
+        room = MAX_MEMBERS - len(known)
+        # The known ones are returned again and must not use up the limit.
         rows = session.all(statement, ids=session.ids(ids), most=room + len(known) + 1)
         for each in map(from_record, rows):
             if each.pk in known or not viewer.may_see(each.application_name):
                 continue
-            if len(known) >= MOST:
+            if len(known) >= MAX_MEMBERS:
                 is_cut = True
                 break
             known[each.pk] = Relation(each, getattr(each, column), via)

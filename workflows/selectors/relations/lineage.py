@@ -1,18 +1,18 @@
-"""Where a workflow comes from and what came of it: ancestors, children, forks."""
+"""The relatives of a workflow: ancestors, origin of a fork, children, forks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.search.criteria import FAILED
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record, rows_by_id
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
+from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, Statement
 
-RELATIVES = 50
-GENERATIONS = 20
-# Children of one parent among which failed ones are looked for.
-SEARCHED = 1_000
+MAX_RELATIVES = 50
+MAX_GENERATIONS = 20
+# Children of one parent that are scanned for failed ones.
+MAX_CHILDREN_SCANNED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,18 @@ ANCESTORS = Statement(
 
 
 def _related(column: str) -> Statement:
-    # No ORDER BY: sorting would read every child, and a parent may have a million.
+    # No ORDER BY: sorting would read all children, and a parent may have a million.
     return Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE {column} = :id LIMIT :most")
 
 
 CHILDREN = _related("parent_workflow_id")
 FORKS = _related("forked_from")
-# There is no index of failed children: those among the first are found along the parent's.
+# No index serves failed children, so the first children of the parent are scanned.
 FAILED_CHILDREN = Statement(
     f"""
     SELECT {COLUMNS} FROM (
-        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id LIMIT {SEARCHED}
+        SELECT {COLUMNS} FROM {{workflow_status}} WHERE parent_workflow_id = :id
+        LIMIT {MAX_CHILDREN_SCANNED}
     ) AS first
     WHERE status IN ({", ".join(f"'{status}'" for status in FAILED)}) LIMIT :most
     """
@@ -65,8 +66,8 @@ FAILED_CHILDREN = Statement(
 
 
 def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) -> Lineage:
-    """The relatives of a workflow, at most RELATIVES of each kind."""
-    above = [each for (each,) in session.all(ANCESTORS, id=row.pk, most=GENERATIONS)]
+    """The relatives of a workflow, at most MAX_RELATIVES of each kind."""
+    above = [each for (each,) in session.all(ANCESTORS, id=row.pk, most=MAX_GENERATIONS)]
     above = above if row.parent_workflow_id else []
     origin = row.forked_from
     known = rows_by_id(session, [*above, *([origin] if origin else [])], viewer=viewer)
@@ -83,13 +84,11 @@ def lineage(session: Session, row: WorkflowRow, *, viewer: Viewer = EVERYTHING) 
 
 
 def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[WorkflowRow]:
-    """Children along the index: failures first, then by age.
-
-    They are the first RELATIVES, and the failed among the first SEARCHED, at most as many.
-    """
+    """The first MAX_RELATIVES children in index order, and the failed ones of the first
+    MAX_CHILDREN_SCANNED, at most as many; failed ones first, then by age."""
     found, has_more = _rows(session, CHILDREN, workflow_id, viewer)
     failed = _rows(session, FAILED_CHILDREN, workflow_id, viewer)[0] if has_more else ()
-    # Neither statement has an order: what one came across the other may have missed.
+    # Neither statement has an order, so both may return different children.
     children = {each.pk: each for each in (*found, *failed)}
     return sorted(
         children.values(), key=lambda each: (not each.is_failed, each.created_at, each.pk)
@@ -99,7 +98,9 @@ def first_children(session: Session, workflow_id: str, viewer: Viewer) -> list[W
 def _rows(
     session: Session, statement: Statement, workflow_id: str, viewer: Viewer
 ) -> tuple[tuple[WorkflowRow, ...], bool]:
-    found = [from_record(row) for row in session.all(statement, id=workflow_id, most=RELATIVES + 1)]
-    seen = [each for each in found[:RELATIVES] if viewer.may_see(each.application_name)]
+    found = [
+        from_record(row) for row in session.all(statement, id=workflow_id, most=MAX_RELATIVES + 1)
+    ]
+    seen = [each for each in found[:MAX_RELATIVES] if viewer.may_see(each.application_name)]
     seen.sort(key=lambda each: (each.created_at, each.pk))
-    return tuple(seen), len(found) > RELATIVES
+    return tuple(seen), len(found) > MAX_RELATIVES

@@ -1,4 +1,4 @@
-"""Change what hangs on a workflow without touching its run: attributes and delay."""
+"""Change a workflow's attributes and delay; its run continues."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from typing import Any
 from dboshub.workflows.storage.sql import Session, Statement
 
 ATTRIBUTES = Statement(
-    postgres="""
-        SELECT attributes
-        FROM {workflow_status}
-        WHERE workflow_uuid = :workflow_id
-        FOR NO KEY UPDATE
-    """,
-    sqlite="SELECT attributes FROM {workflow_status} WHERE workflow_uuid = :workflow_id",
+    """
+    SELECT attributes
+    FROM {workflow_status}
+    WHERE workflow_uuid = :workflow_id
+    FOR NO KEY UPDATE
+    """
 )
 SET_ATTRIBUTES = Statement(
-    postgres="""
-        UPDATE {workflow_status}
-        SET attributes = CAST(:attributes AS jsonb), updated_at = :now
-        WHERE workflow_uuid = :workflow_id
-    """,
-    sqlite="""
-        UPDATE {workflow_status}
-        SET attributes = :attributes, updated_at = :now
-        WHERE workflow_uuid = :workflow_id
-    """,
+    """
+    UPDATE {workflow_status}
+    SET attributes = CAST(:attributes AS jsonb), updated_at = :now
+    WHERE workflow_uuid = :workflow_id
+    """
 )
 SET_DELAY = Statement(
     """
@@ -45,9 +39,9 @@ def update_attributes(
     merge: bool,
     now: int,
 ) -> None:
-    """Replace all attributes, or only the top-level keys given; an unknown id is ignored."""
+    """Replace all attributes or, if `merge`, the given top-level keys. Ignores an unknown id."""
     if merge:
-        # The row stays locked until the end, so two merges keep each other's keys.
+        # The row stays locked until the transaction ends, so concurrent merges lose no keys.
         row = session.one(ATTRIBUTES, workflow_id=workflow_id)
         found = None if row is None else row[0]
         known = json.loads(found) if isinstance(found, str) else found
@@ -57,5 +51,5 @@ def update_attributes(
 
 
 def set_delay(session: Session, workflow_id: str, *, until: int, now: int) -> None:
-    """Change when a DELAYED workflow is due; any other stays as it is."""
+    """Change when a DELAYED workflow is due, in epoch milliseconds; ignore any other status."""
     session.run(SET_DELAY, workflow_id=workflow_id, until=until, now=now)

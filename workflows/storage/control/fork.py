@@ -1,7 +1,8 @@
-"""Fork workflows: new rows that replay their sources up to a step and go on from there.
+"""Fork workflows: new workflows that replay their sources' steps before a given one.
 
-The source is marked, never changed otherwise; messages are not copied, children stay shared
-unless replaced. Many forks take as many statements as one.
+A source is marked as forked from and not changed otherwise. Messages are not copied. A fork shares
+the children of its source unless they are replaced. Any number of forks takes the same number of
+statements.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Unpack
 
-from dboshub.workflows.storage.control.resume import INTERNAL_QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, ForkOptions
+from dboshub.workflows.storage.fragments import locked_ids
 from dboshub.workflows.storage.sql import Session, Statement
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """One fork to be made: what it replays, up to which step, and where it waits."""
+    """One fork to create: its source, the first step to execute, and its queue."""
 
     source: str
     new_id: str
@@ -26,7 +29,7 @@ class Fork:
 
 
 def _for_each(text: str) -> Statement:
-    """A statement that reads the forks asked for as the table `given`."""
+    """A statement that reads the requested forks as the table `given`."""
     columns = "source text, new_id text, start_step integer, queue text, partition_key text"
     names = [column.split()[0] for column in columns.split(", ")]
     extracted = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in names)
@@ -40,26 +43,14 @@ def _for_each(text: str) -> Statement:
     )
 
 
-# First, because it locks the sources, in id order: what is copied next is one consistent history.
+# It comes first, because it locks the sources: the statements after it copy a consistent history.
 MARK_SOURCES = Statement(
-    postgres="""
-        UPDATE {workflow_status}
-        SET was_forked_from = TRUE
-        WHERE workflow_uuid IN (
-            SELECT workflow_uuid
-            FROM {workflow_status}
-            WHERE workflow_uuid = ANY(:sources)
-            ORDER BY workflow_uuid
-            FOR NO KEY UPDATE
-        )
-        RETURNING workflow_uuid
-    """,
-    sqlite="""
-        UPDATE {workflow_status}
-        SET was_forked_from = TRUE
-        WHERE workflow_uuid IN (SELECT value FROM json_each(:sources))
-        RETURNING workflow_uuid
-    """,
+    f"""
+    UPDATE {{workflow_status}}
+    SET was_forked_from = TRUE
+    WHERE {locked_ids()}
+    RETURNING workflow_uuid
+    """
 )
 
 INSERT_FORKS = _for_each(
@@ -124,7 +115,7 @@ COPY_HISTORIES = _for_each(
     """
 )
 
-# Read from the forks' own history: the latest value per key as of the step forked from.
+# The latest value of each key in the copied history.
 REBUILD_EVENTS = _for_each(
     """
     INSERT INTO {workflow_events} (workflow_uuid, key, value, serialization)
@@ -176,32 +167,30 @@ class ForkSourceMissing(LookupError):
 
 
 class ForkIdTaken(ValueError):
-    """A workflow that is no fork of this source already has the new id."""
+    """The new id belongs to a workflow that is no fork of this source."""
 
 
-def fork(  # noqa: PLR0913  # the public call has as many
+def fork(
     session: Session,
     source: str,
     *,
     new_id: str,
     start_step: int,
-    application_version: str | None = None,
-    queue: str | None = None,
-    partition_key: str | None = None,
-    replacement_children: Mapping[str, str] | None = None,
-    timeout_ms: int | None = None,
-    now: int,
-    fallback_application: str | None = None,
+    **options: Unpack[ForkOptions],
 ) -> None:
-    """Create `new_id` ENQUEUED with the steps before `start_step`; a repetition changes nothing."""
+    """Create `new_id` ENQUEUED with the steps before `start_step`; a repetition changes nothing.
+
+    Raises ForkSourceMissing and ForkIdTaken.
+    """
+    queue = options.get("queue") or INTERNAL_QUEUE
     fork_many(
         session,
-        [Fork(source, new_id, start_step, queue or INTERNAL_QUEUE, partition_key)],
-        application_version=application_version,
-        replacement_children=replacement_children,
-        timeout_ms=timeout_ms,
-        now=now,
-        fallback_application=fallback_application,
+        [Fork(source, new_id, start_step, queue, options.get("partition_key"))],
+        application_version=options.get("application_version"),
+        replacement_children=options.get("replacement_children"),
+        timeout_ms=options.get("timeout_ms"),
+        now=options["now"],
+        fallback_application=options.get("fallback_application"),
     )
 
 
@@ -215,9 +204,9 @@ def fork_many(
     now: int,
     fallback_application: str | None = None,
 ) -> None:
-    """Create all that are not there yet, or raise for the first that cannot be."""
+    """Create all forks that do not exist yet, or raise for the first that cannot be created."""
     sources = dict.fromkeys(each.source for each in wanted)
-    marked = {row[0] for row in session.all(MARK_SOURCES, sources=session.ids(sources))}
+    marked = {row[0] for row in session.all(MARK_SOURCES, ids=session.ids(sources))}
     for source in sources:
         if source not in marked:
             raise ForkSourceMissing(source)
@@ -241,7 +230,7 @@ def fork_many(
 
 
 def forks(session: Session, ids: Iterable[str]) -> list[tuple[str, str]]:
-    """Each of these workflows with each of its forks, and forks of forks."""
+    """Pairs of each given workflow and each of its forks, and forks of forks."""
     wanted = session.ids(dict.fromkeys(ids))
     return [(root, found) for root, found in session.all(FORKS, ids=wanted)]
 
@@ -257,7 +246,7 @@ def _as_json(forks: Sequence[Fork]) -> str:
 
 
 def _expect_fork_of(session: Session, source: str, new_id: str) -> None:
-    # A lost reply at COMMIT is retried: the fork is already there and complete.
+    # A call whose reply was lost is repeated: its fork exists and is complete.
     row = session.one(FORKED_FROM, new_id=new_id)
     if row is None or row[0] != source:
         raise ForkIdTaken(new_id)

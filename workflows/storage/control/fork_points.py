@@ -1,41 +1,40 @@
-"""Where to fork workflows from after a failure: by their recorded steps, many at a time."""
+"""The steps from which failed workflows are forked, for many workflows at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Unpack
 
+from dboshub.workflows.engine.records import ForkOptions
+from dboshub.workflows.storage.control.fork import fork
 from dboshub.workflows.storage.sql import Session, Statement
 
 _STEPS = "FROM {operation_outputs} AS step WHERE step.workflow_uuid = source.workflow_uuid"
-_POINTS = f"""
+POINTS = Statement(f"""
     SELECT
         source.workflow_uuid,
         (SELECT MAX(step.function_id) {_STEPS} AND step.error IS NOT NULL),
         (SELECT MAX(step.function_id) {_STEPS}),
         (SELECT MAX(step.function_id) {_STEPS} AND step.function_name = :name)
     FROM {{workflow_status}} AS source
-    WHERE source.workflow_uuid
-"""
-POINTS = Statement(
-    postgres=f"{_POINTS} = ANY(:ids)",
-    sqlite=f"{_POINTS} IN (SELECT value FROM json_each(:ids))",
-)
+    WHERE source.workflow_uuid = ANY(:ids)
+""")
 
 
 @dataclass(frozen=True, slots=True)
 class ForkPoints:
-    """Step numbers of one workflow; None where it recorded no such step."""
+    """Step ids of one workflow; None where it recorded no such step."""
 
     failed: int | None
     last: int | None
     named: int | None
 
     def start(self, *, step: int | None, name: str | None, from_last: bool) -> int | None:
-        """The step to run again: one by number or name, the last one, or else the failed one.
+        """The step to execute again: the given one, by id or name, the last one or the failed one.
 
-        A workflow that failed outside of its steps runs its last one again. None for a name that
-        was never recorded.
+        It is the last step for a workflow that failed outside its steps, and 1 for one without
+        steps. Returns None for a name that was never recorded.
         """
         if step is not None:
             return step
@@ -46,6 +45,26 @@ class ForkPoints:
 
 
 def fork_points(session: Session, ids: Iterable[str], *, name: str = "") -> dict[str, ForkPoints]:
-    """The last failed step, the last one, and the last called `name`, of each that exists."""
+    """The last failed step, the last step and the last one called `name`, of each workflow."""
     found = session.all(POINTS, ids=session.ids(ids), name=name)
     return {workflow_id: ForkPoints(*steps) for workflow_id, *steps in found}
+
+
+def fork_from_failure(
+    session: Session,
+    /,
+    forks: Mapping[str, str],
+    start: Mapping[str, Any],
+    **options: Unpack[ForkOptions],
+) -> None:
+    """Fork each source to its new id, all or none, from the step that `ForkPoints.start` chooses.
+
+    `start` holds the arguments of `ForkPoints.start`. Raises KeyError for an unknown id and
+    LookupError for an unknown step.
+    """
+    points = fork_points(session, forks, name=start["name"] or "")
+    for source, new_id in forks.items():
+        step = points[source].start(**start)
+        if step is None:
+            raise LookupError(source)
+        fork(session, source, new_id=new_id, start_step=step, **options)

@@ -1,32 +1,38 @@
-"""Give what an application owns to another name: by it, executors tell their rows from others'."""
+"""Rename an application: executors select their rows by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.fragments import ACTIVE
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 Transaction = Callable[[], AbstractContextManager[Session]]
 
-# What is moved in one transaction, so that no executor ever finds half of it.
-SMALL = {"queues": "queues", "schedules": "workflow_schedules", "versions": "application_versions"}
-ACTIVE = "status IN ('PENDING', 'ENQUEUED', 'DELAYED')"
+# Tables that are renamed in one transaction, together with active workflows.
+SMALL_TABLES = {
+    "queues": "queues",
+    "schedules": "workflow_schedules",
+    "versions": "application_versions",
+}
 
 
 def rename(
     transaction: Transaction, old: str | None, new: str, *, batch: int | None, adopt: bool
 ) -> dict[str, int]:
-    """Rename the rows of `old`, and unclaimed ones to `adopt`; how many of each kind.
+    """Rename the rows of `old` and, if `adopt`, those without an owner; count them by kind.
 
-    Active work goes first and at once; what has ended, and all steps, follow `batch` rows at a
-    time. A repetition goes on where one was cut short.
+    Queues, schedules, versions and active workflows are renamed first, in one transaction. Ended
+    workflows and all steps follow, `batch` rows in a transaction (None: all in one). A call that
+    was interrupted can be repeated. If `old` is None, only rows without an owner are renamed.
     """
     source = _source(old, adopt)
     names = {"new": new} if old is None else {"new": new, "old": old}
     with transaction() as session:
         counts = {
-            kind: session.run(_update(table, source), **names) for kind, table in SMALL.items()
+            kind: session.run(_update(table, source), **names)
+            for kind, table in SMALL_TABLES.items()
         }
         active = session.run(_update("workflow_status", f"{source} AND {ACTIVE}"), **names)
     ended = _in_batches(transaction, "workflow_status", source, names, batch)
@@ -37,9 +43,9 @@ def rename(
 def _in_batches(
     transaction: Transaction, table: str, source: str, names: Mapping[str, str], batch: int | None
 ) -> int:
-    """Rename all rows of a table, in the order of their workflows' ids."""
+    """Rename all rows of a table in the order of their workflow ids."""
     renamed, after, until = 0, "", None
-    boundary = statement(
+    boundary = cached_statement(
         f"SELECT workflow_uuid FROM {{{table}}} WHERE workflow_uuid > :after"
         " ORDER BY workflow_uuid LIMIT 1 OFFSET :batch"
     )
@@ -63,4 +69,4 @@ def _source(old: str | None, adopt: bool) -> str:
 
 
 def _update(table: str, condition: str) -> Statement:
-    return statement(f"UPDATE {{{table}}} SET application_name = :new WHERE {condition}")
+    return cached_statement(f"UPDATE {{{table}}} SET application_name = :new WHERE {condition}")

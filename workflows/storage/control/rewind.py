@@ -1,43 +1,35 @@
-"""Rewind a finished workflow: the same id runs again from a step, what came after is forgotten.
+"""Rewind an ended workflow: it runs again from a step, and what it recorded after is deleted.
 
-Children stay as they are: a child started again under its old id is found finished.
+Children are not changed: a child that is started again under its id has already ended.
 """
 
 from __future__ import annotations
 
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.control.resume import INTERNAL_QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, TERMINAL
+from dboshub.workflows.storage.fragments import RESTART
 from dboshub.workflows.storage.sql import Session, Statement
 
 LOCK = Statement(
-    postgres="""
-        SELECT status
-        FROM {workflow_status}
-        WHERE workflow_uuid = :workflow_id
-        FOR NO KEY UPDATE
-    """,
-    sqlite="SELECT status FROM {workflow_status} WHERE workflow_uuid = :workflow_id",
+    """
+    SELECT status
+    FROM {workflow_status}
+    WHERE workflow_uuid = :workflow_id
+    FOR NO KEY UPDATE
+    """
 )
 ENQUEUE = Statement(
-    """
-    UPDATE {workflow_status}
-    SET status = 'ENQUEUED',
-        queue_name = :queue,
+    f"""
+    UPDATE {{workflow_status}}
+    SET {RESTART},
         queue_partition_key = :partition_key,
         application_version = COALESCE(:application_version, application_version),
-        recovery_attempts = 0,
-        workflow_deadline_epoch_ms = NULL,
-        deduplication_id = NULL,
-        started_at_epoch_ms = NULL,
-        completed_at = NULL,
-        owner_xid = NULL,
         output = NULL,
-        error = NULL,
-        updated_at = :now
+        error = NULL
     WHERE workflow_uuid = :workflow_id
     """
 )
-FORGET = (
+DELETE_RECORDED = (
     Statement("DELETE FROM {workflow_output} WHERE workflow_uuid = :workflow_id"),
     Statement(
         """
@@ -65,7 +57,7 @@ FORGET = (
             )
         """
     ),
-    # Values that were read cannot be unread; only the mark at which readers stop goes.
+    # Stream values stay, because readers may have read them; only the end marker is deleted.
     Statement(
         """
         DELETE FROM {streams}
@@ -82,7 +74,6 @@ FORGET = (
         """
     ),
 )
-OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 
 def rewind(
@@ -95,19 +86,19 @@ def rewind(
     partition_key: str | None = None,
     now: int,
 ) -> None:
-    """Enqueue a finished workflow again, its steps from `start_step` on deleted.
+    """Enqueue an ended workflow again and delete its steps from `start_step` on.
 
     Raises KeyError for an unknown id and DBOSException for a workflow that has not ended.
     """
     row = session.one(LOCK, workflow_id=workflow_id)
     if row is None:
         raise KeyError(workflow_id)
-    if row[0] not in OVER:
+    if row[0] not in TERMINAL:
         raise DBOSException(
             f"workflow {workflow_id} is {row[0]}: only one that has ended can be rewound; "
             "cancel it first"
         )
-    for statement in FORGET:
+    for statement in DELETE_RECORDED:
         session.run(statement, workflow_id=workflow_id, start_step=start_step)
     session.run(
         ENQUEUE,

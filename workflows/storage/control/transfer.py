@@ -1,4 +1,4 @@
-"""Move workflows between system databases: read all that hangs on some, write it elsewhere."""
+"""Export and import of workflows: read all their rows, and insert them in another database."""
 
 from __future__ import annotations
 
@@ -23,51 +23,47 @@ from dboshub.workflows.storage.control.export_format import (
     pack,
     unpack,
 )
+from dboshub.workflows.storage.id_lists import all_by_ids, id_chunks
 from dboshub.workflows.storage.schema.columns import SYSTEM_COLUMNS
-from dboshub.workflows.storage.sql import Session, Statement, Vendor, statement
+from dboshub.workflows.storage.sql import Session, Statement, Vendor, cached_statement
 
-ROWS = 500  # in one statement
+MAX_ROWS = 500  # in one statement
 
-AMONG_SQLITE = "IN (SELECT value FROM json_each(:ids))"
-
-EXISTING = Statement(
-    postgres="SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid = ANY(:ids)",
-    sqlite=f"SELECT workflow_uuid FROM {{workflow_status}} WHERE workflow_uuid {AMONG_SQLITE}",
-)
+EXISTING = Statement("SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid = ANY(:ids)")
 
 
 def export(session: Session, workflow_id: str, *, children: bool) -> str:
-    """All that is stored of a workflow, as text. Raises KeyError if there is none by this id.
+    """A workflow and, if `children`, its descendants as text. Raises KeyError for an unknown id.
 
-    Needs a transaction: what runs waits, so that all is of one moment.
+    Needs a transaction. It locks the workflows' rows, so that executors wait and the export is
+    consistent.
     """
     ids = _locked(session, workflow_id, children)
     if not ids:
         raise KeyError(workflow_id)
     tables = {table: list(_read(session, table, ids)) for table in KEYS}
-    place = {each: at for at, each in enumerate(ids)}
-    tables["workflow_status"].sort(key=lambda row: place[row["workflow_uuid"]])
+    position = {each: at for at, each in enumerate(ids)}
+    tables["workflow_status"].sort(key=lambda row: position[row["workflow_uuid"]])
     return pack(tables)
 
 
 def import_(session: Session, text: str) -> list[Row]:
-    """Write all workflows of an export or none, and return their rows, the exported one first.
+    """Insert all workflows of an export or none; return their rows, the exported one first.
 
-    What ran is enqueued, to be gone on with here. Raises BundleError for a text that is no
-    export, DBOSWorkflowIDInUseError if an id is taken.
+    Workflows that were running are enqueued. Raises BundleError for a text that is no export,
+    DBOSWorkflowIDInUseError for an id that exists, and DBOSException for any other row that does.
     """
     tables = unpack(text)
-    workflows = [_arrived(row) for row in tables["workflow_status"]]
+    workflows = [_imported_row(row) for row in tables["workflow_status"]]
     ids = [row["workflow_uuid"] for row in workflows]
-    for chunk in cancel.chunks(ids):
-        taken = session.one(EXISTING, ids=session.ids(chunk))
-        if taken is not None:
-            raise DBOSWorkflowIDInUseError(taken[0])
+    existing = all_by_ids(session, EXISTING, ids)
+    if existing:
+        raise DBOSWorkflowIDInUseError(existing[0][0])
     try:
         for table, rows in (tables | {"workflow_status": workflows}).items():
             _write(session, table, rows)
     except (psycopg.IntegrityError, sqlite3.IntegrityError) as error:
-        # A deduplication id, a message, or an id that somebody took in this moment.
+        # A deduplication id, a message id, or a workflow id that was inserted in the meantime.
         raise DBOSException(
             f"nothing was imported: the database holds a part of it already ({error})"
         ) from error
@@ -75,15 +71,14 @@ def import_(session: Session, text: str) -> list[Row]:
 
 
 def _locked(session: Session, workflow_id: str, children: bool) -> list[str]:
-    """The workflow and its descendants; none is started while they are looked for."""
+    """Lock a workflow and its descendants, also those started meanwhile; return their ids."""
     ids: list[str] = []
     wanted = [workflow_id]
     while len(wanted) > len(ids):
-        for chunk in cancel.chunks(sorted(wanted)):
+        for chunk in id_chunks(wanted):
             session.all(delete.LOCK, ids=session.ids(chunk))
         ids = wanted
-        if children:
-            wanted = [workflow_id, *cancel.descendants(session, [workflow_id])]
+        wanted = cancel.with_descendants(session, [workflow_id], children=children)
     return ids if session.one(EXISTING, ids=session.ids([workflow_id])) else []
 
 
@@ -92,17 +87,15 @@ def _read(session: Session, table: str, ids: list[str]) -> Iterator[Row]:
     names = ", ".join(f'"{column}"' for column in columns)
     key, *others = KEYS[table]
     order = ", ".join(f'"{each}"' for each in (key, *others))
-    among = "= ANY(:ids)" if session.vendor == "postgresql" else AMONG_SQLITE
-    found = statement(f"SELECT {names} FROM {{{table}}} WHERE {key} {among} ORDER BY {order}")
-    for chunk in cancel.chunks(ids):
-        for row in session.all(found, ids=session.ids(chunk)):
-            yield {
-                column: _plain(column, value) for column, value in zip(columns, row, strict=True)
-            }
+    found = cached_statement(
+        f"SELECT {names} FROM {{{table}}} WHERE {key} = ANY(:ids) ORDER BY {order}"
+    )
+    for row in all_by_ids(session, found, ids):
+        yield {column: _plain(column, value) for column, value in zip(columns, row, strict=True)}
 
 
 def _plain(column: str, value: Any) -> Any:
-    """A value as PostgreSQL has it: SQLite knows neither booleans nor JSON."""
+    """A value as PostgreSQL returns it: SQLite has neither booleans nor JSON values."""
     if column in FLAGS and value is not None:
         return bool(value)
     if column in OBJECTS and isinstance(value, str):
@@ -110,8 +103,8 @@ def _plain(column: str, value: Any) -> Any:
     return value
 
 
-def _arrived(row: Row) -> Row:
-    """The row of a workflow that nobody here runs yet."""
+def _imported_row(row: Row) -> Row:
+    """The row without an owner; a running workflow becomes an enqueued one."""
     changes: Row = {"owner_xid": None}
     if row["status"] == Status.PENDING:
         changes["status"] = Status.ENQUEUED.value
@@ -123,14 +116,14 @@ def _arrived(row: Row) -> Row:
 def _write(session: Session, table: str, rows: list[Row]) -> None:
     insert = _insert(table, session.vendor)
     columns, left = SYSTEM_COLUMNS[table], iter(rows)
-    while chunk := list(islice(left, ROWS)):
+    while chunk := list(islice(left, MAX_ROWS)):
         values = [[row[column] for column in columns] for row in chunk]
         session.run(insert, rows=json.dumps(values, ensure_ascii=False))
 
 
 @cache
 def _insert(table: str, vendor: Vendor) -> Statement:
-    """Any number of rows from one JSON parameter."""
+    """A statement that inserts any number of rows from one JSON parameter."""
     columns = SYSTEM_COLUMNS[table]
     names = ", ".join(f'"{column}"' for column in columns)
     values = ", ".join(

@@ -1,7 +1,7 @@
-"""Application versions: which code is running, and which one is the latest.
+"""Application versions, and which of them is the latest.
 
-The latest is the one with the greatest timestamp among an application's own versions and
-those that no application has claimed. Registering an old version again changes nothing.
+The latest version is the first by `fragments.LATEST_FIRST` among an application's own versions
+and those without an owner. To register an old version again changes nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import uuid
 
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.storage.fragments import IN_SCOPE, LATEST_FIRST
 from dboshub.workflows.storage.sql import Session, Statement
 
 INSERT = Statement(
@@ -33,35 +34,28 @@ CLAIM = Statement(
 OWNER = Statement("SELECT application_name FROM {application_versions} WHERE version_name = :name")
 
 VERSIONS = Statement(
-    """
+    f"""
     SELECT version_id, version_name, version_timestamp, created_at, application_name
-    FROM {application_versions}
-    WHERE CAST(:application AS text) IS NULL
-        OR application_name = :application
-        OR application_name IS NULL
-    ORDER BY version_timestamp DESC, created_at DESC, version_id
+    FROM {{application_versions}}
+    WHERE {IN_SCOPE}
+    ORDER BY {LATEST_FIRST}
     LIMIT :most
     """
 )
 
-STAMP = Statement(
-    """
-    UPDATE {application_versions}
+SET_LATEST = Statement(
+    f"""
+    UPDATE {{application_versions}}
     SET version_timestamp = :now, application_name = COALESCE(application_name, :application)
-    WHERE version_name = :name
-        AND (
-            CAST(:application AS text) IS NULL
-            OR application_name = :application
-            OR application_name IS NULL
-        )
+    WHERE version_name = :name AND {IN_SCOPE}
     """
 )
 
 
 def register(session: Session, name: str, *, application: str | None, now: int) -> None:
-    """Insert the version, or claim it if nobody has; its timestamp stays what it was.
+    """Insert the version, or make the application its owner if it has none.
 
-    Raises DBOSException if another application owns it.
+    The timestamp of an existing version stays. Raises DBOSException if another application owns it.
     """
     version_id = str(uuid.uuid4())
     if session.run(INSERT, version_id=version_id, name=name, application=application, now=now):
@@ -72,13 +66,13 @@ def register(session: Session, name: str, *, application: str | None, now: int) 
 
 
 def latest(session: Session, *, application: str | None) -> VersionInfo | None:
-    """The version that new work without one goes to; None before the first launch."""
-    found = versions(session, application=application, most=1)
+    """The version that executes workflows enqueued without one; None before the first launch."""
+    found = versions(session, application, most=1)
     return found[0] if found else None
 
 
-def versions(session: Session, *, application: str | None, most: int = 10_000) -> list[VersionInfo]:
-    """The application's own and unclaimed versions, latest first; without a name, all."""
+def versions(session: Session, application: str | None, *, most: int = 10_000) -> list[VersionInfo]:
+    """An application's versions and those without an owner, latest first; None: all versions."""
     return [
         VersionInfo(
             version_id=version_id,
@@ -93,12 +87,13 @@ def versions(session: Session, *, application: str | None, most: int = 10_000) -
     ]
 
 
-def set_latest(session: Session, name: str, *, application: str | None, now: int) -> bool:
-    """Promote or roll back to a version, claiming it if unclaimed; False if there is none.
+def set_latest_version(session: Session, name: str, *, application: str | None, now: int) -> bool:
+    """Make a version the latest one by giving it the time `now`; return False if it is unknown.
 
-    Raises DBOSException if another application owns it. Without an application any will do.
+    The application becomes the owner of a version without one. Raises DBOSException if another
+    application owns it; without `application` the owner is not checked.
     """
-    if session.run(STAMP, name=name, application=application, now=now):
+    if session.run(SET_LATEST, name=name, application=application, now=now):
         return True
     _check_owner(session, name, application)
     return False

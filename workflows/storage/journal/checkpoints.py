@@ -1,23 +1,18 @@
-"""The fence that guards a workflow's row, and the checkpoints recorded under it."""
+"""Step checkpoints: written only by the execution that owns the workflow's row."""
 
 from __future__ import annotations
 
 from dboshub.workflows.engine.journal.writes import CONFLICT, DONE, REFUSED, Answer, StepWrite
 from dboshub.workflows.storage.sql import Session, Statement
 
-# The lock every checkpoint takes; SQLite's transaction is the only writer already.
+# Every fenced write locks the workflow's row with this statement first.
 FENCE = Statement(
-    postgres="""
-        SELECT status
-        FROM {workflow_status}
-        WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
-        FOR NO KEY UPDATE
-    """,
-    sqlite="""
-        SELECT status
-        FROM {workflow_status}
-        WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
-    """,
+    """
+    SELECT status
+    FROM {workflow_status}
+    WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
+    FOR NO KEY UPDATE
+    """
 )
 
 INSERT_STEP = Statement(
@@ -45,17 +40,19 @@ RECORDED_STEP = Statement(
 
 
 def owns(session: Session, workflow_id: str, owner: str) -> bool:
+    """Lock the workflow's row; return whether `owner` is its owner token."""
     return session.one(FENCE, workflow_id=workflow_id, owner=owner) is not None
 
 
 def record_step(session: Session, write: StepWrite, now: int) -> Answer:
+    """Record a checkpoint if its execution owns the row, or else refuse it."""
     if not owns(session, write.workflow_id, write.owner):
         return REFUSED
-    return DONE if record(session, write, now) else recorded_before(session, write)
+    return DONE if record(session, write, now) else compare_recorded(session, write)
 
 
 def record(session: Session, write: StepWrite, now: int) -> bool:
-    """Insert the checkpoint; False when there is one already."""
+    """Insert the checkpoint; return False if the step has one already."""
     return bool(
         session.run(
             INSERT_STEP,
@@ -74,10 +71,10 @@ def record(session: Session, write: StepWrite, now: int) -> bool:
     )
 
 
-def recorded_before(session: Session, write: StepWrite) -> Answer:
-    """Tell a repetition of this write from another outcome for the same step."""
+def compare_recorded(session: Session, write: StepWrite) -> Answer:
+    """DONE if the step's checkpoint is this write, made before; CONFLICT if it is another one."""
     recorded = session.one(
         RECORDED_STEP, workflow_id=write.workflow_id, function_id=write.function_id
     )
-    mine = recorded == (write.name, write.completed_at, write.child_id)
-    return DONE if mine else CONFLICT
+    is_same = recorded == (write.name, write.completed_at, write.child_id)
+    return DONE if is_same else CONFLICT

@@ -1,4 +1,4 @@
-"""A way for the journal into the database: one connection, used by one thread at a time."""
+"""The journal's database connections, each used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
 from dboshub.workflows.storage.sql import Statement
 from dboshub.workflows.storage.sqlite import SqliteDatabase
-from dboshub.workflows.storage.transient_errors import translated
+from dboshub.workflows.storage.transient_errors import raising_unavailable
 
-# How long a side lane waits for a row that somebody else's transaction holds.
+# How long an isolated write waits for a row that another transaction has locked.
 LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '5s'")
 
 
 class SqliteJournalConnection:
-    """All writes of a group in one transaction of the process's only writer."""
+    """Applies a group of writes in one transaction of the process's only writer."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        with translated(), self._database.writing() as session:
+        with raising_unavailable(), self._database.writing() as session:
             return [apply_single(session, write, now=now) for write in writes]
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         return self.apply([write], now=now)[0]
 
     def close(self) -> None:
-        """Nothing of its own: the database's writer stays open."""
+        """Do nothing: the database owns the writer and keeps it open."""
 
 
 class PostgresJournalConnection:
-    """A group in a few set-based statements: one round trip, one commit."""
+    """Applies a group of writes in a few set-based statements: one round trip, one commit."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
@@ -43,11 +43,11 @@ class PostgresJournalConnection:
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
         batch = Batch(writes, now)
-        with translated():
+        with raising_unavailable():
             return batch.answers(self._open().batch(batch.statements))
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        with translated(), self._open().transaction() as session:
+        with raising_unavailable(), self._open().transaction() as session:
             session.run(LOCK_TIMEOUT)
             return apply_single(session, write, now=now)
 

@@ -1,4 +1,4 @@
-"""The recorded steps of a workflow, and the failed attempts beside them."""
+"""A workflow's recorded steps, and the failed attempts of its steps."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ RECORD_FAILED_ATTEMPT = Statement(
     """
 )
 
-# Python numbers steps from 1 and TypeScript from 0: before the first is before both.
+# Python numbers steps from 1, TypeScript from 0.
 BEFORE_FIRST_STEP = -1
 
 
 def history(
     session: Session, workflow_id: str, *, after: int, limit: int, load_output: bool = True
 ) -> list[Checkpoint]:
-    """Recorded steps beyond a step id, in order."""
+    """The recorded steps after a step id, by id. Without `load_output` payloads are None."""
     statement = HISTORY if load_output else OUTLINE
     return [
         Checkpoint(
@@ -65,6 +65,45 @@ def history(
     ]
 
 
-def record_failed_attempt(session: Session, **attempt: object) -> None:
-    """Remember that an attempt of a step failed, and when the next one is due."""
-    session.run(RECORD_FAILED_ATTEMPT, **attempt)
+def steps(
+    session: Session,
+    workflow_id: str,
+    *,
+    load_output: bool,
+    limit: int | None,
+    offset: int | None,
+) -> list[Checkpoint]:
+    """The recorded steps of a workflow by id, without the first `offset`, at most `limit`."""
+    skipped = offset or 0
+    found = history(
+        session,
+        workflow_id,
+        after=BEFORE_FIRST_STEP,
+        limit=(limit or 2**31 - 1) + skipped,
+        load_output=load_output,
+    )
+    return found[skipped:]
+
+
+def record_failed_attempt(
+    session: Session,
+    workflow_id: str,
+    function_id: int,
+    *,
+    attempt: int,
+    error: str | None,
+    message: str,
+    failed_at: int,
+    next_at: int | None,
+) -> None:
+    """Record a failed attempt of a step, and when the next one is due. A repetition overwrites."""
+    session.run(
+        RECORD_FAILED_ATTEMPT,
+        workflow_id=workflow_id,
+        function_id=function_id,
+        attempt=attempt,
+        error=error,
+        message=message,
+        failed_at=failed_at,
+        next_at=next_at,
+    )

@@ -1,6 +1,6 @@
-"""Insert a workflow with its input, or say what stands in its place.
+"""Insert a workflow with its input, or report the workflow that prevents it.
 
-The insert never waits for an answer to "does it exist?": it tries, and reads only when refused.
+The insert comes first; the table is read only after a conflict.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from dboshub.workflows.storage.sql import Session, Statement
 
 COLUMNS = tuple(field.name for field in fields(NewWorkflow))
 _NAMES = ", ".join(COLUMNS)
-_GIVEN = ", ".join(f":{name}" for name in COLUMNS)
+_VALUES = ", ".join(
+    "CAST(:attributes AS jsonb)" if name == "attributes" else f":{name}" for name in COLUMNS
+)
 
 INSERT = Statement(
-    postgres=f"""
-        INSERT INTO {{workflow_status}} ({_NAMES})
-        VALUES ({_GIVEN.replace(":attributes", "CAST(:attributes AS jsonb)")})
-        ON CONFLICT DO NOTHING
-    """,
-    sqlite=f"""
-        INSERT INTO {{workflow_status}} ({_NAMES})
-        VALUES ({_GIVEN})
-        ON CONFLICT DO NOTHING
-    """,
+    f"""
+    INSERT INTO {{workflow_status}} ({_NAMES})
+    VALUES ({_VALUES})
+    ON CONFLICT DO NOTHING
+    """
 )
 
 INSERT_INPUT = Statement(
@@ -53,7 +50,7 @@ DEDUPLICATED_BY = Statement(
 
 
 def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
-    """Insert one workflow; a repetition with the same ``creator_xid`` counts as created."""
+    """Insert one workflow. A repetition with the same ``creator_xid`` counts as created."""
     while True:
         if session.run(INSERT, **{name: getattr(row, name) for name in COLUMNS}):
             session.run(
@@ -63,7 +60,7 @@ def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
         found = _existing(session, row)
         if found is not None:
             return found
-        # Whoever stood in the way has gone between the two statements: try again.
+        # The workflow that caused the conflict was deleted between the two statements: try again.
 
 
 def _existing(session: Session, row: NewWorkflow) -> Started | None:

@@ -1,7 +1,8 @@
-"""Sending and consuming messages under the fence of the workflow that does it."""
+"""Send and consume messages; a workflow does so only while it owns its row."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from dboshub.workflows.engine.journal.writes import (
@@ -12,11 +13,28 @@ from dboshub.workflows.engine.journal.writes import (
     BulkSendWrite,
     ConsumeWrite,
     SendWrite,
+    StepWrite,
     Verdict,
 )
-from dboshub.workflows.storage.journal.checkpoints import owns, record, recorded_before
-from dboshub.workflows.storage.journal.insert_message import DESTINATION, NULL_TOPIC, send
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
+from dboshub.workflows.storage.journal.checkpoints import compare_recorded, owns, record
 from dboshub.workflows.storage.sql import Session, Statement
+
+SEND = Statement(
+    """
+    INSERT INTO {notifications} (
+        message_uuid, destination_uuid, topic, message, created_at_epoch_ms, serialization
+    )
+    SELECT :message_uuid, workflow_uuid, :topic, :message, :now, :serialization
+    FROM {workflow_status}
+    WHERE workflow_uuid = :destination
+    ON CONFLICT (message_uuid) DO NOTHING
+    """
+)
+
+DESTINATION = Statement(
+    "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid = :destination"
+)
 
 OLDEST_MESSAGE = Statement(
     """
@@ -45,46 +63,46 @@ RECORDED_OUTPUT = Statement(
 )
 
 
-def send_message(session: Session, write: SendWrite, now: int) -> Answer:
-    step = write.step
-    if step is not None and not owns(session, step.workflow_id, step.owner):
-        return REFUSED
-    if not _send(session, write, now):
-        return NOTHING
-    if step is not None and not record(session, step, now):
-        return recorded_before(session, step)
-    return DONE
-
-
-def send_messages(session: Session, write: BulkSendWrite, now: int) -> Answer:
-    """Send all or none: every destination is looked for before the first message is stored."""
-    step = write.step
-    if step is not None and not owns(session, step.workflow_id, step.owner):
-        return REFUSED
-    for destination in dict.fromkeys(each.destination for each in write.sends):
-        if session.one(DESTINATION, destination=destination) is None:
-            return Answer(Verdict.NOTHING, missing=destination)
-    for each in (*write.sends, *write.copies):
-        _send(session, each, now)
-    if step is not None and not record(session, step, now):
-        return recorded_before(session, step)
-    return DONE
-
-
-def _send(session: Session, write: SendWrite, now: int) -> bool:
-    return send(
-        session,
-        write.destination,
+def send(session: Session, write: SendWrite, now: int) -> bool:
+    """Insert the message, once for each `message_uuid`; False if the workflow does not exist."""
+    inserted = session.run(
+        SEND,
+        destination=write.destination,
         message_uuid=write.message_uuid,
-        topic=write.topic,
+        topic=NULL_TOPIC if write.topic is None else write.topic,
         message=write.message,
         serialization=write.serialization,
         now=now,
     )
+    return bool(inserted) or _exists(session, write.destination)
+
+
+def send_message(session: Session, write: SendWrite, now: int) -> Answer:
+    """Send one message, and record the step that sends it."""
+    if not _may_send(session, write.step):
+        return REFUSED
+    if not send(session, write, now):
+        return NOTHING
+    return _recorded(session, write.step, now)
+
+
+def send_messages(session: Session, write: BulkSendWrite, now: int) -> Answer:
+    """Send all messages or none: all destinations are looked up before the first insert."""
+    if not _may_send(session, write.step):
+        return REFUSED
+    for destination in _destinations(write.sends):
+        if not _exists(session, destination):
+            return Answer(Verdict.NOTHING, missing=destination)
+    for each in (*write.sends, *write.copies):
+        send(session, each, now)
+    return _recorded(session, write.step, now)
 
 
 def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
-    """Look for the checkpoint first: after a lost reply the message is already consumed."""
+    """Consume the oldest message of a topic and record it as the step's output.
+
+    The checkpoint is read first: after a lost reply the message is already consumed.
+    """
     step = write.step
     at = {"workflow_id": step.workflow_id, "function_id": step.function_id}
     if not owns(session, step.workflow_id, step.owner):
@@ -95,10 +113,28 @@ def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
     topic = NULL_TOPIC if write.topic is None else write.topic
     message = session.one(OLDEST_MESSAGE, workflow_id=step.workflow_id, topic=topic)
     if message is None:
-        if write.give_up:
+        if write.is_last_try:
             record(session, step, now)
         return NOTHING
     uuid, text, serialization = message
     session.run(CONSUME, message_uuid=uuid, function_id=step.function_id)
     record(session, replace(step, output=text, serialization=serialization), now)
     return Answer(Verdict.DONE, received=(text, serialization))
+
+
+def _may_send(session: Session, step: StepWrite | None) -> bool:
+    return step is None or owns(session, step.workflow_id, step.owner)
+
+
+def _recorded(session: Session, step: StepWrite | None, now: int) -> Answer:
+    if step is not None and not record(session, step, now):
+        return compare_recorded(session, step)
+    return DONE
+
+
+def _exists(session: Session, destination: str) -> bool:
+    return session.one(DESTINATION, destination=destination) is not None
+
+
+def _destinations(sends: Iterable[SendWrite]) -> list[str]:
+    return [*dict.fromkeys(each.destination for each in sends)]

@@ -1,8 +1,9 @@
-"""Whole groups of writes in one statement per kind. PostgreSQL only.
+"""Apply a group of writes with one statement for each kind of write. PostgreSQL only.
 
-Every statement fences itself: it locks the owners' rows with SKIP LOCKED, so it never waits for
-somebody else's transaction, and writes only for rows it locked. A write that is not in the
-answer was refused, locked or repeated: the side lane finds out which, alone.
+Every statement locks the rows of the writes' workflows with SKIP LOCKED, so it never waits for
+another transaction, and writes only for the rows that it locked and whose owner is right. A write
+that is missing from a result was refused, locked or repeated; it is then applied alone, on an
+isolated connection, which returns which of them it was.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _STEP_COLUMNS = (
     " started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,"
     " retention_timestamp"
 )
-# One JSON parameter for all rows: eleven arrays cost psycopg more than the rest of a commit.
+# One JSON parameter holds all rows: to adapt eleven arrays costs psycopg more than the commit.
 _GIVEN_STEPS = """
     SELECT *
     FROM json_to_recordset(CAST(:steps AS json)) AS g (
@@ -146,7 +147,7 @@ Parameters = dict[str, Any]
 
 
 class Batch:
-    """The statements of one group, in the fixed order, and how to read their answers."""
+    """The statements of one group, in a fixed order, and the reading of their results."""
 
     def __init__(self, writes: Sequence[Write], now: int) -> None:
         self.size = len(writes)
@@ -160,7 +161,7 @@ class Batch:
         self._add_outcomes([(n, w) for n, w in places if isinstance(w, OutcomeWrite)])
 
     def answers(self, results: Sequence[Sequence[Any]]) -> list[Answer]:
-        """What became of each write, in the order they were given."""
+        """The answer to each write, in the order of the writes; LOCKED if no statement wrote it."""
         found = [LOCKED] * self.size
         for wanted, rows in zip(self._wanted, results, strict=True):
             written = {row[0] if len(row) == 1 else tuple(row) for row in rows}

@@ -1,7 +1,8 @@
-"""One write at a time, in simple statements that both databases run.
+"""Apply one write at a time, in statements that both databases execute.
 
-SQLite applies whole groups this way. On PostgreSQL it is the side lane's way: it waits for a
-locked row, and it tells exactly why a write was refused. The caller owns the transaction.
+SQLite applies the writes of a group one after the other. PostgreSQL does so on an isolated
+connection, which waits for a locked row and returns why a write was refused. The caller owns the
+transaction.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from dboshub.workflows.engine.journal.writes import (
     Write,
 )
 from dboshub.workflows.engine.records import Started
-from dboshub.workflows.storage.journal.checkpoints import owns, record, record_step, recorded_before
+from dboshub.workflows.storage.journal.checkpoints import (
+    compare_recorded,
+    owns,
+    record,
+    record_step,
+)
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.journal.messages import consume_message, send_message, send_messages
 from dboshub.workflows.storage.sql import Session, Statement
@@ -46,7 +52,7 @@ SET_HISTORY = Statement(
     """
 )
 
-# A statement of its own after FENCE: on PostgreSQL its snapshot must be newer than the lock.
+# It runs after FENCE as a second statement: on PostgreSQL its snapshot must be newer than the lock.
 APPEND = Statement(
     """
     INSERT INTO {streams} (workflow_uuid, key, value, "offset", function_id, serialization)
@@ -81,7 +87,7 @@ STORE_OUTPUT = Statement(
 
 
 def apply_single(session: Session, write: Write, *, now: int) -> Answer:
-    """Apply one write under its fence; the same write again gives the same answer."""
+    """Apply one write if its execution owns the row; a repetition returns the same answer."""
     match write:
         case StepWrite():
             return record_step(session, write, now)
@@ -109,7 +115,7 @@ def _start(session: Session, write: StartWrite, now: int) -> Answer:
     answer = Answer(Verdict.DONE, started)
     if parent is None or not _is_attachable(write, started):
         return answer
-    if not record(session, parent, now) and recorded_before(session, parent) is CONFLICT:
+    if not record(session, parent, now) and compare_recorded(session, parent) is CONFLICT:
         return CONFLICT
     return answer
 
@@ -119,8 +125,8 @@ def _is_attachable(write: StartWrite, started: Started) -> bool:
     if started.created:
         return True
     row = write.row
-    same = (started.name, started.class_name, started.config_name)
-    return not write.reject_existing and same == (row.name, row.class_name, row.config_name)
+    existing = (started.name, started.class_name, started.config_name)
+    return not write.reject_existing and existing == (row.name, row.class_name, row.config_name)
 
 
 def _outcome(session: Session, write: OutcomeWrite) -> Answer:
@@ -143,11 +149,19 @@ def _outcome(session: Session, write: OutcomeWrite) -> Answer:
     return DONE
 
 
-def _event(session: Session, write: EventWrite, now: int) -> Answer:
+def _not_written(session: Session, write: EventWrite | StreamWrite, now: int) -> Answer | None:
+    """Check the owner and record the step; return an answer if the value must not be written."""
     if not owns(session, write.workflow_id, write.owner):
         return REFUSED
     if write.step is not None and not record(session, write.step, now):
-        return recorded_before(session, write.step)
+        return compare_recorded(session, write.step)
+    return None
+
+
+def _event(session: Session, write: EventWrite, now: int) -> Answer:
+    refusal = _not_written(session, write, now)
+    if refusal is not None:
+        return refusal
     value = {
         "workflow_id": write.workflow_id,
         "key": write.key,
@@ -160,10 +174,9 @@ def _event(session: Session, write: EventWrite, now: int) -> Answer:
 
 
 def _stream(session: Session, write: StreamWrite, now: int) -> Answer:
-    if not owns(session, write.workflow_id, write.owner):
-        return REFUSED
-    if write.step is not None and not record(session, write.step, now):
-        return recorded_before(session, write.step)
+    refusal = _not_written(session, write, now)
+    if refusal is not None:
+        return refusal
     session.run(
         APPEND,
         workflow_id=write.workflow_id,

@@ -1,18 +1,12 @@
-"""Counts and extremes of many workflows or steps, grouped; the database adds up, not the caller."""
+"""Counts and maxima of workflows or steps by group, computed by the database."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dboshub.workflows.storage.listing.workflow_rows import (
-    any_of,
-    listed,
-    matching,
-    owned,
-    prefixed,
-)
-from dboshub.workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.listing.workflow_rows import listed, matching, owned, prefixed
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 WORKFLOW_GROUPS = {
     "status": "s.status",
@@ -49,9 +43,10 @@ def workflow_aggregates(
     values: Sequence[str],
     bucket_ms: int | None,
 ) -> list[dict[str, Any]]:
-    """A dict per group: `group`, and each of WORKFLOW_VALUES, None where it was not asked for.
+    """A dict for each group: `group` and WORKFLOW_VALUES, None for those not requested.
 
-    Buckets are of creation times; a bucket's name is its first millisecond.
+    With `bucket_ms` workflows are also grouped by creation time, in buckets of that many
+    milliseconds; a bucket is named by its first millisecond.
     """
     conditions, params = matching(session, filters)
     grouped = {name: WORKFLOW_GROUPS[name] for name in groups}
@@ -70,7 +65,7 @@ def step_aggregates(
     values: Sequence[str],
     bucket_ms: int | None,
 ) -> list[dict[str, Any]]:
-    """The same of steps, with STEP_VALUES, in buckets of their ends."""
+    """The same for steps, with STEP_VALUES and buckets of completion times."""
     conditions, params = _matching_steps(session, filters)
     grouped = {name: STEP_GROUPS[name] for name in groups}
     if bucket_ms is not None:
@@ -92,11 +87,12 @@ def _aggregates(
 ) -> list[dict[str, Any]]:
     columns = [*grouped.values(), *(known[name] for name in wanted)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    # By position: PostgreSQL takes no other name for an expression in all three places.
+    # Groups are named by position, the one name that PostgreSQL accepts for them in all clauses.
     places = ", ".join(str(at) for at in range(1, len(grouped) + 1))
     order = f" GROUP BY {places} ORDER BY {places}" if grouped else ""
     found = session.all(
-        statement(f"SELECT {', '.join(columns)} FROM {{{table}}} AS s{where}{order}"), **params
+        cached_statement(f"SELECT {', '.join(columns)} FROM {{{table}}} AS s{where}{order}"),
+        **params,
     )
     return [
         {
@@ -115,7 +111,7 @@ def _matching_steps(
     params: dict[str, Any] = {}
     for key, column in STEP_GROUPS.items():
         if filters.get(key) is not None:
-            conditions.append(any_of(session, column, key))
+            conditions.append(f"{column} = ANY(:{key})")
             params[key] = session.ids(listed(filters[key]))
     for key, comparison in (("completed_after", ">="), ("completed_before", "<=")):
         if filters.get(key) is not None:

@@ -1,4 +1,4 @@
-"""What was sent to a workflow and what it streamed, with the values in full."""
+"""A workflow's messages and stream values, complete with their payloads."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ STREAMED_BY_KEY = Statement(
 
 
 def messages(session: Session, workflow_id: str, *, limit: int) -> list[tuple[Any, ...]]:
-    """The messages of a workflow, oldest first, those it consumed too."""
+    """The messages to a workflow, consumed ones included, oldest first."""
     return session.all(MESSAGES, workflow_id=workflow_id, limit=limit)
 
 
 def streamed(
     session: Session, workflow_id: str, *, key: str | None, start: int, limit: int
 ) -> list[tuple[Any, ...]]:
-    """Values of all streams, or of one, from an offset on; the mark of a closed one is the last."""
+    """Values of all streams or of one, from an offset on, with the end marker of a closed one."""
     given: dict[str, Any] = {"workflow_id": workflow_id, "start": start, "limit": limit}
     if key is None:
         return session.all(STREAMED, **given)

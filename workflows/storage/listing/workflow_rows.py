@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.sql import Session, Statement, statement
+from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
-# Field of the public WorkflowStatus, and the expression it is read from.
+# Fields of the public WorkflowStatus, and the expressions that read them.
 FIELDS = {
     "workflow_id": "s.workflow_uuid",
     "status": "s.status",
@@ -78,8 +78,7 @@ FILTERS = frozenset((*_ANY_OF, *_BETWEEN, *_YES_NO, *_OTHERS))
 def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows as dicts of FIELDS with `input`, `output` and `error` as text, by creation time.
 
-    Raises TypeError for an unknown filter: ignoring it would list too much. Raises DBOSException
-    for `attributes` on SQLite.
+    Raises TypeError for an unknown filter, and DBOSException for `attributes` on SQLite.
     """
     unknown = filters.keys() - FILTERS
     if unknown:
@@ -92,7 +91,7 @@ def workflows(session: Session, filters: Mapping[str, Any]) -> list[dict[str, An
 
 
 def matching(session: Session, filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """Conditions on `workflow_status AS s`, all of which must hold, and their parameters.
+    """Conditions on `workflow_status AS s`, to be joined with AND, and their parameters.
 
     Raises DBOSException for `attributes` on SQLite.
     """
@@ -100,7 +99,7 @@ def matching(session: Session, filters: Mapping[str, Any]) -> tuple[list[str], d
     params: dict[str, Any] = {}
     for key, column in _ANY_OF.items():
         if filters.get(key) is not None:
-            conditions.append(any_of(session, column, key))
+            conditions.append(f"{column} = ANY(:{key})")
             params[key] = session.ids(listed(filters[key]))
     for key, condition in _BETWEEN.items():
         if filters.get(key) is not None:
@@ -135,16 +134,10 @@ def _statement(
         page = " LIMIT -1"  # SQLite has no OFFSET without a LIMIT
     if filters.get("offset"):
         page, params["offset"] = page + " OFFSET :offset", filters["offset"]
-    return statement(
+    return cached_statement(
         f"SELECT {columns}, {', '.join(payloads)} FROM {{workflow_status}} AS s{joins} {where}"
         f" ORDER BY s.created_at {order}, s.workflow_uuid {order}{page}"
     )
-
-
-def any_of(session: Session, column: str, key: str) -> str:
-    if session.vendor == "postgresql":
-        return f"{column} = ANY(:{key})"
-    return f"{column} IN (SELECT value FROM json_each(:{key}))"
 
 
 def _attributes(
@@ -154,8 +147,8 @@ def _attributes(
         return
     if session.vendor != "postgresql":
         raise DBOSException(
-            "workflows can be listed by attributes on PostgreSQL only: SQLite cannot search them; "
-            "list without this filter and look at the attributes of each"
+            "workflows can be listed by attributes on PostgreSQL only, because SQLite has no index "
+            "for them: list without this filter and compare the attributes of each"
         )
     conditions.append("s.attributes @> CAST(:attributes AS jsonb)")
     params["attributes"] = json.dumps(filters["attributes"])
@@ -176,9 +169,9 @@ def prefixed(filters: Mapping[str, Any], conditions: list[str], params: dict[str
 def owned(
     session: Session, filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]
 ) -> None:
-    """Unless asked otherwise: rows of the own application, and those that nobody claimed."""
+    """Rows of the given applications or, without a filter, own rows and those without an owner."""
     if filters.get("application_name") is not None:
-        conditions.append(any_of(session, "s.application_name", "applications"))
+        conditions.append("s.application_name = ANY(:applications)")
         params["applications"] = session.ids(listed(filters["application_name"]))
     elif filters.get("own_application") is not None and filters.get("workflow_ids") is None:
         conditions.append("(s.application_name = :own OR s.application_name IS NULL)")

@@ -1,4 +1,4 @@
-"""One process's membership among the executors: the heart's port, bound to a database."""
+"""One process's membership among the executors, on a database: a port of the heartbeat loop."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.storage.membership.executors import Executor
 from dboshub.workflows.storage.sql import Session
 
-KEPT_MS = 24 * 3600 * 1000  # ended incarnations, for people to see who was there
+RETENTION_MS = 24 * 3600 * 1000  # of ended incarnations, which pages show
 
 
 class DatabaseMembership:
-    """Every call is one statement, or two that do not need to be one."""
+    """Each call is one statement, or two that need no common transaction.
+
+    PostgreSQL statements use a connection of their own, so that no heartbeat waits for the pool.
+    """
 
     def __init__(self, database: Database, executor: Executor) -> None:
         self._database = database
@@ -24,29 +27,29 @@ class DatabaseMembership:
         self._connection: Connection | None = None
 
     def register(self, incarnation: str, functions: str) -> None:
-        with self._statement() as session:
+        with self._session() as session:
             executors.register(session, incarnation, self._executor, functions=functions)
 
     def beat(
         self, incarnation: str, *, busy: int, activity: str | None, functions: str | None
     ) -> Heartbeat | None:
-        with self._statement() as session:
+        with self._session() as session:
             return executors.beat(
                 session, incarnation, busy=busy, activity=activity, functions=functions
             )
 
     def declare_dead(self, other: ObservedExecutor, by: str) -> bool:
-        with self._statement() as session:
+        with self._session() as session:
             return executors.declare_dead(session, other.incarnation, beat=other.beat, by=by)
 
     def sweep(self, now_ms: int) -> int:
         application = self._executor.application_name
-        with self._statement() as session:
+        with self._session() as session:
             orphans = recover.orphans(session, application=application)
         return self._reenqueue(orphans, now_ms)
 
     def recover_same_executor_id(self, now_ms: int) -> int:
-        with self._statement() as session:
+        with self._session() as session:
             left = recover.same_executor_id(
                 session,
                 executor_id=self._executor.executor_id,
@@ -56,19 +59,19 @@ class DatabaseMembership:
         return self._reenqueue(left, now_ms)
 
     def reconcile(self, incarnation: str, running: Callable[[], set[str]], now_ms: int) -> int:
-        # Asked before and after: a workflow that ends or begins meanwhile is in one of the two.
+        # A workflow that starts or ends during the query is in one of the two sets.
         known = running()
-        with self._statement() as session:
+        with self._session() as session:
             held = recover.held_by(session, incarnation, now=now_ms)
         known |= running()
         return self._reenqueue([each for each in held if each[0] not in known], now_ms)
 
     def forget(self) -> int:
-        with self._statement() as session:
-            return executors.forget(session, kept_ms=KEPT_MS)
+        with self._session() as session:
+            return executors.delete_ended(session, retention_ms=RETENTION_MS)
 
     def stop(self, incarnation: str) -> None:
-        with self._statement() as session:
+        with self._session() as session:
             executors.stop(session, incarnation)
 
     def close(self) -> None:
@@ -79,12 +82,11 @@ class DatabaseMembership:
     def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
         if not owned:
             return 0
-        with self._statement() as session:
+        with self._session() as session:
             return recover.reenqueue(session, owned, now=now_ms)
 
     @contextmanager
-    def _statement(self) -> Iterator[Session]:
-        """A connection of its own: no beat may wait until a busy pool has one to spare."""
+    def _session(self) -> Iterator[Session]:
         if self._database.vendor == "sqlite":
             with self._database.writing() as session:
                 yield session

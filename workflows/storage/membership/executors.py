@@ -1,7 +1,7 @@
-"""The table of executors: each process registers one incarnation and beats.
+"""The table of executors: each process registers one incarnation and sends heartbeats.
 
-An incarnation is live until it stopped or was declared dead; neither is ever taken back.
-All times in the table are the database's own.
+An incarnation is live until it stops or is declared dead; both are final. All times in the table
+are of the database's clock.
 """
 
 from __future__ import annotations
@@ -12,48 +12,34 @@ from dataclasses import dataclass
 from dboshub.workflows.engine.membership.heartbeat import Heartbeat
 from dboshub.workflows.engine.membership.incarnations import PROTOCOL, ProcessIdentity
 from dboshub.workflows.engine.membership.leases import ObservedExecutor
+from dboshub.workflows.storage.fragments import CLOCK_MS
 from dboshub.workflows.storage.sql import Session, Statement
 
-# What statements here write as LIVE, OF_PROCESS and NOW.
 LIVE = "stopped_at IS NULL AND declared_dead_at IS NULL"
-_OF_PROCESS = """hostname = :hostname
+_LIVE_OF_PROCESS = f"""hostname = :hostname
         AND pid = :pid
         AND boot_id = :boot_id
         AND pid_namespace = :pid_namespace
         AND process_started = :process_started
-        AND LIVE"""
-_PG_NOW = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
-_SQLITE_NOW = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+        AND {LIVE}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executor:
-    """What a process says of itself when it registers."""
+    """What a process registers about itself."""
 
     executor_id: str
     application_name: str | None
     application_version: str | None
     process: ProcessIdentity
     lease_ms: int
-    queues: str | None = None  # JSON list of the names it serves; NULL: all
+    queues: str | None = None  # JSON list of the queues it serves; NULL: all queues
     slots: int | None = None
 
 
-def _statement(sql: str) -> Statement:
-    sql = sql.replace("OF_PROCESS", _OF_PROCESS).replace("LIVE", LIVE)
-    return Statement(
-        postgres=sql.replace("NOW", _PG_NOW)
-        .replace("JSON_LIST", "json_build_array")
-        .replace("JSON_ALL", "json_agg"),
-        sqlite=sql.replace("NOW", _SQLITE_NOW)
-        .replace("JSON_LIST", "json_array")
-        .replace("JSON_ALL", "json_group_array"),
-    )
-
-
-REGISTER = _statement(
-    """
-    INSERT INTO {dboshub_executor} (
+REGISTER = Statement(
+    f"""
+    INSERT INTO {{dboshub_executor}} (
         incarnation, executor_id, application_name, application_version, hostname, pid,
         boot_id, pid_namespace, process_started, protocol, lease_ms, queues, slots, functions,
         registered_at, last_beat_at
@@ -61,76 +47,78 @@ REGISTER = _statement(
     VALUES (
         :incarnation, :executor_id, :application_name, :application_version, :hostname, :pid,
         :boot_id, :pid_namespace, :process_started, :protocol, :lease_ms, :queues, :slots,
-        :functions, NOW, NOW
+        :functions, {CLOCK_MS}, {CLOCK_MS}
     )
     """
 )
 
-# One round trip: beat, learn one's own fate, read the clock, see everybody else. RETURNING
-# sees the row as this statement left it, the subquery the table as it was before. (IS NULL
-# in a RETURNING is wrong in SQLite 3.40; the value itself is right.)
-BEAT = _statement(
-    """
-    UPDATE {dboshub_executor}
-    SET beat = CASE WHEN LIVE THEN beat + 1 ELSE beat END,
-        last_beat_at = CASE WHEN LIVE THEN NOW ELSE last_beat_at END,
+# One round trip records the heartbeat, reads the clock and reads all other live incarnations.
+# RETURNING reads the row after the update, the subquery reads the table before it. (IS NULL in
+# RETURNING is wrong in SQLite 3.40, so the value itself is returned.)
+BEAT = Statement(
+    f"""
+    UPDATE {{dboshub_executor}}
+    SET beat = CASE WHEN {LIVE} THEN beat + 1 ELSE beat END,
+        last_beat_at = CASE WHEN {LIVE} THEN {CLOCK_MS} ELSE last_beat_at END,
         busy = :busy,
         activity = COALESCE(:activity, activity),
         functions = COALESCE(:functions, functions)
     WHERE incarnation = :incarnation
-    RETURNING COALESCE(stopped_at, declared_dead_at), NOW, (
-        SELECT CAST(JSON_ALL(JSON_LIST(
+    RETURNING COALESCE(stopped_at, declared_dead_at), {CLOCK_MS}, (
+        SELECT CAST(json_agg(json_build_array(
             other.incarnation, other.beat, other.lease_ms, other.hostname, other.pid,
             other.boot_id, other.pid_namespace, other.process_started
         )) AS text)
-        FROM {dboshub_executor} AS other
-        WHERE LIVE AND other.incarnation <> :incarnation
+        FROM {{dboshub_executor}} AS other
+        WHERE {LIVE} AND other.incarnation <> :incarnation
     )
     """
 )
 
-# Waits for a beat that is under way, and then sees its number: a process whose beat came
-# through at the last moment stays alive.
-DECLARE_DEAD = _statement(
-    """
-    UPDATE {dboshub_executor}
-    SET declared_dead_at = NOW, declared_dead_by = :by
+# If a heartbeat of the incarnation is in progress, this waits for it and then finds another `beat`:
+# a process whose heartbeat is committed stays alive.
+DECLARE_DEAD = Statement(
+    f"""
+    UPDATE {{dboshub_executor}}
+    SET declared_dead_at = {CLOCK_MS}, declared_dead_by = :by
     WHERE incarnation = :incarnation
         AND beat = :beat
-        AND LIVE
+        AND {LIVE}
     """
 )
 
-BURY = _statement(
-    """
-    UPDATE {dboshub_executor}
-    SET declared_dead_at = NOW, declared_dead_by = :by
-    WHERE OF_PROCESS
-    """
-)
-STOP = _statement(
-    """
-    UPDATE {dboshub_executor}
-    SET stopped_at = NOW, busy = 0, activity = NULL
-    WHERE incarnation = :incarnation AND LIVE
+MARK_DEAD = Statement(
+    f"""
+    UPDATE {{dboshub_executor}}
+    SET declared_dead_at = {CLOCK_MS}, declared_dead_by = :by
+    WHERE {_LIVE_OF_PROCESS}
     """
 )
-STOP_PROCESS = _statement(
-    """
-    UPDATE {dboshub_executor}
-    SET stopped_at = NOW, busy = 0, activity = NULL
-    WHERE OF_PROCESS
+STOP = Statement(
+    f"""
+    UPDATE {{dboshub_executor}}
+    SET stopped_at = {CLOCK_MS}, busy = 0, activity = NULL
+    WHERE incarnation = :incarnation AND {LIVE}
     """
 )
-LIVE_OF_PROCESS = _statement("SELECT incarnation FROM {dboshub_executor} WHERE OF_PROCESS")
+STOP_PROCESS = Statement(
+    f"""
+    UPDATE {{dboshub_executor}}
+    SET stopped_at = {CLOCK_MS}, busy = 0, activity = NULL
+    WHERE {_LIVE_OF_PROCESS}
+    """
+)
+LIVE_OF_PROCESS = Statement(
+    f"SELECT incarnation FROM {{dboshub_executor}} WHERE {_LIVE_OF_PROCESS}"
+)
 
-FORGET = _statement(
-    """
-    DELETE FROM {dboshub_executor}
-    WHERE COALESCE(stopped_at, declared_dead_at) < NOW - :kept_ms
+DELETE_ENDED = Statement(
+    f"""
+    DELETE FROM {{dboshub_executor}}
+    WHERE COALESCE(stopped_at, declared_dead_at) < {CLOCK_MS} - :retention_ms
         AND incarnation NOT IN (
             SELECT substr(owner_xid, 5, 32)
-            FROM {workflow_status}
+            FROM {{workflow_status}}
             WHERE status = 'PENDING' AND owner_xid LIKE 'hub:%'
         )
     """
@@ -140,7 +128,7 @@ FORGET = _statement(
 def register(
     session: Session, incarnation: str, executor: Executor, *, functions: str | None = None
 ) -> None:
-    """Insert a live incarnation; from its commit on, its tokens are respected."""
+    """Insert a live incarnation. From its commit on, no process re-enqueues its workflows."""
     session.run(
         REGISTER,
         incarnation=incarnation,
@@ -164,9 +152,9 @@ def beat(
     activity: str | None = None,
     functions: str | None = None,
 ) -> Heartbeat | None:
-    """Beat once and return what was seen; None once this incarnation is not live any more.
+    """Record a heartbeat and return what it read; None if the incarnation is no longer live.
 
-    None for `activity` or `functions` keeps what was published before.
+    `activity` and `functions` are JSON texts; None keeps the recorded value.
     """
     row = session.one(
         BEAT, incarnation=incarnation, busy=busy, activity=activity, functions=functions
@@ -179,17 +167,17 @@ def beat(
 
 
 def declare_dead(session: Session, incarnation: str, *, beat: int, by: str) -> bool:
-    """Write the tombstone, unless the incarnation beat since `beat` or ended otherwise."""
+    """Declare an incarnation dead; False if it sent a heartbeat after `beat`, or has ended."""
     return session.run(DECLARE_DEAD, incarnation=incarnation, beat=beat, by=by) == 1
 
 
-def bury(session: Session, process: ProcessIdentity, *, by: str) -> int:
-    """Tombstone every incarnation of a process that its parent has reaped."""
-    return session.run(BURY, by=by, **_process_params(process))
+def mark_dead(session: Session, process: ProcessIdentity, *, by: str) -> int:
+    """Declare every incarnation of an ended process dead; return how many there were."""
+    return session.run(MARK_DEAD, by=by, **_process_params(process))
 
 
 def stop(session: Session, incarnation: str) -> None:
-    """Record a clean end."""
+    """Record that an incarnation stopped."""
     session.run(STOP, incarnation=incarnation)
 
 
@@ -199,13 +187,13 @@ def live_of(session: Session, process: ProcessIdentity) -> list[str]:
 
 
 def stop_process(session: Session, process: ProcessIdentity) -> None:
-    """Record a clean end of all incarnations of a process."""
+    """Record that all incarnations of a process stopped."""
     session.run(STOP_PROCESS, **_process_params(process))
 
 
-def forget(session: Session, *, kept_ms: int) -> int:
-    """Delete incarnations that ended that long ago and are named by no PENDING row."""
-    return session.run(FORGET, kept_ms=kept_ms)
+def delete_ended(session: Session, *, retention_ms: int) -> int:
+    """Delete incarnations that ended longer ago than `retention_ms` and own no PENDING row."""
+    return session.run(DELETE_ENDED, retention_ms=retention_ms)
 
 
 def _process_params(process: ProcessIdentity) -> dict[str, str | int]:

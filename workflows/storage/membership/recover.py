@@ -1,7 +1,7 @@
-"""Enqueue again what nobody runs any more, by compare-and-set on the ownership token.
+"""Re-enqueue PENDING workflows that no live executor runs, by compare-and-set on `owner_xid`.
 
-A row that was finished, taken over or handed back in the meantime has another token, so
-running any of these twice, or from two processes at once, changes nothing.
+A workflow that has ended or has another owner in the meantime has another token, so a repeated or
+concurrent call changes nothing.
 """
 
 from __future__ import annotations
@@ -10,106 +10,80 @@ import json
 from collections.abc import Iterable
 
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, token_prefix
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.storage.fragments import IN_SCOPE, REENQUEUE
 from dboshub.workflows.storage.membership import executors
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
-BATCH = 1_000
-# A row younger than this may be one whose claim has not reached its executor yet.
+MAX_ROWS = 1_000  # in one statement
+# A younger row may belong to a claim that has not reached its executor yet.
 SETTLED_MS = 10_000
-_FOR_EVER = 2**63 - 1
+_MAX_TIME_MS = 2**63 - 1
 
-Owned = tuple[str, str | None]  # workflow id, ownership token
+Owned = tuple[str, str | None]  # workflow id, owner token
 
-# What conditions here write as IN_SCOPE and OWNER_LIVES. A token is `hub:<incarnation>:<n>`,
-# with 32 characters in the middle.
-_WORDS = {
-    "IN_SCOPE": """(
-            CAST(:application AS text) IS NULL
-            OR application_name = :application
-            OR application_name IS NULL
-        )""",
-    "OWNER_LIVES": """EXISTS (
+# A token of the hub is `hub:<incarnation>:<n>`; an incarnation has 32 characters.
+_IS_FOREIGN = "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%')"
+_OWNER_IS_LIVE = f"""EXISTS (
             SELECT 1
-            FROM {dboshub_executor}
-            WHERE incarnation = substr(owner_xid, 5, 32) AND LIVE
-        )""",
-    "LIVE": executors.LIVE,
-}
-# Oldest first, which is the order of the index on PENDING rows.
-_PENDING = """
-    SELECT workflow_uuid, owner_xid
-    FROM {workflow_status}
-    WHERE status = 'PENDING'
-        AND CONDITION
-    ORDER BY created_at
-    LIMIT :most
-"""
-_REENQUEUE_ASSIGNMENTS = """
-        status = 'ENQUEUED',
-        queue_name = COALESCE(queue_name, '_dbos_internal_queue'),
-        recovery_attempts = ATTEMPTS,
-        owner_xid = NULL,
-        started_at_epoch_ms = NULL,
-        updated_at = :now
-"""
-# Rows that somebody else has locked right now are left for the next time.
-_POSTGRES_REENQUEUE = """
-    UPDATE {workflow_status}
-    SET ASSIGNMENTS
-    WHERE workflow_uuid IN (
-        SELECT held.workflow_uuid
-        FROM {workflow_status} AS held
-        JOIN json_array_elements(CAST(:owned AS json)) AS pair
-            ON held.workflow_uuid = pair ->> 0
-                AND held.owner_xid IS NOT DISTINCT FROM pair ->> 1
-        WHERE held.status = 'PENDING'
-        ORDER BY held.workflow_uuid
-        FOR NO KEY UPDATE OF held SKIP LOCKED
-    )
-"""
-_SQLITE_REENQUEUE = """
-    UPDATE {workflow_status}
-    SET ASSIGNMENTS
-    FROM json_each(:owned) AS pair
-    WHERE workflow_uuid = json_extract(pair.value, '$[0]')
-        AND owner_xid IS json_extract(pair.value, '$[1]')
-        AND status = 'PENDING'
-"""
+            FROM {{dboshub_executor}}
+            WHERE incarnation = substr(owner_xid, 5, 32) AND {executors.LIVE}
+        )"""
 
 
 def _pending(*conditions: str) -> Statement:
-    sql = _PENDING.replace("CONDITION", "\n        AND ".join(conditions))
-    for word, meaning in _WORDS.items():
-        sql = sql.replace(word, meaning)
-    return Statement(sql)
+    """A statement that reads PENDING rows, oldest first: the order of their partial index."""
+    return Statement(f"""
+        SELECT workflow_uuid, owner_xid
+        FROM {{workflow_status}}
+        WHERE status = 'PENDING'
+            AND {" AND ".join(conditions)}
+        ORDER BY created_at
+        LIMIT :most
+    """)
 
 
-def _again(attempts: str) -> Statement:
-    assignments = _REENQUEUE_ASSIGNMENTS.replace("ATTEMPTS", attempts)
+def _reenqueue_statement(attempts: str) -> Statement:
+    """A statement that re-enqueues ``:owned``, which sets `recovery_attempts` to `attempts`."""
+    assignments = f"""{REENQUEUE},
+        queue_name = COALESCE(queue_name, '{INTERNAL_QUEUE}'),
+        recovery_attempts = {attempts}"""
+    # Rows that another transaction has locked are skipped; a later call finds them again.
     return Statement(
-        postgres=_POSTGRES_REENQUEUE.replace("ASSIGNMENTS", assignments),
-        sqlite=_SQLITE_REENQUEUE.replace("ASSIGNMENTS", assignments),
+        postgres=f"""
+            UPDATE {{workflow_status}}
+            SET {assignments}
+            WHERE workflow_uuid IN (
+                SELECT held.workflow_uuid
+                FROM {{workflow_status}} AS held
+                JOIN json_array_elements(CAST(:owned AS json)) AS pair
+                    ON held.workflow_uuid = pair ->> 0
+                        AND held.owner_xid IS NOT DISTINCT FROM pair ->> 1
+                WHERE held.status = 'PENDING'
+                ORDER BY held.workflow_uuid
+                FOR NO KEY UPDATE OF held SKIP LOCKED
+            )
+        """,
+        sqlite=f"""
+            UPDATE {{workflow_status}}
+            SET {assignments}
+            FROM json_each(:owned) AS pair
+            WHERE workflow_uuid = json_extract(pair.value, '$[0]')
+                AND owner_xid IS json_extract(pair.value, '$[1]')
+                AND status = 'PENDING'
+        """,
     )
 
 
-ORPHANS = _pending("owner_xid LIKE 'hub:%'", "IN_SCOPE", "NOT OWNER_LIVES")
+ORPHANS = _pending("owner_xid LIKE 'hub:%'", IN_SCOPE, f"NOT {_OWNER_IS_LIVE}")
 SAME_EXECUTOR_ID = _pending(
-    "executor_id = :executor_id",
-    "application_version = :version",
-    "IN_SCOPE",
-    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%')",
+    "executor_id = :executor_id", "application_version = :version", IN_SCOPE, _IS_FOREIGN
 )
 ADOPTABLE = _pending(
-    "executor_id = :executor_id",
-    "IN_SCOPE",
-    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%' OR NOT OWNER_LIVES)",
+    "executor_id = :executor_id", IN_SCOPE, f"({_IS_FOREIGN} OR NOT {_OWNER_IS_LIVE})"
 )
-FOREIGN = _pending(
-    "executor_id = :executor_id",
-    "IN_SCOPE",
-    "(owner_xid IS NULL OR owner_xid NOT LIKE 'hub:%')",
-)
-MINE = Statement(
+FOREIGN = _pending("executor_id = :executor_id", IN_SCOPE, _IS_FOREIGN)
+OWNED_BY_INCARNATION = Statement(
     """
     SELECT workflow_uuid, owner_xid
     FROM {workflow_status}
@@ -118,14 +92,14 @@ MINE = Statement(
         AND updated_at <= :before
     """
 )
-REENQUEUE = _again("recovery_attempts")
-HAND_BACK = _again(
+KEEP_ATTEMPTS = _reenqueue_statement("recovery_attempts")
+SUBTRACT_ATTEMPT = _reenqueue_statement(
     "CASE WHEN recovery_attempts > 0 THEN recovery_attempts - 1 ELSE recovery_attempts END"
 )
 
 
-def orphans(session: Session, *, application: str | None, most: int = BATCH) -> list[Owned]:
-    """Rows whose incarnation is not live. Those of other programs have other tokens."""
+def orphans(session: Session, *, application: str | None, most: int = MAX_ROWS) -> list[Owned]:
+    """Workflows of the hub whose incarnation is not live. Other programs use other tokens."""
     return _owned(session.all(ORPHANS, application=application, most=most))
 
 
@@ -135,11 +109,11 @@ def same_executor_id(
     executor_id: str,
     version: str | None,
     application: str | None,
-    most: int = BATCH,
+    most: int = MAX_ROWS,
 ) -> list[Owned]:
-    """What another program left under this executor's id and version, as DBOS recovers it.
+    """Workflows that another program left under this executor id and version.
 
-    Rows of the hub's own processes are never among them: the sweep knows who of those lives.
+    DBOS recovers the same ones. Those of the hub's processes are not among them: see `orphans`.
     """
     return _owned(
         session.all(
@@ -155,17 +129,22 @@ def same_executor_id(
 def adoptable(
     session: Session, executor_id: str, *, application: str | None, has_hub_tables: bool = True
 ) -> list[Owned]:
-    """What an executor of any program holds, live processes of the hub excepted.
+    """Workflows that an executor id of any program owns, except those of live hub processes.
 
-    Without the hub's tables nobody knows which of those live, so all are.
+    Without the hub's tables no process is known to be dead, so all workflows of the hub are
+    excepted.
     """
-    asked = ADOPTABLE if has_hub_tables else FOREIGN
-    return _owned(session.all(asked, executor_id=executor_id, application=application, most=BATCH))
+    statement = ADOPTABLE if has_hub_tables else FOREIGN
+    return _owned(
+        session.all(statement, executor_id=executor_id, application=application, most=MAX_ROWS)
+    )
 
 
 def held_by(session: Session, incarnation: str, *, now: int) -> list[Owned]:
-    """The rows that an incarnation owns, and has had time to start."""
-    return _owned(session.all(MINE, prefix=token_prefix(incarnation), before=now - SETTLED_MS))
+    """Workflows that an incarnation has owned for at least SETTLED_MS."""
+    return _owned(
+        session.all(OWNED_BY_INCARNATION, prefix=token_prefix(incarnation), before=now - SETTLED_MS)
+    )
 
 
 def adopt_executor(
@@ -176,9 +155,9 @@ def adopt_executor(
     now: int,
     has_hub_tables: bool = True,
 ) -> int:
-    """Re-enqueue, on purpose, all that an executor of any program holds; how many rows.
+    """Re-enqueue all that `adoptable` finds, on a person's request; return how many workflows.
 
-    An empty application stands for the rows that none has claimed, None for all.
+    An empty `application` selects the workflows without an owner, None those of all applications.
     """
     total = 0
     while moved := reenqueue(
@@ -191,35 +170,35 @@ def adopt_executor(
 
 
 def reenqueue(session: Session, owned: Iterable[Owned], *, now: int) -> int:
-    """Enqueue rows again that still have the given tokens; the next claim counts an attempt."""
-    return _move(session, REENQUEUE, owned, now)
+    """Re-enqueue the workflows that still have their tokens; the next claim counts an attempt."""
+    return _run(session, KEEP_ATTEMPTS, owned, now)
 
 
 def hand_back(session: Session, owned: Iterable[Owned], *, now: int) -> int:
-    """Give up rows without counting an attempt: being stopped is not failing."""
-    return _move(session, HAND_BACK, owned, now)
+    """Re-enqueue workflows of a process that stops, without counting the attempt."""
+    return _run(session, SUBTRACT_ATTEMPT, owned, now)
 
 
 def release(session: Session, incarnation: str, *, now: int) -> int:
-    """Hand back all that an incarnation holds, however short a time it has held it."""
-    held = session.all(MINE, prefix=token_prefix(incarnation), before=_FOR_EVER)
+    """Hand back all workflows that an incarnation owns, also those that it has just claimed."""
+    held = session.all(OWNED_BY_INCARNATION, prefix=token_prefix(incarnation), before=_MAX_TIME_MS)
     return hand_back(session, _owned(held), now=now)
 
 
-def give_up(session: Session, process: ProcessIdentity, *, now: int) -> int:
-    """Hand back all that a process holds, and record its end: it will not do so itself."""
+def release_process(session: Session, process: ProcessIdentity, *, now: int) -> int:
+    """Hand back all workflows of a process that ends, and record that it stopped."""
     held = executors.live_of(session, process)
     handed = sum(release(session, incarnation, now=now) for incarnation in held)
     executors.stop_process(session, process)
     return handed
 
 
-def _move(session: Session, statement: Statement, owned: Iterable[Owned], now: int) -> int:
-    # In id order, as every writer of several rows takes its locks.
+def _run(session: Session, statement: Statement, owned: Iterable[Owned], now: int) -> int:
+    # Rows are locked in the order of their ids: see `id_lists`.
     pairs = sorted(owned, key=lambda pair: pair[0])
     return sum(
-        session.run(statement, owned=json.dumps(pairs[start : start + BATCH]), now=now)
-        for start in range(0, len(pairs), BATCH)
+        session.run(statement, owned=json.dumps(pairs[start : start + MAX_ROWS]), now=now)
+        for start in range(0, len(pairs), MAX_ROWS)
     )
 
 

@@ -1,6 +1,6 @@
-"""The columns the engine and the pages use, by table: what an unknown schema must still have.
+"""The columns that engine and pages use, by table: any schema version must have them.
 
-Legacy columns that are only carried along (``request``) are left out on purpose.
+Columns that nothing reads (``request``) are left out on purpose.
 """
 
 from __future__ import annotations

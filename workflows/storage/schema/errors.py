@@ -1,9 +1,11 @@
-"""Why a system database cannot be opened, each with the way out in its message.
+"""Errors of a system database that cannot be opened; each message says what to do.
 
 SchemaError (a DBOSInitializationError)
-├── SchemaMissingError      there are no system tables yet
-├── SchemaTooOldError       a DBOS library older than this engine made them
-└── SchemaColumnsError      columns this engine uses are not there
+├── SchemaMissingError      there are no system tables
+├── SchemaTooOldError       an older DBOS library created them
+├── SchemaColumnsError      they lack columns that this engine uses
+├── HubTablesMissingError   the engine's own tables beside them are not there
+└── SchemaPermissionError   this role may not create or use them
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ class SchemaError(DBOSInitializationError):
 
 
 class SchemaMissingError(SchemaError):
-    """The database holds no system tables."""
+    """The database has no system tables."""
 
     def __init__(self, place: str) -> None:
         super().__init__(
@@ -28,7 +30,7 @@ class SchemaMissingError(SchemaError):
 
 
 class SchemaTooOldError(SchemaError):
-    """A DBOS library older than this engine made the tables; rows are never converted here."""
+    """The tables have a schema version that this engine cannot migrate."""
 
     def __init__(self, version: int | None, oldest: int) -> None:
         found = "a version before migrations were numbered" if version is None else f"{version}"
@@ -44,7 +46,7 @@ class SchemaTooOldError(SchemaError):
 
 
 class SchemaColumnsError(SchemaError):
-    """The version would do, but something this engine reads or writes is not there."""
+    """The schema version is supported, but columns that this engine uses are missing."""
 
     def __init__(self, version: int, newest: int, missing: tuple[str, ...]) -> None:
         cause = (
@@ -59,3 +61,29 @@ class SchemaColumnsError(SchemaError):
         self.args = (version, newest, missing)
         self.version = version
         self.missing = missing
+
+
+class HubTablesMissingError(SchemaError):
+    """The system tables are there, the tables that executors need beside them are not."""
+
+    def __init__(self, place: str, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There are no tables {', '.join(missing)} beside the system tables in {place}: run "
+            "`migrate`, call DBOS.migrate(url), or launch with run_migrations on (the default)"
+        )
+        self.args = (place, missing)
+        self.place = place
+        self.missing = missing
+
+
+class SchemaPermissionError(SchemaError):
+    """The database refuses this role; `reason` is its own words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database refuses to create or to use the system tables: {reason}. Let their "
+            "owner call DBOS.migrate(url, application_role=…) with the role of this URL, then "
+            "launch with run_migrations off"
+        )
+        self.args = (reason,)
+        self.reason = reason

@@ -1,4 +1,4 @@
-"""Let an application's role use system tables that another role made: PostgreSQL only."""
+"""Grant an application's role access to the system tables. PostgreSQL only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROLE = Statement("SELECT 1 FROM pg_roles WHERE rolname = :role")
 
 
 def grants(schema: str, role: str) -> str:
-    """The statements that permit all that executors and clients do, now and after upgrades."""
+    """The statements that grant what executors and clients need, also on future tables."""
     name = '"' + role.replace('"', '""') + '"'
     rights = {
         "TABLES": "SELECT, INSERT, UPDATE, DELETE",
@@ -32,7 +32,7 @@ def grants(schema: str, role: str) -> str:
 
 
 def grant(session: Session, role: str) -> None:
-    """Grant all of it. Raises DBOSException for an unknown role, and on SQLite."""
+    """Execute `grants`. Raises DBOSException for an unknown role, and on SQLite."""
     if session.vendor != "postgresql":
         raise DBOSException("application_role is for PostgreSQL: SQLite has no roles")
     if session.one(ROLE, role=role) is None:

@@ -1,7 +1,7 @@
-"""The hub's own tables beside the system tables: who runs, what failed, what is paused.
+"""The hub's own tables beside the system tables: executors, failed attempts, pauses, declarations.
 
-They are prefixed ``dboshub_``, nothing in the system tables refers to them, and both
-databases take the same DDL.
+Their names begin with ``dboshub_``. The system tables do not refer to them. The DDL is the same on
+both databases.
 """
 
 from __future__ import annotations

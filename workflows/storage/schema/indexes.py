@@ -1,4 +1,4 @@
-"""The indexes of schema 125. SQLite has neither INCLUDE nor GIN: see the two vendor parts."""
+"""The indexes of schema 125. Those with INCLUDE or GIN differ on SQLite, which has neither."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS uq_application_versions_unclaimed_version
     ON {application_versions} (version_name) WHERE application_name IS NULL;
 """
 
-# Versions 124 and 125 consist of these two, so adopting an older database adds them alone.
+# The changes of versions 124 and 125: a database of version 123 lacks only these.
 SINCE_124 = """
 CREATE INDEX IF NOT EXISTS idx_application_versions_timestamp
     ON {application_versions} (version_timestamp DESC);

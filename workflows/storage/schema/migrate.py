@@ -1,7 +1,6 @@
-"""Creating schema 125 on an empty database, and adopting one that a DBOS library made.
+"""Create schema 125 in an empty database, and add what a DBOS library's database lacks.
 
-Rows are never touched, no column is ever added to a foreign table, and several processes
-may do this at once.
+It changes no rows and adds no columns to existing tables. Several processes may migrate at once.
 """
 
 from __future__ import annotations
@@ -16,35 +15,41 @@ from dboshub.workflows.storage.schema import (
     postgres_tables,
     sqlite_tables,
 )
-from dboshub.workflows.storage.schema.state import VERSION, SchemaState, inspect, read_state
+from dboshub.workflows.storage.schema.state import (
+    VERSION,
+    SchemaState,
+    inspect,
+    raising_permission_error,
+    read_state,
+)
 from dboshub.workflows.storage.sql import Dialect, Session, Statement
 
 __all__ = ["SchemaState", "inspect", "migrate", "migrate_in"]
 
 _TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
-# The lock of every DBOS library's migrations, so that theirs and ours take turns.
+# DBOS libraries take the same lock while they migrate.
 LOCK = Statement(
     postgres="SELECT pg_advisory_xact_lock(1234567890)",
-    sqlite="SELECT 1",  # the transaction is IMMEDIATE: it is the only writer already
+    sqlite="SELECT 1",  # the transaction is IMMEDIATE, so it is the only writer
 )
-FORGET_VERSION = Statement("DELETE FROM {dbos_migrations}")
+DELETE_VERSION = Statement("DELETE FROM {dbos_migrations}")
 RECORD_VERSION = Statement("INSERT INTO {dbos_migrations} (version) VALUES (:version)")
 
 
 def migrate(database: Database, *, adopt: bool = True) -> SchemaState:
-    """Bring a database to schema 125 and return its state.
+    """Create missing tables and indexes of schema 125; return the state of the database.
 
-    A database is only checked when ``adopt`` is false, and an empty one refused with
-    SchemaMissingError; otherwise it gets the tables and indexes it lacks. One that is too old
-    is refused with SchemaTooOldError, one without the columns we use with SchemaColumnsError.
+    With ``adopt=False`` nothing is created: an empty database raises SchemaMissingError. A database
+    that is too old raises SchemaTooOldError, one without the columns we use SchemaColumnsError,
+    one that refuses this role SchemaPermissionError.
     """
-    with database.writing() as session:
+    with raising_permission_error(), database.writing() as session:
         return migrate_in(session, adopt=adopt)
 
 
 def migrate_in(session: Session, *, adopt: bool = True) -> SchemaState:
-    """Do the same in a transaction that the caller holds."""
+    """Do the same in the caller's transaction."""
     session.one(LOCK)
     state = read_state(session)
     if state.empty and adopt:
@@ -62,7 +67,7 @@ def _create(session: Session) -> None:
 
 
 def creation(dialect: Dialect) -> str:
-    """The script that makes all tables, indexes and functions."""
+    """The script that creates all tables, indexes and functions."""
     if dialect.vendor == "postgresql":
         schema = f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}";\n'
         tables = postgres_tables.TABLES
@@ -76,12 +81,12 @@ def creation(dialect: Dialect) -> str:
 def _adopt(session: Session, state: SchemaState) -> None:
     if state.outdated:
         session.script(_render(indexes.SINCE_124, session.dialect))
-        session.run(FORGET_VERSION)
+        session.run(DELETE_VERSION)
         session.run(RECORD_VERSION, version=VERSION)
     if state.missing_hub_tables:
         session.script(_render(hub_tables.TABLES, session.dialect))
 
 
 def _render(script: str, dialect: Dialect) -> str:
-    """Fill in table names alone: a script has no parameters, so nothing is escaped."""
+    """Replace table names. A script has no parameters, so nothing else is escaped."""
     return _TABLE.sub(lambda match: dialect.table(match[1]), script)

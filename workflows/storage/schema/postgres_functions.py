@@ -1,7 +1,7 @@
-"""SQL functions and the trigger of schema 125: how programs without an SDK enqueue and send.
+"""SQL functions and the trigger of schema 125, by which programs without an SDK enqueue and send.
 
-Signatures, errors and effects are part of the wire contract. Each function pins its
-search_path, so that a caller's own objects cannot stand in for what it names.
+Signatures, errors and effects are those of DBOS libraries. Each function sets its search_path, so
+that a caller's objects cannot replace those that it names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The system tables of schema 125 on PostgreSQL.
 
-Column order, types and defaults are those of the tables a DBOS library makes; a test
+Column order, types and defaults are those of the tables that a DBOS library creates; a test
 compares them. ``{name}`` becomes the qualified name of a table.
 """
 
@@ -176,8 +176,8 @@ CREATE TABLE IF NOT EXISTS {event_dispatch_kv} (
 );
 """
 
-# Every status change touches many partial indexes, so the table needs room on its pages
-# and an early vacuum. Never set on a database somebody else made.
+# Every status change updates many partial indexes, so the table needs free space on its pages and
+# an early vacuum. It is set only on tables that we create.
 TUNING = """
 ALTER TABLE {workflow_status} SET (
     fillfactor = 80,

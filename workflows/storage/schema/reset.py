@@ -1,11 +1,11 @@
-"""Throwing a system database away: for tests, and for who confirms it at a terminal."""
+"""Drop or empty a system database: for tests, and for a confirmed command at a terminal."""
 
 from __future__ import annotations
 
 from dboshub.workflows.storage.database import libpq_url, open_database, sqlite_path
 from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import COLUMNS
-from dboshub.workflows.storage.sql import Session, statement
+from dboshub.workflows.storage.sql import Session, cached_statement
 
 _SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
@@ -34,9 +34,9 @@ def _empty_tables(url: str, schema: str) -> None:
 
 
 def empty_tables(session: Session) -> dict[str, int]:
-    """Delete every row of the system tables, and of the engine's own; how many of each."""
+    """Delete all rows of the system tables and the hub's own; return how many, by table."""
     found = {table for table, _ in session.all(COLUMNS, schema=session.dialect.schema)}
     return {
-        table: session.run(statement(f"DELETE FROM {{{table}}}"))
+        table: session.run(cached_statement(f"DELETE FROM {{{table}}}"))
         for table in sorted(found & {*SYSTEM_COLUMNS, *HUB_TABLES})
     }

@@ -1,6 +1,6 @@
 """The system tables of schema 125 on SQLite.
 
-Declared types and defaults are those of the tables a DBOS library makes (BOOLEAN and BIGINT
+Declared types and defaults are those of the tables that a DBOS library creates (BOOLEAN and BIGINT
 are affinities, not checks); a test compares them. SQLite has no event_dispatch_kv.
 """
 

@@ -1,20 +1,25 @@
-"""What is in a database: read without changing anything, for launch, health and pages."""
+"""The schema state of a database, read without changing it: for launch, health and pages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from dboshub.workflows.storage.connection_errors import reason_of
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.errors import (
     SchemaColumnsError,
     SchemaMissingError,
+    SchemaPermissionError,
     SchemaTooOldError,
 )
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.transient_errors import is_permission_denied
 
 VERSION = 125
-# Since 123 every column is there; 124 and 125 only add indexes.
+# Version 123 has all columns; 124 and 125 only add indexes.
 OLDEST_VERSION = 123
 
 COLUMNS = Statement(
@@ -40,11 +45,11 @@ RECORDED_VERSION = Statement("SELECT max(version) FROM {dbos_migrations}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaState:
-    """The system tables of one database, as they were at the time of reading."""
+    """The system tables of one database at the time of reading."""
 
     place: str  # schema name, for messages
     empty: bool  # no system tables at all
-    version: int | None  # None: empty, or made before versions were recorded
+    version: int | None  # None: empty, or older than recorded versions
     missing_columns: tuple[str, ...]  # "table.column" that this release uses
     missing_hub_tables: tuple[str, ...]
 
@@ -54,12 +59,12 @@ class SchemaState:
 
     @property
     def newer(self) -> bool:
-        """Made by a later release than this one knows; pages say so in a banner."""
+        """Whether a newer release created it; pages then show a banner."""
         return (self.version or 0) > VERSION
 
     @property
     def outdated(self) -> bool:
-        """It opens as it is, and an explicit migrate would add indexes."""
+        """Whether it can be opened, and an explicit migrate would add indexes."""
         return not self.empty and OLDEST_VERSION <= (self.version or 0) < VERSION
 
     @property
@@ -67,7 +72,7 @@ class SchemaState:
         return not (self.empty or self.too_old or self.missing_columns)
 
     def verify(self) -> None:
-        """Raise the SchemaError that says why this database cannot be used, if so."""
+        """Raise the SchemaError of a database that cannot be used."""
         if self.empty:
             raise SchemaMissingError(self.place)
         if self.too_old or self.version is None:
@@ -76,9 +81,20 @@ class SchemaState:
             raise SchemaColumnsError(self.version, VERSION, self.missing_columns)
 
 
+@contextmanager
+def raising_permission_error() -> Iterator[None]:
+    """Raise SchemaPermissionError for what the database refuses this role."""
+    try:
+        yield
+    except Exception as error:
+        if not is_permission_denied(error):
+            raise
+        raise SchemaPermissionError(reason_of(error)) from None
+
+
 def inspect(database: Database) -> SchemaState:
-    """Read the state of a database; an unreachable one raises its driver's error."""
-    with database.reading() as session:
+    """Read the state of a database. An unreachable one raises the driver's error."""
+    with raising_permission_error(), database.reading() as session:
         return read_state(session)
 
 

@@ -1,4 +1,7 @@
-"""What workflows wait for: messages, events, stream values; one by one, and many at once."""
+"""Messages, events and stream values that workflows wait for: for many waiters at once, and alone.
+
+The keys of many waiters travel as one JSON list, whose elements are matched by index lookups.
+"""
 
 from __future__ import annotations
 
@@ -8,53 +11,42 @@ from typing import Any
 
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Pairs and triples travel as JSON, which both databases take apart and match to their indexes.
-_GIVEN = """
-    WITH given AS (
-        SELECT value ->> 0 AS workflow_uuid, value ->> 1 AS name
-        FROM json_array_elements(CAST(:keys AS json))
+
+def _by_keys(text: str) -> Statement:
+    """A statement that reads the waiters' keys as the table `waited`."""
+    columns = "value ->> 0 AS workflow_uuid, value ->> 1 AS name"
+    offset = "CAST(value ->> 2 AS bigint) AS place"
+    return Statement(
+        postgres=f"WITH waited AS (SELECT {columns}, {offset}"
+        f" FROM json_array_elements(CAST(:keys AS json))) {text}",
+        sqlite=f"WITH waited AS (SELECT {columns}, {offset} FROM json_each(:keys)) {text}",
     )
-"""
-_GIVEN_SQLITE = """
-    WITH given AS (
-        SELECT value ->> 0 AS workflow_uuid, value ->> 1 AS name, value ->> 2 AS place
-        FROM json_each(:keys)
-    )
-"""
-_MESSAGES = """
-    SELECT given.workflow_uuid, given.name
-    FROM given
+
+
+MESSAGES = _by_keys("""
+    SELECT waited.workflow_uuid, waited.name
+    FROM waited
     WHERE EXISTS (
         SELECT 1
         FROM {notifications} AS n
-        WHERE n.destination_uuid = given.workflow_uuid
-            AND n.topic = given.name
+        WHERE n.destination_uuid = waited.workflow_uuid
+            AND n.topic = waited.name
             AND n.consumed = FALSE
     )
-"""
-_EVENTS = """
-    SELECT given.workflow_uuid, given.name
-    FROM given
-    JOIN {workflow_events} AS e ON e.workflow_uuid = given.workflow_uuid AND e.key = given.name
-"""
-_STREAMS = """
-    SELECT given.workflow_uuid, given.name, given.place
-    FROM given
+""")
+EVENTS = _by_keys("""
+    SELECT waited.workflow_uuid, waited.name
+    FROM waited
+    JOIN {workflow_events} AS e ON e.workflow_uuid = waited.workflow_uuid AND e.key = waited.name
+""")
+STREAMS = _by_keys("""
+    SELECT waited.workflow_uuid, waited.name, waited.place
+    FROM waited
     JOIN {streams} AS s
-        ON s.workflow_uuid = given.workflow_uuid
-        AND s.key = given.name
-        AND s."offset" = given.place
-"""
-_GIVEN_PLACES = """
-    WITH given AS (
-        SELECT value ->> 0 AS workflow_uuid, value ->> 1 AS name,
-            CAST(value ->> 2 AS bigint) AS place
-        FROM json_array_elements(CAST(:keys AS json))
-    )
-"""
-MESSAGES = Statement(postgres=_GIVEN + _MESSAGES, sqlite=_GIVEN_SQLITE + _MESSAGES)
-EVENTS = Statement(postgres=_GIVEN + _EVENTS, sqlite=_GIVEN_SQLITE + _EVENTS)
-STREAMS = Statement(postgres=_GIVEN_PLACES + _STREAMS, sqlite=_GIVEN_SQLITE + _STREAMS)
+        ON s.workflow_uuid = waited.workflow_uuid
+        AND s.key = waited.name
+        AND s."offset" = waited.place
+""")
 
 EVENT = Statement(
     """
@@ -91,12 +83,41 @@ STREAM_END = Statement(
 )
 
 
-def among(session: Session, statement: Statement, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """Which of the keys are there, by one of the statements above."""
-    return session.all(statement, keys=json.dumps([*keys]))
+def messages_among(session: Session, keys: Iterable[tuple[str, str]]) -> list[Any]:
+    """The (workflow id, topic) pairs for which an unconsumed message exists."""
+    return _present(session, MESSAGES, keys)
+
+
+def events_among(session: Session, keys: Iterable[tuple[str, str]]) -> list[Any]:
+    """The (workflow id, key) pairs for which an event exists."""
+    return _present(session, EVENTS, keys)
+
+
+def streams_among(session: Session, keys: Iterable[tuple[str, str, int]]) -> list[Any]:
+    """The (workflow id, key, offset) triples for which a stream value exists."""
+    return _present(session, STREAMS, keys)
 
 
 def event(session: Session, workflow_id: str, key: str) -> tuple[str, str | None] | None:
-    """Value and serialization of an event."""
+    """Value and serialization of an event, or None."""
     row = session.one(EVENT, workflow_id=workflow_id, key=key)
     return None if row is None else (row[0], row[1])
+
+
+def events(session: Session, workflow_id: str) -> list[Any]:
+    """Key, value and serialization of each event of a workflow, by key."""
+    return session.all(ALL_EVENTS, workflow_id=workflow_id)
+
+
+def stream(session: Session, workflow_id: str, key: str, *, offset: int, limit: int) -> list[Any]:
+    """Offset, value and serialization of at most `limit` stream values from an offset on."""
+    return session.all(STREAM, workflow_id=workflow_id, key=key, offset=offset, limit=limit)
+
+
+def stream_end(session: Session, workflow_id: str, key: str) -> Any:
+    """Value and serialization of a stream's last value, or None."""
+    return session.one(STREAM_END, workflow_id=workflow_id, key=key)
+
+
+def _present(session: Session, statement: Statement, keys: Iterable[tuple[Any, ...]]) -> list[Any]:
+    return session.all(statement, keys=json.dumps([*keys]))

@@ -1,4 +1,4 @@
-"""NOTIFY and LISTEN: hints from process to process on PostgreSQL. Nothing depends on them."""
+"""NOTIFY and LISTEN on PostgreSQL: hints between processes, on which correctness never depends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from psycopg import sql
 
 from dboshub.workflows.storage.sql import Session, Statement
 
-PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
+MAX_PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
 
-# PostgreSQL only: on SQLite other processes see the commit itself.
+# PostgreSQL only: on SQLite other processes notice the commit by polling.
 NOTIFY = Statement(
     """
     SELECT pg_notify(channel, payload)
@@ -21,13 +21,13 @@ NOTIFY = Statement(
 
 
 def notify(session: Session, notices: Iterable[tuple[str, str]]) -> None:
-    """Send (channel, payload) pairs; an oversized payload is left to the other side's poll."""
-    told = [each for each in notices if len(each[1].encode()) <= PAYLOAD_BYTES]
-    if told:
+    """Send (channel, payload) pairs. One that is too large is not sent: receivers poll, too."""
+    sent = [each for each in notices if len(each[1].encode()) <= MAX_PAYLOAD_BYTES]
+    if sent:
         session.all(
             NOTIFY,
-            channels=[channel for channel, _ in told],
-            payloads=[payload for _, payload in told],
+            channels=[channel for channel, _ in sent],
+            payloads=[payload for _, payload in sent],
         )
 
 
@@ -39,16 +39,17 @@ def listen(
     on_notice: Callable[[str, str], None],
     is_over: Callable[[], bool],
 ) -> None:
-    """Pass on every notice on these channels until it is over.
+    """Call `on_notice` for every notice on these channels until `is_over` returns True.
 
-    Raises psycopg.Error when the connection is lost; the caller tries again when it likes.
+    `is_over` is called at least every 0.5 seconds. Raises psycopg.Error when the connection is
+    lost; the caller decides when to try again.
     """
     with psycopg.connect(
         url, autocommit=True, application_name="dboshub-listener", connect_timeout=10
     ) as connection:
         for channel in channels:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-        # Whatever was said before we listened has not been heard.
+        # Notices that were sent before LISTEN are lost, so the caller must read the tables now.
         on_connected()
         while not is_over():
             for notice in connection.notifies(timeout=0.5):

@@ -2,17 +2,23 @@
 const FIRST_WAIT = 500, LONGEST_WAIT = 30_000;
 // The server beats every five seconds: two missed beats and a bit.
 const SILENCE = 12_000;
+// Attempts of a page that was never accepted: about two minutes, then there is no way through.
+const MOST_ATTEMPTS = 10;
 // The server says that trying again is of no use.
 const FINAL = { 4400: "expired", 4401: "signed out", 4403: "forbidden" };
 
 export class Connection {
-  constructor({ onOpen, onMessage, onState }) {
+  constructor(address, { onOpen, onMessage, onState }) {
+    this.url = new URL(address ?? "", location.href);
+    this.url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     this.onOpen = onOpen;
     this.onMessage = onMessage;
     this.onState = onState;
     this.socket = null;
     this.isStarted = false;
-    this.isOver = false;
+    // Without an address, the server does not speak WebSocket.
+    this.isOver = !address;
+    this.wasOpen = false;
     this.attempts = 0;
     this.heardAt = 0;
   }
@@ -51,8 +57,7 @@ export class Connection {
   #connect() {
     clearTimeout(this.retry);
     this.onState(this.attempts ? "reconnecting" : "connecting");
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/live/`);
+    const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.onopen = () => socket === this.socket && this.#opened();
     socket.onmessage = (event) => socket === this.socket && this.#heard(event.data);
@@ -60,6 +65,7 @@ export class Connection {
   }
 
   #opened() {
+    this.wasOpen = true;
     this.heardAt = Date.now();
     this.onOpen();
   }
@@ -78,15 +84,18 @@ export class Connection {
 
   #closed(code) {
     this.socket = null;
-    if (code in FINAL) {
-      this.isOver = true;
-      return this.stop(FINAL[code]);
-    }
+    if (code in FINAL) return this.#end(FINAL[code]);
+    if (!this.wasOpen && this.attempts >= MOST_ATTEMPTS) return this.#end("unreachable");
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.attempts);
     this.attempts += 1;
     this.onState("reconnecting");
     // With jitter: a server that restarts meets all its pages again.
     this.retry = setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2));
+  }
+
+  #end(state) {
+    this.isOver = true;
+    this.stop(state);
   }
 
   #watchSilence() {

@@ -7,6 +7,7 @@ const WORDS = {
   reconnecting: ["Reconnecting", "The connection was lost; what you see may be out of date"],
   stale: ["Stale", "The database has not been heard from; what you see may be out of date"],
   expired: ["Stale", "This page is too old to be followed: reload it"],
+  unreachable: ["Not live", "No WebSocket reaches the server: a proxy must pass Upgrade on. Reload to try again"],
   "signed out": ["Signed out", "Sign in again to follow this page"],
   forbidden: ["Not live", "Your account may not follow this page: reload it"],
 };
@@ -55,6 +56,6 @@ export class StateLine {
     this.place.title = meaning;
     this.word.textContent = word;
     this.button.textContent = state === "paused" ? "Resume" : "Pause";
-    this.button.hidden = ["expired", "signed out", "forbidden"].includes(state);
+    this.button.hidden = ["expired", "signed out", "forbidden", "unreachable"].includes(state);
   }
 }

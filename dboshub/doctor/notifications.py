@@ -1,0 +1,69 @@
+"""Whether notices reach a listener, and whether a pooler is in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+
+from dboshub.doctor.findings import Finding, note, ok, wrong
+from dboshub.workflows.django_settings import is_behind_pooler, listen_url
+from dboshub.workflows.storage.connection_errors import reason_of
+from dboshub.workflows.storage.database import Database, libpq_url
+from dboshub.workflows.storage.postgres import REACH_TIMEOUT_S, PostgresDatabase
+
+CHANNEL = "dboshub_doctor"
+WAIT_S = 2.0
+DIRECT = "Name a connection past the pooler in DBOSHUB_LISTEN_DSN."
+
+
+def notifications(database: Database, *, is_replica: bool) -> Iterator[Finding]:
+    """Send a notice to a channel that nobody else listens on, and wait for it."""
+    if not isinstance(database, PostgresDatabase):
+        yield ok("notifications", "SQLite has none: changes are found by looking at the file")
+        return
+    pooled = _is_pooled(database.url)
+    yield from _pooler(pooled)
+    if is_replica:
+        yield note("notifications", "a replica has none: pages and workers look every second")
+        return
+    url = libpq_url(listen_url()) if listen_url() else database.url
+    problem = _undelivered(url)
+    if not problem:
+        yield ok("notifications", "LISTEN and NOTIFY work")
+    elif pooled and not listen_url():
+        yield note("notifications", f"{problem}: changes are found up to a second later", DIRECT)
+    else:
+        yield wrong("notifications", problem, DIRECT)
+
+
+def _pooler(pooled: bool) -> Iterator[Finding]:
+    if pooled and not is_behind_pooler():
+        yield wrong(
+            "pooler",
+            "the server's process is not the one that was connected to, so a pooler is in between",
+            "Set DBOSHUB_BEHIND_POOLER=1, so that workers prepare no statements.",
+        )
+    elif pooled or is_behind_pooler():
+        yield ok("pooler", "expected" if pooled else "expected, and none was met")
+    else:
+        yield ok("pooler", "none")
+
+
+def _is_pooled(url: str) -> bool:
+    """A pooler answers the handshake with a process id of its own."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=REACH_TIMEOUT_S) as connection:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        return bool(row and row[0] != connection.info.backend_pid)
+
+
+def _undelivered(url: str) -> str:
+    """Why a notice does not arrive; empty if it does."""
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=REACH_TIMEOUT_S) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(f"NOTIFY {CHANNEL}, 'here'")
+            arrived = [*connection.notifies(timeout=WAIT_S, stop_after=1)]
+    except psycopg.Error as error:
+        return reason_of(error)
+    return "" if arrived else "a notice did not arrive"

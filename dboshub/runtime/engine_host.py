@@ -1,0 +1,63 @@
+"""What the dispatcher and the heartbeat loop ask of the engine of this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import islice
+
+from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.engine.registration.parameter_schema import FunctionPublisher
+from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.running import run_claimed
+
+MAX_ACTIVITIES = 500
+
+
+class EngineHost:
+    """Host of a dispatcher (``queues.engine.ports``) and of a ``HeartbeatLoop``."""
+
+    def __init__(self, engine: Engine, wake_queues: Callable[[], None]) -> None:
+        """`wake_queues` makes the dispatcher look for work in every queue."""
+        self._engine = engine
+        self._functions = FunctionPublisher(engine.registry)
+        self.wake_queues = wake_queues
+
+    # -- for the dispatcher ----------------------------------------------------------------
+
+    def free_slots(self) -> int:
+        """How many more workflows this process can run now; 0 while it drains."""
+        return 0 if self._engine.is_draining else self._engine.slots.free
+
+    def running_on(self, queue: str, partition: str | None = None) -> int:
+        """How many workflows of a queue, or of one of its partitions, run here."""
+        return self._engine.executions.count_on_queue(queue, partition)
+
+    def run_claimed(self, workflow: ClaimedWorkflow) -> None:
+        """Run a workflow that the dispatcher claimed."""
+        run_claimed(self._engine, workflow)
+
+    # -- for the heartbeat -----------------------------------------------------------------
+
+    def running_ids(self) -> set[str]:
+        """Ids of all workflows that run here."""
+        return {each.workflow_id for each in self._engine.executions}
+
+    def activity(self) -> str:
+        """Current activities as a JSON array, for operators; at most MAX_ACTIVITIES."""
+        latest = ((each.workflow_id, each.activities.latest) for each in self._engine.executions)
+        found = (activity.as_json(id_) for id_, activity in latest if activity is not None)
+        return json.dumps([*islice(found, MAX_ACTIVITIES)])
+
+    def functions(self) -> str:
+        """The functions that this process can run, as JSON."""
+        return self._functions()
+
+    def on_declared_dead(self) -> None:
+        """Stop every execution: other processes own the rows."""
+        for execution in self._engine.executions:
+            execution.revoke(None)
+
+    def on_reregistered(self, incarnation: str) -> None:
+        """Draw ownership tokens of a new incarnation from now on."""
+        self._engine.incarnation = incarnation

@@ -1,0 +1,20 @@
+"""The client's address behind a proxy."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from dboshub.workflows.django_settings import is_behind_proxy
+
+
+def client_address(request: HttpRequest) -> str:
+    """Where a request comes from; as the proxy in front wrote it, if settings name one.
+
+    Only the last entry was written by that proxy; the others are what the client claims.
+    """
+    if is_behind_proxy():
+        addresses: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
+        last = addresses.split(",")[-1].strip()
+        if last:
+            return last
+    return str(request.META.get("REMOTE_ADDR", ""))

@@ -1,0 +1,73 @@
+"""A project served by a real web server."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket"
+# The last word of each is the application.
+SERVERS: Mapping[str, str] = {
+    "daphne": "daphne -b 127.0.0.1 -p {port} bakery.asgi:application",
+    "uvicorn": "uvicorn --host 127.0.0.1 --port {port} bakery.asgi:application",
+    "gunicorn": f"{GUNICORN} --threads 2 bakery.wsgi:application",
+}
+# It loads the application before it forks.
+PRELOADED = f"{GUNICORN} --workers 2 --preload bakery.preloaded_wsgi:application"
+
+
+class Served:
+    """One server process; `url` is without a slash at its end."""
+
+    def __init__(self, template: str, *, cwd: Path, environment: Mapping[str, str]) -> None:
+        port = _free_port()
+        command = template.format(port=port).split()
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
+        self.is_wsgi = command[-1].endswith("wsgi:application")
+        self.log = cwd / f"{command[0]}.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=cwd,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+        self._wait()
+
+    def client(self) -> httpx.Client:
+        """A browser without scripts that follows no redirect by itself."""
+        return httpx.Client(base_url=self.url, timeout=30)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+            try:
+                httpx.get(f"{self.url}/ops/healthz", timeout=5)
+                return
+            except httpx.TransportError:
+                time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,45 @@
+"""Put one thing of each kind into the database and print the address of every page, as JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import django
+
+django.setup()
+
+from django.contrib import admin  # noqa: E402
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.urls import reverse  # noqa: E402
+from routes import places, routes  # noqa: E402
+
+from dboshub.exports import writer  # noqa: E402
+from dboshub.exports.store import Export, add, update  # noqa: E402
+from dboshub.models import SavedView  # noqa: E402
+from dboshub.schedules.models import Schedule  # noqa: E402
+from dboshub.workflows.models import BulkJob  # noqa: E402
+
+user = get_user_model().objects.get()
+BulkJob.objects.create(pk=1, verb="cancel", state="done", username=user.username, started_at=1)
+SavedView.objects.create(pk=1, owner=user, name="mine", query="status=ERROR")
+Schedule.objects.create(
+    schedule_id="s", schedule_name="s", workflow_name="checkout", schedule="0 3 * * *", context=""
+)
+now = time.time_ns() // 10**6
+export = Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", made_at=now)
+add(export)
+update(writer.write(export))
+
+# Pages that show one thing of those that the workflow of script.py has left.
+ASKED = {
+    "dboshub:exports:new": "?of=workflows",
+    "dboshub:workflows:error_group": "?kind=ValueError&step=fail",
+    "dboshub:workflows:stream": "?key=log",
+    "dboshub:workflows:value": "?of=input",
+}
+pages = [f"{address}{ASKED.get(route.name, '')}" for route in routes() for address in places(route)]
+pages.append(reverse("admin:index"))
+for model in admin.site._registry:
+    pages.append(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
+print(json.dumps(pages))

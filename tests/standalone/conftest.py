@@ -1,0 +1,41 @@
+"""Foreign databases of both kinds, in every state that a SQLite file is found in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.standalone import foreign
+from tests.support.postgres import Server
+
+KINDS = ("sqlite", "sqlite in WAL mode", "sqlite after a crash", "postgres")
+
+
+@pytest.fixture(scope="session")
+def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file of the real library, to be copied."""
+    path = tmp_path_factory.mktemp("foreign") / "shop.sqlite3"
+    foreign.make(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=KINDS)
+def foreign_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that the real library made, and whose application does not run now."""
+    if request.param == "postgres":
+        server: Server = request.getfixturevalue("postgres_server")
+        with server.fresh_database() as url:
+            foreign.make(url)
+            yield url
+        return
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    url = f"sqlite:///{shutil.copy(request.getfixturevalue('made_file'), folder)}"
+    if request.param != "sqlite":
+        foreign.switch_to_wal(url)
+    if request.param == "sqlite after a crash":
+        foreign.crash(url)
+    yield url

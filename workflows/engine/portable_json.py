@@ -1,0 +1,63 @@
+"""Conversion of values and errors to JSON types, which the DBOS libraries of all languages read."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from dboshub.workflows.engine.errors import PortableWorkflowError
+
+# Attributes of an error that may hold its code, and its data; the first that is set counts.
+_CODES = ("code", "error_code", "errno", "status", "status_code")
+_DETAILS = ("data", "details", "payload", "extra", "meta", "metadata")
+
+
+def portable(value: Any) -> Any:
+    """The value as JSON types. Raises TypeError for a value without a portable form."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return str(value)
+        case dict():
+            return {_portable_key(key): portable(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [portable(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no portable JSON form: {value!r:.100}")
+
+
+def _portable_key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"portable JSON needs text keys, not {type(key).__name__}: {key!r:.100}")
+    return key
+
+
+def portable_error(error: BaseException) -> dict[str, Any]:
+    """Name, message, code and data of an error, as JSON types."""
+    if isinstance(error, PortableWorkflowError):
+        name, message = error.name, error.message
+    else:
+        name, message = type(error).__name__, str(error)
+    return {
+        "name": name,
+        "message": message,
+        "code": _attribute(error, _CODES),
+        "data": _attribute(error, _DETAILS),
+    }
+
+
+def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:
+    for name in names:
+        value = getattr(error, name, None)
+        if value is not None:
+            try:
+                return portable(value)
+            except TypeError:
+                continue
+    return None

@@ -1,0 +1,68 @@
+"""Effects that the engine gives to programs: a database query, and a wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+from dboshub.workflows.engine.runtime.threads import Threads
+from dboshub.workflows.engine.waiting.waits import Waiter
+
+
+class Query:
+    """The effect of a database query; a coroutine awaits it on one of `threads`."""
+
+    __slots__ = ("_ask", "_threads")
+
+    def __init__(self, threads: Threads, ask: Callable[[], Any]) -> None:
+        self._threads = threads
+        self._ask = ask
+
+    def block(self) -> Any:
+        return self._ask()
+
+    async def wait(self) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def answer() -> None:
+            try:
+                value, error = self._ask(), None
+            except BaseException as raised:
+                value, error = None, raised
+            try:
+                loop.call_soon_threadsafe(_resolve, future, value, error)
+            except RuntimeError:
+                pass  # the loop is closed: no coroutine waits any more
+
+        # In the caller's context, because the query may depend on the caller's identity.
+        context = copy_context()
+        self._threads.submit(lambda: context.run(answer))
+        return await future
+
+
+class Wait:
+    """The effect of waiting for a waiter's keys until `deadline` (``time.monotonic()``)."""
+
+    __slots__ = ("_deadline", "_waiter")
+
+    def __init__(self, waiter: Waiter, deadline: float | None) -> None:
+        self._waiter = waiter
+        self._deadline = deadline
+
+    def block(self) -> bool:
+        return self._waiter.block(self._deadline)
+
+    async def wait(self) -> bool:
+        return await self._waiter.wait(self._deadline)
+
+
+def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,117 @@
+"""The executions that run in this process, by workflow id."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.runtime.activity import Activities
+from dboshub.workflows.engine.runtime.slots import Slots
+from dboshub.workflows.engine.waiting.waits import Waits
+
+OWNERSHIP_CHUNK = 1_000
+Owners = Callable[[Iterable[str]], dict[str, tuple[str, str | None]]]
+
+
+class RunningExecution(Protocol):
+    """What the table needs of an execution."""
+
+    workflow_id: str
+    owner: str
+    queue_name: str | None
+    partition_key: str | None
+    holds_slot: bool
+    ownership_verified_at: float
+    activities: Activities
+
+    def interrupt(self) -> None: ...
+    def revoke(self, status: str | None) -> None: ...
+    def invalidate_ownership(self) -> None: ...
+
+
+class Executions:
+    """Table of running executions. Iterating gives a snapshot; any thread may call."""
+
+    def __init__(self, slots: Slots, waits: Waits, clock: Clock, owners: Owners) -> None:
+        """`owners` reads status and owner token of workflows from the database."""
+        self._slots = slots
+        self._waits = waits
+        self._clock = clock
+        self._owners = owners
+        self._lock = threading.Lock()
+        self._by_id: dict[str, RunningExecution] = {}
+        self.is_draining = False
+
+    def __iter__(self) -> Iterator[RunningExecution]:
+        with self._lock:
+            return iter([*self._by_id.values()])
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def find(self, workflow_id: str) -> RunningExecution | None:
+        """The execution of a workflow in this process, or None."""
+        return self._by_id.get(workflow_id)
+
+    def add(self, execution: RunningExecution) -> None:
+        """Count an execution as running; it takes a slot. Adding it again changes nothing."""
+        with self._lock:
+            if self._by_id.get(execution.workflow_id) is execution:
+                return
+            self._by_id[execution.workflow_id] = execution
+        self._slots.take(execution)
+        if self.is_draining:
+            execution.interrupt()
+
+    def remove(self, execution: RunningExecution) -> None:
+        """Forget an execution that has ended, release its slot and wake who waits for it."""
+        with self._lock:
+            if self._by_id.get(execution.workflow_id) is execution:
+                del self._by_id[execution.workflow_id]
+        self._slots.release_slot(execution)
+        self._waits.wake("result", execution.workflow_id)
+
+    def count_on_queue(self, queue_name: str, partition_key: str | None = None) -> int:
+        """Number of claimed workflows of a queue, or of one partition; those that wait count."""
+        return sum(
+            1
+            for each in self
+            if each.queue_name == queue_name
+            and (partition_key is None or each.partition_key == partition_key)
+        )
+
+    def revoke(self, ids: Sequence[str], status: str | None) -> None:
+        """Stop the local executions of workflows whose rows now belong to somebody else."""
+        for workflow_id in ids:
+            execution = self._by_id.get(workflow_id)
+            if execution is not None:
+                execution.revoke(status)
+
+    def invalidate(self, workflow_id: str) -> None:
+        """Make a local execution read its row: some process changed the workflow."""
+        execution = self._by_id.get(workflow_id)
+        if execution is not None:
+            execution.invalidate_ownership()
+
+    def verify_ownership(self) -> None:
+        """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row."""
+        running = [*self]
+        asked_at = self._clock.monotonic()
+        for start in range(0, len(running), OWNERSHIP_CHUNK):
+            chunk = running[start : start + OWNERSHIP_CHUNK]
+            rows = self._owners([each.workflow_id for each in chunk])
+            for each in chunk:
+                status, owner = rows.get(each.workflow_id, (None, None))
+                is_running = self._by_id.get(each.workflow_id) is each
+                if owner == each.owner:
+                    each.ownership_verified_at = max(each.ownership_verified_at, asked_at)
+                elif is_running:
+                    each.revoke(status)
+
+    def drain(self) -> None:
+        """Interrupt every execution, now and those still to come, at the end of its step."""
+        self.is_draining = True
+        for execution in self:
+            execution.interrupt()

@@ -1,0 +1,109 @@
+"""What explains the status of a workflow in flight: its queue, its executor, its open child.
+
+Only facts: ``rendering.status_reasons`` puts them into words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
+from dboshub.workflows.selectors.executors import Activity, Executor, executors
+from dboshub.workflows.selectors.queue_wait import QueueWait, queue_wait
+from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.rows import row as find
+from dboshub.workflows.storage.sql import Session, Statement
+
+# The kinds of activity that this release can describe.
+ACTIVITY_KINDS = frozenset(
+    {"step", "retry", "sleep", "message", "event", "stream", "result", "first"}
+)
+
+OWNER = Statement(
+    """
+    SELECT row.owner_xid, CASE WHEN row.inputs IS NOT NULL OR EXISTS (
+        SELECT 1 FROM {workflow_input} AS given WHERE given.workflow_uuid = row.workflow_uuid
+    ) THEN 1 ELSE 0 END
+    FROM {workflow_status} AS row
+    WHERE row.workflow_uuid = :id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFacts:
+    """What was read about one workflow; only the facts that its status calls for are set.
+
+    Of an enqueued workflow: `wait`, and `executors`, which is None where no table names them. Of
+    a running one: `has_input`, the `owner` whose token the row carries, the `activity` that this
+    owner published unless more was recorded since, and the `open_child` of the last step.
+    """
+
+    wait: QueueWait | None = None
+    executors: list[Executor] | None = None
+    has_input: bool = True
+    owner: Executor | None = None
+    activity: Activity | None = None
+    open_child: WorkflowRow | None = None
+
+
+def status_facts(
+    session: Session, row: WorkflowRow, last: Sequence[StepRow], *, now: int
+) -> StatusFacts:
+    """At most six statements for a workflow in flight, none for one that is delayed or has ended.
+
+    `last` are its last recorded steps, the last one first; `now` is the database's time.
+    """
+    if row.status == "ENQUEUED":
+        return _enqueued(session, row, now)
+    if row.status == "PENDING":
+        return _running(session, row, last, now)
+    return StatusFacts()
+
+
+def _enqueued(session: Session, row: WorkflowRow, now: int) -> StatusFacts:
+    wait = queue_wait(session, row, now)
+    found = executors(session, now) if wait.paused_reason is None else None
+    return StatusFacts(wait=wait, executors=found)
+
+
+def _running(session: Session, row: WorkflowRow, last: Sequence[StepRow], now: int) -> StatusFacts:
+    record = session.one(OWNER, id=row.pk)
+    if record is not None and not record[1]:
+        return StatusFacts(has_input=False)
+    owner = _owner(executors(session, now) or [], record[0] if record else None)
+    if owner is not None and not owner.is_beating:
+        return StatusFacts(owner=owner)
+    activity = owner.activity_of(row.pk) if owner is not None else None
+    if activity is not None and activity.kind in ACTIVITY_KINDS and not _is_over(activity, last):
+        return StatusFacts(owner=owner, activity=activity)
+    return StatusFacts(owner=owner, open_child=_open_child(session, last))
+
+
+def _owner(found: list[Executor], token: str | None) -> Executor | None:
+    """The executor that a token names: ``hub:<incarnation>:<number>``."""
+    parts = (token or "").split(":")
+    if len(parts) < 3 or parts[0] != "hub":
+        return None
+    return next((each for each in found if each.incarnation == parts[1]), None)
+
+
+def _is_over(activity: Activity, last: Sequence[StepRow]) -> bool:
+    """Whether the end of an activity is recorded already."""
+    recorded = last[0].function_id if last else 0
+    if activity.step != recorded:
+        return activity.step < recorded
+    # A sleep is recorded when it begins, and so is the timeout of a wait, after the wait's step.
+    waited = last[1:2] and last[1].name in (RECV, GET_EVENT)
+    is_timeout_of_past = waited and last[1].function_id == recorded - 1
+    return bool(last) and (last[0].name != SLEEP or bool(is_timeout_of_past))
+
+
+def _open_child(session: Session, last: Sequence[StepRow]) -> WorkflowRow | None:
+    """The child that the last step started, unless it has ended."""
+    step = last[0] if last else None
+    if step is None or not step.starts_child or not step.child_id:
+        return None
+    child = find(session, step.child_id)
+    return None if child is None or child.is_final else child

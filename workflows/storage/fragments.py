@@ -1,0 +1,83 @@
+"""SQL text that the statements of storage, queues, schedules and selectors share.
+
+The text is PostgreSQL's SQL; `sql.Statement` translates it for SQLite. Times are epoch
+milliseconds: ``:now`` is a parameter of the statement, ``:application`` the application's name.
+"""
+
+from __future__ import annotations
+
+# The database's clock; on PostgreSQL it goes on while a statement runs or waits for a lock.
+CLOCK_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+# The time at which the statement began.
+STATEMENT_MS = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)"
+
+TERMINAL = "status IN ('SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
+ACTIVE = "status IN ('ENQUEUED', 'PENDING', 'DELAYED')"
+
+# The condition of the partial indexes on work in flight. SQLite uses a partial index only where
+# the statement repeats its condition word for word.
+IN_FLIGHT = "status IN ('ENQUEUED', 'PENDING')"
+ENQUEUED = f"status = 'ENQUEUED' AND {IN_FLIGHT}"
+PENDING = f"status = 'PENDING' AND {IN_FLIGHT}"
+
+# Rows of one application, and rows without an owner.
+OWN_ROWS = "(application_name = :application OR application_name IS NULL)"
+# The same, or all rows if `:application` is NULL.
+IN_SCOPE = """(
+        CAST(:application AS text) IS NULL
+        OR application_name = :application
+        OR application_name IS NULL
+    )"""
+
+# Assignments that end a workflow without an outcome: it leaves its queue and loses its owner.
+RETIRE = """
+        queue_name = NULL,
+        deduplication_id = NULL,
+        started_at_epoch_ms = NULL,
+        owner_xid = NULL,
+        updated_at = :now,
+        completed_at = :now"""
+# Assignments that put a workflow back on a queue, whoever owned it.
+REENQUEUE = """
+        status = 'ENQUEUED',
+        started_at_epoch_ms = NULL,
+        owner_xid = NULL,
+        updated_at = :now"""
+# The same on a person's request: all attempts, the deadline and the deduplication id are reset.
+RESTART = f"""{REENQUEUE},
+        queue_name = :queue,
+        recovery_attempts = 0,
+        workflow_deadline_epoch_ms = NULL,
+        deduplication_id = NULL,
+        completed_at = NULL"""
+
+# Every reader of `application_versions` uses this order, so that all agree which one is the latest.
+LATEST_FIRST = "version_timestamp DESC, created_at DESC, version_id"
+LATEST_VERSION = f"""
+    SELECT version_name
+    FROM {{application_versions}}
+    WHERE {OWN_ROWS}
+    ORDER BY {LATEST_FIRST}
+    LIMIT 1
+"""
+
+
+def locked_ids(condition: str = "TRUE") -> str:
+    """A condition on `workflow_status`: the row is one of ``:ids`` and meets `condition`.
+
+    Rows are locked in the order of their ids, so that two writers of several rows cannot deadlock.
+    """
+    return f"""workflow_uuid IN (
+            SELECT workflow_uuid
+            FROM {{workflow_status}}
+            WHERE workflow_uuid = ANY(:ids)
+                AND {condition}
+            ORDER BY workflow_uuid
+            FOR NO KEY UPDATE
+        )
+            AND {condition}"""
+
+
+def table_exists(table: str) -> str:
+    """An expression that is true if the table exists in the system database's schema."""
+    return f"to_regclass('{{{table}}}') IS NOT NULL"

@@ -1,0 +1,27 @@
+"""Template tags that every page shares: status pills, icons, times, durations, numbers."""
+
+from __future__ import annotations
+
+from django import template
+
+from dboshub.workflows.actions.audit import may_act
+from dboshub.workflows.django_settings import is_read_only
+from dboshub.workflows.rendering import components
+
+register = template.Library()
+
+register.simple_tag(components.icon)
+register.simple_tag(components.status_pill, name="status")
+register.simple_tag(components.time_ago, name="when")
+register.simple_tag(components.time_distance, name="distance")
+register.simple_tag(components.absolute_time, name="moment")
+register.simple_tag(components.duration)
+register.simple_tag(components.elapsed, name="since")
+register.simple_tag(is_read_only, name="read_only")
+register.filter("may_act", may_act)
+
+
+@register.filter
+def thousands(number: int | None) -> str:
+    """`12,345`."""
+    return "" if number is None else f"{number:,}"
