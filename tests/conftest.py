@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 # Read by pytest when the first `tmp_path` is asked for.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", scratch_root())
+# A shell makes its background jobs ignore Ctrl-C, and so would every process that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # scripts/test.sh collects these alone.
 BROWSER_TESTS = Path(__file__).parent / "browser"
