@@ -16,8 +16,8 @@ import pytest
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.sql import Statement
-from dboshub.workflows.storage.sqlite_file import WalWithoutIndexError
-from tests.support.files import snapshot
+from dboshub.workflows.storage.sqlite_file import WalWithoutIndexError, header_of, how_to_read
+from tests.support.files import recorded, snapshot
 
 ROWS = Statement("SELECT count(*) FROM notes")
 CRASHES = """
@@ -25,6 +25,12 @@ import os, signal, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("INSERT INTO notes VALUES ('second')")
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+TAKES_THE_LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)
+connection.execute("BEGIN IMMEDIATE")
 """
 
 HOLDS = """
@@ -95,6 +101,15 @@ def test_what_a_crash_left_beside_it_stays_as_it_is(file: Path) -> None:
     assert snapshot(file) == before
 
 
+def test_a_crashed_file_that_may_be_written_to_keeps_what_was_recorded(file: Path) -> None:
+    subprocess.run([sys.executable, "-c", CRASHES, str(file)], check=False)
+    before = recorded(file)
+    database = open_database(f"sqlite:///{file}", access=Access.READING)
+    assert count(database) == 2
+    database.close()
+    assert recorded(file) == before
+
+
 @pytest.mark.parametrize("file", ["wal"], indirect=True)
 def test_a_copy_without_its_index_is_refused_with_advice(file: Path) -> None:
     subprocess.run([sys.executable, "-c", CRASHES, str(file)], check=False)
@@ -113,13 +128,13 @@ def test_nothing_can_be_written(file: Path, reading: Database) -> None:
 
 
 def test_a_client_keeps_the_journal_mode(file: Path) -> None:
-    before = file.read_bytes()[18:20]
+    before = header_of(file)[18:20]
     database = open_database(f"sqlite:///{file}", access=Access.SHARED)
     with database.writing() as session:
         session.run(Statement("INSERT INTO notes VALUES ('ours')"))
     assert count(database) == 2
     database.close()
-    assert file.read_bytes()[18:20] == before
+    assert header_of(file)[18:20] == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
@@ -149,3 +164,15 @@ def test_readers_leave_the_writers_of_their_process_able_to_write(file: Path) ->
         reading.close()
         writing.close()
         theirs.communicate()
+
+
+@pytest.mark.parametrize("file", ["delete"], indirect=True)
+def test_a_reader_that_is_opened_leaves_the_locks_of_its_process(file: Path) -> None:
+    writing = open_database(f"sqlite:///{file}", access=Access.SHARED)
+    with writing.writing() as session:
+        session.run(Statement("INSERT INTO notes VALUES ('ours')"))
+        how_to_read(file, has_writers=True)
+        command = [sys.executable, "-c", TAKES_THE_LOCK, str(file)]
+        other = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "database is locked" in other.stderr
+    writing.close()

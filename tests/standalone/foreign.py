@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from dboshub.workflows.storage.database import sqlite_path
-from tests.support.files import snapshot
+from tests.support.files import recorded, snapshot
 
 PROGRAM = Path(__file__).parent / "foreign_program.py"
 ENDED, FAILED, WAITING = "o-1", "f/1", "later"
@@ -71,11 +71,15 @@ def crash(url: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-def dump(url: str) -> dict[str, Any]:
-    """Whatever a change would show in: each row with its version, each definition, each byte."""
+def dump(url: str, *, with_index: bool = True) -> dict[str, Any]:
+    """Whatever a change would show in: each row with its version, each definition, each byte.
+
+    Without `with_index` the content of a ``-shm`` file is left out, as in `recorded`.
+    """
     if url.startswith("sqlite"):
         path = sqlite_path(url)
-        return {**snapshot(path), "modified": os.stat(path).st_mtime_ns}
+        files = snapshot(path) if with_index else recorded(path)
+        return {**files, "modified": os.stat(path).st_mtime_ns}
     with psycopg.connect(url) as connection:
 
         def rows(query: str) -> list[tuple[Any, ...]]:
@@ -87,19 +91,7 @@ def dump(url: str) -> dict[str, Any]:
         return found
 
 
-def assert_unchanged(
-    before: dict[str, Any], after: dict[str, Any], *, except_index: bool = False
-) -> None:
-    """Name what differs, not all that there is.
-
-    `except_index` allows another content of a ``-shm`` file, which is memory that the processes
-    share: who may write to a database at all must take part in it.
-    """
-    if except_index:
-        before, after = _without_index(before), _without_index(after)
+def assert_unchanged(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Name what differs, not all that there is."""
     different = [key for key in {*before, *after} if before.get(key) != after.get(key)]
     assert not different, {key: (before.get(key), after.get(key)) for key in different}
-
-
-def _without_index(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: "" if key.endswith("-shm") else value for key, value in found.items()}

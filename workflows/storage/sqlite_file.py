@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from urllib.parse import quote
 logger = logging.getLogger("dboshub")
 
 SWITCH_TIMEOUT_S, SWITCH_PAUSE_S = 30.0, 0.02
+
+# Of each file that was read past SQLite, by device and inode: never closed (`header_of`).
+_descriptors: dict[tuple[int, int], int] = {}
+_lock = threading.Lock()
 
 
 class WalWithoutIndexError(sqlite3.OperationalError):
@@ -103,8 +108,24 @@ def use_wal(raw: sqlite3.Connection) -> None:
 
 def _is_wal(path: Path) -> bool:
     """Bytes 18 and 19 of the header are the versions to write and to read with: 2 means WAL."""
-    with path.open("rb") as file:
-        return file.read(20)[18:20] == b"\x02\x02"
+    return header_of(path)[18:20] == b"\x02\x02"
+
+
+def header_of(path: Path) -> bytes:
+    """The first 20 bytes of the file, read so that no connection loses its locks.
+
+    When a process closes any descriptor of a file, POSIX drops all locks that the process holds
+    on it, those of its SQLite connections included. So one descriptor for each file is opened and
+    stays open until the process ends. Raises OSError if there is no file.
+    """
+    with _lock:
+        found = os.stat(path)
+        descriptor = _descriptors.get((found.st_dev, found.st_ino))
+        if descriptor is None:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            opened = os.fstat(descriptor)
+            _descriptors[opened.st_dev, opened.st_ino] = descriptor
+        return os.pread(descriptor, 20, 0)
 
 
 def _stat(path: Path, suffix: str) -> os.stat_result | None:
