@@ -27,19 +27,27 @@ def check_pages(app_configs: Any, **_kwargs: Any) -> list[CheckMessage]:
     """What the pages lack; nothing if the project does not include them."""
     if not django_settings.root_urlconf():
         return []
-    times = sum(1 for _ in _includes(get_resolver().url_patterns))
-    if not times:
+    namespaces = [*_namespaces_of_includes(get_resolver().url_patterns)]
+    if not namespaces:
         return []
-    return [*_middleware(), *_twice(times), *_login(), *_debug()]
+    return [
+        *_middleware(),
+        *_nested(namespaces),
+        *_twice(len(namespaces)),
+        *_login(),
+        *_debug(),
+    ]
 
 
-def _includes(patterns: Iterable[Any]) -> Iterator[URLResolver]:
+def _namespaces_of_includes(patterns: Iterable[Any], outer: str = "") -> Iterator[str]:
+    """For each include of our pages, the namespace that it is nested in, or ``""``."""
     for each in patterns:
         if isinstance(each, URLResolver):
             if each.app_name == NAMESPACE:
-                yield each
+                yield outer
             else:
-                yield from _includes(each.url_patterns)
+                inner = ":".join(filter(None, (outer, each.namespace)))
+                yield from _namespaces_of_includes(each.url_patterns, inner)
 
 
 def _middleware() -> Iterator[CheckMessage]:
@@ -51,6 +59,18 @@ def _middleware() -> Iterator[CheckMessage]:
                 f"MIDDLEWARE lacks {path}, which the pages of DBOSHub need.",
                 hint="Add it; 'django-admin startproject' shows in which order.",
                 id="dboshub.E002",
+            )
+
+
+def _nested(namespaces: Iterable[str]) -> Iterator[CheckMessage]:
+    for namespace in namespaces:
+        if namespace:
+            yield Error(
+                f"dboshub.urls is included within the namespace {namespace!r}: the links of its "
+                f"pages name views of {NAMESPACE!r}, and every page fails.",
+                hint="Include it in ROOT_URLCONF, or in addresses that have no app_name and "
+                "no namespace.",
+                id="dboshub.E014",
             )
 
 

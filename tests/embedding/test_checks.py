@@ -47,6 +47,17 @@ class IncludedTwice:
     ]
 
 
+class OfTheHost:
+    urlpatterns = [path("tools/", include("dboshub.urls"))]
+
+
+class IncludedInANamespace:
+    urlpatterns = [
+        path("ops/", include((OfTheHost, "host"), namespace="staff")),
+        path("enter/", enter, name="enter"),
+    ]
+
+
 class WithoutLogin:
     urlpatterns = [path("ops/", include("dboshub.urls"))]
 
@@ -132,6 +143,14 @@ def test_pages_that_are_not_included_need_nothing(pages: Any) -> None:
 def test_pages_that_are_included_twice(pages: Any) -> None:
     pages.ROOT_URLCONF = IncludedTwice
     assert ids(check_pages(None)) == ["dboshub.W008"]
+
+
+def test_pages_in_a_namespace_of_the_project(pages: Any) -> None:
+    pages.ROOT_URLCONF = IncludedInANamespace
+    (found,) = check_pages(None)
+    assert found.id == "dboshub.E014"
+    assert "within the namespace 'staff'" in str(found.msg)
+    assert "no app_name" in str(found.hint)
 
 
 def test_a_login_that_is_not_there(pages: Any) -> None:
