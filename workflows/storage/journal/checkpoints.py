@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dboshub.workflows.engine.journal.writes import CONFLICT, DONE, REFUSED, Answer, StepWrite
+from dboshub.workflows.storage.journal.step_columns import STEP_COLUMNS, STEP_PARAMETERS, step_row
 from dboshub.workflows.storage.sql import Session, Statement
 
 # Every fenced write locks the workflow's row with this statement first.
@@ -16,16 +17,9 @@ FENCE = Statement(
 )
 
 INSERT_STEP = Statement(
-    """
-    INSERT INTO {operation_outputs} (
-        workflow_uuid, function_id, function_name, output, error, child_workflow_id,
-        started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,
-        retention_timestamp
-    )
-    VALUES (
-        :workflow_id, :function_id, :name, :output, :error, :child_id,
-        :started_at, :completed_at, :serialization, :application_name, :now
-    )
+    f"""
+    INSERT INTO {{operation_outputs}} ({STEP_COLUMNS})
+    VALUES ({STEP_PARAMETERS})
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
     """
 )
@@ -53,22 +47,7 @@ def record_step(session: Session, write: StepWrite, now: int) -> Answer:
 
 def record(session: Session, write: StepWrite, now: int) -> bool:
     """Insert the checkpoint; return False if the step has one already."""
-    return bool(
-        session.run(
-            INSERT_STEP,
-            workflow_id=write.workflow_id,
-            function_id=write.function_id,
-            name=write.name,
-            output=write.output,
-            error=write.error,
-            child_id=write.child_id,
-            started_at=write.started_at,
-            completed_at=write.completed_at,
-            serialization=write.serialization,
-            application_name=write.application_name,
-            now=now,
-        )
-    )
+    return bool(session.run(INSERT_STEP, **step_row(write), now=now))
 
 
 def compare_recorded(session: Session, write: StepWrite) -> Answer:

@@ -24,25 +24,23 @@ from dboshub.workflows.engine.journal.writes import (
 )
 from dboshub.workflows.engine.records import NewWorkflow, Started
 from dboshub.workflows.storage.journal.insert_workflow import COLUMNS
+from dboshub.workflows.storage.journal.step_columns import (
+    GIVEN_STEP,
+    GIVEN_STEP_VALUES,
+    STEP_COLUMNS,
+    step_row,
+)
 from dboshub.workflows.storage.sql import Statement
 
-_STEP_COLUMNS = (
-    "workflow_uuid, function_id, function_name, output, error, child_workflow_id,"
-    " started_at_epoch_ms, completed_at_epoch_ms, serialization, application_name,"
-    " retention_timestamp"
-)
 # One JSON parameter holds all rows: to adapt eleven arrays costs psycopg more than the commit.
-_GIVEN_STEPS = """
+_GIVEN_STEPS = f"""
     SELECT *
-    FROM json_to_recordset(CAST(:steps AS json)) AS g (
-        id text, owner text, function_id int, name text, output text, error text, child_id text,
-        started_at bigint, completed_at bigint, serialization text, application_name text
-    )
+    FROM json_to_recordset(CAST(:steps AS json)) AS g ({GIVEN_STEP})
 """
 _FENCE = """
     SELECT workflow_uuid, owner_xid, status
     FROM {workflow_status}
-    WHERE workflow_uuid = ANY(ARRAY(SELECT id FROM given))
+    WHERE workflow_uuid = ANY(ARRAY(SELECT workflow_id FROM given))
     ORDER BY workflow_uuid
     FOR NO KEY UPDATE SKIP LOCKED
 """
@@ -51,12 +49,10 @@ STEPS = Statement(
     f"""
     WITH given AS MATERIALIZED ({_GIVEN_STEPS}),
     fence AS MATERIALIZED ({_FENCE})
-    INSERT INTO {{operation_outputs}} ({_STEP_COLUMNS})
-    SELECT
-        given.id, given.function_id, given.name, given.output, given.error, given.child_id,
-        given.started_at, given.completed_at, given.serialization, given.application_name, :now
+    INSERT INTO {{operation_outputs}} ({STEP_COLUMNS})
+    SELECT {GIVEN_STEP_VALUES}
     FROM given
-    JOIN fence ON fence.workflow_uuid = given.id AND fence.owner_xid = given.owner
+    JOIN fence ON fence.workflow_uuid = given.workflow_id AND fence.owner_xid = given.owner
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
     RETURNING workflow_uuid, function_id
     """
@@ -96,13 +92,11 @@ CHILDREN = Statement(
         SELECT child.*
         FROM ({_GIVEN_ROWS}) AS child
         JOIN given ON given.child_id = child.workflow_uuid
-        JOIN fence ON fence.workflow_uuid = given.id AND fence.owner_xid = given.owner
+        JOIN fence ON fence.workflow_uuid = given.workflow_id AND fence.owner_xid = given.owner
     ),
     {_INSERT_ROWS}
-    INSERT INTO {{operation_outputs}} ({_STEP_COLUMNS})
-    SELECT
-        given.id, given.function_id, given.name, given.output, given.error, given.child_id,
-        given.started_at, given.completed_at, given.serialization, given.application_name, :now
+    INSERT INTO {{operation_outputs}} ({STEP_COLUMNS})
+    SELECT {GIVEN_STEP_VALUES}
     FROM given
     JOIN created ON created.workflow_uuid = given.child_id
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
@@ -115,7 +109,7 @@ OUTCOMES = Statement(
     WITH given AS MATERIALIZED (
         SELECT *
         FROM json_to_recordset(CAST(:outcomes AS json)) AS g (
-            id text, owner text, status text, output text, error text, ended_at bigint
+            workflow_id text, owner text, status text, output text, error text, ended_at bigint
         )
     ),
     fence AS MATERIALIZED ({_FENCE}),
@@ -127,10 +121,10 @@ OUTCOMES = Statement(
             updated_at = given.ended_at,
             completed_at = given.ended_at
         FROM given
-        JOIN fence ON fence.workflow_uuid = given.id
+        JOIN fence ON fence.workflow_uuid = given.workflow_id
             AND fence.owner_xid = given.owner
             AND fence.status = 'PENDING'
-        WHERE s.workflow_uuid = given.id
+        WHERE s.workflow_uuid = given.workflow_id
         RETURNING s.workflow_uuid, given.output, given.error, given.ended_at
     )
     INSERT INTO {{workflow_output}} (workflow_uuid, output, error, retention_timestamp)
@@ -206,23 +200,7 @@ def _created(write: StartWrite) -> Answer:
 
 
 def _step_parameters(steps: Sequence[StepWrite]) -> Parameters:
-    return {"steps": json.dumps([_step(step) for step in steps])}
-
-
-def _step(step: StepWrite) -> dict[str, object]:
-    return {
-        "id": step.workflow_id,
-        "owner": step.owner,
-        "function_id": step.function_id,
-        "name": step.name,
-        "output": step.output,
-        "error": step.error,
-        "child_id": step.child_id,
-        "started_at": step.started_at,
-        "completed_at": step.completed_at,
-        "serialization": step.serialization,
-        "application_name": step.application_name,
-    }
+    return {"steps": json.dumps([step_row(step) for step in steps])}
 
 
 def _row_parameters(starts: Sequence[StartWrite]) -> Parameters:
@@ -247,7 +225,7 @@ def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
 
 def _outcome(write: OutcomeWrite) -> dict[str, object]:
     return {
-        "id": write.workflow_id,
+        "workflow_id": write.workflow_id,
         "owner": write.owner,
         "status": write.status,
         "output": write.output,
