@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.management import call_command
 from django.core.management.base import CommandError
+
+from dboshub.management.commands import ensure_admin as module
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +66,11 @@ def test_nobody_is_promoted_by_having_the_name(make_user: Callable[..., Any]) ->
     with pytest.raises(CommandError, match="DBOSHUB_ADMIN_NAME"):
         ensure_admin()
     assert not User.objects.filter(is_superuser=True).exists()
+
+
+def test_a_user_model_without_superusers_is_left_to_its_project(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "get_user_model", lambda: AbstractBaseUser)
+    with pytest.raises(CommandError, match="has no is_superuser"):
+        ensure_admin()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, router, transaction
+from django.urls import NoReverseMatch, reverse
 
 from dboshub import env
 from dboshub.management.invocation import command
@@ -25,7 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_databases()
-        there = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+        model = _user_model()
+        found = model._default_manager.filter(is_superuser=True).order_by("pk")
+        there = next((user for user in found.iterator() if user.is_active), None)
         if there is not None:
             self.stdout.write(
                 f"There is an administrator, {there.get_username()!r}. A lost password: "
@@ -36,23 +40,62 @@ class Command(BaseCommand):
         name = env.text("DBOSHUB_ADMIN_NAME", "admin")
         given = env.text("DBOSHUB_ADMIN_PASSWORD")
         password = given or secrets.token_urlsafe(12)
-        self._make(name, password)
+        _create(model, name, password)
         if given:
             self.stdout.write(f"Made the administrator {name!r} with the password given.")
         else:
             self.stdout.write(f"\n  Log in as {name} with the password {password}")
-            self.stdout.write("  It is shown this once; change it at /password/ .\n")
+            self.stdout.write(f"  It is shown this once{_where_to_change_it()}.\n")
 
-    def _make(self, name: str, password: str) -> None:
-        try:
-            validate_password(password, User(username=name))
-            with transaction.atomic():
-                User.objects.create_superuser(name, password=password)
-        except ValidationError as error:
-            sentences = " ".join(error.messages)
-            raise CommandError(f"DBOSHUB_ADMIN_PASSWORD will not do: {sentences}") from error
-        except IntegrityError as error:
-            raise CommandError(
-                f"There is a user {name!r} who is no active administrator: set another "
-                "DBOSHUB_ADMIN_NAME, or make that user one in the admin."
-            ) from error
+
+def _user_model() -> Any:
+    """The project's user model. Raises CommandError if an administrator needs more than a name."""
+    model: Any = get_user_model()
+    if not issubclass(model, PermissionsMixin):
+        raise CommandError(
+            f"{model._meta.label}, the user model of this project, has no is_superuser: make an "
+            "administrator in the way of the project."
+        )
+    wanted = [
+        name
+        for name in model.REQUIRED_FIELDS
+        if not (field := model._meta.get_field(name)).blank and not field.has_default()
+    ]
+    if wanted:
+        raise CommandError(
+            f"A user of this project ({model._meta.label}) needs {', '.join(wanted)}, too: run "
+            f"`{command('createsuperuser')}`."
+        )
+    return model
+
+
+def _create(model: Any, name: str, password: str) -> None:
+    fields = {each: model._meta.get_field(each).get_default() for each in model.REQUIRED_FIELDS}
+    fields[model.USERNAME_FIELD] = name
+    try:
+        model._meta.get_field(model.USERNAME_FIELD).run_validators(name)
+    except ValidationError as error:
+        raise _refusal("NAME", error) from error
+    try:
+        validate_password(password, model(**fields))
+    except ValidationError as error:
+        raise _refusal("PASSWORD", error) from error
+    try:
+        with transaction.atomic(using=router.db_for_write(model)):
+            model._default_manager.create_superuser(**fields, password=password)
+    except IntegrityError as error:
+        raise CommandError(
+            f"There is a user {name!r} who is no active administrator: set another "
+            "DBOSHUB_ADMIN_NAME, or make that user one in the admin."
+        ) from error
+
+
+def _refusal(what: str, error: ValidationError) -> CommandError:
+    return CommandError(f"DBOSHUB_ADMIN_{what} will not do: {' '.join(error.messages)}")
+
+
+def _where_to_change_it() -> str:
+    try:
+        return f"; change it at {reverse('password_change')} "
+    except NoReverseMatch:
+        return ""
