@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from typing import Any, Literal, Required, TypedDict
-from urllib.parse import urlsplit, urlunsplit
 
 from dboshub.config_rules import refuse_bad_values, refuse_unknown_keys
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.membership.leases import Lease
 from dboshub.workflows.engine.serialization import Serializer
 from dboshub.workflows.engine.validation import APPLICATION_NAME
+from dboshub.workflows.storage.database_urls import is_sqlite, with_suffix
 
 DEFAULT_POOL = 20
 IDLE_TRANSACTION_S = 60.0
@@ -139,10 +139,9 @@ def _default_url(name: str, given: dict[str, Any]) -> str:
 
 def _beside(application_url: str) -> str:
     """Where DBOS 2 kept the system database: beside the application's, or in its SQLite file."""
-    if application_url.startswith("sqlite"):
+    if is_sqlite(application_url):
         return application_url
-    parts = urlsplit(application_url)
-    return urlunsplit(parts._replace(path=f"{parts.path}_dbos_sys"))
+    return with_suffix(application_url, "_dbos_sys")
 
 
 def url_of(engine: Any) -> str:

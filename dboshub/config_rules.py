@@ -10,7 +10,7 @@ from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.serialization import Serializer
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 
 LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 LONGEST_S = 366 * 24 * 3600

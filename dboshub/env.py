@@ -9,7 +9,6 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import (
@@ -24,7 +23,12 @@ from dboshub.workflows.environment import (
     words,
 )
 from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
-from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
+from dboshub.workflows.storage.database_urls import (
+    is_sqlite,
+    libpq_parameters,
+    normalized,
+    sqlite_path,
+)
 
 __all__ = [
     "EnvironmentValueError",
@@ -35,20 +39,12 @@ __all__ = [
     "hosts",
     "identifier",
     "kept_secret_key",
-    "mask_password",
     "number",
     "origins",
     "secret_key",
     "text",
     "words",
 ]
-
-POSTGRES_SCHEMES = {
-    "postgres",
-    "postgresql",
-    "postgresql+psycopg",
-    "postgresql+psycopg2",
-}
 
 
 def secret_key(name: str) -> str:
@@ -79,25 +75,16 @@ def kept_secret_key(path: Path) -> str:
 
 
 def database_url(name: str, default: str = "") -> str:
-    """Read and normalise a database URL: known scheme, absolute SQLite path."""
+    """Read and normalize a database URL: known scheme, absolute SQLite path."""
     url = text(name, default)
     if not url:
         return ""
-    _check(name, url)
-    parts = _split(name, url)
-    if parts.scheme == "sqlite":
-        return f"sqlite:///{_sqlite_path(name, parts, url)}"
-    if parts.scheme not in POSTGRES_SCHEMES:
+    try:
+        return normalized(url)
+    except DatabaseUrlError as error:
         raise EnvironmentValueError(
-            name,
-            f"{mask_password(url)!r} is not a database URL this project knows; "
-            "write sqlite:////absolute/path.sqlite3 or postgresql://user@host:5432/name",
-        )
-    if not parts.path.strip("/"):
-        raise EnvironmentValueError(
-            name, f"{mask_password(url)!r} names no database; add /name at its end"
-        )
-    return urlunsplit(parts._replace(scheme="postgresql"))
+            name, f"{error.args[0]!r} cannot be used: {error.args[1]}"
+        ) from None
 
 
 def django_database(
@@ -108,13 +95,20 @@ def django_database(
     access: Access = Access.OWN,
     behind_pooler: bool = False,
 ) -> dict[str, Any]:
-    """Turn a normalised URL into an entry of Django's DATABASES."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return _django_sqlite(parts, sqlite_sync, access)
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    host = options.pop("host", None) or parts.hostname or ""
-    port = options.pop("port", None) or (str(parts.port) if parts.port else "")
+    """Turn a URL into an entry of Django's DATABASES. Raises DatabaseUrlError."""
+    if is_sqlite(url):
+        return _django_sqlite(sqlite_path(url), sqlite_sync, access)
+    options: dict[str, Any] = libpq_parameters(url)
+    entry = {
+        key: options.pop(keyword, "")
+        for key, keyword in (
+            ("NAME", "dbname"),
+            ("USER", "user"),
+            ("PASSWORD", "password"),
+            ("HOST", "host"),
+            ("PORT", "port"),
+        )
+    }
     if pool_size:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
     if access is Access.READ_ONLY and not behind_pooler:
@@ -122,22 +116,18 @@ def django_database(
         options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
     return {
         "ENGINE": "dboshub.workflows.django_postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or options.pop("user", "")),
-        "PASSWORD": unquote(parts.password or options.pop("password", "")),
-        "HOST": unquote(host),
-        "PORT": port,
+        **entry,
         "CONN_MAX_AGE": 0,
         "OPTIONS": options,
     }
 
 
-def _django_sqlite(parts: SplitResult, sync: str, access: Access) -> dict[str, Any]:
+def _django_sqlite(path: Path, sync: str, access: Access) -> dict[str, Any]:
     # Of the connection: what is kept in the file, `migrate` alone sets.
     pragmas = [f"synchronous={sync}", "foreign_keys=ON", "temp_store=MEMORY"]
     return {
         "ENGINE": "dboshub.workflows.django_sqlite",
-        "NAME": unquote(parts.path[1:]),
+        "NAME": str(path),
         "OPTIONS": {
             "access": access,
             # IMMEDIATE: a deferred transaction that turns to writing fails at once, whatever the
@@ -147,37 +137,3 @@ def _django_sqlite(parts: SplitResult, sync: str, access: Access) -> dict[str, A
             "init_command": " ".join(f"PRAGMA {pragma};" for pragma in pragmas),
         },
     }
-
-
-def _check(name: str, url: str) -> None:
-    if url.startswith("sqlite"):
-        return
-    try:
-        check_postgres_url(url)
-    except DatabaseUrlError as error:
-        raise EnvironmentValueError(name, f"{error.args[0]!r}: {error.args[1]}") from None
-
-
-def _split(name: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise EnvironmentValueError(
-            name, f"{mask_password(url)!r} is not a database URL"
-        ) from error
-    return parts
-
-
-def _sqlite_path(name: str, parts: SplitResult, url: str) -> str:
-    if parts.netloc:
-        raise EnvironmentValueError(
-            name,
-            f"{url!r} names a host; write sqlite:///relative.sqlite3 or sqlite:////absolute.sqlite3",
-        )
-    path = unquote(parts.path[1:])
-    if not path or path == ":memory:":
-        raise EnvironmentValueError(
-            name, "SQLite needs a file: one in memory cannot be shared between processes"
-        )
-    return str(Path(path).absolute())

@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from dboshub import env
 from dboshub.standalone.data_directory import data_directory
 from dboshub.workflows.storage.access import Access
+from dboshub.workflows.storage.database_urls import sqlite_url
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE_DIR.parent
@@ -32,7 +33,7 @@ DBOSHUB_BEHIND_PROXY = env.flag("DBOSHUB_BEHIND_PROXY")
 # The system database holds the workflows. Django's own and the hub's tables lie beside them,
 # unless DBOSHUB_DATABASE_URL puts them elsewhere so that a foreign database stays untouched.
 DBOS_SYSTEM_DATABASE_URL = env.database_url(
-    "DBOS_SYSTEM_DATABASE_URL", f"sqlite:///{DBOSHUB_DATA_DIR}/dboshub.sqlite3"
+    "DBOS_SYSTEM_DATABASE_URL", sqlite_url(DBOSHUB_DATA_DIR / "dboshub.sqlite3")
 )
 DBOS_SYSTEM_SCHEMA = env.identifier("DBOS_SYSTEM_SCHEMA", "dbos")
 DBOSHUB_DATABASE_URL = env.database_url("DBOSHUB_DATABASE_URL")

@@ -28,7 +28,7 @@ from dboshub.standalone.listening import (
     require_free,
 )
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, str(ROOT / "manage.py")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionDoesNotExist
+
+from dboshub.workflows.storage.database_urls import sqlite_url
 
 KEYWORDS = frozenset(each.keyword.decode() for each in psycopg.pq.Conninfo.get_defaults())
 # Django asks for this encoding, and psycopg by itself as well.
@@ -56,7 +58,7 @@ def _sqlite_url(connection: BaseDatabaseWrapper) -> str:
         )
     if name.startswith("file:"):
         name = unquote(urlsplit(name).path)
-    return f"sqlite:///{quote(os.path.abspath(name))}"
+    return sqlite_url(Path(name))
 
 
 def _postgres_url(connection: BaseDatabaseWrapper) -> str:

@@ -17,7 +17,7 @@ from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import EnvironmentValueError
 from dboshub.workflows.models import Workflow
 from dboshub.workflows.sqlite_transactions import IMMEDIATE, MODE_OPTION, TIMEOUT_OPTION
-from dboshub.workflows.storage.database import libpq_url, sqlite_path
+from dboshub.workflows.storage.database_urls import is_sqlite, libpq_url, sqlite_path
 from dboshub.workflows.storage.postgres import database_identity
 
 READERS = (
@@ -104,7 +104,7 @@ def _mixed_up(alias: str) -> Iterator[CheckMessage]:
 def _named(url: str) -> str:
     """The file or the database that a URL names; a service of libpq may name it instead."""
     try:
-        if url.startswith("sqlite"):
+        if is_sqlite(url):
             return f"file {sqlite_path(url).resolve()}"
         return f"database {database_identity(libpq_url(url))[0]}"
     except DatabaseUrlError:

@@ -8,7 +8,7 @@ from dboshub.doctor import process
 from dboshub.doctor.findings import Check, Finding, State, wrong
 from dboshub.doctor.hub_database import hub_database
 from dboshub.doctor.system_database import system_database
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 
 CHECKS: tuple[Check, ...] = (
     process.versions,

@@ -8,9 +8,10 @@ import psycopg
 
 from dboshub.doctor.findings import Finding, note, ok, wrong
 from dboshub.workflows.django_settings import is_behind_pooler, listen_url
-from dboshub.workflows.storage.connection_errors import reason_of
-from dboshub.workflows.storage.database import Database, libpq_url
-from dboshub.workflows.storage.postgres import REACH_TIMEOUT_S, PostgresDatabase
+from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S, reason_of
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database_urls import libpq_url
+from dboshub.workflows.storage.postgres import PostgresDatabase
 
 CHANNEL = "dboshub_doctor"
 WAIT_S = 2.0

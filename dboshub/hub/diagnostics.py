@@ -21,7 +21,7 @@ from dboshub.live.websocket import LiveSocket
 from dboshub.workflows import django_settings
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 
 PACKAGES = ("dboshub", "django", "psycopg", "channels", "daphne", "django-htmx", "whitenoise")
 # What is in force, by the name of the setting or variable that changes it.

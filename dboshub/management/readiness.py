@@ -18,8 +18,7 @@ from dboshub.management.invocation import command
 from dboshub.web.outages import NOT_MIGRATED, outage_of
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.models import AuditEvent
-from dboshub.workflows.storage.connection_errors import cannot_connect, reason_of
-from dboshub.workflows.storage.postgres import REACH_TIMEOUT_S
+from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S, cannot_connect, reason_of
 from dboshub.workflows.storage.schema.errors import SchemaError, SchemaMissingError
 from dboshub.workflows.storage.schema.state import read_state
 

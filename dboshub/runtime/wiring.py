@@ -36,9 +36,9 @@ from dboshub.workflows.storage.database import (
     Database,
     Sessions,
     is_url_of,
-    libpq_url,
     open_database,
 )
+from dboshub.workflows.storage.database_urls import libpq_url
 from dboshub.workflows.storage.journal.connections import (
     PostgresJournalConnection,
     SqliteJournalConnection,

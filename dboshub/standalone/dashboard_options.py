@@ -8,13 +8,13 @@ from argparse import SUPPRESS, ArgumentError, ArgumentParser
 from collections.abc import Mapping, Sequence
 from hashlib import blake2s
 from pathlib import Path
-from urllib.parse import quote
 
 from dboshub.standalone.data_directory import data_directory
 from dboshub.standalone.foreign_database import require_system_tables
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import flag
 from dboshub.workflows.storage.database import is_url_of
+from dboshub.workflows.storage.database_urls import sqlite_url
 
 DIRECTORY = "dashboards"
 SCHEMA = "dbos"
@@ -88,7 +88,7 @@ def _look_at(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     given = environment.get("DBOSHUB_DATABASE_URL", "").strip()
     if not given:
         path = hub_file(data_directory(environment), database.identity, database.name)
-        found["DBOSHUB_DATABASE_URL"] = f"sqlite:///{quote(str(path))}"
+        found["DBOSHUB_DATABASE_URL"] = sqlite_url(path)
     elif is_url_of(given, database.opened):
         raise DatabaseUrlError(
             database.masked,

@@ -12,12 +12,12 @@ from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.storage.access import Access, access_to_read
 from dboshub.workflows.storage.connection_errors import (
     DatabaseUnreachableError,
-    mask_password,
     place_of,
     reason_of,
 )
 from dboshub.workflows.storage.database import Database, open_database
-from dboshub.workflows.storage.postgres import PostgresDatabase, conninfo_of, database_identity
+from dboshub.workflows.storage.database_urls import libpq_parameters, mask_password, sqlite_url
+from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
 from dboshub.workflows.storage.schema.errors import SchemaError
 from dboshub.workflows.storage.schema.state import read_state
 from dboshub.workflows.storage.sql import Session, Statement
@@ -83,7 +83,7 @@ def require_system_tables(
     DatabaseUnreachableError and SchemaError.
     """
     if "://" not in url and Path(url).is_file():
-        raise DatabaseUrlError(url, f"for a SQLite file write sqlite:///{Path(url).absolute()}")
+        raise DatabaseUrlError(url, f"for a SQLite file write {sqlite_url(Path(url))}")
     access = Access.READ_ONLY if read_only else access_to_read(url)
     database = open_database(
         url, schema=schema, access=access, behind_pooler=behind_pooler, pool_size=1
@@ -125,7 +125,7 @@ def place_in(database: Database) -> str:
     if isinstance(database, SqliteDatabase):
         return f"SQLite database {database.path}"
     assert isinstance(database, PostgresDatabase)
-    return f"schema {database.dialect.schema!r} of {place_of(conninfo_of(database.url))}"
+    return f"schema {database.dialect.schema!r} of {place_of(libpq_parameters(database.url))}"
 
 
 def _advice(session: Session) -> str:

@@ -18,7 +18,8 @@ from dboshub.workflows.engine.errors import (
     DBOSNonExistentWorkflowError,
     DBOSQueueDeduplicatedError,
 )
-from dboshub.workflows.storage.database import Database, sqlite_path
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.database_urls import sqlite_path
 from dboshub.workflows.storage.sql import Statement
 from tests.client.conftest import MakeClient
 

@@ -14,7 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
-from dboshub.workflows.storage.database import is_url_of, libpq_url, open_database
+from dboshub.workflows.storage.database import is_url_of, open_database
+from dboshub.workflows.storage.database_urls import libpq_url
 from tests.embedding.conftest import Entry
 from tests.support.postgres import Server
 

@@ -19,7 +19,7 @@ VARIABLES = {
     "DBOSHUB_DATABASE_POOL": ("many", "is not a whole number from 0 to 500"),
     "DBOSHUB_HTTPS": ("maybe", "is neither on nor off; write 1 or 0"),
     "DBOS_SYSTEM_SCHEMA": ("My Schema", "is not a plain lower-case SQL name"),
-    "DBOSHUB_DATABASE_URL": ("mysql://h/db", "is not a database URL this project knows"),
+    "DBOSHUB_DATABASE_URL": ("mysql://h/db", "cannot be used: it must start with sqlite:///"),
 }
 CONFIGURATION: list[tuple[str, Any, str]] = [
     ("admin_port", 99_999, "is 99999: give a whole number from 0 to 65535"),

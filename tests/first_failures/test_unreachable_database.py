@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -9,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
-from dboshub import DBOS, DBOSClient
+from dboshub import DBOS, AsyncSQLAlchemyDatasource, DBOSClient, SQLAlchemyDatasource
 from dboshub.workflows.engine.errors import DatabaseUrlError
-from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError, mask_password
-from dboshub.workflows.storage.database import libpq_url, open_database
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.database_urls import libpq_url, mask_password
 from tests.first_failures.unreachable import REFUSING, SECRET, silent_server
 from tests.support.postgres import Server
 
@@ -102,7 +105,7 @@ def test_an_application_database_is_told_like_the_system_database(
     with pytest.raises(DatabaseUnreachableError, match=r"'shop' on 127.0.0.1, port 1, .* refused"):
         launch(application_database_url=REFUSING)
     DBOS.destroy()
-    with silent_server() as url, pytest.raises(DatabaseUnreachableError, match="within 2 s"):
+    with silent_server() as url, pytest.raises(DatabaseUnreachableError, match="no answer"):
         launch(application_database_url=url)
     DBOS.destroy()
     missing = tmp_path / "typo"
@@ -111,6 +114,39 @@ def test_an_application_database_is_told_like_the_system_database(
     DBOS.destroy()
     assert not missing.exists()
     assert time.monotonic() - begun < 8
+
+
+def _datasource(url: str) -> None:
+    SQLAlchemyDatasource.create(url)
+
+
+def _async_datasource(url: str) -> None:
+    asyncio.run(AsyncSQLAlchemyDatasource.create(url))
+
+
+def _given_engine(url: str) -> None:
+    driver = url.replace("postgresql:", "postgresql+psycopg:")
+    limit = {"connect_timeout": 2} if driver != url else {}
+    engine = sqlalchemy.create_engine(driver, connect_args=limit)
+    SQLAlchemyDatasource.create(url, engine=engine)
+
+
+@pytest.mark.parametrize("create", [_datasource, _async_datasource, _given_engine])
+def test_a_datasource_is_told_like_the_system_database(
+    create: Callable[[str], None], tmp_path: Path
+) -> None:
+    refused = r"Cannot connect to PostgreSQL database 'shop' on 127.0.0.1, port 1, .* refused$"
+    missing = tmp_path / "typo"
+    with pytest.raises(DatabaseUnreachableError, match=refused) as raised:
+        create(REFUSING)
+    assert SECRET not in str(raised.value)
+    begun = time.monotonic()
+    with silent_server() as url, pytest.raises(DatabaseUnreachableError, match="no answer"):
+        create(url)
+    assert time.monotonic() - begun < 4
+    with pytest.raises(DatabaseUnreachableError, match=f"there is no directory {missing}"):
+        create(f"sqlite:///{missing}/shop.sqlite3")
+    assert not missing.exists()
 
 
 def test_an_unknown_host_is_named(message: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from dboshub.workflows.storage.database import sqlite_path
+from dboshub.workflows.storage.database_urls import sqlite_path
 from tests.support.files import recorded, snapshot
 
 PROGRAM = Path(__file__).parent / "foreign_program.py"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dboshub.workflows.storage.database import sqlite_path
+from dboshub.workflows.storage.database_urls import sqlite_path
 from tests.standalone.foreign import assert_unchanged, dump
 from tests.standalone.process import PASSWORD, ROOT, environment, free_port, run
 from tests.support.eventually import eventually

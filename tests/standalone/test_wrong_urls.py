@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 from tests.first_failures.unreachable import SECRET, silent_server
 from tests.standalone.process import run
 from tests.support.postgres import Server

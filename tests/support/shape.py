@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from dboshub.workflows.storage.database import libpq_url, sqlite_path
+from dboshub.workflows.storage.database_urls import libpq_url, sqlite_path
 
 Shape = dict[str, Any]
 Rows = Callable[[str], list[tuple[Any, ...]]]

@@ -19,8 +19,6 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict
 from dboshub.workflows.engine.operations.ambient_transaction import transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program, run
-from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
-from dboshub.workflows.storage.database import open_database, sqlite_path
 from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
@@ -120,7 +118,6 @@ class SeparateApplicationDatabase:
 
         Raises DatabaseUnreachableError, and DBOSInitializationError without SQLAlchemy.
         """
-        _require_answer(url)
         self._source = SyncSource(
             url=url, engine=None, engine_kwargs={}, schema=None, serializer=None
         )
@@ -153,19 +150,3 @@ class SeparateApplicationDatabase:
     def close(self) -> None:
         Source.known.discard(self._source)
         self._source.close()
-
-
-def _require_answer(url: str) -> None:
-    """Raise DatabaseUnreachableError within 2 s: SQLAlchemy would wait as long as the network."""
-    if url.startswith("sqlite"):
-        path = sqlite_path(url)
-        if not path.absolute().parent.is_dir():
-            raise DatabaseUnreachableError(
-                f"SQLite database {path}", f"there is no directory {path.absolute().parent}"
-            )
-        return
-    database = open_database(url, pool_size=1)
-    try:
-        database.check_connection(create=False)
-    finally:
-        database.close()

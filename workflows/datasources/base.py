@@ -27,8 +27,8 @@ from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.storage import datasource_checkpoints
-from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.database import SCHEMA_NAME
+from dboshub.workflows.storage.database_urls import mask_password
 from dboshub.workflows.storage.datasource_checkpoints import Recorded
 from dboshub.workflows.storage.sql import Dialect, Session
 
@@ -196,9 +196,13 @@ class Source(ABC):
             )
 
     def in_transaction(self, work: Callable[[Session], Any]) -> Program[Any]:
-        """Run `work` on the storage port of a new session, and commit."""
+        """Run `work` on the storage port of a new session, and commit.
+
+        Raises DatabaseUnreachableError where no connection can be made.
+        """
         session = self.open()
         try:
+            yield InSession(session, sqlalchemy_support.connect)
             answer = yield InSession(session, lambda opened: work(self.storage(opened)))
             yield InSession(session, commit)
         finally:

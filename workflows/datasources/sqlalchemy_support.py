@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dboshub.workflows.engine.errors import DBOSInitializationError
+from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage import database_urls
+from dboshub.workflows.storage.connection_errors import (
+    CONNECT_TIMEOUT_S,
+    REACH_TIMEOUT_S,
+    DatabaseUnreachableError,
+    cannot_connect,
+    cannot_open,
+)
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 if TYPE_CHECKING:
@@ -20,6 +27,12 @@ LEVELS = ("SERIALIZABLE", "REPEATABLE READ", "READ COMMITTED")
 _DRIVERS = {
     False: {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"},
     True: {"postgresql": "postgresql+psycopg", "sqlite": "sqlite+aiosqlite"},
+}
+# The option of a driver that limits how many seconds it tries to connect.
+_CONNECT_LIMITS = {
+    "psycopg": "connect_timeout",
+    "psycopg2": "connect_timeout",
+    "asyncpg": "timeout",
 }
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 
@@ -38,24 +51,28 @@ def require_sqlalchemy() -> Any:
 def driver_url(url: str, *, is_async: bool = False) -> sqlalchemy.URL:
     """The URL with a driver that is installed with us, unless it names another.
 
-    Raises DBOSInitializationError for a database that is neither PostgreSQL nor SQLite.
+    Raises DatabaseUrlError for a database that is neither PostgreSQL nor SQLite.
     """
+    vendor = database_urls.vendor_of(url)
+    if vendor == "postgresql":
+        database_urls.libpq_url(url)
     scheme, _, rest = url.partition(":")
-    vendor, plus, driver = scheme.partition("+")
-    vendor = "postgresql" if vendor == "postgres" else vendor
-    if vendor not in _DRIVERS[is_async]:
-        raise DBOSInitializationError(
-            f"cannot use {mask_password(url)!r} as a datasource: its URL must start with "
-            "postgresql:// or sqlite:///"
-        )
+    _, plus, driver = scheme.partition("+")
     scheme = f"{vendor}+{driver}" if plus else _DRIVERS[is_async][vendor]
-    made: sqlalchemy.URL = require_sqlalchemy().engine.make_url(f"{scheme}:{rest}")
+    library = require_sqlalchemy()
+    try:
+        made: sqlalchemy.URL = library.engine.make_url(f"{scheme}:{rest}")
+    except (library.exc.ArgumentError, ValueError):
+        raise DatabaseUrlError(
+            database_urls.mask_password(url), "SQLAlchemy cannot read it"
+        ) from None
     return made
 
 
 def new_engine(url: str, options: dict[str, Any]) -> Engine:
     """A new engine; on SQLite each transaction takes the write lock when it begins."""
     engine: Engine = require_sqlalchemy().create_engine(driver_url(url), **options)
+    limit_connecting(engine)
     if engine.dialect.name == "sqlite":
         begin_immediately(engine)
     return engine
@@ -68,7 +85,9 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 
     made = driver_url(url, is_async=True)
     if vendor_of(made.get_backend_name()) == "postgresql":
-        return create_async_engine(made, **options)
+        engine = create_async_engine(made, **options)
+        limit_connecting(engine.sync_engine)
+        return engine
     try:
         engine = create_async_engine(made, **{"poolclass": found.pool.NullPool, **options})
     except ImportError:
@@ -77,6 +96,53 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
         ) from None
     begin_immediately(engine.sync_engine)
     return engine
+
+
+def limit_connecting(engine: Engine) -> None:
+    """Give up a server that does not answer: after 2 s until it has answered once, then after 10 s.
+
+    Options of the URL and of the engine come first.
+    """
+    event = require_sqlalchemy().event
+    answered = False
+
+    def connecting(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> None:
+        option = _CONNECT_LIMITS.get(dialect.driver)
+        if option is not None:
+            options.setdefault(option, CONNECT_TIMEOUT_S if answered else REACH_TIMEOUT_S)
+
+    def connected(connection: Any, record: Any) -> None:
+        nonlocal answered
+        answered = True
+
+    event.listen(engine, "do_connect", connecting)
+    event.listen(engine, "connect", connected)
+
+
+def connect(session: Any) -> None:
+    """Connect a session. Raises DatabaseUnreachableError with the database and the reason."""
+    exc = require_sqlalchemy().exc
+    url = session.get_bind().url
+    file = file_of(url)
+    if file is not None and not file.parent.is_dir():
+        raise cannot_open(file, FileNotFoundError())
+    try:
+        session.connection()
+    except (exc.DBAPIError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise (_unreachable(url, cause) if file is None else cannot_open(file, cause)) from None
+
+
+def _unreachable(url: sqlalchemy.URL, error: BaseException) -> DatabaseUnreachableError:
+    given = {
+        "host": url.host,
+        "port": url.port,
+        "dbname": url.database,
+        "user": url.username,
+        "password": url.password,
+        **url.query,
+    }
+    return cannot_connect(given, error)
 
 
 def begin_immediately(engine: Engine) -> None:

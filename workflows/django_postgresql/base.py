@@ -8,7 +8,7 @@ from typing import Any
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from psycopg_pool import PoolTimeout
 
-from dboshub.workflows.storage.postgres import REACH_TIMEOUT_S
+from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S
 
 # Seconds to wait for one of the pool's connections: before the server is asked, and in all.
 POOL_TIMEOUT_S = 1.0

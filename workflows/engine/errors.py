@@ -98,10 +98,10 @@ class DBOSInitializationError(DBOSException):
 
 
 class DatabaseUrlError(DBOSInitializationError):
-    """The engine cannot open this system database URL."""
+    """No database can be opened by this URL."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"cannot use system database URL {url!r}: {reason}")
+        super().__init__(f"cannot use database URL {url!r}: {reason}")
         self.args = (url, reason)
 
 

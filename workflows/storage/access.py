@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from dboshub.workflows.storage.database_urls import is_sqlite
+
 # A startup option of PostgreSQL's sessions.
 READ_ONLY_OPTION = "-c default_transaction_read_only=on"
 
@@ -31,4 +33,4 @@ def access_to_read(url: str) -> Access:
 
     A SQLite file could be changed by being opened, a PostgreSQL database only by a statement.
     """
-    return Access.READ_ONLY if url.startswith("sqlite") else Access.SHARED
+    return Access.READ_ONLY if is_sqlite(url) else Access.SHARED

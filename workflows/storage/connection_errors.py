@@ -1,7 +1,6 @@
 """Why a database cannot be connected to: one sentence with the place and the driver's reason.
 
-No message contains a password, also where the URL was split at the wrong place because the
-password holds a character that a URL reserves.
+No message contains a password.
 """
 
 from __future__ import annotations
@@ -9,9 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
+
+# Seconds for the first connection; a URL's own connect_timeout comes first.
+REACH_TIMEOUT_S = 2
+CONNECT_TIMEOUT_S = 10
 
 _PREFIXES = re.compile(
     r"^(connection (failed|is bad): )?(connection to server (at|on) .*? failed: )?(FATAL:\s+)?",
@@ -19,17 +23,10 @@ _PREFIXES = re.compile(
 )
 _ERRNO = re.compile(r"\[Errno -?\d+\] ")
 _QUESTION = re.compile(r"\s*Is the server running [^?]*\?")
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PORT = re.compile(r"\d{1,5}\Z")
-_HIGHEST_PORT = 65_535
-_RESERVED = (
-    "write reserved characters of the user name and the password percent-encoded: '@' as %40, "
-    "'/' as %2F, ':' as %3A, '#' as %23, '?' as %3F, '%' as %25"
-)
 
 
 class DatabaseUnreachableError(DatabaseUrlError):
-    """No connection to the system database: the server or file is away, or refuses.
+    """No connection to a database: the server or file is away, or refuses.
 
     `place` names host, port and database, `reason` is the driver's; neither holds a password.
     """
@@ -41,14 +38,17 @@ class DatabaseUnreachableError(DatabaseUrlError):
         self.reason = reason
 
 
-def mask_password(url: str) -> str:
-    """The URL with its password hidden: for every message a person may read.
-
-    All between the first ``:`` after the user and the last ``@`` is hidden, because an unescaped
-    password may itself contain ``@`` or ``/``, and because the scheme may be mistyped.
-    """
-    url = re.sub(r"^([\w+.-]*:?/{0,2}[^:/@\s]*):(?!//)\S*@", r"\1:***@", url)
-    return re.sub(r"(?i)(password=)('[^']*'|[^&\s]*)", r"\1***", url)
+def cannot_open(path: Path, error: BaseException) -> DatabaseUnreachableError:
+    """The error for a SQLite file that is not there, or that SQLite refuses."""
+    if not path.parent.is_dir():
+        reason = f"there is no directory {path.parent}"
+    elif isinstance(error, FileNotFoundError):
+        reason = "there is no such file"
+    elif getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+        reason = "a crash cut a transaction of its application short: start the application once"
+    else:
+        reason = str(getattr(error, "strerror", None) or error)
+    return DatabaseUnreachableError(f"SQLite database {path}", reason)
 
 
 def cannot_connect(
@@ -83,38 +83,3 @@ def reason_of(error: BaseException, *, timeout: float | None = None) -> str:
         return "no answer" if timeout is None else f"no answer within {timeout:g} s"
     text = _ERRNO.sub("", _PREFIXES.sub("", text.strip(), count=1))
     return " ".join(text.split()).rstrip(".") or type(error).__name__
-
-
-def check_postgres_url(url: str) -> None:
-    """Raise DatabaseUrlError for a URL that would be split at the wrong place.
-
-    Usually its password holds a reserved character: libpq would take the rest of the password for
-    a host, and print it.
-    """
-    user, place = _split_user(url.partition("://")[2])
-    hosts = re.split(r"[/?#]", place, maxsplit=1)[0]
-    wrong = [port for port in _ports(hosts) if not _is_port(port)]
-    if "@" in hosts or re.search(r"[/?#\[\]]", user) or _PERCENT.search(user):
-        raise DatabaseUrlError(mask_password(url), _RESERVED)
-    if wrong:
-        raise DatabaseUrlError(
-            mask_password(url), f"port {wrong[0]!r} is not a number from 1 to {_HIGHEST_PORT}"
-        )
-
-
-def _split_user(rest: str) -> tuple[str, str]:
-    """User with password, and place; an ``@`` in the query belongs to neither."""
-    user, at, place = rest.partition("@")
-    authority = re.split(r"[/?#]", user, maxsplit=1)[0]
-    is_in_query = "?" in user and all(map(_is_port, _ports(authority)))
-    return (user, place) if at and not is_in_query else ("", rest)
-
-
-def _is_port(text: str) -> bool:
-    return bool(_PORT.match(text)) and 0 < int(text) <= _HIGHEST_PORT
-
-
-def _ports(hosts: str) -> list[str]:
-    """The ports of a comma-separated list of hosts; an IPv6 address is in brackets."""
-    ends = [each.rpartition("]")[2] for each in hosts.split(",")]
-    return [port for each in ends if (port := each.partition(":")[2])]

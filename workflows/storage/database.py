@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.storage.access import Access
-from dboshub.workflows.storage.connection_errors import check_postgres_url, mask_password
+from dboshub.workflows.storage.database_urls import (
+    is_sqlite,
+    libpq_url,
+    mask_password,
+    sqlite_path,
+    vendor_of,
+)
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
-# A libpq service may name the database.
-_NAMED_ELSEWHERE = re.compile(r"(^|&)(service|dbname)=[^&]")
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
@@ -90,26 +92,20 @@ def open_database(
         raise DatabaseUrlError(
             mask_password(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*"
         )
-    scheme = url.split(":", 1)[0]
-    if scheme == "sqlite":
+    if vendor_of(url) == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
         return SqliteDatabase(sqlite_path(url), access)
-    if scheme.split("+")[0] in ("postgresql", "postgres"):
-        from dboshub.workflows.storage.postgres import PostgresDatabase
+    from dboshub.workflows.storage.postgres import PostgresDatabase
 
-        return PostgresDatabase(
-            libpq_url(url),
-            schema=schema,
-            pool_size=pool_size,
-            behind_pooler=behind_pooler,
-            idle_timeout=idle_timeout,
-            retries_unavailable=retries_unavailable,
-            access=access,
-        )
-    raise DatabaseUrlError(
-        mask_password(url),
-        "it must start with sqlite:/// or postgresql:// (user:password@host:port/name)",
+    return PostgresDatabase(
+        libpq_url(url),
+        schema=schema,
+        pool_size=pool_size,
+        behind_pooler=behind_pooler,
+        idle_timeout=idle_timeout,
+        retries_unavailable=retries_unavailable,
+        access=access,
     )
 
 
@@ -119,31 +115,10 @@ def is_url_of(url: str, database: Database) -> bool:
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 
         assert isinstance(database, SqliteDatabase)
-        return url.startswith("sqlite") and sqlite_path(url).resolve() == database.path.resolve()
+        return is_sqlite(url) and sqlite_path(url).resolve() == database.path.resolve()
     from dboshub.workflows.storage.postgres import PostgresDatabase, database_identity
 
     assert isinstance(database, PostgresDatabase)
-    return not url.startswith("sqlite") and database_identity(libpq_url(url)) == database_identity(
+    return not is_sqlite(url) and database_identity(libpq_url(url)) == database_identity(
         database.url
     )
-
-
-def sqlite_path(url: str) -> Path:
-    """The file of a ``sqlite:///relative`` or ``sqlite:////absolute`` URL."""
-    path = unquote(url.removeprefix("sqlite://").removeprefix("/").split("?", 1)[0])
-    if not path or path == ":memory:":
-        raise DatabaseUrlError(url, "workflows must outlive the process, so SQLite needs a file")
-    return Path(path)
-
-
-def libpq_url(url: str) -> str:
-    """The URL without SQLAlchemy's ``+driver``, as libpq reads it.
-
-    Raises DatabaseUrlError for one that names no database, or that libpq would misread.
-    """
-    check_postgres_url(url)
-    rest = url.partition("://")[2]
-    parts = urlsplit(f"postgresql://{rest}")
-    if not parts.path.strip("/") and not _NAMED_ELSEWHERE.search(parts.query):
-        raise DatabaseUrlError(mask_password(url), "it names no database: add /name at its end")
-    return f"postgresql://{rest}"

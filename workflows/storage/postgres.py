@@ -11,14 +11,16 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
-from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSQueryTimeoutError
+from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
-from dboshub.workflows.storage.connection_errors import cannot_connect, mask_password
+from dboshub.workflows.storage.connection_errors import (
+    CONNECT_TIMEOUT_S,
+    REACH_TIMEOUT_S,
+    cannot_connect,
+)
+from dboshub.workflows.storage.database_urls import libpq_parameters
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
-# Seconds for the first connection; a URL's own connect_timeout comes first.
-REACH_TIMEOUT_S = 2
-CONNECT_TIMEOUT_S = 10
 # A server that vanished is noticed within a minute, not after two hours.
 _PARAMETERS: dict[str, Any] = {
     "application_name": "dboshub",
@@ -77,7 +79,7 @@ class PostgresDatabase:
         access: Access = Access.OWN,
     ) -> None:
         self.url = url
-        self._given = conninfo_of(url)
+        self._given = libpq_parameters(url)
         # A pooler in transaction mode keeps no session settings.
         self._idle_timeout = None if behind_pooler else idle_timeout
         self._parameters = {
@@ -166,14 +168,6 @@ def database_identity(url: str) -> tuple[str, ...]:
     found = conninfo_to_dict(url)
     given = {"port": "5432"} | {key: str(value) for key, value in found.items() if value}
     return tuple(given.get(key, "") for key in ("dbname", "host", "port", "service"))
-
-
-def conninfo_of(url: str) -> dict[str, Any]:
-    """The parameters in a libpq URL. Raises DatabaseUrlError for one that libpq cannot read."""
-    try:
-        return conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise DatabaseUrlError(mask_password(url), str(error).strip()) from None
 
 
 def create_if_missing(url: str, *, timeout: float) -> None:

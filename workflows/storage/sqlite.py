@@ -12,7 +12,7 @@ from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import Access
-from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
+from dboshub.workflows.storage.connection_errors import cannot_open
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
@@ -147,7 +147,7 @@ class SqliteDatabase:
 
     def check_connection(self, *, create: bool) -> None:
         if not create and not self.path.exists():
-            raise DatabaseUnreachableError(self._place, self._reason(FileNotFoundError()))
+            raise cannot_open(self.path, FileNotFoundError())
         try:
             connection = self.connect()
             try:
@@ -156,21 +156,7 @@ class SqliteDatabase:
             finally:
                 connection.close()
         except (sqlite3.Error, OSError) as error:
-            raise DatabaseUnreachableError(self._place, self._reason(error)) from None
-
-    @property
-    def _place(self) -> str:
-        return f"SQLite database {self.path}"
-
-    def _reason(self, error: Exception) -> str:
-        directory = self.path.parent
-        if not directory.is_dir():
-            return f"there is no directory {directory}"
-        if isinstance(error, FileNotFoundError):
-            return "there is no such file"
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
-            return "a crash cut a transaction of its application short: start the application once"
-        return str(getattr(error, "strerror", None) or error)
+            raise cannot_open(self.path, error) from None
 
     def connect(self) -> SqliteConnection:
         if self.access in READERS:

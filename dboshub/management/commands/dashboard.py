@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.standalone import dashboard_options, listening, preparation, serving
 from dboshub.workflows.django_settings import given_system_database_url, hub_database_url
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 from dboshub.management.terminal import TerminalCommand, argument, schema, url
 from dboshub.runtime.schema_migration import run_dbos_database_migrations
 from dboshub.workflows.django_settings import system_database_url
-from dboshub.workflows.storage.connection_errors import mask_password
 from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.database_urls import mask_password
 from dboshub.workflows.storage.schema.grants import grants
 from dboshub.workflows.storage.schema.migrate import creation
 

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from dboshub.management.terminal import TerminalCommand, actor, argument, confirm, schema, url, yes
 from dboshub.workflows.actions.audit import record
 from dboshub.workflows.connection import atomic
-from dboshub.workflows.storage.connection_errors import mask_password
+from dboshub.workflows.storage.database_urls import mask_password
 from dboshub.workflows.storage.schema.reset import empty_tables, reset
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dboshub.workflows.storage.database import libpq_url, open_database, sqlite_path
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.database_urls import is_sqlite, libpq_url, sqlite_path
 from dboshub.workflows.storage.schema.columns import HUB_TABLES, SYSTEM_COLUMNS
 from dboshub.workflows.storage.schema.state import COLUMNS
 from dboshub.workflows.storage.sql import Session, cached_statement
@@ -14,7 +15,7 @@ def reset(url: str, schema: str = "dbos", *, truncate: bool = False) -> None:
     """Drop the whole system database (a SQLite file is deleted), or only empty its tables."""
     if truncate:
         _empty_tables(url, schema)
-    elif url.startswith("sqlite"):
+    elif is_sqlite(url):
         path = sqlite_path(url)
         for suffix in _SQLITE_SIDE_FILES:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
