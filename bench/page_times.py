@@ -38,15 +38,39 @@ FROM numbers
 GROUP = re.compile(r'href="(/workflows/errors/group/[^"]*)"')
 # What an index leads to.
 LISTS = (
-    *("", "status=SUCCESS", "status=failed", "status=ENQUEUED", "status=DELAYED"),
-    *("status=in_flight", "since=1h", "by=completed", "by=started", "top=1", "id=abc"),
-    *("name=common", "queue=orders", "executor=worker-3", "schedule=nightly", f"parent={MOTHER}"),
+    "",
+    "status=SUCCESS",
+    "status=failed",
+    "status=ENQUEUED",
+    "status=DELAYED",
+    "status=in_flight",
+    "since=1h",
+    "by=completed",
+    "by=started",
+    "top=1",
+    "id=abc",
+    "name=common",
+    "queue=orders",
+    "executor=worker-3",
+    "schedule=nightly",
+    f"parent={MOTHER}",
 )
 # What is walked for up to 200 ms, attributes on SQLite among it.
 WALKS = (
-    *("name=rare", "name=absent", "q=task", "queue=mail-7", "queue=seldom", "queue=absent"),
-    *("app=tiny", "user=user-77", "version=v3", "status=ERROR&name=absent"),
-    *("attr.customer=4004", "attr.tier=gold", "attr.tier=absent", "attr.customer=4*"),
+    "name=rare",
+    "name=absent",
+    "q=task",
+    "queue=mail-7",
+    "queue=seldom",
+    "queue=absent",
+    "app=tiny",
+    "user=user-77",
+    "version=v3",
+    "status=ERROR&name=absent",
+    "attr.customer=4004",
+    "attr.tier=gold",
+    "attr.tier=absent",
+    "attr.customer=4*",
 )
 
 

@@ -34,9 +34,23 @@ from tests.support.postgres import durable_server
 from tests.workflows.selectors.test_plans import MOST, Spy
 
 FILTERS = (
-    *("", "status=SUCCESS", "status=ERROR", "status=failed", "status=ENQUEUED", "status=in_flight"),
-    *("queue=slow", "id=abc", "since=24h", "name=common", "name=rare", "name=absent"),
-    *("app=tiny", f"parent={MOTHER}", "top=1", "attr.tier=gold", "attr.customer=4004"),
+    "",
+    "status=SUCCESS",
+    "status=ERROR",
+    "status=failed",
+    "status=ENQUEUED",
+    "status=in_flight",
+    "queue=slow",
+    "id=abc",
+    "since=24h",
+    "name=common",
+    "name=rare",
+    "name=absent",
+    "app=tiny",
+    f"parent={MOTHER}",
+    "top=1",
+    "attr.tier=gold",
+    "attr.customer=4004",
 )
 PAGES = (1, 10)
 FIRST = Statement("SELECT 1 FROM {workflow_status} LIMIT 1")

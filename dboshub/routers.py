@@ -11,17 +11,14 @@ from dboshub.workflows.django_settings import system_alias
 
 SYSTEM_APPS = {"dboshub_workflows", "dboshub_queues", "dboshub_schedules"}
 HUB_MODELS = {
-    *(
-        ("dboshub_workflows", "auditevent"),
-        ("dboshub_workflows", "bulkjob"),
-        ("dboshub_workflows", "bulkitem"),
-    ),
-    *(
-        ("dboshub_workflows", "lease"),
-        ("dboshub_workflows", "rolledspan"),
-        ("dboshub_workflows", "rollup"),
-    ),
-    *(("dboshub_workflows", "queuesample"), ("dboshub_workflows", "scoperule")),
+    ("dboshub_workflows", "auditevent"),
+    ("dboshub_workflows", "bulkjob"),
+    ("dboshub_workflows", "bulkitem"),
+    ("dboshub_workflows", "lease"),
+    ("dboshub_workflows", "rolledspan"),
+    ("dboshub_workflows", "rollup"),
+    ("dboshub_workflows", "queuesample"),
+    ("dboshub_workflows", "scoperule"),
 }
 
 

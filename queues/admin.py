@@ -29,8 +29,13 @@ class QueueAdmin(ActingAdmin):
     kind = "queue"
     form = QueueForm
     list_display = (
-        *("name", "application_name", "concurrency", "worker_concurrency", "rate_limit"),
-        *("partition_queue", "is_paused"),
+        "name",
+        "application_name",
+        "concurrency",
+        "worker_concurrency",
+        "rate_limit",
+        "partition_queue",
+        "is_paused",
         when("updated_at", "changed"),
     )
     search_fields = ("name__exact",)

@@ -18,7 +18,11 @@ def queue_facts(queues: Sequence[QueueFacts]) -> object:
     """The values whose change updates a page about these queues. Heartbeats are not among them."""
     return [
         (
-            *(each.name, each.settings, each.depth, each.pause, each.updated_at),
+            each.name,
+            each.settings,
+            each.depth,
+            each.pause,
+            each.updated_at,
             None if each.servers is None else sorted(one.incarnation for one in each.servers),
         )
         for each in queues

@@ -13,8 +13,14 @@ class ScheduleAdmin(ReadOnlyAdmin):
     permission = "dboshub_schedules.view_schedule"
     payloads = ("context",)
     list_display = (
-        *("schedule_name", "workflow_name", "schedule", "cron_timezone", "status"),
-        *("last_fired_at", "queue_name", "application_name"),
+        "schedule_name",
+        "workflow_name",
+        "schedule",
+        "cron_timezone",
+        "status",
+        "last_fired_at",
+        "queue_name",
+        "application_name",
     )
     search_fields = ("schedule_name__exact",)
     search_help_text = "A whole schedule name"

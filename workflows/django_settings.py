@@ -23,8 +23,18 @@ from dboshub.workflows.engine.validation import APPLICATION_NAME
 
 # Names under which pages show no value.
 REDACTED = (
-    *("password", "passwd", "*secret*", "*token", "api_key", "apikey"),
-    *("authorization", "cookie", "*private_key", "card_number", "cvc", "cvv"),
+    "password",
+    "passwd",
+    "*secret*",
+    "*token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "cookie",
+    "*private_key",
+    "card_number",
+    "cvc",
+    "cvv",
 )
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 APPLICATION_WITHOUT_A_NAME = "dboshub"

@@ -21,14 +21,23 @@ from dboshub.workflows.storage.database_urls import is_sqlite, libpq_url, sqlite
 from dboshub.workflows.storage.postgres import database_identity
 
 READERS = (
-    *(django_settings.system_alias, django_settings.system_schema),
-    *(django_settings.given_system_database_url, django_settings.listen_url),
-    *(django_settings.application_name, django_settings.is_behind_pooler),
-    *(django_settings.imported_modules, django_settings.redacted_names),
-    *(django_settings.counts_rollups, django_settings.works_on_bulk_jobs),
-    *(django_settings.data_dir, django_settings.is_https, django_settings.is_behind_proxy),
-    *(django_settings.login_attempts, django_settings.login_attempts_per_address),
-    *(django_settings.login_window_s, django_settings.hub_database_url),
+    django_settings.system_alias,
+    django_settings.system_schema,
+    django_settings.given_system_database_url,
+    django_settings.listen_url,
+    django_settings.application_name,
+    django_settings.is_behind_pooler,
+    django_settings.imported_modules,
+    django_settings.redacted_names,
+    django_settings.counts_rollups,
+    django_settings.works_on_bulk_jobs,
+    django_settings.data_dir,
+    django_settings.is_https,
+    django_settings.is_behind_proxy,
+    django_settings.login_attempts,
+    django_settings.login_attempts_per_address,
+    django_settings.login_window_s,
+    django_settings.hub_database_url,
 )
 LEAST_TIMEOUT_S = 5
 POOLERS_PORT = "6432"

@@ -42,7 +42,10 @@ class UndeclaredQueues:
             if name not in INTERNAL_QUEUES and self._table.retrieve(name) is None:
                 logger.warning(
                     f"queue %r, which this process is to serve, is not registered%s: {_ADVICE}",
-                    *(name, self._near(name), name, name),
+                    name,
+                    self._near(name),
+                    name,
+                    name,
                 )
 
     def _look(self, name: str) -> None:
@@ -55,7 +58,10 @@ class UndeclaredQueues:
             return
         logger.warning(
             f"what is enqueued on queue %r waits, for nobody has registered it%s: {_ADVICE}",
-            *(name, near, name, name),
+            name,
+            near,
+            name,
+            name,
         )
 
     def _near(self, name: str) -> str:

@@ -14,9 +14,14 @@ from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.forms.confirm_form import ActionResult
 
 LIMITS = (
-    *("concurrency", "worker_concurrency", "rate_limit_max", "rate_limit_period_sec"),
-    *("partition_concurrency", "partition_worker_concurrency"),
-    *("partition_rate_limit_max", "partition_rate_limit_period_sec"),
+    "concurrency",
+    "worker_concurrency",
+    "rate_limit_max",
+    "rate_limit_period_sec",
+    "partition_concurrency",
+    "partition_worker_concurrency",
+    "partition_rate_limit_max",
+    "partition_rate_limit_period_sec",
 )
 PAIRS = (
     ("rate_limit_max", "rate_limit_period_sec"),

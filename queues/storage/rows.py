@@ -16,10 +16,27 @@ QUEUE_COLUMNS = """
 """
 
 _CLAIMED_FIELDS = (
-    *("workflow_id", "name", "owner", "inputs", "serialization", "recovery_attempts"),
-    *("has_history", "class_name", "config_name", "queue_name", "partition_key"),
-    *("deadline_ms", "parent_id", "authenticated_user", "authenticated_roles", "assumed_role"),
-    *("application_version", "application_name", "priority", "created_at", "trace"),
+    "workflow_id",
+    "name",
+    "owner",
+    "inputs",
+    "serialization",
+    "recovery_attempts",
+    "has_history",
+    "class_name",
+    "config_name",
+    "queue_name",
+    "partition_key",
+    "deadline_ms",
+    "parent_id",
+    "authenticated_user",
+    "authenticated_roles",
+    "assumed_role",
+    "application_version",
+    "application_name",
+    "priority",
+    "created_at",
+    "trace",
 )
 
 # Whether a workflow has recorded steps.

@@ -72,14 +72,15 @@ def test_open_pages_hear_of_what_others_do(page: Page, database: Database) -> No
         add_executor(session, "open-elder", heard_at=int(time.time() * 1_000) - 600_000)
     tabs = {}
     for path in (
-        *(
-            "/queues/?q=open-",
-            "/queues/open-mail",
-            "/schedules/?q=open-",
-            "/schedules/open-nightly",
-        ),
-        *("/workflows/executors/", "/workflows/errors/?name=open-gate", "/audit/"),
-        *("/workflows/bulk/", f"/workflows/bulk/{JOB}/"),
+        "/queues/?q=open-",
+        "/queues/open-mail",
+        "/schedules/?q=open-",
+        "/schedules/open-nightly",
+        "/workflows/executors/",
+        "/workflows/errors/?name=open-gate",
+        "/audit/",
+        "/workflows/bulk/",
+        f"/workflows/bulk/{JOB}/",
     ):
         tab = tabs[path] = page.context.new_page()
         tab.goto(path)

@@ -114,7 +114,12 @@ def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it
     assert rows_of(database_url) == rows
     acted = manage(database_url, "shell", "-c", AUDITED, DBOSHUB_DATABASE_URL=another_url)
     assert acted.stdout.split()[-6:] == [
-        *("CANCELLED", "done", "system", "default", "default", "shop")
+        "CANCELLED",
+        "done",
+        "system",
+        "default",
+        "default",
+        "shop",
     ], acted.stderr
     died = manage(database_url, "shell", "-c", DIES_BETWEEN, DBOSHUB_DATABASE_URL=another_url)
     assert died.stdout.splitlines()[-3:] == [

@@ -279,7 +279,8 @@ def test_migrations_that_were_not_applied(entry: Entry, settings: Any, tmp_path:
     assert check_migrations(None, databases=["another"]) == []
     [found] = check_migrations(None, databases=[alias])
     assert (found.id, found.hint) == (
-        *("dboshub.E004", f"Run manage.py migrate --database {alias}"),
+        "dboshub.E004",
+        f"Run manage.py migrate --database {alias}",
     )
     assert "dboshub_workflows.0001_initial" in found.msg
 

@@ -23,7 +23,11 @@ def two_databases(settings: Any) -> None:
 def test_reads_and_writes_go_where_the_tables_are() -> None:
     for ask in (router.db_for_read, router.db_for_write):
         assert [ask(each) for each in (Workflow, Queue, AuditEvent, SavedView, User)] == [
-            *("flows", "flows", "default", "default", None),
+            "flows",
+            "flows",
+            "default",
+            "default",
+            None,
         ]
 
 

@@ -171,7 +171,11 @@ def test_several_workers_that_cannot_start_are_not_started_again(
     begun = time.monotonic()
     done = manage(
         system_tables_only,
-        *("runworkers", "--processes", "2", "--import", "no_such_module"),
+        "runworkers",
+        "--processes",
+        "2",
+        "--import",
+        "no_such_module",
         DBOSHUB_ROLLUPS="0",
         DBOSHUB_BULK="0",
     )

@@ -126,7 +126,9 @@ def test_workflows_are_listed_and_steered(serving: Launch) -> None:
     status, done = ask("GET", "/workflows/done")
     assert status == 200
     assert (done["WorkflowUUID"], done["Status"], done["WorkflowName"]) == (
-        *("done", "SUCCESS", "fetching"),
+        "done",
+        "SUCCESS",
+        "fetching",
     )
     assert done["CreatedAt"].isdigit()
     assert [each["function_name"] for each in ask("GET", "/workflows/done/steps")[1]] == ["fetch"]

@@ -78,7 +78,10 @@ def test_a_task_enqueued_where_nothing_runs_is_run_by_a_worker(tasks: Any, url: 
     assert result.status == TaskResultStatus.READY
     result.refresh()
     assert (result.status, result.args, result.kwargs, result.attempts) == (
-        *(TaskResultStatus.READY, ["a lamp"], {"gift": True}, 0),
+        TaskResultStatus.READY,
+        ["a lamp"],
+        {"gift": True},
+        0,
     )
     DBOS(config={"name": "task-app", "system_database_url": url})
     DBOS.launch()

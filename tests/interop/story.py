@@ -290,9 +290,13 @@ async def every_late_call() -> str:
     await DBOS.asyncio_wait(tasks)
     await asyncio.gather(double_async(4), DBOS.set_event_async("late", 1))
     for late in (
-        *(DBOS.sleep_async(0.001), DBOS.run_step_async({"name": "late"}, lambda: 1)),
-        *(DBOS.start_workflow_async(triple_async, 5), triple_async(6)),
-        *(DBOS.set_event_async("key", 1), DBOS.send_async(me, 1), DBOS.recv_async()),
+        DBOS.sleep_async(0.001),
+        DBOS.run_step_async({"name": "late"}, lambda: 1),
+        DBOS.start_workflow_async(triple_async, 5),
+        triple_async(6),
+        DBOS.set_event_async("key", 1),
+        DBOS.send_async(me, 1),
+        DBOS.recv_async(),
     ):
         await double_async(7)
         await late

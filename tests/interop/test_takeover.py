@@ -74,8 +74,12 @@ def test_what_a_dead_executor_of_dbos_left_is_adopted_on_purpose(
         worker.wait(30)
     assert ask(STEPS)[: len(before)] == before
     assert diary() == [
-        *("dbos double 1", "dbos swallowed ValueError", "dbos waits gate"),
-        *("dboshub swallowed ValueError", "dboshub waits gate", "dboshub double 3"),
+        "dbos double 1",
+        "dbos swallowed ValueError",
+        "dbos waits gate",
+        "dboshub swallowed ValueError",
+        "dboshub waits gate",
+        "dboshub double 3",
     ]
     assert run(THEIRS).do("result", "run") == TOLD
 
@@ -112,8 +116,12 @@ def test_what_ours_left_is_finished_by_an_executor_of_dbos(
     assert run(THEIRS, executor_id="local").do("result", "run") == TOLD
     assert ask(STEPS)[: len(before)] == before
     assert diary() == [
-        *("dboshub double 1", "dboshub swallowed ValueError", "dboshub waits gate"),
-        *("dbos swallowed ValueError", "dbos waits gate", "dbos double 3"),
+        "dboshub double 1",
+        "dboshub swallowed ValueError",
+        "dboshub waits gate",
+        "dbos swallowed ValueError",
+        "dbos waits gate",
+        "dbos double 3",
     ]
 
 

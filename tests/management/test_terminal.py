@@ -118,7 +118,11 @@ def test_streams_are_shown_value_by_value_until_they_were_closed(failed: str) ->
     ]
     assert answer("workflow", "streams", failed, "-k", "lines", "-o", "1", "-l", "1") == [shown[2]]
     assert told("workflow", "streams", failed).splitlines()[0].split() == [
-        *("key", "offset", "function_id", "value", "closed"),
+        "key",
+        "offset",
+        "function_id",
+        "value",
+        "closed",
     ]
 
 

@@ -165,8 +165,14 @@ async def test_every_limit_reads_and_writes_alike_in_both_worlds(
         "polling_interval_sec": await queue.get_polling_interval_sec_async(),
     }
     assert [*awaited.values()] == [
-        *(9, 9, 7, 5, 3),
-        *({"limit": 8, "period": 2.0}, {"limit": 4, "period": 2.0}, 0.25),
+        9,
+        9,
+        7,
+        5,
+        3,
+        {"limit": 8, "period": 2.0},
+        {"limit": 4, "period": 2.0},
+        0.25,
     ]
     assert awaited == {name: getattr(queue, name) for name in awaited}
 

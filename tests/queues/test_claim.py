@@ -79,7 +79,10 @@ def test_a_claim_stamps_the_row(database: Database) -> None:
     started, updated, attempts, limited = columns_of(
         database,
         workflow_id,
-        *("started_at_epoch_ms", "updated_at", "recovery_attempts", "rate_limited"),
+        "started_at_epoch_ms",
+        "updated_at",
+        "recovery_attempts",
+        "rate_limited",
     )
     assert abs(started - time.time() * 1000) < 60_000
     assert (updated, attempts, limited) == (started, 1, False)

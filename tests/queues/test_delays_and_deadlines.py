@@ -70,8 +70,13 @@ def test_a_passed_deadline_cancels_whatever_is_active(database: Database, status
     assert columns_of(
         database,
         workflow_id,
-        *("status", "queue_name", "deduplication_id", "owner_xid"),
-        *("started_at_epoch_ms", "completed_at", "updated_at"),
+        "status",
+        "queue_name",
+        "deduplication_id",
+        "owner_xid",
+        "started_at_epoch_ms",
+        "completed_at",
+        "updated_at",
     ) == ("CANCELLED", None, None, None, None, 5_000, 5_000)
 
 

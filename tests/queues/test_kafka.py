@@ -140,8 +140,11 @@ def test_each_message_is_one_workflow_however_often_it_is_delivered(
     launch()
     eventually(lambda: len(ended()) == 5, timeout=20)
     assert sorted(orders.seen()) == [
-        *((0, 0, b"a"), (0, 1, b"c"), (0, 2, b"e")),
-        *((1, 0, b"b"), (1, 1, b"d")),
+        (0, 0, b"a"),
+        (0, 1, b"c"),
+        (0, 2, b"e"),
+        (1, 0, b"b"),
+        (1, 1, b"d"),
     ]
     row = DBOS.list_workflows(workflow_ids=IDS[0])[0]
     assert (row.queue_name, row.queue_partition_key) == ("_dbos_kafka_queue", None)

@@ -34,8 +34,19 @@ VALUES = ("input", "output", "error", "step", "step-error", "event", "history", 
 QUERIES = {
     "dboshub:home": ("", "?hours=1", "?hours=24"),
     "dboshub:workflows:list": (
-        *("", "?status=ERROR", "?name=order", "?queue=nobody", "?top=yes", "?q=o-", "?attr.a=1"),
-        *("?since=2h", "?user=-", "?version=x", "?by=completed", "?app=shop", "?status=in_flight"),
+        "",
+        "?status=ERROR",
+        "?name=order",
+        "?queue=nobody",
+        "?top=yes",
+        "?q=o-",
+        "?attr.a=1",
+        "?since=2h",
+        "?user=-",
+        "?version=x",
+        "?by=completed",
+        "?app=shop",
+        "?status=in_flight",
     ),
     "dboshub:workflows:suggest": ("?q=name:", "?q=ord", "?q=status:"),
     "dboshub:workflows:bulk_new": ("", "?verb=cancel&queue=nobody"),
@@ -51,15 +62,25 @@ QUERIES = {
 ADMIN = (
     "/admin/",
     *(f"/admin/dboshub_workflows/{each}/" for each in ("workflow", "executor", "auditevent")),
-    *("/admin/dboshub_workflows/applicationversion/", "/admin/dboshub_workflows/scoperule/"),
-    *("/admin/dboshub_queues/queue/", "/admin/dboshub_schedules/schedule/"),
-    *("/admin/auth/user/", "/admin/auth/group/", "/admin/dboshub_workflows/workflow/o-1/change/"),
+    "/admin/dboshub_workflows/applicationversion/",
+    "/admin/dboshub_workflows/scoperule/",
+    "/admin/dboshub_queues/queue/",
+    "/admin/dboshub_schedules/schedule/",
+    "/admin/auth/user/",
+    "/admin/auth/group/",
+    "/admin/dboshub_workflows/workflow/o-1/change/",
 )
 # What concerns the dashboard's own tables, files and cookies alone.
 OWN = {
-    *("login", "logout", "password_change", "dboshub:theme", "dboshub:workflows:columns"),
-    *("dboshub:save_view", "dboshub:delete_view", "dboshub:exports:new"),
-    *("dboshub:exports:discard",),
+    "login",
+    "logout",
+    "password_change",
+    "dboshub:theme",
+    "dboshub:workflows:columns",
+    "dboshub:save_view",
+    "dboshub:delete_view",
+    "dboshub:exports:new",
+    "dboshub:exports:discard",
 }
 
 

@@ -8,11 +8,28 @@ from typing import Any
 from dboshub.workflows.storage.sql import Session, Statement
 
 FIELDS = (
-    *("workflow_uuid", "status", "name", "class_name", "config_name", "queue_name"),
-    *("queue_partition_key", "priority", "deduplication_id", "created_at", "updated_at"),
-    *("started_at_epoch_ms", "completed_at", "delay_until_epoch_ms", "application_name"),
-    *("application_version", "executor_id", "authenticated_user", "recovery_attempts"),
-    *("parent_workflow_id", "forked_from", "schedule_name"),
+    "workflow_uuid",
+    "status",
+    "name",
+    "class_name",
+    "config_name",
+    "queue_name",
+    "queue_partition_key",
+    "priority",
+    "deduplication_id",
+    "created_at",
+    "updated_at",
+    "started_at_epoch_ms",
+    "completed_at",
+    "delay_until_epoch_ms",
+    "application_name",
+    "application_version",
+    "executor_id",
+    "authenticated_user",
+    "recovery_attempts",
+    "parent_workflow_id",
+    "forked_from",
+    "schedule_name",
 )
 INSERT = Statement(
     f"INSERT INTO {{workflow_status}} ({', '.join(FIELDS)})"

@@ -25,8 +25,16 @@ pytestmark = pytest.mark.django_db
 
 LOG = "/audit/"
 KINDS = [
-    *("workflow", "queue", "schedule", "executor", "version", "bulk"),
-    *("workflows", "audit", "export", "unheard-of"),
+    "workflow",
+    "queue",
+    "schedule",
+    "executor",
+    "version",
+    "bulk",
+    "workflows",
+    "audit",
+    "export",
+    "unheard-of",
 ]
 HOSTILE = ["<script>alert(1)</script>", "../x", "~x", "a//b", "order/7 🐒", "\u202egnp", ""]
 

@@ -48,13 +48,28 @@ PAYLOADS: dict[type[models.Model], tuple[str, ...]] = {
 }
 # Columns whose names sound like these hold what a workflow was given or made.
 SUSPECT = {
-    *("inputs", "input", "output", "error", "value", "message", "attributes", "context"),
-    *("request", "functions", "activity", "result", "args", "kwargs", "payload", "headers"),
+    "inputs",
+    "input",
+    "output",
+    "error",
+    "value",
+    "message",
+    "attributes",
+    "context",
+    "request",
+    "functions",
+    "activity",
+    "result",
+    "args",
+    "kwargs",
+    "payload",
+    "headers",
 }
 # No page shows these to anybody yet.
 SHOWN_NOWHERE = {
     "Workflow.request",
-    *("Executor.functions", "Executor.activity"),
+    "Executor.functions",
+    "Executor.activity",
 }
 # Ending the session would end the walk.
 WALK = [f"/{address}" for address in ALL if address not in ("logout/", "login/", "password/")]

@@ -21,8 +21,14 @@ from tests.support.runs import T0, add_step, add_workflow, insert, pickled
 pytestmark = pytest.mark.django_db
 
 STATUSES = (
-    *("PENDING", "ENQUEUED", "DELAYED", "SUCCESS", "ERROR", "CANCELLED"),
-    *("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "OF_A_LATER_RELEASE"),
+    "PENDING",
+    "ENQUEUED",
+    "DELAYED",
+    "SUCCESS",
+    "ERROR",
+    "CANCELLED",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED",
+    "OF_A_LATER_RELEASE",
 )
 INPUT = Statement("UPDATE {workflow_input} SET inputs = :inputs WHERE workflow_uuid = :id")
 

@@ -63,7 +63,10 @@ def test_cancelling_takes_the_row_from_its_executor_and_is_written_down(
 
     row = now()
     assert (row.status, row.owner_xid, row.queue_name, row.deduplication_id) == (
-        *("CANCELLED", None, None, None),
+        "CANCELLED",
+        None,
+        None,
+        None,
     )
     assert row.completed_at == row.updated_at > 1_000
     event = audited()
@@ -99,7 +102,11 @@ def test_cancelling_with_children_takes_all_descendants_that_still_run(operator:
     workflow_actions.cancel(operator, "top", children=True)
 
     assert [now(each).status for each in ("top", "child", "grandchild", "done", "stranger")] == [
-        *("CANCELLED", "CANCELLED", "CANCELLED", "SUCCESS", "PENDING"),
+        "CANCELLED",
+        "CANCELLED",
+        "CANCELLED",
+        "SUCCESS",
+        "PENDING",
     ]
     assert audited().detail["children"] == ["child", "grandchild"]
 

@@ -167,7 +167,8 @@ def test_what_moved_on_since_is_left_alone_and_audited_as_refused(
     assert Workflow.objects.get(pk="cancelled-00000").status == "PENDING"
     item = job.items.get(workflow_id="cancelled-00000")
     assert (item.state, item.note) == (
-        *("skipped", "PENDING now, CANCELLED when the set was fixed"),
+        "skipped",
+        "PENDING now, CANCELLED when the set was fixed",
     )
     event = AuditEvent.objects.get(target="cancelled-00000")
     assert (event.outcome, event.detail["refused"]) == ("refused", item.note)

@@ -169,5 +169,9 @@ async def test_versions_are_awaited_too_and_guarded_by_their_owner(launch: Launc
     [only] = await DBOS.list_application_versions_async()
     assert only == await DBOS.get_latest_application_version_async()
     assert set(only) == {
-        *("version_id", "version_name", "version_timestamp", "created_at", "application_name")
+        "version_id",
+        "version_name",
+        "version_timestamp",
+        "created_at",
+        "application_name",
     }

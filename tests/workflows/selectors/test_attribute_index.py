@@ -19,8 +19,20 @@ from tests.workflows.selectors.test_plans import Spy, filled
 
 T0 = 1_700_000_000_000
 HELD: list[Any] = [
-    *({"a": 1}, {"a": 1.0}, {"a": "1"}, {"a": None}, {"a": True}, {"a": "true"}, {"a": "ü\\"}),
-    *({"a": {"b": 2}}, {"a": [1]}, {"b": 1}, {"a": 1, "b": 1}, {"a": "1e5"}, {"a": "x*"}, None),
+    {"a": 1},
+    {"a": 1.0},
+    {"a": "1"},
+    {"a": None},
+    {"a": True},
+    {"a": "true"},
+    {"a": "ü\\"},
+    {"a": {"b": 2}},
+    {"a": [1]},
+    {"b": 1},
+    {"a": 1, "b": 1},
+    {"a": "1e5"},
+    {"a": "x*"},
+    None,
 ]
 GIVE = Statement(
     postgres="UPDATE {workflow_status} SET attributes = CAST(:held AS jsonb)"

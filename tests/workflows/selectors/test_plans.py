@@ -199,13 +199,19 @@ def test_a_small_backlog_in_a_large_table_is_not_sorted_whole(skewed: Database) 
 @pytest.mark.parametrize(
     "query",
     [
-        *("name=absent", "name=rare", "app=tiny", "parent=mother", "parent=mother&name=absent"),
-        *("top=1", "queue=slow", "name=!common", "attr.customer=8", "attr.customer=!8&user=x"),
-        *(
-            "by=completed&name=absent",
-            "by=completed&parent=mother&queue=x",
-            "by=started&queue=slow",
-        ),
+        "name=absent",
+        "name=rare",
+        "app=tiny",
+        "parent=mother",
+        "parent=mother&name=absent",
+        "top=1",
+        "queue=slow",
+        "name=!common",
+        "attr.customer=8",
+        "attr.customer=!8&user=x",
+        "by=completed&name=absent",
+        "by=completed&parent=mother&queue=x",
+        "by=started&queue=slow",
     ],
 )
 def test_no_statement_of_a_search_examines_more_than_its_chunk(

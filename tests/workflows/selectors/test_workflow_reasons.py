@@ -106,7 +106,11 @@ def test_what_its_executor_says_comes_before_inference(
 @pytest.mark.parametrize(
     "activity",
     [
-        *("no json", "7", '{"w": 1}', '[{"workflow": "w"}]', "[1]"),
+        "no json",
+        "7",
+        '{"w": 1}',
+        '[{"workflow": "w"}]',
+        "[1]",
         '[{"workflow": "w", "kind": "dream", "step": 1}]',
         '[{"workflow": "w", "kind": "sleep", "step": "1"}]',
         '[{"workflow": "w", "kind": "sleep", "step": 1, "until": "soon"}]',

@@ -36,8 +36,13 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 REQUIRED: dict[str, tuple[str, ...]] = {
     "workflow_status": (
-        *("status", "created_at", "updated_at", "priority", "was_forked_from"),
-        *("rate_limited", "is_debounced"),
+        "status",
+        "created_at",
+        "updated_at",
+        "priority",
+        "was_forked_from",
+        "rate_limited",
+        "is_debounced",
     ),
     "workflow_input": ("retention_timestamp",),
     "workflow_output": ("retention_timestamp",),
@@ -50,9 +55,17 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 FLAGS = {"was_forked_from", "rate_limited", "is_debounced", "consumed"}
 SHORT_NUMBERS = {"function_id", "offset", "consumed_by_function_id", "priority"}
 NUMBERS = SHORT_NUMBERS | {
-    *("created_at", "updated_at", "started_at_epoch_ms", "completed_at", "recovery_attempts"),
-    *("workflow_timeout_ms", "workflow_deadline_epoch_ms", "delay_until_epoch_ms"),
-    *("debounce_deadline_epoch_ms", "retention_timestamp", "completed_at_epoch_ms"),
+    "created_at",
+    "updated_at",
+    "started_at_epoch_ms",
+    "completed_at",
+    "recovery_attempts",
+    "workflow_timeout_ms",
+    "workflow_deadline_epoch_ms",
+    "delay_until_epoch_ms",
+    "debounce_deadline_epoch_ms",
+    "retention_timestamp",
+    "completed_at_epoch_ms",
     "created_at_epoch_ms",
 }
 OBJECTS = {"attributes"}

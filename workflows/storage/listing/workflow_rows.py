@@ -69,8 +69,15 @@ _YES_NO = {
     "has_parent": ("s.parent_workflow_id IS NOT NULL", "s.parent_workflow_id IS NULL"),
 }
 _OTHERS = (
-    *("attributes", "workflow_id_prefix", "application_name", "own_application"),
-    *("load_input", "load_output", "sort_desc", "limit", "offset"),
+    "attributes",
+    "workflow_id_prefix",
+    "application_name",
+    "own_application",
+    "load_input",
+    "load_output",
+    "sort_desc",
+    "limit",
+    "offset",
 )
 FILTERS = frozenset((*_ANY_OF, *_BETWEEN, *_YES_NO, *_OTHERS))
 
