@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-import dboshub.workflows.converters  # noqa: F401  # registers what the addresses below name
 from dboshub.schedules import definition_views, views
+from dboshub.workflows.converters import register_converters
+
+register_converters()
 
 app_name = "schedules"
 

@@ -30,8 +30,8 @@ if WANTED == "postgres":
 elif WANTED != "sqlite":
     raise RuntimeError(f"DBOSHUB_TEST_DATABASE is {WANTED!r}; write sqlite or postgres")
 
-from dboshub.settings import *  # noqa: E402, F403
-from dboshub.settings import DATABASES, STORAGES  # noqa: E402
+from dboshub.settings import *
+from dboshub.settings import DATABASES, STORAGES
 
 os.environ.pop("DBOS_SYSTEM_DATABASE_URL", None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
 
 from django.urls import register_converter
 
@@ -40,6 +41,8 @@ class NameBesideActions(AnyText):
         return super().to_url(value)
 
 
-# Prefixed names: all converters of a project share one registry.
-register_converter(AnyText, "dboshub_id")
-register_converter(NameBesideActions, "dboshub_name")
+@cache
+def register_converters() -> None:
+    """Add them once to the registry of the project, in which all apps have theirs."""
+    register_converter(AnyText, "dboshub_id")
+    register_converter(NameBesideActions, "dboshub_name")

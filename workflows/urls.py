@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-import dboshub.workflows.converters  # noqa: F401  # registers the converters used below
+from dboshub.workflows.converters import register_converters
 from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
 from dboshub.workflows.views.workflow_list import workflow_list
+
+register_converters()
 
 app_name = "workflows"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.settings import *  # noqa: F403
+from dboshub.settings import *
 
 ROOT_URLCONF = "bench.loaded.urls"
 # One address asks for what hundreds of people ask for.

@@ -16,7 +16,7 @@ class CarrierUnavailableError(Exception):
 @DBOS.step(retries_allowed=True, max_attempts=3, interval_seconds=0.5, backoff_rate=2)
 def ask_carrier(parcel: str) -> str:
     """Ask where a parcel is: three attempts, each failing more often than not."""
-    if random.random() < FAILURE_RATE:  # noqa: S311  # weather, not cryptography
+    if random.random() < FAILURE_RATE:
         raise CarrierUnavailableError(f"The carrier did not answer for {parcel}")
     return f"{parcel} is on its way"
 

@@ -90,7 +90,7 @@ class Child:
         self.started_at = now
         self.starts += 1
         # In a session of its own: the terminal sends Ctrl-C to the parent, which passes it on.
-        self.process = subprocess.Popen(  # noqa: S603  # our own command line
+        self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE if self.reads_input else subprocess.DEVNULL,
             start_new_session=True,

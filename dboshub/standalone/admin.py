@@ -8,11 +8,12 @@ from django.contrib.auth.models import Group, User
 
 from dboshub.workflows.admin_base import AuditedAdmin
 
-admin.site.site_header = "DBOSHub administration"
-admin.site.site_title = "DBOSHub"
-admin.site.index_title = "Configuration"
-admin.site.site_url = "/"
-admin.site.unregister([Group, User])
+site = admin.site
+site.site_header = "DBOSHub administration"
+site.site_title = "DBOSHub"
+site.index_title = "Configuration"
+site.site_url = "/"
+site.unregister([Group, User])
 
 
 @admin.register(Group)

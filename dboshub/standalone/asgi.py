@@ -6,13 +6,18 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from dboshub.asgi import Application, with_live_pages
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dboshub.settings")
 
-# Django must be set up before anything below imports models.
-django_application = get_asgi_application()
 
-from dboshub.asgi import with_live_pages  # noqa: E402
-from dboshub.background.threads import ensure_background_threads  # noqa: E402
+def _application() -> Application:
+    django_application = get_asgi_application()
+    # This imports models, which Django allows after it is set up.
+    from dboshub.background.threads import ensure_background_threads
 
-ensure_background_threads()
-application = with_live_pages(django_application)
+    ensure_background_threads()
+    return with_live_pages(django_application)
+
+
+application = _application()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 HIGHEST_PORT = 65_535
 
@@ -68,5 +69,10 @@ def require_free(host: str, port: int, options: Options) -> None:
 
 def address_of(host: str, port: int) -> str:
     """Where a browser on this machine finds what listens on an address."""
-    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-    return f"http://{f'[{shown}]' if ':' in shown and '[' not in shown else shown}:{port}"
+    try:
+        address = ip_address(host.strip("[]") or "127.0.0.1")
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.is_unspecified:
+        address = ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return f"http://{address if address.version == 4 else f'[{address}]'}:{port}"

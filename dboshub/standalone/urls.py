@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-import dboshub.standalone.admin  # noqa: F401  # changes the admin site
 from dboshub.standalone import accounts
+from dboshub.standalone.admin import site
 
 urlpatterns = [
     path("", include("dboshub.urls")),
@@ -16,7 +15,7 @@ urlpatterns = [
     path("password/", accounts.OwnPassword.as_view(), name="password_change"),
     # The admin's own login page would have no throttle: there is one login page.
     path("admin/login/", accounts.admin_login),
-    path("admin/", admin.site.urls),
+    path("admin/", site.urls),
 ]
 
 handler400 = "dboshub.web.error_pages.bad_request"

@@ -90,7 +90,7 @@ class Dispatcher:
         with self._changed:
             known_at, known_local = self._woken.get(queue_name, (inf, False))
             if is_local > known_local or known_at == inf:
-                at = now if is_local else now + random.uniform(0, JITTER_S)  # noqa: S311
+                at = now if is_local else now + random.uniform(0, JITTER_S)
                 self._woken[queue_name] = (min(at, known_at), is_local)
                 self._changed.notify()
 
@@ -168,7 +168,7 @@ class Dispatcher:
                 state.apply_survey(survey)
         self._queues = queues
         self._surveyed_at = began_at
-        self._next_survey_at = began_at + self._interval() * random.uniform(0.95, 1.05)  # noqa: S311
+        self._next_survey_at = began_at + self._interval() * random.uniform(0.95, 1.05)
 
     def _interval(self) -> float:
         intervals = (state.queue.polling_interval_sec for state in self._queues.values())
@@ -241,7 +241,7 @@ class Dispatcher:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed,
-                pause * random.uniform(0.5, 1.5),  # noqa: S311
+                pause * random.uniform(0.5, 1.5),
             )
 
     def _recovered(self) -> None:

@@ -60,7 +60,7 @@ class Maintenance:
 
     def _loop(self) -> None:
         # Random pauses, so that processes do not synchronise.
-        while not self._stopping.wait(self._pause() * random.uniform(0.9, 1.1)):  # noqa: S311
+        while not self._stopping.wait(self._pause() * random.uniform(0.9, 1.1)):
             try:
                 self.run_once()
             except Exception as error:

@@ -68,7 +68,7 @@ class Queue:
     set_partition_limiter = partition_limiter.writer()
     set_partition_limiter_async = partition_limiter.writer_async()
 
-    def __init__(  # noqa: PLR0913  # the public call has as many
+    def __init__(
         self,
         name: str,
         concurrency: int | None = None,

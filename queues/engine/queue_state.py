@@ -81,7 +81,7 @@ class QueueClaimState:
         if claim.limited:
             self.blocked_until = now + self._retry_after_limit()
         if claim.contended:
-            self.not_before = now + random.uniform(0.2, 1) * CONTENTION_DELAY_S  # noqa: S311
+            self.not_before = now + random.uniform(0.2, 1) * CONTENTION_DELAY_S
         elif not self.waiting and not claim.workflows:
             self.not_before = now + EMPTY_CLAIM_DELAY_S
 

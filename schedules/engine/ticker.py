@@ -42,7 +42,7 @@ class ActiveSchedule:
     def draw_jitter(self, now: datetime) -> None:
         """Choose a random delay of the next tick, at most a tenth of the time until then."""
         wait = max(0.0, (self.due - now).total_seconds())
-        self._pause = random.uniform(0, min(wait / 10, MAX_JITTER_S))  # noqa: S311
+        self._pause = random.uniform(0, min(wait / 10, MAX_JITTER_S))
 
     def advance(self, now: datetime) -> None:
         """Wait for the tick after the present one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.settings import *  # noqa: F403
+from dboshub.settings import *
 
 FORGETFUL = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 CACHES = {"default": FORGETFUL, "dboshub": FORGETFUL}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dboshub.settings import *  # noqa: F403
+from dboshub.settings import *
 
 DBOS_CONFIG = {"name": "dboshub", "executor_lease_sec": 3, "application_version": "crash"}

@@ -14,9 +14,9 @@ import django
 
 django.setup()
 
-from dboshub import DBOS, SetWorkflowID  # noqa: E402
-from dboshub.demo import carrier, checkout, items, pipeline, publisher  # noqa: E402
-from dboshub.runtime.worker_setup import configuration  # noqa: E402
+from dboshub import DBOS, SetWorkflowID
+from dboshub.demo import carrier, checkout, items, pipeline, publisher
+from dboshub.runtime.worker_setup import configuration
 
 STORIES: dict[str, Any] = {
     "checkout": checkout.checkout,

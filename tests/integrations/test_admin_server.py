@@ -194,7 +194,10 @@ def test_old_workflows_are_deleted_or_timed_out(serving: Launch) -> None:
             add_workflow(session, f"old-{at}", created_at=T0 + at, application_name="test-app")
         add_workflow(session, "runs", "PENDING", created_at=T0, application_name="test-app")
         add_workflow(session, "other", created_at=T0, application_name="other-app")
-    left = lambda: sorted(each.workflow_id for each in DBOS.list_workflows())  # noqa: E731
+
+    def left() -> list[str]:
+        return sorted(each.workflow_id for each in DBOS.list_workflows())
+
     assert ask("POST", "/dbos-garbage-collect", {"cutoff_epoch_timestamp_ms": T0 + 2})[0] == 204
     assert left() == ["old-2", "old-3", "runs"]
     assert ask("POST", "/dbos-garbage-collect", {"rows_threshold": 1}) == (204, "")

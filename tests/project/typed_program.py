@@ -64,4 +64,4 @@ async def limiting(queue: Queue) -> None:
     await queue.set_limiter_async({"limit": 3, "period": 2})
     queue.set_concurrency("three")  # type: ignore[arg-type]
     queue.concurrency = 3  # type: ignore[assignment]
-    queue.conurrency  # type: ignore[attr-defined]  # noqa: B018
+    _ = queue.conurrency  # type: ignore[attr-defined]

@@ -9,16 +9,16 @@ import django
 
 django.setup()
 
-from django.contrib import admin  # noqa: E402
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.urls import reverse  # noqa: E402
-from routes import places, routes  # noqa: E402
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+from routes import places, routes
 
-from dboshub.exports import writer  # noqa: E402
-from dboshub.exports.store import Export, add, update  # noqa: E402
-from dboshub.models import SavedView  # noqa: E402
-from dboshub.schedules.models import Schedule  # noqa: E402
-from dboshub.workflows.models import BulkJob  # noqa: E402
+from dboshub.exports import writer
+from dboshub.exports.store import Export, add, update
+from dboshub.models import SavedView
+from dboshub.schedules.models import Schedule
+from dboshub.workflows.models import BulkJob
 
 user = get_user_model().objects.get()
 BulkJob.objects.create(pk=1, verb="cancel", state="done", username=user.username, started_at=1)

@@ -117,7 +117,7 @@ def test_outside_a_workflow_it_is_a_transaction_only(hub: type[DBOS], ask: Ask) 
         save_and_fail("never")
     assert names(ask) == ["a"]
     with pytest.raises(DBOSException, match="within"):
-        DBOS.sql_session  # noqa: B018
+        _ = DBOS.sql_session
 
 
 @pytest.mark.parametrize("application_url", ["system database", "its URL"], indirect=True)

@@ -60,9 +60,10 @@ def test_parameters_are_told_as_json_schema() -> None:
 
 
 def test_what_json_cannot_say_is_named_and_accepts_anything() -> None:
-    def takes(moment: "nowhere.Moment", table: dict[str, set[int]], *more: int) -> None:  # noqa: F821,UP037
+    def takes(moment: Any, table: dict[str, set[int]], *more: int) -> None:
         pass
 
+    takes.__annotations__["moment"] = "nowhere.Moment"
     found = parameters_schema(takes)
     assert found["properties"] == {"moment": {}, "table": {}}
     assert found["x-more"] == "more"

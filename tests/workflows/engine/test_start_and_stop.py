@@ -127,7 +127,7 @@ def test_a_start_that_fails_midway_leaves_nothing_behind(
 
     def make_failing_parts(runtime: Runtime, *args: Any) -> None:
         make_parts(runtime, *args)
-        setattr(getattr(runtime, part), "start", raising_after(None))  # noqa: B010
+        getattr(runtime, part).start = raising_after(None)
 
     with monkeypatch.context() as failing:
         failing.setattr(Runtime, "_make_parts", make_failing_parts)

@@ -55,7 +55,7 @@ QUERIES = (
     "by=completed",
     f"by=started&since={T0 + 4}&queue=fast",
     "by=completed&status=ERROR",
-    *(f"by=completed&until={T0 + 25}&parent=w-0001"),
+    f"by=completed&until={T0 + 25}&parent=w-0001",
 )
 
 

@@ -53,7 +53,7 @@ class CommitRetry:
                 else:
                     self.degraded_since = None
                     return result
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+                time.sleep(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, RETRY_MAX_S)
         finally:
             del self._working[thread]

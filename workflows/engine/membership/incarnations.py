@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-TOKEN_PREFIX = "hub:"  # noqa: S105  # ownership tokens are no secrets
+OWNER_PREFIX = "hub:"
 PROTOCOL = 1  # version of the hub's own tables, so that two releases can share them
 
 _STATE, _THREADS, _STARTED = 0, 17, 19  # fields of /proc/<pid>/stat after the name
@@ -77,7 +77,7 @@ def new_incarnation() -> str:
 
 def token_prefix(incarnation: str) -> str:
     """The prefix of all ownership tokens of an incarnation."""
-    return f"{TOKEN_PREFIX}{incarnation}:"
+    return f"{OWNER_PREFIX}{incarnation}:"
 
 
 def _answers(pid: int) -> bool:
