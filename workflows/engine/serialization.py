@@ -84,7 +84,15 @@ class _RecordUnpickler(pickle.Unpickler):
             found = getattr(importlib.import_module(MOVED_MODULES[module]), name, None)
             if found is not None:
                 return found
-        return super().find_class(module, name)
+        try:
+            return super().find_class(module, name)
+        except AttributeError as error:
+            if module != "__main__":
+                raise
+            raise AttributeError(
+                f"{name} was defined in a script that wrote the value (__main__), and this is "
+                "another program: define it in a module that both import"
+            ) from error
 
 
 class DefaultSerializer(Serializer):

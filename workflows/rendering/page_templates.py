@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, RequestContext
 from django.template.backends.django import DjangoTemplates
+from django.utils.safestring import SafeString
 
 BACKEND = "django.template.backends.django.DjangoTemplates"
 CONTEXT_PROCESSORS = [
@@ -52,7 +53,7 @@ def render(
 
 def render_to_string(
     name: str, context: dict[str, Any] | None = None, request: HttpRequest | None = None
-) -> str:
+) -> SafeString:
     """The text of a page or a fragment; without a request, no context processor runs.
 
     Numbers are written in one way in every locale: they are parts of addresses and drawings, too.
@@ -63,7 +64,7 @@ def render_to_string(
         if request is None
         else RequestContext(request, context, use_l10n=False)
     )
-    return str(template.render(bound))
+    return template.render(bound)
 
 
 def _host_dirs() -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
@@ -68,7 +69,7 @@ def render_section(
     viewer: Viewer = EVERYTHING,
     start: int | None = None,
     window: Interval | None = None,
-) -> str:
+) -> SafeString:
     """The inner HTML of one section. Steps begin at id `start`; `window` zooms to a time."""
     is_steps = kind == "steps"
     options = {"viewer": viewer, "start": start, "window": window} if is_steps else {}

@@ -60,6 +60,15 @@ def test_an_old_status_is_read_as_one() -> None:
     assert DefaultSerializer().deserialize(as_recorded_by_0_1_0(status)) == status
 
 
+def test_a_class_of_another_script_is_named_with_what_to_do() -> None:
+    text = base64.b64encode(b"c__main__\nOrderOfTheOtherScript\n.").decode()
+    with pytest.raises(AttributeError, match=r"^OrderOfTheOtherScript was defined in a script"):
+        DefaultSerializer().deserialize(text)
+    unknown = base64.b64encode(b"cpickle\nNoSuchName\n.").decode()
+    with pytest.raises(AttributeError, match=r"no attribute|get attribute"):
+        DefaultSerializer().deserialize(unknown)
+
+
 def test_every_new_name_is_a_module() -> None:
     for new in MOVED_MODULES.values():
         importlib.import_module(new)
