@@ -55,6 +55,19 @@ def test_a_silent_server_is_given_up_in_two_seconds(run_commands: RunCommands) -
             assert done["seconds"] < 7
 
 
+def test_commands_that_name_a_database_tell_it_alike(
+    run_commands: RunCommands, tmp_path: Path
+) -> None:
+    commands = ("reset --yes", "reset --yes --drop", "migrate_system_database")
+    for done in run_commands(REFUSING, *(f"{each} --url {REFUSING}" for each in commands)):
+        assert "Cannot connect to PostgreSQL database 'shop' on 127.0.0.1, port 1" in done["told"]
+        assert len(done["told"].splitlines()) == 1, done["told"]
+        assert done["seconds"] < 5
+    [done] = run_commands(REFUSING, f"reset --yes --url sqlite:///{tmp_path}/none.sqlite3")
+    assert "none.sqlite3: there is no such file" in done["told"]
+    assert not [*tmp_path.glob("none*")]
+
+
 def test_a_traceback_is_shown_to_who_asks(manage: Manage) -> None:
     done = manage(REFUSING, "migrate", "--no-input", "--traceback")
     assert done.returncode == 1

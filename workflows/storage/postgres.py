@@ -191,11 +191,18 @@ def create_if_missing(url: str, *, timeout: float) -> None:
 
 
 def drop(url: str) -> None:
-    """Drop the database and close all its connections."""
-    name = str(conninfo_to_dict(url).get("dbname") or "")
-    with psycopg.connect(url, dbname="postgres", autocommit=True) as server:
+    """Drop the database and close all its connections. Raises DatabaseUnreachableError."""
+    given = libpq_parameters(url)
+    timeout = float(given.get("connect_timeout", REACH_TIMEOUT_S))
+    try:
+        server = psycopg.connect(
+            url, dbname="postgres", autocommit=True, connect_timeout=int(timeout)
+        )
+    except psycopg.Error as error:
+        raise cannot_connect(given, error, timeout=timeout) from None
+    with server:
         command = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-        server.execute(command.format(sql.Identifier(name)))
+        server.execute(command.format(sql.Identifier(given.get("dbname", ""))))
 
 
 def _session(dialect: Dialect, raw: RawConnection) -> Session:

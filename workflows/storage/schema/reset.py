@@ -12,7 +12,10 @@ _SQLITE_SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
 def reset(url: str, schema: str = "dbos", *, truncate: bool = False) -> None:
-    """Drop the whole system database (a SQLite file is deleted), or only empty its tables."""
+    """Drop the whole system database (a SQLite file is deleted), or only empty its tables.
+
+    Raises DatabaseUnreachableError.
+    """
     if truncate:
         _empty_tables(url, schema)
     elif is_sqlite(url):
@@ -28,6 +31,7 @@ def reset(url: str, schema: str = "dbos", *, truncate: bool = False) -> None:
 def _empty_tables(url: str, schema: str) -> None:
     database = open_database(url, schema=schema)
     try:
+        database.check_connection(create=False)
         with database.writing() as session:
             empty_tables(session)
     finally:
