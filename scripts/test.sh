@@ -12,8 +12,9 @@ unset PYTHONDONTWRITEBYTECODE
 sh scripts/bootstrap.sh requirements-dev.txt || exit 1
 
 given=$#
-has_browser=1
-sh scripts/chromium.sh || has_browser=0
+# The first tests need none.
+sh scripts/chromium.sh &
+chromium=$!
 failed=0
 
 # A third process on two cores: tests wait more than they compute. Those with a browser compute.
@@ -24,7 +25,8 @@ run() {
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
-        -q -n "$processes" --dist worksteal --durations 10 -m "$marks" "$@"
+        -q -n "$processes" --dist loadscope --no-loadscope-reorder \
+        --durations 10 -m "$marks" "$@"
     code=$?
     # 2: interrupted.
     [ $code != 2 ] || exit 2
@@ -35,7 +37,7 @@ run() {
 run sqlite "not browser and not crash and not interop" "$@"
 run postgres "django and not browser and not crash and not interop" "$@"
 
-if [ $has_browser = 1 ]; then
+if wait $chromium; then
     [ $given -gt 0 ] || set -- tests/browser
     run sqlite "browser and not crash" "$@"
 else

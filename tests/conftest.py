@@ -14,6 +14,7 @@ import pytest
 from tests.support.leaks import assert_no_connection, assert_not_open
 from tests.support.memory import scratch_root
 from tests.support.postgres import Server, shared_server
+from tests.support.scheduling import Scheduling, rank
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -42,6 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_in_browser = item.path.is_relative_to(BROWSER_TESTS)
         if (item.get_closest_marker("browser") is None) == is_in_browser:
             raise pytest.UsageError(f"{item.nodeid}: browser tests are those in {BROWSER_TESTS}")
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_long_ones_first(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(optionalhook=True)

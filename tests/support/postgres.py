@@ -53,13 +53,12 @@ class Server:
         return urlunsplit(urlsplit(self.base_url)._replace(path=f"/{database}"))
 
     def run(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        _kept_connection(self.url("postgres"), os.getpid()).execute(statement.encode())
 
     def connected_to(self, database: str) -> list[tuple[str, str]]:
         """Who is connected to a database: names of applications, and their last statements."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            return connection.execute(CONNECTED, [database]).fetchall()
+        connection = _kept_connection(self.url("postgres"), os.getpid())
+        return connection.execute(CONNECTED, [database]).fetchall()
 
     @contextmanager
     def fresh_database(self, template: str = "template1") -> Iterator[str]:
@@ -85,6 +84,12 @@ def shared_server() -> Server:
 def durable_server() -> Server:
     """A server of this process's own that flushes every commit to disk: for measuring."""
     return _start(_binaries(), (), tempfile.gettempdir())
+
+
+@functools.cache
+def _kept_connection(url: str, process: int) -> psycopg.Connection[Any]:
+    """One for all of a process: to connect takes about as long as to make a database."""
+    return psycopg.connect(url, autocommit=True)
 
 
 def _binaries() -> Path:
@@ -129,6 +134,8 @@ def _start(binaries: Path, speed: tuple[str, ...], root: str) -> Server:
     atexit.register(_stop, keeper)
     server = Server(f"postgresql://postgres@127.0.0.1:{port}/postgres")
     _wait_until_ready(server, data / "log")
+    # The first connection leaves a cache of the catalog in the database, and each copy has it.
+    psycopg.connect(server.url("template1")).close()
     return server
 
 
