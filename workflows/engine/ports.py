@@ -30,7 +30,7 @@ class JournalConnection(Protocol):
         """Commit a group without waiting for row locks; LOCKED writes need ``apply_isolated``."""
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        """Commit one write, and wait for the transaction that holds its row."""
+        """Commit one write. LOCKED, within milliseconds, if another transaction holds its row."""
 
     def close(self) -> None: ...
 
@@ -158,7 +158,7 @@ class Storage:
 
     store: Store
     open_journal_connection: Callable[[], JournalConnection]
-    isolated_connections: int  # how many writes may wait for locked rows at once
+    isolated_connections: int  # how many connections commit isolated writes
 
 
 class JoinedTransaction(Protocol):

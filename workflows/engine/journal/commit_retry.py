@@ -29,7 +29,7 @@ class CommitRetry:
         self._retries_unavailable = retries_unavailable
         self.degraded_since: float | None = None
         self._working: dict[threading.Thread, float] = {}
-        self._is_stopped = False
+        self._stopped = threading.Event()
 
     def until_answered(self, attempt: Callable[[], R]) -> R:
         """The result of the first attempt that the database answers.
@@ -46,21 +46,21 @@ class CommitRetry:
                     result = attempt()
                 except StorageUnavailableError as error:
                     self._record_outage(error)
-                    if self._is_stopped:
+                    if self._stopped.is_set():
                         raise JournalClosedError() from error
                     if not self._retries_unavailable:
                         raise
                 else:
                     self.degraded_since = None
                     return result
-                time.sleep(pause * random.uniform(0.5, 1.5))
+                self._stopped.wait(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, RETRY_MAX_S)
         finally:
             del self._working[thread]
 
     def stop_retrying(self) -> None:
-        """Make each attempt that is under way the last one."""
-        self._is_stopped = True
+        """Make each attempt that is under way the last one, and end the pauses between them."""
+        self._stopped.set()
 
     def oldest_age(self) -> float:
         """Age in seconds of the oldest attempt under way; 0 without one."""

@@ -15,8 +15,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.journal.admission import Admission
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
+from dboshub.workflows.engine.journal.side_lanes import SideLanes
 from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
 from dboshub.workflows.engine.ports import (
     JoinedAsyncTransaction,
@@ -27,8 +29,8 @@ from dboshub.workflows.engine.ports import (
 
 logger = logging.getLogger("dboshub.journal")
 
-MAX_GROUP_SIZE = 256
-MAX_PENDING = 20_000
+MAX_GROUP_WRITES = 256
+MAX_GROUP_SIZE = 4 * 1024 * 1024  # characters of payload
 
 
 class Journal:
@@ -45,7 +47,6 @@ class Journal:
         ambient_async: Callable[[], JoinedAsyncTransaction | None] = lambda: None,
         retries_unavailable: bool = True,
     ) -> None:
-        self._open_connection = open_journal_connection
         self._clock = clock
         self._on_durable = on_durable
         self._ambient = ambient
@@ -54,15 +55,19 @@ class Journal:
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
         self._arrived = threading.Condition(self._mutex)
-        self._isolated_arrived = threading.Condition(self._mutex)
-        self._has_room = threading.Condition(self._mutex)
         self._pending: deque[PendingWrite] = deque()
-        self._isolated: deque[PendingWrite] = deque()
-        self._isolated_connections = isolated_connections
-        self._idle_isolated_threads = 0
+        self.admission = Admission(self._enqueue)
         self._threads: list[threading.Thread] = []
         self.retry = CommitRetry(retries_unavailable=retries_unavailable)
         self._closing = False
+        self._side_lanes = SideLanes(
+            isolated_connections,
+            self._mutex,
+            open_connection=open_journal_connection,
+            commit=self._commit_isolated,
+            spawn=self._spawn,
+            is_over=self._is_over,
+        )
         self._spawn(self._commit_groups, "committer")
 
     # -- callers ---------------------------------------------------------------------------
@@ -78,67 +83,67 @@ class Journal:
             answer = joined.apply(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
-        if not self._is_isolated(write) and not self._pending:
-            committed = self._inline(write)
-            if committed is not None:
-                return committed
-        pending = PendingWrite(write)
-        with self._mutex:
-            while len(self._pending) + len(self._isolated) >= MAX_PENDING and not self._closing:
-                self._has_room.wait()
-            self._queue_write(pending)
+        is_isolated = self._is_isolated(write)
+        if not is_isolated and not self._pending:
+            answer_now = self._inline(write)
+            if answer_now is not None and answer_now.verdict is not Verdict.LOCKED:
+                return answer_now
+            is_isolated = answer_now is not None
+        pending = PendingWrite(write, is_isolated=is_isolated)
+        self._hand_in(pending)
         return pending.block()
 
     async def write_async(self, write: Write) -> Answer:
         """Make a write durable, and await that; see ``write``.
 
-        A cancelled task waits for its write before it ends: the write cannot be withdrawn.
+        A cancelled task waits for its write before it ends, also while there is no room for it:
+        the step that it records has happened.
         """
         joined = self._ambient_async()
         if joined is not None:
             answer = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
-        pending = PendingWrite(write, asyncio.get_running_loop())
-        with self._mutex:
-            full = len(self._pending) + len(self._isolated) >= MAX_PENDING
-            if not full:
-                self._queue_write(pending)
-        if full:
-            return await asyncio.to_thread(self.write, write)
+        loop = asyncio.get_running_loop()
+        pending = PendingWrite(write, loop, is_isolated=self._is_isolated(write))
+        self._hand_in(pending)
         return await pending.wait()
 
     def close(self, timeout: float) -> None:
-        """Commit pending writes within `timeout` seconds; later ones get JournalClosedError."""
+        """Commit pending writes within `timeout` seconds; later ones get JournalClosedError.
+
+        A commit that the database does not answer until then may still become durable.
+        """
         deadline = time.monotonic() + timeout
         with self._mutex:
             self._closing = True
-            self._arrived.notify_all()
-            self._isolated_arrived.notify_all()
-            self._has_room.notify_all()
+            self._wake_threads()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        self.retry.stop_retrying()
         with self._mutex:
-            self.retry.stop_retrying()
-            left = [*self._pending, *self._isolated]
+            left = self.admission.clear()
             self._pending.clear()
-            self._isolated.clear()
+            self._side_lanes.clear()
+            self._wake_threads()
         deliver(pending.settle(None, JournalClosedError()) for pending in left)
-        with self._main_lock:
-            self._main.close()
 
-    def _queue_write(self, pending: PendingWrite) -> None:
-        """Queue a write; the mutex is held."""
-        if self._closing:
-            raise JournalClosedError()
-        if self._is_isolated(pending.write):
-            self._queue_isolated(pending)
+    def _hand_in(self, pending: PendingWrite) -> None:
+        with self._mutex:
+            if self._closing:
+                raise JournalClosedError()
+            self.admission.admit(pending)
+
+    def _enqueue(self, pending: PendingWrite) -> None:
+        """Queue an admitted write; the mutex is held."""
+        if pending.is_isolated:
+            self._side_lanes.put(pending)
         else:
             self._pending.append(pending)
             self._arrived.notify()
 
     def _is_isolated(self, write: Write) -> bool:
-        return write.isolated and self._isolated_connections > 0
+        return write.isolated and self._side_lanes.most > 0
 
     def _inline(self, write: Write) -> Answer | None:
         """Commit a write on this thread if the connection is idle; None if it is not."""
@@ -152,45 +157,49 @@ class Journal:
             return None
         finally:
             self._main_lock.release()
-        if answer.verdict is Verdict.LOCKED:
-            return self._commit_isolated_and_wait(write)
-        self._on_durable((write,))
+        if answer.verdict is not Verdict.LOCKED:
+            self._on_durable((write,))
         return answer
-
-    def _commit_isolated_and_wait(self, write: Write) -> Answer:
-        pending = PendingWrite(write)
-        with self._mutex:
-            self._queue_isolated(pending)
-        return pending.block()
 
     # -- committers ------------------------------------------------------------------------
 
     def _spawn(self, target: Callable[[], None], role: str) -> None:
         run, name = self._restart_on_error, f"dboshub-journal-{role}"
         thread = threading.Thread(target=run, args=(target,), name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _restart_on_error(self, target: Callable[[], None]) -> None:
-        """Run a committer again after any error: without committer every caller would block."""
+        """Run a committer again after any error: without one every caller would block."""
         while True:
             try:
                 return target()
             except BaseException:
                 logger.exception("journal.committer_failed")
 
+    def _is_over(self) -> bool:
+        """Whether every committer must end: no write comes any more. The mutex is held."""
+        return self._closing and not len(self.admission)
+
+    def _wake_threads(self) -> None:
+        self._arrived.notify_all()
+        self._side_lanes.wake_all()
+
     def _commit_groups(self) -> None:
-        while True:
-            with self._mutex:
-                while not self._pending:
-                    if self._closing:
-                        return
-                    self._arrived.wait()
+        while self._await_writes():
             # The connection first: writes that arrive while it is in use join this group.
             with self._main_lock:
                 group = self._take_group()
                 if group:
                     self._commit(group, self._main)
+        with self._main_lock:
+            self._main.close()
+
+    def _await_writes(self) -> bool:
+        """Wait for writes; False once none will come."""
+        with self._mutex:
+            self._arrived.wait_for(lambda: self._pending or self._is_over())
+            return bool(self._pending)
 
     def _take_group(self) -> list[PendingWrite]:
         """The next writes in order of arrival, no two with the same conflict key."""
@@ -198,7 +207,8 @@ class Journal:
             group: list[PendingWrite] = []
             keys: set[object] = set()
             left: list[PendingWrite] = []
-            while self._pending and len(group) < MAX_GROUP_SIZE:
+            size = 0
+            while self._pending and len(group) < MAX_GROUP_WRITES and size < MAX_GROUP_SIZE:
                 pending = self._pending.popleft()
                 key = pending.write.conflict_key
                 if key in keys:
@@ -206,8 +216,8 @@ class Journal:
                 else:
                     keys.add(key)
                     group.append(pending)
+                    size += pending.size
             self._pending.extendleft(reversed(left))
-            self._has_room.notify_all()
             return group
 
     def _commit(self, group: list[PendingWrite], connection: JournalConnection) -> None:
@@ -226,59 +236,51 @@ class Journal:
     ) -> None:
         """Commit each write of a failed group alone, so that only the invalid ones fail."""
         if len(group) == 1 or isinstance(error, JournalClosedError | StorageUnavailableError):
-            deliver(pending.settle(None, error) for pending in group)
+            self._fail(group, error)
             return
         for pending in group:
             self._commit([pending], connection)
 
+    def _commit_isolated(self, connection: JournalConnection, pending: PendingWrite) -> bool:
+        """Commit one write on a side lane; False if another transaction holds its row."""
+        try:
+            answer = self.retry.until_answered(
+                lambda: connection.apply_isolated(pending.write, now=self._clock.now_ms())
+            )
+        except BaseException as error:
+            self._fail([pending], error)
+            return True
+        if answer.verdict is Verdict.LOCKED:
+            return False
+        self._settle([pending], [answer])
+        return True
+
     def _settle(self, group: list[PendingWrite], answers: list[Answer]) -> None:
+        """Deliver the answers; a write whose row was locked goes to the side lanes."""
         done: list[PendingWrite] = []
+        locked: list[PendingWrite] = []
         for pending, answer in zip(group, answers, strict=True):
             if answer.verdict is Verdict.LOCKED:
-                with self._mutex:
-                    self._queue_isolated(pending)
+                locked.append(pending)
             else:
                 done.append(pending.settle(answer))
-        deliver(done)
+        self._finish(done, locked)
         if done:
             self._on_durable([pending.write for pending in done])
 
-    def _queue_isolated(self, pending: PendingWrite) -> None:
-        """Queue a write for a connection that may wait for its row; the mutex is held."""
-        self._isolated.append(pending)
-        has_idle = len(self._isolated) <= self._idle_isolated_threads
-        if has_idle or len(self._threads) > self._isolated_connections:
-            self._isolated_arrived.notify()
-        else:
-            self._spawn(self._commit_isolated, "isolated")
+    def _fail(self, group: list[PendingWrite], error: BaseException) -> None:
+        self._finish([pending.settle(None, error) for pending in group])
 
-    def _commit_isolated(self) -> None:
-        connection = self._open_connection()
-        try:
-            while (pending := self._next_isolated()) is not None:
-                try:
-                    answer = self.retry.until_answered(
-                        lambda: self._apply_isolated(connection, pending)
-                    )
-                except BaseException as error:
-                    deliver([pending.settle(None, error)])
-                else:
-                    self._settle([pending], [answer])
-        finally:
-            connection.close()
-
-    def _apply_isolated(self, connection: JournalConnection, pending: PendingWrite) -> Answer:
-        return connection.apply_isolated(pending.write, now=self._clock.now_ms())
-
-    def _next_isolated(self) -> PendingWrite | None:
+    def _finish(self, done: list[PendingWrite], locked: Sequence[PendingWrite] = ()) -> None:
+        """Give back the room of settled writes and wake their callers."""
         with self._mutex:
-            while not self._isolated:
-                if self._closing:
-                    return None
-                self._idle_isolated_threads += 1
-                self._isolated_arrived.wait()
-                self._idle_isolated_threads -= 1
-            return self._isolated.popleft()
+            for pending in locked:
+                if pending in self.admission:
+                    self._side_lanes.put(pending)
+            released = self.admission.remove(done)
+            if self._is_over():
+                self._wake_threads()
+        deliver(released)
 
 
 class Commit:

@@ -16,10 +16,19 @@ class JournalClosedError(BaseException):
 class PendingWrite:
     """A write of a thread, which blocks, or of a task of `loop`, which awaits."""
 
-    __slots__ = ("_future", "_gate", "answer", "error", "loop", "write")
+    __slots__ = ("_future", "_gate", "answer", "error", "is_isolated", "loop", "size", "write")
 
-    def __init__(self, write: Write, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        write: Write,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        is_isolated: bool = False,
+    ) -> None:
+        """`is_isolated`: whether it is committed alone, on a side lane."""
         self.write = write
+        self.size = write.size
+        self.is_isolated = is_isolated
         self.loop = loop
         self.answer: Answer | None = None
         self.error: BaseException | None = None

@@ -50,7 +50,6 @@ class Execution:
     trace: Any = None  # the trace that its span belongs to, if there is a tracer
 
     counter: int = field(default=0, init=False)
-    holds_slot: bool = field(default=False, init=False)
     ownership_verified_at: float = field(init=False)  # monotonic seconds
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.

@@ -22,7 +22,6 @@ class RunningExecution(Protocol):
     owner: str
     queue_name: str | None
     partition_key: str | None
-    holds_slot: bool
     ownership_verified_at: float
     activities: Activities
 
@@ -61,7 +60,7 @@ class Executions:
             if self._by_id.get(execution.workflow_id) is execution:
                 return
             self._by_id[execution.workflow_id] = execution
-        self._slots.take(execution)
+        self._slots.admit(execution)
         if self.is_draining:
             execution.interrupt()
 
@@ -70,7 +69,7 @@ class Executions:
         with self._lock:
             if self._by_id.get(execution.workflow_id) is execution:
                 del self._by_id[execution.workflow_id]
-        self._slots.release_slot(execution)
+        self._slots.dismiss(execution)
         self._waits.wake("result", execution.workflow_id)
 
     def count_on_queue(self, queue_name: str, partition_key: str | None = None) -> int:

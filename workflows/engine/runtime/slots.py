@@ -11,7 +11,6 @@ from typing import Protocol
 class Holder(Protocol):
     """An execution, which may hold a slot."""
 
-    holds_slot: bool
     queue_name: str | None
 
 
@@ -19,47 +18,53 @@ class Slots:
     """Counts running executions. The limit applies to claims, not to executions that wake up.
 
     A waiting execution releases its slot. It takes one again when it wakes, even above the limit:
-    otherwise parents that wait for their children could hold all slots.
+    otherwise parents that wait for their children could hold all slots. Concurrent branches of an
+    execution share its slot, and a branch that outlives the execution takes none.
     """
 
     def __init__(self, limit: int, on_free: Callable[[Holder], None] = lambda holder: None) -> None:
         self.limit = limit
         self.on_free = on_free
         self._lock = threading.Lock()
-        self._used = 0
+        # Sets and no count: no order of waits and ends takes a slot twice or keeps one.
+        self._running: set[Holder] = set()
+        self._holding: set[Holder] = set()
 
     @property
     def used(self) -> int:
-        return self._used
+        return len(self._holding)
 
     @property
     def free(self) -> int:
         """How many more workflows may be claimed."""
-        return max(0, self.limit - self._used)
+        return max(0, self.limit - self.used)
 
-    def take(self, holder: Holder) -> None:
-        """Give the holder a slot, even above the limit."""
+    def admit(self, holder: Holder) -> None:
+        """Give an execution that begins a slot, even above the limit."""
         with self._lock:
-            holder.holds_slot = True
-            self._used += 1
+            self._running.add(holder)
+            self._holding.add(holder)
 
-    def release_slot(self, holder: Holder) -> None:
-        """Take the holder's slot back; without one nothing happens."""
+    def dismiss(self, holder: Holder) -> None:
+        """Take the slot of an execution that has ended; it never gets one again."""
         with self._lock:
-            if not holder.holds_slot:
-                return
-            holder.holds_slot = False
-            self._used -= 1
-        self.on_free(holder)
+            self._running.discard(holder)
+        self._release(holder)
 
     @contextmanager
     def without_slot(self, holder: Holder) -> Iterator[None]:
         """Release the holder's slot for the time of the block."""
-        if not holder.holds_slot:
-            yield
-            return
-        self.release_slot(holder)
+        self._release(holder)
         try:
             yield
         finally:
-            self.take(holder)
+            with self._lock:
+                if holder in self._running:
+                    self._holding.add(holder)
+
+    def _release(self, holder: Holder) -> None:
+        with self._lock:
+            if holder not in self._holding:
+                return
+            self._holding.remove(holder)
+        self.on_free(holder)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from dboshub.workflows.engine.journal.writes import Answer, Write
+import psycopg
+
+from dboshub.workflows.engine.journal.writes import LOCKED, Answer, Write
 from dboshub.workflows.storage.journal.postgres_batch import Batch
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
-from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.transient_errors import raising_unavailable
 
-# How long an isolated write waits for a row that another transaction has locked.
-LOCK_TIMEOUT = Statement("SET LOCAL lock_timeout = '5s'")
+# An isolated write hardly waits for a row that another transaction has locked: the caller tries
+# again. Its COMMIT may wait: commits that notify exclude each other. Each line is one round trip.
+BEGIN = b"BEGIN; SET LOCAL lock_timeout = '2ms'"
+COMMIT = b"SET LOCAL lock_timeout = '5s'; COMMIT"
 
 
 class SqliteJournalConnection:
@@ -47,9 +51,12 @@ class PostgresJournalConnection:
             return batch.answers(self._open().batch(batch.statements))
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
-        with raising_unavailable(), self._open().transaction() as session:
-            session.run(LOCK_TIMEOUT)
-            return apply_single(session, write, now=now)
+        with raising_unavailable():
+            try:
+                with _without_waiting(self._open()) as session:
+                    return apply_single(session, write, now=now)
+            except psycopg.errors.LockNotAvailable:
+                return LOCKED
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -63,3 +70,17 @@ class PostgresJournalConnection:
         if self._connection is None:
             self._connection = self._database.connect()
         return self._connection
+
+
+@contextmanager
+def _without_waiting(connection: PostgresConnection) -> Iterator[Session]:
+    """A transaction whose statements raise LockNotAvailable for a row that is locked."""
+    raw = connection.raw
+    raw.execute(BEGIN)
+    try:
+        yield connection.session
+        raw.execute(COMMIT)
+    except BaseException:
+        with suppress(psycopg.Error):
+            raw.rollback()
+        raise
