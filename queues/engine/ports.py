@@ -28,6 +28,7 @@ class Claim:
     workflows: Sequence[ClaimedWorkflow] = ()
     limited: bool = False  # a limit, not an empty queue, kept it from claiming more
     contended: bool = False  # another process is claiming from this queue at the moment
+    has_more: bool = False  # there are partitions that it did not look at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

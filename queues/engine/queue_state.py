@@ -77,7 +77,7 @@ class QueueClaimState:
     def claimed(self, claim: Claim, asked: int, now: float) -> None:
         """Update the state by the result of a claim for `asked` workflows."""
         full = len(claim.workflows) >= asked
-        self.waiting = full or claim.limited or claim.contended
+        self.waiting = full or claim.limited or claim.contended or claim.has_more
         if claim.limited:
             self.blocked_until = now + self._retry_after_limit()
         if claim.contended:

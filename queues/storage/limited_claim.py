@@ -6,7 +6,7 @@ contains all claims made before the lock. A claimer that does not get the lock r
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dboshub.queues.engine.kafka import INTERNAL_QUEUES
 from dboshub.queues.engine.limits import Usage, allowance, shares
@@ -49,8 +49,10 @@ _RECENTLY_STARTED = f"""
 
 USAGE = Statement(f"SELECT (SELECT count(*) {_RUNNING}), (SELECT count(*) {_RECENTLY_STARTED})")
 
+# Partitions that one claim looks at. The next claim goes on after them.
+PARTITIONS_AT_ONCE = 8_192
 # Each step of the recursion finds the next key by one index search. Partitions at their limit are
-# left out here, so that they do not count against the LIMIT.
+# left out here, so that they do not count against the LIMIT. No key is less than an empty one.
 PARTITIONS = Statement(f"""
     WITH RECURSIVE enqueued (partition_key) AS (
         SELECT (
@@ -58,7 +60,7 @@ PARTITIONS = Statement(f"""
             FROM {{workflow_status}}
             WHERE queue_name = :queue
                 AND {ENQUEUED}
-                AND queue_partition_key IS NOT NULL
+                AND queue_partition_key >= CAST(:first AS text)
             ORDER BY queue_partition_key
             LIMIT 1
         )
@@ -90,15 +92,25 @@ PARTITIONS = Statement(f"""
     WHERE enqueued.partition_key IS NOT NULL
         AND COALESCE(running.used < CAST(:running_limit AS bigint), TRUE)
         AND COALESCE(recent.used < CAST(:recent_limit AS bigint), TRUE)
-    LIMIT 8192
+    LIMIT :most_partitions
 """)
 
 
-def claim_within_limits(session: Session, request: ClaimRequest) -> Claim:
+@dataclass(slots=True)
+class PartitionCursor:
+    """Where a claimer's next look at the partitions of a queue begins; it ends at the last key."""
+
+    first: str = ""
+    at_once: int = PARTITIONS_AT_ONCE
+
+
+def claim_within_limits(
+    session: Session, request: ClaimRequest, cursor: PartitionCursor | None = None
+) -> Claim:
     """Claim what all limits of the queue allow, by the settings in its row.
 
-    The settings in `request` are not used. Needs a transaction of its own, on PostgreSQL with
-    isolation level READ COMMITTED.
+    The settings in `request` are not used. A claim that looked at a part of the partitions moves
+    the cursor. Needs a transaction of its own, on PostgreSQL with isolation level READ COMMITTED.
     """
     settings = _locked(session, request)
     if settings is None:
@@ -109,7 +121,7 @@ def claim_within_limits(session: Session, request: ClaimRequest) -> Claim:
     if not most:
         return Claim(limited=True)
     if settings.partitioned:
-        return _claim_partitions(session, request.limited_to(most))
+        return _claim_partitions(session, request.limited_to(most), cursor or PartitionCursor())
     taken = claim(session, request.limited_to(most))
     return Claim(workflows=taken, limited=len(taken) == most < asked)
 
@@ -125,15 +137,19 @@ def _locked(session: Session, request: ClaimRequest) -> QueueSettings | None:
     return internal if found is not None and found[0] else None
 
 
-def _claim_partitions(session: Session, request: ClaimRequest) -> Claim:
+def _claim_partitions(session: Session, request: ClaimRequest, cursor: PartitionCursor) -> Claim:
     asked = len(request.tokens)
-    used = _partitions(session, request)
+    used = _partitions(session, request, cursor)
+    # The last key is looked at again, for there may be none after it.
+    cursor.first = used[-1][0] if len(used) == cursor.at_once > 1 else ""
+    has_more = cursor.first != ""
     open_partitions = shares(request.queue, asked, used, request.running_here)
     if not open_partitions:
-        return Claim(limited=True)
+        return Claim(limited=not has_more, has_more=has_more)
     taken = claim_partitions(session, request, open_partitions)
     # If fewer were claimed than requested, partitions at their limit may still hold workflows.
-    return Claim(workflows=taken, limited=len(taken) < asked)
+    is_limited = len(taken) < asked and not has_more
+    return Claim(workflows=taken, limited=is_limited, has_more=has_more)
 
 
 def _usage(session: Session, request: ClaimRequest) -> Usage:
@@ -145,10 +161,14 @@ def _usage(session: Session, request: ClaimRequest) -> Usage:
     return Usage(*row)
 
 
-def _partitions(session: Session, request: ClaimRequest) -> list[tuple[str, Usage]]:
+def _partitions(
+    session: Session, request: ClaimRequest, cursor: PartitionCursor
+) -> list[tuple[str, Usage]]:
     limiter = request.queue.partition_limiter
     rows = session.all(
         PARTITIONS,
+        first=cursor.first,
+        most_partitions=cursor.at_once,
         period=limiter.period_ms if limiter else None,
         running_limit=request.queue.partition_concurrency,
         recent_limit=limiter.limit if limiter else None,

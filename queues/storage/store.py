@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import debounce, due_workflows, notify, registry
 from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim, read_back
-from dboshub.queues.storage.limited_claim import claim_within_limits
+from dboshub.queues.storage.limited_claim import PartitionCursor, claim_within_limits
 from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
@@ -37,6 +38,7 @@ class QueueStore:
         self._application = application
         self._version = version
         self._claimant = Claimant(application, version, executor_id)
+        self._cursors: defaultdict[str, PartitionCursor] = defaultdict(PartitionCursor)
 
     def survey(self) -> list[Survey]:
         with self._database.reading() as session:
@@ -61,7 +63,7 @@ class QueueStore:
         )
         if queue.has_shared_limits:
             with self._database.writing() as session:
-                return claim_within_limits(session, request)
+                return claim_within_limits(session, request, self._cursors[queue.name])
         with self._single_statement() as session:
             return Claim(workflows=claim(session, request))
 

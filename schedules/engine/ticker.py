@@ -1,7 +1,8 @@
 """The ticker: one thread that starts the runs of all schedules of an application at their ticks.
 
 Any number of processes run a ticker; the run's workflow id makes only the first start effective.
-A running process skips no tick, however late it is.
+Of several ticks that a process missed while it was suspended or without database, the latest alone
+runs; with automatic backfill all of them run.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from dboshub.schedules.engine.calendar import newest
 from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.schedules.engine.runs import Runs, first_tick_after
 from dboshub.schedules.engine.schedule_registry import ScheduleTable
@@ -26,6 +28,8 @@ MAX_JITTER_S = 0.2
 RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 # Ticks of one schedule before the others are served, so that missed ticks do not delay them.
 MAX_TICKS_AT_ONCE = 100
+# A tick that is later than this is missed if the next one is due as well.
+MISSED_AFTER = timedelta(seconds=1)
 
 
 class ActiveSchedule:
@@ -49,6 +53,16 @@ class ActiveSchedule:
         self.due = self.cron.after(self.due)
         self.failures = 0
         self.draw_jitter(now)
+
+    def skip_missed(self, now: datetime) -> bool:
+        """Without automatic backfill, go on to the latest tick that is due; whether it moved."""
+        if self.schedule.automatic_backfill or now - self.due <= MISSED_AFTER:
+            return False
+        due = newest(self.cron, now, 1)
+        if not due or due[0].astimezone(UTC) <= self.due.astimezone(UTC):
+            return False
+        self.due = due[0]
+        return True
 
     def retry(self, now: datetime) -> None:
         """Try the same tick again after a delay that grows with each failure."""
@@ -111,6 +125,9 @@ class Ticker:
             for _ in range(MAX_TICKS_AT_ONCE):
                 if self._is_stopping or active.seconds_left(now) > 0:
                     break
+                if active.skip_missed(now) and not active.failures:
+                    name, until = active.schedule.schedule_name, active.due.isoformat()
+                    logger.warning("schedule %r missed its ticks before %s", name, until)
                 self._fire(active, now)
         now = self._runs.now()
         left = [active.seconds_left(now) for active in self._schedules.values()]

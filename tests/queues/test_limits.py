@@ -10,8 +10,10 @@ import pytest
 
 from dboshub.queues.engine.limits import Usage, allowance, partition_allowance
 from dboshub.queues.engine.ports import Claim
+from dboshub.queues.engine.queue_state import QueueClaimState
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.storage import limited_claim
+from dboshub.queues.storage.limited_claim import PartitionCursor
 from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.sql import Statement
@@ -30,10 +32,11 @@ def take(
     *,
     running_here: Callable[[str], int] = lambda key: 0,
     now: int | None = None,
+    cursor: PartitionCursor | None = None,
 ) -> Claim:
     with database.writing() as session:
         return limited_claim.claim_within_limits(
-            session, claim_request(tokens(most), running_here=running_here, now=now)
+            session, claim_request(tokens(most), running_here=running_here, now=now), cursor
         )
 
 
@@ -244,6 +247,24 @@ def test_full_partitions_do_not_hide_the_others(database: Database) -> None:
         pass
     [free] = enqueue(database, queue_partition_key="z")
     assert ids(take(database, 1)) == [free]
+
+
+def test_partitions_beyond_one_look_do_not_starve(database: Database) -> None:
+    register(database, partition_concurrency=1)
+    # Nobody here can run the first ones: they stay open.
+    for number in range(12):
+        enqueue(database, queue_partition_key=f"a{number:02}", application_version="other")
+    late = [enqueue(database, queue_partition_key=key)[0] for key in ("m", "z")]
+    cursor = PartitionCursor(at_once=5)
+    looks = [take(database, cursor=cursor) for _ in range(4)]
+    assert sorted(id_ for look in looks for id_ in ids(look)) == sorted(late)
+    assert [look.has_more for look in looks] == [True, True, True, False]
+
+
+def test_a_dispatcher_goes_on_with_the_partitions_that_a_claim_did_not_look_at() -> None:
+    state = QueueClaimState(QueueSettings(name="q", partition_concurrency=1), waiting=True)
+    state.claimed(Claim(has_more=True), 10, now=1.0)
+    assert state.wants(1.0)
 
 
 def test_partitions_take_turns_at_random(database: Database) -> None:

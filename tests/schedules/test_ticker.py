@@ -142,7 +142,7 @@ def test_tickers_of_many_threads_race_for_each_tick_and_one_wins(
     shop: Database, clock: Clock
 ) -> None:
     processes = [Process(shop, clock) for _ in range(4)]
-    processes[0].store.create(schedule(schedule="* * * * * *"))
+    processes[0].store.create(schedule(schedule="* * * * * *", automatic_backfill=True))
     for each in processes:
         each.ticker.run_due()
     clock.at += 5.5
@@ -173,13 +173,39 @@ def test_both_passages_of_a_repeated_hour_fire(shop: Database) -> None:
     ]
 
 
-def test_ticks_that_come_late_are_not_skipped(shop: Database, clock: Clock) -> None:
+@pytest.mark.parametrize(("backfills", "expected"), [(True, [1, 2, 3]), (False, [3])])
+def test_ticks_missed_in_a_suspension_run_once_or_are_all_made_up_for(
+    shop: Database, clock: Clock, backfills: bool, expected: list[int]
+) -> None:
     process = Process(shop, clock)
-    process.store.create(schedule())
+    process.store.create(schedule(automatic_backfill=backfills))
     process.ticker.run_due()
     clock.at += 181
     process.ticker.run_due()
-    assert len(ids(shop)) == 3
+    wanted = [f"sched-nightly-2026-03-01T00:{minute:02}:00+00:00" for minute in expected]
+    assert ids(shop) == wanted
+    process.lives(60)
+    assert ids(shop) == [*wanted, "sched-nightly-2026-03-01T00:04:00+00:00"]
+
+
+def test_a_single_tick_that_comes_late_runs(shop: Database, clock: Clock) -> None:
+    process = Process(shop, clock)
+    process.store.create(schedule())
+    process.ticker.run_due()
+    clock.at += 119
+    process.ticker.run_due()
+    assert ids(shop) == ["sched-nightly-2026-03-01T00:01:00+00:00"]
+
+
+def test_a_suspension_of_days_costs_a_schedule_of_seconds_one_run(
+    shop: Database, clock: Clock
+) -> None:
+    process = Process(shop, clock)
+    process.store.create(schedule(schedule="* * * * * *"))
+    process.ticker.run_due()
+    clock.at += 3 * 24 * 3_600
+    process.ticker.run_due()
+    assert ids(shop) == ["sched-nightly-2026-03-04T00:00:00+00:00"]
 
 
 @pytest.mark.parametrize(("backfills", "expected"), [(True, 4), (False, 1)])
