@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from django.conf import settings
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 from dboshub.doctor.findings import Finding, note, ok, wrong
 from dboshub.management.invocation import command
@@ -105,7 +106,24 @@ def static_files() -> Iterator[Finding]:
             "Run `manage.py collectstatic --no-input`; `dboshub dashboard` does it itself.",
         )
     else:
-        yield ok("static files", f"{found} and others")
+        if _is_collected():
+            yield ok("static files", f"{found} and others")
+        else:
+            yield note(
+                "static files",
+                f"{found} is not in STATIC_ROOT: only `manage.py runserver` serves it",
+                "For any other server run `manage.py collectstatic`, and serve STATIC_ROOT.",
+            )
+
+
+def _is_collected() -> bool:
+    """Whether our files are where servers look for them; a manifest names no others."""
+    if isinstance(staticfiles_storage, ManifestFilesMixin):
+        return True
+    try:
+        return staticfiles_storage.exists(STYLE_SHEET)
+    except ImproperlyConfigured:  # there is no STATIC_ROOT
+        return False
 
 
 def mode() -> Iterator[Finding]:

@@ -71,7 +71,8 @@ def environment_for(arguments: Sequence[str]) -> dict[str, str]:
         found["DBOS_SYSTEM_SCHEMA"] = options["schema"]
     if options.get("hub_database"):
         found["DBOSHUB_DATABASE_URL"] = options["hub_database"]
-    if options.get("url"):
+    # An empty URL is a mistake, such as a variable that is not set, and no wish for the default.
+    if "url" in options:
         found |= _look_at(options["url"], {**os.environ, **found})
     return found
 

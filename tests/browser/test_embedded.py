@@ -63,3 +63,12 @@ def test_a_page_of_a_server_without_websocket_says_so_and_tries_nothing(
     page.wait_for_load_state("networkidle")
     assert sockets == []
     assert complaints == []
+
+
+def test_a_page_whose_style_sheets_are_not_served_says_so(open_list: Callable[..., Page]) -> None:
+    page = open_list("gunicorn", [], [])
+    says = page.get_by_text("The style sheets of DBOSHub are not served at")
+    expect(says).to_be_hidden()
+    page.route("**/dboshub/css/*", lambda route: route.abort())
+    page.reload()
+    expect(says).to_be_visible()

@@ -186,7 +186,7 @@ def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path, message: obje
     assert file.read_text() == "no database at all " * 100
 
 
-@pytest.mark.parametrize("reserved", ["@", "/", "#", "?", "%", "["])
+@pytest.mark.parametrize("reserved", ["@", "/", "#", "?", "%", "[", "@/x@", "@?x@"])
 def test_a_reserved_character_in_a_password_is_explained_and_nothing_is_shown(
     reserved: str,
 ) -> None:

@@ -27,6 +27,7 @@ WRONG = {
     "no database": ("sqlite:///{folder}/text", "file is not a database"),
     "an empty file": ("sqlite:///{folder}/empty", "There are no tables of DBOS in SQLite"),
     "a plain path": ("{folder}/text", "for a SQLite file write sqlite:///"),
+    "nothing": ("", "it must start with sqlite:///"),
     "a mistyped scheme": (f"postgre://ada:{SECRET}@h/shop", "it must start with sqlite:///"),
     "a missing colon": (f"postgresql//ada:{SECRET}@h/shop", "it must start with sqlite:///"),
     "no database name": (f"postgresql://ada:{SECRET}@127.0.0.1:1", "it names no database"),

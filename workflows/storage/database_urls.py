@@ -130,7 +130,7 @@ def _check_split(url: str, rest: str) -> None:
     user, place = _split_user(rest)
     hosts = re.split(r"[/?#]", place, maxsplit=1)[0]
     wrong = [port for port in _ports(hosts) if not _is_port(port)]
-    if "@" in hosts or re.search(r"[/?#\[\]]", user) or _PERCENT.search(user):
+    if _has_at_sign(place) or re.search(r"[/?#\[\]]", user) or _PERCENT.search(user):
         raise DatabaseUrlError(mask_password(url), _RESERVED)
     if wrong:
         raise DatabaseUrlError(
@@ -144,6 +144,14 @@ def _split_user(rest: str) -> tuple[str, str]:
     authority = re.split(r"[/?#]", user, maxsplit=1)[0]
     is_in_query = "?" in user and all(map(_is_port, _ports(authority)))
     return (user, place) if at and not is_in_query else ("", rest)
+
+
+def _has_at_sign(place: str) -> bool:
+    """Whether an ``@`` is anywhere but in the value of a parameter."""
+    path, _, query = place.partition("?")
+    return any(
+        "@" in each for each in (path, *(each.partition("=")[0] for each in query.split("&")))
+    )
 
 
 def _is_port(text: str) -> bool:
