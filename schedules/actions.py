@@ -28,6 +28,7 @@ from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.invocation import command
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.fragments import LATEST_FIRST
@@ -198,7 +199,8 @@ def _require_readable(schedule: Schedule, codec: Codec) -> None:
     except NotPlainError as error:
         raise ActionRefusedError(
             "Its context is not plain data, and pages do not unpickle stored objects.",
-            "Do it in a terminal where the application's code is installed: manage.py schedule.",
+            "Do it in a terminal where the application's code is installed: "
+            f"{command('schedule')}.",
         ) from error
     except Exception as error:
         # Unpickling calls classes of the application, which may raise anything.

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.invocation import command
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.sql import Session, Statement
@@ -74,14 +75,14 @@ def _unapplied(alias: str) -> Iterator[CheckMessage]:
         reason = " ".join(str(error).split())
         yield Error(
             f"Which migrations were applied to {alias} cannot be read: {reason}.",
-            hint=f"Let it be reached, then run manage.py migrate{option}",
+            hint=f"Let it be reached, then run {command('migrate')}{option}",
             id="dboshub.E004",
         )
         return
     if names:
         yield Error(
             f"Migrations of DBOSHub are not applied to {alias}: {', '.join(names)}.",
-            hint=f"Run manage.py migrate{option}",
+            hint=f"Run {command('migrate')}{option}",
             id="dboshub.E004",
         )
 

@@ -9,8 +9,8 @@ from django.db import DEFAULT_DB_ALIAS, Error, connections, router
 from django.db.migrations.executor import MigrationExecutor
 
 from dboshub.doctor.findings import Finding, ok, wrong
-from dboshub.management.invocation import command
 from dboshub.management.readiness import require_answer
+from dboshub.workflows.invocation import command
 from dboshub.workflows.models import AuditEvent
 
 SHOWN = 3

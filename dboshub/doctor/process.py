@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from django.conf import settings
-from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from dboshub.doctor.findings import Finding, note, ok, wrong
-from dboshub.management.invocation import command
 from dboshub.workflows import environment
 from dboshub.workflows.django_settings import (
     data_dir,
@@ -24,6 +23,7 @@ from dboshub.workflows.django_settings import (
     secret_key_file,
     settings_module,
 )
+from dboshub.workflows.invocation import command
 
 PACKAGES = ("dboshub", "django", "psycopg", "daphne", "whitenoise")
 LOCAL = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
@@ -118,7 +118,7 @@ def static_files() -> Iterator[Finding]:
 
 def _is_collected() -> bool:
     """Whether our files are where servers look for them; a manifest names no others."""
-    if isinstance(staticfiles_storage, ManifestFilesMixin):
+    if isinstance(staticfiles_storage, ManifestStaticFilesStorage):
         return True
     try:
         return staticfiles_storage.exists(STYLE_SHEET)
@@ -132,7 +132,7 @@ def mode() -> Iterator[Finding]:
 
 
 def system_checks() -> Iterator[Finding]:
-    """What `check` says; questions to databases are asked by other checks here."""
+    """What `check` says; databases are checked by other checks here."""
     for message in checks.run_checks():
         if message.is_silenced():
             continue

@@ -11,13 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from dboshub.doctor.findings import Finding, note, ok, skipped, wrong
 from dboshub.doctor.notifications import notifications
-from dboshub.management.invocation import command
 from dboshub.workflows.django_settings import (
     is_behind_pooler,
     system_database_url,
     system_schema,
 )
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.invocation import command
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executor_overview import ExecutorOverview, executor_overview
 from dboshub.workflows.selectors.scope import EVERYTHING
@@ -76,7 +76,7 @@ def _ask(database: Database, took_ms: float) -> Iterator[Finding]:
         yield ok(
             "system database",
             f"{server.vendor} {server.version}, {server.name}, connected in {took_ms:.0f} ms, "
-            f"{server.trip_ms:.1f} ms a question{replica}",
+            f"{server.trip_ms:.1f} ms a query{replica}",
         )
         yield from _schema(session, server.schema)
         yield _clock(server)

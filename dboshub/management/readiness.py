@@ -14,9 +14,9 @@ from django.db import Error, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 
-from dboshub.management.invocation import command
 from dboshub.web.outages import NOT_MIGRATED, outage_of
 from dboshub.workflows.connection import session_on, system_alias
+from dboshub.workflows.invocation import command
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S, cannot_connect, reason_of
 from dboshub.workflows.storage.schema.errors import SchemaError, SchemaMissingError

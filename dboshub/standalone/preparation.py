@@ -12,8 +12,8 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from dboshub.management.invocation import command
 from dboshub.workflows.django_settings import data_dir, hub_database_url
+from dboshub.workflows.invocation import command
 
 Say = Callable[[str], object]
 

@@ -9,8 +9,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import escape_leading_slashes
 
-from dboshub.management.invocation import command
 from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering.page_templates import render_to_string
 
 RETRY_S = 5
@@ -35,7 +35,7 @@ AWAY = Outage(
 )
 SLOW = Outage(
     "The database took too long",
-    "A question of this page was given up, so that it does not slow down the workflows.",
+    "A query of this page was given up, so that it does not slow down the workflows.",
     "Try again, or ask for less: a shorter time, a narrower filter.",
 )
 BUSY = Outage(

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dboshub.management import invocation
+from dboshub.workflows import invocation
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from tests.first_failures.conftest import Manage, RunCommands

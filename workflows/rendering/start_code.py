@@ -13,6 +13,7 @@ from django.conf import settings
 
 from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.invocation import command
 
 # Any CSRF token is accepted if the cookie and the header are equal.
 CSRF = "dboshub0" * 4
@@ -52,7 +53,7 @@ def as_python(request: StartRequest) -> str:
 
 def as_command(request: StartRequest) -> str:
     """The management command; options that it lacks are left out."""
-    words = ["manage.py", "workflow", "start", request.name]
+    words = [request.name]
     words += ["--args", json.dumps(request.args, ensure_ascii=False)] if request.args else []
     words += (
         ["--kwargs", json.dumps(dict(request.kwargs), ensure_ascii=False)] if request.kwargs else []
@@ -60,7 +61,7 @@ def as_command(request: StartRequest) -> str:
     words += ["--queue", request.queue] if request.queue else []
     words += ["--id", request.workflow_id] if request.workflow_id else []
     words += ["--application", request.application] if request.application else []
-    return shlex.join(words)
+    return f"{command('workflow', 'start')} {shlex.join(words)}"
 
 
 def as_curl(address: str, fields: Iterable[tuple[str, str]]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.selectors.detail.status_facts import StatusFacts, status_facts
 from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
@@ -142,7 +143,7 @@ def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | Non
     version = row.application_version
     of = f" of {row.application_name}" if row.application_name else ""
     if not beating:
-        text, advice = "no live executor is registered", "Start one: manage.py runworkers"
+        text, advice = "no live executor is registered", f"Start one: {command('runworkers')}"
     elif not fit and version:
         text = f"no live executor{of} for version {version}"
         advice = "Start one of that version, or fork it onto a newer version."

@@ -6,6 +6,7 @@ from django import template
 
 from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.django_settings import is_read_only
+from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering import components
 
 register = template.Library()
@@ -18,6 +19,7 @@ register.simple_tag(components.absolute_time, name="moment")
 register.simple_tag(components.duration)
 register.simple_tag(components.elapsed, name="since")
 register.simple_tag(is_read_only, name="read_only")
+register.simple_tag(command)
 register.filter("may_act", may_act)
 
 

@@ -14,8 +14,8 @@ from django.db import IntegrityError, router, transaction
 from django.urls import NoReverseMatch, reverse
 
 from dboshub import env
-from dboshub.management.invocation import command
 from dboshub.management.readiness import require_databases
+from dboshub.workflows.invocation import command
 
 
 class Command(BaseCommand):

@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
-from dboshub.management.invocation import program_command
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
@@ -26,6 +25,7 @@ from dboshub.workflows.django_settings import (
     works_on_bulk_jobs,
 )
 from dboshub.workflows.engine.membership.incarnations import this_process
+from dboshub.workflows.invocation import program_command
 from dboshub.workflows.storage.membership import executors, recover
 
 # Seconds after the grace period, for the end of destroy().

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dboshub.workflows.django_settings import settings_module
 
-PACKAGE = Path(__file__).resolve().parents[1]
+# Not resolved: in a checkout this folder is reached by a link in the package.
+PACKAGE = Path(__file__).absolute().parents[1]
 STANDALONE = "dboshub.settings"
 
 
