@@ -52,7 +52,7 @@ def pieces(node: Node | None) -> Iterator[str]:
             opening, closing = BRACKETS.get(kind, ("[", "]"))
             yield opening
             yield from listed(items)
-            yield closing
+            yield f",{closing}" if kind == "tuple" and len(items) == 1 else closing
         case Instance(class_name=name, args=args, state=state):
             yield name.rpartition(".")[2] + "("
             yield from listed(args if args or state is None else (state,))

@@ -209,7 +209,7 @@ def test_portable_numbers_keep_every_digit_and_duplicate_keys_stay() -> None:
 )
 def test_portable_arguments_take_the_shape_of_pickled_ones(text: str) -> None:
     assert inline(read(text, "portable_json")) == '{"args": [1], "kwargs": {"a": None}}'
-    assert inline(pickled({"args": (1,), "kwargs": {}})) == '{"args": (1), "kwargs": {}}'
+    assert inline(pickled({"args": (1,), "kwargs": {}})) == '{"args": (1,), "kwargs": {}}'
 
 
 def test_missing_portable_arguments_are_empty() -> None:
