@@ -105,9 +105,9 @@ def dead_executors(fleet: ExecutorOverview, now: int) -> Group:
         heard = relative(each.executor.last_beat_at, now)
         where = f"on {each.executor.host}"
         if each.is_live and not each.executor.is_beating:
-            said = f"is silent, last heard of {heard} {where}"
+            said = f"is silent, last heartbeat {heard} {where}"
         elif each.ended_at and not each.stopped_at and now - each.ended_at < DEATH_WITHIN_MS:
-            said = f"died, last heard of {heard} {where}"
+            said = f"died, last heartbeat {heard} {where}"
         else:
             continue
         held = f" and holds {each.pending_count:,}" if each.pending_count else ""

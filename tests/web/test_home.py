@@ -128,7 +128,7 @@ def test_an_executor_that_died_is_named_with_what_it_holds(viewer: Client) -> No
     work("held", "PENDING", executor_id="worker-7", owner_xid=f"hub:{DEAD}:1")
     work("not", "PENDING", executor_id="worker-8")
     html = page(viewer)
-    assert "is silent, last heard of 5 min ago on box, pid 7 and holds 1" in words(html)
+    assert "is silent, last heartbeat 5 min ago on box, pid 7 and holds 1" in words(html)
     assert ids(viewer, target(html, "worker-7")) == {"held"}
 
 

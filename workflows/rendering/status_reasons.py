@@ -178,7 +178,7 @@ def _running(last: Sequence[StepRow], facts: StatusFacts, now: int) -> Reason:
         )
     if owner is not None and not owner.is_beating:
         return Reason(
-            f"Its executor {owner.executor_id} ({owner.host}) has not been heard of for "
+            f"Its executor {owner.executor_id} ({owner.host}) has sent no heartbeat for "
             f"{duration(now - owner.last_beat_at)}.",
             advice="A live executor of its version takes it over when the lease has run out.",
             is_trouble=True,
