@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from pytest_django.fixtures import SettingsWrapper
+from typing import Any
 
 from dboshub.doctor.findings import State
 from dboshub.doctor.process import STYLE_SHEET, static_files
@@ -17,9 +16,7 @@ def state_of_static_files() -> State:
     return finding.state
 
 
-def test_static_files_that_only_runserver_finds_are_noted(
-    settings: SettingsWrapper, tmp_path: Path
-) -> None:
+def test_static_files_that_only_runserver_finds_are_noted(settings: Any, tmp_path: Path) -> None:
     settings.STORAGES = {**settings.STORAGES, **PLAIN}
     settings.STATIC_ROOT = None
     assert state_of_static_files() == State.NOTE
