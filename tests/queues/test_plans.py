@@ -121,7 +121,14 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
         ),
         (
             limited_claim.PARTITIONS,
-            {"queue": "q3", "period": None, "running_limit": 1, "recent_limit": None},
+            {
+                "queue": "q3",
+                "period": None,
+                "running_limit": 1,
+                "recent_limit": None,
+                "first": "",
+                "most_partitions": 8_192,
+            },
             PARTITIONS,
         ),
         (due_workflows.RELEASE, {"now": 5, "most": 1000}, "idx_workflow_status_delayed"),
