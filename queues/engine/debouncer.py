@@ -23,7 +23,7 @@ from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program, blocking, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.engine.registration.registry import Binding, registry
+from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.enqueueing import (
     EnqueueOptions,
     checked_parameters,
@@ -86,7 +86,7 @@ class Debouncer:
     ) -> Debouncer:
         """A debouncer of a decorated function. Raises TypeError for a method."""
         target = registry.target(workflow)
-        if target.workflow.binding in (Binding.CLASS, Binding.INSTANCE):
+        if target.receiver is not None or target.workflow.is_bound:
             raise TypeError(f"{target.workflow.name} is a method: only functions are debounced")
         debouncer = cls(
             target.workflow.name,

@@ -172,7 +172,7 @@ def enqueue_on(
 ) -> Program[str]:
     """Enqueue a registered function on a queue, which another process may serve."""
     launched = engine()
-    target = launched.registry.target(func)
+    target, args = launched.registry.target_of_call(func, args)
     parameters = in_this_context(FunctionReference.of(target), queue_name)
     return start_enqueued(launched, parameters, args, kwargs)
 

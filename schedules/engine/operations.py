@@ -26,7 +26,8 @@ from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration.decorated import with_parentheses
-from dboshub.workflows.engine.registration.registry import WORKFLOW_MARK, Target, registry
+from dboshub.workflows.engine.registration.places import WORKFLOW_MARK
+from dboshub.workflows.engine.registration.registry import Target, registry
 from dboshub.workflows.engine.unserializable import Subject
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from dboshub.workflows.engine.registration.registry import Binding, Target
+from dboshub.workflows.engine.registration.registry import Target
+from dboshub.workflows.engine.registration.workflow import Binding
 
 # What a run is given: by ``@DBOS.scheduled``, and by ``DBOS.create_schedule``.
 FOR_DECORATOR = ("scheduled_at: datetime", "started_at: datetime")

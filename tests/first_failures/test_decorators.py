@@ -88,7 +88,6 @@ def test_a_generator_is_refused(kind: str, generator: Any) -> None:
     [
         (FirstClass, "is a class, which cannot be a"),
         (5, "5 cannot be a"),
-        (classmethod(first_plain), "put @classmethod above the decorator"),
         (functools.partial(first_plain), "has no name to record the"),
         (FirstCallable(), "has no name to record the"),
     ],

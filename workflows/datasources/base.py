@@ -23,6 +23,7 @@ from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
+from dboshub.workflows.engine.registration.decorated import within_methods
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.engine.unserializable import result_of
@@ -228,7 +229,8 @@ def decorator(
 
         return mark_coroutine(begin) if inspect.iscoroutinefunction(function) else begin
 
-    return decorate if function is None else decorate(function)
+    inside = within_methods(decorate)
+    return inside if function is None else inside(function)
 
 
 def refuse_after_launch() -> None:

@@ -13,7 +13,8 @@ from dboshub.workflows.engine.registration.parameter_schema import (
     FunctionPublisher,
     parameters_schema,
 )
-from dboshub.workflows.engine.registration.registry import Registry, Workflow
+from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.registration.workflow import Workflow
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.journal.insert_workflow import start as insert

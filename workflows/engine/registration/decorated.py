@@ -16,7 +16,8 @@ D = TypeVar("D", bound=Callable[..., Any])
 def with_parentheses(example: str) -> Callable[[D], D]:
     """Make a decorator with options raise TypeError where it is written without parentheses.
 
-    Its calls also raise TypeError for a positional argument if all options are keyword-only.
+    Its calls also raise TypeError for a positional argument if all options are keyword-only. It
+    may be written above ``@staticmethod`` and ``@classmethod`` as well as below them.
     """
 
     def decorate(decorator: D) -> D:
@@ -32,11 +33,22 @@ def with_parentheses(example: str) -> Callable[[D], D]:
                     f"{example.partition('(')[0]} takes its options by name, such as "
                     f"name={args[0]!r:.100}"
                 )
-            return decorator(*args, **kwargs)
+            return within_methods(decorator(*args, **kwargs))
 
         return cast(D, call)
 
     return decorate
+
+
+def within_methods(decorate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Decorate the function in a static or class method, so that the order makes no difference."""
+
+    def decorated(given: Any) -> Any:
+        if isinstance(given, staticmethod | classmethod):
+            return type(given)(decorate(given.__func__))
+        return decorate(given)
+
+    return decorated
 
 
 def check_function(kind: str, function: Any, name: str | None) -> str:
@@ -51,8 +63,6 @@ def check_function(kind: str, function: Any, name: str | None) -> str:
             f"{what} is a class, which cannot be a {kind}: decorate its methods, and the class "
             "with @DBOS.dbos_class()"
         )
-    if isinstance(function, classmethod):
-        raise TypeError(f"{what}: put @classmethod above the decorator that makes it a {kind}")
     if not callable(function):
         raise TypeError(f"{function!r:.100} cannot be a {kind}: it is no function")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

@@ -20,16 +20,10 @@ from dboshub.workflows.engine.registration.arguments import (
     pydantic_args_validator,
 )
 from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
-from dboshub.workflows.engine.registration.registry import (
-    STEP_MARK,
-    WORKFLOW_MARK,
-    Binding,
-    Registry,
-    Target,
-    Workflow,
-    registry,
-)
+from dboshub.workflows.engine.registration.places import STEP_MARK, WORKFLOW_MARK
+from dboshub.workflows.engine.registration.registry import Registry, registry
 from dboshub.workflows.engine.registration.roles import without_role_check
+from dboshub.workflows.engine.registration.workflow import Workflow
 from dboshub.workflows.engine.runtime.running import call
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
@@ -37,8 +31,6 @@ logger = logging.getLogger("dboshub")
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
-
-_BOUND = (Binding.CLASS, Binding.INSTANCE)
 
 
 @with_parentheses("@DBOS.workflow()")
@@ -80,14 +72,12 @@ def workflow(
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
-            receiver = None
-            if registered.binding in _BOUND:
-                receiver, *rest = args
-                args = tuple(rest)
             engine = executing_engine(registered.name)
-            begun = functools.partial(call, engine, Target(registered, receiver), args, kwargs)
+            target, args = into.target_of_call(begin, args)
+            begun = functools.partial(call, engine, target, args, kwargs)
             return begin_when_awaited(begun) if registered.is_async else run(begun())
 
+        registered.decorated.add(begin)
         return cast(F, _marked(begin, WORKFLOW_MARK, registered, is_async=registered.is_async))
 
     return decorate
@@ -138,8 +128,8 @@ def durable_step(
             begun = functools.partial(step, current.execution, policy, function, args, kwargs)
             return begin_when_awaited(begun) if is_async else run(begun())
 
-        into.add_step(policy.name, begin, is_async=is_async)
-        return cast(F, _marked(begin, STEP_MARK, policy.name, is_async=is_async))
+        registered = into.add_step(policy.name, begin, is_async=is_async)
+        return cast(F, _marked(begin, STEP_MARK, registered, is_async=is_async))
 
     return decorate
 
@@ -149,7 +139,7 @@ def dbos_class(class_name: str | None = None, into: Registry = registry) -> Call
     """Register a class, so that recovery finds the class and its instances."""
 
     def decorate(cls: C) -> C:
-        into.add_class(cls, class_name or cls.__qualname__)
+        into.receivers.add_class(cls, class_name or cls.__qualname__)
         return cls
 
     return decorate
@@ -167,7 +157,7 @@ class DBOSConfiguredInstance:
         if name is None or (config_name is not None and instance_name is not None):
             raise TypeError("give config_name, or its older name instance_name")
         self.config_name = name
-        registry.add_instance(self, name)
+        registry.receivers.add_instance(self, name)
         if is_launched():
             logger.warning(
                 "instance %r of %s was made after DBOS.launch(): make it before, so that recovery "

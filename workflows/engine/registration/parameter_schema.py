@@ -13,8 +13,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from dboshub.workflows.engine.records import TEMP_WORKFLOW
-from dboshub.workflows.engine.registration.registry import Binding, Registry, Workflow
+from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.registration.workflow import Binding, Workflow
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 _PLAIN: dict[Any, dict[str, Any]] = {
@@ -44,8 +44,8 @@ class FunctionPublisher:
 
     def __call__(self) -> str:
         known = self._registry.workflows
-        names = sorted(name for name in known if not name.startswith(TEMP_WORKFLOW))
-        of = (names, len(self._registry.instances))
+        names = sorted(known)
+        of = (names, len(self._registry.receivers.instances))
         if of != self._of:
             found = {name: _published(self._registry, known[name]) for name in names}
             self._of, self._text = of, json.dumps(found)
@@ -96,7 +96,7 @@ def _published(registry: Registry, workflow: Workflow) -> dict[str, Any]:
         found["class"] = workflow.class_name
     if workflow.binding is Binding.INSTANCE:
         found["instances"] = sorted(
-            config for name, config in registry.instances if name == workflow.class_name
+            config for name, config in registry.receivers.instances if name == workflow.class_name
         )
     return found
 

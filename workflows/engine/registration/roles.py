@@ -15,7 +15,13 @@ from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
 from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.programs import mark_coroutine
 from dboshub.workflows.engine.registration.decorated import with_parentheses
-from dboshub.workflows.engine.registration.registry import STEP_MARK, WORKFLOW_MARK
+from dboshub.workflows.engine.registration.places import (
+    CLASS_MARK,
+    STEP_MARK,
+    WORKFLOW_MARK,
+    plain,
+)
+from dboshub.workflows.engine.registration.registry import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -101,11 +107,16 @@ def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
 
 @with_parentheses("@DBOS.default_required_roles([…])")
 def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
-    """Require these roles for all workflows and steps of a class that require none themselves."""
+    """Require these roles for all workflows and steps of a class that require none themselves.
+
+    This also registers the class, under its qualified name.
+    """
 
     def decorate(cls: C) -> C:
+        if CLASS_MARK not in vars(cls):
+            registry.receivers.add_class(cls, cls.__qualname__)
         for name, attribute in [*vars(cls).items()]:
-            function = getattr(attribute, "__func__", attribute)
+            function = plain(attribute)
             workflow = getattr(function, WORKFLOW_MARK, None)
             if workflow is not None and workflow.required_roles is None:
                 workflow.required_roles = tuple(roles)

@@ -105,7 +105,7 @@ def start(
     if isinstance(function, str):
         reference = FunctionReference(name=validation.name("the name of a workflow", function))
     else:
-        target = engine.registry.target(function)
+        target, args = engine.registry.target_of_call(function, args)
         if engine.runs_workflows:
             return running.start(engine, target, args, kwargs)
         reference = FunctionReference.of(target)
