@@ -135,7 +135,7 @@ class HeartbeatLoop:
         found = sum(self._rounds(lambda: self._membership.sweep(now)))
         found += sum(self._rounds(lambda: self._membership.recover_same_executor_id(now)))
         if found:
-            log.info("recovered %d workflows that a dead process left", found)
+            log.info("recovered what a dead process left: %d", found)
         self._due_sweep = self._clock.monotonic()
         self._due_reconcile = self._due_forget = self._due_sweep + SWEEP_EVERY
 

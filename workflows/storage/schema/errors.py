@@ -22,8 +22,8 @@ class SchemaMissingError(SchemaError):
 
     def __init__(self, place: str) -> None:
         super().__init__(
-            f"There are no system tables in {place}: run `manage.py migrate`, or launch with "
-            "run_migrations on (the default)"
+            f"There are no system tables in {place}: run `dboshub migrate` (`manage.py migrate` in "
+            "a Django project), or launch with run_migrations on (the default)"
         )
         self.args = (place,)
         self.place = place
