@@ -27,6 +27,7 @@ from dboshub.workflows.engine.sync_async import (
     sync_form,
     sync_handle_form,
 )
+from dboshub.workflows.engine.typed_calls import async_enqueue_form, enqueue_form
 
 
 class QueuesAPI:
@@ -99,14 +100,14 @@ class QueuesAPI:
 
     enqueue_workflow_with_options_async = async_handle_form(enqueue_workflow_with_options)
 
-    @sync_handle_form
+    @enqueue_form
     def enqueue_workflow(
         queue_name: str, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Program[str]:
         """Enqueue a workflow or a step by queue name; the queue need not be registered here."""
         return enqueue_on(queue_name, func, args, kwargs)
 
-    enqueue_workflow_async = async_handle_form(enqueue_workflow)
+    enqueue_workflow_async = async_enqueue_form(enqueue_workflow)
 
     @classmethod
     def listen_queues(cls, queues: Sequence[Queue | str]) -> None:

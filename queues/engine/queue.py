@@ -5,9 +5,9 @@ To construct one declares the queue; ``DBOS.register_queue`` and other calls ret
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
@@ -20,6 +20,9 @@ from dboshub.workflows.engine.programs import Program, awaitable, blocking
 from dboshub.workflows.engine.runtime.running import enqueue as start_enqueued
 from dboshub.workflows.engine.runtime.start_request import FunctionReference
 from dboshub.workflows.engine.runtime.starting import in_this_context
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Queue:
@@ -105,10 +108,26 @@ class Queue:
         self._client_context: ClientContext | None = None
         queue_registry.declare(per_partition(settings) if partition_queue else settings)
 
+    @overload
+    def enqueue(
+        self, func: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandle[R]: ...
+    @overload
+    def enqueue(
+        self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandle[R]: ...
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
         """Enqueue a workflow or a step; return its handle after its row is durable."""
         return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
 
+    @overload
+    async def enqueue_async(
+        self, func: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandleAsync[R]: ...
+    @overload
+    async def enqueue_async(
+        self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandleAsync[R]: ...
     async def enqueue_async(
         self, func: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> WorkflowHandleAsync[Any]:

@@ -10,6 +10,7 @@ from typing import Any, assert_type
 from dboshub import (
     DBOS,
     DBOSClient,
+    DBOSConfiguredInstance,
     Queue,
     WorkflowHandle,
     WorkflowHandleAsync,
@@ -38,7 +39,7 @@ def blocking_wrongly(client: DBOSClient) -> None:
 
 async def awaiting(client: DBOSClient) -> None:
     assert_type(await DBOS.send_async("w", {"any": 1}, topic="t"), None)
-    assert_type(await DBOS.start_workflow_async(print, 1), WorkflowHandleAsync[Any])
+    assert_type(await DBOS.start_workflow_async(print, 1), WorkflowHandleAsync[None])
     assert_type(await DBOS.resume_workflows_async(["w"]), list[WorkflowHandleAsync[Any]])
     assert_type(await client.send_async("w", 1, None, "only once"), None)
     assert_type(await client.list_workflows_async(limit=1), list[WorkflowStatus])
@@ -65,3 +66,62 @@ async def limiting(queue: Queue) -> None:
     queue.set_concurrency("three")  # type: ignore[arg-type]
     queue.concurrency = 3  # type: ignore[assignment]
     _ = queue.conurrency  # type: ignore[attr-defined]
+
+
+@DBOS.workflow()
+def shout(times: int, *, loud: bool = False) -> str:
+    return "!" * times if loud else ""
+
+
+@DBOS.workflow()
+async def whisper(times: int) -> str:
+    return "." * times
+
+
+class Mailer(DBOSConfiguredInstance):
+    @DBOS.step()
+    def send(self, to: str) -> int:
+        return len(to)
+
+
+def starting(queue: Queue, mailer: Mailer) -> None:
+    assert_type(DBOS.start_workflow(shout, 1, loud=True), WorkflowHandle[str])
+    assert_type(DBOS.start_workflow(whisper, 1).get_result(), str)
+    assert_type(DBOS.start_workflow("by name", object()), WorkflowHandle[Any])
+    assert_type(queue.enqueue(shout, 1), WorkflowHandle[str])
+    assert_type(queue.enqueue(whisper, 1), WorkflowHandle[str])
+    assert_type(queue.enqueue(mailer.send, "ada"), WorkflowHandle[int])
+    assert_type(DBOS.enqueue_workflow("jobs", whisper, 1), WorkflowHandle[str])
+    assert_type(DBOS.run_step(None, shout, 1), str)
+    assert_type(DBOS.run_step({"name": "named"}, whisper, 1), str)
+    assert_type(DBOS.reserve_step().run(None, whisper, 1), str)
+
+
+def starting_wrongly(queue: Queue, mailer: Mailer) -> None:
+    DBOS.start_workflow(shout, "1")  # type: ignore[call-overload]
+    DBOS.start_workflow(shout, 1, slow=True)  # type: ignore[call-arg, arg-type]
+    DBOS.start_workflow(whisper)  # type: ignore[call-overload]
+    queue.enqueue(shout, "1")  # type: ignore[call-overload]
+    queue.enqueue(mailer.send, 1)  # type: ignore[call-overload]
+    DBOS.enqueue_workflow("jobs", shout, "1")  # type: ignore[call-overload]
+    DBOS.enqueue_workflow(shout, 1)  # type: ignore[call-overload]
+    DBOS.run_step(None, shout, "1")  # type: ignore[call-overload]
+    DBOS.reserve_step().run(None, whisper, "1")  # type: ignore[call-overload]
+
+
+async def starting_awaited(queue: Queue) -> None:
+    assert_type(await DBOS.start_workflow_async(whisper, 1), WorkflowHandleAsync[str])
+    assert_type(await queue.enqueue_async(shout, 1), WorkflowHandleAsync[str])
+    assert_type(await queue.enqueue_async(whisper, 1), WorkflowHandleAsync[str])
+    assert_type(await DBOS.enqueue_workflow_async("jobs", whisper, 1), WorkflowHandleAsync[str])
+    assert_type(await DBOS.run_step_async(None, shout, 1), str)
+    assert_type(await DBOS.run_step_async(None, whisper, 1), str)
+    assert_type(await DBOS.reserve_step().run_async(None, whisper, 1), str)
+
+
+async def starting_awaited_wrongly(queue: Queue) -> None:
+    await DBOS.start_workflow_async(whisper, "1")  # type: ignore[call-overload]
+    await queue.enqueue_async(shout, "1")  # type: ignore[call-overload]
+    await DBOS.enqueue_workflow_async("jobs", whisper, "1")  # type: ignore[call-overload]
+    await DBOS.run_step_async(None, whisper, "1")  # type: ignore[call-overload]
+    await DBOS.reserve_step().run_async(None, shout, "1")  # type: ignore[call-overload]

@@ -19,6 +19,7 @@ from dboshub.workflows.engine.operations.step_reservation import StepOptions, St
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration import decorators, roles
 from dboshub.workflows.engine.sync_async import async_form, sync_form
+from dboshub.workflows.engine.typed_calls import async_run_step_form, run_step_form
 from dboshub.workflows.engine.waiting import wait_any
 
 R = TypeVar("R")
@@ -106,7 +107,7 @@ class FunctionsAPI:
     default_required_roles = staticmethod(roles.default_required_roles)
     set_authentication = staticmethod(roles.set_authentication)
 
-    @sync_form
+    @run_step_form
     def run_step(
         dbos_step_options: StepOptions | None,
         func: Callable[..., Any],
@@ -116,7 +117,7 @@ class FunctionsAPI:
         """Run any callable as a step, without a decorator; options are those of ``step``."""
         return step_reservation.run_step(dbos_step_options, func, args, kwargs)
 
-    run_step_async = async_form(run_step)
+    run_step_async = async_run_step_form(run_step)
 
     @staticmethod
     def reserve_step() -> StepReservation:

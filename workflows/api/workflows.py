@@ -26,6 +26,7 @@ from dboshub.workflows.engine.sync_async import (
     sync_form,
     sync_handle_form,
 )
+from dboshub.workflows.engine.typed_calls import async_start_form, start_form
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
 
@@ -35,7 +36,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     # -- starting and awaiting -------------------------------------------------------------
 
-    @sync_handle_form
+    @start_form
     def start_workflow(func: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Program[str]:
         """Start a workflow in the background; returns a handle once its row is durable.
 
@@ -44,7 +45,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         """
         return enqueueing.start(engine(), func, args, kwargs)
 
-    start_workflow_async = async_handle_form(start_workflow)
+    start_workflow_async = async_start_form(start_workflow)
 
     @sync_handle_form
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:

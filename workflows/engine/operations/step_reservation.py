@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypedDict
+from typing import Any, ParamSpec, TypedDict, TypeVar, overload
 
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
@@ -14,6 +14,9 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
 from dboshub.workflows.engine.programs import Call, Program, blocking, run_async
 from dboshub.workflows.engine.runtime.execution import Execution
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Options = Mapping[str, Any]
 
@@ -64,6 +67,22 @@ class StepReservation:
     def step_id(self) -> int:
         return self._step_id
 
+    @overload
+    def run(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[P, Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R: ...
+    @overload
+    def run(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R: ...
     def run(
         self,
         dbos_step_options: StepOptions | None,
@@ -74,6 +93,22 @@ class StepReservation:
         """Run a callable as the reserved step. Raises DBOSException if that has already run."""
         return blocking(self._run)(dbos_step_options, func, args, kwargs)
 
+    @overload
+    def run_async(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[P, Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, R]: ...
+    @overload
+    def run_async(
+        self,
+        dbos_step_options: StepOptions | None,
+        func: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, R]: ...
     def run_async(
         self,
         dbos_step_options: StepOptions | None,
