@@ -91,11 +91,15 @@ def django_database(
     url: str,
     *,
     pool_size: int,
+    worker_pool_size: int = 0,
     sqlite_sync: str = "FULL",
     access: Access = Access.OWN,
     behind_pooler: bool = False,
 ) -> dict[str, Any]:
-    """Turn a URL into an entry of Django's DATABASES. Raises DatabaseUrlError."""
+    """Turn a URL into an entry of Django's DATABASES. Raises DatabaseUrlError.
+
+    A pool has `pool_size` connections, and `worker_pool_size` in a process that runs workflows.
+    """
     if is_sqlite(url):
         return _django_sqlite(sqlite_path(url), sqlite_sync, access)
     options: dict[str, Any] = libpq_parameters(url)
@@ -111,6 +115,7 @@ def django_database(
     }
     if pool_size:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
+        options["worker_pool"] = worker_pool_size
     if access is Access.READ_ONLY and not behind_pooler:
         # A pooler in transaction mode would leave the setting to whoever comes next.
         options["options"] = f"{options.get('options', '')} {READ_ONLY_OPTION}".strip()
@@ -118,6 +123,8 @@ def django_database(
         "ENGINE": "dboshub.workflows.django_postgresql",
         **entry,
         "CONN_MAX_AGE": 0,
+        # A pool checks what it hands out: the server may have been restarted since.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
 

@@ -48,6 +48,7 @@ DBOSHUB_ROLLUPS = env.flag("DBOSHUB_ROLLUPS", True)
 DBOSHUB_BULK = env.flag("DBOSHUB_BULK", True)
 
 _pool = env.number("DBOSHUB_DATABASE_POOL", 8, most=500)
+_worker_pool = env.number("DBOSHUB_WORKER_POOL", 32, least=1, most=500)
 _sync = env.choice("DBOSHUB_SQLITE_SYNC", "FULL", ("FULL", "NORMAL", "EXTRA"))
 _log_level = env.choice(
     "DBOSHUB_LOG_LEVEL", "INFO", ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
@@ -58,6 +59,7 @@ def _database(url: str, access: Access = Access.OWN) -> dict[str, Any]:
     return env.django_database(
         url,
         pool_size=_pool,
+        worker_pool_size=_worker_pool,
         sqlite_sync=_sync,
         access=access,
         behind_pooler=DBOSHUB_BEHIND_POOLER,

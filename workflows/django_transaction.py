@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import close_old_connections, connections, transaction
+from django.db import connections, transaction
 
 from dboshub.workflows.connection import session_on, system_alias
 from dboshub.workflows.datasources.session_context import current_lazy_session, providing_session
@@ -110,14 +110,6 @@ def _django_sql_session(alias: str) -> Any:
     from dboshub.workflows.datasources.django_connection import session_on
 
     return session_on(alias)
-
-
-def close_stale_connections() -> None:
-    """Close expired and broken Django connections after a step. Errors are logged, not raised."""
-    try:
-        close_old_connections()
-    except Exception as error:
-        logger.warning("could not close Django's connections after a step: %s", error)
 
 
 def after_commit(alias: str) -> Callable[[Callable[[], None]], None]:

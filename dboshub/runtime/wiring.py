@@ -223,21 +223,28 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     from django.conf import settings
 
+    from dboshub.workflows.django_step_connections import (
+        async_step_connections,
+        close_stale_connections,
+    )
     from dboshub.workflows.django_transaction import (
         DjangoTransactor,
         after_commit,
         alias_of,
-        close_stale_connections,
         django_transaction_on,
     )
 
     if not settings.configured:
         return EngineHooks()
+    connection_hooks = EngineHooks(
+        after_user_code=close_stale_connections,
+        after_async_step=async_step_connections.close_stale,
+    )
     alias = alias_of(database)
     if alias is None:
-        return EngineHooks(after_user_code=close_stale_connections)
-    return EngineHooks(
-        after_user_code=close_stale_connections,
+        return connection_hooks
+    return replace(
+        connection_hooks,
         after_commit=after_commit(alias),
         ambient=django_transaction_on(alias),
         application=DjangoTransactor(alias),
@@ -255,6 +262,10 @@ def _with_datasources(hooks: EngineHooks, database: Database) -> EngineHooks:
 def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     """Engine hooks of a process that executes: with a database for ``@DBOS.transaction``."""
     hooks = _with_datasources(engine_hooks(database), database)
+    if hooks.after_async_step is not None:
+        from dboshub.workflows.django_step_connections import use_worker_pools
+
+        use_worker_pools()
     url = config["application_database_url"]
     if url is None and hooks.application is not None:
         return hooks

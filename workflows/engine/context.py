@@ -104,6 +104,9 @@ class FramedCall:
             return Outcome(None, error)
         finally:
             _leave(tokens)
+            tidy = self._frame.execution.engine.after_async_step
+            if self._runs_after_user_code and tidy is not None:
+                await tidy()
 
     def _enter(self) -> list[tuple[ContextVar[Any], Token[Any]]]:
         # Options of the calling code do not apply to what the called code starts.

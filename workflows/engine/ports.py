@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Unpack
 
@@ -227,6 +227,7 @@ class EngineHooks:
     """Hooks that the host process gives to the engine; a plain script gives none."""
 
     after_user_code: Callable[[], None] = lambda: None  # called after each sync step and task
+    after_async_step: Callable[[], Awaitable[None]] | None = None
     # Calls back once what this thread has open on the system database is committed.
     after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
     ambient: Callable[[], JoinedTransaction | None] = lambda: None

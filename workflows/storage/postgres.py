@@ -22,8 +22,7 @@ from dboshub.workflows.storage.database_urls import libpq_parameters
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 # A server that vanished is noticed within a minute, not after two hours.
-_PARAMETERS: dict[str, Any] = {
-    "application_name": "dboshub",
+KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -32,6 +31,7 @@ _PARAMETERS: dict[str, Any] = {
 # For this transaction only: behind a pooler others use the connection next.
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
+_PARAMETERS: dict[str, Any] = {"application_name": "dboshub", **KEEPALIVES}
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
 
