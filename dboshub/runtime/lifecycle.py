@@ -18,6 +18,7 @@ from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.kafka_listener import Listeners
 from dboshub.queues.storage.store import QueueStore, RegistryStore
 from dboshub.runtime.engine_host import EngineHost
+from dboshub.runtime.stop_budget import StopBudget
 from dboshub.runtime.wiring import (
     executor_hooks,
     new_engine,
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dboshub")
 
-CLOSE_S = 5.0
-
 
 class Runtime:
     """One launched engine with all its threads."""
@@ -74,6 +73,7 @@ class Runtime:
         self.config = config
         self.listen = listen
         self.settings = settings_of(config, registry)
+        self._budget = StopBudget(0.0)
         self._completion_timeout_s = self._grace_s = 0.0
         self._unfinished: list[tuple[str, str]] = []
         with ExitStack() as opened:
@@ -98,19 +98,19 @@ class Runtime:
         stopping.callback(self._hand_back)
         stopping.callback(current_engine.install, None)
         current_engine.install(self.engine)
-        stopping.callback(self.wakeups.stop)
+        stopping.callback(lambda: self.wakeups.stop(self._budget.left() / 2))
         self.wakeups.start()
-        stopping.callback(self.engine.close, CLOSE_S)
+        stopping.callback(self._close_engine)
         stopping.callback(release, self.engine)
         stopping.callback(self._drain)
-        stopping.callback(self.maintenance.stop)
+        stopping.callback(lambda: self.maintenance.stop(self._budget.share()))
         self.maintenance.start()
-        stopping.callback(self.dispatcher.stop)
+        stopping.callback(lambda: self.dispatcher.stop(self._budget.share()))
         self.dispatcher.start()
         self._apply_declared_schedules()
-        stopping.callback(self.ticker.stop)
+        stopping.callback(lambda: self.ticker.stop(self._budget.share()))
         self.ticker.start()
-        stopping.callback(self.listeners.stop)
+        stopping.callback(lambda: self.listeners.stop(self._budget.share()))
         stopping.callback(consumers.close)
         consumers.open(self.listeners.listen)
         self.admin_server = start_admin_server(self.config, self)
@@ -127,9 +127,11 @@ class Runtime:
         """Stop claiming, let steps end, hand back what is unfinished, and close everything.
 
         Running workflows have `completion_timeout` seconds to end, then running steps have
-        `grace` seconds. Each part is stopped although another one fails to stop; the last such
-        error is raised at the end. Stopping again does nothing.
+        `grace` seconds; everything else ends within these and CLOSE_S, also without database.
+        Each part is stopped although another one fails to stop; the last such error is raised at
+        the end. Stopping again does nothing.
         """
+        self._budget = StopBudget(completion_timeout + grace)
         self._completion_timeout_s, self._grace_s = completion_timeout, grace
         self._stopping.close()
 
@@ -146,7 +148,7 @@ class Runtime:
         self.telemetry = start_telemetry(config, self.settings)
         opened.callback(self.telemetry.close)
         self.database = open_system_database(config)
-        opened.callback(self.database.close)
+        opened.callback(self._close_database)
         storage = storage_of(
             self.database, listing_timeout_s=config["observability_query_timeout_sec"]
         )
@@ -155,7 +157,7 @@ class Runtime:
         self.engine = new_engine(
             self.settings, config, registry, self.clock, wrap_storage(storage), hooks
         )
-        opened.callback(self.engine.close, CLOSE_S)
+        opened.callback(self._close_engine)
 
     def _make_parts(self, listen: Sequence[str] | None, wrap_storage: Callable[[Any], Any]) -> None:
         engine, config = self.engine, self.config
@@ -271,22 +273,27 @@ class Runtime:
             self._unfinished = [(each.workflow_id, each.owner) for each in self.engine.executions]
 
     def _await_idle(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + min(seconds, self._budget.work_left())
         while self.engine.executions and time.monotonic() < deadline:
             time.sleep(0.01)
 
+    def _close_engine(self) -> None:
+        self.engine.close(self._budget.left() / 2)
+
+    def _close_database(self) -> None:
+        self._budget.within(self.database.close, "the database was not closed")
+
     def _hand_back(self) -> None:
         """Enqueue what this process claimed and did not finish, for any executor."""
-        try:
-            with self.database.writing() as session:
-                now = self.engine.clock.now_ms()
-                recover.hand_back(session, self._unfinished, now=now)
-                recover.release(session, self.heartbeat.incarnation, now=now)
-        except Exception as error:
-            logger.warning("work was not handed back, other executors will recover it: %s", error)
+        otherwise = "work was not handed back, other executors will recover it"
+        self._budget.within(self._enqueue_unfinished, otherwise)
+
+    def _enqueue_unfinished(self) -> None:
+        with self.database.writing() as session:
+            now = self.engine.clock.now_ms()
+            recover.hand_back(session, self._unfinished, now=now)
+            recover.release(session, self.heartbeat.incarnation, now=now)
 
     def _stop_heartbeat(self) -> None:
-        try:
-            self.heartbeat.stop()
-        except Exception as error:
-            logger.warning("this executor's end was not recorded, its lease will expire: %s", error)
+        otherwise = "this executor's end was not recorded, its lease will expire"
+        self._budget.within(self.heartbeat.stop, otherwise)

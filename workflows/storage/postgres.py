@@ -21,6 +21,7 @@ from dboshub.workflows.storage.connection_errors import (
 from dboshub.workflows.storage.database_urls import libpq_parameters
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
+POOL_CLOSE_S = 1.0  # for the pool's own threads, which may be connecting
 # A server that vanished is noticed within a minute, not after two hours.
 KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 20,
@@ -154,7 +155,7 @@ class PostgresDatabase:
         return None
 
     def close(self) -> None:
-        self._pool.close()
+        self._pool.close(timeout=POOL_CLOSE_S)
 
 
 def read_only_options(url: str) -> str:

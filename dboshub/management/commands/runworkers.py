@@ -14,6 +14,7 @@ from dboshub.background.rollups import start_rollup_thread
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
+from dboshub.runtime.stop_budget import CLOSE_S, StopBudget
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
@@ -29,7 +30,7 @@ from dboshub.workflows.invocation import program_command
 from dboshub.workflows.storage.membership import executors, recover
 
 # Seconds after the grace period, for the end of destroy().
-FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 2.0
 NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
 SUPERVISED = "The supervisor starts this worker again."
 
@@ -130,14 +131,19 @@ class Command(BaseCommand):
 
         threading.Thread(target=destroy, name="dboshub-destroy", daemon=True).start()
         stop.wait(grace + FLUSH_SECONDS)
-        if ended.is_set():
-            return
+        if not ended.is_set():
+            StopBudget(0).within(self._release, "work was not handed back, its lease will expire")
+            self.stdout.flush()
+            os._exit(0)
+        # User code can block its thread forever; nothing it does is recorded any more.
+        exiting = threading.Timer(CLOSE_S, os._exit, [0])
+        exiting.daemon = True
+        exiting.start()
+
+    def _release(self) -> None:
         with atomic() as session:
             given = recover.release_process(session, this_process(), now=now_ms())
         self.stdout.write(f"Worker {os.getpid()} handed {given} workflows back.")
-        self.stdout.flush()
-        # User code can block its thread forever; nothing it does is recorded any more.
-        os._exit(0)
 
     def _adopt(self, executor_ids: list[str]) -> None:
         for executor_id in executor_ids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 # A sync wait blocks a thread, so there may be far more threads than slots.
 MAX_THREADS = 10_000
 QUERY_THREADS = 4
+MIN_JOIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,19 +161,19 @@ class Engine:
         self.executions.drain()
 
     def close(self, timeout: float) -> None:
-        """Flush the journal and end every thread, each within `timeout` seconds.
+        """Flush the journal and end every thread, all within `timeout` seconds.
 
-        Closing again does nothing.
+        A thread that user code keeps is left to itself. Closing again does nothing.
         """
         if self.is_closed:
             return
+        deadline = time.monotonic() + timeout
         try:
-            self.journal.close(timeout)
+            self.journal.close(timeout / 2)
         finally:
             self.is_closed = True
             self.waits.wake_all()
             self.threads.stop()
             self.queries.stop()
-            self.loop.stop(timeout)
-            self.threads.join(timeout)
-            self.queries.join(timeout)
+            for stop in (self.loop.stop, self.threads.join, self.queries.join):
+                stop(max(MIN_JOIN_S, deadline - time.monotonic()))

@@ -80,15 +80,13 @@ class Wakeups:
             thread.start()
 
     def stop(self, timeout: float = 5) -> None:
-        """End the threads; waits up to `timeout` seconds for each."""
+        """End the threads; waits up to `timeout` seconds for all of them."""
+        deadline = time.monotonic() + timeout
         self._stopping.set()
         self._engine.notices.wake_sender()
-        if self._transport is not None:
-            with suppress(Exception):
-                self._transport.send([(STATUS, "")])  # the listener returns at once
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(timeout)
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _thread(self, target: Callable[[], None], role: str) -> threading.Thread:
         return threading.Thread(target=target, name=f"dboshub-{role}", daemon=True)
@@ -138,6 +136,8 @@ class Wakeups:
                 except Exception as error:
                     logger.info("notices were not sent, others will poll: %s", error)
                 self._stopping.wait(0.01)
+        with suppress(Exception):
+            self._transport.send([(STATUS, "")])  # the listener returns at once
 
     def _listen(self) -> None:
         assert self._transport is not None
