@@ -31,6 +31,7 @@ from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.invocation import command
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
 from dboshub.workflows.storage.sql import Session, Statement
@@ -186,7 +187,7 @@ def _runs(
     two_times = takes_two_times(schedule, recorded)
     return Runs(
         ActionRuns(action.session, started),
-        DatabaseClock(),
+        adjust(DatabaseClock(), action.session),
         codec,
         application=owner,
         takes_actual_time={schedule.schedule_name} if two_times else (),

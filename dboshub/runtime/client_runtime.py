@@ -21,7 +21,7 @@ from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.caller_session import CallerTransaction
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.postgres import PostgresDatabase
 from dboshub.workflows.storage.schema.state import inspect
 
@@ -78,12 +78,8 @@ class ClientRuntime:
         )
 
     def _new_clock(self) -> DatabaseClock:
-        clock = DatabaseClock()
-        begun = clock.monotonic()
         with self._database.reading() as session:
-            now = database_now(session)
-        clock.adjust(now, (begun + clock.monotonic()) / 2)
-        return clock
+            return adjust(DatabaseClock(), session)
 
     def _new_wakeups(self, listens: bool) -> Wakeups:
         database, transport = self._database, None

@@ -43,6 +43,7 @@ from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.control import versions
+from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.membership import recover
 from dboshub.workflows.storage.membership.database_membership import DatabaseMembership
 
@@ -199,6 +200,7 @@ class Runtime:
 
     def _register_version(self) -> None:
         with self.database.writing() as session:
+            adjust(self.clock, session)  # the first beat comes later
             versions.register(
                 session,
                 self.settings.application_version,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from typing import Any
 
+from dboshub.schedules.engine.cron import aware
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage import fragments
@@ -48,7 +50,14 @@ SET_STATUS = Statement(
 )
 DELETE = Statement("DELETE FROM {workflow_schedules} WHERE schedule_name = :schedule_name")
 
-# Every process that reaches a tick records it, also if the run exists.
+LAST_FIRED = Statement(
+    f"""
+    SELECT last_fired_at, {fragments.CLOCK_MS}
+    FROM {{workflow_schedules}}
+    WHERE schedule_name = :schedule_name
+    FOR NO KEY UPDATE
+    """
+)
 SET_LAST_FIRED = Statement(
     """
     UPDATE {workflow_schedules}
@@ -124,14 +133,29 @@ def delete(session: Session, name: str) -> bool:
 
 
 def set_last_fired(session: Session, name: str, fired_at: str) -> None:
-    """Record the last tick, in ISO 8601 format."""
-    session.run(SET_LAST_FIRED, schedule_name=name, fired_at=fired_at)
+    """Record a tick, in ISO 8601 format, unless a later one is recorded.
+
+    Every process that reaches a tick records it, also if the run exists, and some come late.
+    """
+    row = session.one(LAST_FIRED, schedule_name=name)
+    if row is not None and not _is_later(row[0], fired_at, now_ms=int(row[1])):
+        session.run(SET_LAST_FIRED, schedule_name=name, fired_at=fired_at)
 
 
 def latest_version(session: Session, application: str | None) -> str | None:
     """The latest version of an application, which executes its scheduled runs."""
     row = session.one(LATEST_VERSION, application=application)
     return None if row is None else row[0]
+
+
+def _is_later(recorded: str | None, fired_at: str, *, now_ms: int) -> bool:
+    """Whether a later tick is recorded. Another program may have written no time, or the future."""
+    try:
+        known = datetime.fromisoformat(recorded or "")
+    except ValueError:
+        return False
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return aware(datetime.fromisoformat(fired_at)) < aware(known) <= now
 
 
 def _schedule(row: Sequence[Any]) -> Schedule:

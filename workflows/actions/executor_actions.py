@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
-from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, VersionInfo
 from dboshub.workflows.engine.waiting.notices import QUEUE
 from dboshub.workflows.permissions import ADOPT_EXECUTOR, PROMOTE_VERSION
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.control import versions
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.membership import recover
 
 
@@ -38,7 +38,7 @@ def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "")
                 action.session,
                 executor_id,
                 application=application,
-                now=now_ms(),
+                now=database_now(action.session),
                 has_hub_tables=has_table(action.session, EXECUTORS),
             )
         if not moved:
@@ -66,8 +66,7 @@ def promote(actor: Actor, version: str, *, reason: str = "") -> None:
         rivals = [each for each in known if _are_rivals(each, found)]
         if rivals[0]["version_name"] == version:
             raise ActionRefusedError("It is the latest already.", "Promote another to leave it.")
-        # Later than all of them, even if one was stamped by a clock that was ahead.
-        now = max(now_ms(), rivals[0]["version_timestamp"] + 1)
+        now = database_now(action.session)
         versions.set_latest_version(action.session, version, application=None, now=now)
         action.detail.update(was=rivals[0]["version_name"], application=found["application_name"])
 

@@ -18,7 +18,6 @@ from dboshub.workflows.actions.audit import (
     audited_action,
 )
 from dboshub.workflows.actions.checks import missing_workflow, require_queue, require_workflow
-from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.journal.writes import SendWrite
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, TERMINAL, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
@@ -53,7 +52,9 @@ def cancel(actor: Actor, workflow_id: str, *, reason: str = "", children: bool =
                 "It is cancelled already.", "Resume it to go on after its last completed step."
             )
         below = _descendants(action, workflow_id) if children else []
-        cancelled = cancelling.cancel(action.session, [workflow_id, *below], now=now_ms())
+        cancelled = cancelling.cancel(
+            action.session, [workflow_id, *below], now=database_now(action.session)
+        )
         if workflow_id not in cancelled:
             raise _has_ended("cancel")
         action.hint(*((STATUS, each) for each in cancelled))
@@ -67,7 +68,9 @@ def resume(actor: Actor, workflow_id: str, *, reason: str = "", queue: str | Non
     """
     with _acting_on(actor, "resume", workflow_id, RESUME_WORKFLOW, reason) as (action, row):
         _require_usable_queue(action, queue, row.queue_partition_key)
-        if not resuming.resume(action.session, [workflow_id], queue=queue or None, now=now_ms()):
+        if not resuming.resume(
+            action.session, [workflow_id], queue=queue or None, now=database_now(action.session)
+        ):
             raise _has_ended("resume")
         action.hint((STATUS, workflow_id), (QUEUE, queue or INTERNAL_QUEUE))
         action.detail.update(was=row.status, queue=queue or INTERNAL_QUEUE)
@@ -100,7 +103,7 @@ def fork(
             start_step=start_step,
             application_version=version or None,
             queue=queue or None,
-            now=now_ms(),
+            now=database_now(action.session),
         )
         action.hint((QUEUE, queue or INTERNAL_QUEUE))
         action.detail.update(
@@ -159,7 +162,7 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
             serialization=format_,
             step=None,
         )
-        messages.send(action.session, message, now_ms())
+        messages.send(action.session, message, database_now(action.session))
         action.detail.update(was=row.status, topic=topic)
 
 

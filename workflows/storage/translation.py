@@ -5,7 +5,7 @@
 | ``= ANY(:ids)``                   | a search in the JSON list ``:ids``             |
 | ``to_regclass('{t}') IS NOT NULL``| a search in ``sqlite_master``                  |
 | ``CAST(:value AS jsonb)``         | ``:value``: JSON is stored as text             |
-| ``LEAST(a, b)``                   | ``MIN(a, b)``                                  |
+| ``LEAST(a, b)``, ``GREATEST``     | ``MIN(a, b)``, ``MAX``                         |
 | ``octet_length(a)``               | ``LENGTH(a)``, in characters                   |
 | ``json_build_array``, ``json_agg``| ``json_array``, ``json_group_array``           |
 | ``clock_timestamp()`` and         | ``julianday('now')``, which does not change    |
@@ -30,6 +30,7 @@ _RULES = (
     ),
     (re.compile(r"CAST\(:(\w+) AS jsonb\)"), r":\1"),
     (re.compile(r"\bLEAST\("), "MIN("),
+    (re.compile(r"\bGREATEST\("), "MAX("),
     (re.compile(r"\boctet_length\(", re.IGNORECASE), "LENGTH("),
     (re.compile(r"\bjson_build_array\("), "json_array("),
     (re.compile(r"\bjson_agg\("), "json_group_array("),

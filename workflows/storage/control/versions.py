@@ -1,7 +1,8 @@
 """Application versions, and which of them is the latest.
 
 The latest version is the first by `fragments.LATEST_FIRST` among an application's own versions
-and those without an owner. To register an old version again changes nothing.
+and those without an owner. A version that becomes the latest is stamped later than all of them,
+whatever the clocks of their writers said. To register an old version again changes nothing.
 """
 
 from __future__ import annotations
@@ -13,12 +14,21 @@ from dboshub.workflows.engine.records import VersionInfo
 from dboshub.workflows.storage.fragments import IN_SCOPE, LATEST_FIRST
 from dboshub.workflows.storage.sql import Session, Statement
 
+_LATEST_STAMP = f"""GREATEST(
+            CAST(:now AS bigint),
+            COALESCE((
+                SELECT MAX(version_timestamp) + 1
+                FROM {{application_versions}}
+                WHERE {IN_SCOPE}
+            ), 0)
+        )"""
+
 INSERT = Statement(
-    """
-    INSERT INTO {application_versions} (
+    f"""
+    INSERT INTO {{application_versions}} (
         version_id, version_name, version_timestamp, created_at, application_name
     )
-    VALUES (:version_id, :name, :now, :now, :application)
+    VALUES (:version_id, :name, {_LATEST_STAMP}, :now, :application)
     ON CONFLICT DO NOTHING
     """
 )
@@ -46,7 +56,8 @@ VERSIONS = Statement(
 SET_LATEST = Statement(
     f"""
     UPDATE {{application_versions}}
-    SET version_timestamp = :now, application_name = COALESCE(application_name, :application)
+    SET version_timestamp = {_LATEST_STAMP},
+        application_name = COALESCE(application_name, :application)
     WHERE version_name = :name AND {IN_SCOPE}
     """
 )
@@ -88,7 +99,7 @@ def versions(session: Session, application: str | None, *, most: int = 10_000) -
 
 
 def set_latest_version(session: Session, name: str, *, application: str | None, now: int) -> bool:
-    """Make a version the latest one by giving it the time `now`; return False if it is unknown.
+    """Make a version the latest one, stamped `now` or later; return False if it is unknown.
 
     The application becomes the owner of a version without one. Raises DBOSException if another
     application owns it; without `application` the owner is not checked.
