@@ -23,6 +23,7 @@ from dboshub.workflows.environment import (
     words,
 )
 from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
+from dboshub.workflows.storage.answers import AnsweredConnection
 from dboshub.workflows.storage.database_urls import (
     is_sqlite,
     libpq_parameters,
@@ -114,7 +115,12 @@ def django_database(
         )
     }
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 1}
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": pool_size,
+            "timeout": 1,
+            "connection_class": AnsweredConnection,
+        }
         options["worker_pool"] = worker_pool_size
     if access is Access.READ_ONLY and not behind_pooler:
         # A pooler in transaction mode would leave the setting to whoever comes next.

@@ -6,10 +6,12 @@ import logging
 import time
 from typing import Any
 
+import psycopg
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrapper
 from psycopg_pool import PoolTimeout
 
 from dboshub.workflows.engine.context import frame
+from dboshub.workflows.storage.answers import AnsweredConnection
 from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S
 from dboshub.workflows.storage.postgres import KEEPALIVES
 
@@ -20,8 +22,19 @@ POOL_TIMEOUT_S = 1.0
 BUSY_TIMEOUT_S = 10.0
 
 
+class Driver:
+    """psycopg, whose connections notice that an answer is lost."""
+
+    connect = AnsweredConnection.connect
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(psycopg, name)
+
+
 class DatabaseWrapper(PostgresWrapper):
     """A pool alone waits out its timeout for a server that refuses, and says nothing of why."""
+
+    Database: Any = Driver()
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()

@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
+from dboshub.workflows.storage.answers import AnsweredConnection
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -99,6 +100,7 @@ class PostgresDatabase:
         self._pool = ConnectionPool(
             url,
             kwargs=self._parameters,
+            connection_class=AnsweredConnection,
             min_size=0,
             max_size=pool_size,
             timeout=30 if retries_unavailable else 5,
@@ -141,7 +143,7 @@ class PostgresDatabase:
         return PostgresConnection(self.dialect, self.connect_raw())
 
     def connect_raw(self) -> RawConnection:
-        raw: RawConnection = psycopg.connect(self.url, **self._parameters)
+        raw: RawConnection = AnsweredConnection.connect(self.url, **self._parameters)
         self._configure(raw)
         return raw
 

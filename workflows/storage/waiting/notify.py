@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
-import psycopg
 from psycopg import sql
 
+from dboshub.workflows.storage.answers import AnsweredConnection
+from dboshub.workflows.storage.postgres import KEEPALIVES
 from dboshub.workflows.storage.sql import Session, Statement
 
+CHECK_EVERY_S = 20.0
 MAX_PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
 
 # PostgreSQL only: on SQLite other processes notice the commit by polling.
@@ -42,16 +45,19 @@ def listen(
     """Call `on_notice` for every notice on these channels until `is_over` returns True.
 
     `is_over` is called at least every 0.5 seconds. Raises psycopg.Error when the connection is
-    lost; the caller decides when to try again.
+    lost, which a question every CHECK_EVERY_S finds out; the caller decides when to try again.
     """
-    with psycopg.connect(
-        url, autocommit=True, application_name="dboshub-listener", connect_timeout=10
-    ) as connection:
+    parameters = {**KEEPALIVES, "application_name": "dboshub-listener", "connect_timeout": 10}
+    with AnsweredConnection.connect(url, autocommit=True, **parameters) as connection:
         for channel in channels:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         # Notices that were sent before LISTEN are lost, so the caller must read the tables now.
         on_connected()
+        checked_at = time.monotonic()
         while not is_over():
+            if time.monotonic() - checked_at >= CHECK_EVERY_S:
+                connection.execute("SELECT 1")
+                checked_at = time.monotonic()
             for notice in connection.notifies(timeout=0.5):
                 on_notice(notice.channel, notice.payload)
                 if is_over():

@@ -1,0 +1,104 @@
+"""A middlebox that acknowledges and forgets holds no caller. PostgreSQL only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from dboshub import DBOS, DBOSConfig
+from dboshub.workflows.storage import answers
+from dboshub.workflows.storage.answers import AnsweredConnection
+from dboshub.workflows.storage.waiting import notify
+from tests.support.black_hole import BlackHole
+from tests.support.eventually import eventually
+from tests.support.launched import launch
+
+__all__ = ["launch"]
+
+
+@DBOS.step(name="lost.doubled")
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+@DBOS.workflow(name="lost.two_steps")
+def two_steps(number: int) -> int:
+    return doubled(doubled(number))
+
+
+@pytest.fixture
+def proxy(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BlackHole]:
+    monkeypatch.setattr(answers, "SILENCE_S", 0.2)
+    with BlackHole(postgres_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def config(proxy: BlackHole) -> DBOSConfig:
+    return {"name": "test-app", "system_database_url": proxy.url}
+
+
+def test_an_answer_that_was_forgotten_is_an_error_of_the_connection(proxy: BlackHole) -> None:
+    with AnsweredConnection.connect(proxy.url, autocommit=True) as connection:
+        proxy.forget()
+        with pytest.raises(psycopg.OperationalError, match="answer was lost"):
+            connection.execute("SELECT 1")
+        assert connection.closed
+
+
+def test_a_statement_that_the_server_works_on_is_waited_for(proxy: BlackHole) -> None:
+    with AnsweredConnection.connect(proxy.url, autocommit=True) as connection:
+        found = connection.execute("SELECT pg_sleep(1), 7").fetchone()
+        assert found is not None
+        assert found[1] == 7
+
+
+def test_a_commit_that_the_server_works_on_is_waited_for(
+    proxy: BlackHole, postgres_url: str
+) -> None:
+    with (
+        psycopg.connect(postgres_url) as other,
+        AnsweredConnection.connect(proxy.url, autocommit=True) as connection,
+    ):
+        other.execute("SELECT pg_advisory_lock(1)")
+        timer = threading.Timer(1, lambda: other.execute("SELECT pg_advisory_unlock(1)"))
+        timer.start()
+        connection.execute("SELECT pg_advisory_lock(1)")
+        timer.join()
+
+
+def test_workflows_go_on_after_every_connection_was_forgotten(
+    proxy: BlackHole, launch: Callable[..., None]
+) -> None:
+    launch()
+    queue = DBOS.register_queue("lost")
+    assert queue.enqueue(two_steps, 1).get_result() == 4
+    proxy.forget()
+    assert DBOS.start_workflow(two_steps, 2).get_result() == 8
+    assert queue.enqueue(two_steps, 3).get_result() == 12
+
+
+def test_a_listener_notices_that_it_was_forgotten(
+    proxy: BlackHole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "CHECK_EVERY_S", 0.1)
+    connected, lost = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with pytest.raises(psycopg.OperationalError, match="answer was lost"):
+            notify.listen(
+                proxy.url,
+                ["channel"],
+                on_connected=connected.set,
+                on_notice=lambda channel, payload: None,
+                is_over=lambda: False,
+            )
+        lost.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    assert connected.wait(20)
+    proxy.forget()
+    eventually(lost.is_set, timeout=20)

@@ -1,0 +1,100 @@
+"""Connections to PostgreSQL that do not wait for ever for an answer.
+
+TCP notices a peer that vanished, but not a middlebox that acknowledges what it forgets. When the
+server is silent, it is asked on another connection whether it still works on the statement: a long
+statement is waited for, a lost answer is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+logger = logging.getLogger("dboshub")
+
+SILENCE_S = 10.0  # without a byte, until the server is asked
+UNKNOWN_S = 120.0  # without a byte, if it cannot be asked or a pooler hides the session
+INQUIRY_S = 3.0
+WORKING = """
+    SELECT state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'
+    FROM pg_stat_activity
+    WHERE pid = %s
+"""
+T = TypeVar("T")
+Waiting = Generator[Any, Any, T]
+
+
+class AnsweredConnection(psycopg.Connection[Any]):
+    """A connection whose every call raises OperationalError when its answer is lost.
+
+    The connection is closed then, and the statement may have been executed.
+    """
+
+    def wait(self, gen: Waiting[T], *args: Any, **kwargs: Any) -> T:
+        return super().wait(_watched(gen, self._patience(), self._raise_if_lost), *args, **kwargs)
+
+    def _patience(self) -> float:
+        return SILENCE_S
+
+    def _raise_if_lost(self, silent_s: float) -> None:
+        if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+            return  # nothing was asked: it listens
+        works = self._server_works()
+        if works or (works is None and silent_s < UNKNOWN_S):
+            return
+        self.pgconn.finish()
+        raise psycopg.OperationalError(
+            f"the server's answer was lost: silence for {silent_s:.0f} s"
+        )
+
+    def _server_works(self) -> bool | None:
+        """Whether the server works on this connection's statement; None if nobody knows."""
+        try:
+            info = self.info
+            with _Inquiry.connect(
+                info.dsn,
+                host=info.host,
+                port=info.port,
+                password=info.password or None,
+                connect_timeout=int(INQUIRY_S),
+                autocommit=True,
+            ) as other:
+                row = other.execute(WORKING, [info.backend_pid]).fetchone()
+        except psycopg.Error as error:
+            logger.info("the server cannot be asked for a lost answer: %s", error)
+            return None
+        return None if row is None else bool(row[0])
+
+
+class _Inquiry(AnsweredConnection):
+    """Asks the server about another connection; its own answers are lost after INQUIRY_S."""
+
+    def _patience(self) -> float:
+        return INQUIRY_S
+
+    def _raise_if_lost(self, silent_s: float) -> None:
+        self.pgconn.finish()
+        raise psycopg.OperationalError(f"no answer to the inquiry for {silent_s:.0f} s")
+
+
+def _watched(gen: Waiting[T], patience: float, check: Callable[[float], None]) -> Waiting[T]:
+    """What psycopg waits for; after each `patience` seconds of silence `check` is told of it."""
+    try:
+        state = next(gen)
+        heard = checked = time.monotonic()
+        while True:
+            ready = yield state
+            if ready:
+                heard = checked = time.monotonic()
+            elif (now := time.monotonic()) - checked >= patience:
+                checked = now
+                check(now - heard)
+            state = gen.send(ready)
+    except StopIteration as ended:
+        value: T = ended.value
+        return value
