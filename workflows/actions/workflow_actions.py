@@ -160,7 +160,6 @@ def send(actor: Actor, workflow_id: str, *, topic: str, value: Any, reason: str 
             topic=topic or None,
             message=_encoded(value, format_),
             serialization=format_,
-            step=None,
         )
         messages.send(action.session, message, database_now(action.session))
         action.detail.update(was=row.status, topic=topic)

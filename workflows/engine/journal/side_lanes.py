@@ -155,7 +155,7 @@ def _rows(write: Write) -> Iterator[str]:
     yield write.workflow_id
     if isinstance(write, StartWrite) and write.parent:
         yield write.row.workflow_uuid
-    elif isinstance(write, SendWrite) and write.step:
+    elif isinstance(write, SendWrite) and write.by:
         yield write.destination
     elif isinstance(write, BulkSendWrite):
         yield from {each.destination for each in write.sends} - {write.workflow_id}

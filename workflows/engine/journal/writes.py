@@ -67,6 +67,14 @@ class StepWrite:
         return ("step", self.workflow_id, self.function_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The execution whose step sends a message: the step is recorded when it ends."""
+
+    workflow_id: str
+    owner: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartWrite:
     """A new workflow with its input; a child also with its parent's checkpoint."""
@@ -175,18 +183,18 @@ class StreamWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendWrite:
-    """A message to another workflow; with a checkpoint if a workflow body sent it."""
+    """A message to another workflow, of a workflow body, of a step, or of nobody's execution."""
 
     destination: str
     message_uuid: str  # drawn before the commit, so that a repeated write is recognised
     topic: str | None
     message: str
     serialization: str | None
-    step: StepWrite | None
+    by: StepWrite | Sender | None = None  # the checkpoint of a workflow body, or the step's sender
 
     @property
     def workflow_id(self) -> str:
-        return self.step.workflow_id if self.step else self.destination
+        return self.by.workflow_id if self.by else self.destination
 
     @property
     def size(self) -> int:
@@ -207,11 +215,11 @@ class BulkSendWrite:
 
     sends: tuple[SendWrite, ...]
     copies: tuple[SendWrite, ...] = ()
-    step: StepWrite | None = None
+    by: StepWrite | Sender | None = None
 
     @property
     def workflow_id(self) -> str:
-        return self.step.workflow_id if self.step else self.sends[0].destination
+        return self.by.workflow_id if self.by else self.sends[0].destination
 
     @property
     def size(self) -> int:

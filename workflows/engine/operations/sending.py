@@ -10,7 +10,13 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.journal.group_commit import Commit
-from dboshub.workflows.engine.journal.writes import Answer, BulkSendWrite, SendWrite, Verdict
+from dboshub.workflows.engine.journal.writes import (
+    Answer,
+    BulkSendWrite,
+    Sender,
+    SendWrite,
+    Verdict,
+)
 from dboshub.workflows.engine.operations.message_ids import MessageIds
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -80,16 +86,19 @@ def _send(
     to_forks: bool,
 ) -> Program[None]:
     current = frame()
-    execution = current.execution if current is not None and current.step is None else None
+    execution = current.execution if current is not None else None
+    is_step = current is not None and current.step is None
     # Every durable call draws its id first, also if it then refuses its arguments.
-    step_id = execution.next_id() if execution is not None else 0
-    inherited = current.execution.serialization if current is not None else None
+    step_id = execution.next_id() if execution is not None and is_step else 0
+    inherited = execution.serialization if execution is not None else None
     name = engine.codec.format_name(serialization, inherited)
     writes = [_write(engine, each, name) for each in messages]
     if len({each.message_uuid for each in writes}) < len(writes):
         raise DBOSException("two messages for one workflow have the same idempotency key")
     if execution is None:
         return _send_now(engine, writes, to_forks=to_forks)
+    if not is_step:
+        return _send_in_step(execution, writes, to_forks=to_forks)
     return _send_as_step(execution, step_id, step_name, writes, to_forks=to_forks)
 
 
@@ -104,7 +113,6 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
         topic=message.topic,
         message=engine.codec.encode(message.message, serialization, Subject("the message")),
         serialization=serialization,
-        step=None,
     )
 
 
@@ -113,6 +121,26 @@ def _send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) ->
         return
     copies = (yield from _copies_for_forks(engine, writes)) if to_forks else ()
     answer: Answer = yield Commit(engine.journal, _as_one_write(writes, copies))
+    if answer.verdict is Verdict.NOTHING:
+        raise _no_destination(writes, answer)
+
+
+def _send_in_step(
+    execution: Execution, writes: Sequence[SendWrite], *, to_forks: bool
+) -> Program[None]:
+    """Send while the execution owns its row: the step of a stale one sends nothing.
+
+    What a step left running, such as a task, may still send when the workflow has ended.
+    """
+    execution.raise_if_stopped()
+    if execution.engine.executions.find(execution.workflow_id) is not execution:
+        yield from _send_now(execution.engine, writes, to_forks=to_forks)
+        return
+    if not writes:
+        return
+    copies = (yield from _copies_for_forks(execution.engine, writes)) if to_forks else ()
+    sender = Sender(execution.workflow_id, execution.owner)
+    answer = yield from execution.commit(replace(_as_one_write(writes, copies), by=sender))
     if answer.verdict is Verdict.NOTHING:
         raise _no_destination(writes, answer)
 
@@ -137,7 +165,7 @@ def _send_as_step(
     if not writes:
         yield from execution.commit(step)
         return
-    answer = yield from execution.commit(replace(_as_one_write(writes, copies), step=step))
+    answer = yield from execution.commit(replace(_as_one_write(writes, copies), by=step))
     if answer.verdict is Verdict.NOTHING:
         error = _no_destination(writes, answer)
         yield from execution.commit(execution.error_write(step_id, name, error, started_at=now))

@@ -85,7 +85,7 @@ class Engine:
             retries_unavailable=settings.retries_unavailable,
         )
         self.slots = Slots(settings.slots)
-        self.executions = Executions(self.slots, self.waits, clock, self.store.owners)
+        self.executions = Executions(self.slots, self.waits, self.store.owners)
         self.notices.on_status = self.executions.invalidate
         self.threads = Threads("dboshub-workflow", MAX_THREADS, hooks.after_user_code)
         self.queries = Threads("dboshub-query", QUERY_THREADS)

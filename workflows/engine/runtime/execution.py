@@ -21,12 +21,11 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.ownership import Ownership
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
 HISTORY_CHUNK = 1_000
-# A step body starts only if ownership was verified less than this long ago.
-OWNERSHIP_VALID_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -50,7 +49,7 @@ class Execution:
     trace: Any = None  # the trace that its span belongs to, if there is a tracer
 
     counter: int = field(default=0, init=False)
-    ownership_verified_at: float = field(init=False)  # monotonic seconds
+    ownership: Ownership = field(init=False)
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.
     on_ended: dict[object, Callable[[], Program[None]]] = field(default_factory=dict, init=False)
@@ -59,7 +58,7 @@ class Execution:
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.ownership_verified_at = self.engine.clock.monotonic()
+        self.ownership = Ownership(self.engine.clock)
 
     # -- ownership -------------------------------------------------------------------------
 
@@ -84,7 +83,7 @@ class Execution:
 
     def invalidate_ownership(self) -> None:
         """Read the row before the next durable call: its owner may have changed."""
-        self.ownership_verified_at = -inf
+        self.ownership.doubt()
         self.engine.waits.wake(*self.wake_key)
 
     def raise_if_stopped(self) -> None:
@@ -93,20 +92,24 @@ class Execution:
             raise self._stopped_by()
 
     def verify_can_continue(self) -> Program[None]:
-        """Raise unless this execution owns its row, as read at most OWNERSHIP_VALID_S ago."""
+        """Raise unless this execution owns its row, as read at most VALID_S ago."""
         self.raise_if_stopped()
         engine = self.engine
         if self.deadline_ms is not None and engine.clock.now_ms() >= self.deadline_ms:
             yield from self._expire()
-        if engine.clock.monotonic() - self.ownership_verified_at >= OWNERSHIP_VALID_S:
+        if not self.ownership.is_valid:
             yield from self._verify_ownership()
+            self.raise_if_stopped()
 
     def _verify_ownership(self) -> Program[None]:
-        now = self.engine.clock.monotonic()
-        status, owner = yield from self._status_and_owner()
-        if owner != self.owner:
-            raise self._lost_ownership(status)
-        self.ownership_verified_at = now
+        is_doubted = True
+        while is_doubted:
+            reading = self.ownership.begin_reading()
+            status, owner = yield from self._status_and_owner()
+            if owner != self.owner:
+                raise self._lost_ownership(status)
+            self.ownership.confirm(reading)
+            is_doubted = self.ownership.is_doubted
 
     def _status_and_owner(self) -> Program[tuple[str | None, str | None]]:
         store = self.engine.store
@@ -128,7 +131,7 @@ class Execution:
                 self.workflow_id, self.owner, status=Status.CANCELLED, now=engine.clock.now_ms()
             )
         )
-        self.ownership_verified_at = -inf
+        self.ownership.doubt()
         yield from self._verify_ownership()
 
     # -- steps -----------------------------------------------------------------------------
@@ -257,17 +260,21 @@ class Execution:
         Raises DBOSWorkflowCancelledError or DBOSWorkflowConflictIDError if this execution no
         longer owns the row, and DBOSStepNondeterminismError if the step has another outcome.
         """
-        began = self.engine.clock.monotonic()
+        reading = self.ownership.begin_reading()
         answer: Answer = yield Commit(self.engine.journal, write)
         if answer.verdict is Verdict.REFUSED:
             status, _ = yield from self._status_and_owner()
             raise self._lost_ownership(status)
         if answer.verdict is Verdict.CONFLICT:
-            step = write if isinstance(write, StepWrite) else getattr(write, "step", None)
+            step = (
+                write
+                if isinstance(write, StepWrite)
+                else getattr(write, "step", getattr(write, "by", None))
+            )
             raise DBOSStepNondeterminismError(
                 self.workflow_id, getattr(step, "function_id", 0), getattr(step, "name", "")
             )
-        self.ownership_verified_at = began
+        self.ownership.confirm(reading)
         return answer
 
     # -- waiting ---------------------------------------------------------------------------

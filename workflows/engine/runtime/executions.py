@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.runtime.activity import Activities
+from dboshub.workflows.engine.runtime.ownership import Ownership
 from dboshub.workflows.engine.runtime.slots import Slots
 from dboshub.workflows.engine.waiting.waits import Waits
 
@@ -22,7 +22,7 @@ class RunningExecution(Protocol):
     owner: str
     queue_name: str | None
     partition_key: str | None
-    ownership_verified_at: float
+    ownership: Ownership
     activities: Activities
 
     def interrupt(self) -> None: ...
@@ -33,11 +33,10 @@ class RunningExecution(Protocol):
 class Executions:
     """Table of running executions. Iterating gives a snapshot; any thread may call."""
 
-    def __init__(self, slots: Slots, waits: Waits, clock: Clock, owners: Owners) -> None:
+    def __init__(self, slots: Slots, waits: Waits, owners: Owners) -> None:
         """`owners` reads status and owner token of workflows from the database."""
         self._slots = slots
         self._waits = waits
-        self._clock = clock
         self._owners = owners
         self._lock = threading.Lock()
         self._by_id: dict[str, RunningExecution] = {}
@@ -97,15 +96,15 @@ class Executions:
     def verify_ownership(self) -> None:
         """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row."""
         running = [*self]
-        asked_at = self._clock.monotonic()
         for start in range(0, len(running), OWNERSHIP_CHUNK):
             chunk = running[start : start + OWNERSHIP_CHUNK]
+            readings = [each.ownership.begin_reading() for each in chunk]
             rows = self._owners([each.workflow_id for each in chunk])
-            for each in chunk:
+            for each, reading in zip(chunk, readings, strict=True):
                 status, owner = rows.get(each.workflow_id, (None, None))
                 is_running = self._by_id.get(each.workflow_id) is each
                 if owner == each.owner:
-                    each.ownership_verified_at = max(each.ownership_verified_at, asked_at)
+                    each.ownership.confirm(reading)
                 elif is_running:
                     each.revoke(status)
 

@@ -12,6 +12,7 @@ from dboshub.workflows.engine.journal.writes import (
     Answer,
     BulkSendWrite,
     ConsumeWrite,
+    Sender,
     SendWrite,
     StepWrite,
     Verdict,
@@ -79,23 +80,23 @@ def send(session: Session, write: SendWrite, now: int) -> bool:
 
 def send_message(session: Session, write: SendWrite, now: int) -> Answer:
     """Send one message, and record the step that sends it."""
-    if not _may_send(session, write.step):
+    if not _may_send(session, write.by):
         return REFUSED
     if not send(session, write, now):
         return NOTHING
-    return _recorded(session, write.step, now)
+    return _recorded(session, write.by, now)
 
 
 def send_messages(session: Session, write: BulkSendWrite, now: int) -> Answer:
     """Send all messages or none: all destinations are looked up before the first insert."""
-    if not _may_send(session, write.step):
+    if not _may_send(session, write.by):
         return REFUSED
     for destination in _destinations(write.sends):
         if not _exists(session, destination):
             return Answer(Verdict.NOTHING, missing=destination)
     for each in (*write.sends, *write.copies):
         send(session, each, now)
-    return _recorded(session, write.step, now)
+    return _recorded(session, write.by, now)
 
 
 def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
@@ -122,13 +123,13 @@ def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
     return Answer(Verdict.DONE, received=(text, serialization))
 
 
-def _may_send(session: Session, step: StepWrite | None) -> bool:
-    return step is None or owns(session, step.workflow_id, step.owner)
+def _may_send(session: Session, by: StepWrite | Sender | None) -> bool:
+    return by is None or owns(session, by.workflow_id, by.owner)
 
 
-def _recorded(session: Session, step: StepWrite | None, now: int) -> Answer:
-    if step is not None and not record(session, step, now):
-        return compare_recorded(session, step)
+def _recorded(session: Session, by: StepWrite | Sender | None, now: int) -> Answer:
+    if isinstance(by, StepWrite) and not record(session, by, now):
+        return compare_recorded(session, by)
     return DONE
 
 
