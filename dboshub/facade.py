@@ -19,6 +19,7 @@ from dboshub.workflows.api.workflows import WorkflowsAPI
 from dboshub.workflows.engine.current_engine import close_process_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
+from dboshub.workflows.engine.observability.logs import configure as configure_logging
 from dboshub.workflows.engine.registration.registry import registry
 
 logger = logging.getLogger("dboshub")
@@ -63,8 +64,7 @@ class DBOS(
             instance = super().__new__(cls)
             instance.config = checked(config)
             level = instance.config.get("log_level") or instance.config.get("console_log_level")
-            if level:
-                logging.getLogger("dboshub").setLevel(level.upper())
+            configure_logging(level)
             DBOS._instance = instance
             life = Lifespan(cls.launch, cls.destroy, lambda: DBOS._runtime)
             if fastapi is not None:

@@ -41,8 +41,8 @@ class Listeners:
             name=f"dboshub-kafka-{consumer.target.workflow.name}",
             daemon=True,
         )
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def stop(self, timeout: float = 10) -> None:
         """End every listener. It commits its stored offsets when it leaves its consumer group."""

@@ -9,6 +9,7 @@ from itertools import islice
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.engine.registration.parameter_schema import FunctionPublisher
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.runnable import Refusals
 from dboshub.workflows.engine.runtime.running import run_claimed
 
 MAX_ACTIVITIES = 500
@@ -21,17 +22,26 @@ class EngineHost:
         """`wake_queues` makes the dispatcher look for work in every queue."""
         self._engine = engine
         self._functions = FunctionPublisher(engine.registry)
+        self._refusals = Refusals(engine)
         self.wake_queues = wake_queues
 
     # -- for the dispatcher ----------------------------------------------------------------
 
     def free_slots(self) -> int:
-        """How many more workflows this process can run now; 0 while it drains."""
-        return 0 if self._engine.is_draining else self._engine.slots.free
+        """How many more workflows this process can run now; 0 while it drains or lacks threads."""
+        return self._engine.slots.free if self._engine.may_claim else 0
 
     def running_on(self, queue: str, partition: str | None = None) -> int:
         """How many workflows of a queue, or of one of its partitions, run here."""
         return self._engine.executions.count_on_queue(queue, partition)
+
+    def accepts(self, workflow: ClaimedWorkflow) -> bool:
+        """Whether this process can run a workflow."""
+        return self._refusals.accepts(workflow)
+
+    def refused_keys(self) -> list[str]:
+        """The claim keys of what this process has refused, for claims to leave out."""
+        return self._refusals.keys()
 
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         """Run a workflow that the dispatcher claimed."""

@@ -162,8 +162,8 @@ class Runtime:
 
     def _make_parts(self, listen: Sequence[str] | None, wrap_storage: Callable[[Any], Any]) -> None:
         engine, config = self.engine, self.config
+        host = self._host = EngineHost(engine, self.wake_queues)
         store = wrap_storage(self._queue_store())
-        host = EngineHost(engine, self.wake_queues)
         self.dispatcher = Dispatcher(
             store,
             host,
@@ -231,6 +231,7 @@ class Runtime:
             version=settings.application_version,
             executor_id=settings.executor_id,
             kafka_interval=self._kafka_interval,
+            refused=self._host.refused_keys,
         )
 
     def _kafka_interval(self) -> float | None:
@@ -271,8 +272,7 @@ class Runtime:
             self.engine.drain()
             self._await_idle(self._grace_s)
         finally:
-            self.engine.drain()
-            self._unfinished = [(each.workflow_id, each.owner) for each in self.engine.executions]
+            self._unfinished = self.engine.executions.hand_back()
 
     def _await_idle(self, seconds: float) -> None:
         deadline = time.monotonic() + min(seconds, self._budget.work_left())

@@ -27,6 +27,7 @@ from dboshub.tasks.compat import (
 from dboshub.tasks.results import change, new_result, result_of, workflow_priority
 from dboshub.tasks.rows import row_of
 from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.error_text import message_of, type_of
 from dboshub.workflows.engine.errors import PortableWorkflowError
 from dboshub.workflows.engine.portable_json import portable
 from dboshub.workflows.engine.registration.decorators import workflow
@@ -101,7 +102,7 @@ class WorkflowTaskBackend(BaseTaskBackend):
         except Exception as error:
             path = f"{type(error).__module__}.{type(error).__qualname__}"
             told = {"exception_class_path": path, "traceback": traceback.format_exc()}
-            failed = PortableWorkflowError(str(error), type(error).__name__, data=told)
+            failed = PortableWorkflowError(message_of(error), type_of(error), data=told)
             change(result, finished_at=timezone.now(), status=TaskResultStatus.FAILED)
             task_finished.send(type(self), task_result=result)
             raise failed from error

@@ -12,7 +12,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from dboshub.workflows.engine.errors import ExecutionInterrupted
+from dboshub.workflows.engine.error_text import message_of, type_of
+from dboshub.workflows.engine.errors import ExecutionInterrupted, ResourcesExhausted
 from dboshub.workflows.engine.observability.tracing import TracedExecution
 from dboshub.workflows.engine.runtime.engine import EngineSettings
 
@@ -91,6 +92,10 @@ class OtelTracer:
         return {self._names.get(key, key): value for key, value in found if value is not None}
 
 
+# The workflow goes on elsewhere.
+_NO_FAILURE = (GeneratorExit, ExecutionInterrupted, ResourcesExhausted)
+
+
 class OtelSpan:
     """One span, and how to make it the current one."""
 
@@ -110,11 +115,16 @@ class OtelSpan:
 
     def failed(self, error: BaseException) -> None:
         self._failed = True
-        self.raw.set_status(Status(StatusCode.ERROR, str(error)))
-        self.raw.record_exception(error)
+        self.raw.set_status(Status(StatusCode.ERROR, message_of(error)))
+        try:
+            self.raw.record_exception(error)
+        except Exception:
+            # Its message cannot be made; a span is no part of the workflow's path.
+            told = {"exception.type": type_of(error), "exception.message": message_of(error)}
+            self.raw.add_event("exception", told)
 
     def retried(self, attempt: int, error: BaseException, pause: float) -> None:
-        told: dict[str, str | float] = {"error": str(error), "retryIntervalSeconds": pause}
+        told: dict[str, str | float] = {"error": message_of(error), "retryIntervalSeconds": pause}
         self.raw.add_event(f"Step attempt {attempt} failed", told)
 
     def rolled_back(self, pause: float) -> None:
@@ -131,7 +141,7 @@ class OtelSpan:
     ) -> None:
         if error is None and not self._failed:
             self.raw.set_status(StatusCode.OK)
-        elif error is not None and not isinstance(error, GeneratorExit | ExecutionInterrupted):
+        elif error is not None and not isinstance(error, _NO_FAILURE):
             self.failed(error)
         self.raw.end()
 

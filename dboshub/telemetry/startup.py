@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dboshub.telemetry.exporters import LogExport, Relay
     from dboshub.telemetry.spans import OtelTracer
 
+logger = logging.getLogger("dboshub")
+
 FLUSH_S = 5.0
 INSTALL = "install OpenTelemetry: pip install 'dboshub[otel]'"
 
@@ -33,9 +35,15 @@ class Telemetry:
         ends = [] if self.relay is None else self.relay.release()
         if self.logs is not None:
             ends.append(self.logs.close)
-        ending = [Thread(target=each, name="dboshub-export", daemon=True) for each in ends]
-        for thread in ending:
-            thread.start()
+        ending: list[Thread] = []
+        for end in ends:
+            thread = Thread(target=end, name="dboshub-export", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                logger.warning("what telemetry has left is not sent: %s", error)
+            else:
+                ending.append(thread)
         deadline = time.monotonic() + FLUSH_S
         for thread in ending:
             thread.join(max(0.0, deadline - time.monotonic()))

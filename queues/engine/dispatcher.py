@@ -211,14 +211,22 @@ class Dispatcher:
             self._unread_claims.append((state.queue, tokens))
             raise
         state.claimed(claim, most, self._clock.monotonic())
-        self._run(claim.workflows)
+        state.refused(self._run(claim.workflows), self._clock.monotonic())
 
-    def _run(self, workflows: Sequence[ClaimedWorkflow]) -> None:
+    def _run(self, workflows: Sequence[ClaimedWorkflow]) -> int:
+        """Start workflows, hand back those that cannot run here, and return how many these are."""
+        refused: list[ClaimedWorkflow] = []
         for workflow in workflows:
             try:
-                self._host.run_claimed(workflow)
+                if self._host.accepts(workflow):
+                    self._host.run_claimed(workflow)
+                else:
+                    refused.append(workflow)
             except Exception:
                 logger.exception("Workflow %s was claimed but did not start", workflow.workflow_id)
+        if refused:
+            self._store.hand_back(refused, self._clock.now_ms())
+        return len(refused)
 
     def _wait(self) -> None:
         """Wait for an event, or until a survey or claim is due."""

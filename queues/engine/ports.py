@@ -61,6 +61,9 @@ class ClaimStore(Protocol):
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
         """The workflows that a claim with these tokens has taken, if its reply was lost."""
 
+    def hand_back(self, workflows: Sequence[ClaimedWorkflow], now: int) -> None:
+        """Enqueue claimed workflows again, as if never claimed, for a process that can run them."""
+
 
 class DispatcherHost(Protocol):
     """The process that runs claimed workflows. The dispatcher's thread calls it."""
@@ -70,6 +73,9 @@ class DispatcherHost(Protocol):
 
     def running_on(self, queue: str, partition: str | None = None) -> int:
         """How many workflows of a queue or partition this process owns, waiting ones included."""
+
+    def accepts(self, workflow: ClaimedWorkflow) -> bool:
+        """Whether this process can run a workflow; claims leave out what it has refused."""
 
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         """Start the workflow without waiting for it."""

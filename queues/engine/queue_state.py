@@ -13,6 +13,7 @@ from dboshub.queues.engine.settings import QueueSettings
 MAX_CLAIM = 100  # rows in one claim: larger claims contend for the same rows
 # After a claim that found nothing: other processes claim first, and get more of the work.
 EMPTY_CLAIM_DELAY_S = 0.05
+REFUSED_DELAY_S, MAX_REFUSED_DELAY_S = 0.005, 1.0  # after a claim of what cannot run here
 CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
 GATHER_S = 0.05  # how long a few free slots wait until a quarter of all is free
 
@@ -27,6 +28,7 @@ class QueueClaimState:
     not_before: float = -inf
     blocked_until: float = -inf  # by a limit; inf: until a workflow ends or the next survey
     gathering_since: float | None = None
+    refusals: int = 0  # claims in a row of which something was handed back
 
     def apply_survey(self, survey: Survey) -> None:
         self.queue, self.paused = survey.queue, survey.paused
@@ -41,6 +43,17 @@ class QueueClaimState:
     def released(self) -> None:
         """A workflow of this queue ended here."""
         self.blocked_until = -inf
+
+    def refused(self, count: int, now: float) -> None:
+        """So many workflows of a claim were handed back: the next claim leaves them out.
+
+        Claims in a row that hand back take ever longer pauses: each finds others to refuse.
+        """
+        self.refusals = self.refusals + 1 if count else 0
+        if count:
+            self.waiting, self.blocked_until = True, -inf
+            pause = REFUSED_DELAY_S * 2 ** min(self.refusals - 1, 10)
+            self.not_before = now + min(pause, MAX_REFUSED_DELAY_S)
 
     def wants(self, now: float) -> bool:
         is_open = self.waiting and not self.paused

@@ -138,14 +138,16 @@ class Claimant:
 class ClaimRequest:
     """A request for the next workflows of a queue, at most one for each owner token.
 
-    `running_here` returns how many workflows of a partition run in this process. `now` is in epoch
-    milliseconds, None for the database's clock.
+    `running_here` returns how many workflows of a partition run in this process. `refused` are
+    the claim keys of what it cannot run. `now` is in epoch milliseconds, None for the database's
+    clock.
     """
 
     claimant: Claimant
     queue: QueueSettings
     tokens: Sequence[str]
     running_here: Callable[[str], int] = lambda partition: 0
+    refused: Sequence[str] = ()
     now: int | None = None
 
     def limited_to(self, most: int) -> ClaimRequest:
@@ -168,7 +170,13 @@ class ClaimRequest:
 def claim(session: Session, request: ClaimRequest) -> list[ClaimedWorkflow]:
     """Claim the next workflows of the queue, by priority and creation time."""
     tokens = request.tokens
-    rows = session.all(CLAIM, most=len(tokens), tokens=session.ids(tokens), **request.parameters)
+    rows = session.all(
+        CLAIM,
+        most=len(tokens),
+        tokens=session.ids(tokens),
+        refused=session.ids(request.refused),
+        **request.parameters,
+    )
     return claimed_workflows(rows)
 
 
@@ -183,6 +191,7 @@ def claim_partitions(
             tokens=session.ids(request.tokens),
             keys=session.ids(shares.keys()),
             allowed=session.ids(shares.values()),
+            refused=session.ids(request.refused),
             **request.parameters,
         )
         return claimed_workflows(rows)
@@ -194,7 +203,12 @@ def claim_partitions(
         most = min(share, len(left))
         tokens = session.ids(left[:most])
         rows += session.all(
-            CLAIM_PARTITIONS, key=key, most=most, tokens=tokens, **request.parameters
+            CLAIM_PARTITIONS,
+            key=key,
+            most=most,
+            tokens=tokens,
+            refused=session.ids(request.refused),
+            **request.parameters,
         )
     return claimed_workflows(rows)
 

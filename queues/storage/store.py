@@ -17,6 +17,7 @@ from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
 from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
+from dboshub.workflows.storage.membership.recover import hand_back
 from dboshub.workflows.storage.sql import Session
 
 
@@ -31,9 +32,13 @@ class QueueStore:
         version: str,
         executor_id: str,
         kafka_interval: Callable[[], float | None] = lambda: None,
+        refused: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
-        """`kafka_interval` returns the polling interval of the Kafka queues in seconds, or None."""
+        """`kafka_interval` returns the polling interval of the Kafka queues in seconds, or None;
+        `refused` the claim keys of what this process cannot run.
+        """
         self._kafka_interval = kafka_interval
+        self._refused = refused
         self._database = database
         self._application = application
         self._version = version
@@ -47,6 +52,7 @@ class QueueStore:
                 self._application,
                 self._version,
                 kafka_interval=self._kafka_interval(),
+                refused=self._refused(),
             )
 
     def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
@@ -59,7 +65,11 @@ class QueueStore:
         self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
     ) -> Claim:
         request = ClaimRequest(
-            claimant=self._claimant, queue=queue, tokens=tokens, running_here=running_here
+            claimant=self._claimant,
+            queue=queue,
+            tokens=tokens,
+            running_here=running_here,
+            refused=self._refused(),
         )
         if queue.has_shared_limits:
             with self._database.writing() as session:
@@ -70,6 +80,11 @@ class QueueStore:
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
         with self._database.reading() as session:
             return read_back(session, queue.name, tokens)
+
+    def hand_back(self, workflows: Sequence[ClaimedWorkflow], now: int) -> None:
+        with self._database.writing() as session:
+            hand_back(session, [(each.workflow_id, each.owner) for each in workflows], now=now)
+        self.announce(sorted({each.queue_name for each in workflows if each.queue_name}))
 
     def release_due(self, now: int) -> list[str]:
         def one_batch() -> list[str]:

@@ -6,6 +6,8 @@ no notification, and settings that a person changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dboshub.queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
 from dboshub.queues.engine.ports import Survey
 from dboshub.queues.storage.fragments import RUNNABLE
@@ -47,16 +49,25 @@ SURVEY = Statement(f"""
 
 
 def survey(
-    session: Session, application: str, version: str, *, kafka_interval: float | None = None
+    session: Session,
+    application: str,
+    version: str,
+    *,
+    kafka_interval: float | None = None,
+    refused: Sequence[str] = (),
 ) -> list[Survey]:
     """Every queue that this application may claim from, the internal one first.
 
     `kafka_interval` is the polling interval of the Kafka queues in seconds; with None they are left
-    out.
+    out. `refused` are the claim keys of what this process cannot run.
     """
     return [
         Survey(queue=queue_settings(tuple(row)), ready=bool(ready), paused=bool(paused))
         for *row, ready, paused in session.all(
-            SURVEY, application=application, version=version, kafka_interval=kafka_interval
+            SURVEY,
+            application=application,
+            version=version,
+            kafka_interval=kafka_interval,
+            refused=session.ids(refused),
         )
     ]

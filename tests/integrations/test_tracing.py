@@ -20,6 +20,7 @@ from dboshub import (
     SetWorkflowAttributes,
     SetWorkflowID,
 )
+from dboshub.error import DBOSMaxStepRetriesExceeded
 from tests.support.eventually import eventually
 from tests.support.spans import Spans, told
 
@@ -169,6 +170,39 @@ def test_a_failure_is_the_span_s_and_each_failed_attempt_an_event(
     assert event.name == "Step attempt 0 failed"
     assert dict(event.attributes or {}) == {"error": "not yet", "retryIntervalSeconds": 0.001}
     assert spans.one("flaky").status.status_code is StatusCode.OK
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise LookupError("no text")
+
+
+@DBOS.step(retries_allowed=True, max_attempts=2, interval_seconds=0.001)
+def unprintable_step() -> None:
+    raise Unprintable
+
+
+@DBOS.workflow()
+def ends_unprintable() -> None:
+    unprintable_step()
+
+
+@DBOS.workflow()
+def raises_unprintable() -> None:
+    raise Unprintable
+
+
+@on_sqlite
+def test_a_span_of_an_error_without_text_is_not_in_its_way(launch: Launch, spans: Spans) -> None:
+    launch(enable_otlp=True)
+    with pytest.raises(DBOSMaxStepRetriesExceeded):
+        ends_unprintable()
+    with pytest.raises(Unprintable):
+        raises_unprintable()
+    span = spans.one("raises_unprintable")
+    assert span.status.status_code is StatusCode.ERROR
+    [event] = span.events
+    assert "cannot be shown" in str((event.attributes or {})["exception.message"])
 
 
 @on_sqlite

@@ -42,6 +42,9 @@ class ThreadHost:
         with self._lock:
             return self._running[queue if partition is None else f"{queue}/{partition}"]
 
+    def accepts(self, workflow: ClaimedWorkflow) -> bool:
+        return True
+
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         with self._lock:
             self._used += 1

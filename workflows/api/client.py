@@ -22,6 +22,7 @@ from dboshub.workflows.engine.operations import sending, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.programs import Program, run
+from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.runtime.enqueueing import (
     EnqueueOptions,
     checked_parameters,
@@ -183,9 +184,8 @@ class WorkflowsClient(ABC):
         psycopg's, sqlite3's or Django's.
         """
         with self._within_transaction(conn_or_session):
-            return WorkflowHandle(
-                run(enqueue_as(engine(), checked_parameters(options), args, kwargs))
-            )
+            workflow_id = run(enqueue_as(engine(), checked_parameters(options), args, kwargs))
+            return WorkflowHandle(UnseenId(workflow_id))
 
     @accept_null_shard_key
     def send_in_transaction(

@@ -17,6 +17,7 @@ from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.operations import events, messages, sending, sleeping, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.runtime import enqueueing
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
@@ -60,7 +61,7 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
     @sync_form
     def get_result(workflow_id: str) -> Program[Any]:
         """Wait for the result of a workflow, which need not exist yet."""
-        return handles.result_of(workflow_id, is_handle=False)
+        return handles.result_of(workflow_id, is_handle=False, must_exist=False)
 
     get_result_async = async_form(get_result)
 
@@ -217,4 +218,4 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 def _retrieve(workflow_id: str, existing: bool) -> Program[str]:
     if existing:
         return returning(handles.status_of(workflow_id), workflow_id)
-    return returning(None, workflow_id)
+    return returning(None, UnseenId(workflow_id))

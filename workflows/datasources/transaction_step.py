@@ -22,6 +22,7 @@ from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Call, Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.step_results import record_result
 from dboshub.workflows.storage import datasource_checkpoints
 
 
@@ -70,14 +71,7 @@ def _replay_or_run(call: TransactionStep) -> Program[Any]:
     started_at = execution.engine.clock.now_ms()
     with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
         outcome = yield from _until_recorded(call)
-    if outcome.error is not None:
-        error = outcome.error
-        write = execution.error_write(step_id, name, error, started_at=started_at)
-        yield from execution.commit(write)
-        raise error
-    write, value = execution.value_write(step_id, name, outcome.value, started_at=started_at)
-    yield from execution.commit(write)
-    return value
+    return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
 
 
 def run_without_step(

@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
 from dboshub.workflows.engine.identity import IDENTITY, Identity
 from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
 from dboshub.workflows.engine.programs import Outcome
-from dboshub.workflows.engine.runtime.execution import Execution
+
+if TYPE_CHECKING:
+    from dboshub.workflows.engine.runtime.execution import Execution
 
 
 @dataclass(slots=True)
@@ -40,6 +42,17 @@ FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
 def frame() -> Frame | None:
     """The frame of the current code, or None outside any workflow."""
     return FRAME.get()
+
+
+def stopped_here(message: str) -> BaseException:
+    """The error for a call that comes too late, because its engine stops or has stopped.
+
+    Within a workflow it is control flow that ``except Exception`` does not catch.
+    """
+    current = FRAME.get()
+    if current is None:
+        return DBOSException(message)
+    return ExecutionInterrupted(current.execution.workflow_id)
 
 
 def workflow_frame(call: str) -> Frame:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dboshub.workflows.engine.context import FRAME
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
 from dboshub.workflows.engine.identity import ANONYMOUS, IDENTITY
 from dboshub.workflows.engine.runtime.engine import Engine
 
@@ -43,7 +43,13 @@ _process_client: ProcessClient | None = None
 
 
 def current_client() -> ClientContext | None:
-    """The client that this call uses, or None if it uses the launched engine."""
+    """The client that this call uses, or None if it uses the launched engine.
+
+    Raises ExecutionInterrupted in a workflow whose engine was destroyed: nothing takes its place.
+    """
+    current = FRAME.get()
+    if current is not None and current.execution.engine.is_closed:
+        raise ExecutionInterrupted(current.execution.workflow_id)
     found = CLIENT_CONTEXT.get()
     if found is None and _engine is None and _process_client is not None:
         return _process_client.context()

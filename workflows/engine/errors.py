@@ -1,12 +1,12 @@
 """All errors that the engine raises on purpose, with the names and codes of DBOS.
 
     DBOSException
-    ├── DBOSRecoveryError, DBOSInitializationError, DBOSWorkflowFunctionNotFoundError, …
-    └── DatabaseUrlError (a DBOSInitializationError)
+    └── DBOSRecoveryError, DBOSInitializationError, DBOSWorkflowFunctionNotFoundError, …
     DBOSBaseException            control flow that user code must not swallow
     ├── DBOSWorkflowConflictIDError   this execution no longer owns its workflow
     ├── DBOSWorkflowCancelledError    the workflow was cancelled
-    └── ExecutionInterrupted          this process is stopping; nothing is recorded
+    ├── ExecutionInterrupted          this process is stopping; nothing is recorded
+    └── ResourcesExhausted            this process cannot start a thread now; nothing is recorded
 
 Errors keep their fields as positional ``args``, because pickle restores an exception from them.
 """
@@ -43,7 +43,8 @@ class DBOSBaseException(BaseException):
         self.dbos_error_code = self.code
 
     def __str__(self) -> str:
-        return f"DBOS Error {self.dbos_error_code}: {self.message}"
+        code = "" if self.dbos_error_code is None else f" {self.dbos_error_code}"
+        return f"DBOS Error{code}: {self.message}"
 
 
 class FieldsError(DBOSException):
@@ -79,6 +80,10 @@ class ExecutionInterrupted(DBOSBaseException):
     def __init__(self, workflow_id: str) -> None:
         super().__init__(f"workflow {workflow_id} was interrupted because its engine is stopping")
         self.args = (workflow_id,)
+
+
+class ResourcesExhausted(DBOSBaseException):
+    """This process cannot start a thread or an event loop now: the workflow is enqueued again."""
 
 
 class DBOSRecoveryError(FieldsError):

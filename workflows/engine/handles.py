@@ -14,17 +14,22 @@ from dboshub.workflows.engine.current_engine import (
 )
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.programs import Program, blocking, run, run_async
+from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.engine.waiting.workflow_result import get_result
 
 R = TypeVar("R")
 
 
-def result_of(workflow_id: str, *, is_handle: bool = True) -> Program[Any]:
-    """The result of a workflow, as soon as it has one. In a workflow body this is a step."""
+def result_of(workflow_id: str, *, is_handle: bool = True, must_exist: bool) -> Program[Any]:
+    """The result of a workflow, as soon as it has one. In a workflow body this is a step.
+
+    Raises DBOSNonExistentWorkflowError if it does not exist, or is deleted meanwhile; without
+    `must_exist` it may begin later.
+    """
     current = frame()
     execution = current.execution if current is not None and current.step is None else None
-    return get_result(engine(), workflow_id, execution, is_handle=is_handle)
+    return get_result(engine(), workflow_id, execution, is_handle=is_handle, must_exist=must_exist)
 
 
 def status_of(workflow_id: str) -> Program[WorkflowStatus]:
@@ -43,15 +48,20 @@ class WorkflowHandle(Generic[R]):
     """A workflow in any status, executed by any process."""
 
     shard_key: str | None = None  # only sharded databases have keys
+    # Whether a missing row is an error; it is not for an id that may be used later.
+    must_exist: bool = True
     # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
-        self.workflow_id = workflow_id
+        self.workflow_id = str(workflow_id)
+        if isinstance(workflow_id, UnseenId):
+            self.must_exist = False
         self._client_context = CLIENT_CONTEXT.get()
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"workflow_id": self.workflow_id}
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {"workflow_id": self.workflow_id}
+        return kept if self.must_exist else {**kept, "must_exist": False}
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
@@ -59,10 +69,11 @@ class WorkflowHandle(Generic[R]):
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Wait for the result; raises what the workflow raised.
 
+        Raises DBOSNonExistentWorkflowError if the workflow was or is deleted.
         `polling_interval_sec` has no effect: one poll serves all waiters of the process.
         """
         with using_client(self._client_context):
-            result: R = blocking(result_of)(self.workflow_id)
+            result: R = blocking(result_of)(self.workflow_id, must_exist=self.must_exist)
         return result
 
     def get_status(self) -> WorkflowStatus:
@@ -78,15 +89,20 @@ class WorkflowHandleAsync(Generic[R]):
     """A ``WorkflowHandle`` for coroutines."""
 
     shard_key: str | None = None  # only sharded databases have keys
+    # Whether a missing row is an error; it is not for an id that may be used later.
+    must_exist: bool = True
     # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
-        self.workflow_id = workflow_id
+        self.workflow_id = str(workflow_id)
+        if isinstance(workflow_id, UnseenId):
+            self.must_exist = False
         self._client_context = CLIENT_CONTEXT.get()
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"workflow_id": self.workflow_id}
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {"workflow_id": self.workflow_id}
+        return kept if self.must_exist else {**kept, "must_exist": False}
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
@@ -94,10 +110,11 @@ class WorkflowHandleAsync(Generic[R]):
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised.
 
+        Raises DBOSNonExistentWorkflowError if the workflow was or is deleted.
         `polling_interval_sec` has no effect: one poll serves all waiters of the process.
         """
         with using_client(self._client_context):
-            return await run_async(result_of(self.workflow_id))
+            return await run_async(result_of(self.workflow_id, must_exist=self.must_exist))
 
     async def get_status(self) -> WorkflowStatus:
         """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""

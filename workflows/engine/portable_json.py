@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dboshub.workflows.engine.error_text import message_of, storable, type_of
 from dboshub.workflows.engine.errors import PortableWorkflowError
 
 # Attributes of an error that may hold its code, and its data; the first that is set counts.
@@ -41,9 +42,9 @@ def _portable_key(key: Any) -> str:
 def portable_error(error: BaseException) -> dict[str, Any]:
     """Name, message, code and data of an error, as JSON types."""
     if isinstance(error, PortableWorkflowError):
-        name, message = error.name, error.message
+        name, message = storable(error.name), storable(error.message)
     else:
-        name, message = type(error).__name__, str(error)
+        name, message = type_of(error), message_of(error)
     return {
         "name": name,
         "message": message,
@@ -54,10 +55,10 @@ def portable_error(error: BaseException) -> dict[str, Any]:
 
 def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:
     for name in names:
-        value = getattr(error, name, None)
-        if value is not None:
-            try:
+        try:
+            value = getattr(error, name, None)
+            if value is not None:
                 return portable(value)
-            except TypeError:
-                continue
+        except Exception:  # noqa: S112
+            continue  # a property that raises, a value without a portable form
     return None

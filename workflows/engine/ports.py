@@ -12,7 +12,12 @@ from typing import Any, NamedTuple, Protocol, Unpack
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Write
 from dboshub.workflows.engine.observability.tracing import Tracer
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Checkpoint, Ended, ForkOptions, VersionInfo
+from dboshub.workflows.engine.records import (
+    Checkpoint,
+    ForkOptions,
+    VersionInfo,
+    WorkflowOutcome,
+)
 
 
 class StorageUnavailableError(Exception):
@@ -44,8 +49,11 @@ class Store(Protocol):
     def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
         """Status and owner token of each of these workflows that exists."""
 
-    def ended(self, ids: Iterable[str]) -> dict[str, Ended]:
-        """The outcome of each of these workflows that has a terminal status."""
+    def outcome(self, workflow_id: str) -> WorkflowOutcome | None:
+        """Status and outcome of a workflow; None if it does not exist."""
+
+    def settled_among(self, ids: Iterable[str]) -> list[tuple[str, bool]]:
+        """Those of these workflows that have ended (True) or do not exist (False)."""
 
     def terminal_among(self, ids: Iterable[str]) -> list[str]:
         """Those of these workflows that have a terminal status."""
@@ -76,8 +84,8 @@ class Store(Protocol):
     def retire(self, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
         """End a workflow without an outcome; False if `owner` no longer owns the row."""
 
-    def undo_attempt_count(self, workflow_id: str, owner: str) -> None:
-        """Subtract the attempt of a claim that ran nothing, if `owner` still owns the row."""
+    def hand_back(self, owned: Iterable[tuple[str, str]], *, now: int) -> int:
+        """Enqueue PENDING workflows again that still have these owners, as if never claimed."""
 
     def record_failed_attempt(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -22,6 +23,8 @@ class Effect(Protocol):
     def block(self) -> Any: ...
     async def wait(self) -> Any: ...
 
+
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 
 Program = Generator[Effect, Any, R]
 
@@ -39,6 +42,20 @@ def run(program: Program[R]) -> R:
                 effect = program.send(value)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
+    except RuntimeError as error:
+        raised = _stop_iteration_of(error)
+        if raised is None:
+            raise
+        raise raised from None
+
+
+def _stop_iteration_of(error: RuntimeError) -> StopIteration | None:
+    """The StopIteration of user code that a program of ours raised; Python replaces it."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    is_ours = place is not None and place.tb_frame.f_code.co_filename.startswith(_PACKAGE)
+    return error.__cause__ if is_ours and isinstance(error.__cause__, StopIteration) else None
 
 
 async def begin_when_awaited(define: Callable[[], Program[R]]) -> R:

@@ -13,6 +13,15 @@ INTERNAL_QUEUES = (INTERNAL_QUEUE, "_dbos_kafka_queue", "_dbos_kafka_ordered_que
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
 
 
+class UnseenId(str):
+    """The id of a workflow that need not exist yet: a transaction may still insert it.
+
+    Who waits for any other id that does not exist would wait for ever.
+    """
+
+    __slots__ = ()
+
+
 class Status(StrEnum):
     """The statuses of a workflow; docs/state-machine.md shows the transitions."""
 
@@ -122,15 +131,32 @@ class ClaimedWorkflow:
     trace: str | None = None  # carrier (JSON) of the trace in which it was enqueued
 
 
+def claim_key(workflow: ClaimedWorkflow) -> str:
+    """What decides whether a process can run a workflow, as the claim's statement spells it."""
+    return "\x1f".join(
+        each or ""
+        for each in (
+            workflow.name,
+            workflow.class_name,
+            workflow.config_name,
+            workflow.serialization,
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A workflow that reached a terminal status."""
+class WorkflowOutcome:
+    """The status of a workflow, and its outcome if it has ended with one."""
 
     workflow_id: str
     status: str
     output: str | None
     error: str | None
     serialization: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in TERMINAL
 
 
 class ForkOptions(TypedDict, total=False):

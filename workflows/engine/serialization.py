@@ -7,12 +7,10 @@ custom Serializer has a name of its own. Only executors decode: web pages never 
 from __future__ import annotations
 
 import base64
-import importlib
 import io
 import json
-import os
 import pickle
-import traceback
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,31 +18,18 @@ from enum import Enum
 from typing import Any
 
 from dboshub.workflows.engine import unserializable
+from dboshub.workflows.engine.error_text import as_text, traceback_of
 from dboshub.workflows.engine.errors import PortableWorkflowError
+from dboshub.workflows.engine.moved_modules import RecordUnpickler
 from dboshub.workflows.engine.portable_json import portable, portable_error
 from dboshub.workflows.engine.unserializable import A_CALL, A_VALUE, Arguments, Subject
 
 PICKLE = "py_pickle"
 PORTABLE = "portable_json"
-MAX_FRAMES = 50
-_ENGINE = os.path.dirname(__file__)
-
-
-# Modules that pickles of version 0.1.0 name, and the modules that define their classes now.
-MOVED_MODULES = {
-    "workflows.engine.errors": "dboshub.workflows.engine.errors",
-    "workflows.engine.records": "dboshub.workflows.engine.records",
-    "workflows.engine.status": "dboshub.workflows.engine.status",
-    "workflows.engine.context": "dboshub.workflows.engine.context",
-    "workflows.engine.handles": "dboshub.workflows.engine.handles",
-    "workflows.engine.ports": "dboshub.workflows.engine.ports",
-    "workflows.engine.serialization": "dboshub.workflows.engine.serialization",
-    "workflows.engine.sending": "dboshub.workflows.engine.operations.sending",
-    "workflows.storage.bundles": "dboshub.workflows.storage.control.export_format",
-    "workflows.storage.fork": "dboshub.workflows.storage.control.fork",
-    "workflows.storage.schema.errors": "dboshub.workflows.storage.schema.errors",
-    "schedules.engine.records": "dboshub.schedules.engine.records",
-}
+# SQLite keeps a billion bytes, and PostgreSQL a gibibyte; a character has up to four bytes.
+MAX_CHARACTERS = 250_000_000
+AN_ERROR = Subject("the error")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class WorkflowSerializationFormat(Enum):
@@ -73,28 +58,6 @@ class Serializer(ABC):
         return "custom_serializer"
 
 
-class _RecordUnpickler(pickle.Unpickler):
-    """Reads pickles of every version: it finds a class that has moved.
-
-    If the application has a module with one of our old names, its own classes are found there.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in MOVED_MODULES:
-            found = getattr(importlib.import_module(MOVED_MODULES[module]), name, None)
-            if found is not None:
-                return found
-        try:
-            return super().find_class(module, name)
-        except AttributeError as error:
-            if module != "__main__":
-                raise
-            raise AttributeError(
-                f"{name} was defined in a script that wrote the value (__main__), and this is "
-                "another program: define it in a module that both import"
-            ) from error
-
-
 class DefaultSerializer(Serializer):
     """Pickle as base64 text. A picklable value is restored unchanged."""
 
@@ -102,7 +65,7 @@ class DefaultSerializer(Serializer):
         return base64.b64encode(pickle.dumps(data)).decode("ascii")
 
     def deserialize(self, serialized_data: str) -> Any:
-        return _RecordUnpickler(io.BytesIO(base64.b64decode(serialized_data))).load()
+        return RecordUnpickler(io.BytesIO(base64.b64decode(serialized_data))).load()
 
     def name(self) -> str:
         return PICKLE
@@ -112,7 +75,9 @@ class DBOSPortableJSONSerializer(Serializer):
     """Compact JSON that the DBOS libraries of all languages read."""
 
     def serialize(self, data: Any) -> str:
-        return json.dumps(portable(data), separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(portable(data), separators=(",", ":"), ensure_ascii=False)
+        # JSON has an escape for half of a surrogate pair, UTF-8 has nothing.
+        return text if text.isascii() else _LONE_SURROGATE.sub(_escape, text)
 
     def deserialize(self, serialized_data: str) -> Any:
         return json.loads(serialized_data)
@@ -121,12 +86,17 @@ class DBOSPortableJSONSerializer(Serializer):
         return PORTABLE
 
 
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 class Codec:
     """The configured serializer, and the two that every process has."""
 
     def __init__(self, configured: Serializer | None = None) -> None:
         self.configured = configured or DefaultSerializer()
         self.name = self.configured.name()
+        self.max_characters = MAX_CHARACTERS
         # A replay must return what the live call returned: only pickle guarantees that.
         self.is_lossless = isinstance(self.configured, DefaultSerializer)
         self._known = {
@@ -146,14 +116,16 @@ class Codec:
     def encode(self, value: Any, name: str | None = None, subject: Subject = A_VALUE) -> str:
         """The text of a value in the format `name`; None is the configured one.
 
-        Raises the serializer's error, with a note on the part of `subject` that fails.
+        Raises the serializer's error, with a note on the part of `subject` that fails, and
+        ValueError for a text that no database keeps.
         """
         serializer = self._serializer(name)
         try:
-            return _without_nul(serializer.serialize(value))
+            text = serializer.serialize(value)
         except Exception as error:
             unserializable.explain(error, value, subject, serializer.serialize, serializer.name())
             raise
+        return self._storable(text, subject, serializer)
 
     def decode(self, text: str | None, name: str | None) -> Any:
         """The value of a text in the format `name`. Raises UnknownFormatError."""
@@ -172,13 +144,14 @@ class Codec:
             value = {"namedArgs": kwargs, "positionalArgs": list(args)}
         serializer = self._serializer(name)
         try:
-            return _without_nul(serializer.serialize(value))
+            text = serializer.serialize(value)
         except Exception as error:
             call = args, kwargs
             unserializable.explain_arguments(
                 error, call, arguments, serializer.serialize, serializer.name()
             )
             raise
+        return self._storable(text, Subject("the arguments", arguments.owner), serializer)
 
     def decode_args(self, text: str, name: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         value = self.decode(text, name)
@@ -187,21 +160,52 @@ class Codec:
         return tuple(value["args"]), dict(value["kwargs"])
 
     def encode_error(self, error: BaseException, name: str | None = None) -> str:
-        """The text of an error; its type and message alone if it cannot be serialized."""
-        if name == PORTABLE:
-            return self.encode(portable_error(error), name)
+        """The text of an error. It never fails: what cannot be serialized is recorded as text.
+
+        It tries the exception, an exception with its text, its portable form, and that as JSON
+        although the format is another one.
+        """
         serializer = self._serializer(name)
+        if serializer.name() == PORTABLE:
+            return self._portable_text(error)
         try:
             with _annotated(error):
-                text = serializer.serialize(error)
-            serializer.deserialize(text)  # some exceptions can be pickled but not unpickled
+                return self._exception_text(error, serializer)
+        except Exception as failure:
+            reason = failure
+        try:
+            return self._exception_text(as_text(error, reason), serializer)
+        except Exception as failure:
+            reason = failure
+        try:
+            text = serializer.serialize(portable_error(error))
+            serializer.deserialize(text)
+            return self._storable(text, AN_ERROR, serializer)
         except Exception:
-            text = serializer.serialize(Exception(f"{type(error).__name__}: {error}"))
-        return text
+            return self._portable_text(as_text(error, reason))
+
+    def recordable(self, error: Exception) -> Exception:
+        """The error, if the configured serializer restores it; otherwise its text as an error."""
+        try:
+            self._exception_text(error, self.configured)
+        except Exception as reason:
+            return as_text(error, reason)
+        return error
+
+    def error_as_text(self, error: BaseException, reason: BaseException) -> Exception:
+        """An exception to record in place of `error`, which the database refuses by `reason`."""
+        return as_text(error, reason)
 
     def decode_error(self, text: str, name: str | None) -> BaseException:
         """The recorded error; a PortableWorkflowError for one of another language."""
-        value = self.decode(text, name)
+        try:
+            value = self.decode(text, name)
+        except UnknownFormatError:
+            raise
+        except Exception:
+            value = _portable_form(text)
+            if value is None:
+                raise
         if isinstance(value, BaseException):
             return value
         if isinstance(value, dict) and "message" in value:
@@ -212,6 +216,42 @@ class Codec:
                 value.get("data"),
             )
         return PortableWorkflowError(str(value), "Error")
+
+    def _exception_text(self, error: BaseException, serializer: Serializer) -> str:
+        """The text of an exception. Raises unless it is restored as one, and can be stored."""
+        text = serializer.serialize(error)
+        # Some exceptions can be pickled but not unpickled; some serializers keep their text alone.
+        if not isinstance(serializer.deserialize(text), BaseException):
+            raise TypeError(f"{serializer.name()} does not restore exceptions")
+        return self._storable(text, AN_ERROR, serializer)
+
+    def _portable_text(self, error: BaseException) -> str:
+        """The portable form of an error, without its code and data if they are too large."""
+        serializer = self._known[PORTABLE]
+        given = portable_error(error)
+        try:
+            return self._storable(serializer.serialize(given), AN_ERROR, serializer)
+        except Exception:
+            return serializer.serialize(given | {"code": None, "data": None})
+
+    def _storable(self, text: str, subject: Subject, serializer: Serializer) -> str:
+        """The text, if every database keeps it. Raises TypeError or ValueError, which say why."""
+        if not isinstance(text, str):
+            raise TypeError(f"the serializer {serializer.name()} gives {type(text)}, not text")
+        reason = None
+        if "\x00" in text:
+            reason = "contains a NUL character, which no database keeps"
+        elif not text.isascii() and _LONE_SURROGATE.search(text):
+            reason = "contains half of a surrogate pair, which no database keeps"
+        elif len(text) > self.max_characters:
+            reason = f"has {len(text):,} characters; at most {self.max_characters:,} can be kept"
+        if reason is None:
+            return text
+        raise ValueError(f"{subject} cannot be recorded: as {serializer.name()} it {reason}")
+
+    def check_format(self, name: str | None) -> None:
+        """Raise UnknownFormatError if this process cannot read the format."""
+        self._serializer(name)
 
     def _serializer(self, name: str | None) -> Serializer:
         if name is None:
@@ -226,10 +266,13 @@ class Codec:
             ) from None
 
 
-def _without_nul(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("the serialized text contains a NUL character, which no database keeps")
-    return text
+def _portable_form(text: str) -> Any:
+    """The portable form of an error that its own format could not keep; None if it is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and {"name", "message"} <= value.keys() else None
 
 
 @contextmanager
@@ -238,18 +281,12 @@ def _annotated(error: BaseException) -> Iterator[None]:
 
     A pickle holds no traceback. The note shows its origin in the process that raises it again.
     """
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(_ENGINE)
-    ]
-    notes = getattr(error, "__notes__", None)
-    if not frames:
+    frames, notes = traceback_of(error), getattr(error, "__notes__", None)
+    if frames is None:
         yield
         return
     kept = None if notes is None else [*notes]
-    text = "".join(traceback.format_list(frames[-MAX_FRAMES:]))
-    error.add_note(f"Traceback (most recent call last):\n{text}".rstrip())
+    error.add_note(frames)
     try:
         yield
     finally:

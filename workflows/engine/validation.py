@@ -80,7 +80,8 @@ def step(what: str, value: Any) -> int:
 def attributes(value: Any) -> dict[str, Any]:
     """The value, if it is a JSON object. Raises DBOSException."""
     try:
-        is_json = isinstance(value, dict) and "\\u0000" not in json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        is_json = isinstance(value, dict) and "\\u0000" not in text and _is_whole(text)
     except (TypeError, ValueError):
         is_json = False
     if is_json and all(isinstance(key, str) for key in value):

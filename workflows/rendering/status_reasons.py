@@ -138,7 +138,7 @@ def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | Non
     fit = fitting(found, row)
     serving = [each for each in fit if each.serves(row.queue_name)]
     knowing = [each for each in serving if each.knows(row.name)]
-    if knowing:
+    if any(each.has_instance_for(row) for each in knowing):
         return None
     version = row.application_version
     of = f" of {row.application_name}" if row.application_name else ""
@@ -152,6 +152,9 @@ def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | Non
     elif not serving:
         text = f"no live executor serves the queue {row.queue_name}"
         advice = "Start one for it, or resume it onto another queue."
+    elif knowing:
+        text = f"no live executor has made the instance {row.config_name} of {row.class_name}"
+        advice = "Its code makes it before DBOS.launch(); start one that does."
     else:
         text = f"no live executor knows a workflow named {row.name}"
         advice = "Its code may have been renamed; fork it onto a version that has it."

@@ -7,11 +7,11 @@ known about executors.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.records import INTERNAL_QUEUES
+from dboshub.workflows.engine.records import INTERNAL_QUEUES, TEMP_WORKFLOW
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
@@ -55,7 +55,7 @@ class Executor:
     last_beat_at: int
     is_beating: bool
     queues: frozenset[str] | None
-    functions: frozenset[str] | None
+    functions: Mapping[str, Any] | None  # what is published of each, by its name
     activity: Any
 
     def serves(self, queue: str | None) -> bool:
@@ -63,7 +63,15 @@ class Executor:
         return self.queues is None or queue is None or queue in self.queues | {*INTERNAL_QUEUES}
 
     def knows(self, name: str | None) -> bool:
-        return self.functions is None or name is None or name in self.functions
+        # Steps that run as workflows of their own are not published.
+        is_step = name is None or name.startswith(TEMP_WORKFLOW)
+        return self.functions is None or is_step or name in self.functions
+
+    def has_instance_for(self, row: WorkflowRow) -> bool:
+        """Whether it has made the instance that the row names; True if it does not say."""
+        published = (self.functions or {}).get(row.name or "")
+        made = published.get("instances") if isinstance(published, dict) else None
+        return row.config_name is None or not isinstance(made, list) or row.config_name in made
 
     def activity_of(self, workflow_id: str) -> Activity | None:
         """The published activity of a workflow; None if there is none or it is malformed."""
@@ -108,7 +116,7 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
         last_beat_at=beat,
         is_beating=now - beat <= lease,
         queues=_names(queues),
-        functions=_names(functions),
+        functions=_published(functions),
         activity=activity,
     )
 
@@ -132,5 +140,11 @@ def _json(text: str | None) -> Any:
 
 
 def _names(value: Any) -> frozenset[str] | None:
-    # Queues are a list. Functions are a mapping of signatures, or in older releases a list.
-    return frozenset(map(str, value)) if isinstance(value, list | dict) else None
+    return frozenset(map(str, value)) if isinstance(value, list) else None
+
+
+def _published(value: Any) -> Mapping[str, Any] | None:
+    # A mapping of signatures, or in older releases a list of names.
+    if isinstance(value, list):
+        return dict.fromkeys(map(str, value))
+    return value if isinstance(value, dict) else None

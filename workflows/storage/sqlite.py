@@ -56,10 +56,12 @@ class SqliteConnection:
         self.raw.execute("BEGIN IMMEDIATE")
         try:
             yield self.session
+            self.raw.execute("COMMIT")
         except BaseException:
-            self.raw.execute("ROLLBACK")
+            # After an error of the disk SQLite has rolled back by itself.
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
             raise
-        self.raw.execute("COMMIT")
 
     def close(self) -> None:
         self.raw.close()

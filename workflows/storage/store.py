@@ -22,6 +22,7 @@ from dboshub.workflows.storage.control.versions import set_latest_version, versi
 from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
+from dboshub.workflows.storage.membership.recover import hand_back
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import raising_unavailable
 from dboshub.workflows.storage.waiting.awaited_values import (
@@ -34,11 +35,11 @@ from dboshub.workflows.storage.waiting.awaited_values import (
     streams_among,
 )
 from dboshub.workflows.storage.waiting.outcomes import (
-    ended,
+    outcome,
     owners,
     retire,
+    settled_among,
     terminal_among,
-    undo_attempt_count,
 )
 
 P = ParamSpec("P")
@@ -121,7 +122,8 @@ class SqlStore:
     history = _read(history)
     steps = _read(steps)
     owners = _read(owners)
-    ended = _read(ended)
+    outcome = _read(outcome)
+    settled_among = _read(settled_among)
     terminal_among = _read(terminal_among)
     messages_among = _read(messages_among)
     events_among = _read(events_among)
@@ -134,7 +136,7 @@ class SqlStore:
     versions = _read(versions)
 
     retire = _write(retire)
-    undo_attempt_count = _write(undo_attempt_count)
+    hand_back = _write(hand_back)
     record_failed_attempt = _write(record_failed_attempt)
     cancel = _write(_cancel)
     resume = _write(resume_all)

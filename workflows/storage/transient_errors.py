@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +17,45 @@ _TRANSIENT_CLASSES = ("08", "53", "57")
 # Serialization failure, deadlock, idle transaction timeout, lock not available.
 _TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
 _QUERY_CANCELLED = "57014"
+# SQLite's primary result codes for a disk or a memory that is full, or fails, for a moment.
+_MOMENTARY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+# The process has no descriptors or buffers left, or the disk fails.
+_SHORT_OF = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EIO}
+)
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
 
+def is_momentary(error: BaseException) -> bool:
+    """Whether a statement of the engine's own may succeed later: it is no error of user code.
+
+    Beside what `is_transient` finds, a statement timeout, and a disk or a process that lacks
+    something for a moment. In a transaction of user code those belong to that code.
+    """
+    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
+        # 58: an error of the system under the server, such as its disk's.
+        is_own = error.sqlstate == _QUERY_CANCELLED or error.sqlstate.startswith("58")
+        return is_own or is_transient(error)
+    if isinstance(error, sqlite3.OperationalError):
+        # An error that the module itself raises has no code.
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _MOMENTARY or is_transient(error)
+    if isinstance(error, OSError):
+        return error.errno in _SHORT_OF
+    return is_transient(error)
+
+
 def is_transient(error: BaseException) -> bool:
-    """Whether the same call may succeed a moment later."""
+    """Whether the same transaction may succeed a moment later."""
     if isinstance(error, psycopg.Error):
         code = error.sqlstate
         if code is None:
@@ -43,10 +78,10 @@ def is_permission_denied(error: BaseException) -> bool:
 
 @contextmanager
 def raising_unavailable() -> Iterator[None]:
-    """Raise StorageUnavailableError for a transient error; other errors propagate."""
+    """Raise StorageUnavailableError for a momentary error; other errors propagate."""
     try:
         yield
     except Exception as error:
-        if is_transient(error):
+        if is_momentary(error):
             raise StorageUnavailableError(str(error)) from error
         raise

@@ -66,7 +66,10 @@ async def test_an_update_in_a_workflow_is_a_step(dbos: type[DBOS]) -> None:
     assert (await handle.get_status()).attributes is None
 
 
-@pytest.mark.parametrize("bad", [[1], "text", {1: "one"}, {"x": object()}, {"x": float("nan")}])
+@pytest.mark.parametrize(
+    "bad",
+    [[1], "text", {1: "one"}, {"x": object()}, {"x": float("nan")}, {"x": "\ud800"}, {"x": "\0"}],
+)
 def test_what_is_no_json_object_is_refused(bad: Any, dbos: type[DBOS]) -> None:
     with pytest.raises(DBOSException, match="give a dict of plain JSON values"):
         SetWorkflowAttributes(bad)

@@ -281,7 +281,7 @@ def test_a_row_for_another_process_stays_and_is_logged(
         enqueue_row(system, json.dumps({"positionalArgs": [1]}), **columns)
         eventually(lambda: complaint in caplog.text)
     # It ran nothing, so it counts as no attempt: waiting for a deployment never dead-letters.
-    eventually(lambda: row() == ("PENDING", 0))
+    eventually(lambda: row() == ("ENQUEUED", 0))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 
 from dboshub import DBOS
 from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded
-from dboshub.workflows.engine.serialization import MOVED_MODULES, Codec, DefaultSerializer
+from dboshub.workflows.engine.moved_modules import MOVED_MODULES
+from dboshub.workflows.engine.serialization import Codec, DefaultSerializer
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.storage.sql import Statement
 

@@ -193,6 +193,29 @@ def test_an_enqueued_workflow_says_what_is_missing(
     assert why(session).text == text
 
 
+@pytest.mark.parametrize(
+    ("instances", "text"),
+    [
+        ([], "Enqueued, no live executor has made the instance eu of Shop."),
+        (["us"], "Enqueued, no live executor has made the instance eu of Shop."),
+        (["eu", "us"], "Enqueued on orders, next in line."),
+    ],
+)
+def test_an_instance_that_nobody_made_is_why(
+    session: Session, instances: list[str], text: str
+) -> None:
+    published = {"checkout": {"class": "Shop", "instances": instances}}
+    add_executor(session, functions=json.dumps(published))
+    add_workflow(session, "w", "ENQUEUED", queue_name="orders", class_name="Shop", config_name="eu")
+    assert why(session).text == text
+
+
+def test_a_step_that_runs_alone_is_not_published_and_yet_known(session: Session) -> None:
+    add_executor(session, functions='{"checkout": {}}')
+    add_workflow(session, "w", "ENQUEUED", queue_name="orders", name="<temp>.charge")
+    assert why(session).text == "Enqueued on orders, next in line."
+
+
 def test_a_paused_queue_is_why(session: Session) -> None:
     add_workflow(session, "w", "ENQUEUED", queue_name="orders")
     add_executor(session)

@@ -17,6 +17,7 @@ from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.step_results import run_as_step
 from dboshub.workflows.engine.status import StepInfo, WorkflowStatus, step_info, workflow_status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 
@@ -174,7 +175,7 @@ def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
     if current is None or current.step is not None:
         return _ask(engine, act)
     execution = current.execution
-    program = execution.run_as_step(execution.next_id(), name, _ask(engine, act))
+    program = run_as_step(execution, execution.next_id(), name, _ask(engine, act))
     return spanned(execution, STEPS[name], program) if name in STEPS else program
 
 

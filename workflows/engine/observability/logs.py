@@ -1,8 +1,9 @@
-"""The logger of user code; its records name the workflow they belong to."""
+"""The logger of user code, whose records name their workflow, and where a script's records go."""
 
 from __future__ import annotations
 
 import logging
+import sys
 
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.context import FRAME
@@ -12,12 +13,13 @@ class WorkflowContext(logging.Filter):
     """Adds application, executor, workflow, step and trace to a record, as DBOS names them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if current_engine.is_launched():
-            settings = current_engine.engine().settings
+        frame = FRAME.get()
+        if frame is not None or current_engine.is_launched():
+            engine = frame.execution.engine if frame is not None else current_engine.engine()
+            settings = engine.settings
             record.applicationID = settings.application_id
             record.applicationVersion = settings.application_version
             record.executorID = settings.executor_id
-        frame = FRAME.get()
         if frame is not None:
             record.operationUUID = frame.execution.workflow_id
             if frame.span is not None:
@@ -29,3 +31,32 @@ class WorkflowContext(logging.Filter):
 
 application_logger = logging.getLogger("dboshub.app")
 application_logger.addFilter(WorkflowContext())
+
+
+class Console(logging.Handler):
+    """Writes to standard error, unless the program has configured logging itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if logging.getLogger().handlers:
+            return
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
+
+
+def configure(level: str | None) -> None:
+    """Make the records of a program that configures no logging visible.
+
+    `level` applies to all of them. Without one, those of user code are shown from INFO on, and
+    those of the engine from WARNING on.
+    """
+    logger = logging.getLogger("dboshub")
+    if level:
+        logger.setLevel(level.upper())
+    elif application_logger.level == logging.NOTSET and not logging.getLogger().handlers:
+        application_logger.setLevel(logging.INFO)
+    if not logger.handlers:
+        console = Console()
+        console.setFormatter(logging.Formatter("%(asctime)s [%(levelname)8s] %(message)s"))
+        logger.addHandler(console)

@@ -20,6 +20,7 @@ from dboshub.workflows.engine.ports import TransactionOptions, TransactionRunner
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.step_results import record_result
 
 FIRST_PAUSE_MS, MAX_PAUSE_MS = 1, 2_000
 
@@ -89,9 +90,7 @@ def _replay_or_run(call: TransactionCall) -> Program[Any]:
             call.span.rolled_back(pause_ms / 1000)
         yield from execution.pause(pause_ms, CurrentActivity("retry", name, step=step_id))
         execution.reload_history(step_id)
-    error = outcome.error
-    yield from execution.commit(execution.error_write(step_id, name, error, started_at=started_at))
-    raise error
+    yield from record_result(execution, step_id, name, outcome, started_at=started_at)
 
 
 class InTransaction:

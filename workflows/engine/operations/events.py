@@ -14,6 +14,7 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.step_results import run_as_step
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
@@ -167,7 +168,7 @@ def _read_events(engine: Engine, workflow_id: str) -> Program[dict[str, Any]]:
 def _events_as_step(
     execution: Execution, step_id: int, workflow_id: str
 ) -> Program[dict[str, Any]]:
-    found: dict[str, Any] = yield from execution.run_as_step(
-        step_id, GET_EVENTS, _read_events(execution.engine, workflow_id)
+    found: dict[str, Any] = yield from run_as_step(
+        execution, step_id, GET_EVENTS, _read_events(execution.engine, workflow_id)
     )
     return found

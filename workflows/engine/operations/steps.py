@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
+from dboshub.workflows.engine.error_text import message_of, summary, type_of
 from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSMaxStepRetriesExceeded,
@@ -19,6 +20,7 @@ from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.step_results import record_result
 
 MAX_PAUSE_S = 3600.0
 
@@ -106,20 +108,7 @@ def _replay_or_run(call: StepCall) -> Program[Any]:
     started_at = execution.engine.clock.now_ms()
     with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
         outcome = yield from _attempts(call)
-    if outcome.error is None:
-        try:
-            write, value = execution.value_write(
-                step_id, name, outcome.value, started_at=started_at
-            )
-        except Exception as unserializable:
-            outcome = Outcome(None, unserializable)
-    if outcome.error is not None:
-        error = outcome.error
-        write = execution.error_write(step_id, name, error, started_at=started_at)
-        yield from execution.commit(write)
-        raise error
-    yield from execution.commit(write)
-    return value
+    return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
 
 
 def _attempts(call: StepCall) -> Program[Outcome]:
@@ -138,7 +127,9 @@ def _attempts(call: StepCall) -> Program[Outcome]:
         if not (yield from _wants_retry(call, outcome.error)):
             return outcome
         yield from _after_failure(call, attempt, outcome.error)
-    return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, errors))
+    # One attempt's error that cannot be recorded must not change the type of this one at replay.
+    kept = [call.execution.engine.codec.recordable(each) for each in errors]
+    return Outcome(None, DBOSMaxStepRetriesExceeded(policy.name, policy.attempts, kept))
 
 
 def _effective_function(call: StepCall) -> Callable[..., Any]:
@@ -185,19 +176,27 @@ def _record_failed_attempt(
         call.step_id,
         workflow_id,
         attempt + 1,
-        error,
+        summary(error),
+        exc_info=error,
     )
-    yield engine.query(
-        lambda: engine.store.record_failed_attempt(
-            workflow_id=workflow_id,
-            function_id=call.step_id,
-            attempt=attempt,
-            error=type(error).__name__,
-            message=str(error)[:2_000].replace("\x00", ""),
-            failed_at=now,
-            next_at=None if pause is None else now + int(pause * 1000),
+    try:
+        yield engine.query(
+            lambda: engine.store.record_failed_attempt(
+                workflow_id=workflow_id,
+                function_id=call.step_id,
+                attempt=attempt,
+                error=type_of(error),
+                message=message_of(error)[:2_000],
+                failed_at=now,
+                next_at=None if pause is None else now + int(pause * 1000),
+            ),
+            insists=False,
         )
-    )
+    except Exception:
+        # The note is for operators: its failure is no failure of the step.
+        engine.logger.warning(
+            "a failed attempt of workflow %s is not noted", workflow_id, exc_info=True
+        )
 
 
 def _with_timeout(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., Any]:

@@ -21,6 +21,7 @@ from dboshub.workflows.engine.records import TERMINAL
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.step_results import run_as_step
 from dboshub.workflows.engine.serialization import PORTABLE, WorkflowSerializationFormat
 from dboshub.workflows.engine.unserializable import Subject
 from dboshub.workflows.engine.waiting.waits import Key
@@ -126,12 +127,12 @@ class Reader:
         execution = self._execution
         if execution is None:
             return self._value()
-        return execution.run_as_step(execution.next_id(), READ_AT, self._value())
+        return run_as_step(execution, execution.next_id(), READ_AT, self._value())
 
     def _value(self) -> Program[Any]:
         self._reads_one_value = True
         value = self._engine.codec.decode(*(yield from self._await_value()))
-        if value == CLOSED:
+        if _is_end(value):
             raise DBOSStreamTimeoutError(
                 f"stream {self._key!r} of workflow {self._workflow_id} ended before offset "
                 f"{self._offset}"
@@ -148,7 +149,7 @@ class Reader:
             yield from self._record(step_id, value)
         self._offset += 1
         decoded = self._engine.codec.decode(*value)
-        return None if decoded == CLOSED else (decoded,)
+        return None if _is_end(decoded) else (decoded,)
 
     def _recorded(self, step_id: int) -> Program[Value | None]:
         execution = self._execution
@@ -227,7 +228,7 @@ class Reader:
         """Whether the stream was closed before the offset, so that no value will be there."""
         store = self._engine.store
         last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
-        return last is not None and self._engine.codec.decode(*last) == CLOSED
+        return last is not None and _is_end(self._engine.codec.decode(*last))
 
     def _status(self) -> Program[str]:
         # Read the status before the values: so no value of a workflow that ended is missed.
@@ -247,3 +248,8 @@ class Reader:
         if self._execution is not None:
             keys.append(self._execution.wake_key)
         return keys
+
+
+def _is_end(value: Any) -> bool:
+    """Whether a value is the end mark. It may be any object: its own ``==`` may answer anything."""
+    return isinstance(value, str) and value == CLOSED

@@ -39,7 +39,12 @@ class Query:
 
         # In the caller's context, because the query may depend on the caller's identity.
         context = copy_context()
-        self._threads.submit(lambda: context.run(answer))
+        try:
+            self._threads.submit(lambda: context.run(answer))
+        except RuntimeError:
+            # No thread can be started, and there is none yet. The query is no part of user code,
+            # so that must not be an error in it.
+            return self._ask()
         return await future
 
 

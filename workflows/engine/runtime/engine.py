@@ -8,14 +8,21 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine.clock import Clock
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.context import frame, stopped_here
+from dboshub.workflows.engine.errors import ExecutionInterrupted
 from dboshub.workflows.engine.journal.group_commit import Journal
 from dboshub.workflows.engine.membership.incarnations import new_incarnation, token_prefix
 from dboshub.workflows.engine.observability.alerts import AlertHandler, log
-from dboshub.workflows.engine.ports import NO_HOOKS, EngineHooks, Storage
+from dboshub.workflows.engine.ports import (
+    NO_HOOKS,
+    EngineHooks,
+    Storage,
+    StorageUnavailableError,
+)
 from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.runtime.effects import Query, Wait
 from dboshub.workflows.engine.runtime.executions import Executions
@@ -29,6 +36,8 @@ from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 MAX_THREADS = 10_000
 QUERY_THREADS = 4
 MIN_JOIN_S = 0.05
+CLAIM_PAUSE_S = 1.0
+QUERY_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +97,7 @@ class Engine:
         self.executions = Executions(self.slots, self.waits, self.store.owners)
         self.notices.on_status = self.executions.invalidate
         self.threads = Threads("dboshub-workflow", MAX_THREADS, hooks.after_user_code)
-        self.queries = Threads("dboshub-query", QUERY_THREADS)
+        self.queries = Threads("dboshub-query", QUERY_THREADS, short_tasks=True)
         self.loop = Loop("dboshub-loop")
         # Runs after each sync step, so that a workflow that waits keeps nothing of its step open.
         self.after_user_code = hooks.after_user_code
@@ -104,6 +113,7 @@ class Engine:
         # Called with the queue's name after this process enqueued a workflow.
         self.on_queue_used: Callable[[str], None] = lambda queue_name: None
         self.alert: AlertHandler = log
+        self._claims_from = 0.0  # monotonic seconds
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
@@ -122,9 +132,27 @@ class Engine:
 
     # -- effects ---------------------------------------------------------------------------
 
-    def query(self, ask: Callable[[], Any]) -> Query:
-        """The effect of calling `ask`, which queries the database."""
-        return Query(self.queries, ask)
+    def query(self, ask: Callable[[], Any], *, insists: bool = True) -> Query:
+        """The effect of calling `ask`, which queries the database.
+
+        Within a workflow it is called until the database answers, unless it `insists` not: an
+        outage is no error of the workflow.
+        """
+        return Query(self.queries, partial(self._until_answered, ask) if insists else ask)
+
+    def _until_answered(self, ask: Callable[[], Any]) -> Any:
+        current = frame()
+        while True:
+            try:
+                return ask()
+            except StorageUnavailableError as error:
+                if current is None:
+                    raise
+                self.logger.warning("A query of a workflow is repeated: %s", error)
+                current.execution.raise_if_stopped()
+                if self.is_closed:
+                    raise ExecutionInterrupted(current.execution.workflow_id) from error
+            time.sleep(QUERY_PAUSE_S)
 
     def waiting(self, waiter: Waiter, deadline: float | None) -> Wait:
         """The effect of waiting until `deadline` (monotonic seconds), inside an execution."""
@@ -133,10 +161,10 @@ class Engine:
     def pause(self, waiter: Waiter, until_ms: int | None) -> Wait:
         """The effect of waiting until engine time `until_ms`, outside any workflow.
 
-        Raises DBOSException if the engine is closed.
+        Raises if the engine is closed: DBOSException, within a step ExecutionInterrupted.
         """
         if self.is_closed:
-            raise DBOSException("DBOS was destroyed during this wait")
+            raise stopped_here("DBOS was destroyed during this wait")
         if until_ms is None:
             return Wait(waiter, None)
         left = (until_ms - self.clock.now_ms()) / 1000
@@ -149,6 +177,17 @@ class Engine:
     def run_on_loop(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine on the engine's event loop."""
         self.loop.submit(coroutine)
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether this process can take more workflows: it neither drains nor lacks threads."""
+        return not self.is_draining and self.clock.monotonic() >= self._claims_from
+
+    def pause_claims(self, shortage: BaseException) -> None:
+        """Claim nothing for CLAIM_PAUSE_S: a thread or a descriptor was missing."""
+        if self.may_claim:
+            self.logger.warning("Workflows are enqueued again, this process lacks: %s", shortage)
+        self._claims_from = self.clock.monotonic() + CLAIM_PAUSE_S
 
     # -- the end ---------------------------------------------------------------------------
 

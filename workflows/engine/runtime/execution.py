@@ -56,11 +56,10 @@ class Execution:
     _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
     _loaded_to: float = field(default=0, init=False)
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
+    _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
     def __post_init__(self) -> None:
         self.ownership = Ownership(self.engine.clock)
-
-    # -- ownership -------------------------------------------------------------------------
 
     @property
     def wake_key(self) -> Key:
@@ -89,7 +88,13 @@ class Execution:
     def raise_if_stopped(self) -> None:
         """Raise the reason if this execution was stopped."""
         if self._stopped_by is not None:
+            self._is_told = True
             raise self._stopped_by()
+
+    def raise_again_if_stopped(self) -> None:
+        """Raise if the body was told to stop: what it made of that is no outcome of its own."""
+        if self._is_told:
+            self.raise_if_stopped()
 
     def verify_can_continue(self) -> Program[None]:
         """Raise unless this execution owns its row, as read at most VALID_S ago."""
@@ -133,8 +138,6 @@ class Execution:
         )
         self.ownership.doubt()
         yield from self._verify_ownership()
-
-    # -- steps -----------------------------------------------------------------------------
 
     def next_id(self) -> int:
         """Draw a step id. Call it as the step begins, before anything is awaited."""
@@ -188,23 +191,6 @@ class Execution:
             raise codec.decode_error(checkpoint.error, checkpoint.serialization)
         return codec.decode(checkpoint.output, checkpoint.serialization)
 
-    def run_as_step(self, step_id: int, name: str, program: Program[Any]) -> Program[Any]:
-        """Run one of the engine's own programs as a step, and record its result."""
-        checkpoint = yield from self.checkpoint_of(step_id, name)
-        if checkpoint is not None:
-            self.raise_if_stopped()
-            return self.replay(checkpoint)
-        yield from self.verify_can_continue()
-        started_at = self.engine.clock.now_ms()
-        try:
-            value = yield from program
-        except Exception as error:
-            yield from self.commit(self.error_write(step_id, name, error, started_at=started_at))
-            raise
-        write, value = self.value_write(step_id, name, value, started_at=started_at)
-        yield from self.commit(write)
-        return value
-
     def step_write(self, step_id: int, name: str, **columns: Any) -> StepWrite:
         """A checkpoint with these columns, fenced by this execution's token."""
         return StepWrite(
@@ -222,15 +208,7 @@ class Execution:
         """The checkpoint of a value, and the value as a replay returns it."""
         codec = self.engine.codec
         text = codec.encode(value, subject=result_of("step", name))
-        write = self.step_write(
-            step_id,
-            name,
-            output=text,
-            serialization=codec.name,
-            started_at=started_at,
-            completed_at=self.engine.clock.now_ms(),
-            child_id=child_id,
-        )
+        write = self._result_write(step_id, name, started_at, child_id, output=text)
         return write, value if codec.is_lossless else codec.decode(text, codec.name)
 
     def error_write(
@@ -242,16 +220,23 @@ class Execution:
         started_at: int,
         child_id: str | None = None,
     ) -> StepWrite:
-        """The checkpoint of an error."""
-        codec = self.engine.codec
+        """The checkpoint of an error; raises ExecutionInterrupted once work is handed back."""
+        if self.engine.executions.is_handing_back:
+            raise ExecutionInterrupted(self.workflow_id)
+        text = self.engine.codec.encode_error(error)
+        return self._result_write(step_id, name, started_at, child_id, error=text)
+
+    def _result_write(
+        self, step_id: int, name: str, started_at: int, child_id: str | None, **result: str
+    ) -> StepWrite:
         return self.step_write(
             step_id,
             name,
-            error=codec.encode_error(error),
-            serialization=codec.name,
+            serialization=self.engine.codec.name,
             started_at=started_at,
             completed_at=self.engine.clock.now_ms(),
             child_id=child_id,
+            **result,
         )
 
     def commit(self, write: Write) -> Program[Answer]:
@@ -276,8 +261,6 @@ class Execution:
             )
         self.ownership.confirm(reading)
         return answer
-
-    # -- waiting ---------------------------------------------------------------------------
 
     def pause(self, milliseconds: int, activity: CurrentActivity) -> Program[None]:
         """Wait for a time; raises at once if this execution must stop."""

@@ -41,6 +41,7 @@ class Executions:
         self._lock = threading.Lock()
         self._by_id: dict[str, RunningExecution] = {}
         self.is_draining = False
+        self.is_handing_back = False
 
     def __iter__(self) -> Iterator[RunningExecution]:
         with self._lock:
@@ -107,6 +108,15 @@ class Executions:
                     each.ownership.confirm(reading)
                 elif is_running:
                     each.revoke(status)
+
+    def hand_back(self) -> list[tuple[str, str]]:
+        """Id and token of each unfinished execution; none records an error from now on.
+
+        What the parts that close next raise into their steps is no error of the steps.
+        """
+        self.drain()
+        self.is_handing_back = True
+        return [(each.workflow_id, each.owner) for each in self]
 
     def drain(self) -> None:
         """Interrupt every execution, now and those still to come, at the end of its step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from dboshub.workflows.engine import validation
@@ -12,21 +13,20 @@ from dboshub.workflows.engine.errors import (
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
-    DBOSWorkflowFunctionNotFoundError,
+    ResourcesExhausted,
 )
 from dboshub.workflows.engine.identity import Identity
-from dboshub.workflows.engine.journal.group_commit import Commit
-from dboshub.workflows.engine.journal.pending_write import JournalClosedError
-from dboshub.workflows.engine.journal.writes import OutcomeWrite, Verdict
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
 from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import ClaimedWorkflow, Status
+from dboshub.workflows.engine.records import ClaimedWorkflow, Status, UnseenId
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.handing_back import begin, hand_back
+from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -34,7 +34,6 @@ from dboshub.workflows.engine.runtime.start_request import (
 )
 from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
 from dboshub.workflows.engine.serialization import UnknownFormatError
-from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -61,12 +60,11 @@ def execute(
             outcome: Outcome = yield FramedCall(
                 Frame(execution, span=span), function, args, kwargs, execution.identity
             )
-            write, value = _outcome_write(execution, outcome)
-            if span is not None and value.error is not None:
-                span.failed(value.error)
-        answer = yield Commit(engine.journal, write)
-        if answer.verdict is not Verdict.DONE:
-            raise DBOSWorkflowConflictIDError(execution.workflow_id)
+            execution.raise_again_if_stopped()
+            outcome, text = readable(execution, outcome)
+            if span is not None and outcome.error is not None:
+                span.failed(outcome.error)
+        outcome = yield from record_outcome(execution, outcome, text)
         for on_ended in execution.on_ended.values():
             yield from on_ended()
     except DBOSWorkflowConflictIDError:
@@ -77,30 +75,7 @@ def execute(
         engine.executions.remove(execution)
     if is_lost:
         return (yield from outcome_of_new_owner(engine, execution.workflow_id))
-    return value.unwrap()
-
-
-def _outcome_write(execution: Execution, outcome: Outcome) -> tuple[OutcomeWrite, Outcome]:
-    codec, name = execution.engine.codec, execution.serialization
-    output = error_text = None
-    if outcome.error is None:
-        try:
-            output = codec.encode(outcome.value, name, result_of("workflow", execution.name))
-            if not codec.is_lossless:
-                outcome = Outcome(codec.decode(output, name), None)
-        except Exception as unserializable:
-            outcome = Outcome(None, unserializable)
-    if outcome.error is not None:
-        error_text = codec.encode_error(outcome.error, name)
-    write = OutcomeWrite(
-        workflow_id=execution.workflow_id,
-        owner=execution.owner,
-        status=Status.SUCCESS if outcome.error is None else Status.ERROR,
-        output=output,
-        error=error_text,
-        now=execution.engine.clock.now_ms(),
-    )
-    return write, outcome
+    return outcome.unwrap()
 
 
 def call(
@@ -159,7 +134,9 @@ def _enqueue(engine: Engine, start: PreparedStart) -> Program[str]:
     started = yield from record_start(engine, start)
     if start.queue_name is not None:
         engine.on_queue_used(start.queue_name)
-    return started.workflow_id
+    # In an open transaction nobody else sees the row yet.
+    is_open = engine.ambient() is not None
+    return UnseenId(started.workflow_id) if is_open else started.workflow_id
 
 
 def run_in_background(
@@ -170,46 +147,37 @@ def run_in_background(
     engine.executions.add(execution)
     body = execute(execution, target.workflow.function, args, kwargs)
     if target.workflow.is_async:
-        engine.run_on_loop(_run_async_discarding_errors(engine, body))
+        begin(execution, lambda: engine.run_on_loop(_run_async(execution, body)))
     else:
-        engine.run_in_thread(lambda: _run_discarding_errors(engine, body))
+        begin(execution, lambda: engine.run_in_thread(lambda: _run(execution, body)))
 
 
 def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
     """Run a workflow that the dispatcher claimed.
 
-    If its arguments cannot be read, that is recorded as its ERROR. If this process lacks its
-    function or its serializer, it stays PENDING and the claim does not count as an attempt:
-    reconciliation enqueues it again for a process that has them.
+    If its arguments cannot be read, that is recorded as its ERROR. If no thread can be started,
+    it is enqueued again. Raises what ``runnable.obstacle`` returns for it.
     """
     execution = _claimed_execution(engine, claimed)
+    target = engine.registry.find(
+        claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
+    )
     try:
-        target = engine.registry.find(
-            claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
-        )
         args, kwargs = _arguments(engine, claimed)
-    except (DBOSWorkflowFunctionNotFoundError, UnknownFormatError) as error:
-        engine.logger.error(
-            "Workflow %s waits for a process that can run it: %s", claimed.workflow_id, error
-        )
-        engine.run_in_thread(
-            lambda: engine.store.undo_attempt_count(claimed.workflow_id, claimed.owner)
-        )
-        return
     except DBOSRecoveryError as error:
         unreadable = error
-        engine.run_in_thread(lambda: _fail(execution, unreadable))
+        _in_thread(execution, lambda: _fail(execution, unreadable))
         return
     limit = target.workflow.max_recovery_attempts
     if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
-        engine.run_in_thread(lambda: _dead_letter(execution))
+        _in_thread(execution, lambda: _dead_letter(execution))
         return
     validate = validator_of(target.workflow, claimed.serialization)
     if validate is None:
         run_in_background(execution, target, target.arguments(args), kwargs)
         return
     engine.executions.add(execution)
-    engine.run_in_thread(lambda: _run_validated(execution, target, validate, args, kwargs))
+    _in_thread(execution, lambda: _run_validated(execution, target, validate, args, kwargs))
 
 
 def _claimed_execution(engine: Engine, claimed: ClaimedWorkflow) -> Execution:
@@ -276,23 +244,37 @@ def _dead_letter(execution: Execution) -> None:
 
 
 def _fail(execution: Execution, error: Exception) -> None:
-    write, _ = _outcome_write(execution, Outcome(None, error))
-    execution.engine.journal.write(write)
+    with suppress(DBOSWorkflowConflictIDError):
+        block(record_outcome(execution, *readable(execution, Outcome(None, error))))
 
 
-def _run_discarding_errors(engine: Engine, body: Program[Any]) -> None:
+def _in_thread(execution: Execution, task: Callable[[], None]) -> None:
+    begin(execution, lambda: execution.engine.run_in_thread(task))
+
+
+def _run(execution: Execution, body: Program[Any]) -> None:
     try:
         block(body)
-    except Exception:  # noqa: S110
-        pass  # it is recorded as the workflow's outcome, for those who await it
-    except (JournalClosedError, BaseException) as stopped:
-        engine.logger.debug("workflow left PENDING: %r", stopped)
+    except BaseException as error:
+        _ended(execution, error)
 
 
-async def _run_async_discarding_errors(engine: Engine, body: Program[Any]) -> None:
+async def _run_async(execution: Execution, body: Program[Any]) -> None:
     try:
         await run_async(body)
-    except Exception:  # noqa: S110
-        pass  # it is recorded as the workflow's outcome, for those who await it
-    except (JournalClosedError, BaseException) as stopped:
-        engine.logger.debug("workflow left PENDING: %r", stopped)
+    except BaseException as error:
+        _ended(execution, error)
+
+
+def _ended(execution: Execution, error: BaseException) -> None:
+    """Log what a background workflow raised; nobody else may ever ask for it."""
+    logger = execution.engine.logger
+    about = (execution.workflow_id, execution.name)
+    if isinstance(error, ResourcesExhausted):
+        hand_back(execution, error)
+    elif getattr(error, "workflow_id", None) == execution.workflow_id:
+        logger.info("Background workflow %s (%s) was cancelled, deleted or taken over", *about)
+    elif isinstance(error, Exception):
+        logger.error("Background workflow %s (%s) failed", *about, exc_info=error)
+    else:
+        logger.debug("Background workflow %s (%s) is left PENDING: %r", *about, error)

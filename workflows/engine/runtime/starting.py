@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dboshub.workflows.engine.context import frame
+from dboshub.workflows.engine.context import Frame, frame
 from dboshub.workflows.engine.errors import (
     DBOSConflictingWorkflowError,
     DBOSException,
@@ -51,8 +51,9 @@ def prepare(
     """Check a start and draw its ids, before anything is awaited.
 
     Raises AssertionError within a step, DBOSNotAuthorizedError without a required role, and
-    DBOSException while the engine drains, within an open transaction on the system database
-    (unless the workflow is enqueued), and for queue options without a queue.
+    DBOSException within an open transaction on the system database (unless the workflow is
+    enqueued), and for queue options without a queue. While the engine drains it raises
+    DBOSException; within a workflow ExecutionInterrupted, because that is no error of its own.
     """
     current = frame()
     function, options = parameters.function, parameters.options
@@ -61,8 +62,7 @@ def prepare(
             f"workflow {function.name} cannot be started from within a step: start it from the "
             "workflow itself"
         )
-    if engine.is_draining:
-        raise DBOSException(f"DBOS is stopping: workflow {function.name} was not started")
+    _refuse_while_draining(engine, current, function)
     if parameters.queue_name is None and engine.ambient() is not None:
         raise DBOSException(
             f"workflow {function.name} cannot be started within an open transaction on the system "
@@ -92,6 +92,17 @@ def prepare(
         is_chosen=chosen is not None,
         reuse_policy=chosen.reuse_policy if chosen is not None else "return-existing",
     )
+
+
+def _refuse_while_draining(
+    engine: Engine, current: Frame | None, function: FunctionReference
+) -> None:
+    if not engine.is_draining:
+        return
+    if current is not None:
+        current.execution.interrupt()
+        current.execution.raise_if_stopped()
+    raise DBOSException(f"DBOS is stopping: workflow {function.name} was not started")
 
 
 def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:

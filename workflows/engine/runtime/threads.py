@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from dboshub.workflows.engine.errors import ResourcesExhausted
+
 logger = logging.getLogger("dboshub")
 
 Task = Callable[[], None]
@@ -18,12 +20,19 @@ Task = Callable[[], None]
 class Threads:
     """Daemon threads, started as needed and reused when idle.
 
-    `after_task` is called on the thread after each task.
+    `after_task` is called on the thread after each task. With `short_tasks` a task waits for a
+    busy thread if no other one can be started.
     """
 
     def __init__(
-        self, name: str, limit: int, after_task: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        limit: int,
+        after_task: Callable[[], None] = lambda: None,
+        *,
+        short_tasks: bool = False,
     ) -> None:
+        self._short_tasks = short_tasks
         self._name = name
         self._limit = limit
         self._after_task = after_task
@@ -33,17 +42,29 @@ class Threads:
         self._threads: set[threading.Thread] = set()
 
     def submit(self, task: Task) -> None:
-        """Run a task on an idle thread or a new one; at the limit, when a thread is idle."""
+        """Run a task on an idle thread or a new one; at the limit, when a thread is idle.
+
+        Raises RuntimeError if no thread can be started; the task is not run then.
+        """
         with self._lock:
             if self._idle:
                 self._idle -= 1
             elif len(self._threads) < self._limit:
-                thread = threading.Thread(
-                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
-                )
-                self._threads.add(thread)
-                thread.start()
+                self._start_one()
         self._tasks.put(task)
+
+    def _start_one(self) -> None:
+        """Start a thread; the lock is held."""
+        thread = threading.Thread(
+            target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            if not (self._short_tasks and self._threads):
+                raise
+        else:
+            self._threads.add(thread)
 
     def stop(self) -> None:
         """Make every thread end after its current task."""
@@ -85,22 +106,37 @@ class Loop:
 
     def submit(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine as a task; its errors are not raised here."""
-        asyncio.run_coroutine_threadsafe(coroutine, self.running())
+        try:
+            loop = self.running()
+        except ResourcesExhausted:
+            coroutine.close()
+            raise
+        asyncio.run_coroutine_threadsafe(coroutine, loop)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine, and block until its result is there."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.running()).result()
 
     def running(self) -> asyncio.AbstractEventLoop:
-        """The event loop; starts it if it does not run."""
+        """The event loop; starts it if it does not run. Raises ResourcesExhausted if it cannot."""
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name=self._name, daemon=True
-                )
-                self._thread.start()
+                self._loop, self._thread = self._start()
             return self._loop
+
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
+        try:
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever, name=self._name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                loop.close()
+                raise
+        except (OSError, RuntimeError) as error:
+            # Control flow, because the coroutine may be that of a step or of a workflow.
+            raise ResourcesExhausted(str(error)) from error
+        return loop, thread
 
     def stop(self, timeout: float) -> None:
         """Cancel all tasks and close the loop; waits up to `timeout` seconds for the thread."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from dboshub.workflows.engine.context import frame
@@ -12,7 +12,8 @@ from dboshub.workflows.engine.programs import Call, Program, run_async
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.waiting.waits import Key
+from dboshub.workflows.engine.runtime.step_results import run_as_step
+from dboshub.workflows.engine.waiting.waits import KNOWN, Key
 
 WAIT_FIRST = "DBOS.waitFirst"
 WAIT_TASKS = "DBOS.asyncio_wait"
@@ -23,13 +24,14 @@ Waiting = Coroutine[Any, Any, tuple[Tasks, Tasks]]
 
 class HasId(Protocol):
     workflow_id: str
+    must_exist: bool
 
 
 H = TypeVar("H", bound=HasId)
 
 
 def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
-    """The first handle, in the given order, whose workflow has ended.
+    """The first handle, in the given order, whose workflow has ended or was deleted.
 
     Raises ValueError for no handles, or for two of one workflow.
     """
@@ -40,28 +42,37 @@ def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
         raise ValueError("wait_first was given two handles of one workflow")
     current = frame()
     if current is None or current.step is not None:
-        return _chosen(known, _first_ended(engine, [*known], None))
+        return _chosen(known, _first_ended(engine, known, None))
     execution = current.execution
-    first = _first_ended(engine, [*known], execution)
-    return _chosen(known, execution.run_as_step(execution.next_id(), WAIT_FIRST, first))
+    first = _first_ended(engine, known, execution)
+    return _chosen(known, run_as_step(execution, execution.next_id(), WAIT_FIRST, first))
 
 
 def _chosen(known: dict[str, H], first: Program[str]) -> Program[H]:
     return known[(yield from first)]
 
 
-def _first_ended(engine: Engine, ids: list[str], execution: Execution | None) -> Program[str]:
-    keys: list[Key] = [("result", each) for each in ids]
+def _first_ended(
+    engine: Engine, handles: Mapping[str, HasId], execution: Execution | None
+) -> Program[str]:
+    keys: list[Key] = [("result", each) for each in handles]
     if execution is not None:
         keys.append(execution.wake_key)
+    seen = {each for each, handle in handles.items() if handle.must_exist}
     with engine.waits.register(*keys) as waiter:
+        waiter.also(*((KNOWN, each) for each in seen))
         while True:
-            ended = yield engine.query(lambda: engine.store.terminal_among(ids))
-            for workflow_id in ids:
-                if workflow_id in ended:
-                    return workflow_id
+            settled: dict[str, bool] = dict(
+                (yield engine.query(lambda: engine.store.settled_among(handles)))
+            )
+            for each in handles:
+                if settled.get(each) or (each in settled and each in seen):
+                    return each
+            new = handles.keys() - settled.keys() - seen
+            seen |= new
+            waiter.also(*((KNOWN, each) for each in new))
             if execution is not None:
-                yield from execution.wait(waiter, None, CurrentActivity("first", str(len(ids))))
+                yield from execution.wait(waiter, None, CurrentActivity("first", str(len(handles))))
             else:
                 yield engine.pause(waiter, None)
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from dboshub.workflows.engine.ports import Store
-from dboshub.workflows.engine.waiting.waits import Waits
+from dboshub.workflows.engine.waiting.waits import KNOWN, Waits
 
 logger = logging.getLogger("dboshub")
 
@@ -52,8 +52,9 @@ class WaitPoller:
         with self._lock:
             self._pause = FIRST_PAUSE_S
             if self._thread is None and not self._is_stopped:
-                self._thread = threading.Thread(target=self._run, name="dboshub-poll", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="dboshub-poll", daemon=True)
+                thread.start()
+                self._thread = thread
         self._wake.set()
 
     def _run(self) -> None:
@@ -101,7 +102,14 @@ class WaitPoller:
 
 def register_pollers(store: Store, waits: Waits) -> None:
     """Set the query that checks each kind of wait in bulk."""
-    waits.poller("result", lambda _, ids: store.terminal_among(ids))
+    waits.poller("result", lambda _, ids: _settled(store, waits, ids))
     waits.poller("message_sent", lambda _, keys: store.messages_among(keys))
     waits.poller("event_set", lambda _, keys: store.events_among(keys))
     waits.poller("stream_at", lambda _, keys: store.streams_among(keys))
+
+
+def _settled(store: Store, waits: Waits, ids: list[str]) -> list[str]:
+    """The workflows that ended, or that a waiter has seen and that do not exist any more."""
+    return [
+        each for each, exists in store.settled_among(ids) if exists or waits.is_waiting(KNOWN, each)
+    ]

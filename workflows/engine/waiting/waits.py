@@ -18,6 +18,9 @@ Key = tuple[str, Hashable]
 # Given names of one kind, returns those that are ready, by one query.
 Poller = Callable[[Any, list[Any]], Iterable[Hashable]]
 
+# The kind of a key that says: the waiter of this workflow has seen it, so it must not be missing.
+KNOWN = "known"
+
 CHUNK = 1_000
 
 _Futures = dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]
@@ -177,6 +180,10 @@ class Waits:
                 self.wake_many(found)
                 woken += len(found)
         return woken
+
+    def is_waiting(self, kind: str, name: Hashable) -> bool:
+        """Whether a waiter has this key."""
+        return name in self._waiting.get(kind, ())
 
     def pending(self) -> bool:
         """Whether any waiter has a poller."""

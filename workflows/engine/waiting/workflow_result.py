@@ -10,30 +10,51 @@ from dboshub.workflows.engine.errors import (
     DBOSNonExistentWorkflowError,
     DBOSWorkflowCancelledError,
 )
-from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Ended, Status
+from dboshub.workflows.engine.programs import Outcome, Program
+from dboshub.workflows.engine.records import Status, WorkflowOutcome
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.waiting.waits import Key, Waiter
+from dboshub.workflows.engine.runtime.step_results import record_result
+from dboshub.workflows.engine.waiting.waits import KNOWN, Key, Waiter
+
+GET_RESULT = "DBOS.getResult"
 
 
 def outcome_of(
-    engine: Engine, workflow_id: str, execution: Execution | None = None
-) -> Program[Ended]:
-    """The outcome of a workflow, as soon as it has one; the workflow need not exist yet."""
+    engine: Engine,
+    workflow_id: str,
+    execution: Execution | None = None,
+    *,
+    must_exist: bool = True,
+) -> Program[WorkflowOutcome]:
+    """The outcome of a workflow, as soon as it has one.
+
+    Raises DBOSNonExistentWorkflowError for one that does not exist, or is deleted during the wait.
+    Without `must_exist` it waits for a workflow that does not exist yet.
+    """
     keys: list[Key] = [("result", workflow_id)]
     if execution is not None:
         keys.append(execution.wake_key)
     with engine.waits.register(*keys) as waiter:
+        is_local = engine.executions.find(workflow_id) is not None
+        is_known = must_exist or is_local
+        if is_known:
+            waiter.also((KNOWN, workflow_id))
         # A local execution wakes its waiters when it ends: no query is needed before.
-        if engine.executions.find(workflow_id) is not None:
+        if is_local:
             yield from _wait(engine, waiter, execution, workflow_id)
         while True:
-            ended = yield engine.query(lambda: engine.store.ended([workflow_id]))
-            if workflow_id in ended:
-                found: Ended = ended[workflow_id]
+            found: WorkflowOutcome | None = yield engine.query(
+                lambda: engine.store.outcome(workflow_id)
+            )
+            if found is None and is_known:
+                raise DBOSNonExistentWorkflowError("result", workflow_id)
+            if found is not None and found.has_ended:
                 return found
+            if found is not None and not is_known:
+                is_known = True
+                waiter.also((KNOWN, workflow_id))
             yield from _wait(engine, waiter, execution, workflow_id)
 
 
@@ -46,7 +67,7 @@ def _wait(
     yield engine.pause(waiter, None)
 
 
-def unwrap(engine: Engine, ended: Ended) -> Any:
+def unwrap(engine: Engine, ended: WorkflowOutcome) -> Any:
     """Return what the workflow returned, or raise what it raised.
 
     Raises DBOSAwaitedWorkflowCancelledError for a cancelled workflow and
@@ -73,41 +94,60 @@ def outcome_of_new_owner(engine: Engine, workflow_id: str) -> Program[Any]:
 
 
 def get_result(
-    engine: Engine, workflow_id: str, execution: Execution | None, *, is_handle: bool
+    engine: Engine,
+    workflow_id: str,
+    execution: Execution | None,
+    *,
+    is_handle: bool,
+    must_exist: bool,
 ) -> Program[Any]:
     """The result of a workflow; within a workflow this is a step that records it."""
     if execution is None:
-        ended = yield from outcome_of(engine, workflow_id)
+        ended = yield from outcome_of(engine, workflow_id, must_exist=must_exist)
         return unwrap(engine, ended)
-    result = yield from recorded_result(
-        execution, execution.next_id(), workflow_id, is_handle=is_handle
+    step_id = execution.next_id()
+    return (
+        yield from recorded_result(
+            execution, step_id, workflow_id, is_handle=is_handle, must_exist=must_exist
+        )
     )
-    return result
 
 
 def recorded_result(
-    execution: Execution, step_id: int, workflow_id: str, *, is_handle: bool = True
+    execution: Execution,
+    step_id: int,
+    workflow_id: str,
+    *,
+    is_handle: bool = True,
+    must_exist: bool = True,
 ) -> Program[Any]:
-    """The step ``DBOS.getResult``, which records the output of the awaited workflow."""
-    checkpoint = yield from execution.checkpoint_of(step_id, "DBOS.getResult")
+    """The step ``DBOS.getResult``, which records the output of the awaited workflow.
+
+    A workflow that does not exist any more is an error of this step.
+    """
+    checkpoint = yield from execution.checkpoint_of(step_id, GET_RESULT)
     if checkpoint is not None:
         execution.raise_if_stopped()
         return execution.replay(checkpoint)
     engine = execution.engine
     started_at = engine.clock.now_ms()
-    ended = yield from outcome_of(engine, workflow_id, execution)
-    child = workflow_id if is_handle else None
-    try:
-        value = unwrap(engine, ended)
-    except Exception as error:
-        yield from execution.commit(
-            execution.error_write(
-                step_id, "DBOS.getResult", error, started_at=started_at, child_id=child
-            )
+    outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
+    child_id = workflow_id if is_handle else None
+    return (
+        yield from record_result(
+            execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=child_id
         )
-        raise
-    write, value = execution.value_write(
-        step_id, "DBOS.getResult", value, started_at=started_at, child_id=child
     )
-    yield from execution.commit(write)
-    return value
+
+
+def _awaited(
+    engine: Engine, workflow_id: str, execution: Execution, *, must_exist: bool
+) -> Program[Outcome]:
+    try:
+        ended = yield from outcome_of(engine, workflow_id, execution, must_exist=must_exist)
+    except DBOSNonExistentWorkflowError as error:
+        return Outcome(None, error)
+    try:
+        return Outcome(unwrap(engine, ended), None)
+    except Exception as error:
+        return Outcome(None, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dboshub.workflows.engine.records import Ended
+from dboshub.workflows.engine.records import WorkflowOutcome
 from dboshub.workflows.storage.fragments import RETIRE
 from dboshub.workflows.storage.fragments import TERMINAL as IS_TERMINAL
 from dboshub.workflows.storage.id_lists import all_by_ids
@@ -26,14 +26,25 @@ TERMINAL = Statement(
     """
 )
 
+_SETTLED = f"""
+    SELECT wanted.value, s.workflow_uuid IS NOT NULL
+    FROM {{list}} AS wanted (value)
+    LEFT JOIN {{{{workflow_status}}}} AS s ON s.workflow_uuid = wanted.value
+    WHERE s.workflow_uuid IS NULL OR s.{IS_TERMINAL}
+"""
+SETTLED = Statement(
+    postgres=_SETTLED.format(list="unnest(CAST(:ids AS text[]))"),
+    sqlite=_SETTLED.format(list="json_each(:ids)").replace("wanted (value)", "wanted"),
+)
+
 # Outcomes are in workflow_output; older libraries wrote them into the workflow's row.
-ENDED = Statement(
-    f"""
+OUTCOME = Statement(
+    """
     SELECT s.workflow_uuid, s.status, COALESCE(o.output, s.output),
         COALESCE(o.error, s.error), s.serialization
-    FROM {{workflow_status}} AS s
-    LEFT JOIN {{workflow_output}} AS o ON o.workflow_uuid = s.workflow_uuid
-    WHERE s.workflow_uuid = ANY(:ids) AND {IS_TERMINAL}
+    FROM {workflow_status} AS s
+    LEFT JOIN {workflow_output} AS o ON o.workflow_uuid = s.workflow_uuid
+    WHERE s.workflow_uuid = :id
     """
 )
 
@@ -43,16 +54,6 @@ END_WITHOUT_OUTCOME = Statement(
     UPDATE {{workflow_status}}
     SET status = :status, {RETIRE}
     WHERE workflow_uuid = :id AND status = 'PENDING' AND owner_xid = :owner
-    """
-)
-UNDO_ATTEMPT_COUNT = Statement(
-    """
-    UPDATE {workflow_status}
-    SET recovery_attempts = recovery_attempts - 1
-    WHERE workflow_uuid = :workflow_id
-        AND owner_xid = :owner
-        AND status = 'PENDING'
-        AND recovery_attempts > 0
     """
 )
 
@@ -67,9 +68,15 @@ def terminal_among(session: Session, ids: Iterable[str]) -> list[str]:
     return [row[0] for row in all_by_ids(session, TERMINAL, ids)]
 
 
-def ended(session: Session, ids: Iterable[str]) -> dict[str, Ended]:
-    """Status and outcome of the workflows that reached a terminal status."""
-    return {row[0]: Ended(*row) for row in all_by_ids(session, ENDED, ids)}
+def settled_among(session: Session, ids: Iterable[str]) -> list[tuple[str, bool]]:
+    """The workflows that ended (True) or do not exist (False)."""
+    return [(row[0], bool(row[1])) for row in all_by_ids(session, SETTLED, ids)]
+
+
+def outcome(session: Session, workflow_id: str) -> WorkflowOutcome | None:
+    """The status of a workflow, with its outcome if it has ended; None if it does not exist."""
+    row = session.one(OUTCOME, id=workflow_id)
+    return None if row is None else WorkflowOutcome(*row)
 
 
 def retire(session: Session, workflow_id: str, owner: str, *, status: str, now: int) -> bool:
@@ -81,8 +88,3 @@ def retire(session: Session, workflow_id: str, owner: str, *, status: str, now: 
     return bool(
         session.run(END_WITHOUT_OUTCOME, id=workflow_id, owner=owner, status=status, now=now)
     )
-
-
-def undo_attempt_count(session: Session, workflow_id: str, owner: str) -> None:
-    """Subtract the attempt of a claim that ran nothing; `owner` keeps the row."""
-    session.run(UNDO_ATTEMPT_COUNT, workflow_id=workflow_id, owner=owner)
