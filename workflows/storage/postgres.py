@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
@@ -43,6 +44,11 @@ class PostgresConnection:
     def __init__(self, dialect: Dialect, raw: RawConnection) -> None:
         self.raw = raw
         self.session = _session(dialect, raw)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open, and neither a statement nor a transaction is under way."""
+        return self.raw.info.transaction_status is TransactionStatus.IDLE
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

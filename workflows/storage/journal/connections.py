@@ -65,7 +65,8 @@ class PostgresJournalConnection:
                 connection.close()
 
     def _open(self) -> PostgresConnection:
-        if self._connection is not None and self._connection.raw.closed:
+        # One that an error left within a statement answers nothing any more.
+        if self._connection is not None and not self._connection.is_idle:
             self.close()
         if self._connection is None:
             self._connection = self._database.connect()

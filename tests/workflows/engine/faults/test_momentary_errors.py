@@ -140,6 +140,24 @@ def test_a_statement_timeout_is_no_error_of_a_workflow(
         DBOS.destroy()
 
 
+def test_a_connection_that_an_error_left_within_a_statement_is_replaced(postgres_url: str) -> None:
+    DBOS(config={"name": "test-app", "system_database_url": postgres_url})
+    DBOS.launch()
+    try:
+        journal: Any = current_engine.engine().journal._main
+        broken = journal._open().raw
+        broken.pgconn.send_query(b"SELECT 1")  # as if its answer was not read
+        assert moment_is_quick() == 1
+        assert broken.closed
+    finally:
+        DBOS.destroy()
+
+
+@DBOS.workflow()
+def moment_is_quick() -> int:
+    return 1
+
+
 def short_statements(url: str) -> None:
     """Limit the statements of the sessions of this database, those that are open included."""
     name = url.rpartition("/")[2]
