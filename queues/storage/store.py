@@ -15,6 +15,7 @@ from dboshub.queues.storage.limited_claim import PartitionCursor, claim_within_l
 from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
+from dboshub.workflows.storage.answering import AnsweringSessions
 from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.membership.recover import hand_back
@@ -129,7 +130,7 @@ class RegistryStore:
     ) -> None:
         """Without `application` it reads and changes the queues of all applications."""
         self._has_hub_tables = has_hub_tables
-        self._database = database
+        self._database = AnsweringSessions(database)
         self._clock = clock
         self._registrar = registry.Registrar(application, version)
 

@@ -8,6 +8,7 @@ from typing import Any
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.storage import schedules
 from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.storage.answering import AnsweringSessions
 from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 
@@ -16,7 +17,7 @@ class ScheduleStore:
     """The schedules of one application, or of all if None. Safe to use from any thread."""
 
     def __init__(self, database: Sessions, *, application: str | None) -> None:
-        self._database = database
+        self._database = AnsweringSessions(database)
         self._application = application
 
     def create(self, schedule: Schedule) -> None:

@@ -60,6 +60,19 @@ async def moment_works_async() -> int:
     return 600_000
 
 
+@DBOS.workflow()
+def moment_asks_other_tables() -> int:
+    reached.set()
+    assert go_on.wait(20)
+    try:
+        assert DBOS.list_schedules() == []
+        DBOS.register_queue("moments")
+    except Exception as error:
+        caught.append(error)
+        return -1
+    return 600_000
+
+
 @pytest.fixture(autouse=True)
 def gates() -> Iterator[None]:
     caught.clear()
@@ -90,8 +103,8 @@ def locked_tables(url: str) -> Iterator[None]:
     """Another session has locked the tables that every call needs."""
     with psycopg.connect(url) as connection, connection.transaction():
         connection.execute(
-            "LOCK TABLE dbos.workflow_status, dbos.operation_outputs, dbos.workflow_events "
-            "IN ACCESS EXCLUSIVE MODE"
+            "LOCK TABLE dbos.workflow_status, dbos.operation_outputs, dbos.workflow_events, "
+            "dbos.workflow_schedules, dbos.queues IN ACCESS EXCLUSIVE MODE"
         )
         yield
 
@@ -114,7 +127,11 @@ def test_a_full_disk_for_a_moment_is_no_error_of_a_workflow(
         DBOS.destroy()
 
 
-@pytest.mark.parametrize("workflow", [moment_works, moment_works_async], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "workflow",
+    [moment_works, moment_works_async, moment_asks_other_tables],
+    ids=["sync", "async", "other tables"],
+)
 def test_a_statement_timeout_is_no_error_of_a_workflow(
     workflow: Callable[[], Any],
     postgres_url: str,
