@@ -224,12 +224,11 @@ class Runtime:
         self.schedule_services.table.apply(declared)
 
     def _queue_store(self) -> QueueStore:
-        settings = self.settings
         return QueueStore(
             self.database,
-            application=settings.application_name,
-            version=settings.application_version,
-            executor_id=settings.executor_id,
+            application=self.settings.application_name,
+            version=self.settings.application_version,
+            executor_id=self.settings.executor_id,
             kafka_interval=self._kafka_interval,
             refused=self._host.refused_keys,
         )

@@ -66,6 +66,8 @@ class ExecutorSettings(EngineSettings):
 class Engine:
     """Journal, waits, threads and settings of one process."""
 
+    _claims_from = 0.0  # monotonic seconds
+
     def __init__(
         self,
         settings: EngineSettings,
@@ -113,7 +115,6 @@ class Engine:
         # Called with the queue's name after this process enqueued a workflow.
         self.on_queue_used: Callable[[str], None] = lambda queue_name: None
         self.alert: AlertHandler = log
-        self._claims_from = 0.0  # monotonic seconds
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
