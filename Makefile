@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check format compat crash interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,13 @@ lint: dev ## Check format, lint, types, import contracts and migrations
 	.venv/bin/lint-imports
 	$(PYTHON) manage.py makemigrations --check --dry-run
 
-check: lint ## Lint, then every test: what a change must pass
+audit: dev ## Ask for known vulnerabilities of the pinned packages, where the answer can be had
+	$(PYTHON) -m scripts.audit_pins
+
+sbom: ## Write sbom.cdx.json, the list of what an installation consists of
+	$(PYTHON) -m scripts.sbom
+
+check: lint audit ## Lint and audit, then every test: what a change must pass
 	@sh scripts/test.sh $(ARGS)
 
 format: dev ## Format the code and mend what the linter can

@@ -1,4 +1,4 @@
-"""Fetch the front end's few dependencies into static/, so that users need neither node nor a CDN.
+"""Fetch the few dependencies of the front end into static/dboshub/: users need no node and no CDN.
 
 Run by hand after changing a version here, then commit what changed: python scripts/vendor.py
 """
@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-STATIC = Path(__file__).resolve().parent.parent / "static"
+STATIC = Path(__file__).resolve().parent.parent / "static" / "dboshub"
 VENDOR = STATIC / "vendor"
 SOURCE_MAP = re.compile(r"/[/*]# ?sourceMappingURL=[^ *\n]*( ?\*/)?")
 
@@ -131,8 +131,12 @@ def vendor_icons(scratch: Path) -> Vendored:
     path = STATIC / "img" / "icons.svg"
     path.write_text(sprite)
     licence = (source / "LICENSE").read_bytes()
-    (VENDOR / "lucide-LICENSE").write_bytes(licence)
-    sums = {str(path.relative_to(STATIC)): hashlib.sha256(sprite.encode()).hexdigest()}
+    kept = VENDOR / "lucide-LICENSE"
+    kept.write_bytes(licence)
+    sums = {
+        str(each.relative_to(STATIC)): hashlib.sha256(each.read_bytes()).hexdigest()
+        for each in (path, kept)
+    }
     return Vendored(ICONS.name, ICONS.version, ICONS.licence, sums)
 
 
