@@ -47,13 +47,23 @@ __all__ = [
     "words",
 ]
 
+# Distinct characters that a random key of 32 has all but surely, and words of keys that are none.
+MIN_DISTINCT = 8
+PLACEHOLDERS = ("changeme", "change-me", "change_me", "insecure", "placeholder", "your-", "your_")
+
 
 def secret_key(name: str) -> str:
     """Read a key that must not be guessed; empty if none is given."""
     given = text(name)
-    if given and (len(given) < 32 or given.lower().startswith(("change", "django-insecure"))):
+    if given and is_weak_key(given):
         raise EnvironmentValueError(name, "must be at least 32 random characters")
     return given
+
+
+def is_weak_key(key: str) -> bool:
+    """Whether a key is short, repeats itself, or is a placeholder of some documentation."""
+    repeats = key in (key + key)[1:-1] or len({*key}) < MIN_DISTINCT
+    return len(key) < 32 or repeats or any(word in key.lower() for word in PLACEHOLDERS)
 
 
 def kept_secret_key(path: Path) -> str:
@@ -72,7 +82,12 @@ def kept_secret_key(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return path.read_text().strip()
+    key = path.read_text().strip()
+    if is_weak_key(key):
+        raise EnvironmentValueError(
+            str(path), "must hold at least 32 random characters; delete it, and one is made"
+        )
+    return key
 
 
 def database_url(name: str, default: str = "") -> str:

@@ -19,6 +19,7 @@ HUB_MODELS = {
     ("dboshub_workflows", "rollup"),
     ("dboshub_workflows", "queuesample"),
     ("dboshub_workflows", "scoperule"),
+    ("dboshub_workflows", "groupscope"),
 }
 
 

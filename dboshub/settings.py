@@ -161,15 +161,24 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if DBOSHUB_HTTPS else 0
 USE_X_FORWARDED_HOST = DBOSHUB_BEHIND_PROXY
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DBOSHUB_BEHIND_PROXY else None
 
+# The largest form is one JSON value; nothing is uploaded as a file.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1_024 * 1_024
+FILE_UPLOAD_HANDLERS: list[str] = []
+
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dboshub.standalone.debug_pages.MaskedReporterFilter"
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
+LINES = "dboshub.workflows.engine.observability.log_lines.LineFormatter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": LINES, "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
     "filters": {"one_line": {"()": "dboshub.web.refused_requests.OneLine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": _log_level},

@@ -145,10 +145,12 @@ def _require_queue(action: AuditedAction, name: str) -> int:
         raise ActionRefusedError(
             f"There is no queue {name!r}.", "Reload the page: it may have been deleted."
         )
+    action.concerns(row[1])
     return int(row[0])
 
 
 def _require_visible(action: AuditedAction, application: str | None) -> None:
+    action.concerns(application)
     if not viewer_for(action.actor.user).may_see(application):
         raise ActionRefusedError(
             f"The application {application!r} is not one of yours.", "Name one that you may see."

@@ -30,22 +30,22 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.invocation import command
 from dboshub.workflows.payloads.encode import NotPlainError
-from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.scope import all_in_scope, viewer_for
 from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.fragments import LATEST_FIRST
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session
 
 __all__ = ["PERMISSION", "backfill", "backfill_ticks", "delete", "pause", "resume", "trigger"]
 
 MAX_TICKS = 1_000  # of one backfill
-NEWEST_OWNER = Statement(f"""
+NEWEST_OWNER = f"""
     SELECT application_name
     FROM {{application_versions}}
-    WHERE application_name IS NOT NULL
+    WHERE application_name IS NOT NULL AND SCOPE
     ORDER BY {LATEST_FIRST}
     LIMIT 1
-""")
+"""
 
 
 def pause(actor: Actor, name: str, *, reason: str = "") -> None:
@@ -180,7 +180,7 @@ def _runs(
         )
     codec = codec or PlainCodec()
     _require_readable(schedule, codec)
-    owner = schedule.application_name or _newest_owner(action.session)
+    owner = schedule.application_name or _newest_owner(action)
     now, viewer = datetime.now(UTC), viewer_for(action.actor.user)
     with _refusing():
         recorded = selectors.recorded(action.session, schedule, now, viewer)
@@ -211,14 +211,15 @@ def _require_readable(schedule: Schedule, codec: Codec) -> None:
         ) from error
 
 
-def _newest_owner(session: Session) -> str:
-    row = session.one(NEWEST_OWNER)
-    if row is None:
+def _newest_owner(action: AuditedAction) -> str:
+    """The application that runs a schedule without one: never one that the actor may not see."""
+    rows = all_in_scope(action.session, NEWEST_OWNER, viewer_for(action.actor.user))
+    if not rows:
         raise ActionRefusedError(
-            "No application owns this schedule, and none has registered a version.",
+            "No application owns this schedule, and none of yours has registered a version.",
             "Start a worker of the application once, then try again.",
         )
-    return str(row[0])
+    return str(rows[0][0])
 
 
 @contextmanager

@@ -43,6 +43,7 @@ def require_schedule(action: AuditedAction, name: str) -> Schedule:
         raise ActionRefusedError(
             f"There is no schedule {name!r}.", "Reload the page: it may have been deleted."
         )
+    action.concerns(found.application_name)
     return found
 
 

@@ -18,16 +18,15 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import NotPlainError, encode
 from dboshub.workflows.selectors.registered_queues import is_partitioned
-from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.scope import all_in_scope, viewer_for
 from dboshub.workflows.selectors.startable import startable
 from dboshub.workflows.storage.database_clock import database_now
-from dboshub.workflows.storage.sql import Statement
 
-OWNERS = Statement("""
+OWNERS = """
     SELECT DISTINCT application_name FROM {application_versions}
-    WHERE application_name IS NOT NULL
+    WHERE application_name IS NOT NULL AND SCOPE
     ORDER BY application_name LIMIT 2
-""")
+"""
 
 
 def draft(given: Mapping[str, Any]) -> Schedule:
@@ -55,6 +54,7 @@ def create(actor: Actor, wanted: Schedule, *, reason: str = "") -> None:
     """Create an active schedule. Without an application, a single known one becomes its owner."""
     name = wanted.schedule_name
     with schedule_action(actor, "create", name, reason=reason) as action:
+        action.concerns(wanted.application_name)
         _require_sound(action, wanted)
         try:
             storage.create(action.session, _with_owner(action, wanted))
@@ -98,7 +98,7 @@ def _require_sound(action: AuditedAction, wanted: Schedule) -> None:
 def _require_queue(action: AuditedAction, queue: str | None) -> None:
     if queue is None:
         return
-    found = is_partitioned(action.session, queue)
+    found = is_partitioned(action.session, queue, viewer_for(action.actor.user))
     if found is None:
         raise ActionRefusedError(f"There is no queue {queue!r}.", "Choose a queue, or none.")
     if found:
@@ -110,11 +110,10 @@ def _require_queue(action: AuditedAction, queue: str | None) -> None:
 
 def _with_owner(action: AuditedAction, wanted: Schedule) -> Schedule:
     """The schedule with its owner and the class of its workflow, as far as they are known."""
-    owner = wanted.application_name
+    owner, viewer = wanted.application_name, viewer_for(action.actor.user)
     if owner is None:
-        owners = [name for (name,) in action.session.all(OWNERS)]
+        owners = [name for (name,) in all_in_scope(action.session, OWNERS, viewer)]
         owner = owners[0] if len(owners) == 1 else None
-    viewer = viewer_for(action.actor.user)
     known = startable(action.session, viewer, now=database_now(action.session))
     named = [each for each in known if each.name == wanted.workflow_name]
     class_name = next((each.class_name for each in named if each.application == owner), None)

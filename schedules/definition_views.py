@@ -29,7 +29,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the form, then a preview of the next runs, then create the schedule."""
     with bounded_reading() as session:
         known = startable(session, viewer_for(request.user), now=database_now(session))
-        queues = queue_names(session)
+        queues = queue_names(session, viewer_for(request.user))
     ask = partial(_ask, request, known)
     if request.method != "POST":
         form = NewScheduleForm(queues=queues, initial={"workflow": request.GET.get("workflow", "")})

@@ -13,7 +13,7 @@ from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
-from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
 from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 PAGE = 25
@@ -25,11 +25,11 @@ MAX_IDS = 2_000
 COLUMNS = tuple(field.name for field in fields(Schedule) if field.name != "context")
 NAMES = ", ".join(COLUMNS)
 
-TOTALS = Statement(f"""
+TOTALS = f"""
     SELECT status, COUNT(*)
-    FROM (SELECT status FROM {{workflow_schedules}} LIMIT {MAX_COUNTED}) AS counted
+    FROM (SELECT status FROM {{workflow_schedules}} WHERE SCOPE LIMIT {MAX_COUNTED}) AS counted
     GROUP BY status
-""")
+"""
 CONTEXT = Statement("""
     SELECT LENGTH(context), CASE WHEN LENGTH(context) <= :most THEN context END
     FROM {workflow_schedules}
@@ -81,9 +81,9 @@ def one(session: Session, name: str, viewer: Viewer) -> Schedule | None:
     return found if found and viewer.may_see(found.application_name) else None
 
 
-def totals(session: Session) -> dict[str, int]:
-    """The number of schedules by status, among the first MAX_COUNTED."""
-    return {row[0]: row[1] for row in session.all(TOTALS)}
+def totals(session: Session, viewer: Viewer) -> dict[str, int]:
+    """The number of schedules by status, among the first MAX_COUNTED that the viewer sees."""
+    return {row[0]: row[1] for row in all_in_scope(session, TOTALS, viewer)}
 
 
 def context(session: Session, name: str) -> tuple[int, Node | None]:

@@ -48,7 +48,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             page = selectors.page(
                 session, viewer, after=after, status=plain_text(status), prefix=prefix
             )
-            totals = selectors.totals(session)
+            totals = selectors.totals(session, viewer_for(request.user))
             shown = [show(each, now) for each in page.schedules]
             runs = selectors.runs(session, [each for one in shown for each in one.ids], viewer)
     except DatabaseError as error:
@@ -117,7 +117,7 @@ def act(request: HttpRequest, verb: str, name: str) -> HttpResponse:
         raise Http404(f"no action {verb}")
     with bounded_reading() as session:
         found = selectors.one(session, name, viewer_for(request.user))
-        queues = queue_names(session)
+        queues = queue_names(session, viewer_for(request.user))
     if found is None:
         return _missing(request, name)
     if request.method == "POST":

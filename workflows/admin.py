@@ -6,14 +6,23 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from dboshub.workflows.admin_base import AuditedAdmin, ReadOnlyAdmin, when
 from dboshub.workflows.connection import reading
-from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, ScopeRule, Workflow
+from dboshub.workflows.models import (
+    ApplicationVersion,
+    AuditEvent,
+    Executor,
+    GroupScope,
+    ScopeRule,
+    Workflow,
+)
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
+from dboshub.workflows.selectors.audit_scope import events_in_scope
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 
 
@@ -88,6 +97,36 @@ class ScopeRuleAdmin(AuditedAdmin):
     list_select_related = ("group",)
     ordering = ("group__name", "application")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and _sees_everything(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and _sees_everything(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and _sees_everything(request)
+
+
+@admin.register(GroupScope)
+class GroupScopeAdmin(AuditedAdmin):
+    """Limited groups: a first scope rule adds one.
+
+    Deleting one lets its members see every application, and is for superusers.
+    """
+
+    list_display = ("group",)
+    list_select_related = ("group",)
+    ordering = ("group__name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
@@ -105,6 +144,14 @@ class AuditEventAdmin(ReadOnlyAdmin):
     search_fields = ("target__exact", "username__exact")
     search_help_text = "A whole target or user name"
     ordering = ("-at", "-id")
+
+    def scope(self, viewer: Viewer, request: HttpRequest) -> Q:
+        return events_in_scope(viewer, request.user.pk)
+
+
+def _sees_everything(request: HttpRequest) -> bool:
+    """Who is limited to some applications must not widen a limit."""
+    return viewer_for(request.user).applications is None
 
 
 def _are_registered() -> bool:

@@ -21,7 +21,7 @@ from dboshub.workflows.actions.audit import (
 from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import absolute
-from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
 
 MAX_ROWS = 1_000
 
@@ -72,6 +72,17 @@ class BoundedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             raise BadRequest("a filter holds a NUL, and no row does")
         return super().changelist_view(request, extra_context)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the applications that the user may see."""
+        return super().get_queryset(request).filter(self.scope(viewer_for(request.user), request))
+
+    def scope(self, viewer: Viewer, request: HttpRequest) -> Q:
+        named = {field.name for field in self.model._meta.concrete_fields}
+        if viewer.applications is None or "application_name" not in named:
+            return Q()
+        unclaimed = Q(application_name__isnull=True) if viewer.unclaimed else Q(pk__in=())
+        return Q(application_name__in=viewer.applications) | unclaimed
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         return None if "\x00" in object_id else super().get_object(request, object_id, from_field)
 
@@ -83,15 +94,7 @@ class ReadOnlyAdmin(BoundedAdmin):
     payloads: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request).defer(*self.payloads)
-        named = {field.name for field in self.model._meta.concrete_fields}
-        applications = viewer_for(request.user).applications
-        if applications is None or "application_name" not in named:
-            return rows
-        seen = Q(application_name__in=applications)
-        if viewer_for(request.user).unclaimed:
-            seen |= Q(application_name__isnull=True)
-        return rows.filter(seen)
+        return super().get_queryset(request).defer(*self.payloads)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         names = [field.name for field in self.model._meta.concrete_fields]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core.checks import register
 from django.db.backends.signals import connection_created
-from django.db.models.signals import pre_migrate
+from django.db.models.signals import post_save, pre_delete, pre_migrate
 
 
 class WorkflowsConfig(AppConfig):
@@ -16,9 +16,12 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from dboshub.workflows.installation_check import check_apps
+        from dboshub.workflows.models.scope import ScopeRule, limit_group
         from dboshub.workflows.sqlite_transactions import begin_immediately
         from dboshub.workflows.system_tables import adopt_database
 
         register(check_apps)
         connection_created.connect(begin_immediately)
         pre_migrate.connect(adopt_database, sender=self)
+        post_save.connect(limit_group, sender=ScopeRule)
+        pre_delete.connect(limit_group, sender=ScopeRule)

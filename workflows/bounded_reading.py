@@ -1,4 +1,5 @@
-"""Sessions for pages: every statement is cancelled after two seconds."""
+"""Sessions for pages: every statement is cancelled after two seconds, and none begins once the time
+of the request is used up."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.storage.sql import Cursor, Execute, Session, Statement
 from dboshub.workflows.storage.sqlite import CHECK_EVERY
+from dboshub.workflows.time_budget import is_spent
 
 LIMIT_MS = 2_000
 # No JIT: compiling a statement takes longer than the statements of pages may run.
@@ -30,7 +32,16 @@ def bounded_reading(limit_ms: int = LIMIT_MS) -> Iterator[Session]:
             return
     with atomic() as session:
         session.one(LIMIT, limit=str(limit_ms))
-        yield session
+        yield session.with_execute(_in_time)
+
+
+def _in_time(execute: Execute) -> Execute:
+    def execute_in_time(text: str, params: dict[str, Any]) -> Cursor:
+        if is_spent():
+            raise OperationalError("interrupted: reading this page takes too long")
+        return execute(text, params)
+
+    return execute_in_time
 
 
 @contextmanager
@@ -46,7 +57,7 @@ def interrupted(session: Session, limit_s: float) -> Iterator[Session]:
             until = time.monotonic() + limit_s
             return execute(text, params)
 
-        return execute_limited
+        return _in_time(execute_limited)
 
     raw.set_progress_handler(lambda: time.monotonic() > until, CHECK_EVERY)
     try:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.workflows.api.management import ManagementAPI as Workflows
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.options import SetWorkflowID
 from dboshub.workflows.engine.records import ACTIVE, TERMINAL
 from dboshub.workflows.engine.runtime.engine import Engine, ExecutorSettings
@@ -29,6 +29,7 @@ _FILTERS = {
     "application_version": "app_version",
 }
 _NUMBERS = ("limit", "offset")
+_NO_VALUES = {"load_input": False, "load_output": False}
 
 
 class AdministeredRuntime(Protocol):
@@ -43,7 +44,11 @@ class AdministeredRuntime(Protocol):
 
 
 class RuntimeHost:
-    """Serves one launched engine; values of workflows leave it only if `shows_payloads`."""
+    """Serves one launched engine: workflows of its application and those of none.
+
+    Others do not exist here, so that the token of one application reaches no other, and no value
+    of another is unpickled in this process. Values leave it only if `shows_payloads`.
+    """
 
     def __init__(self, runtime: AdministeredRuntime, *, shows_payloads: bool) -> None:
         self._runtime = runtime
@@ -101,6 +106,7 @@ class RuntimeHost:
         return found[0] if found else None
 
     def steps(self, workflow_id: str) -> list[dict[str, Any]]:
+        self._require_own(workflow_id)
         found = Workflows.list_workflow_steps(workflow_id, load_output=self._shows)
         return [self._step(each) for each in found]
 
@@ -113,12 +119,15 @@ class RuntimeHost:
         return self._list({"load_input": False, "load_output": False, **given}, queued=queued)
 
     def cancel(self, workflow_id: str) -> None:
+        self._require_own(workflow_id)
         Workflows.cancel_workflow(workflow_id)
 
     def resume(self, workflow_id: str) -> None:
+        self._require_own(workflow_id)
         Workflows.resume_workflow(workflow_id)
 
     def fork(self, workflow_id: str, step: int, *, new_id: str | None, version: str | None) -> str:
+        self._require_own(workflow_id)
         if new_id is None:
             handle = Workflows.fork_workflow(workflow_id, step, application_version=version)
         else:
@@ -127,10 +136,26 @@ class RuntimeHost:
         return str(handle.workflow_id)
 
     def _list(self, filters: dict[str, Any], *, queued: bool = False) -> list[dict[str, Any]]:
-        if not self._shows:
-            filters = filters | {"load_input": False, "load_output": False}
         call = Workflows.list_queued_workflows if queued else Workflows.list_workflows
-        return [self._told(each) for each in call(**filters)]
+        found = call(**{**filters, **_NO_VALUES})
+        own = [each for each in found if self._is_own(each)]
+        wanted = {name: filters.get(name, False) for name in _NO_VALUES}
+        if own and self._shows and any(wanted.values()):
+            ids = [each.workflow_id for each in own]
+            whole = {
+                each.workflow_id: each
+                for each in Workflows.list_workflows(workflow_ids=ids, **wanted)
+                if self._is_own(each)
+            }
+            own = [whole[each] for each in ids if each in whole]
+        return [self._told(each) for each in own]
+
+    def _require_own(self, workflow_id: str) -> None:
+        if not any(map(self._is_own, _listed(workflow_ids=[workflow_id]))):
+            raise DBOSNonExistentWorkflowError("target", workflow_id)
+
+    def _is_own(self, status: WorkflowStatus) -> bool:
+        return status.application_name in (None, self._runtime.settings.application_name)
 
     def _told(self, status: WorkflowStatus) -> dict[str, Any]:
         """A workflow as 2.x tells of it: texts, or null."""

@@ -8,7 +8,9 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +21,8 @@ logger = logging.getLogger("dboshub.admin_server")
 MOST_BODY = 1_000_000
 MOST_CONNECTIONS = 32
 IDLE_S = 10.0
+# Seconds until a request must have arrived, with its token.
+REQUEST_S = 10.0
 
 
 Record = Callable[[AuditedAction, str], None]
@@ -61,30 +65,47 @@ class _Server(ThreadingHTTPServer):
         self.host = host
         self.token = token
         self.record = record
-        self._connected: set[socket.socket] = set()
+        # When each connection began; those whose request is being served are in `_served`.
+        self._connected: dict[socket.socket, float] = {}
+        self._served: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         with self._lock:
+            waiting = [each for each in self._connected if each not in self._served]
             if len(self._connected) >= MOST_CONNECTIONS:
-                return False
-            self._connected.add(request)
+                if not waiting:
+                    return False
+                # Whoever was slowest to ask gives way, so that nobody keeps others out by waiting.
+                _end(min(waiting, key=lambda each: self._connected[each]))
+            self._connected[request] = time.monotonic()
             return True
+
+    def service_actions(self) -> None:
+        """End connections that are too slow; called ten times a second."""
+        with self._lock:
+            since = time.monotonic() - REQUEST_S
+            for connection, begun in self._connected.items():
+                if begun < since and connection not in self._served:
+                    _end(connection)
+
+    def serve_now(self, request: socket.socket) -> None:
+        """Leave a connection its time: its request has arrived, with the token."""
+        with self._lock:
+            self._served.add(request)
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
-            self._connected.discard(request)
+            self._connected.pop(request, None)
+            self._served.discard(request)
         super().shutdown_request(request)
 
     def close_connections(self) -> None:
         """Let no slow client hold up the end."""
         with self._lock:
             for connection in self._connected:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # it is gone already
+                _end(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.debug("a connection of the admin server broke", exc_info=True)
@@ -122,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_token()
         if self.command == "POST":
             logger.info("%s %r, asked by %s", self.command, self.path, self.client_address[0])
-        found = answer(self.server.host, self.command, self.path, self._body())
+        body = self._body()
+        self.server.serve_now(self.connection)
+        found = answer(self.server.host, self.command, self.path, body)
         if found.audited_action is not None and self.server.record is not None:
             self.server.record(found.audited_action, self.client_address[0])
         return found
@@ -161,6 +184,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         self.wfile.write(body)
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it is gone already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _digest(token: str) -> bytes:

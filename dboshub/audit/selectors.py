@@ -13,6 +13,8 @@ from django.http import QueryDict
 
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.selectors.audit_scope import events_in_scope
+from dboshub.workflows.selectors.scope import Viewer
 
 PAGE_SIZE = 50
 # Rows that one page scans for matches of a filter.
@@ -75,8 +77,11 @@ def criteria(query: QueryDict, *, now: int) -> Criteria:
     return Criteria(kept, read.since, read.until, read.problems)
 
 
-def page(wanted: Criteria, after: str = "", *, size: int = PAGE_SIZE) -> Page:
-    """One page, in at most two statements that read MAX_ROWS_SCANNED rows each."""
+def page(
+    wanted: Criteria, viewer: Viewer, user_id: object, after: str = "", *, size: int = PAGE_SIZE
+) -> Page:
+    """One page of what a user may see, in at most two statements that read MAX_ROWS_SCANNED rows
+    each."""
     events = AuditEvent.objects.order_by("-at", "-id")
     if wanted.since is not None:
         events = events.filter(at__gte=wanted.since)
@@ -87,21 +92,24 @@ def page(wanted: Criteria, after: str = "", *, size: int = PAGE_SIZE) -> Page:
         events = events.filter(_before(*place))
     edge = (
         events.values_list("at", "id")[MAX_ROWS_SCANNED : MAX_ROWS_SCANNED + 1].first()
-        if wanted.given
+        if wanted.given or viewer.applications is not None
         else None
     )
     if edge is not None:
         events = events.filter(at__gte=edge[0]).exclude(_before(*edge))
-    found = list(wanted.filter(events)[: size + 1])
+    seen = events.filter(events_in_scope(viewer, user_id))
+    found = list(wanted.filter(seen)[: size + 1])
     if len(found) > size:
         return Page(found[:size], _cursor(found[size - 1].at, found[size - 1].pk))
     return Page(found, _cursor(*edge), edge[0]) if edge is not None else Page(found)
 
 
-def suggestions() -> dict[str, list[str]]:
-    """Values to choose from by query key, from the newest events."""
-    newest = AuditEvent.objects.order_by("-at", "-id")
-    rows = list(newest.values_list("username", "action", "target_kind")[:SUGGESTION_ROWS])
+def suggestions(viewer: Viewer, user_id: object) -> dict[str, list[str]]:
+    """Values to choose from by query key, from the newest events that the user may see."""
+    newest = AuditEvent.objects.order_by("-at", "-id").values_list("pk")[:SUGGESTION_ROWS]
+    oldest = min((pk for (pk,) in newest), default=0)
+    seen = AuditEvent.objects.filter(events_in_scope(viewer, user_id), pk__gte=oldest)
+    rows = list(seen.values_list("username", "action", "target_kind")[:SUGGESTION_ROWS])
     return {
         key: sorted({row[at] for row in rows if row[at]})
         for at, key in enumerate(("user", "verb", "kind"))

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
 from dboshub.audit import selectors
+from dboshub.audit.live import page_key
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -20,6 +21,7 @@ from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT
 from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.scope import viewer_for
 
 SUGGESTIONS_TTL_S = 60
 MAX_DETAIL_LENGTH = 20_000
@@ -66,10 +68,15 @@ def audit(request: HttpRequest) -> HttpResponse:
         # A form also sends its empty fields: the canonical URL has none.
         return redirect(f"{reverse('dboshub:audit')}?{wanted.query()}".rstrip("?"))
     after = request.GET.get("after", "")
+    viewer, user_id = viewer_for(request.user), request.user.pk
     context: dict[str, object] = {"section": "audit", "wanted": wanted, "outcomes": OUTCOMES}
     try:
-        page = selectors.page(wanted, after)
-        known = page_cache().get_or_set("audit-known", selectors.suggestions, SUGGESTIONS_TTL_S)
+        page = selectors.page(wanted, viewer, user_id, after)
+        known = page_cache().get_or_set(
+            f"audit-known-{viewer.key}-{user_id if viewer.applications is not None else ''}",
+            lambda: selectors.suggestions(viewer, user_id),
+            SUGGESTIONS_TTL_S,
+        )
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/audit/list.html", context, status=503)
@@ -80,7 +87,9 @@ def audit(request: HttpRequest) -> HttpResponse:
         "entries": [entry(each) for each in page.events],
         "older": wanted.query(after=page.after) if page.after else "",
         "is_first": is_first,
-        "live_page": subscription_for(request, "audit", filter=wanted.query())
+        "live_page": subscription_for(
+            request, "audit", page_key(viewer, user_id), filter=wanted.query()
+        )
         if is_first
         else None,
         "live_digest": digest([each.pk for each in page.events[:1]]),

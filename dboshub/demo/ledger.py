@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dboshub.workflows.django_settings import data_dir
+from dboshub.workflows.storage.sqlite_file import create_private
 
 TABLES = """
 BEGIN IMMEDIATE;
@@ -44,7 +45,9 @@ def file_of(kind: str, workflow_id: str, suffix: str) -> Path:
 @contextmanager
 def ledger() -> Iterator[sqlite3.Connection]:
     """Open the demo's database for one transaction."""
-    connection = sqlite3.connect(directory() / "ledger.sqlite3", timeout=20, isolation_level=None)
+    file = directory() / "ledger.sqlite3"
+    create_private(file)
+    connection = sqlite3.connect(file, timeout=20, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from dboshub.workflows.engine.visible_text import visible, visible_json
+
 FORMATS = {"csv": "CSV", "ndjson": "NDJSON"}
 MIME_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson; charset=utf-8"}
-# Characters at which spreadsheets begin a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Characters at which spreadsheets begin a formula, also after blanks and in full width.
+FORMULA = re.compile(r"\s*[=+\-@\u2212\uff0b\uff0d\uff1d\uff20\ufe63\ufe66\ufe6b\ufe62]|[\t\r\n]")
 
 Record = Mapping[str, Any]
 
@@ -29,10 +32,14 @@ def lines(format: str, columns: Sequence[str], records: Sequence[Record]) -> byt
 
 
 def cell(value: Any) -> Any:
-    """A CSV cell; a quote before text that begins like a formula keeps it from being run."""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    """A CSV cell without characters that cannot be seen; a quote before text that begins like a
+    formula keeps it from being run."""
+    if isinstance(value, dict | list):
+        return visible_json(json.dumps(value, ensure_ascii=False))
+    if not isinstance(value, str):
+        return value
+    text = visible(value, keep="\t\r\n")
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
@@ -42,5 +49,5 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def _json(record: Record) -> bytes:
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    text = visible_json(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
     return f"{text}\n".encode("utf-8", "backslashreplace")

@@ -15,7 +15,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.models import AuditEvent
 from dboshub.workflows.permissions import VIEW_AUDIT_EVENT, VIEW_WORKFLOW
 from dboshub.workflows.rendering.time_format import iso
-from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.search.criteria import parse, public_query
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager, read_cursor
 from dboshub.workflows.selectors.payload_export import COLUMNS as PAYLOAD_COLUMNS
 from dboshub.workflows.selectors.payload_export import payloads
@@ -70,7 +70,8 @@ class Chunk:
 class Source:
     """A list that can be exported.
 
-    `clean_query` returns the canonical query string and the problems of the given one.
+    `clean_query` returns the canonical query string and the problems of the given one,
+    `public_query` a canonical one without payloads.
     """
 
     title: str
@@ -79,6 +80,7 @@ class Source:
     columns: tuple[str, ...]
     payload_columns: tuple[str, ...]
     clean_query: Callable[[QueryDict, int, bool], tuple[str, tuple[str, ...]]]
+    public_query: Callable[[str], str]
     chunk: Callable[[Export, Any, str], Chunk]
 
 
@@ -107,7 +109,7 @@ def workflow_record(row: WorkflowRow) -> dict[str, Any]:
 
 def audit_chunk(export: Export, user: Any, after: str) -> Chunk:
     wanted = selectors.criteria(QueryDict(export.query), now=export.made_at)
-    page = selectors.page(wanted, after, size=CHUNK)
+    page = selectors.page(wanted, viewer_for(user), user.pk, after, size=CHUNK)
     reached = page.events[-1].at if page.events else None
     return Chunk([_event(each) for each in page.events], page.after, page.searched_to or reached)
 
@@ -139,6 +141,7 @@ SOURCES: Mapping[str, Source] = {
         columns=tuple(FACTS),
         payload_columns=PAYLOAD_COLUMNS,
         clean_query=_clean_workflows,
+        public_query=public_query,
         chunk=workflow_chunk,
     ),
     "audit": Source(
@@ -148,6 +151,7 @@ SOURCES: Mapping[str, Source] = {
         columns=("at", *EVENT_FACTS, "detail"),
         payload_columns=(),
         clean_query=_clean_audit,
+        public_query=str,
         chunk=audit_chunk,
     ),
 }

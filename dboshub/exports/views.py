@@ -52,10 +52,10 @@ def new(request: HttpRequest) -> HttpResponse:
     }
     if request.method != "POST":
         return render(request, "dboshub/exports/new.html", context)
-    return _begin(request, context)
+    return _begin(request, source, context)
 
 
-def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+def _begin(request: HttpRequest, source: Source, context: dict[str, Any]) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()[:MAX_REASON_LENGTH]
     wants_payload = "payload" in request.POST
     if wants_payload and not context["may_see"]:
@@ -82,7 +82,14 @@ def _begin(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         context |= {"refusal": refusal, "reason": reason, "wants_payload": wants_payload}
         return render(request, "dboshub/exports/new.html", context, status=CONFLICT)
     facts = {"format": export.format, "payload": export.payload, "export": export.key}
-    record(actor_of(request), "export", export.of, export.query, reason=reason, **facts)
+    record(
+        actor_of(request),
+        "export",
+        export.of,
+        source.public_query(export.query),
+        reason=reason,
+        **facts,
+    )
     writer.start_writing(export)
     return redirect("dboshub:exports:export", export.key)
 

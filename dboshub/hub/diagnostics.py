@@ -84,7 +84,7 @@ class LeaseState:
 
 def live() -> Live:
     broadcaster = singletons.broadcaster()
-    sockets = sum(LiveSocket.open_by_user.values())
+    sockets = sum(LiveSocket.open_sockets.by_user.values())
     return Live(sockets, broadcaster.topic_count(), broadcaster.has_viewers, broadcaster.metrics)
 
 

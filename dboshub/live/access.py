@@ -57,6 +57,8 @@ def is_same_origin(request: ASGIRequest) -> bool:
 
 async def account(request: ASGIRequest) -> Account | None:
     """The active user of the handshake's session, read now; None if there is none."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return None
     found: Account | None = await database_sync_to_async(_account)(request)
     return found
 

@@ -26,6 +26,7 @@ from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Connection, Database
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.transient_errors import is_transient
+from dboshub.workflows.time_budget import TICK_S, time_budget
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +184,12 @@ class _TickReader:
         return time.monotonic() - started
 
     def _read_kind(self, kind: str, watched_topics: list[WatchedTopic], tick: PollTick) -> None:
+        with time_budget(TICK_S):
+            self._publish_changes(kind, watched_topics, tick)
+
+    def _publish_changes(
+        self, kind: str, watched_topics: list[WatchedTopic], tick: PollTick
+    ) -> None:
         found = [*self._sources[kind].poll(self._session, watched_topics, tick)]
         if not found:
             return

@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar
@@ -23,7 +22,15 @@ from dboshub.live import singletons
 from dboshub.live.access import Account, account, audit_payload_views, handshake, is_same_origin
 from dboshub.live.fanout import Broadcaster, Subscriber
 from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, UnackedFrames, parse
+from dboshub.live.socket_limits import (
+    MAX_REFUSED,
+    MAX_TOPICS_PER_USER,
+    Allowance,
+    OpenSockets,
+    release,
+)
 from dboshub.live.topic_sources import MAX_TOPICS, admit, is_allowed
+from dboshub.web.client_address import client_address
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic, TopicRefusedError
 from dboshub.workflows.permissions import VIEW_WORKFLOW
@@ -31,15 +38,14 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 logger = logging.getLogger(__name__)
 
 # Codes from 4000 on: daphne sends no other code except 1000, not even 1013 "try again later".
-MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
-MAX_SOCKETS_PER_USER = 100
+MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER, TOO_MUCH = 4400, 4401, 4403, 4413, 4429
 
 
 class LiveSocket(AsyncWebsocketConsumer):
     """Follows the topics of one page while its user may see them."""
 
     timings = Timings()
-    open_by_user: ClassVar[Counter[str]] = Counter()
+    open_sockets: ClassVar[OpenSockets] = OpenSockets()
 
     broadcaster: Broadcaster
     account: Account
@@ -50,17 +56,29 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.unacked = UnackedFrames()
         self.tasks: list[asyncio.Task[None]] = []
         self.is_serving = False
+        self.allowance = Allowance()
+        self.forged = 0
         self.request = handshake(self.scope)
+        self.address = client_address(self.request)
         await self.accept()
-        try:
-            refusal = await self._admit()
-        except DatabaseError:
-            logger.exception("live.admit_failed")
-            refusal = TRY_LATER
+        refusal = TRY_LATER
+        if self.open_sockets.has_room_for(self.address):
+            refusal = await self._admit_counted()
         if refusal:
             await self.close(refusal)
         else:
             self._serve()
+
+    async def _admit_counted(self) -> int:
+        """Count the socket while it asks who it is; return the close code, or 0."""
+        self.open_sockets.unadmitted[self.address] += 1
+        try:
+            return await self._admit() or 0
+        except DatabaseError:
+            logger.exception("live.admit_failed")
+            return TRY_LATER
+        finally:
+            release(self.open_sockets.unadmitted, self.address)
 
     async def _admit(self) -> int | None:
         """Authenticate the user; return the close code if the socket is refused."""
@@ -71,14 +89,15 @@ class LiveSocket(AsyncWebsocketConsumer):
             return SIGNED_OUT
         if VIEW_WORKFLOW not in found.permissions:
             return FORBIDDEN
-        if self.open_by_user[found.user] >= MAX_SOCKETS_PER_USER:
+        if not self.open_sockets.has_room_for_user(found.user):
             return TRY_LATER
         self.account = found
         return None
 
     def _serve(self) -> None:
         self.is_serving = True
-        self.open_by_user[self.account.user] += 1
+        self.open_sockets.by_user[self.account.user] += 1
+        self.open_sockets.by_address[self.address] += 1
         self.broadcaster = singletons.broadcaster()
         self.broadcaster.script_prefix = self.request.script_name or "/"
         self.subscriber = Subscriber(asyncio.get_running_loop())
@@ -91,9 +110,10 @@ class LiveSocket(AsyncWebsocketConsumer):
         if not self.is_serving:
             return
         self.is_serving = False
-        self.open_by_user[self.account.user] -= 1
-        if not self.open_by_user[self.account.user]:
-            del self.open_by_user[self.account.user]
+        counts, user = self.open_sockets, self.account.user
+        release(counts.by_user, user)
+        release(counts.by_address, self.address)
+        release(counts.topics_by_user, user, len(self.topics))
         self.broadcaster.leave(self.subscriber)
         for task in self.tasks:
             if task is not asyncio.current_task():
@@ -110,6 +130,9 @@ class LiveSocket(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not self.is_serving:
             return
+        if not self.allowance.take() or self.forged > MAX_REFUSED:
+            await self.close(TOO_MUCH)
+            return
         try:
             frame = parse(text_data)
             self._handle_frame(frame)
@@ -123,7 +146,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         if frame.ack is not None:
             self.unacked.acknowledge(frame.ack)
         for topic_id in frame.unsub:
-            self.topics.pop(topic_id, None)
+            if self.topics.pop(topic_id, None) is not None:
+                release(self.open_sockets.topics_by_user, self.account.user)
             self.broadcaster.unsubscribe(self.subscriber, topic_id)
         for wanted in frame.sub:
             self._subscribe(wanted)
@@ -135,14 +159,23 @@ class LiveSocket(AsyncWebsocketConsumer):
         try:
             subscription = admit(wanted.token, self.account)
         except TopicRefusedError:
+            self.forged += 1
             self.refused.append(wanted.topic_id)
             return
         if subscription.id != wanted.topic_id:
             raise FrameRefusedError("a token of another topic")
+        if subscription.id not in self.topics:
+            self._count_topic()
         self.topics[subscription.id] = subscription.topic
         self.broadcaster.subscribe(
             self.subscriber, subscription.topic, shown=wanted.digest, since=subscription.since
         )
+
+    def _count_topic(self) -> None:
+        counts, user = self.open_sockets.topics_by_user, self.account.user
+        if counts[user] >= MAX_TOPICS_PER_USER:
+            raise FrameRefusedError(f"more than {MAX_TOPICS_PER_USER} topics of one user")
+        counts[user] += 1
 
     async def _send(self) -> None:
         """Send frames until too many are unacknowledged, or one is for too long."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from dboshub.workflows.engine.visible_text import visible, visible_json
+
 MAX_CELL_WIDTH = 48  # characters of a cell; one value alone is shown whole
 TIMES = ("_at", "_epoch_ms", "timestamp", "time_bucket")
 
@@ -14,16 +16,20 @@ TIMES = ("_at", "_epoch_ms", "timestamp", "time_bucket")
 def rendered(answer: Any, *, as_json: bool) -> str:
     """The result as text: rows as a table, a dict as lines, anything else unchanged."""
     if as_json:
-        return json.dumps(answer, indent=2, ensure_ascii=False, default=str)
+        return visible_json(json.dumps(answer, indent=2, ensure_ascii=False, default=str))
     if isinstance(answer, Mapping):
         return _lines(answer)
     if isinstance(answer, list):
         return _table([each if isinstance(each, Mapping) else {"": each} for each in answer])
-    return str(answer)
+    return visible(str(answer), keep="\n\t")
 
 
 def _lines(answer: Mapping[str, Any]) -> str:
-    shown = {key: text for key, value in answer.items() if (text := _text(key, value))}
+    shown = {
+        visible(key): visible(text, keep="\n\t")
+        for key, value in answer.items()
+        if (text := _text(key, value))
+    }
     width = max(map(len, shown), default=0) + 1
     return "\n".join(f"{key + ':':{width}} {text}" for key, text in shown.items())
 
@@ -46,7 +52,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(text: str) -> str:
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 

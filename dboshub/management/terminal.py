@@ -24,6 +24,7 @@ from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.visible_text import visible
 from dboshub.workflows.payloads.encode import NotPlainError
 
 Arguments = Callable[[ArgumentParser], object]
@@ -107,13 +108,13 @@ def errors_as_command_errors() -> Iterator[None]:
     try:
         yield
     except NotPlainError as error:
-        raise CommandError(f"These arguments cannot be written: {error}.") from error
+        raise CommandError(visible(f"These arguments cannot be written: {error}.")) from error
     except DBOSException as error:
-        raise CommandError(error.message) from error
+        raise CommandError(visible(error.message, keep="\n")) from error
     except DatabaseError as error:
         raise failure_of(error) from error
     except (ActionRefusedError, OSError) as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(visible(str(error), keep="\n")) from error
 
 
 def argument(*names: str, **options: Any) -> Arguments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.control.list_filters import Filters, ListFilters, checked
 from dboshub.workflows.engine.operations.aggregates import StepFilters
 from dboshub.workflows.engine.records import ACTIVE, Checkpoint, Status
+from dboshub.workflows.engine.stored_json import readable_json
 from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.inline import inline
@@ -67,7 +67,7 @@ def get(*, workflow_id: str, **_: Any) -> dict[str, Any]:
         found[payload] = _shown(found[payload], found["serialization"])
     for key in ("attributes", "authenticated_roles"):
         # Text on SQLite, JSON on PostgreSQL.
-        found[key] = json.loads(found[key]) if isinstance(found[key], str) else found[key]
+        found[key] = readable_json(found[key]) if isinstance(found[key], str) else found[key]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from django.core.asgi import get_asgi_application
 
@@ -15,9 +16,15 @@ def _application() -> Application:
     django_application = get_asgi_application()
     # This imports models, which Django allows after it is set up.
     from dboshub.background.threads import ensure_background_threads
+    from dboshub.web.body_limits import with_body_limits
 
+    if "daphne.server" in sys.modules:
+        # It has not begun to listen: it imports its application first.
+        from dboshub.standalone.connection_limits import limit_connections
+
+        limit_connections()
     ensure_background_threads()
-    return with_live_pages(django_application)
+    return with_body_limits(with_live_pages(django_application))
 
 
 application = _application()

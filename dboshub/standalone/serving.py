@@ -22,6 +22,9 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
 
+    from dboshub.standalone.connection_limits import limit_connections
+
+    limit_connections()
     name = getattr(settings, "ASGI_APPLICATION", None)
     application: Any = import_string(str(name)) if name else with_live_pages(get_asgi_application())
 

@@ -16,6 +16,7 @@ from dboshub.workflows.engine.error_text import message_of, type_of
 from dboshub.workflows.engine.errors import ExecutionInterrupted, ResourcesExhausted
 from dboshub.workflows.engine.observability.tracing import TracedExecution
 from dboshub.workflows.engine.runtime.engine import EngineSettings
+from dboshub.workflows.engine.stored_json import readable_json
 
 NAME = "dbos-tracer"
 SEMCONV = {
@@ -165,9 +166,6 @@ def extracted(carrier: Mapping[str, str]) -> Context:
 
 def _carrier(text: str | None) -> dict[str, str]:
     """Whoever enqueued it wrote this: what is no carrier names nothing."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
+    found = readable_json(text)
     given = found.items() if isinstance(found, dict) else ()
     return {key: value for key, value in given if isinstance(value, str)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import URLResolver
 from django.utils.cache import patch_vary_headers
@@ -22,9 +22,11 @@ from django_htmx.middleware import HtmxDetails
 
 from dboshub.background.threads import ensure_background_threads
 from dboshub.web.accounts import login_redirect
+from dboshub.web.body_limits import is_too_large
 from dboshub.web.client_address import client_address
 from dboshub.web.error_pages import csrf_failure, outage_response, refusal_response
 from dboshub.web.page_headers import set_page_headers
+from dboshub.workflows.time_budget import REQUEST_S, time_budget
 
 View = Callable[..., HttpResponseBase]
 
@@ -52,9 +54,12 @@ def guarded(view: View) -> View:
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         _prepare(request)
+        if is_too_large(request):
+            return set_page_headers(HttpResponse(status=413))
         try:
             try:
-                found = response(request, *args, **kwargs)
+                with time_budget(REQUEST_S):
+                    found = response(request, *args, **kwargs)
             except Exception as error:
                 found = refusal_response(request, error)
         except Exception as error:

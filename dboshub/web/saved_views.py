@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,7 +18,8 @@ from django.views.decorators.http import require_POST
 from dboshub.models import SavedView
 from dboshub.workflows.actions.audit import actor_of, record
 from dboshub.workflows.live.subscriptions import canonical
-from dboshub.workflows.permissions import VIEW_WORKFLOW
+from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
+from dboshub.workflows.search.attributes import PREFIX
 
 SHARE = "dboshub.share_view"
 PAGES = {"workflows": "dboshub:workflows:list"}
@@ -44,10 +45,17 @@ class SaveForm(forms.Form):
         return urlencode([(key, value) for key, value in pairs if key not in CURSOR_KEYS])
 
 
-def views_for(user: Any, page: str) -> QuerySet[SavedView]:
-    """One's own views and the shared ones, by name."""
+def views_for(user: Any, page: str) -> list[SavedView]:
+    """One's own views and the shared ones, by name; without the right to see payloads, only those
+    that name no attribute."""
     mine = Q(owner=user.pk) | Q(is_shared=True)
-    return SavedView.objects.filter(mine, page=page).order_by("name", "pk")
+    views = SavedView.objects.filter(mine, page=page).order_by("name", "pk")
+    return [view for view in views if _may_read(user, view)]
+
+
+def _may_read(user: Any, view: SavedView) -> bool:
+    keys = [key for key, _ in parse_qsl(view.query, keep_blank_values=True)]
+    return user.has_perm(VIEW_PAYLOAD) or not any(key.startswith(PREFIX) for key in keys)
 
 
 def may_delete(user: Any, view: SavedView) -> bool:
@@ -97,7 +105,7 @@ def delete(request: HttpRequest, view_id: int) -> HttpResponse:
         view.delete()
         record(actor_of(request), "delete", "view", view.name, shared=view.is_shared)
     messages.success(request, f"Deleted the view {view.name}.")
-    return _list(view.page, view.query)
+    return _list(view.page, view.query if _may_read(request.user, view) else "")
 
 
 def _list(page: str, query: str) -> HttpResponse:

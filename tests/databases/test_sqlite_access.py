@@ -176,3 +176,30 @@ def test_a_reader_that_is_opened_leaves_the_locks_of_its_process(file: Path) -> 
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "database is locked" in other.stderr
     writing.close()
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o000])
+def test_a_new_file_is_its_owners_alone(tmp_path: Path, mask: int) -> None:
+    file = tmp_path / "new.sqlite3"
+    before = os.umask(mask)
+    try:
+        opened = open_database(f"sqlite:///{file}")
+        with opened.writing() as session:
+            session.run(Statement("CREATE TABLE one (x)"))
+            made = sorted(tmp_path.iterdir())
+            assert len(made) == 3
+            assert {each.stat().st_mode & 0o777 for each in made} == {0o600}
+        opened.close()
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite3"
+    file.touch()
+    file.chmod(0o640)
+    opened = open_database(f"sqlite:///{file}")
+    with opened.writing() as session:
+        session.run(Statement("CREATE TABLE one (x)"))
+    opened.close()
+    assert file.stat().st_mode & 0o777 == 0o640

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import os
+import pickle
 import socket
 from collections.abc import Callable
 from http.client import HTTPConnection
@@ -12,9 +15,11 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.admin_server.server import MOST_CONNECTIONS
 from dboshub.error import DBOSInitializationError
+from dboshub.workflows.storage.sql import Statement
 from tests.support.eventually import eventually
-from tests.support.runs import T0, add_workflow
+from tests.support.runs import T0, add_step, add_workflow
 
 Launch = Callable[..., None]
 # What asks nothing of the database is shown on the cheaper one.
@@ -252,3 +257,68 @@ def test_destroy_does_not_wait_for_a_slow_client(serving: Launch, caplog: Any) -
         eventually(lambda: len(server()._server._connected) == 1)
         DBOS.destroy()
         assert connection.recv(100) == b""
+
+
+def test_the_token_reaches_no_other_application(serving: Launch, tmp_path: Any) -> None:
+    mark = tmp_path / "unpickled"
+    serving(name="shop", admin_shows_payloads=True)
+    bomb = base64.b64encode(pickle.dumps(Command(f"touch {mark}"))).decode()
+    with DBOS._runtime.database.writing() as session:
+        for workflow_id, owner in (("mine", "shop"), ("nobodys", None), ("theirs", "bank")):
+            add_workflow(session, workflow_id, "SUCCESS", application_name=owner, output="done")
+        for table, column in (("workflow_input", "inputs"), ("workflow_output", "output")):
+            sql = f"UPDATE {{{table}}} SET {column} = :bomb WHERE workflow_uuid = 'theirs'"
+            session.run(Statement(sql), bomb=bomb)
+        add_step(session, "theirs", 1, "pay", output=1)
+        session.run(Statement("UPDATE {operation_outputs} SET output = :bomb"), bomb=bomb)
+    for method, path in (
+        *(("GET", "/workflows/theirs"), ("GET", "/workflows/theirs/steps")),
+        *(
+            ("POST", f"/workflows/theirs/{verb}")
+            for verb in ("cancel", "resume", "restart", "fork")
+        ),
+    ):
+        assert ask(method, path)[0] == 404, path
+    everything = {"load_input": True, "load_output": True}
+    for filters in (
+        {"application_name": "bank"},
+        {"application_name": ["shop", "bank"]},
+        {"workflow_uuids": ["mine", "theirs", "nobodys"]},
+        {},
+    ):
+        status, found = ask("POST", "/workflows", filters | everything)
+        assert status == 200
+        assert {each["WorkflowUUID"] for each in found} <= {"mine", "nobodys"}
+    assert ask("GET", "/workflows/mine")[1]["Output"] == "done"
+    cutoff = {"cutoff_epoch_timestamp_ms": T0 + 1_000_000}
+    assert ask("POST", "/dbos-garbage-collect", cutoff)[0] == 204
+    with DBOS._runtime.database.reading() as session:
+        left = session.all(Statement("SELECT workflow_uuid FROM {workflow_status}"))
+    assert left == [("theirs",)]
+    assert not mark.exists()
+
+
+class Command:
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> Any:
+        return os.system, (self.command,)
+
+
+@on_sqlite
+def test_slow_clients_keep_nobody_out(serving: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving()
+    address = ("127.0.0.1", server().port)
+    slow = [socket.create_connection(address) for _ in range(MOST_CONNECTIONS)]
+    try:
+        for connection in slow:
+            connection.sendall(b"GET /workflows/x HT")
+        eventually(lambda: len(server()._server._connected) == MOST_CONNECTIONS)
+        assert ask("GET", "/dbos-healthz", token=None) == (200, "healthy")
+        assert slow[0].recv(1) == b""
+        monkeypatch.setattr("dboshub.admin_server.server.REQUEST_S", 0)
+        assert [connection.recv(1) for connection in slow] == [b""] * MOST_CONNECTIONS
+    finally:
+        for connection in slow:
+            connection.close()

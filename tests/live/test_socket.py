@@ -11,7 +11,7 @@ import txaio
 from asgiref.sync import sync_to_async
 from autobahn.websocket.protocol import WebSocketProtocol
 
-from dboshub.live import frames, websocket
+from dboshub.live import frames, socket_limits, websocket
 from dboshub.live.topic_sources import NEEDED
 from dboshub.live.websocket import LiveSocket
 from dboshub.workflows.live.source import Timings
@@ -166,12 +166,12 @@ async def test_a_socket_follows_at_most_64_topics(viewer: Any, open_tab: Any) ->
 async def test_a_user_has_a_bounded_number_of_sockets(
     viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "MAX_SOCKETS_PER_USER", 2)
+    monkeypatch.setattr(socket_limits, "MAX_PER_USER", 2)
     first, _ = await open_tab(viewer), await open_tab(viewer)
     assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
     await first.leave()
     await (await open_tab(viewer)).follow("row", "a")
-    assert LiveSocket.open_by_user[str(viewer.pk)] == 2
+    assert LiveSocket.open_sockets.by_user[str(viewer.pk)] == 2
 
 
 @pytest.mark.parametrize("end", ["log out", "deactivate", "change password", "delete session"])
@@ -277,3 +277,58 @@ async def test_who_follows_no_payloads_is_not(make_user: Any, open_tab: Any) -> 
     tab = await open_tab(await sync_to_async(make_user)("bob", "dboshub_workflows.view_workflow"))
     await tab.frame(await tab.follow("workflow", "w"))
     assert await sync_to_async(AuditEvent.objects.count)() == 0
+
+
+async def test_a_flood_of_frames_ends_the_socket(viewer: Any, open_tab: Any) -> None:
+    tab = await open_tab(viewer)
+    for _ in range(int(socket_limits.FRAMES_AT_ONCE) + 50):
+        await tab.say({"ack": 0})
+    assert await tab.closed() == websocket.TOO_MUCH
+
+
+async def test_many_forged_tokens_end_the_socket(
+    viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "MAX_REFUSED", 3)
+    tab = await open_tab(viewer)
+    for number in range(5):
+        await tab.say({"sub": {f"t{number}": ["forged", ""]}})
+    assert await tab.closed() == websocket.TOO_MUCH
+
+
+async def test_an_address_has_a_bounded_number_of_sockets(
+    viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_limits, "MAX_PER_ADDRESS", 1)
+    first = await open_tab(viewer)
+    await first.follow("row", "a")
+    assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
+    await first.leave()
+    await (await open_tab(viewer)).follow("row", "a")
+
+
+async def test_sockets_that_say_not_who_they_are_take_no_others_place(
+    viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_limits, "MAX_UNADMITTED_PER_ADDRESS", 0)
+    assert await (await open_tab(viewer)).closed() == websocket.TRY_LATER
+    monkeypatch.setattr(socket_limits, "MAX_UNADMITTED_PER_ADDRESS", 1)
+    for _ in range(3):
+        assert await (await open_tab(None)).closed() == websocket.SIGNED_OUT
+    await (await open_tab(viewer)).follow("row", "a")
+    assert not LiveSocket.open_sockets.unadmitted
+
+
+async def test_a_user_has_a_bounded_number_of_topics(
+    viewer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "MAX_TOPICS_PER_USER", 2)
+    first, second = await open_tab(viewer), await open_tab(viewer)
+    kept = await first.follow("row", "a")
+    await first.frame(kept)
+    await second.frame(await second.follow("row", "b"))
+    await first.say({"unsub": [kept.id]})
+    await first.frame(await first.follow("row", "c"))
+    await second.follow("row", "d")
+    assert await second.closed() == websocket.MALFORMED
+    assert LiveSocket.open_sockets.topics_by_user[str(viewer.pk)] == 1

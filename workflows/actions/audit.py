@@ -82,11 +82,21 @@ def may_act(user: Any, permission: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AuditedAction:
-    """An action in progress: its transaction, and the `detail` of its audit row."""
+    """An action in progress: its transaction, and its audit row."""
 
     actor: Actor
     session: Session
-    detail: dict[str, Any]
+    event: AuditEvent
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The facts of its audit row, without payloads."""
+        found: dict[str, Any] = self.event.detail
+        return found
+
+    def concerns(self, application: str | None) -> None:
+        """Record whose object it acts on: who sees that application sees the audit row."""
+        self.event.application_name = application or ""
 
     def hint(self, *notices: tuple[str, str]) -> None:
         """Notify waiting processes on commit. SQLite has no notifications: they poll."""
@@ -114,7 +124,7 @@ def audited_action(
         with atomic() as session:
             if not actor.user.has_perm(permission):
                 raise NotPermittedError(permission)
-            yield AuditedAction(actor, session, event.detail)
+            yield AuditedAction(actor, session, event)
             if not is_other_database:
                 event.end(AuditEvent.Outcome.DONE)
     except ActionRefusedError as refusal:
@@ -146,6 +156,20 @@ def record(
     event = new_audit_event(actor, action, kind, target, reason)
     event.detail = detail
     event.end(AuditEvent.Outcome.DONE)
+
+
+def record_refusal(actor: Actor, action: str, kind: str, target: str, why: str) -> None:
+    """Write the audit row of what was refused before it became an action."""
+    event = new_audit_event(actor, action, kind, target, "")
+    event.detail = {"refused": why}
+    event.end(AuditEvent.Outcome.REFUSED)
+
+
+def require_permission(actor: Actor, permission: str, action: str, kind: str, target: str) -> None:
+    """Raise NotPermittedError, and record the refusal, if the actor lacks the permission."""
+    if not actor.user.has_perm(permission):
+        event = new_audit_event(actor, action, kind, target, "")
+        raise _refused(event, NotPermittedError(permission))
 
 
 def new_audit_event(actor: Actor, action: str, kind: str, target: str, reason: str) -> AuditEvent:

@@ -26,11 +26,11 @@ def missing_workflow(workflow_id: str) -> ActionRefusedError:
     )
 
 
-def require_queue(session: Session, queue: str) -> bool:
-    """Whether a registered queue is partitioned. A workflow on any other queue never starts."""
+def require_queue(session: Session, actor: Actor, queue: str) -> bool:
+    """Whether a queue that the actor sees is partitioned. On any other, nothing would start."""
     if queue == INTERNAL_QUEUE:
         return False
-    found = is_partitioned(session, queue)
+    found = None if "\x00" in queue else is_partitioned(session, queue, viewer_for(actor.user))
     if found is None:
         raise ActionRefusedError(
             f"There is no queue {queue!r}.", "Leave the queue empty to run it as soon as possible."

@@ -16,8 +16,9 @@ from dboshub.workflows.storage.membership import recover
 def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "") -> int:
     """Enqueue the running workflows of an executor again; return their number.
 
-    The executor may belong to another program. Only workflows of `application` and those without
-    an application are taken; with an empty `application`, only the latter. Workflows that a live
+    The executor may belong to another program. Only workflows of `application` are taken, and
+    those without an application if the actor may see them; with an empty `application`, only the
+    latter. Workflows that a live
     process of DBOSHub owns are left alone.
     """
     with audited_action(
@@ -28,7 +29,9 @@ def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "")
         permission=ADOPT_EXECUTOR,
         reason=reason,
     ) as action:
-        if not viewer_for(actor.user).may_see(application or None):
+        action.concerns(application or None)
+        viewer = viewer_for(actor.user)
+        if not viewer.may_see(application or None):
             raise ActionRefusedError(
                 f"The application {application!r} is not one of yours.", "Ask an administrator."
             )
@@ -38,6 +41,7 @@ def adopt(actor: Actor, executor_id: str, *, application: str, reason: str = "")
                 action.session,
                 executor_id,
                 application=application,
+                with_unclaimed=viewer.may_see(None),
                 now=database_now(action.session),
                 has_hub_tables=has_table(action.session, EXECUTORS),
             )
@@ -66,6 +70,7 @@ def promote(actor: Actor, version: str, *, reason: str = "") -> None:
         rivals = [each for each in known if _are_rivals(each, found)]
         if rivals[0]["version_name"] == version:
             raise ActionRefusedError("It is the latest already.", "Promote another to leave it.")
+        action.concerns(found["application_name"])
         now = database_now(action.session)
         versions.set_latest_version(action.session, version, application=None, now=now)
         action.detail.update(was=rivals[0]["version_name"], application=found["application_name"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from dboshub.workflows.actions.audit import ActionRefusedError, Actor, audited_action
+from dboshub.workflows.actions.audit import ActionRefusedError, Actor, AuditedAction, audited_action
 from dboshub.workflows.actions.checks import require_queue
 from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
@@ -15,7 +15,6 @@ from dboshub.workflows.permissions import START_WORKFLOW
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.journal.insert_workflow import start as insert
-from dboshub.workflows.storage.sql import Session
 
 
 def start(actor: Actor, request: StartRequest, *, reason: str = "") -> str:
@@ -28,12 +27,13 @@ def start(actor: Actor, request: StartRequest, *, reason: str = "") -> str:
     with audited_action(
         actor, "start", "workflow", workflow_id, permission=START_WORKFLOW, reason=reason
     ) as action:
+        action.concerns(request.application)
         if not viewer_for(actor.user).may_see(request.application):
             raise ActionRefusedError(
                 f"You may not start workflows of {request.application!r}.", "Ask an administrator."
             )
         _require_valid_text(request)
-        _require_usable_queue(action.session, request)
+        _require_usable_queue(action, request)
         inputs = inputs_of(request)
         found = insert(
             action.session, row_of(request, workflow_id, now=database_now(action.session)), inputs
@@ -103,11 +103,11 @@ def _require_valid_text(request: StartRequest) -> None:
         )
 
 
-def _require_usable_queue(session: Session, request: StartRequest) -> None:
+def _require_usable_queue(action: AuditedAction, request: StartRequest) -> None:
     """Refuse a queue on which the workflow would never start."""
     if not request.queue:
         return
-    partitioned = require_queue(session, request.queue)
+    partitioned = require_queue(action.session, action.actor, request.queue)
     if partitioned != bool(request.partition_key):
         kind = "is partitioned" if partitioned else "is not partitioned"
         raise ActionRefusedError(

@@ -224,7 +224,9 @@ def _acting_on(
     with audited_action(
         actor, verb, "workflow", workflow_id, permission=permission, reason=reason
     ) as action:
-        yield action, require_workflow(action.session, actor, workflow_id)
+        row = require_workflow(action.session, actor, workflow_id)
+        action.concerns(row.application_name)
+        yield action, row
 
 
 def _descendants(action: AuditedAction, workflow_id: str) -> list[str]:
@@ -246,7 +248,7 @@ def _require_usable_queue(
     action: AuditedAction, queue: str | None, partition_key: str | None
 ) -> None:
     """Refuse a queue on which the workflow would never start."""
-    if queue and require_queue(action.session, queue) and partition_key is None:
+    if queue and require_queue(action.session, action.actor, queue) and partition_key is None:
         raise ActionRefusedError(
             f"The queue {queue!r} is partitioned and this workflow has no partition key.",
             "Choose another queue, or none.",

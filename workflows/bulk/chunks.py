@@ -23,7 +23,7 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
 from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
-from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.storage.control import delete as deleting
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_transient
@@ -70,10 +70,7 @@ class Chunk:
 
     def __post_init__(self) -> None:
         action, reason = VERBS[self.job.verb].action, self.job.reason
-        self.events = [
-            new_audit_event(self.actor, action, "workflow", item.workflow_id, reason)
-            for item in self.items
-        ]
+        self.events = [_event_of(item, self.actor, action, reason) for item in self.items]
 
     def mark(self) -> None:
         """Record the items before the action, because no transaction spans both databases."""
@@ -190,7 +187,8 @@ def _open(job_id: int, owner: str) -> Chunk | None:
     if job is None or job.state != BulkJob.State.RUNNING:
         return None
     user = account_of(job)
-    partitioned = _is_partitioned(job.options.get("queue"))
+    queue = job.options.get("queue")
+    partitioned = _is_partitioned(queue, viewer_for(user)) if user is not None else None
     if user is None or partitioned is None or not user.has_perm(VERBS[job.verb].permission):
         _stop(job, _stop_reason(job, user))
         return None
@@ -219,15 +217,15 @@ def _stop_reason(job: BulkJob, user: Any) -> str:
         return f"The account {job.username!r} was deleted or disabled."
     if not user.has_perm(permission):
         return f"{job.username} lacks the permission {permission} now."
-    return f"The queue {job.options['queue']!r} was deleted."
+    return f"The queue {job.options['queue']!r} was deleted, or {job.username} may not see it."
 
 
-def _is_partitioned(queue: str | None) -> bool | None:
-    """Whether the chosen queue is partitioned; None if it was deleted."""
+def _is_partitioned(queue: str | None, viewer: Viewer) -> bool | None:
+    """Whether the chosen queue is partitioned; None if it was deleted, or is not the viewer's."""
     if not queue or queue in (OWN_QUEUE, INTERNAL_QUEUE):
         return False
     with reading() as session:
-        return is_partitioned(session, queue)
+        return is_partitioned(session, queue, viewer)
 
 
 def _stop(job: BulkJob, why: str) -> None:
@@ -243,3 +241,9 @@ def _stop(job: BulkJob, why: str) -> None:
         outcome=AuditEvent.Outcome.REFUSED,
         detail={"refused": why},
     )
+
+
+def _event_of(item: BulkItem, actor: Actor, action: str, reason: str) -> AuditEvent:
+    event = new_audit_event(actor, action, "workflow", item.workflow_id, reason)
+    event.application_name = item.application_name or ""
+    return event

@@ -14,10 +14,10 @@ from dboshub.workflows.actions.audit import (
     ActionRefusedError,
     Actor,
     AuditedAction,
-    NotPermittedError,
     audited_action,
     record,
     refuse_if_read_only,
+    require_permission,
 )
 from dboshub.workflows.bulk.target_set import collect_page, collect_selected
 from dboshub.workflows.bulk.verbs import VERBS
@@ -25,7 +25,7 @@ from dboshub.workflows.bulk.worker import wake_worker
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import VIEW_PAYLOAD
-from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.search.criteria import parse, public_query
 from dboshub.workflows.selectors.scope import viewer_for
 
 State = BulkJob.State
@@ -48,8 +48,7 @@ def create_job(
     ActionRefusedError.
     """
     refuse_if_read_only(actor, "bulk_freeze", "bulk", verb)
-    if not actor.user.has_perm(VERBS[verb].permission):
-        raise NotPermittedError(VERBS[verb].permission)
+    require_permission(actor, VERBS[verb].permission, "bulk_freeze", "bulk", verb)
     job = BulkJob(verb=verb, options={"again": again, "checked": ids is not None}, filter=query)
     _assign_owner(job, actor)
     viewer = viewer_for(actor.user)
@@ -57,7 +56,9 @@ def create_job(
     delete_old_drafts()
     with transaction.atomic(using=router.db_for_write(BulkJob)):
         job.save()
-        record(actor, "bulk_freeze", "bulk", str(job.pk), verb=verb, filter=query)
+        record(
+            actor, "bulk_freeze", "bulk", str(job.pk), verb=verb, filter=public_query(job.filter)
+        )
     if ids is not None:
         collect_selected(job, ids, viewer)
         return job
@@ -103,7 +104,9 @@ def start_job(
             job.started_at = now_ms()
         _run(job, actor)
         job.rate = rate
-        action.detail.update(verb=job.verb, items=job.total, filter=job.filter, **job.options)
+        action.detail.update(
+            verb=job.verb, items=job.total, filter=public_query(job.filter), **job.options
+        )
 
 
 def stop_job(actor: Actor, job_id: int, *, reason: str = "") -> None:

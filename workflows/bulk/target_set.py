@@ -75,6 +75,9 @@ def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
 def _criteria(job: BulkJob, part: str) -> Criteria | None:
     """The filter at the time of the job, with the statuses of one part."""
     criteria = parse(QueryDict(job.filter), now=job.created_at, attributes=True)
+    if criteria.problems:
+        # A criterion that is left out would make the set larger.
+        return None
     takes = VERBS[job.verb].takes
     wanted = criteria.statuses or STATUSES
     statuses = tuple(each for each in wanted if (each in takes) is (part == TAKEN))

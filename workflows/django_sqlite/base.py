@@ -17,6 +17,7 @@ from dboshub.workflows.django_settings import data_dir
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
+    create_private,
     how_to_read,
     state_of,
     uri_to_write,
@@ -72,7 +73,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if data_dir() in path.parents:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            path.touch()
+            create_private(path)
         except OSError as error:
             raise CommandError(f"Cannot create {path}: {error.strerror}.") from error
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.stored_json import readable_json, stored_texts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,9 +68,9 @@ def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
     given = dict(row)
     name = given.pop("serialization")
     given["was_forked_from"] = bool(given["was_forked_from"])
-    given["authenticated_roles"] = json.loads(given["authenticated_roles"] or "[]")
+    given["authenticated_roles"] = stored_texts(given["authenticated_roles"])
     attributes = given["attributes"]
-    given["attributes"] = json.loads(attributes) if isinstance(attributes, str) else attributes
+    given["attributes"] = readable_json(attributes) if isinstance(attributes, str) else attributes
     given["input"] = _readable(given["input"], lambda text: _arguments(codec, text, name))
     given["output"] = _readable(given["output"], lambda text: codec.decode(text, name))
     given["error"] = _readable(given["error"], lambda text: codec.decode_error(text, name))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.utils.text import capfirst
 
 from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED, JsonField
 
+Kind = TypeVar("Kind", list[Any], dict[str, Any])
+
+# What a published schema may hold in excess of these is left out.
+MAX_FIELDS, MAX_OPTIONS, MAX_WORDS = 100, 200, 300
 # Prefix of argument fields: a parameter may have the name of another field of the form.
 GIVEN = "arg:"
 MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
@@ -69,11 +73,12 @@ def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
                 dict, required=False, label="Keyword arguments", help_text="A JSON object."
             ),
         }
-    required = schema.get("required", [])
-    properties = schema.get("properties", {})
+    # Any program may have written this: its parts may be of any type.
+    required = _as(list, schema.get("required"))
+    properties = _as(dict, schema.get("properties"))
     found = {
         GIVEN + name: _field(name, each, is_required=name in required)
-        for name, each in properties.items()
+        for name, each in [*properties.items()][:MAX_FIELDS]
         if isinstance(each, Mapping)
     }
     if "x-more" in schema:
@@ -94,7 +99,7 @@ def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> forms.
     if kind == "boolean":
         options = [True, False]
     if isinstance(options, list):
-        return ChosenField(options, required=is_required, **said)
+        return ChosenField(options[:MAX_OPTIONS], required=is_required, **said)
     if kind == "string":
         return TextField(may_be_omitted=not is_required, **said)
     if kind == "integer":
@@ -110,12 +115,13 @@ def _help(schema: Mapping[str, Any], *, is_required: bool) -> str:
     if not is_required:
         default = schema.get("x-default", json.dumps(schema.get("default"), ensure_ascii=False))
         told.append(f"empty: {default}")
-    return capfirst(", ".join(each for each in told if each)) + "."
+    return capfirst(", ".join(each for each in told if each)[:MAX_WORDS]) + "."
 
 
 def _type_name(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(filter(None, map(_type_name, schema["anyOf"])))
+        choices = [each for each in _as(list, schema["anyOf"]) if isinstance(each, Mapping)]
+        return " or ".join(filter(None, map(_type_name, choices[:MAX_OPTIONS])))
     if "title" in schema:
         return f"{schema['title']}, as JSON"
     named = {"string": "text", "integer": "whole number", "object": "JSON object"}
@@ -123,3 +129,7 @@ def _type_name(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of these"
     return named.get(str(schema.get("type")), str(schema.get("type", "any JSON value")))
+
+
+def _as(kind: type[Kind], value: Any) -> Kind:
+    return value if isinstance(value, kind) else kind()

@@ -11,7 +11,7 @@ from dboshub.workflows.models.bulk import BulkItem, BulkJob
 from dboshub.workflows.models.communication import Event, EventHistory, Message, StreamValue
 from dboshub.workflows.models.executors import ApplicationVersion, Executor
 from dboshub.workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
-from dboshub.workflows.models.scope import ScopeRule
+from dboshub.workflows.models.scope import GroupScope, ScopeRule
 from dboshub.workflows.models.steps import Attempt, Step
 from dboshub.workflows.models.workflow import Workflow, WorkflowInput, WorkflowOutput
 
@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "EventHistory",
     "Executor",
+    "GroupScope",
     "Lease",
     "Message",
     "QueueSample",

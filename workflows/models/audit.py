@@ -26,6 +26,8 @@ class AuditEvent(models.Model):
     action = models.CharField(max_length=40)
     target_kind = models.CharField(max_length=20)
     target = models.TextField()
+    # The application of the target; empty if it has none, NULL for what is not of an application.
+    application_name = models.TextField(null=True)
     reason = models.TextField(blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.STARTED)
     detail = models.JSONField(default=dict, blank=True)

@@ -1,4 +1,8 @@
-"""The applications that the members of a group may see."""
+"""The applications that the members of a group may see.
+
+A group that ever had a rule stays limited: without its last rule its members see nothing. Only
+deleting its GroupScope, which is an act of its own, lets them see everything.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,24 @@ from django.contrib.auth.models import Group
 from django.db import models
 
 
-class ScopeRule(models.Model):
-    """An application that a group may see. Users without such a group see all applications."""
+class GroupScope(models.Model):
+    """A group whose members see only what its rules name."""
 
-    group = models.ForeignKey(Group, models.CASCADE, related_name="scope_rules")
+    group = models.OneToOneField(Group, models.PROTECT, related_name="scope")
+
+    class Meta:
+        app_label = "dboshub_workflows"
+        db_table = "dboshub_group_scope"
+        verbose_name = "limited group"
+
+    def __str__(self) -> str:
+        return f"{self.group} sees only what its scope rules name"
+
+
+class ScopeRule(models.Model):
+    """An application that a group may see. Users without a limited group see all applications."""
+
+    group = models.ForeignKey(Group, models.PROTECT, related_name="scope_rules")
     application = models.CharField(
         max_length=255, blank=True, help_text="Empty: what names no application."
     )
@@ -23,3 +41,8 @@ class ScopeRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} sees {self.application or 'what names no application'}"
+
+
+def limit_group(instance: ScopeRule, **_: object) -> None:
+    """Keep in mind that a group is limited, before its rule can be deleted or moved."""
+    GroupScope.objects.get_or_create(group_id=instance.group_id)

@@ -1,12 +1,15 @@
-"""Redaction of values by the names of their keys."""
+"""Redaction of values by the names of their keys.
+
+What has no names that can be read is withheld: the excerpt of a malformed value, and a text that
+seems to give a value to one of the names.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from fnmatch import translate
 
+from dboshub.workflows.name_patterns import NamePatterns
 from dboshub.workflows.payloads.tree import (
     Failure,
     Instance,
@@ -23,19 +26,18 @@ REDACTED = Scalar("redacted", "redacted")
 
 
 class Rules:
-    """Name patterns such as ``*_token``. Case is ignored; ``-`` equals ``_``."""
+    """The names under which values are redacted."""
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        found = [translate(_plain(pattern)) for pattern in patterns]
-        self._names = re.compile("|".join(found)) if found else None
+    def __init__(self, patterns: Iterable[str] | NamePatterns) -> None:
+        self._names = patterns if isinstance(patterns, NamePatterns) else NamePatterns(patterns)
 
     @property
     def is_empty(self) -> bool:
-        return self._names is None
+        return self._names.is_empty
 
     def apply(self, node: Node) -> Node:
         """The redacted node; the identical object if nothing is redacted."""
-        return node if self._names is None else self._walk(node, {})
+        return node if self.is_empty else self._walk(node, {})
 
     def _walk(self, node: Node, known: dict[int, Node]) -> Node:
         # Subtrees can be shared thousands of times, so each is processed once. The tree outlives
@@ -50,22 +52,32 @@ class Rules:
                 kept = tuple((key, self._value(key, value, known)) for key, value in items)
                 return node if _same(kept, items) else replace(node, items=kept)
             case Sequence(items=items):
-                members = tuple(self._walk(each, known) for each in items)
+                members = self._members(items, known)
                 return node if _alike(members, items) else replace(node, items=members)
             case Instance() | Failure():
                 return self._object(node, known)
-            case Truncated() | Malformed():
+            case Truncated():
                 inner = self._part(node.node, known)
                 return node if inner is node.node else replace(node, node=inner)
+            case Malformed():
+                return replace(node, excerpt="", node=self._part(node.node, known))
+            case Raw(text=text) if self._names.label_in(text):
+                return REDACTED
+            case Scalar(kind="str", text=text) if _is_nested(text) and self._names.label_in(text):
+                return REDACTED
         return node
 
+    def _members(self, items: tuple[Node, ...], known: dict[int, Node]) -> tuple[Node, ...]:
+        # A pair of a name and a value, as in a list of headers.
+        if len(items) == 2:
+            name, value = items
+            return self._walk(name, known), self._value(name, value, known)
+        return tuple(self._walk(each, known) for each in items)
+
     def _value(self, key: Node, value: Node, known: dict[int, Node]) -> Node:
-        if isinstance(key, Scalar | Raw) and self._is_named(key.text):
+        if isinstance(key, Scalar | Raw) and self._names.match(_name(key)):
             return REDACTED
         return self._walk(value, known)
-
-    def _is_named(self, name: str) -> bool:
-        return self._names is not None and self._names.match(_plain(name)) is not None
 
     def _object(self, node: Instance | Failure, known: dict[int, Node]) -> Node:
         args = tuple(self._walk(each, known) for each in node.args)
@@ -83,8 +95,46 @@ class Rules:
         return None if part is None else self._walk(part, known)
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")
+def is_whole(node: Node | None) -> bool:
+    """Whether everything of a stored value is in its tree: nothing was cut, nothing malformed."""
+    return not any(isinstance(each, Truncated | Malformed) for each in _all_nodes(node))
+
+
+def _all_nodes(node: Node | None) -> Iterator[Node]:
+    """Every node of a tree, each shared one once."""
+    known: set[int] = set()
+    waiting = [node]
+    while waiting:
+        at = waiting.pop()
+        if at is None or id(at) in known:
+            continue
+        known.add(id(at))
+        yield at
+        waiting += _parts(at)
+
+
+def _parts(node: Node) -> list[Node | None]:
+    match node:
+        case Mapping(items=items):
+            return [part for pair in items for part in pair]
+        case Sequence(items=items):
+            return [*items]
+        case Instance(args=args, state=state, keywords=keywords, contents=contents):
+            return [*args, state, keywords, contents]
+        case Failure(args=args, state=state):
+            return [*args, state]
+    return []
+
+
+def _name(key: Scalar | Raw) -> str:
+    """The text of a key; of bytes without the quotes of their literal."""
+    is_bytes = isinstance(key, Scalar) and key.kind == "bytes"
+    return key.text[2:-1] if is_bytes and key.text[:1] == "b" else key.text
+
+
+def _is_nested(text: str) -> bool:
+    """Whether a text seems to be JSON, written into a string."""
+    return text.lstrip()[:1] in ("{", "[")
 
 
 def _alike(some: tuple[Node, ...], others: tuple[Node, ...]) -> bool:

@@ -11,7 +11,7 @@ from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
-from dboshub.workflows.search.criteria import parse
+from dboshub.workflows.search.criteria import parse, public_query
 from dboshub.workflows.statuses import StatusStyle
 
 JOB_STYLES = {
@@ -62,11 +62,17 @@ class ShownJob:
     job: BulkJob
     verb: Verb
     style: StatusStyle
+    payload: bool
 
     @property
     def box(self) -> str:
         """The filter as text of the search box; empty if single rows were selected."""
-        return parse(QueryDict(self.job.filter), now=self.job.created_at, attributes=True).box
+        return parse(QueryDict(self.filter), now=self.job.created_at, attributes=True).box
+
+    @property
+    def filter(self) -> str:
+        """The query string of the list, without values of attributes if they may not be seen."""
+        return str(self.job.filter) if self.payload else public_query(self.job.filter)
 
     @property
     def is_active(self) -> bool:
@@ -129,8 +135,9 @@ class ShownJob:
         return words
 
 
-def show_job(job: BulkJob) -> ShownJob:
-    return ShownJob(job, VERBS[job.verb], JOB_STYLES[job.state])
+def show_job(job: BulkJob, *, payload: bool = False) -> ShownJob:
+    """`payload` tells whether the viewer may see payloads: a filter can name attributes."""
+    return ShownJob(job, VERBS[job.verb], JOB_STYLES[job.state], payload)
 
 
 def show_items(items: Iterable[BulkItem]) -> list[tuple[BulkItem, StatusStyle]]:

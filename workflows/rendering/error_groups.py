@@ -13,6 +13,7 @@ from dboshub.workflows.payloads.tree import Failure, Instance, Malformed, Node, 
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.rendering.waterfall.scale import percent
 from dboshub.workflows.selectors.failed_runs import MAX_ERROR_LENGTH, FailedRun
+from dboshub.workflows.time_budget import is_spent
 
 BARS = 24
 HEIGHT = 28
@@ -20,6 +21,7 @@ HEIGHT = 28
 MAX_ERROR_BYTES = MAX_ERROR_LENGTH // 4 * 3 // 2
 GAVE_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 WITHHELD, UNREADABLE, RECOVERED = "withheld", "unreadable", "recovered too often"
+NOT_READ = "not read in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def _read(failed: FailedRun, payload: bool) -> Run:
         return Run(failed, RECOVERED, "")
     if not payload:
         return Run(failed, WITHHELD, "")
+    if is_spent():
+        return Run(failed, NOT_READ, "")
     return Run(failed, *_said(failed.error, failed.row.serialization))
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
 from dboshub.workflows.search.predicates import Predicate, RowTest, literal, with_negation
 
 PREFIX = "attr."
@@ -26,10 +27,14 @@ class Number(str):
 
 
 def read_attributes(text: str | None) -> Any:
-    """Parse attributes for predicates; numbers stay the text that is stored."""
-    if text is None:
+    """Parse attributes for predicates; numbers stay the text that is stored.
+
+    None for attributes that cannot be read: they match like missing ones.
+    """
+    try:
+        return None if text is None else stored_json(text, parse_number=Number)
+    except UnreadableJsonError:
         return None
-    return json.loads(text, parse_int=Number, parse_float=Number)
 
 
 def is_path(key: str) -> bool:
@@ -98,7 +103,10 @@ def _attribute_predicate(
         test.replace("{}", f"CAST(attributes{postgres} AS text)"),
         params | path | {whole: "$" + "".join(f'."{step}"' for step in steps)},
         matches,
-        sqlite=test.replace("{}", f"(attributes -> :{whole})"),
+        # SQLite stores any text in this column, and raises an error for a path in what is not JSON.
+        sqlite=test.replace(
+            "{}", f"(CASE WHEN json_valid(attributes) THEN attributes -> :{whole} END)"
+        ),
         reads="attributes",
     )
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from django.http import QueryDict
+
 from dboshub.workflows.search.attributes import PREFIX, attribute_predicate
 from dboshub.workflows.search.parser import write_box
 from dboshub.workflows.search.predicates import (
@@ -41,6 +43,8 @@ from dboshub.workflows.search.terms import (
     without_nul,
 )
 
+# What stands for the value of an attribute.
+HIDDEN = "hidden"
 # With one of these keys, internal workflows are not hidden.
 NAMING_KEYS = ("id", "name", "parent")
 
@@ -170,6 +174,13 @@ class Criteria:
     @property
     def is_empty(self) -> bool:
         return not self.given
+
+
+def public_query(query: str) -> str:
+    """A query string without the values of attributes, for people who may not see payloads, and
+    for what is stored where they may read it."""
+    given = parse(QueryDict(query), now=0, attributes=True).given
+    return urlencode([(key, HIDDEN if key.startswith(PREFIX) else value) for key, value in given])
 
 
 def parse(query: Query, *, now: int, attributes: bool = False) -> Criteria:

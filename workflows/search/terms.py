@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from dboshub.workflows.django_settings import redacted_names
+from dboshub.workflows.name_patterns import name_patterns
 from dboshub.workflows.search.attributes import PREFIX, is_path
 from dboshub.workflows.search.parser import Term, read_box, suggestion
 from dboshub.workflows.search.predicates import is_negated
@@ -91,6 +93,9 @@ def read_terms(query: Query, problems: list[str], attributes: bool) -> list[Term
 def _is_known(term: Term, problems: list[str]) -> bool:
     key = term[0]
     if not key or key in KEYS or is_path(key):
+        if _is_redacted(key):
+            problems.append(f"{key} is redacted: no filter tells what is in it.")
+            return False
         return True
     if key.startswith(PREFIX):
         problems.append(f"{key} names no attribute: write attr.key:value or attr.outer.key:value.")
@@ -99,6 +104,12 @@ def _is_known(term: Term, problems: list[str]) -> bool:
             f"There is no key {key!r}.{suggestion(key, KEYS)} Put a text with a colon in quotes."
         )
     return False
+
+
+def _is_redacted(key: str) -> bool:
+    """Whether a key leads to an attribute that pages redact: matches would reveal its value."""
+    names = name_patterns(redacted_names())
+    return key.startswith(PREFIX) and any(map(names.match, key.split(".")[1:]))
 
 
 def without_nul(text: object) -> str:

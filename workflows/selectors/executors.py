@@ -6,20 +6,28 @@ known about executors.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUES, TEMP_WORKFLOW
+from dboshub.workflows.engine.stored_json import readable_json
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 MAX_EXECUTORS = 200
+# Characters of a published JSON text. A longer one is not read.
+MAX_PUBLISHED = 1_024 * 1_024
 
-COLUMNS = """incarnation, executor_id, application_name, application_version, hostname, pid,
-        last_beat_at, lease_ms, queues, functions, activity"""
+
+def _short(column: str) -> str:
+    return f"CASE WHEN LENGTH({column}) <= {MAX_PUBLISHED} THEN {column} END"
+
+
+COLUMNS = f"""incarnation, executor_id, application_name, application_version, hostname, pid,
+        last_beat_at, lease_ms, {_short("queues")},
+        {_short("functions")}, {_short("activity")}"""
 LIVE = Statement(
     f"""
     SELECT {COLUMNS}
@@ -106,7 +114,7 @@ def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
 def from_record(row: Sequence[Any], now: int) -> Executor:
     """An executor from its COLUMNS."""
     incarnation, name, application, version, host, pid, beat, lease, *published = row
-    queues, functions, activity = map(_json, published)
+    queues, functions, activity = map(readable_json, published)
     return Executor(
         incarnation=incarnation,
         executor_id=name,
@@ -130,13 +138,6 @@ def _activity(said: dict[str, Any]) -> Activity | None:
     if not (isinstance(step, int) and all(isinstance(each, int | None) for each in times)):
         return None
     return Activity(kind, step, name, of, since, until)
-
-
-def _json(text: str | None) -> Any:
-    try:
-        return None if text is None else json.loads(text)
-    except ValueError:
-        return None
 
 
 def _names(value: Any) -> frozenset[str] | None:

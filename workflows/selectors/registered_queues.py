@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.selectors.scope import Viewer, all_in_scope
+from dboshub.workflows.storage.sql import Session
 
 MAX_QUEUES = 1_000
 
-IS_PARTITIONED = Statement("SELECT partition_queue FROM {queues} WHERE name = :name")
-NAMES = Statement("SELECT name FROM {queues} ORDER BY name LIMIT :most")
+IS_PARTITIONED = "SELECT partition_queue FROM {queues} WHERE name = :name AND SCOPE"
+NAMES = "SELECT name FROM {queues} WHERE SCOPE ORDER BY name LIMIT :most"
 
 
-def is_partitioned(session: Session, name: str) -> bool | None:
-    """Whether a registered queue is partitioned; None if there is no such queue."""
-    row = session.one(IS_PARTITIONED, name=name)
-    return None if row is None else bool(row[0])
+def is_partitioned(session: Session, name: str, viewer: Viewer) -> bool | None:
+    """Whether a registered queue is partitioned; None if the viewer sees no such queue."""
+    rows = all_in_scope(session, IS_PARTITIONED, viewer, name=name)
+    return bool(rows[0][0]) if rows else None
 
 
-def queue_names(session: Session) -> tuple[str, ...]:
-    """The names of at most MAX_QUEUES registered queues, in order."""
-    return tuple(name for (name,) in session.all(NAMES, most=MAX_QUEUES))
+def queue_names(session: Session, viewer: Viewer) -> tuple[str, ...]:
+    """The names of at most MAX_QUEUES registered queues that the viewer sees, in order."""
+    return tuple(name for (name,) in all_in_scope(session, NAMES, viewer, most=MAX_QUEUES))

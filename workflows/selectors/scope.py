@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
+from django.db.models import CharField, Value
 
 from dboshub.workflows.search.predicates import Predicate
 from dboshub.workflows.storage.sql import Row, Session, cached_statement
@@ -58,7 +59,7 @@ def all_in_scope(session: Session, sql: str, viewer: Viewer, **params: Any) -> l
 def viewer_for(user: Any) -> Viewer:
     """The viewer of a user, read once per user object (that is, once per request).
 
-    Superusers see all applications, and so do users whose groups have no scope rule.
+    Superusers see all applications, and so do users without a limited group.
     """
     known: Viewer | None = getattr(user, "_dboshub_viewer", None)
     if known is None:
@@ -70,12 +71,15 @@ def _viewer(user: Any) -> Viewer:
     if user.is_superuser:
         return EVERYTHING
     # Looked up by name: selectors also serve programs that do not load Django's models.
-    rules = (
-        apps.get_model("dboshub_workflows", "ScopeRule")
-        ._default_manager.filter(group__user=user)
-        .values_list("application", flat=True)
+    rules, limits = (
+        apps.get_model("dboshub_workflows", name)._default_manager.filter(group__user=user)
+        for name in ("ScopeRule", "GroupScope")
     )
-    named = frozenset(rules)
+    # One statement: the rules of all groups, and NULL for each limited group.
+    found = rules.values_list("application").union(
+        limits.values_list(Value(None, output_field=CharField())), all=True
+    )
+    named = frozenset(application for (application,) in found)
     if not named:
         return EVERYTHING
-    return Viewer(applications=named - {""}, unclaimed="" in named)
+    return Viewer(applications=named - {"", None}, unclaimed="" in named)

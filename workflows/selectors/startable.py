@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dboshub.workflows.engine.stored_json import readable_json
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.payloads.envelope import opened
 from dboshub.workflows.payloads.plain_values import plain
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.payloads.tree import Node
 from dboshub.workflows.selectors.detail.values import value
-from dboshub.workflows.selectors.executors import MAX_EXECUTORS
+from dboshub.workflows.selectors.executors import MAX_EXECUTORS, MAX_PUBLISHED
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
@@ -34,7 +35,7 @@ _Published = tuple[str | None, Any]
 _PUBLISHED = """
     SELECT application_name, application_version, functions
     FROM {{dboshub_executor}}
-    WHERE stopped_at IS NULL AND declared_dead_at IS NULL AND functions IS NOT NULL
+    WHERE stopped_at IS NULL AND declared_dead_at IS NULL AND LENGTH(functions) <= :longest
         AND last_beat_at + lease_ms >= :now AND {position}(functions, :named) > 0
     GROUP BY application_name, application_version, functions
     ORDER BY MAX(last_beat_at) DESC
@@ -104,7 +105,7 @@ def startable(
     named = json.dumps(name) if name is not None and name.isascii() else ""
     found: dict[tuple[str | None, str], list[_Published]] = {}
     for application, version, functions in session.all(
-        PUBLISHED, now=now, named=named, most=MAX_EXECUTORS
+        PUBLISHED, now=now, named=named, most=MAX_EXECUTORS, longest=MAX_PUBLISHED
     ):
         if viewer.may_see(application):
             for called, signature in _signatures(functions):
@@ -115,10 +116,7 @@ def startable(
 
 
 def _signatures(functions: str) -> Iterable[tuple[str, Any]]:
-    try:
-        found = json.loads(functions)
-    except ValueError:
-        return ()
+    found = readable_json(functions)
     return found.items() if isinstance(found, dict) else ()
 
 

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from dboshub.workflows.storage.connection_errors import cannot_open
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
+    create_private,
     how_to_read,
     state_of,
     uri_to_write,
@@ -167,6 +168,9 @@ class SqliteDatabase:
         if self.access is Access.SHARED:
             raw = _connect(uri_to_write(self.path), is_uri=True)
             return SqliteConnection(self.dialect, raw)
+        with suppress(OSError):
+            # Where it cannot be made, SQLite says so below.
+            create_private(self.path)
         connection = SqliteConnection(self.dialect, _connect(str(self.path), is_uri=False))
         use_wal(connection.raw)
         return connection

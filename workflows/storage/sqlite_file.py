@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -61,6 +62,13 @@ def state_of(path: Path) -> FileState:
         0 if wal is None else wal.st_size,
         _stat(path, "-shm") is not None,
     )
+
+
+def create_private(path: Path) -> None:
+    """Make the file, for its owner alone, unless it is there; SQLite gives its mode to those that
+    it makes beside it. Raises OSError."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def uri_to_write(path: Path) -> str:

@@ -12,6 +12,7 @@ from dboshub.workflows.forms.workflow_forms import FORMS, ActionForm
 from dboshub.workflows.selectors.detail import steps
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
 from dboshub.workflows.views.workflow_required import query_int, with_workflow
@@ -23,7 +24,7 @@ def act(request: HttpRequest, session: Session, found: WorkflowRow, verb: str) -
     """Show the confirmation, or perform the posted action."""
     if verb not in FORMS:
         raise Http404(f"no action {verb}")
-    queues = queue_names(session)
+    queues = queue_names(session, viewer_for(request.user))
     ask = partial(_ask, request, found)
     if request.method != "POST":
         initial = _initial(request, session, found, verb)

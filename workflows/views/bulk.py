@@ -37,11 +37,12 @@ NOT_A_FILTER = ("verb", "of", "ids", "again", "after", "before", "csrfmiddleware
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def job_list(request: HttpRequest) -> HttpResponse:
     """The list of jobs, newest first."""
+    may_see = request.user.has_perm(VIEW_PAYLOAD)
     owner, before = selector.owner_seen_by(request.user), query_int(request, "before")
     page = selector.job_page(owner, before=before)
     context = {
         "section": "workflows",
-        "jobs": [show_job(job) for job in page.jobs],
+        "jobs": [show_job(job, payload=may_see) for job in page.jobs],
         "before": page.before,
         "is_first": "before" not in request.GET,
         "live_page": subscription_for(request, "bulk_jobs", page_key(owner, before)),
@@ -82,8 +83,8 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     if job is None:
         raise Http404(f"no bulk job {job_id}")
     if request.method != "POST":
-        return _show(request, job, _form(job))
-    form = _form(job, request.POST)
+        return _show(request, job, _form(request, job))
+    form = _form(request, job, request.POST)
     do = request.POST.get("do", "")
     if do == "start" and not form.is_valid():
         return _show(request, job, form, status=INVALID)
@@ -116,9 +117,10 @@ def _control(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -
     raise Http404(f"no way to {do} a bulk job")
 
 
-def _form(job: BulkJob, data: QueryDict | None = None) -> BulkStartForm:
+def _form(request: HttpRequest, job: BulkJob, data: QueryDict | None = None) -> BulkStartForm:
     with reading() as session:
-        return BulkStartForm(job, data, queues=queue_names(session))
+        names = queue_names(session, viewer_for(request.user))
+    return BulkStartForm(job, data, queues=names)
 
 
 def _show(
@@ -129,7 +131,7 @@ def _show(
     refusal: ActionRefusedError | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    shown = show_job(job)
+    shown = show_job(job, payload=request.user.has_perm(VIEW_PAYLOAD))
     state = request.GET.get("state", "")
     state = state if state in BulkItem.State.values else ""
     at = query_int(request, "before")

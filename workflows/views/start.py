@@ -51,7 +51,7 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         what = _what(session, request, name, application)
         if what is not None:
             application = what.application
-        queues = queue_names(session)
+        queues = queue_names(session, viewer_for(request.user))
         context = _recent(session, request, name)
         initial, problem = _initial(session, request, what)
     if request.method != "POST":

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 
 from dboshub.doctor.examination import as_text, examine
 from dboshub.doctor.findings import State
+from dboshub.workflows.engine.visible_text import visible, visible_json
 
 
 class Command(BaseCommand):
@@ -30,8 +31,8 @@ class Command(BaseCommand):
         is_well = not any(each.state is State.WRONG for each in findings)
         if as_json:
             found = {"ok": is_well, "checks": [asdict(each) for each in findings]}
-            self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
+            self.stdout.write(visible_json(json.dumps(found, indent=2, ensure_ascii=False)))
         else:
-            self.stdout.write(as_text(findings))
+            self.stdout.write(visible(as_text(findings), keep="\n"))
         if not is_well:
             sys.exit(1)

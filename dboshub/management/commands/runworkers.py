@@ -26,6 +26,7 @@ from dboshub.workflows.django_settings import (
     works_on_bulk_jobs,
 )
 from dboshub.workflows.engine.membership.incarnations import this_process
+from dboshub.workflows.engine.visible_text import visible
 from dboshub.workflows.invocation import program_command
 from dboshub.workflows.storage.membership import executors, recover
 
@@ -151,7 +152,7 @@ class Command(BaseCommand):
                 adopted = recover.adopt_executor(
                     session, executor_id, application=configuration()["name"], now=now_ms()
                 )
-            self.stdout.write(f"Took over {adopted} workflows of executor {executor_id}.")
+            self.stdout.write(f"Took over {adopted} workflows of executor {visible(executor_id)}.")
 
 
 def _require_databases(*, is_child: bool) -> None:

@@ -37,7 +37,7 @@ def reader(client: Client, make_user: Callable[..., Any]) -> Client:
 
 
 def rows() -> list[tuple[str, str, str]]:
-    events = AuditEvent.objects.order_by("pk")
+    events = AuditEvent.objects.exclude(target_kind="page").order_by("pk")
     return [(each.username, each.action, each.target) for each in events]
 
 

@@ -161,7 +161,7 @@ def test_whoever_may_only_look_sees_jobs_but_steers_none(
     assert viewer.post(here, {"do": "start"}).status_code == 403
     assert viewer.post(here, {"do": "discard"}).status_code == 403
     assert BulkJob.objects.get().state == "frozen"
-    assert AuditEvent.objects.filter(username="viv", outcome="refused").count() == 2
+    assert AuditEvent.objects.filter(username="viv", outcome="refused").count() == 3
 
 
 def test_names_and_ids_of_anybody_are_shown_as_text(operator: Client) -> None:

@@ -246,6 +246,7 @@ PARAMS = {
     "application": "shop",
     "executor_id": "local",
     "version": "v1",
+    "with_unclaimed": 1,
     "most": 1_000,
     "before": LONG_AGO,
     "prefix": "hub:00000000000000000000000000000000:",

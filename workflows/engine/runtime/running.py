@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -34,6 +33,7 @@ from dboshub.workflows.engine.runtime.start_request import (
 )
 from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
 from dboshub.workflows.engine.serialization import UnknownFormatError
+from dboshub.workflows.engine.stored_json import stored_texts
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -189,7 +189,7 @@ def _claimed_execution(engine: Engine, claimed: ClaimedWorkflow) -> Execution:
         name=claimed.name,
         identity=Identity(
             claimed.authenticated_user,
-            tuple(json.loads(roles)) if roles else None,
+            tuple(stored_texts(roles)) if roles else None,
             claimed.assumed_role,
         ),
         serialization=claimed.serialization,

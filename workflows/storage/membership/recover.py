@@ -79,10 +79,11 @@ ORPHANS = _pending("owner_xid LIKE 'hub:%'", IN_SCOPE, f"NOT {_OWNER_IS_LIVE}")
 SAME_EXECUTOR_ID = _pending(
     "executor_id = :executor_id", "application_version = :version", IN_SCOPE, _IS_FOREIGN
 )
+_IS_CLAIMED = "(application_name IS NOT NULL OR :with_unclaimed = 1)"
 ADOPTABLE = _pending(
-    "executor_id = :executor_id", IN_SCOPE, f"({_IS_FOREIGN} OR NOT {_OWNER_IS_LIVE})"
+    "executor_id = :executor_id", IN_SCOPE, _IS_CLAIMED, f"({_IS_FOREIGN} OR NOT {_OWNER_IS_LIVE})"
 )
-FOREIGN = _pending("executor_id = :executor_id", IN_SCOPE, _IS_FOREIGN)
+FOREIGN = _pending("executor_id = :executor_id", IN_SCOPE, _IS_CLAIMED, _IS_FOREIGN)
 OWNED_BY_INCARNATION = Statement(
     """
     SELECT workflow_uuid, owner_xid
@@ -127,16 +128,27 @@ def same_executor_id(
 
 
 def adoptable(
-    session: Session, executor_id: str, *, application: str | None, has_hub_tables: bool = True
+    session: Session,
+    executor_id: str,
+    *,
+    application: str | None,
+    with_unclaimed: bool = True,
+    has_hub_tables: bool = True,
 ) -> list[Owned]:
     """Workflows that an executor id of any program owns, except those of live hub processes.
 
     Without the hub's tables no process is known to be dead, so all workflows of the hub are
-    excepted.
+    excepted. `with_unclaimed` includes those without an application.
     """
     statement = ADOPTABLE if has_hub_tables else FOREIGN
     return _owned(
-        session.all(statement, executor_id=executor_id, application=application, most=MAX_ROWS)
+        session.all(
+            statement,
+            executor_id=executor_id,
+            application=application,
+            with_unclaimed=int(with_unclaimed),
+            most=MAX_ROWS,
+        )
     )
 
 
@@ -153,18 +165,23 @@ def adopt_executor(
     *,
     application: str | None,
     now: int,
+    with_unclaimed: bool = True,
     has_hub_tables: bool = True,
 ) -> int:
     """Re-enqueue all that `adoptable` finds, on a person's request; return how many workflows.
 
     An empty `application` selects the workflows without an owner, None those of all applications.
     """
-    total = 0
-    while moved := reenqueue(
-        session,
-        adoptable(session, executor_id, application=application, has_hub_tables=has_hub_tables),
-        now=now,
-    ):
+    total, moved = 0, -1
+    while moved:
+        owned = adoptable(
+            session,
+            executor_id,
+            application=application,
+            with_unclaimed=with_unclaimed,
+            has_hub_tables=has_hub_tables,
+        )
+        moved = reenqueue(session, owned, now=now)
         total += moved
     return total
 
