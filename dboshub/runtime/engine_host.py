@@ -23,13 +23,19 @@ class EngineHost:
         self._engine = engine
         self._functions = FunctionPublisher(engine.registry)
         self._refusals = Refusals(engine)
+        self._is_declared_dead = False
         self.wake_queues = wake_queues
 
     # -- for the dispatcher ----------------------------------------------------------------
 
     def free_slots(self) -> int:
-        """How many more workflows this process can run now; 0 while it drains or lacks threads."""
-        return self._engine.slots.free if self._engine.may_claim else 0
+        """How many more workflows this process can run now.
+
+        0 while it drains or lacks threads, and from its death, as others see it, until it is
+        registered again.
+        """
+        may_claim = self._engine.may_claim and not self._is_declared_dead
+        return self._engine.slots.free if may_claim else 0
 
     def running_on(self, queue: str, partition: str | None = None) -> int:
         """How many workflows of a queue, or of one of its partitions, run here."""
@@ -64,10 +70,13 @@ class EngineHost:
         return self._functions()
 
     def on_declared_dead(self) -> None:
-        """Stop every execution: other processes own the rows."""
+        """Stop every execution, and claim nothing: other processes own the rows."""
+        self._is_declared_dead = True
         for execution in self._engine.executions:
             execution.revoke(None)
 
     def on_reregistered(self, incarnation: str) -> None:
-        """Draw ownership tokens of a new incarnation from now on."""
-        self._engine.incarnation = incarnation
+        """Draw ownership tokens of a new incarnation from now on, and claim again."""
+        self._engine.become(incarnation)
+        self._is_declared_dead = False
+        self.wake_queues()

@@ -19,8 +19,10 @@ from dboshub.queues.storage.rows import (
     claimed_columns,
     claimed_workflows,
 )
+from dboshub.workflows.engine.membership.incarnations import incarnation_of
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
+from dboshub.workflows.storage.membership.executors import LIVE
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.translation import sqlite_text
 
@@ -31,6 +33,11 @@ _ENQUEUED = f"""
         AND {ENQUEUED}
         AND {RUNNABLE}
         AND NOT EXISTS (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = :queue)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM {{dboshub_executor}}
+            WHERE incarnation = CAST(:incarnation AS text) AND NOT ({LIVE})
+        )
 """
 _NEXT = f"""
     {_ENQUEUED}
@@ -164,6 +171,8 @@ class ClaimRequest:
             "application": self.claimant.application,
             "version": self.claimant.version,
             "executor": self.claimant.executor,
+            # A process that was declared dead may not know it yet: it gets nothing.
+            "incarnation": incarnation_of(self.tokens[0]) if self.tokens else None,
         }
 
 

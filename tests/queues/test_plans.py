@@ -138,7 +138,13 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
 def test_a_hot_statement_uses_its_index(
     filled: Database, statement: Statement, params: dict[str, Any], index: str
 ) -> None:
-    defaults = {**OWN, "executor": "local", "rate_limited": False, "refused": []}
+    defaults = {
+        **OWN,
+        "executor": "local",
+        "incarnation": "0" * 32,
+        "rate_limited": False,
+        "refused": [],
+    }
     found = plan(filled, statement, **{**defaults, **params})
     assert index in found, found
     assert "Seq Scan on workflow_status" not in found

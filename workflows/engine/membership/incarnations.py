@@ -80,6 +80,11 @@ def token_prefix(incarnation: str) -> str:
     return f"{OWNER_PREFIX}{incarnation}:"
 
 
+def incarnation_of(token: str) -> str | None:
+    """The incarnation that an ownership token names; None for tokens of other programs."""
+    return token.split(":")[1] if token.startswith(OWNER_PREFIX) else None
+
+
 def _answers(pid: int) -> bool:
     """Whether a process of any user has this pid."""
     try:

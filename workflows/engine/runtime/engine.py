@@ -108,7 +108,7 @@ class Engine:
         self.after_commit = self.notices.after_commit = hooks.after_commit
         self.application = hooks.application
         self.tracer = hooks.tracer
-        self.incarnation = incarnation or new_incarnation()
+        self.become(incarnation or new_incarnation())
         # Called with a workflow id and a step id before the workflow runs again from that step:
         # deletes the checkpoints that are kept outside the system database.
         self.before_rewind: Callable[[str, int], None] = lambda workflow_id, start_step: None
@@ -118,6 +118,11 @@ class Engine:
         self.is_closed = False
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
+
+    def become(self, incarnation: str) -> None:
+        """Draw the tokens of this incarnation from now on; stop what an earlier one owns."""
+        self.incarnation = incarnation
+        self.executions.expect_owners(token_prefix(incarnation))
 
     def new_token(self) -> str:
         """A new ownership token: it names the incarnation and is never used twice."""

@@ -40,6 +40,7 @@ class Executions:
         self._owners = owners
         self._lock = threading.Lock()
         self._by_id: dict[str, RunningExecution] = {}
+        self._token_prefix = ""
         self.is_draining = False
         self.is_handing_back = False
 
@@ -63,6 +64,15 @@ class Executions:
         self._slots.admit(execution)
         if self.is_draining:
             execution.interrupt()
+        if not execution.owner.startswith(self._token_prefix):
+            execution.revoke(None)  # its incarnation was declared dead before it was admitted
+
+    def expect_owners(self, token_prefix: str) -> None:
+        """Stop every execution, now and those still to come, whose token begins otherwise."""
+        self._token_prefix = token_prefix
+        for execution in self:
+            if not execution.owner.startswith(token_prefix):
+                execution.revoke(None)
 
     def remove(self, execution: RunningExecution) -> None:
         """Forget an execution that has ended, release its slot and wake who waits for it."""
