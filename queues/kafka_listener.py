@@ -9,13 +9,14 @@ from typing import Any
 
 from dboshub.queues.engine.kafka import Consumer, KafkaMessage
 from dboshub.queues.engine.ports import EnqueueStore
+from dboshub.workflows.engine.background import BackgroundLoop, LoopFailures
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.runtime.engine import Engine
 
 logger = logging.getLogger("dboshub.kafka")
 
 POLL_S = 0.25  # the longest delay of the end of a listener
-FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
+MAX_PAUSE_S = 60.0
 
 
 class Listeners:
@@ -28,46 +29,45 @@ class Listeners:
         self._store = store
         self._enqueued = enqueued
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._loops: list[BackgroundLoop] = []
+        self._failures: dict[str, LoopFailures] = {}
 
     def listen(self, consumer: Consumer) -> None:
         """Start a listener. Raises DBOSInitializationError without ``confluent-kafka``."""
         kafka = require_confluent_kafka()
         if "group.id" not in consumer.config:
             logger.warning("Kafka consumer without a group.id: using %s", consumer.group_id)
-        thread = threading.Thread(
-            target=self._run,
-            args=(consumer, kafka),
-            name=f"dboshub-kafka-{consumer.target.workflow.name}",
-            daemon=True,
+        loop = BackgroundLoop(
+            f"kafka-{consumer.target.workflow.name}",
+            f"Kafka consumer {consumer.group_id}",
+            lambda: self._consume(consumer, kafka),
+            stopping=self._stopping,
+            longest_pause_s=MAX_PAUSE_S,
         )
-        thread.start()
-        self._threads.append(thread)
+        self._failures[consumer.group_id] = loop.failures
+        loop.start()
+        self._loops.append(loop)
 
     def stop(self, timeout: float = 10) -> None:
         """End every listener. It commits its stored offsets when it leaves its consumer group."""
         self._stopping.set()
-        for thread in self._threads:
-            thread.join(timeout)
+        for loop in self._loops:
+            loop.stop(timeout)
 
-    def _run(self, consumer: Consumer, kafka: Any) -> None:
-        pause = FIRST_PAUSE_S
-        while not self._stopping.is_set():
-            try:
-                client = kafka.Consumer(consumer.client_config)
-                try:
-                    client.subscribe([*consumer.topics])
-                    while not self._stopping.is_set():
-                        self._take(consumer, client, kafka)
-                        pause = FIRST_PAUSE_S
-                finally:
-                    client.close()
-            except Exception as error:
-                # No offset was stored for messages that were not enqueued, so the broker delivers
-                # them again.
-                logger.error("Kafka consumer %s failed: %s", consumer.group_id, error)
-                self._stopping.wait(pause)
-                pause = min(pause * 2, MAX_PAUSE_S)
+    def _consume(self, consumer: Consumer, kafka: Any) -> float:
+        """Consume until the end, or until it fails.
+
+        No offset is stored for messages that were not enqueued: the broker delivers them again.
+        """
+        client = kafka.Consumer(consumer.client_config)
+        try:
+            client.subscribe([*consumer.topics])
+            while not self._stopping.is_set():
+                self._take(consumer, client, kafka)
+                self._failures[consumer.group_id].recovered()
+        finally:
+            client.close()
+        return 0.0
 
     def _take(self, consumer: Consumer, client: Any, kafka: Any) -> None:
         """Enqueue the messages that have arrived, then store their offsets."""

@@ -5,7 +5,6 @@ The thread has its own connections, so it delays neither pages nor steps.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 from collections.abc import Iterator
@@ -16,13 +15,12 @@ from django.db import DatabaseError, connections
 from dboshub.queues.selectors.busy_queues import busy_depths
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.django_settings import counts_rollups
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import RollupMaintainer
 from dboshub.workflows.storage.sql import Session, Statement
-
-logger = logging.getLogger(__name__)
 
 STATEMENT_LIMIT_MS = 60_000
 RETRY_S = 60.0
@@ -71,23 +69,24 @@ def samples(session: Session, now: int) -> Iterator[QueueSample]:
         )
 
 
+def _turn(work: RollupMaintainer) -> float:
+    try:
+        return work.run_once()
+    except LeaseLostError:
+        return 0.0
+
+
 def _run(stop: threading.Event) -> None:
-    work, wait, is_well = new_maintainer(), 0.0, True
-    while not stop.wait(wait):
-        wait = RETRY_S
-        try:
-            wait, is_well = work.run_once(), True
-        except LeaseLostError:
-            wait = 0.0
-        except DatabaseError as error:
-            # Logged once: the database may lack its migrations for a while.
-            if is_well:
-                logger.warning("rollups wait: %s", str(error).split("\n", 1)[0])
-            is_well = False
-        except Exception:
-            logger.exception("rollups.failed")
-        finally:
-            connections.close_all()
+    work = new_maintainer()
+    loop = BackgroundLoop(
+        "rollups",
+        "Counting for the charts",
+        lambda: _turn(work),
+        after_turn=connections.close_all,
+        stopping=stop,
+        longest_pause_s=RETRY_S,
+    )
+    loop.run()
     with suppress(DatabaseError):
         work.lease.release()
     connections.close_all()

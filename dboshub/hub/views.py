@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from dboshub.hub import diagnostics
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.engine import background
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors import database_health
 from dboshub.workflows.selectors.executors import executors
@@ -57,6 +58,7 @@ def hub(request: HttpRequest) -> HttpResponse:
         "executors": read(lambda session: executors(session, now)),
         "leaders": read(lambda session: diagnostics.leaders(now)),
         "live": diagnostics.live(),
+        "failing": background.failing(),
         "slow": SLOW_QUERIES.worst(SLOWEST_SHOWN),
         "slow_ms": round(SLOW_S * 1_000),
         "versions": diagnostics.versions(),

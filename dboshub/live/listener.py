@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable
 
-import psycopg
-
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.waiting.notices import EVENTS, MESSAGES, STATUS, STREAMS
 from dboshub.workflows.storage.waiting.notify import listen
 
-logger = logging.getLogger(__name__)
-
 # The three channels of every DBOS library, and DBOSHub's channel of status changes.
 CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS)
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 
 
 class Listener:
@@ -27,25 +21,23 @@ class Listener:
 
     def start(self, on_hint: Callable[[], None]) -> Callable[[], None]:
         over = threading.Event()
-        threading.Thread(
-            target=self._run, args=(on_hint, over), name="dboshub-live-listener", daemon=True
-        ).start()
-        return over.set
 
-    def _run(self, on_hint: Callable[[], None], over: threading.Event) -> None:
-        pause = FIRST_PAUSE_S
-        while not over.is_set():
-            began = time.monotonic()
-            try:
-                listen(
-                    self._url,
-                    CHANNELS,
-                    on_connected=on_hint,
-                    on_notice=lambda channel, payload: on_hint(),
-                    is_over=over.is_set,
-                )
-            except psycopg.Error as error:
-                logger.info("live.listener_lost: %s", error)
-                lasted = time.monotonic() - began > MAX_PAUSE_S
-                pause = FIRST_PAUSE_S if lasted else min(pause * 2, MAX_PAUSE_S)
-                over.wait(pause)
+        def listen_once() -> float:
+            listen(
+                self._url,
+                CHANNELS,
+                on_connected=connected,
+                on_notice=lambda channel, payload: on_hint(),
+                is_over=over.is_set,
+            )
+            return 0.0
+
+        def connected() -> None:
+            loop.failures.recovered()
+            on_hint()
+
+        loop = BackgroundLoop(
+            "live-listener", "Listening for live updates", listen_once, stopping=over
+        )
+        loop.start()
+        return over.set

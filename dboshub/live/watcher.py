@@ -21,6 +21,7 @@ from django.urls import set_script_prefix
 from dboshub.live.fanout import Broadcaster
 from dboshub.live.listener import Listener
 from dboshub.live.timed_session import TimedSession
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.live.source import Body, PollTick, Source, Timings, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Connection, Database
@@ -31,6 +32,8 @@ from dboshub.workflows.time_budget import TICK_S, time_budget
 logger = logging.getLogger(__name__)
 
 RECENT_TICKS = 5
+# What viewers get of a topic whose source fails.
+UNREADABLE = TopicState(digest="unreadable", body=lambda shown: {"failed": True})
 
 
 class Watcher:
@@ -50,6 +53,11 @@ class Watcher:
         self._listener = listener
         self._open = open_system_database
         self._sources = sources
+        self._failures = LoopFailures(
+            "The watcher of live pages",
+            first_pause_s=self.timings.tick,
+            longest_pause_s=self.timings.beat,
+        )
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         broadcaster.on_new_viewer = self._start_or_wake
@@ -72,6 +80,7 @@ class Watcher:
         with self.broadcaster.lock:
             if not self.broadcaster.has_viewers:
                 self._thread = None
+                self._failures.end()
             return self._thread is None
 
     def _run(self) -> None:
@@ -84,19 +93,16 @@ class Watcher:
                 stop_listening()
 
     def _keep_watching(self) -> None:
-        pause = self.timings.tick
         while not self._over():
             try:
                 self._watch()
-                pause = self.timings.tick
-            except Exception:
+            except BaseException as error:
                 # Pages notice the missing heartbeat and show "stale".
-                logger.exception("live.watch_failed")
                 self.broadcaster.metrics.failures += 1
                 self.broadcaster.mark_all_unread()
-                self._wake.wait(pause)
+                # Not cut short by notices: it would ask a database in trouble more often.
+                time.sleep(self._failures.failed(error))
                 self._wake.clear()
-                pause = min(pause * 2, self.timings.beat)
             finally:
                 connections.close_all()
 
@@ -111,6 +117,7 @@ class Watcher:
                 while self.broadcaster.has_viewers:
                     before = changed() if changed else 0
                     took = reader.tick()
+                    self._failures.recovered()
                     self.ticks += 1
                     self.broadcaster.metrics.ticked(took)
                     self._wait(took, reader.query_seconds, changed, before)
@@ -153,6 +160,8 @@ class _TickReader:
         self._timings = timings
         self._session = TimedSession(connection.session)
         self._sources = {kind: make() for kind, make in sources.items()}
+        self._failures: dict[str, LoopFailures] = {}
+        self._not_before: dict[str, float] = {}
         self._beat_at = float("-inf")
         self._clock_offset = 0.0
         self._recent_query_seconds: deque[float] = deque(maxlen=RECENT_TICKS)
@@ -175,13 +184,33 @@ class _TickReader:
         now_ms = int((time.monotonic() + self._clock_offset) * 1000)
         tick = PollTick(now_ms=now_ms, at=started, timings=self._timings)
         for kind, group in groupby(watched_topics, key=lambda watched: watched.topic.kind):
-            self._read_kind(kind, [*group], tick)
+            if started >= self._not_before.get(kind, started):
+                self._try_kind(kind, [*group], tick)
         # After the reads: a heartbeat means that every change before it was sent.
         self._broadcaster.beat(now_ms, everyone=beat)
         if beat:
             self._beat_at = started
         self._recent_query_seconds.append(self._session.query_seconds)
         return time.monotonic() - started
+
+    def _try_kind(self, kind: str, watched_topics: list[WatchedTopic], tick: PollTick) -> None:
+        """Read one kind of topic. If its source fails, the others go on, and it pauses."""
+        failures = self._failures.get(kind)
+        if failures is None:
+            failures = self._failures[kind] = LoopFailures(f"The live source {kind!r}")
+        try:
+            self._read_kind(kind, watched_topics, tick)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            self._broadcaster.metrics.failures += 1
+            self._not_before[kind] = time.monotonic() + failures.failed(error)
+            for watched in watched_topics:
+                self._publish(watched.topic, UNREADABLE, watched.shown - {UNREADABLE.digest})
+            # What was not read is not known.
+            self._broadcaster.mark_all_unread()
+        else:
+            failures.recovered()
 
     def _read_kind(self, kind: str, watched_topics: list[WatchedTopic], tick: PollTick) -> None:
         with time_budget(TICK_S):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from itertools import islice
+from itertools import chain, islice
 
+from dboshub.workflows.engine import background
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.engine.registration.parameter_schema import FunctionPublisher
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -60,10 +61,11 @@ class EngineHost:
         return {each.workflow_id for each in self._engine.executions}
 
     def activity(self) -> str:
-        """Current activities as a JSON array, for operators; at most MAX_ACTIVITIES."""
+        """What fails here and current activities, a JSON array of at most MAX_ACTIVITIES."""
+        failing = (each.as_json() for each in background.failing())
         latest = ((each.workflow_id, each.activities.latest) for each in self._engine.executions)
         found = (activity.as_json(id_) for id_, activity in latest if activity is not None)
-        return json.dumps([*islice(found, MAX_ACTIVITIES)])
+        return json.dumps([*islice(chain(failing, found), MAX_ACTIVITIES)])
 
     def functions(self) -> str:
         """The functions that this process can run, as JSON."""

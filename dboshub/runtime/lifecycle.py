@@ -99,9 +99,9 @@ class Runtime:
         stopping.callback(self._hand_back)
         stopping.callback(current_engine.install, None)
         current_engine.install(self.engine)
-        stopping.callback(lambda: self.wakeups.stop(self._budget.left() / 2))
+        stopping.callback(lambda: self.wakeups.stop(self._budget.left() / 4))
         self.wakeups.start()
-        stopping.callback(self._close_engine)
+        stopping.callback(lambda: self.engine.close(self._budget.left() / 4))
         stopping.callback(release, self.engine)
         stopping.callback(self._drain)
         stopping.callback(lambda: self.maintenance.stop(self._budget.share()))
@@ -158,7 +158,7 @@ class Runtime:
         self.engine = new_engine(
             self.settings, config, registry, self.clock, wrap_storage(storage), hooks
         )
-        opened.callback(self._close_engine)
+        opened.callback(lambda: self.engine.close(self._budget.left() / 4))
 
     def _make_parts(self, listen: Sequence[str] | None, wrap_storage: Callable[[Any], Any]) -> None:
         engine, config = self.engine, self.config
@@ -277,9 +277,6 @@ class Runtime:
         deadline = time.monotonic() + min(seconds, self._budget.work_left())
         while self.engine.executions and time.monotonic() < deadline:
             time.sleep(0.01)
-
-    def _close_engine(self) -> None:
-        self.engine.close(self._budget.left() / 2)
 
     def _close_database(self) -> None:
         self._budget.within(self.database.close, "the database was not closed")

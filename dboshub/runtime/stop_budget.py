@@ -12,6 +12,8 @@ logger = logging.getLogger("dboshub")
 # Seconds after the time for running work, in which everything else ends.
 CLOSE_S = 1.0
 MIN_SHARE_S = 0.1
+ANSWER_S = 0.5  # for a database that has answered so far
+UNANSWERED_S = 0.05
 
 
 class StopBudget:
@@ -36,8 +38,8 @@ class StopBudget:
     def within(self, task: Callable[[], object], otherwise: str) -> None:
         """Run a task that asks the database, and go on without it when its time is over.
 
-        It has CLOSE_S, whatever is left, but only until the first task is not answered. If it
-        fails or is not done, `otherwise` is logged.
+        It has ANSWER_S at least, but only until the first task is not answered. If it fails or is
+        not done, `otherwise` is logged.
         """
         ended = threading.Event()
 
@@ -49,7 +51,7 @@ class StopBudget:
             finally:
                 ended.set()
 
-        seconds = max(CLOSE_S, self.left()) if self._database_answers else MIN_SHARE_S
+        seconds = max(ANSWER_S, self.left()) if self._database_answers else UNANSWERED_S
         try:
             threading.Thread(target=run, name="dboshub-stop", daemon=True).start()
         except RuntimeError:  # no more threads

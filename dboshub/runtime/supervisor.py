@@ -7,6 +7,7 @@ pipe that only the parent can write; any other gets SIGTERM from Linux.
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
 import signal
@@ -32,6 +33,8 @@ CHECK_EVERY_S = 0.2
 CANNOT_START = 3
 KILL_AFTER_GRACE = 10.0
 PR_SET_PDEATHSIG = 1
+# Of processes, memory or file descriptors.
+SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Child:
     def check(self, now: float) -> None:
         """Start the process if its delay has passed; after its end, report that."""
         if self.process is None and now >= self.not_before:
-            self._start(now)
+            self._try_to_start(now)
         elif self.process is not None and self.process.poll() is not None:
             self._ended(now, self.process.returncode)
 
@@ -85,6 +88,24 @@ class Child:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
+
+    def _try_to_start(self, now: float) -> None:
+        """Start the process, or try again later if the machine lacks what that takes."""
+        try:
+            self._start(now)
+        except OSError as error:
+            if error.errno not in SHORTAGES:
+                raise
+            self.starts -= 1
+            log.warning("a process cannot be started and is tried again: %s", error)
+            self._delay(now)
+
+    def _delay(self, now: float) -> float:
+        """Put the next start off by the pause, which is returned and then doubled."""
+        pause = self.pause
+        self.not_before = max(self.not_before, now + pause)
+        self.pause = min(pause * 2, LONGEST_PAUSE)
+        return pause
 
     def _start(self, now: float) -> None:
         self.started_at = now
@@ -103,9 +124,7 @@ class Child:
         self.last_code = code
         if now - self.started_at > HEALTHY_AFTER:
             self.pause = FIRST_PAUSE
-        pause = self.pause
-        self.not_before = max(self.not_before, now + pause)
-        self.pause = min(pause * 2, LONGEST_PAUSE)
+        pause = self._delay(now)
         if self.process and self.process.stdin:
             self.process.stdin.close()
         self.process = None

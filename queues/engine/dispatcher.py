@@ -18,6 +18,7 @@ from math import inf
 from dboshub.queues.engine.ports import ClaimStore, DispatcherHost
 from dboshub.queues.engine.queue_state import QueueClaimState
 from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
 
@@ -25,7 +26,7 @@ logger = logging.getLogger("dboshub.queues")
 
 MIN_SURVEY_INTERVAL_S = 0.01  # between surveys that wakes request
 JITTER_S = 0.004  # spreads the claims of processes that one notification wakes
-FIRST_RETRY_S, LAST_RETRY_S = 0.1, 5.0
+LAST_RETRY_S = 5.0
 
 NewTokens = Callable[[int], Sequence[str]]
 _Wake = tuple[float, bool]  # the earliest time of a claim; whether this process enqueued
@@ -69,7 +70,7 @@ class Dispatcher:
         self._unknown_queues: set[str] = set()
         self._capacity = 1
         self._rotation = 0
-        self._failures = 0
+        self._failures = LoopFailures("Claiming from queues", longest_pause_s=LAST_RETRY_S)
         self._surveyed_at = self._next_survey_at = -inf
         self._wants_release_wake = False
         self._closed = False
@@ -120,12 +121,13 @@ class Dispatcher:
         while not self._closed:
             try:
                 progress = self._once()
-            except Exception as error:
+            except BaseException as error:
                 self._failed(error)
             else:
-                self._recovered()
+                self._failures.recovered()
                 if not progress:
                     self._wait()
+        self._failures.end()
 
     def _once(self) -> bool:
         """Survey the queues if it is time, then claim once from each; return whether it claimed."""
@@ -241,18 +243,9 @@ class Dispatcher:
             if not (self._closed or self._woken or self._released):
                 self._changed.wait(max(0.0, min(due) - now))
 
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures == 1:
-            logger.warning("Claiming from queues fails and is retried: %s", error)
-        pause = min(LAST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures - 1, 10))
+    def _failed(self, error: BaseException) -> None:
+        if self._closed:
+            return
+        pause = self._failures.failed(error)
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed,
-                pause * random.uniform(0.5, 1.5),
-            )
-
-    def _recovered(self) -> None:
-        if self._failures:
-            logger.warning("Claiming from queues works again after %d failures", self._failures)
-            self._failures = 0
+            self._changed.wait_for(lambda: self._closed, pause)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import random
-import threading
 from collections.abc import Callable
 
 from dboshub.queues.engine.ports import MaintenanceStore
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.clock import Clock
 
-logger = logging.getLogger("dboshub.queues")
-
 INTERVAL_S = 1.0
-MAX_PAUSE_S = 30.0
 
 
 class Maintenance:
@@ -37,19 +33,16 @@ class Maintenance:
         self._enqueued = enqueued
         self._cancelled = cancelled
         self._interval = interval
-        self._failures = 0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="dboshub-maintenance", daemon=True)
+        self._loop = BackgroundLoop(
+            "maintenance", "Processing of delays and deadlines", self._turn, first_wait_s=interval
+        )
 
     def start(self) -> None:
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float | None = 10) -> bool:
         """Stop and wait up to `timeout` seconds; return whether the thread has ended."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._loop.stop(timeout)
 
     def run_once(self) -> None:
         """Process everything that is due now."""
@@ -58,21 +51,7 @@ class Maintenance:
         for workflow_id in self._store.cancel_overdue(self._clock.now_ms()):
             self._cancelled(workflow_id)
 
-    def _loop(self) -> None:
+    def _turn(self) -> float:
+        self.run_once()
         # Random pauses, so that processes do not synchronise.
-        while not self._stopping.wait(self._pause() * random.uniform(0.9, 1.1)):
-            try:
-                self.run_once()
-            except Exception as error:
-                if not self._failures:
-                    logger.warning(
-                        "Delays and deadlines cannot be processed and are retried: %s", error
-                    )
-                self._failures += 1
-            else:
-                if self._failures:
-                    logger.warning("Delays and deadlines are processed again")
-                self._failures = 0
-
-    def _pause(self) -> float:
-        return min(MAX_PAUSE_S, self._interval * float(2 ** min(self._failures, 10)))
+        return self._interval * random.uniform(0.9, 1.1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +16,7 @@ from dboshub.schedules.engine.calendar import newest
 from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.schedules.engine.runs import Runs, first_tick_after
 from dboshub.schedules.engine.schedule_registry import ScheduleTable
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.schedules")
@@ -95,25 +95,19 @@ class Ticker:
         self._schedules: dict[str, ActiveSchedule] = {}
         self._began_at: datetime | None = None
         self._reload_at: datetime | None = None
-        self._wake = threading.Event()
-        self._is_stopping = False
-        self._failing = False
         self._refused: set[str] = set()
-        self._thread = threading.Thread(target=self._run, name="dboshub-ticker", daemon=True)
+        self._loop = BackgroundLoop("ticker", "Starting runs of schedules", self.run_due)
 
     def start(self) -> None:
-        self._thread.start()
+        self._loop.start()
 
     def stop(self, timeout: float = 5) -> None:
-        self._is_stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._loop.stop(timeout)
 
     def wake(self) -> None:
         """Read the table of schedules now: this process has changed it."""
         self._reload_at = None
-        self._wake.set()
+        self._loop.wake()
 
     def run_due(self) -> float:
         """Read the table if it is time, start due runs; return the seconds until the next task."""
@@ -123,7 +117,7 @@ class Ticker:
             self._reload(now)
         for active in [*self._schedules.values()]:
             for _ in range(MAX_TICKS_AT_ONCE):
-                if self._is_stopping or active.seconds_left(now) > 0:
+                if self._loop.stopping.is_set() or active.seconds_left(now) > 0:
                     break
                 if active.skip_missed(now) and not active.failures:
                     name, until = active.schedule.schedule_name, active.due.isoformat()
@@ -134,19 +128,6 @@ class Ticker:
         if self._reload_at is not None:
             left.append((self._reload_at - now).total_seconds())
         return max(0.0, min(left, default=0.0))
-
-    def _run(self) -> None:
-        while not self._is_stopping:
-            try:
-                pause = self.run_due()
-            except Exception as error:
-                if not self._failing:
-                    logger.warning("schedules cannot be read and are retried: %s", error)
-                self._failing, pause = True, 1.0
-            else:
-                self._failing = False
-            self._wake.wait(pause)
-            self._wake.clear()
 
     def _reload(self, now: datetime) -> None:
         # Set before the table is read, so that a wake in the meantime causes another reading.

@@ -18,6 +18,7 @@ from dboshub.live.timed_session import TimedSession
 from dboshub.live.watcher import Watcher
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.live import registry, rows
 from dboshub.workflows.live.source import Timings
 from dboshub.workflows.live.subscriptions import Topic
@@ -191,18 +192,40 @@ def test_it_watches_only_while_somebody_does(
     assert counting.opened == 2
 
 
-def test_after_a_failed_tick_everything_is_read_again(
-    watcher: Watcher, counting: Counting, writer: ForeignWriter, loop: Any, caplog: Any
+def test_after_a_failed_look_everything_is_read_again(
+    watcher: Watcher, writer: ForeignWriter, loop: Any, caplog: Any
 ) -> None:
     writer.add("a")
     page = Page(watcher.broadcaster, loop).show(row("a"))
     eventually(page.read)
     writer.run("ALTER TABLE {workflow_status} RENAME COLUMN schedule_name TO was_schedule_name")
-    eventually(lambda: "live.watch_failed" in caplog.text)
+    eventually(lambda: "live source 'row' fails" in caplog.text)
     writer.run("ALTER TABLE {workflow_status} RENAME COLUMN was_schedule_name TO schedule_name")
     writer.change("a", status="ERROR")
-    eventually(lambda: "ERROR" in page.read()[row("a").id]["cells"]["status"])
-    assert counting.opened >= 2
+    eventually(lambda: "ERROR" in page.read()[row("a").id].get("cells", {}).get("status", ""))
+
+
+def test_a_source_that_raises_stops_no_other_topic(
+    watcher: Watcher, writer: ForeignWriter, loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = watcher._sources["queues"]
+    works = threading.Event()
+    monkeypatch.setattr(LoopFailures, "failed", lambda failures, error: 0.01)
+
+    class Raising:
+        def poll(self, *args: Any) -> Any:
+            if works.is_set():
+                return source().poll(*args)
+            raise ValueError("of the source")
+
+    watcher._sources = {**watcher._sources, "queues": Raising}  # type: ignore[dict-item]
+    writer.add("a")
+    page = Page(watcher.broadcaster, loop).show(row("a"), queues := Topic(kind="queues"))
+    eventually(lambda: row("a").id in page.read() and page.seen[queues.id].get("failed"))
+    writer.change("a", status="SUCCESS")
+    eventually(lambda: "SUCCESS" in json.dumps(page.read()[row("a").id]))
+    works.set()
+    eventually(lambda: not page.read()[queues.id].get("failed"))
 
 
 def test_a_region_that_cannot_be_rendered_stops_no_other(

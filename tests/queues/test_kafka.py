@@ -17,7 +17,6 @@ import pytest
 from confluent_kafka import Producer
 
 from dboshub import DBOS, KafkaMessage, Queue, Serializer
-from dboshub.queues import kafka_listener
 from dboshub.queues.engine.kafka import ORDERED_QUEUE, Consumer, consumers
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.kafka_listener import Listeners
@@ -194,12 +193,9 @@ def test_processes_take_turns_at_the_ordered_queue(postgres_url: str) -> None:
     database.close()
 
 
-def test_what_could_not_be_enqueued_is_delivered_again(
-    broker: Broker, dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_could_not_be_enqueued_is_delivered_again(broker: Broker, dbos: type[DBOS]) -> None:
     from dboshub.facade import DBOS as FACADE
 
-    monkeypatch.setattr(kafka_listener, "FIRST_PAUSE_S", 0.01)
     Queue("kafka-own")
     orders = Orders("kafka.flaky")
     inbox = Flaky(FACADE._runtime._queue_store())

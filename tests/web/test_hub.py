@@ -18,6 +18,7 @@ from dboshub.live.metrics import LiveMetrics
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.models import Lease, RolledSpan
 from dboshub.workflows.models.rollups import MINUTE
 from dboshub.workflows.selectors import database_health
@@ -178,3 +179,13 @@ def test_it_is_for_operators_and_admins(client: Client, make_user: Callable[...,
     assert client.get(HUB).status_code == 403
     assert f'href="{HUB}"' not in client.get("/workflows/").content.decode()
     assert client.post(HUB).status_code == 405
+
+
+def test_a_loop_that_fails_in_this_process_is_named(operator: Client) -> None:
+    failures = LoopFailures("Counting <for> the charts")
+    failures.failed(OSError("Input/output error"))
+    found = page(operator)
+    failures.recovered()
+    assert "Counting &lt;for&gt; the charts fails in this process" in found
+    assert "Input/output error" in found
+    assert "fails in this process" not in page(operator)

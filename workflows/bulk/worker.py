@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import uuid
 
 from django.db import connections
@@ -14,6 +13,7 @@ from django.db.models import Q
 from dboshub.workflows.bulk.chunks import account_of, do_chunk
 from dboshub.workflows.bulk.target_set import collect_page
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.transient_errors import is_transient
@@ -26,18 +26,26 @@ RETRY_MS = 5_000
 MAX_JOBS_PER_ROUND = 10
 ACTIVE = (BulkJob.State.COLLECTING, BulkJob.State.RUNNING)
 
-_wake = threading.Event()
+_workers: list[BackgroundLoop] = []
 
 
 def wake_worker() -> None:
     """Let the worker of this process run its next round at once."""
-    _wake.set()
+    for worker in _workers:
+        worker.wake()
 
 
 def start_worker() -> None:
     """Start the worker in a daemon thread."""
     owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    threading.Thread(target=_worker_loop, args=[owner], name="dboshub-bulk", daemon=True).start()
+    worker = BackgroundLoop(
+        "bulk",
+        "The work on bulk jobs",
+        lambda: run_round(owner),
+        after_turn=connections.close_all,
+    )
+    _workers.append(worker)
+    worker.start()
 
 
 def run_round(owner: str) -> float:
@@ -81,16 +89,3 @@ def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
     else:
         why = f"{type(error).__name__}: {error}".split("\n", 1)[0]
         same.update(state=BulkJob.State.STOPPED, note=why, ended_at=now_ms())
-
-
-def _worker_loop(owner: str) -> None:
-    while True:
-        try:
-            pause = run_round(owner)
-        except Exception:
-            logger.exception("bulk.round_failed")
-            pause = IDLE_S
-        if pause:
-            connections.close_all()
-            _wake.wait(pause)
-            _wake.clear()

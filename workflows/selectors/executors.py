@@ -52,6 +52,14 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class FailingLoop:
+    """A background loop that fails, as its executor published it."""
+
+    what: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Executor:
     """An executor process; `is_beating` compares its last heartbeat with the database's clock."""
 
@@ -84,6 +92,13 @@ class Executor:
     def activity_of(self, workflow_id: str) -> Activity | None:
         """The published activity of a workflow; None if there is none or it is malformed."""
         return dict(self.activities()).get(workflow_id)
+
+    @property
+    def failing(self) -> list[FailingLoop]:
+        """The background loops that fail in the process."""
+        found = self.activity if isinstance(self.activity, list) else []
+        said = (each for each in found if isinstance(each, dict) and each.get("kind") == "failing")
+        return [FailingLoop(str(each.get("name")), str(each.get("error"))) for each in said]
 
     def activities(self) -> Iterator[tuple[str, Activity]]:
         """All published activities, with their workflow ids."""

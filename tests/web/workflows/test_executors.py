@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, Executor, Workflow
 from dboshub.workflows.selectors.executor_overview import MAX_ENDED
 from dboshub.workflows.selectors.executors import MAX_EXECUTORS
@@ -226,6 +227,17 @@ def test_names_may_be_anything(admin: Client, name: str) -> None:
 def test_what_executors_publish_may_make_no_sense(viewer: Client, activity: str) -> None:
     add(activity=activity, queues=activity, functions=activity, slots=0)
     assert "It does not say." in page(viewer)
+
+
+def test_loops_that_fail_in_a_process_are_named(viewer: Client) -> None:
+    failures = LoopFailures("Claiming from <queues>")
+    failures.failed(OSError("Input/output error"))
+    assert failures.state is not None
+    add(activity=json.dumps([failures.state.as_json()]))
+    failures.recovered()
+    html = viewer.get(PAGE).content.decode()
+    assert "Claiming from &lt;queues&gt; fails:" in html
+    assert "Input/output error" in html
 
 
 def test_adopting_is_on_purpose_for_one_application_and_audited(admin: Client) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dboshub.runtime import supervisor
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import Child, Exit, supervise
 from dboshub.workflows.engine.membership.incarnations import (
@@ -124,3 +127,22 @@ def test_a_signal_ends_a_wait_and_each_counts(monkeypatch: pytest.MonkeyPatch, d
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])
+
+
+def test_a_shortage_of_the_machine_does_not_end_the_supervisor(
+    diary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = subprocess.Popen, threading.Event()
+
+    def popen(*args: object, **kwargs: object) -> object:
+        if not refused.is_set():
+            refused.set()
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return start(*args, **kwargs)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(supervisor.subprocess, "Popen", popen)
+    supervised = Supervised(OBEDIENT, diary, 1)
+    eventually(supervised.pids, timeout=20)
+    assert refused.is_set()
+    supervised.stop.ask()
+    eventually(supervised.ended, timeout=20)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError
 from dboshub.workflows.engine.ports import StorageUnavailableError
-
-logger = logging.getLogger("dboshub.journal")
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 5.0
 R = TypeVar("R")
@@ -21,13 +19,13 @@ R = TypeVar("R")
 class CommitRetry:
     """Repeats idempotent commits while the database does not answer.
 
-    With `retries_unavailable=False` the first StorageUnavailableError propagates.
-    `degraded_since` is the start of the current outage (``time.time()``), or None.
+    With `retries_unavailable=False` the first StorageUnavailableError propagates. An outage is
+    among the failures that health shows.
     """
 
     def __init__(self, *, retries_unavailable: bool = True) -> None:
         self._retries_unavailable = retries_unavailable
-        self.degraded_since: float | None = None
+        self._outage = LoopFailures("Committing to the database")
         self._working: dict[threading.Thread, float] = {}
         self._stopped = threading.Event()
 
@@ -45,13 +43,14 @@ class CommitRetry:
                 try:
                     result = attempt()
                 except StorageUnavailableError as error:
-                    self._record_outage(error)
                     if self._stopped.is_set():
+                        self._outage.end()
                         raise JournalClosedError() from error
+                    self._outage.failed(error)
                     if not self._retries_unavailable:
                         raise
                 else:
-                    self.degraded_since = None
+                    self._outage.recovered()
                     return result
                 self._stopped.wait(pause * random.uniform(0.5, 1.5))
                 pause = min(pause * 2, RETRY_MAX_S)
@@ -61,13 +60,9 @@ class CommitRetry:
     def stop_retrying(self) -> None:
         """Make each attempt that is under way the last one, and end the pauses between them."""
         self._stopped.set()
+        self._outage.end()
 
     def oldest_age(self) -> float:
         """Age in seconds of the oldest attempt under way; 0 without one."""
         begun = min([*self._working.values()], default=None)
         return 0.0 if begun is None else time.monotonic() - begun
-
-    def _record_outage(self, error: StorageUnavailableError) -> None:
-        if self.degraded_since is None:
-            self.degraded_since = time.time()
-            logger.warning("journal.degraded: %s", error)

@@ -8,12 +8,12 @@ coroutines, are committed by the committer threads: an interrupted caller fails 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.journal.admission import Admission
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
@@ -26,8 +26,6 @@ from dboshub.workflows.engine.ports import (
     JournalConnection,
     StorageUnavailableError,
 )
-
-logger = logging.getLogger("dboshub.journal")
 
 MAX_GROUP_WRITES = 256
 MAX_GROUP_SIZE = 4 * 1024 * 1024  # characters of payload
@@ -59,6 +57,7 @@ class Journal:
         self.admission = Admission(self._enqueue)
         self._threads: list[threading.Thread] = []
         self.retry = CommitRetry(retries_unavailable=retries_unavailable)
+        self._failures = LoopFailures("Committing", longest_pause_s=1.0)
         self._closing = False
         self._side_lanes = SideLanes(
             isolated_connections,
@@ -174,8 +173,8 @@ class Journal:
         while True:
             try:
                 return target()
-            except BaseException:
-                logger.exception("journal.committer_failed")
+            except BaseException as error:
+                time.sleep(self._failures.failed(error))
 
     def _is_over(self) -> bool:
         """Whether every committer must end: no write comes any more. The mutex is held."""
@@ -281,6 +280,7 @@ class Journal:
             if self._is_over():
                 self._wake_threads()
         deliver(released)
+        self._failures.recovered()
 
 
 class Commit:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from dboshub.workflows.engine.background import BackgroundLoop, LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, new_incarnation
 from dboshub.workflows.engine.membership.leases import Lease, LeaseMonitor, ObservedExecutor
@@ -116,8 +116,8 @@ class HeartbeatLoop:
         self._seen: frozenset[str] = frozenset()
         self._published: tuple[str | None, str | None] = (None, None)
         self._due_beat = self._due_sweep = self._due_reconcile = self._due_forget = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dboshub-heartbeat", daemon=True)
+        self._failures: dict[str, LoopFailures] = {}
+        self._loop = BackgroundLoop("heartbeat", "The heartbeat", self.run_due)
 
     def start(self) -> None:
         """Register, beat, recover the workflows of dead processes, and start the thread.
@@ -125,7 +125,7 @@ class HeartbeatLoop:
         Raises what the database raises: a process that cannot register must not run workflows.
         """
         self.join()
-        self._thread.start()
+        self._loop.start()
 
     def join(self) -> None:
         """Register, beat and recover as `start` does, without a thread: call `run_due` yourself."""
@@ -141,9 +141,9 @@ class HeartbeatLoop:
 
     def stop(self, *, clean: bool = True) -> None:
         """End the thread. A clean stop is recorded, so that others need not wait for the lease."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(STOP_TIMEOUT)
+        self._loop.stop(STOP_TIMEOUT)
+        for each in self._failures.values():
+            each.end()
         try:
             if clean:
                 self._membership.stop(self.incarnation)
@@ -167,18 +167,18 @@ class HeartbeatLoop:
         due = min(self._due_beat, self._due_sweep, self._due_reconcile, self._due_forget)
         return max(0.0, due - self._clock.monotonic())
 
-    def _run(self) -> None:
-        wait = 0.0
-        while not self._stopping.wait(wait):
-            wait = self.run_due()
-
     def _attempt(self, task: Callable[[], object]) -> bool:
+        """Do a task; its failure is noted, and the other tasks of this process go on."""
+        name = task.__name__.strip("_")
+        failures = self._failures.get(name)
+        if failures is None:
+            failures = self._failures[name] = LoopFailures(f"The executor's {name}")
         try:
             task()
         except Exception as error:
-            what = task.__name__.strip("_")
-            log.warning("%s of executor %s failed: %s", what, self.incarnation, error)
+            failures.failed(error)
             return False
+        failures.recovered()
         return True
 
     def _register(self) -> None:
@@ -198,7 +198,7 @@ class HeartbeatLoop:
         )
         finished = self._clock.monotonic()
         if heartbeat is None:
-            if not self._stopping.is_set():
+            if not self._loop.stopping.is_set():
                 self._reregister()
             return
         self._published = (activity, functions)

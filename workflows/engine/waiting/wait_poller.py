@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.ports import Store
 from dboshub.workflows.engine.waiting.waits import KNOWN, Waits
 
@@ -30,6 +31,8 @@ class WaitPoller:
         self._after_poll = after_poll
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._failures = LoopFailures("The poll for waiting calls")
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._pause = FIRST_PAUSE_S
         self._is_stopped = False
@@ -44,6 +47,7 @@ class WaitPoller:
         with self._lock:
             self._is_stopped = True
             thread = self._thread
+        self._stopped.set()
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
@@ -67,6 +71,7 @@ class WaitPoller:
                 is_released = True
                 self._released(is_last=True)
             self._wait()
+        self._failures.end()
         self._released(is_last=True)
 
     def _has_ended(self, idle_since: float) -> bool:
@@ -83,8 +88,12 @@ class WaitPoller:
             if self._waits.poll(None):
                 # Woken waiters are about to leave: poll again soon to see whether any is left.
                 self._pause = FIRST_PAUSE_S
-        except Exception as error:
-            logger.warning("waits are polled again later: %s", error)
+        except BaseException as error:
+            pause = self._failures.failed(error)
+            self._released(is_last=False)
+            self._stopped.wait(pause)  # a new wait does not cut this short
+            return
+        self._failures.recovered()
         self._released(is_last=False)
 
     def _released(self, *, is_last: bool) -> None:

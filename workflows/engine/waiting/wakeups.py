@@ -9,9 +9,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
+from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.waiting.notices import STATUS, Notice
 from dboshub.workflows.engine.waiting.wait_poller import register_pollers
@@ -21,6 +21,7 @@ logger = logging.getLogger("dboshub")
 POLL_S = 1.0  # default interval of the poll
 VERIFY_OWNERSHIP_EVERY_S = 0.5
 CHANGE_CHECK_EVERY_S = 0.01  # interval of reads of SQLite's change counter
+MAX_PAUSE_S = 5.0  # after failures: waiters wait meanwhile
 STALLED_S = 5.0  # a commit that takes longer is logged
 
 
@@ -63,45 +64,44 @@ class Wakeups:
         self._change_counter = change_counter
         self._poll_interval = poll_interval
         self._stopping = threading.Event()
-        self._threads = [
-            self._thread(self._poll, "poll"),
-            self._thread(self._verify_ownership, "ownership"),
+        self._seen: int | None = None
+        self._loops = [
+            self._loop("poll", "The poll for waiting calls", self._poll),
+            self._loop("ownership", "The check of ownership", self._verify_ownership),
         ]
         if transport is not None:
-            self._threads.append(self._thread(self._send, "notify"))
+            self._loops.append(self._loop("notify", "Sending notices", self._send))
             if listens:
-                self._threads.append(self._thread(self._listen, "listen"))
+                self._listener = self._loop("listen", "Listening for notices", self._listen)
+                self._loops.append(self._listener)
 
     def start(self) -> None:
         """Register the pollers and start the threads."""
         register_pollers(self._engine.store, self._engine.waits)
         self._engine.notices.has_sender = self._transport is not None
-        for thread in self._threads:
-            thread.start()
+        for loop in self._loops:
+            loop.start()
 
     def stop(self, timeout: float = 5) -> None:
         """End the threads; waits up to `timeout` seconds for all of them."""
         deadline = time.monotonic() + timeout
         self._stopping.set()
         self._engine.notices.wake_sender()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(max(0.0, deadline - time.monotonic()))
+        for loop in self._loops:
+            loop.stop(max(0.0, deadline - time.monotonic()))
 
-    def _thread(self, target: Callable[[], None], role: str) -> threading.Thread:
-        return threading.Thread(target=target, name=f"dboshub-{role}", daemon=True)
+    def _loop(self, name: str, what: str, turn: Callable[[], float]) -> BackgroundLoop:
+        return BackgroundLoop(
+            name, what, turn, stopping=self._stopping, longest_pause_s=MAX_PAUSE_S
+        )
 
-    def _poll(self) -> None:
-        seen = self._change_counter() if self._change_counter is not None else 0
-        while not self._stopping.is_set():
-            seen = self._await_change(seen)
-            if self._stopping.is_set():
-                return
-            try:
-                if self._engine.waits.pending():
-                    self._engine.waits.poll(None)
-            except Exception as error:
-                logger.warning("waits are polled again later: %s", error)
+    def _poll(self) -> float:
+        if self._seen is None:
+            self._seen = self._change_counter() if self._change_counter is not None else 0
+        self._seen = self._await_change(self._seen)
+        if not self._stopping.is_set() and self._engine.waits.pending():
+            self._engine.waits.poll(None)
+        return 0.0
 
     def _await_change(self, seen: int) -> int:
         """Wait for the polling interval; end early if SQLite's change counter changed."""
@@ -116,41 +116,31 @@ class Wakeups:
                 return now
         return seen
 
-    def _verify_ownership(self) -> None:
-        while not self._stopping.wait(VERIFY_OWNERSHIP_EVERY_S):
-            try:
-                self._engine.executions.verify_ownership()
-            except Exception as error:
-                logger.warning("ownership is verified again later: %s", error)
-            age = self._engine.journal.retry.oldest_age()
-            if age > STALLED_S:
-                logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
+    def _verify_ownership(self) -> float:
+        age = self._engine.journal.retry.oldest_age()
+        if age > STALLED_S:
+            logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
+        self._engine.executions.verify_ownership()
+        return VERIFY_OWNERSHIP_EVERY_S
 
-    def _send(self) -> None:
+    def _send(self) -> float:
+        """Send the notices that wait; those that cannot be sent are lost, and others poll."""
         assert self._transport is not None
-        while not self._stopping.is_set():
-            notices = self._engine.notices.take(timeout=1.0)
-            if notices:
-                try:
-                    self._transport.send(notices)
-                except Exception as error:
-                    logger.info("notices were not sent, others will poll: %s", error)
-                self._stopping.wait(0.01)
-        with suppress(Exception):
-            self._transport.send([(STATUS, "")])  # the listener returns at once
+        notices = self._engine.notices.take(timeout=1.0)
+        if self._stopping.is_set():
+            notices = [*notices, (STATUS, "")]  # the listener returns at once
+        if notices:
+            self._transport.send(notices)
+        return 0.01 if notices else 0.0
 
-    def _listen(self) -> None:
+    def _listen(self) -> float:
+        """Listen until the connection is lost, which raises."""
         assert self._transport is not None
-        while not self._stopping.is_set():
-            try:
-                self._transport.listen(
-                    self._connected, self._engine.notices.receive, self._stopping.is_set
-                )
-            except Exception as error:
-                logger.info("the listener lost its connection and tries again: %s", error)
-                self._stopping.wait(1.0)
+        self._transport.listen(self._connected, self._engine.notices.receive, self._stopping.is_set)
+        return 0.0
 
     def _connected(self) -> None:
         """Wake all waiters: notices that were sent before LISTEN are lost."""
+        self._listener.failures.recovered()
         self._engine.waits.wake_all()
         self._wake_queues()
