@@ -14,6 +14,7 @@ from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.schedules.engine.schedule_registry import schedule_registry
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.operations import steps
+from dboshub.workflows.engine.registration.receivers import Receivers
 from dboshub.workflows.engine.registration.registry import registry
 from tests.docs_examples.pages import BLOCKS, Page
 from tests.support.leaks import assert_no_connection, assert_no_thread_but, assert_not_open, threads
@@ -43,8 +44,9 @@ def shared_url(
 def page(
     request: pytest.FixtureRequest, shared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Page]:
-    for registered in ("workflows", "classes", "instances"):
-        monkeypatch.setattr(registry, registered, {})
+    monkeypatch.setattr(registry, "workflows", {})
+    monkeypatch.setattr(registry, "steps", {})
+    monkeypatch.setattr(registry, "receivers", Receivers())
     monkeypatch.setattr(queue_registry, "_declared", {})
     monkeypatch.setattr(schedule_registry, "declared", {})
     monkeypatch.setitem(sys.modules, "dbos", dboshub)
