@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,31 @@ def only_own_schedules(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         if registry.workflows[name].function.__module__ == request.module.__name__
     }
     monkeypatch.setattr(schedule_registry, "declared", mine)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The databases. The flush after a test that commits takes what migrations added, too."""
+    from django.apps import apps
+    from django.db.models.signals import post_migrate
+
+    *_, last = apps.get_app_configs()
+    # After that of every app, as permissions of groups are.
+    post_migrate.connect(_add_groups, sender=last)
+
+
+def _add_groups(using: str, **_rest: Any) -> None:
+    from django.contrib.auth.models import Group, Permission
+    from django.db.models import Value
+    from django.db.models.functions import Concat
+
+    groups = import_module("dboshub.migrations.0001_initial").GROUPS
+    for name, wanted in groups.items():
+        group, _ = Group.objects.using(using).get_or_create(name=name)
+        named = Permission.objects.using(using).annotate(
+            label=Concat("content_type__app_label", Value("."), "codename")
+        )
+        group.permissions.set(named.filter(label__in=wanted))
 
 
 @pytest.fixture
