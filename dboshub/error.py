@@ -7,6 +7,7 @@ from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
     DBOSBaseException,
     DBOSConflictingWorkflowError,
+    DBOSErrorCode,
     DBOSException,
     DBOSInitializationError,
     DBOSMaxStepRetriesExceeded,
@@ -27,6 +28,7 @@ from dboshub.workflows.engine.errors import (
     DBOSWorkflowIDInUseError,
     MaxRecoveryAttemptsExceededError,
     PortableWorkflowError,
+    is_workflow_id_in_use_error,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded",
     "DBOSBaseException",
     "DBOSConflictingWorkflowError",
+    "DBOSErrorCode",
     "DBOSException",
     "DBOSInitializationError",
     "DBOSMaxStepRetriesExceeded",
@@ -54,4 +57,5 @@ __all__ = [
     "DBOSWorkflowIDInUseError",
     "MaxRecoveryAttemptsExceededError",
     "PortableWorkflowError",
+    "is_workflow_id_in_use_error",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from dboshub.telemetry.api import TelemetryAPI
 from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
-from dboshub.workflows.engine.current_engine import close_process_client
+from dboshub.workflows.engine.current_engine import close_process_client, set_process_identity
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
 from dboshub.workflows.engine.observability.logs import configure as configure_logging
@@ -66,7 +67,10 @@ class DBOS(
             level = instance.config.get("log_level") or instance.config.get("console_log_level")
             configure_logging(level)
             DBOS._instance = instance
-            life = Lifespan(cls.launch, cls.destroy, lambda: DBOS._runtime)
+            set_process_identity(
+                instance.config["application_version"], instance.config["executor_id"]
+            )
+            life = Lifespan(cls._launch, cls.destroy, lambda: DBOS._runtime)
             if fastapi is not None:
                 asgi.install(fastapi, life)
             if flask is not None:
@@ -84,9 +88,16 @@ class DBOS(
     def launch(cls) -> None:
         """Create or verify the system database, recover workflows, and start to claim.
 
+        Coroutine workflows that no running event loop starts run on the loop that runs here now,
+        as long as it does; without one, on the engine's own.
+
         Raises DBOSInitializationError for a bad configuration, DatabaseUnreachableError and
         SchemaError for a database that cannot be used. A second call only warns.
         """
+        cls._launch(asyncio._get_running_loop())
+
+    @classmethod
+    def _launch(cls, loop: asyncio.AbstractEventLoop | None) -> None:
         if cls._instance is None:
             raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
         if DBOS._runtime is not None:
@@ -101,6 +112,7 @@ class DBOS(
             raise error.with_traceback(None) from None
         if DBOS._alert_handler is not None:
             runtime.engine.alert = logging_errors(DBOS._alert_handler)
+        runtime.engine.loop.adopt(loop)
         try:
             runtime.start()
         except BaseException:
@@ -110,6 +122,8 @@ class DBOS(
                 logger.exception("DBOS was not launched, and one of its parts did not stop")
             raise
         DBOS._runtime = runtime
+        settings = runtime.settings
+        set_process_identity(settings.application_version, settings.executor_id)
 
     @classmethod
     def alert_handler(cls, func: AlertHandler) -> AlertHandler:

@@ -19,6 +19,7 @@ from django.utils.crypto import salted_hmac
 
 from dboshub.workflows import environment
 from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.engine.schema_names import schema_problem
 from dboshub.workflows.engine.validation import APPLICATION_NAME
 
 # Names under which pages show no value.
@@ -36,7 +37,6 @@ REDACTED = (
     "cvc",
     "cvv",
 )
-SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 APPLICATION_WITHOUT_A_NAME = "dboshub"
 
 
@@ -48,10 +48,9 @@ def system_alias() -> str:
 def system_schema() -> str:
     """The schema of the system tables on PostgreSQL. Raises ImproperlyConfigured."""
     name = _text("DBOS_SYSTEM_SCHEMA") or "dbos"
-    if not SCHEMA_NAME.match(name):
-        raise ImproperlyConfigured(
-            f"DBOS_SYSTEM_SCHEMA is {name!r}: write a plain lower-case SQL name (a-z, 0-9, _)"
-        )
+    problem = schema_problem(name) or ("Django reads % as a placeholder" if "%" in name else None)
+    if problem is not None:
+        raise ImproperlyConfigured(f"DBOS_SYSTEM_SCHEMA is {name!r}: {problem}")
     return name
 
 

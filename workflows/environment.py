@@ -9,6 +9,8 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from dboshub.workflows.engine.schema_names import schema_problem
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
 _HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-f:.]+\]", re.IGNORECASE)
@@ -87,11 +89,9 @@ def origins(name: str) -> list[str]:
     return found
 
 
-def identifier(name: str, default: str) -> str:
-    """Read a name that is written into SQL, so it must be plain."""
+def schema(name: str, default: str) -> str:
+    """Read the name of a schema."""
     value = text(name, default)
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
-        raise EnvironmentValueError(
-            name, f"{value!r} is not a plain lower-case SQL name (a-z, 0-9, _)"
-        )
+    if (problem := schema_problem(value)) is not None:
+        raise EnvironmentValueError(name, f"{value!r} names no schema: {problem}")
     return value

@@ -17,7 +17,8 @@ from dboshub.frameworks.requests import (
     request_id,
 )
 from dboshub.workflows.engine.errors import DBOSException, DBOSNotAuthorizedError
-from dboshub.workflows.engine.identity import IDENTITY
+from dboshub.workflows.engine.identity import current_identity
+from dboshub.workflows.engine.registration.roles import DBOSContextEnsure
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,6 +29,8 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 def install(app: Any, life: Lifespan) -> None:
     """Serve an application of FastAPI or Starlette, which must not have started."""
     app.add_middleware(DBOSMiddleware, life=life)
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: IdentityMiddleware(build())
     app.add_exception_handler(DBOSException, error_reply)
 
 
@@ -49,7 +52,7 @@ class DBOSMiddleware:
     def _with_lifespan(self, send: Send) -> Send:
         async def sends(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                await asyncio.to_thread(self._life.launch)
+                await asyncio.to_thread(self._life.launch, asyncio.get_running_loop())
             elif message["type"].startswith("lifespan.shutdown."):
                 await asyncio.to_thread(self._life.destroy)
             await send(message)
@@ -69,8 +72,19 @@ class DBOSMiddleware:
             await send(message)
 
         # On whose behalf: as a middleware around this one may have said already.
-        with request_context(request, self._life.tracer, IDENTITY.get()):
+        with request_context(request, self._life.tracer, current_identity()):
             await self._app(scope, receive, sends)
+
+
+class IdentityMiddleware:
+    """Around all others: what a middleware sets as the identity ends with the request."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        with DBOSContextEnsure():
+            await self._app(scope, receive, send)
 
 
 async def _refuse(send: Send, problem: str) -> None:

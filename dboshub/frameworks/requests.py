@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.identity import SCOPE, Identity, IdentityScope
 from dboshub.workflows.engine.options import SetWorkflowID
 
 WORKFLOW_ID = "dbos-workflow-id"  # header: the id of the first workflow that the request starts
@@ -64,7 +64,7 @@ def request_context(request: Request, tracer: Any, identity: Identity) -> Iterat
         if WORKFLOW_ID in request.headers:
             stack.enter_context(SetWorkflowID(request.headers[WORKFLOW_ID]))
         stack.callback(REQUEST.reset, REQUEST.set(request))
-        stack.callback(IDENTITY.reset, IDENTITY.set(identity))
+        stack.callback(SCOPE.reset, SCOPE.set(IdentityScope(identity)))
         if tracer is not None and (span := _span(request, tracer)) is not None:
             variable, token = stack.enter_context(span).activate()
             stack.callback(variable.reset, token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -274,9 +273,7 @@ class Runtime:
             self._unfinished = self.engine.executions.hand_back()
 
     def _await_idle(self, seconds: float) -> None:
-        deadline = time.monotonic() + min(seconds, self._budget.work_left())
-        while self.engine.executions and time.monotonic() < deadline:
-            time.sleep(0.01)
+        self.engine.executions.await_idle(min(seconds, self._budget.work_left()))
 
     def _close_database(self) -> None:
         self._budget.within(self.database.close, "the database was not closed")

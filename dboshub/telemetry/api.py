@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.identity import IDENTITY
+from dboshub.workflows.engine.identity import current_identity
+from dboshub.workflows.engine.observability.tracing import carrier_of
 from dboshub.workflows.engine.options import OptionsBlock
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
 
 INSTALL = "DBOS.tracer needs OpenTelemetry: pip install 'dboshub[otel]'"
 
@@ -26,20 +30,20 @@ class OtelContext(TypedDict, total=False):
 class PropagateOtelContext(OptionsBlock):
     """Whatever is started or enqueued in the block goes on with this trace, wherever it runs.
 
-    Without one it is the current trace; there is none where OpenTelemetry is not installed.
+    It is that of a context of OpenTelemetry, or one that W3C's headers name. Without a context it
+    is the current trace; there is none where OpenTelemetry is not installed.
     """
 
-    def __init__(self, context: OtelContext | None = None) -> None:
+    def __init__(self, context: Context | OtelContext | None = None) -> None:
         super().__init__()
-        self._carrier: dict[str, Any] | None = None if context is None else {**context}
+        self._is_current = context is None
+        self._carrier = carrier_of(context)
 
     def changes(self) -> dict[str, Any]:
-        carrier = self._carrier
-        if carrier is None and "opentelemetry.trace" in sys.modules:
-            from dboshub.telemetry.spans import carrier_of_here
-
-            carrier = carrier_of_here()
-        return {"trace": carrier or None}
+        if not self._is_current:
+            return {"trace": self._carrier}
+        api = sys.modules.get("opentelemetry.context")
+        return {"trace": None if api is None else carrier_of(api.get_current())}
 
 
 def _span() -> Any:
@@ -99,7 +103,7 @@ class TelemetryAPI:
     @staticmethod
     def get_context() -> DBOSContext:
         """Where the calling code runs; outside a workflow the ids are None."""
-        frame, identity = FRAME.get(), IDENTITY.get()
+        frame, identity = FRAME.get(), current_identity()
         status = frame.step if frame is not None else None
         return DBOSContext(
             workflow_id=frame.execution.workflow_id if frame is not None else None,

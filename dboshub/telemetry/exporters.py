@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
+from opentelemetry._logs import get_logger_provider
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -76,7 +77,10 @@ def relay_to(provider: TracerProvider, endpoints: Sequence[str]) -> Relay:
 
 
 class LogExport:
-    """Sends what this package and ``DBOS.logger`` log to OTLP endpoints until it is closed."""
+    """Sends what this package and ``DBOS.logger`` log to OTLP endpoints until it is closed.
+
+    If the application has a provider of its own, they go there, too.
+    """
 
     def __init__(
         self, name: str, attributes: Mapping[str, str], endpoints: Sequence[str], level: int
@@ -85,13 +89,41 @@ class LogExport:
         for endpoint in endpoints:
             exporter = OTLPLogExporter(endpoint=endpoint, timeout=SENDING_S)
             self._provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
-        self._handler: Any = LoggingHandler(level=level, logger_provider=self._provider)
-        self._handler.addFilter(WorkflowContext())
-        logging.getLogger("dboshub").addHandler(self._handler)
+        self._handlers: list[Any] = []
+        if endpoints:
+            self._handlers.append(LoggingHandler(level=level, logger_provider=self._provider))
+        if has_logger_provider():
+            handler: Any = LoggingHandler(level=level, logger_provider=get_logger_provider())
+            # The resource of that provider is the application's.
+            handler.addFilter(_Attributes(attributes))
+            self._handlers.append(handler)
+        for each in self._handlers:
+            each.addFilter(WorkflowContext())
+            logging.getLogger("dboshub").addHandler(each)
 
     def close(self) -> None:
-        logging.getLogger("dboshub").removeHandler(self._handler)
+        for each in self._handlers:
+            logging.getLogger("dboshub").removeHandler(each)
         self._provider.shutdown()
+
+
+class _Attributes(logging.Filter):
+    """Adds attributes to records, as far as records have none of these names."""
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        super().__init__()
+        self._attributes = attributes
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, value in self._attributes.items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return True
+
+
+def has_logger_provider() -> bool:
+    """Whether the application has a provider of its own for logs."""
+    return isinstance(get_logger_provider(), LoggerProvider)
 
 
 def _resource(name: str, attributes: Mapping[str, str]) -> Resource:

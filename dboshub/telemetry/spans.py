@@ -153,13 +153,6 @@ class _Current:
     reset = staticmethod(context.detach)
 
 
-def carrier_of_here() -> dict[str, str]:
-    """What names the current trace to another process: traceparent and tracestate, no baggage."""
-    carrier: dict[str, str] = {}
-    _w3c.inject(carrier)
-    return carrier
-
-
 def extracted(carrier: Mapping[str, str]) -> Context:
     return _w3c.extract(carrier, context=Context())
 

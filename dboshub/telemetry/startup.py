@@ -54,7 +54,12 @@ def opened(config: dict[str, Any], settings: EngineSettings) -> Telemetry:
     if not config.get("enable_otlp"):
         return Telemetry()
     try:
-        from dboshub.telemetry.exporters import LogExport, relay_to, tracer_provider
+        from dboshub.telemetry.exporters import (
+            LogExport,
+            has_logger_provider,
+            relay_to,
+            tracer_provider,
+        )
         from dboshub.telemetry.spans import OtelTracer
     except ImportError as error:
         raise DBOSInitializationError(f"enable_otlp: {error}; {INSTALL}") from error
@@ -68,7 +73,7 @@ def opened(config: dict[str, Any], settings: EngineSettings) -> Telemetry:
     )
     relay = relay_to(provider, _endpoints(config, "otlp_traces_endpoints"))
     endpoints = _endpoints(config, "otlp_logs_endpoints")
-    if not endpoints:
+    if not endpoints and not has_logger_provider():
         return Telemetry(tracer, relay)
     level = logging.getLevelNamesMapping()[config.get("otlp_log_level", "INFO").upper()]
     return Telemetry(tracer, relay, LogExport(name, attributes, endpoints, level))

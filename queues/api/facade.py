@@ -15,6 +15,7 @@ from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.enqueueing import (
     EnqueueOptions,
@@ -78,7 +79,7 @@ class QueuesAPI:
 
     @sync_form
     def list_queues(*, application_name: str | list[str] | None = None) -> Program[list[Queue]]:
-        """This application's queues and those without an owner, or those of the given names."""
+        """The queues of this application, or of the given ones, and those without an owner."""
         names = [application_name] if isinstance(application_name, str) else application_name
         return _list(names)
 
@@ -95,8 +96,11 @@ class QueuesAPI:
     def enqueue_workflow_with_options(
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
-        """Enqueue by names only; the function need not exist here. In a workflow it is a child."""
-        return enqueue_as(engine(), checked_parameters(options), args, kwargs)
+        """Enqueue by names only; the function need not exist here. In a workflow it is a child.
+
+        The options come before those of the blocks around the call.
+        """
+        return enqueue_as(engine(), checked_parameters(options, OPTIONS.get()), args, kwargs)
 
     enqueue_workflow_with_options_async = async_handle_form(enqueue_workflow_with_options)
 

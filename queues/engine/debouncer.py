@@ -19,9 +19,9 @@ from dboshub.workflows.engine.control.management import as_step
 from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.identity import Identity, current_identity
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
-from dboshub.workflows.engine.programs import Program, blocking, run_async
+from dboshub.workflows.engine.programs import Program, run, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.enqueueing import (
@@ -104,7 +104,7 @@ class Debouncer:
     ) -> WorkflowHandle[Any]:
         """Execute the workflow with these arguments unless another call follows in the period."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-        return WorkflowHandle(blocking(debounce)(call))
+        return WorkflowHandle(run(debounce(call)))
 
     async def debounce_async(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
@@ -117,7 +117,7 @@ class Debouncer:
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _DebounceCall:
         options = replace(_allowed_options(OPTIONS.get()), application_name=self._application)
-        parameters = StartParameters(self._function, self._queue_name, options, IDENTITY.get())
+        parameters = StartParameters(self._function, self._queue_name, options, current_identity())
         return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
 
 
@@ -133,10 +133,9 @@ class DebouncerClient:
         queue: Queue | str | None = None,
         application_name: str | None = None,
     ) -> None:
-        """Raises DBOSException for options that debouncing sets itself."""
+        """Options that debouncing sets itself are refused by ``debounce``."""
         self._client = client
         self._options = _options(workflow_options, queue, application_name)
-        checked_parameters(self._options)
         self._timeout_s = _timeout(debounce_timeout_sec)
 
     def debounce(
@@ -145,7 +144,7 @@ class DebouncerClient:
         """Execute the workflow with these arguments unless another call follows in the period."""
         with using_client(self._client._client_context):
             call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-            return WorkflowHandle(blocking(debounce)(call))
+            return WorkflowHandle(run(debounce(call)))
 
     async def debounce_async(
         self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
@@ -234,7 +233,9 @@ def _allowed_options(options: StartOptions) -> StartOptions:
     }
     refused = [name for name, is_given in given.items() if is_given]
     if refused:
-        raise DBOSException(f"{', '.join(refused)} cannot be given to a debounced workflow")
+        raise DBOSException(
+            f"Cannot debounce a workflow with a {', '.join(refused)} set: debouncing sets it itself"
+        )
     # The debounced workflow does not inherit the deadline of the calling workflow.
     return options if options.has_timeout else replace(options, has_timeout=True)
 
@@ -246,7 +247,6 @@ def _options(
         "queue_name": _queue_name(queue) or given.get("queue_name") or INTERNAL_QUEUE,
         "application_name": application_name or given.get("application_name"),
     }
-    _allowed_options(checked_parameters({**given, **changes}).options)
     return {**given, **changes}  # type: ignore[typeddict-item]  # names known to be options
 
 

@@ -16,8 +16,8 @@ from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContex
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.options import OPTIONS
-from dboshub.workflows.engine.programs import Program, awaitable, blocking
-from dboshub.workflows.engine.runtime.running import enqueue as start_enqueued
+from dboshub.workflows.engine.programs import Program, awaitable, run
+from dboshub.workflows.engine.runtime.enqueueing import enqueue as start_enqueued
 from dboshub.workflows.engine.runtime.start_request import FunctionReference
 from dboshub.workflows.engine.runtime.starting import in_this_context
 
@@ -118,7 +118,7 @@ class Queue:
     ) -> WorkflowHandle[R]: ...
     def enqueue(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkflowHandle[Any]:
         """Enqueue a workflow or a step; return its handle after its row is durable."""
-        return WorkflowHandle(_enqueue_blocking(self, func, args, kwargs))
+        return WorkflowHandle(run(_enqueue(self, func, args, kwargs)))
 
     @overload
     async def enqueue_async(
@@ -208,5 +208,4 @@ def _enqueue(
 
 
 _enqueue.__name__ = "enqueue"
-_enqueue_blocking = blocking(_enqueue)
 _enqueue_awaitable = awaitable(_enqueue)

@@ -6,7 +6,11 @@ import logging
 
 from dboshub.queues.engine.ports import QueueTable
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, current_client
+from dboshub.workflows.engine.current_engine import (
+    CLIENT_CONTEXT,
+    NOT_LAUNCHED,
+    current_client,
+)
 from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
@@ -64,7 +68,7 @@ class QueueRegistry:
             table: QueueTable = client.parts["queues"]
             return table
         if self._table is None:
-            raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
+            raise DBOSException(NOT_LAUNCHED)
         return self._table
 
 

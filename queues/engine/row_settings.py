@@ -10,7 +10,7 @@ from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import RateLimit
 from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.programs import Program, blocking, run_async
+from dboshub.workflows.engine.programs import Program, run, run_async
 
 V = TypeVar("V")
 V_contra = TypeVar("V_contra", contravariant=True)
@@ -58,11 +58,10 @@ class Setting(Generic[V]):
     def writer(self) -> SetterMethod[V]:
         """The method ``set_<name>``."""
         writing = self._writing()
-        blocks = blocking(writing)
 
         def sets(self: Named, value: Any) -> None:
             with using_client(self._client_context):
-                blocks(self.name, value)
+                run(writing(self.name, value))
 
         return cast("SetterMethod[V]", _method(sets, writing.__name__))
 

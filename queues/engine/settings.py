@@ -99,7 +99,7 @@ class QueueSettings:
         if name.startswith(RESERVED_PREFIX):
             raise ValueError(
                 f"Queue name {name} is reserved: names starting with "
-                f"{RESERVED_PREFIX!r} belong to internal queues"
+                f"{RESERVED_PREFIX!r} belong to DBOS's internal queues."
             )
 
     def _validate_count(self, field: str) -> None:

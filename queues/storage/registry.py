@@ -63,7 +63,7 @@ LIST_ALL = Statement(f"SELECT {QUEUE_COLUMNS} FROM {{queues}} ORDER BY name")
 LIST_OF = Statement(f"""
     SELECT {QUEUE_COLUMNS}
     FROM {{queues}}
-    WHERE application_name = ANY(:applications)
+    WHERE application_name = ANY(:applications) OR application_name IS NULL
     ORDER BY name
 """)
 DELETE = Statement("DELETE FROM {queues} WHERE name = :name")
@@ -146,7 +146,7 @@ def retrieve(session: Session, name: str) -> QueueSettings | None:
 def list_queues(
     session: Session, *, application: str | None, applications: Sequence[str] | None = None
 ) -> list[QueueSettings]:
-    """The queues of `applications` or, if None, own queues and those without an owner, by name.
+    """The queues of `applications` or, if None, own queues; and those without an owner, by name.
 
     With neither `applications` nor `application` all queues are listed.
     """

@@ -41,7 +41,7 @@ class Cron:
         self.zone = zone(timezone)
         if not _is_cron(expression):
             raise DBOSException(
-                f"{expression!r:.300} is not a cron schedule: {_problem(expression)}"
+                f"Invalid cron schedule: {expression!r:.300}: {_problem(expression)}"
             )
         try:
             self.after(SOME_DAY)
@@ -75,7 +75,9 @@ def zone(name: str | None) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (LookupError, OSError, ValueError, TypeError):
-        raise DBOSException(f"{name!r} is not an IANA time zone, such as 'Europe/Berlin'") from None
+        raise DBOSException(
+            f"Invalid timezone: {name!r}: give an IANA time zone, such as 'Europe/Berlin'"
+        ) from None
 
 
 def aware(moment: datetime) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,11 +18,11 @@ from dboshub.schedules.engine.records import (
     WorkflowSchedule,
 )
 from dboshub.schedules.engine.schedule_registry import schedule_registry
-from dboshub.schedules.engine.signatures import FOR_CONTEXT, signature_problem
+from dboshub.schedules.engine.signatures import FOR_CONTEXT, receiver_problem, warn_of_signature
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.management import as_step
-from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.current_engine import current_client, engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration.decorated import with_parentheses
@@ -60,8 +60,17 @@ def create(given: ScheduleInput | ClientScheduleInput) -> Program[None]:
 
 def apply(given: Sequence[ScheduleInput | ClientScheduleInput]) -> Program[None]:
     _refuse_in_workflow("apply_schedules")
+    for number, each in enumerate(given):
+        _expect_fields(number, each)
     wanted = [schedule_of(each) for each in given]
     return as_step(engine(), "", _then_wake(lambda: _table().apply(wanted)))
+
+
+def _expect_fields(number: int, entry: Mapping[str, Any]) -> None:
+    function = "workflow_name" if current_client() is not None else "workflow_fn"
+    for field in ("schedule_name", function, "schedule"):
+        if field not in entry:
+            raise DBOSException(f"Schedule entry {number} is missing required field {field!r}")
 
 
 def find(**filters: str | list[str] | None) -> Program[list[WorkflowSchedule]]:
@@ -123,7 +132,10 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     workflow_name, class_name = _named(given)
     queue_name = given.get("queue_name")
     if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
-        raise DBOSException(f"queue {queue_name!r} is not registered: call DBOS.register_queue")
+        raise DBOSException(
+            f"Queue {queue_name!r} is not declared. Please create the queue before using it in a "
+            "schedule: call DBOS.register_queue(…)"
+        )
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
@@ -170,8 +182,10 @@ def _named(given: dict[str, Any]) -> tuple[str, str | None]:
 
 def _target(function: Callable[..., Any]) -> Target:
     target = registry.target(function)
-    if (problem := signature_problem(target, *FOR_CONTEXT)) is not None:
+    if (problem := receiver_problem(target)) is not None:
         raise DBOSException(problem)
+    # Only a warning, as programs for the dbos library make such schedules.
+    warn_of_signature(target, *FOR_CONTEXT)
     return target
 
 
@@ -182,7 +196,7 @@ def _table() -> Any:
 def _expected(name: str) -> Schedule:
     found: list[Schedule] = _table().find(names=[name])
     if not found:
-        raise DBOSException(f"there is no schedule {name!r}")
+        raise DBOSException(f"Schedule {name!r} does not exist")
     return found[0]
 
 

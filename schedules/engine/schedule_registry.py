@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ from typing import Any, Protocol
 from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.engine.runs import Runs
-from dboshub.schedules.engine.signatures import FOR_DECORATOR, signature_problem
-from dboshub.workflows.engine.current_engine import current_client
+from dboshub.schedules.engine.signatures import FOR_DECORATOR, warn_of_signature
+from dboshub.workflows.engine.current_engine import NOT_LAUNCHED, current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.registration.registry import Registry, Target
-
-logger = logging.getLogger("dboshub.schedules")
 
 
 class ScheduleTable(Protocol):
@@ -53,9 +50,7 @@ class ScheduleRegistry:
     def rows(self, registry: Registry, application: str, context: str) -> list[Schedule]:
         """The declared schedules whose workflows are registered; warns of what cannot be called."""
         for name in self.declared.keys() & registry.workflows.keys():
-            target = Target(registry.workflows[name])
-            if (problem := signature_problem(target, *FOR_DECORATOR)) is not None:
-                logger.warning("every scheduled run will fail: %s", problem)
+            warn_of_signature(Target(registry.workflows[name]), *FOR_DECORATOR)
         return [
             Schedule(
                 schedule_id=str(uuid.uuid4()),
@@ -88,7 +83,7 @@ class ScheduleRegistry:
             services: ScheduleServices = client.parts["schedules"]
             return services
         if self._services is None:
-            raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
+            raise DBOSException(NOT_LAUNCHED)
         return self._services
 
 

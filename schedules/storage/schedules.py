@@ -98,7 +98,7 @@ def schedules(
     prefixes: Sequence[str] | None = None,
     applications: Sequence[str] | None = None,
 ) -> list[Schedule]:
-    """Schedules of an application and those without an owner, or of `applications`, by name.
+    """Schedules of an application, or of `applications`, and those without an owner, by name.
 
     With neither, the schedules of all applications are read. None for a filter means any value.
     """
@@ -108,12 +108,14 @@ def schedules(
         ("schedule_name", names),
         ("status", statuses),
         ("workflow_name", workflow_names),
-        ("application_name", applications),
     ):
         if values is not None:
             conditions.append(f"{column} = ANY(:{column})")
             params[column] = session.ids(values)
-    if applications is None and application is not None:
+    if applications:
+        conditions.append("(application_name = ANY(:applications) OR application_name IS NULL)")
+        params["applications"] = session.ids(applications)
+    elif applications is None and application is not None:
         conditions.append("(application_name = :own OR application_name IS NULL)")
         params["own"] = application
     if prefixes is not None:
@@ -173,7 +175,7 @@ def _name_conflict(session: Session, schedule: Schedule) -> str:
             "shared by all applications of a database, so choose another"
         )
     return (
-        f"there is a schedule {schedule.schedule_name!r} already: apply_schedules changes it, "
+        f"Schedule {schedule.schedule_name!r} already exists: apply_schedules changes it, "
         "delete_schedule removes it"
     )
 

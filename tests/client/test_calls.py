@@ -144,9 +144,9 @@ def test_an_id_in_use_is_attached_to_or_refused(alone: DBOSClient) -> None:
         ({"queue_name": "jobs"}, "workflow_name"),
         ({"workflow_name": "w"}, "queue_name"),
         ({**TRIPLE, "shard_key": "s"}, "shard_key"),
-        ({**TRIPLE, "priority": 0}, "priority"),
-        ({**TRIPLE, "workflow_id": " "}, "workflow id"),
-        ({**TRIPLE, "duplication_policy": "return-existing"}, "deduplication_id"),
+        ({**TRIPLE, "priority": 0}, "Invalid priority"),
+        ({**TRIPLE, "workflow_id": " "}, "Invalid workflow ID"),
+        ({**TRIPLE, "duplication_policy": "return-existing"}, "requires a deduplication_id"),
     ],
 )
 def test_impossible_options_are_refused_by_name(

@@ -115,7 +115,7 @@ def test_what_debouncing_decides_cannot_be_given(client: DBOSClient) -> None:
         debouncer.debounce("key", 1, 1)
     given: Any = {**TRIPLE, "delay_seconds": 3}
     with pytest.raises(DBOSException, match="delay_seconds"):
-        DebouncerClient(client, given)
+        DebouncerClient(client, given).debounce("key", 1, 1)
     with pytest.raises(DBOSException, match="negative"):
         debouncer.debounce("key", -1, 1)
 

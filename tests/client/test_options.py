@@ -31,7 +31,7 @@ LOCK = Statement("LOCK TABLE {workflow_status}, {operation_outputs} IN ACCESS EX
 
 def test_a_query_that_takes_too_long_is_given_up(database: Database) -> None:
     with (
-        pytest.raises(DBOSQueryTimeoutError, match=r"0\.05 s"),
+        pytest.raises(DBOSQueryTimeoutError, match=r"0\.05s"),
         database.reading_with_timeout(0.05) as slow,
     ):
         slow.all(ENDLESS)

@@ -248,7 +248,7 @@ def test_databases_that_workflows_cannot_be_in(entry: Entry, settings: Any) -> N
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("DBOS_SYSTEM_SCHEMA", "Not Plain"),
+        ("DBOS_SYSTEM_SCHEMA", "pg_other"),
         ("DBOSHUB_REDACT", "password"),
         ("DBOSHUB_ROLLUPS", "yes"),
         ("DBOSHUB_LOGIN_ATTEMPTS", 0),

@@ -18,7 +18,7 @@ VARIABLES = {
     "DBOSHUB_SQLITE_SYNC": ("OFF", "is none of FULL, NORMAL, EXTRA"),
     "DBOSHUB_DATABASE_POOL": ("many", "is not a whole number from 0 to 500"),
     "DBOSHUB_HTTPS": ("maybe", "is neither on nor off; write 1 or 0"),
-    "DBOS_SYSTEM_SCHEMA": ("My Schema", "is not a plain lower-case SQL name"),
+    "DBOS_SYSTEM_SCHEMA": ("pg_own", "names no schema"),
     "DBOSHUB_DATABASE_URL": ("mysql://h/db", "cannot be used: it must start with sqlite:///"),
 }
 CONFIGURATION: list[tuple[str, Any, str]] = [

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.context import Context, get_current
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.trace import StatusCode
 
 from dboshub import (
@@ -21,6 +24,7 @@ from dboshub import (
     SetWorkflowID,
 )
 from dboshub.error import DBOSMaxStepRetriesExceeded
+from dboshub.telemetry import exporters
 from tests.support.eventually import eventually
 from tests.support.spans import Spans, told
 
@@ -296,3 +300,39 @@ def test_spans_can_be_made_by_hand(spans: Spans) -> None:
     DBOS.tracer.end_span(outer)
     assert spans.tree() == [("inner", "outer"), ("outer", None)]
     assert told(spans.one("outer")) == {"colour": "red"}
+
+
+def test_a_context_of_opentelemetry_is_gone_on_with(launch: Launch, spans: Spans) -> None:
+    launch(enable_otlp=True)
+    DBOS.register_queue("traced")
+    named: EnqueueOptions = {"workflow_name": "leaf", "queue_name": "traced"}
+    with mine.start_as_current_span("request") as request:
+        here = f"{request.get_span_context().trace_id:032x}"
+        given = get_current()
+    with PropagateOtelContext(given):
+        assert DBOS.enqueue_workflow("traced", leaf, 1).get_result() == here
+    named["otel_context"] = given
+    assert DBOS.enqueue_workflow_with_options(named, 2).get_result() == here
+
+
+def test_without_a_trace_nothing_is_stored(launch: Launch, spans: Spans) -> None:
+    launch(enable_otlp=True)
+    with PropagateOtelContext(Context()):
+        handles = [DBOS.enqueue_workflow("unserved", leaf, 1)]
+    with PropagateOtelContext():
+        handles.append(DBOS.enqueue_workflow("unserved", leaf, 1))
+    assert [each.get_status().attributes for each in handles] == [None, None]
+
+
+@on_sqlite
+def test_logs_go_to_the_provider_of_the_application_with_attributes(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = InMemoryLogRecordExporter()
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(kept))
+    monkeypatch.setattr(exporters, "get_logger_provider", lambda: provider)
+    launch(enable_otlp=True, otlp_attributes={"tenant": "acme", "name": "not replaced"})
+    DBOS.logger.warning("told")
+    [told] = [each.log_record for each in kept.get_finished_logs()]
+    assert (told.body, (told.attributes or {})["tenant"]) == ("told", "acme")

@@ -108,11 +108,11 @@ def test_applying_changes_what_is_declared_and_keeps_the_rest(dbos: type[DBOS]) 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"schedule": "every day"}, "not a cron schedule"),
+        ({"schedule": "every day"}, "Invalid cron schedule"),
         ({"schedule": "0 0 30 2 *"}, "matches no date"),
-        ({"cron_timezone": "Mars/Olympus"}, "time zone"),
-        ({"workflow_fn": len}, "not a workflow"),
-        ({"queue_name": "nowhere"}, "not registered"),
+        ({"cron_timezone": "Mars/Olympus"}, "Invalid timezone"),
+        ({"workflow_fn": len}, "not a registered workflow function"),
+        ({"queue_name": "nowhere"}, "is not declared"),
         ({"schedule_name": " "}, "name of a schedule"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_name_is_taken_once(dbos: type[DBOS]) -> None:
     create()
     with pytest.raises(DBOSException, match="already"):
         create()
-    with pytest.raises(DBOSException, match="no schedule"):
+    with pytest.raises(DBOSException, match="does not exist"):
         DBOS.trigger_schedule("unknown")
 
 

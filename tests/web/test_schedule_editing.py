@@ -78,7 +78,7 @@ def test_its_next_runs_are_shown_before_it_is_made(admin: Client) -> None:
 @pytest.mark.parametrize(
     ("changed", "said", "status"),
     [
-        ({"cron": "nonsense"}, "is not a cron schedule", 409),
+        ({"cron": "nonsense"}, "Invalid cron schedule", 409),
         ({"cron": "0 0 30 2 *"}, "matches no date", 409),
         ({"timezone": "Mars/Olympus"}, "Select a valid choice", 422),
         ({"queue": "nowhere"}, "Select a valid choice", 422),

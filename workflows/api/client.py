@@ -17,6 +17,7 @@ from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.control import renaming
 from dboshub.workflows.engine.control.renaming import ApplicationRowCounts
 from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
+from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle
 from dboshub.workflows.engine.operations import sending, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
@@ -181,8 +182,14 @@ class WorkflowsClient(ABC):
         """Enqueue in the caller's transaction: the workflow exists once that commits.
 
         `conn_or_session` is a connection to the system database: SQLAlchemy's (or a session),
-        psycopg's, sqlite3's or Django's.
+        psycopg's, sqlite3's or Django's. Raises DBOSException for a ``duplication_policy``
+        ``return-existing``: what exists may not be committed yet.
         """
+        if options.get("duplication_policy") == "return-existing":
+            raise DBOSException(
+                "duplication_policy 'return-existing' is not supported by enqueue_in_transaction. "
+                "Use enqueue instead."
+            )
         with self._within_transaction(conn_or_session):
             workflow_id = run(enqueue_as(engine(), checked_parameters(options), args, kwargs))
             return WorkflowHandle(UnseenId(workflow_id))

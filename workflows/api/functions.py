@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from dboshub.workflows.engine.context import FRAME, StepStatus
 from dboshub.workflows.engine.control import versioning
-from dboshub.workflows.engine.current_engine import engine
+from dboshub.workflows.engine.current_engine import engine, process_identity
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.identity import IDENTITY
+from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.logs import application_logger
 from dboshub.workflows.engine.operations import step_reservation
 from dboshub.workflows.engine.operations.step_reservation import StepOptions, StepReservation
@@ -56,30 +56,30 @@ def _step_id() -> int | None:
     return status.step_id if status is not None else None
 
 
-def _application_version() -> str | None:
-    """The application version of this process: configured, or computed from its workflows."""
-    return engine().settings.application_version
+def _application_version() -> str:
+    """The application version of this process: configured, or computed at launch, before it ""."""
+    return process_identity().application_version
 
 
-def _executor_id() -> str | None:
+def _executor_id() -> str:
     """The executor id of this process, which the rows of its workflows hold."""
-    return engine().settings.executor_id
+    return process_identity().executor_id
 
 
 def _authenticated_user() -> str | None:
     """The user of the current code, or None."""
-    return IDENTITY.get().user
+    return current_identity().user
 
 
 def _authenticated_roles() -> list[str] | None:
     """The roles of the authenticated user, or None."""
-    held = IDENTITY.get().roles
+    held = current_identity().roles
     return None if held is None else [*held]
 
 
 def _assumed_role() -> str | None:
     """The role by which the caller passed a role check, or None."""
-    return IDENTITY.get().assumed_role
+    return current_identity().assumed_role
 
 
 def _shard_key() -> None:

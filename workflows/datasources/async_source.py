@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 
+CLOSE_S = 5.0
+
+
 class AsyncSource(Source):
     """A datasource with awaited sessions, on any event loop."""
 
@@ -55,6 +58,8 @@ class AsyncSource(Source):
         self._engines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncEngine] = (
             weakref.WeakKeyDictionary()
         )
+        if not isinstance(sessionmaker, library_asyncio.async_sessionmaker | None):
+            raise DBOSException("AsyncSQLAlchemyDatasource requires an async_sessionmaker")
         self._open = sessionmaker or library_asyncio.async_sessionmaker(expire_on_commit=False)
         place = (
             engine.url if engine is not None else sqlalchemy_support.driver_url(url, is_async=True)
@@ -71,8 +76,16 @@ class AsyncSource(Source):
     def file(self) -> Path | None:
         return self._file
 
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._engine or self._engine_here()
+
+    @property
+    def made_engine(self) -> bool:
+        return self._engine is None
+
     def open(self) -> Any:
-        return self._open(bind=self._engine or self._engine_here())
+        return self._open(bind=self.engine)
 
     def run_program(self, engine: Engine, program: Program[Any]) -> Any:
         async def on_the_loop() -> Any:
@@ -81,8 +94,11 @@ class AsyncSource(Source):
         return engine.loop.run(on_the_loop())
 
     def release(self, engine: Engine) -> None:
-        if self._engines:
-            engine.loop.run(self.close())
+        for loop in [*self._engines]:
+            if loop is asyncio._get_running_loop():
+                engine.loop.submit(self.close(), loop)  # it cannot be awaited here
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(self.close(), loop).result(CLOSE_S)
 
     async def close(self) -> None:
         """Close the connections of this event loop, on an engine of our own."""
@@ -221,6 +237,16 @@ class AsyncSQLAlchemyDatasource:
     ) -> Any:
         """Decorator: each call of the function is a transaction. Parentheses are optional."""
         return decorator(self._source, func, name, isolation_level)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The SQLAlchemy engine of this event loop, for work outside transactions of workflows."""
+        return self._source.engine
+
+    @property
+    def created_engine(self) -> bool:
+        """Whether the datasource made its engine; a given one is the caller's to close."""
+        return self._source.made_engine
 
     async def close(self) -> None:
         """Close the connections of this event loop, unless the engine was given."""

@@ -25,10 +25,10 @@ from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Outcome, Program, mark_coroutine
 from dboshub.workflows.engine.registration.decorated import within_methods
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.schema_names import schema_problem
 from dboshub.workflows.engine.serialization import Codec, Serializer
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.storage import datasource_checkpoints
-from dboshub.workflows.storage.database import SCHEMA_NAME
 from dboshub.workflows.storage.database_urls import mask_password
 from dboshub.workflows.storage.datasource_checkpoints import Recorded
 from dboshub.workflows.storage.sql import Dialect, Session
@@ -52,8 +52,8 @@ class Source(ABC):
     def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
         self.url = url
         self.schema = schema or DEFAULT_SCHEMA
-        if not SCHEMA_NAME.match(self.schema):
-            raise DBOSInitializationError(f"schema name {schema!r} is not [a-z_][a-z0-9_]*")
+        if (problem := schema_problem(self.schema)) is not None:
+            raise DBOSInitializationError(f"schema name {schema!r}: {problem}")
         self._codec = Codec(serializer) if serializer is not None else None
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 

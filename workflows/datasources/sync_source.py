@@ -50,7 +50,9 @@ class SyncSource(Source):
         from sqlalchemy import orm
 
         self.engine = engine or sqlalchemy_support.new_engine(url, engine_kwargs)
-        self._is_own = engine is None
+        self.made_engine = engine is None
+        if sessionmaker is not None and not isinstance(sessionmaker, orm.sessionmaker):
+            raise DBOSException("SQLAlchemyDatasource requires a sqlalchemy.orm.sessionmaker")
         self._open = sessionmaker or orm.sessionmaker(expire_on_commit=False)
         self._dialect = Dialect(
             sqlalchemy_support.vendor_of(self.engine.dialect.name), self.schema, pyformat=False
@@ -75,7 +77,7 @@ class SyncSource(Source):
 
     def close(self) -> None:
         """Close the connections of an engine of our own; they are opened again on use."""
-        if self._is_own:
+        if self.made_engine:
             self.engine.dispose()
 
     def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -203,6 +205,11 @@ class SQLAlchemyDatasource:
     def engine(self) -> Engine:
         """The SQLAlchemy engine, for work outside transactions of workflows."""
         return self._source.engine
+
+    @property
+    def created_engine(self) -> bool:
+        """Whether the datasource made its engine; a given one is the caller's to close."""
+        return self._source.made_engine
 
     def close(self) -> None:
         """Close the connections, unless the engine was given; they are opened again on use."""

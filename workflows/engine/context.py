@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
-from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.identity import SCOPE, Identity, IdentityScope, current_identity
 from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS
 from dboshub.workflows.engine.programs import Outcome
@@ -62,7 +62,7 @@ def workflow_frame(call: str) -> Frame:
     """
     current = FRAME.get()
     if current is None:
-        raise DBOSException(f"{call} must be called from within a workflow")
+        raise DBOSException(f"{call}() must be called from within a workflow")
     if current.step is not None:
         raise AssertionError(f"{call} cannot be called from within a step")
     return current
@@ -124,8 +124,9 @@ class FramedCall:
     def _enter(self) -> list[tuple[ContextVar[Any], Token[Any]]]:
         # Options of the calling code do not apply to what the called code starts.
         tokens = [(FRAME, FRAME.set(self._frame)), (OPTIONS, OPTIONS.set(NO_OPTIONS))]
-        if self._identity is not None:
-            tokens.append((IDENTITY, IDENTITY.set(self._identity)))
+        # An identity that the called code sets ends with it.
+        scope = IdentityScope(self._identity or current_identity())
+        tokens.append((SCOPE, SCOPE.set(scope)))
         if self._frame.span is not None:
             tokens.append(self._frame.span.activate())
         return tokens  # type: ignore[return-value]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
-from dboshub.workflows.engine.identity import ANONYMOUS, IDENTITY
+from dboshub.workflows.engine.identity import ANONYMOUS, SCOPE, IdentityScope
 from dboshub.workflows.engine.runtime.engine import Engine
 
 
@@ -23,6 +23,9 @@ class ClientContext:
     parts: Mapping[str, Any]
 
 
+NOT_LAUNCHED = (
+    "System database accessed before DBOS was launched: call DBOS(config=…) and DBOS.launch() first"
+)
 _engine: Engine | None = None
 _pid = 0
 CLIENT_CONTEXT: ContextVar[ClientContext | None] = ContextVar("dboshub_outsider", default=None)
@@ -36,6 +39,29 @@ class ProcessClient(Protocol):
 
     def close(self) -> None:
         """Close the client. The next call makes another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """The version and the executor id of this process, as far as they are known."""
+
+    application_version: str = ""
+    executor_id: str = "local"
+
+
+# As configured, then as launched; it outlives the engine.
+_identity = ProcessIdentity()
+
+
+def process_identity() -> ProcessIdentity:
+    """The identity of this process, launched or not."""
+    return _identity
+
+
+def set_process_identity(application_version: str | None, executor_id: str) -> None:
+    """Set what this process tells of itself before, during and after a launch."""
+    global _identity
+    _identity = ProcessIdentity(application_version or "", executor_id)
 
 
 # A Django project has a client; a plain script has none.
@@ -80,7 +106,7 @@ def executing_engine(workflow: str) -> Engine:
 
 def _launched() -> Engine:
     if _engine is None:
-        raise DBOSException("DBOS is not launched: call DBOS(config=…) and DBOS.launch() first")
+        raise DBOSException(NOT_LAUNCHED)
     if os.getpid() != _pid:
         raise DBOSException(
             "this process was forked after DBOS.launch(), so it has none of the engine's threads: "
@@ -120,10 +146,14 @@ def using_client(client_context: ClientContext | None) -> Iterator[None]:
     if client_context is None:
         yield
         return
-    tokens = (CLIENT_CONTEXT.set(client_context), FRAME.set(None), IDENTITY.set(ANONYMOUS))
+    tokens = (
+        CLIENT_CONTEXT.set(client_context),
+        FRAME.set(None),
+        SCOPE.set(IdentityScope(ANONYMOUS)),
+    )
     try:
         yield
     finally:
         CLIENT_CONTEXT.reset(tokens[0])
         FRAME.reset(tokens[1])
-        IDENTITY.reset(tokens[2])
+        SCOPE.reset(tokens[2])

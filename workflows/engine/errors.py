@@ -8,53 +8,42 @@
     ├── ExecutionInterrupted          this process is stopping; nothing is recorded
     └── ResourcesExhausted            this process cannot start a thread now; nothing is recorded
 
-Errors keep their fields as positional ``args``, because pickle restores an exception from them.
+Errors have the words and the fields of the dbos library; what to do about one comes after them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from dboshub.workflows.engine.error_base import (
+    DBOSBaseException,
+    DBOSErrorCode,
+    DBOSException,
+    FieldsError,
+)
+from dboshub.workflows.engine.step_errors import (
+    DBOSMaxStepRetriesExceeded,
+    DBOSPatchNondeterminismError,
+    DBOSStepNondeterminismError,
+    DBOSStepTimeoutError,
+    DBOSStreamNondeterminismError,
+    DBOSStreamTimeoutError,
+    DBOSUnexpectedStepError,
+)
 
-class DBOSException(Exception):
-    """Base class of the errors that the engine raises on purpose."""
-
-    code: int | None = None
-
-    def __init__(self, message: str, dbos_error_code: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.dbos_error_code = self.code if dbos_error_code is None else dbos_error_code
-        self.status_uuid: str | None = None
-
-    def __str__(self) -> str:
-        code = "" if self.dbos_error_code is None else f" {self.dbos_error_code}"
-        return f"DBOS Error{code}: {self.message}"
-
-
-class DBOSBaseException(BaseException):
-    """Control flow of the engine: ``except Exception`` does not catch it."""
-
-    code: int | None = None
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.dbos_error_code = self.code
-
-    def __str__(self) -> str:
-        code = "" if self.dbos_error_code is None else f" {self.dbos_error_code}"
-        return f"DBOS Error{code}: {self.message}"
-
-
-class FieldsError(DBOSException):
-    """An error with a message made from its fields, which are its ``args``."""
-
-    template = "{0}"
-
-    def __init__(self, *fields: Any) -> None:
-        super().__init__(self.template.format(*fields))
-        self.args = fields
+__all__ = [
+    "DBOSBaseException",
+    "DBOSErrorCode",
+    "DBOSException",
+    "DBOSMaxStepRetriesExceeded",
+    "DBOSPatchNondeterminismError",
+    "DBOSStepNondeterminismError",
+    "DBOSStepTimeoutError",
+    "DBOSStreamNondeterminismError",
+    "DBOSStreamTimeoutError",
+    "DBOSUnexpectedStepError",
+    "FieldsError",
+]
 
 
 class DBOSWorkflowConflictIDError(DBOSBaseException):
@@ -63,7 +52,7 @@ class DBOSWorkflowConflictIDError(DBOSBaseException):
     code = 1
 
     def __init__(self, workflow_id: str) -> None:
-        super().__init__(f"This execution no longer owns workflow {workflow_id}")
+        super().__init__(f"Workflow {workflow_id} is no longer owned by this execution")
         self.args = (workflow_id,)
         self.workflow_id = workflow_id
 
@@ -89,11 +78,12 @@ class ResourcesExhausted(DBOSBaseException):
 class DBOSRecoveryError(FieldsError):
     """A dequeued or recovered workflow cannot be run."""
 
-    code = 2
-    template = "Workflow {0} cannot be run: {1}"
+    code = DBOSErrorCode.RecoveryError.value
+    fields = ("workflow_id", "detail")
+    template = "Recovery error for workflow ID {workflow_id}: {detail}"
 
-    def __init__(self, workflow_id: str, reason: str) -> None:
-        super().__init__(workflow_id, reason)
+    def __init__(self, workflow_id: str, message: str | None = None) -> None:
+        super().__init__(workflow_id, message)
 
 
 class DBOSInitializationError(DBOSException):
@@ -113,175 +103,134 @@ class DatabaseUrlError(DBOSInitializationError):
 class DBOSWorkflowFunctionNotFoundError(FieldsError):
     """No function is registered in this process under the name of a workflow."""
 
-    code = 4
-    template = "Workflow {0} needs the function {1}, which is not registered here{2}"
+    code = DBOSErrorCode.WorkflowFunctionNotFound.value
+    fields = ("workflow_id", "detail")
+    template = "Could not execute workflow {workflow_id}: {detail}"
 
-    def __init__(self, workflow_id: str, name: str, hint: str = "") -> None:
-        super().__init__(workflow_id, name, hint)
+    def __init__(self, workflow_id: str, message: str | None = None) -> None:
+        super().__init__(workflow_id, message)
 
 
 class DBOSNonExistentWorkflowError(FieldsError):
-    """No workflow has this id."""
+    """No workflow has this id; `destination` says in which role it was looked for."""
 
-    code = 5
-    template = "There is no workflow with id {1} ({0})"
+    code = DBOSErrorCode.NonExistentWorkflowError.value
+    fields = ("destination", "destination_id")
+    template = "Non-existent {destination} workflow ID: {destination_id}"
 
-    def __init__(self, role: str, workflow_id: str) -> None:
-        super().__init__(role, workflow_id)
-        self.workflow_id = workflow_id
+    def __init__(self, destination: str, destination_id: str) -> None:
+        super().__init__(destination, destination_id)
+
+    @property
+    def workflow_id(self) -> str:
+        """The id that no workflow has."""
+        return str(vars(self)["destination_id"])
+
+    @workflow_id.setter
+    def workflow_id(self, value: str) -> None:
+        """Do nothing: records of 0.2 hold the id under this name, too."""
 
 
 class MaxRecoveryAttemptsExceededError(FieldsError):
     """A workflow was started more often than its ``max_recovery_attempts`` allows."""
 
-    code = 6
-    template = "Workflow {0} was started more than {1} times without ending"
+    code = DBOSErrorCode.MaxRecoveryAttemptsExceeded.value
+    fields = ("workflow_id", "max_retries")
+    template = (
+        "Workflow {workflow_id} has exceeded its maximum of {max_retries} execution or recovery "
+        "attempts"
+    )
 
-    def __init__(self, workflow_id: str, attempts: int) -> None:
-        super().__init__(workflow_id, attempts)
-
-
-class DBOSMaxStepRetriesExceeded(FieldsError):
-    """Every allowed attempt of a step failed; ``errors`` lists what each one raised."""
-
-    code = 7
-    template = "Step {0} has exceeded its maximum of {1} retries"
-
-    def __init__(self, step_name: str, max_retries: int, errors: list[Exception]) -> None:
-        super().__init__(step_name, max_retries, errors)
-        self.errors = errors
+    def __init__(self, wf_id: str, max_retries: int | None = None) -> None:
+        super().__init__(wf_id, max_retries)
 
 
-class DBOSNotAuthorizedError(DBOSException):
+class DBOSNotAuthorizedError(FieldsError):
     """A role check failed."""
 
-    code = 8
+    code = DBOSErrorCode.NotAuthorized.value
+    fields = ("msg",)
+    template = "{msg}"
+
+    def __init__(self, msg: str) -> None:
+        super().__init__(msg)
 
 
 class DBOSConflictingWorkflowError(FieldsError):
     """The id belongs to a workflow of another function, class or instance."""
 
-    code = 9
-    template = "Workflow id {0} is already used: {1}"
+    code = DBOSErrorCode.ConflictingWorkflowError.value
+    fields = ("workflow_id", "detail")
+    template = "Conflicting workflow invocation with the same ID ({workflow_id}): {detail}"
 
-    def __init__(self, workflow_id: str, reason: str) -> None:
-        super().__init__(workflow_id, reason)
-
-
-class DBOSUnexpectedStepError(FieldsError):
-    """A replay found another step under this id: the code changed while the workflow ran.
-
-    Deploy the old code to finish the workflow, or fork it from a step that both versions share.
-    """
-
-    code = 11
-    template = (
-        "Workflow {0}: step {1} is called {2!r} by the code, but {3!r} was recorded. Either the "
-        "workflow is not deterministic, or its code changed: finish it with the version that "
-        "began it, or fork it from an earlier step"
-    )
-
-    def __init__(self, workflow_id: str, step_id: int, expected: str, recorded: str) -> None:
-        super().__init__(workflow_id, step_id, expected, recorded)
+    def __init__(self, workflow_id: str, message: str | None = None) -> None:
+        super().__init__(workflow_id, message)
 
 
 class DBOSQueueDeduplicatedError(FieldsError):
     """An active workflow already holds this deduplication id on the queue."""
 
-    code = 12
-    template = "Workflow {0}: queue {1} already has an active workflow with deduplication id {2}"
+    code = DBOSErrorCode.QueueDeduplicated.value
+    fields = ("workflow_id", "queue_name", "deduplication_id")
+    template = (
+        "Workflow {workflow_id} was deduplicated due to an existing workflow in queue {queue_name} "
+        "with deduplication ID {deduplication_id}."
+    )
 
     def __init__(self, workflow_id: str, queue_name: str, deduplication_id: str) -> None:
         super().__init__(workflow_id, queue_name, deduplication_id)
-        self.workflow_id = workflow_id
-        self.queue_name = queue_name
-        self.deduplication_id = deduplication_id
 
 
 class DBOSAwaitedWorkflowCancelledError(FieldsError):
     """The awaited workflow was cancelled."""
 
-    code = 13
-    template = "Awaited workflow {0} was cancelled"
+    code = DBOSErrorCode.AwaitedWorkflowCancelled.value
+    fields = ("workflow_id",)
+    template = "Awaited workflow {workflow_id} was cancelled"
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(workflow_id)
-        self.workflow_id = workflow_id
 
 
 class DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(FieldsError):
     """The awaited workflow was started too often without finishing."""
 
-    code = 14
-    template = "Awaited workflow {0} exceeded its recovery attempts"
+    code = DBOSErrorCode.AwaitedWorkflowMaxRecoveryAttemptsExceeded.value
+    fields = ("workflow_id",)
+    template = "Awaited workflow {workflow_id} exceeded its maximum recovery attempts"
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(workflow_id)
-        self.workflow_id = workflow_id
-
-
-class DBOSPatchNondeterminismError(FieldsError):
-    """Another durable call drew a step id while a patch read its own."""
-
-    code = 15
-    template = (
-        "Workflow {0}: {1} ran concurrently with other durable calls, so its step id is not the "
-        "same in every execution: await it alone"
-    )
-
-    def __init__(self, workflow_id: str, marker: str) -> None:
-        super().__init__(workflow_id, marker)
-
-
-class DBOSStreamTimeoutError(DBOSException):
-    """No stream value came within the timeout."""
-
-    code = 16
-
-
-class DBOSStreamNondeterminismError(DBOSException):
-    """A replay read another stream or offset than the recorded one."""
-
-    code = 17
-
-
-class DBOSStepTimeoutError(DBOSException):
-    """An attempt of an async step took longer than its ``timeout_seconds``."""
-
-    code = 18
 
 
 class DBOSQueryTimeoutError(FieldsError):
     """A listing or an aggregate exceeded its time limit and was cancelled."""
 
-    code = 26
+    code = DBOSErrorCode.QueryTimeout.value
+    fields = ("timeout_seconds",)
     template = (
-        "The query took longer than {0:g} s and was cancelled: narrow its filters, give a limit, "
-        "or raise observability_query_timeout_sec"
+        "This query was cancelled after exceeding its {timeout_seconds:g}s statement timeout. "
+        "Narrow its filters, give a limit, or raise observability_query_timeout_sec."
     )
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(timeout_seconds)
 
 
 class DBOSWorkflowIDInUseError(FieldsError):
     """The id is in use and the reuse policy is ``reject``."""
 
-    code = 27
-    template = "Workflow id {0} is already in use"
+    code = DBOSErrorCode.WorkflowIDInUse.value
+    fields = ("workflow_id", "workflow_status", "workflow_name")
+    template = (
+        "Workflow ID {workflow_id} is already in use by workflow {workflow_name} with status "
+        "{workflow_status}."
+    )
 
-    def __init__(self, workflow_id: str) -> None:
-        super().__init__(workflow_id)
-
-
-class DBOSStepNondeterminismError(FieldsError):
-    """One execution recorded two different outcomes for one step id."""
-
-    code = 28
-    template = "Workflow {0} recorded step {1} twice with different outcomes ({2})"
-
-    def __init__(self, workflow_id: str, step_id: int, name: str) -> None:
-        super().__init__(workflow_id, step_id, name)
+    def __init__(
+        self, workflow_id: str, workflow_status: str = "", workflow_name: str = ""
+    ) -> None:
+        super().__init__(workflow_id, workflow_status, workflow_name)
 
 
 class PortableWorkflowError(Exception):
@@ -298,3 +247,10 @@ class PortableWorkflowError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def is_workflow_id_in_use_error(e: BaseException) -> bool:
+    """Whether an error says that a workflow id is in use, also as another language recorded it."""
+    if isinstance(e, DBOSException):
+        return e.dbos_error_code == DBOSErrorCode.WorkflowIDInUse.value
+    return isinstance(e, PortableWorkflowError) and e.name == DBOSWorkflowIDInUseError.__name__

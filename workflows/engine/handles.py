@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Generic, TypeVar
 
 from dboshub.workflows.engine.context import frame
@@ -13,7 +14,7 @@ from dboshub.workflows.engine.current_engine import (
     using_client,
 )
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
-from dboshub.workflows.engine.programs import Program, blocking, run, run_async
+from dboshub.workflows.engine.programs import Program, refuse_in_loop, run, run_async
 from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.engine.waiting.workflow_result import get_result
@@ -40,8 +41,20 @@ def status_of(workflow_id: str) -> Program[WorkflowStatus]:
 def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[WorkflowStatus]:
     status = yield from asked
     if status is None:
-        raise DBOSNonExistentWorkflowError("retrieve", workflow_id)
+        raise DBOSNonExistentWorkflowError("target", workflow_id)
     return status
+
+
+def _refuse_on_its_loop(workflow_id: str) -> None:
+    loop = asyncio._get_running_loop()
+    if loop is None:
+        return
+    execution = engine().executions.find(workflow_id)
+    if execution is not None and execution.loop is loop:
+        raise RuntimeError(
+            f"get_result() would block the event loop that runs workflow {workflow_id}. "
+            "Use await DBOS.get_result_async(...) instead."
+        )
 
 
 class WorkflowHandle(Generic[R]):
@@ -71,13 +84,17 @@ class WorkflowHandle(Generic[R]):
 
         Raises DBOSNonExistentWorkflowError if the workflow was or is deleted.
         `polling_interval_sec` has no effect: one poll serves all waiters of the process.
+        Raises RuntimeError on the event loop that runs the workflow, which would never end.
         """
         with using_client(self._client_context):
-            result: R = blocking(result_of)(self.workflow_id, must_exist=self.must_exist)
+            _refuse_on_its_loop(self.workflow_id)
+            result: R = run(result_of(self.workflow_id, must_exist=self.must_exist))
         return result
 
     def get_status(self) -> WorkflowStatus:
         """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""
+        if self._client_context is None:
+            refuse_in_loop("get_status")
         with using_client(self._client_context):
             return run(status_of(self.workflow_id))
 

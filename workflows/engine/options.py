@@ -71,7 +71,10 @@ class OptionsBlock(ABC):
 
     def __enter__(self) -> OptionsBlock:
         if self._token is not None:
-            raise DBOSException(f"a {type(self).__name__} block cannot be entered twice at once")
+            raise DBOSException(
+                f"This {type(self).__name__} is already in use; create a new one for each with "
+                "block."
+            )
         self._token = OPTIONS.set(replace(OPTIONS.get(), **self.changes()))
         return self
 
@@ -95,8 +98,8 @@ class SetWorkflowID(OptionsBlock):
 
     def __init__(self, wfid: str, *, workflow_id_reuse_policy: str | None = None) -> None:
         super().__init__()
-        policy = _one_of("workflow_id_reuse_policy", workflow_id_reuse_policy, REUSE_POLICIES)
-        self._chosen = (validation.name("a workflow id", wfid), policy)
+        policy = checked_reuse_policy(workflow_id_reuse_policy)
+        self._chosen = (validation.workflow_id(wfid), policy)
 
     def changes(self) -> dict[str, Any]:
         return {"chosen_id": ChosenId(*self._chosen)}
@@ -114,7 +117,9 @@ class SetWorkflowTimeout(OptionsBlock):
         if workflow_timeout_sec is not None:
             validation.seconds("a workflow timeout", workflow_timeout_sec)
             if workflow_timeout_sec < 0:
-                raise ValueError(f"a workflow timeout cannot be negative: {workflow_timeout_sec} s")
+                raise ValueError(
+                    f"Invalid workflow timeout {workflow_timeout_sec}. Timeouts must be positive."
+                )
         self._seconds = workflow_timeout_sec or None
 
     def changes(self) -> dict[str, Any]:
@@ -155,7 +160,7 @@ class SetEnqueueOptions(OptionsBlock):
         super().__init__()
         if priority is not None and not _is_priority(priority):
             raise DBOSException(
-                f"priority {priority!r} is not a whole number between 1 and {MAX_PRIORITY}"
+                f"Invalid priority {priority!r}. Priority must be between 1~{MAX_PRIORITY}."
             )
         if delay_seconds is not None and validation.seconds("delay_seconds", delay_seconds) < 0:
             raise DBOSException(f"delay_seconds cannot be negative: {delay_seconds}")
@@ -166,7 +171,7 @@ class SetEnqueueOptions(OptionsBlock):
         if deduplication_id is not None and queue_partition_key is not None:
             raise DBOSException("a deduplication id and a partition key exclude each other")
         if duplication_policy == "return-existing" and deduplication_id is None:
-            raise DBOSException("duplication_policy='return-existing' needs a deduplication_id")
+            raise DBOSException("duplication_policy 'return-existing' requires a deduplication_id.")
         self._changes = {
             "deduplication_id": deduplication_id,
             "priority": priority or 0,
@@ -184,9 +189,16 @@ def _is_priority(value: Any) -> bool:
     return isinstance(value, int) and 1 <= value <= MAX_PRIORITY
 
 
+def checked_reuse_policy(given: str | None) -> str:
+    """The policy, or the default for None. Raises DBOSException for an unknown one."""
+    return _one_of("workflow_id_reuse_policy", given, REUSE_POLICIES)
+
+
 def _one_of(what: str, value: str | None, known: tuple[str, ...]) -> str:
     if value is None:
         return known[0]
     if value not in known:
-        raise DBOSException(f"{what} {value!r} is unknown; known are {', '.join(known)}")
+        raise DBOSException(
+            f"Invalid {what} {value}. Must be either {' or '.join(map(repr, known))}."
+        )
     return value

@@ -49,8 +49,17 @@ def portable_error(error: BaseException) -> dict[str, Any]:
         "name": name,
         "message": message,
         "code": _attribute(error, _CODES),
-        "data": _attribute(error, _DETAILS),
+        "data": _data(error),
     }
+
+
+def _data(error: BaseException) -> Any:
+    """The data of an error; as text if that has no portable form, so that none is lost."""
+    found = _attribute(error, _DETAILS)
+    if found is not None:
+        return found
+    given = (getattr(error, name, None) for name in _DETAILS)
+    return next((str(value) for value in given if value is not None), None)
 
 
 def _attribute(error: BaseException, names: tuple[str, ...]) -> Any:

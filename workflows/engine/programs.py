@@ -82,19 +82,13 @@ async def run_async(program: Program[R]) -> R:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
 
 
-def blocking(define: Callable[P, Program[R]]) -> Callable[P, R]:
-    """The sync form of a program. Raises RuntimeError on the thread of a running event loop."""
-
-    @functools.wraps(define)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        if asyncio._get_running_loop() is not None:
-            raise RuntimeError(
-                f"{define.__name__}() would block the running event loop: "
-                f"await {define.__name__}_async() instead"
-            )
-        return run(define(*args, **kwargs))
-
-    return call
+def refuse_in_loop(name: str) -> None:
+    """Raise RuntimeError on the thread of a running event loop, which the call would block."""
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError(
+            f"{name}() was called while an event loop is running. "
+            f"Use await {name}_async(...) instead."
+        )
 
 
 def awaitable(define: Callable[P, Program[R]]) -> Callable[P, Coroutine[Any, Any, R]]:

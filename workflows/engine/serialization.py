@@ -40,7 +40,7 @@ class WorkflowSerializationFormat(Enum):
     DEFAULT = None
 
 
-class UnknownFormatError(ValueError):
+class UnknownFormatError(TypeError, ValueError):
     """This process has no serializer for the format of a payload."""
 
 

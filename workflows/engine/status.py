@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from dboshub.workflows.engine.records import Checkpoint
-from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.serialization import PICKLE, PORTABLE, Codec
 from dboshub.workflows.engine.stored_json import readable_json, stored_texts
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class WorkflowStatus:
     """A workflow at the time of the query; times are epoch milliseconds."""
 
@@ -68,7 +68,8 @@ def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
     given = dict(row)
     name = given.pop("serialization")
     given["was_forked_from"] = bool(given["was_forked_from"])
-    given["authenticated_roles"] = stored_texts(given["authenticated_roles"])
+    roles = given["authenticated_roles"]
+    given["authenticated_roles"] = None if roles is None else stored_texts(roles)
     attributes = given["attributes"]
     given["attributes"] = readable_json(attributes) if isinstance(attributes, str) else attributes
     given["input"] = _readable(given["input"], lambda text: _arguments(codec, text, name))
@@ -92,8 +93,11 @@ def step_info(step: Checkpoint, codec: Codec) -> StepInfo:
 
 
 def _arguments(codec: Codec, text: str, name: str | None) -> dict[str, Any]:
-    args, kwargs = codec.decode_args(text, name)
-    return {"args": args, "kwargs": kwargs}
+    if name in (None, PICKLE, PORTABLE):
+        args, kwargs = codec.decode_args(text, name)
+        return {"args": args, "kwargs": kwargs}
+    value: dict[str, Any] = codec.decode(text, name)  # as a serializer of the user restores it
+    return value
 
 
 def _readable(text: str | None, decode: Callable[[str], Any]) -> Any:

@@ -16,10 +16,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-from dboshub.workflows.engine.current_engine import ClientContext, using_client
+from dboshub.workflows.engine.current_engine import (
+    CLIENT_CONTEXT,
+    ClientContext,
+    using_client,
+)
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.observability.spans import CALLS, traced
-from dboshub.workflows.engine.programs import Program, awaitable, blocking
+from dboshub.workflows.engine.programs import Program, awaitable, refuse_in_loop, run
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 
 P = ParamSpec("P")
@@ -30,10 +34,25 @@ Handle = WorkflowHandle[Any]
 HandleAsync = WorkflowHandleAsync[Any]
 # The attribute of a sync form that holds its program and its results.
 _DEFINITION = "__dboshub_definition__"
+# Calls that may block a running event loop, as every call of a client may: they are short, and
+# programs for the dbos library make them in coroutines.
+_MAY_BLOCK_A_LOOP = frozenset(
+    {
+        *("start_workflow", "enqueue_workflow", "enqueue_workflow_with_options"),
+        *("create_schedule", "apply_schedules", "list_schedules", "get_schedule"),
+        *("pause_schedule", "resume_schedule", "delete_schedule"),
+        *("trigger_schedule", "backfill_schedule"),
+        *("list_application_versions", "get_latest_application_version"),
+        "set_latest_application_version",
+    }
+)
 
 
 def sync_form(define: Callable[P, Program[R]]) -> staticmethod[P, R]:
-    """The sync form of a call: it blocks until the program ends."""
+    """The sync form of a call: it blocks until the program ends.
+
+    On the thread of a running event loop most calls raise RuntimeError; those of a client do not.
+    """
     return _sync(define, _PLAIN)
 
 
@@ -118,11 +137,13 @@ _HANDLES = _Results(
 def _sync(define: Callable[P, Program[Any]], results: _Results) -> staticmethod[P, Any]:
     name = define.__name__
     program = accept_null_shard_key(traced(name, define) if name in CALLS else define)
-    call = blocking(program)
+    may_block_a_loop = name in _MAY_BLOCK_A_LOOP
 
     @functools.wraps(define)
     def sync_call(*args: P.args, **kwargs: P.kwargs) -> Any:
-        return results.of_sync(call(*args, **kwargs))
+        if not may_block_a_loop and CLIENT_CONTEXT.get() is None:
+            refuse_in_loop(name)
+        return results.of_sync(run(program(*args, **kwargs)))
 
     setattr(sync_call, _DEFINITION, (program, results))
     _set_signature(sync_call, program, results.sync_name)

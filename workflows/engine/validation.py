@@ -37,6 +37,16 @@ def name(what: str, value: Any) -> str:
     return text(what, value)
 
 
+def workflow_id(value: Any) -> str:
+    """The value, if it is text and not blank. Raises DBOSException."""
+    if isinstance(value, str) and not value.strip():
+        raise DBOSException(
+            f"Invalid workflow ID {value!r:.100}: workflow IDs must be non-empty and cannot be "
+            "only whitespace."
+        )
+    return text("a workflow id", value)
+
+
 def queue_name(value: Any) -> str:
     """The value, if workflows can be enqueued on a queue with this name.
 
@@ -86,7 +96,8 @@ def attributes(value: Any) -> dict[str, Any]:
         is_json = False
     if is_json and all(isinstance(key, str) for key in value):
         return dict(value)
-    raise DBOSException(f"{value!r:.100} cannot be attributes: give a dict of plain JSON values")
+    wanted = "JSON-serializable" if isinstance(value, dict) else "a dict"
+    raise DBOSException(f"Invalid workflow attributes {value!r:.100}. Attributes must be {wanted}.")
 
 
 def _is_whole(value: str) -> bool:

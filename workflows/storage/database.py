@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from dboshub.workflows.engine.errors import DatabaseUrlError
+from dboshub.workflows.engine.schema_names import schema_problem
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database_urls import (
     is_sqlite,
@@ -17,8 +17,6 @@ from dboshub.workflows.storage.database_urls import (
     vendor_of,
 )
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
-
-SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
 class Connection(Protocol):
@@ -88,10 +86,8 @@ def open_database(
 
     Raises DatabaseUrlError for any other URL, with the accepted forms.
     """
-    if not SCHEMA_NAME.match(schema):
-        raise DatabaseUrlError(
-            mask_password(url), f"schema name {schema!r} is not [a-z_][a-z0-9_]*"
-        )
+    if (problem := schema_problem(schema)) is not None:
+        raise DatabaseUrlError(mask_password(url), f"schema name {schema!r}: {problem}")
     if vendor_of(url) == "sqlite":
         from dboshub.workflows.storage.sqlite import SqliteDatabase
 

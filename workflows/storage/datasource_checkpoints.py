@@ -98,7 +98,7 @@ def migrate(session: Session) -> None:
         session.run(_LOCK)
         if version(session) >= VERSION:
             return
-        session.run(Statement(f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}"'))
+        session.run(Statement("CREATE SCHEMA IF NOT EXISTS {schema}"))
     session.run(Statement(_CREATE_VERSIONS))
     session.run(Statement(_CREATE_OUTPUTS.replace("NOW_MS", _NOW_MS[dialect.vendor])))
     session.run(_RECORD_VERSION)
@@ -106,8 +106,8 @@ def migrate(session: Session) -> None:
 
 def grant(session: Session, role: str) -> None:
     """Allow a role to read and write the tables. PostgreSQL only."""
-    name, schema = role.replace('"', '""'), session.dialect.schema
-    session.run(Statement(f'GRANT USAGE ON SCHEMA "{schema}" TO "{name}"'))
+    name = role.replace('"', '""')
+    session.run(Statement(f'GRANT USAGE ON SCHEMA {{schema}} TO "{name}"'))
     session.run(
         Statement(
             "GRANT SELECT, INSERT, UPDATE, DELETE ON {datasource_outputs}, "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
+from dboshub.workflows.engine.schema_names import quoted
 from dboshub.workflows.storage.translation import sqlite_text
 
 Vendor = Literal["postgresql", "sqlite"]
@@ -21,7 +22,7 @@ Row = tuple[Any, ...]
 MAX_COMPILED = 4_096
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
-_TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_TABLE = re.compile(r"('?)\{([a-z_][a-z0-9_]*)\}('?)")
 
 
 class Statement:
@@ -59,7 +60,9 @@ class Dialect:
 
     def table(self, name: str) -> str:
         """The qualified, quoted name of a system table."""
-        return f'"{self.schema}"."{name}"' if self.vendor == "postgresql" else f'"{name}"'
+        return (
+            f"{quoted(self.schema)}.{quoted(name)}" if self.vendor == "postgresql" else quoted(name)
+        )
 
     def text(self, statement: Statement) -> str:
         """The statement as this driver's SQL, compiled once."""
@@ -74,11 +77,25 @@ class Dialect:
         return known[1]
 
     def compile(self, source: str) -> str:
-        """Replace table names, and ``:name`` by the driver's parameter style."""
-        text = _TABLE.sub(lambda match: self.table(match[1]), source)
+        """Replace ``:name`` by the driver's parameter style, and table names.
+
+        A schema may have any name, so what a name contains is not replaced again.
+        """
         if self._pyformat:
-            text = _PARAMETER.sub(r"%(\1)s", text.replace("%", "%%"))
-        return text
+            source = _PARAMETER.sub(r"%(\1)s", source.replace("%", "%%"))
+        return self.render(source, self._pyformat)
+
+    def render(self, source: str, pyformat: bool = False) -> str:
+        """Replace table names, also within a literal, and ``{schema}``."""
+
+        def replaced(match: re.Match[str]) -> str:
+            before, name, after = match.groups()
+            found = quoted(self.schema) if name == "schema" else self.table(name)
+            if before and after:
+                found = found.replace("'", "''")
+            return f"{before}{found.replace('%', '%%') if pyformat else found}{after}"
+
+        return _TABLE.sub(replaced, source)
 
     def ids(self, values: Iterable[object]) -> Any:
         """The value of a list parameter: an array on PostgreSQL, a JSON text on SQLite."""

@@ -156,7 +156,7 @@ def test_names_that_no_database_keeps_are_refused(call: str, dbos: type[DBOS]) -
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_blank_ids_and_queues_are_refused(blank: str, dbos: type[DBOS]) -> None:
-    with pytest.raises(DBOSException, match="give text that is not blank"):
+    with pytest.raises(DBOSException, match="must be non-empty"):
         SetWorkflowID(blank)
     with pytest.raises(DBOSException, match="give text that is not blank"):
         DBOS.enqueue_workflow(blank, bad_echo, 1)
@@ -179,10 +179,10 @@ def test_times_that_cannot_be_counted_are_refused(seconds: Any, dbos: type[DBOS]
 @pytest.mark.parametrize(
     ("options", "advice"),
     [
-        ({"priority": "high"}, "a whole number between 1 and 2147483647"),
-        ({"priority": 0}, "a whole number between 1 and 2147483647"),
+        ({"priority": "high"}, "must be between 1~2147483647"),
+        ({"priority": 0}, "must be between 1~2147483647"),
         ({"delay_seconds": -1}, "cannot be negative"),
-        ({"deduplication_id": "x", "duplication_policy": "maybe"}, "known are reject, return-"),
+        ({"deduplication_id": "x", "duplication_policy": "maybe"}, "either 'reject' or 'return-"),
         ({"deduplication_id": "x", "queue_partition_key": "y"}, "exclude each other"),
     ],
 )
@@ -210,7 +210,7 @@ def test_bad_limits_of_a_queue_are_refused(limits: dict[str, Any], dbos: type[DB
 
 @pytest.mark.parametrize("cron", ["", "often", "* * * *", "61 * * * *", "0 0 30 2 *"])
 def test_a_cron_expression_that_never_ticks_is_refused(cron: str, dbos: type[DBOS]) -> None:
-    with pytest.raises(DBOSException, match=r"cron schedule"):
+    with pytest.raises(DBOSException, match=r"(?i)cron schedule"):
         DBOS.create_schedule(schedule_name="never", workflow_fn=bad_echo, schedule=cron)
     assert DBOS.list_schedules() == []
 
@@ -264,7 +264,7 @@ def system(dbos: type[DBOS], database_url: str) -> Any:
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
-        ({"name": "bad_unheard_of"}, "needs the function bad_unheard_of, which is not registered"),
+        ({"name": "bad_unheard_of"}, "bad_unheard_of is not registered here"),
         ({"serialization": "js_superjson"}, "in format 'js_superjson', which this process cannot"),
     ],
 )
@@ -366,7 +366,7 @@ def test_a_wrong_database_url_is_refused_without_its_password(
         ({"db_engine_kwargs": {}}, "sys_db_pool_size says how many"),
         ({"name": "My App"}, "must be 3 to 256 characters of a-z"),
         ({"name": None}, "must be 3 to 256 characters of a-z"),
-        ({"dbos_system_schema": "My Schema"}, "is not [a-z_]"),
+        ({"dbos_system_schema": "pg_own"}, "start with pg_ are PostgreSQL's own"),
         ({"max_executor_threads": 0}, "is 0: give a whole number from 1 to 10000"),
         ({"sys_db_pool_size": "big"}, "is 'big': give a whole number from 1 to 10000"),
         ({"executor_lease_sec": "long"}, "give a number of seconds"),

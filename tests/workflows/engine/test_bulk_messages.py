@@ -28,7 +28,7 @@ def bulk_sends(destinations: list[str]) -> str:
     try:
         DBOS.send_bulk([SendMessage(each, f"to {each}", "t") for each in destinations])
     except DBOSNonExistentWorkflowError as error:
-        return error.workflow_id
+        return error.destination_id
     return "sent"
 
 
@@ -146,7 +146,7 @@ def test_a_value_that_will_never_come_is_a_timeout(dbos: type[DBOS]) -> None:
     for workflow_id, close in (("open", False), ("closed", True)):
         with SetWorkflowID(workflow_id):
             DBOS.start_workflow(bulk_streams, 1, close)
-    with pytest.raises(DBOSStreamTimeoutError, match=r"within 0\.05 s"):
+    with pytest.raises(DBOSStreamTimeoutError, match=r"within 0\.05 seconds"):
         DBOS.read_stream_offset("open", "out", 5, timeout_seconds=0.05)
     with pytest.raises(DBOSStreamTimeoutError, match="ended before offset 5"):
         DBOS.read_stream_offset("closed", "out", 5)

@@ -153,7 +153,7 @@ def test_a_stream_of_nobody_is_an_error_and_a_slow_one_times_out(dbos: type[DBOS
         next(DBOS.read_stream("nobody", "out"))
     with SetWorkflowID("r"):
         DBOS.start_workflow(receiver, 1, None, 5)
-    with pytest.raises(DBOSStreamTimeoutError, match=r"0\.05 s"):
+    with pytest.raises(DBOSStreamTimeoutError, match=r"0\.05 seconds"):
         next(DBOS.read_stream("r", "out", timeout_seconds=0.05))
     DBOS.send("r", "end")
 
@@ -176,7 +176,7 @@ async def test_everything_works_for_coroutines(dbos: type[DBOS]) -> None:
 
 
 async def test_a_blocking_call_on_a_loop_names_its_twin(dbos: type[DBOS]) -> None:
-    with pytest.raises(RuntimeError, match="await send_async"):
+    with pytest.raises(RuntimeError, match="Use await send_async"):
         DBOS.send("w", "m")
 
 

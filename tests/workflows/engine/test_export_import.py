@@ -239,7 +239,7 @@ def test_forks_from_failure_are_made_for_all_or_none(dbos: type[DBOS]) -> None:
     assert [each.workflow_id for each in DBOS.list_workflows()] == [source]
 
 
-@pytest.mark.parametrize("step", ["x", None, 1.5, -1, True, 2**40])
+@pytest.mark.parametrize("step", ["x", None, 1.5, True, 2**40])
 def test_a_step_to_fork_from_is_a_number(dbos: type[DBOS], step: Any) -> None:
     with pytest.raises(DBOSException, match="number of a step"):
         DBOS.fork_workflow("w", step)

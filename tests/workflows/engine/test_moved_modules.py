@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS
-from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded
+from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded, DBOSStreamTimeoutError
 from dboshub.workflows.engine.moved_modules import MOVED_MODULES
 from dboshub.workflows.engine.serialization import Codec, DefaultSerializer
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.storage.sql import Statement
 
 ERROR = DBOSMaxStepRetriesExceeded("charge", 3, [ValueError("declined")])
+NOW_IN = f"c{DBOSMaxStepRetriesExceeded.__module__}\n".encode()
 RECORD = Statement("UPDATE {workflow_output} SET output = NULL, error = :error")
 STATUS = Statement("UPDATE {workflow_status} SET status = 'ERROR' WHERE workflow_uuid = :id")
 
@@ -26,6 +27,7 @@ STATUS = Statement("UPDATE {workflow_status} SET status = 'ERROR' WHERE workflow
 def as_recorded_by_0_1_0(value: Any) -> str:
     """The record with the module names of that version; protocol 2 writes names as lines."""
     text = pickle.dumps(value, protocol=2)
+    text = text.replace(NOW_IN, b"cdboshub.workflows.engine.errors\n")
     for old, new in MOVED_MODULES.items():
         text = text.replace(f"c{new}\n".encode(), f"c{old}\n".encode())
     assert b"cdboshub" not in text
@@ -47,6 +49,25 @@ def test_an_old_error_is_raised_as_what_it_was(foreign_package: types.ModuleType
     read = Codec().decode_error(as_recorded_by_0_1_0(ERROR), None)
     assert type(read) is DBOSMaxStepRetriesExceeded
     assert read.args[:2] == ERROR.args[:2]
+
+
+def test_an_error_that_0_2_recorded_by_its_message_is_read() -> None:
+    """Its pickle holds the class, the message as the only argument, and the attributes."""
+    fields = {"message": "no value came", "dbos_error_code": 16, "status_uuid": None}
+    record = pickle.dumps(_Recorded(DBOSStreamTimeoutError, ("no value came",), fields))
+    read = Codec().decode_error(base64.b64encode(record).decode("ascii"), None)
+    assert type(read) is DBOSStreamTimeoutError
+    assert str(read) == "DBOS Error 16: no value came"
+
+
+class _Recorded:
+    """Pickles as what these three restore."""
+
+    def __init__(self, *parts: Any) -> None:
+        self._parts = parts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._parts
 
 
 def test_a_class_of_the_applications_package_stays_its_own(

@@ -129,11 +129,11 @@ def test_a_rewind_drops_messages_that_came_later(dbos: type[DBOS]) -> None:
 def test_only_what_has_ended_is_rewound(dbos: type[DBOS]) -> None:
     with SetWorkflowID("w"):
         DBOS.start_workflow(rewind_waits)
-    with pytest.raises(DBOSException, match="is PENDING: only one that has ended"):
+    with pytest.raises(DBOSException, match=r"PENDING.*only a workflow in a terminal state"):
         DBOS.rewind_workflow("w")
     with pytest.raises(DBOSNonExistentWorkflowError):
         DBOS.rewind_workflow("nobody")
-    with pytest.raises(ValueError, match="numbered from 1"):
+    with pytest.raises(ValueError, match="must be >= 1"):
         DBOS.rewind_workflow("w", start_step=0)
     DBOS.cancel_workflow("w")
     handle = DBOS.rewind_workflow("w")
@@ -174,7 +174,7 @@ def test_a_delay_can_be_moved_and_ended(dbos: type[DBOS]) -> None:
 def test_a_delay_is_exactly_one_time_that_is_not_negative(
     given: dict[str, Any], dbos: type[DBOS]
 ) -> None:
-    with pytest.raises(DBOSException, match=r"give either|cannot be negative"):
+    with pytest.raises(DBOSException, match=r"Must specify either|must be >= 0"):
         DBOS.set_workflow_delay("w", **given)
 
 
@@ -234,5 +234,5 @@ def test_a_fork_whose_time_is_up_is_cancelled(dbos: type[DBOS]) -> None:
         fork.get_result()
     DBOS.cancel_workflow("w")
     eventually(lambda: fork.get_status().completed_at)
-    with pytest.raises(DBOSException, match="timeout_seconds must be positive"):
+    with pytest.raises(DBOSException, match="Timeouts must be positive"):
         DBOS.fork_workflow("w", 1, timeout_seconds=0)

@@ -73,7 +73,7 @@ async def choose_reserved() -> list[str]:
 def choose_reserved_sync() -> list[Any]:
     reserved: StepReservation = DBOS.reserve_step()
     DBOS.run_step({"name": "in between"}, list)
-    with pytest.raises(DBOSException, match="body of a workflow"):
+    with pytest.raises(DBOSException, match="must be called from a workflow"):
         DBOS.run_step({"name": "inside"}, DBOS.reserve_step)
     return [reserved.step_id, reserved.run({"name": "reserved"}, lambda: DBOS.step_id)]
 
@@ -169,7 +169,7 @@ def test_a_workflow_keeps_to_the_first_it_saw(dbos: type[DBOS]) -> None:
 def test_no_handles_and_twice_the_same_are_refused(dbos: type[DBOS]) -> None:
     [handle] = begin("a")
     for handles in ([], [handle, handle]):
-        with pytest.raises(ValueError, match="wait_first"):
+        with pytest.raises(ValueError, match="handles must not"):
             DBOS.wait_first(handles)
     DBOS.cancel_workflow("a")
 
@@ -213,7 +213,7 @@ def test_a_reserved_step_runs_in_threads_too(dbos: type[DBOS]) -> None:
     with SetWorkflowID("w"):
         assert choose_reserved_sync() == [1, 1]
     assert names("w") == ["reserved", "in between", "inside"]
-    with pytest.raises(DBOSException, match="body of a workflow"):
+    with pytest.raises(DBOSException, match="must be called from a workflow"):
         DBOS.reserve_step()
 
 

@@ -31,7 +31,7 @@ def rewind(
 
     def act() -> None:
         if start_step < 1:
-            raise ValueError(f"start_step is {start_step}: steps are numbered from 1")
+            raise ValueError(f"start_step must be >= 1, got {start_step}")
         engine.before_rewind(workflow_id, start_step)
         try:
             engine.store.rewind(
@@ -43,7 +43,7 @@ def rewind(
                 now=engine.clock.now_ms(),
             )
         except KeyError:
-            raise DBOSNonExistentWorkflowError("rewind", workflow_id) from None
+            raise DBOSNonExistentWorkflowError("target", workflow_id) from None
         announce(engine, [workflow_id], queue_name)
 
     return as_step(engine, "DBOS.rewindWorkflow", act)
@@ -66,9 +66,10 @@ def set_delay(
 
 def _due(engine: Engine, seconds: float | None, until_ms: int | None) -> int:
     if (seconds is None) == (until_ms is None):
-        raise DBOSException("give either delay_seconds or delay_until_epoch_ms")
+        raise DBOSException("Must specify either delay_seconds or delay_until_epoch_ms")
     if (seconds or 0) < 0 or (until_ms or 0) < 0:
-        raise DBOSException("a delay cannot be negative: give 0 to make the workflow due now")
+        name = "delay_until_epoch_ms" if seconds is None else "delay_seconds"
+        raise DBOSException(f"{name} must be >= 0: give 0 to make the workflow due now")
     if seconds is None:
         return int(until_ms or 0)
     return engine.clock.now_ms() + int(validation.seconds("delay_seconds", seconds) * 1000)
@@ -81,7 +82,9 @@ def update_attributes(
 
     def act() -> None:
         if attributes is None and merge:
-            raise DBOSException("nothing to merge: give the attributes to change")
+            raise DBOSException(
+                "Cannot merge None into workflow attributes: give the attributes to change"
+            )
         engine.store.update_attributes(
             workflow_id,
             None if attributes is None else validation.attributes(attributes),

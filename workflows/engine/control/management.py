@@ -45,7 +45,7 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
         try:
             resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
         except KeyError as missing:
-            raise DBOSNonExistentWorkflowError("resume", str(missing.args[0])) from None
+            raise DBOSNonExistentWorkflowError("target", str(missing.args[0])) from None
         _revoke(engine, resumed, Status.ENQUEUED)
         announce(engine, resumed, queue_name)
 
@@ -80,7 +80,11 @@ def fork(
     not positive.
     """
     if timeout_seconds is not None and timeout_seconds <= 0:
-        raise DBOSException(f"timeout_seconds must be positive, not {timeout_seconds}")
+        raise DBOSException(
+            f"Invalid workflow timeout {timeout_seconds}. Timeouts must be positive."
+        )
+    if isinstance(start_step, int) and start_step < 0:
+        start_step = 0  # no step is copied
     validation.step("start_step", start_step)
     chosen = OPTIONS.get().take_id()
     new_id = chosen.value if chosen is not None else engine.new_workflow_id()
@@ -100,7 +104,7 @@ def fork(
                 fallback_application=engine.settings.application_name,
             )
         except LookupError:
-            raise DBOSNonExistentWorkflowError("fork", workflow_id) from None
+            raise DBOSNonExistentWorkflowError("target", workflow_id) from None
         announce(engine, [workflow_id, new_id], queue_name)
         return new_id
 

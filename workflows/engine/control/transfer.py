@@ -27,7 +27,7 @@ def export_workflow(engine: Engine, workflow_id: str, *, children: bool) -> Prog
         try:
             return engine.store.export_workflow(workflow_id, children=children)
         except KeyError:
-            raise DBOSNonExistentWorkflowError("export", workflow_id) from None
+            raise DBOSNonExistentWorkflowError("target", workflow_id) from None
 
     return as_step(engine, "DBOS.exportWorkflow", act)
 
@@ -69,7 +69,7 @@ def fork_from_failure(
                 fallback_application=engine.settings.application_name,
             )
         except KeyError as missing:
-            raise DBOSNonExistentWorkflowError("fork", str(missing.args[0])) from None
+            raise DBOSNonExistentWorkflowError("target", str(missing.args[0])) from None
         except LookupError as error:
             raise DBOSException(
                 f"workflow {error.args[0]} recorded no step {start['from_step_name']!r}: "

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import workflow_frame
 from dboshub.workflows.engine.errors import DBOSException, DBOSPatchNondeterminismError
+from dboshub.workflows.engine.operations.overlapping import alone
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import VersionInfo
+from dboshub.workflows.engine.runtime.effects import LetOthersRun
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 
 MAX_VERSIONS = 10_000
+_CONCURRENT = (
+    "DBOS.patch_async was called concurrently with other operations in the same workflow, so the "
+    "position of its marker would depend on task scheduling; call it from sequential workflow code"
+)
 
 
 def patch(name: str) -> Program[bool]:
@@ -30,6 +36,16 @@ def _marker(name: str) -> str:
 
 
 def _patch(execution: Execution, marker: str) -> Program[bool]:
+    refusal = DBOSPatchNondeterminismError(execution.workflow_id, marker, _CONCURRENT)
+    with alone(execution, "patch", refusal):
+        drawn = execution.counter
+        yield LetOthersRun()
+        if execution.counter != drawn:
+            raise refusal
+        return (yield from _record(execution, marker))
+
+
+def _record(execution: Execution, marker: str) -> Program[bool]:
     found = yield from _name_at_next_step(execution, marker)
     if found is not None:
         return (yield from _deprecated(execution, marker, found)) and found == marker
@@ -59,7 +75,7 @@ def _name_at_next_step(execution: Execution, marker: str) -> Program[str | None]
     drawn = execution.counter
     checkpoint = yield from execution.peek(drawn + 1)
     if execution.counter != drawn:
-        raise DBOSPatchNondeterminismError(execution.workflow_id, marker)
+        raise DBOSPatchNondeterminismError(execution.workflow_id, marker, _CONCURRENT)
     return None if checkpoint is None else checkpoint.name
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -9,6 +11,23 @@ from dboshub.workflows.engine.identity import Identity
 
 # The workflow attribute that carries a trace to the process that runs the workflow.
 TRACE_ATTRIBUTE = "dbos.otelContext"
+
+
+def carrier_of(given: Any) -> dict[str, Any] | None:
+    """What names a trace to another process: of a context of OpenTelemetry, or as it is given.
+
+    None if it names no trace. Raises TypeError for anything else.
+    """
+    if given is None:
+        return None
+    api = sys.modules.get("opentelemetry.context")
+    if api is None or not isinstance(given, api.Context):
+        return {**given} or None
+    # Whoever has a context has OpenTelemetry; the engine itself does without it.
+    w3c = import_module("opentelemetry.trace.propagation.tracecontext")
+    carrier: dict[str, Any] = {}
+    w3c.TraceContextTextMapPropagator().inject(carrier, context=given)
+    return carrier or None
 
 
 class Span(Protocol):

@@ -30,7 +30,7 @@ def set_event(
     """Publish a value. In a workflow body this is a step; within a step it is part of that step."""
     current = frame()
     if current is None:
-        raise DBOSException("DBOS.set_event must be called from within a workflow or step")
+        raise DBOSException("DBOS.set_event() must be called from within a workflow or step")
     execution, is_step = current.execution, current.step is None
     # Every durable call draws its id first, also if it then refuses its arguments.
     step_id = execution.next_id() if current.step is None else current.step.step_id

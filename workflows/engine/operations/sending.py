@@ -197,4 +197,6 @@ def _uuid_for(write: SendWrite, fork: str) -> str:
 
 
 def _no_destination(writes: Sequence[SendWrite], answer: Answer) -> DBOSNonExistentWorkflowError:
-    return DBOSNonExistentWorkflowError("destination", answer.missing or writes[0].destination)
+    return DBOSNonExistentWorkflowError(
+        "`send` destination", answer.missing or writes[0].destination
+    )

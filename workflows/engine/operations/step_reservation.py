@@ -12,7 +12,7 @@ from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
-from dboshub.workflows.engine.programs import Call, Program, blocking, run_async
+from dboshub.workflows.engine.programs import Call, Program, refuse_in_loop, run, run_async
 from dboshub.workflows.engine.runtime.execution import Execution
 
 P = ParamSpec("P")
@@ -51,7 +51,9 @@ def reserve_step() -> StepReservation:
     """Draw the next step id. Raises DBOSException outside a workflow body."""
     current = FRAME.get()
     if current is None or current.step is not None:
-        raise DBOSException("DBOS.reserve_step must be called from the body of a workflow")
+        raise DBOSException(
+            "DBOS.reserve_step must be called from a workflow, outside any step or transaction"
+        )
     return StepReservation(current.execution, current.execution.next_id())
 
 
@@ -91,7 +93,8 @@ class StepReservation:
         **kwargs: Any,
     ) -> Any:
         """Run a callable as the reserved step. Raises DBOSException if that has already run."""
-        return blocking(self._run)(dbos_step_options, func, args, kwargs)
+        refuse_in_loop("run")
+        return run(self._run(dbos_step_options, func, args, kwargs))
 
     @overload
     def run_async(

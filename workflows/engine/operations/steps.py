@@ -136,7 +136,7 @@ def _effective_function(call: StepCall) -> Callable[..., Any]:
     """The function with the time limit and the interruption that the policy asks for."""
     function, policy = call.function, call.policy
     if policy.timeout_seconds is not None:
-        function = _with_timeout(function, policy)
+        function = _with_timeout(function, policy.name, policy.timeout_seconds)
     if policy.preemptible:
         function = _preemptible(call.execution, function)
     return function
@@ -199,16 +199,26 @@ def _record_failed_attempt(
         )
 
 
-def _with_timeout(function: Callable[..., Any], policy: StepPolicy) -> Callable[..., Any]:
+def _with_timeout(function: Callable[..., Any], name: str, seconds: float) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
+        body = asyncio.ensure_future(function(*args, **kwargs))
         try:
-            return await asyncio.wait_for(function(*args, **kwargs), policy.timeout_seconds)
-        except TimeoutError as error:
-            raise DBOSStepTimeoutError(
-                f"step {policy.name} took longer than its {policy.timeout_seconds} s"
-            ) from error
+            await asyncio.wait({body}, timeout=seconds)
+            in_time = body.done()
+        finally:
+            if not body.done():
+                body.cancel()
+                await asyncio.wait({body})
+        if in_time:
+            return body.result()
+        # Also for a body that went on after it was cancelled, and returned or raised in the end.
+        raise DBOSStepTimeoutError(name, seconds) from _error_of(body)
 
     return call
+
+
+def _error_of(body: asyncio.Future[Any]) -> BaseException | None:
+    return None if body.cancelled() else body.exception()
 
 
 def _preemptible(execution: Execution, function: Callable[..., Any]) -> Callable[..., Any]:

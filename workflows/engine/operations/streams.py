@@ -16,7 +16,8 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
 )
 from dboshub.workflows.engine.journal.writes import StreamWrite
-from dboshub.workflows.engine.programs import Program, run, run_async
+from dboshub.workflows.engine.operations.overlapping import alone
+from dboshub.workflows.engine.programs import Program, refuse_in_loop, run, run_async
 from dboshub.workflows.engine.records import TERMINAL
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -32,9 +33,15 @@ READ = "DBOS.readStream"
 READ_AT = "DBOS.readStreamOffset"
 CLOSED = "__DBOS_STREAM_CLOSED__"
 PREFETCH = 100
+MAX_MARK = 200  # characters of an end mark in any format
 
 Value = tuple[str, str | None]  # text and serialization
 END: Value = (json.dumps(CLOSED), PORTABLE)  # portable, so that every language reads it
+
+
+def is_end(value: Any) -> bool:
+    """Whether a value is the end mark. It may be any object: its own ``==`` may answer anything."""
+    return isinstance(value, str) and value == CLOSED
 
 
 def write_stream(
@@ -59,7 +66,7 @@ def _execution_and_step(call: str) -> tuple[Execution, int, bool]:
     """The execution, the step id to record, and whether the write is a step of its own."""
     current = frame()
     if current is None:
-        raise DBOSException(f"{call} must be called from within a workflow or step")
+        raise DBOSException(f"{call}() must be called from within a workflow or step")
     if current.step is not None:
         return current.execution, current.step.step_id, False
     return current.execution, current.execution.next_id(), True
@@ -104,7 +111,9 @@ class Reader:
         self._engine = engine
         self._workflow_id = validation.text("a workflow id", workflow_id)
         self._key = validation.text("the key of a stream", key)
-        self._offset = offset
+        self._offset = max(0, offset)
+        if timeout_seconds is not None and timeout_seconds < 0:
+            raise ValueError(f"timeout_seconds must not be negative, got {timeout_seconds}")
         self._timeout_s = timeout_seconds
         self._execution = (
             current.execution if current is not None and current.step is None else None
@@ -113,7 +122,12 @@ class Reader:
         self._reads_one_value = False
 
     def values(self) -> Generator[Any, None, None]:
-        """Yield values until the stream ends; blocks until the next one is written."""
+        """Yield values until the stream ends; blocks until the next one is written.
+
+        Raises RuntimeError on the thread of a running event loop, unless a client reads.
+        """
+        if self._engine.runs_workflows:
+            refuse_in_loop("read_stream")
         while (found := run(self._next())) is not None:
             yield found[0]
 
@@ -132,24 +146,36 @@ class Reader:
     def _value(self) -> Program[Any]:
         self._reads_one_value = True
         value = self._engine.codec.decode(*(yield from self._await_value()))
-        if _is_end(value):
-            raise DBOSStreamTimeoutError(
-                f"stream {self._key!r} of workflow {self._workflow_id} ended before offset "
-                f"{self._offset}"
+        if is_end(value):
+            raise DBOSStreamTimeoutError(self._workflow_id, self._key).advised(
+                f"it ended before offset {self._offset}"
             )
         return value
 
     def _next(self) -> Program[tuple[Any] | None]:
         """A tuple of the next value, or None at the end."""
+        reader = self._execution.workflow_id if self._execution is not None else ""
+        with alone(self._execution, "stream", DBOSStreamNondeterminismError(reader, self._key)):
+            value = yield from self._next_value()
+        self._offset += 1
+        decoded = self._engine.codec.decode(*value)
+        return None if is_end(decoded) else (decoded,)
+
+    def _next_value(self) -> Program[Value]:
         execution = self._execution
         step_id = execution.next_id() if execution is not None else 0
         value = yield from self._recorded(step_id)
         if value is None:
-            value = yield from self._await_value()
+            began = self._engine.clock.now_ms()
+            try:
+                value = yield from self._await_value()
+            except DBOSStreamTimeoutError as error:
+                if execution is not None:
+                    write = execution.error_write(step_id, READ, error, started_at=began)
+                    yield from execution.commit(write)
+                raise
             yield from self._record(step_id, value)
-        self._offset += 1
-        decoded = self._engine.codec.decode(*value)
-        return None if _is_end(decoded) else (decoded,)
+        return value
 
     def _recorded(self, step_id: int) -> Program[Value | None]:
         execution = self._execution
@@ -162,9 +188,13 @@ class Reader:
         execution.raise_if_stopped()
         if checkpoint.child_id not in (None, self._workflow_id):
             raise DBOSStreamNondeterminismError(
-                f"step {step_id} of workflow {execution.workflow_id} read a stream of "
-                f"{checkpoint.child_id} when it was recorded, and now reads {self._workflow_id}"
+                execution.workflow_id,
+                self._key,
+                f"step {step_id} read a stream of {checkpoint.child_id} when it was recorded, and "
+                f"now reads one of {self._workflow_id}",
             )
+        if checkpoint.error is not None:
+            execution.replay(checkpoint)
         return checkpoint.output or json.dumps(CLOSED), checkpoint.serialization
 
     def _record(self, step_id: int, value: Value) -> Program[None]:
@@ -195,10 +225,7 @@ class Reader:
                 if (yield from self._fetch()):
                     return self._prefetched.popleft()
                 if until is not None and engine.clock.now_ms() >= until:
-                    raise DBOSStreamTimeoutError(
-                        f"stream {self._key!r} of workflow {self._workflow_id} had no value at "
-                        f"offset {self._offset} within {self._timeout_s:g} s"
-                    )
+                    raise DBOSStreamTimeoutError(self._workflow_id, self._key, self._timeout_s)
                 if self._execution is not None:
                     what = CurrentActivity("stream", self._key, self._workflow_id)
                     yield from self._execution.wait(waiter, until, what)
@@ -212,10 +239,23 @@ class Reader:
         if not rows and not has_ended and self._reads_one_value and (yield from self._has_end()):
             has_ended = True
             rows = yield from self._rows()
-        self._prefetched.extend((text, serialization) for _, text, serialization in rows)
+        self._prefetched.extend(self._before_end([(text, form) for _, text, form in rows]))
         if not rows and has_ended:
             self._prefetched.append(END)
         return bool(self._prefetched)
+
+    def _before_end(self, values: list[Value]) -> list[Value]:
+        """The values before the end mark, or that alone: a rewind may delete it before its turn."""
+        for place, (text, serialization) in enumerate(values):
+            if len(text) <= MAX_MARK and self._is_mark(text, serialization):
+                return values[: place or 1]
+        return values
+
+    def _is_mark(self, text: str, serialization: str | None) -> bool:
+        try:
+            return is_end(self._engine.codec.decode(text, serialization))
+        except Exception:
+            return False  # the error is raised when it is this value's turn
 
     def _rows(self) -> Program[list[tuple[int, str, str | None]]]:
         store = self._engine.store
@@ -228,14 +268,14 @@ class Reader:
         """Whether the stream was closed before the offset, so that no value will be there."""
         store = self._engine.store
         last = yield self._engine.query(lambda: store.stream_end(self._workflow_id, self._key))
-        return last is not None and _is_end(self._engine.codec.decode(*last))
+        return last is not None and is_end(self._engine.codec.decode(*last))
 
     def _status(self) -> Program[str]:
         # Read the status before the values: so no value of a workflow that ended is missed.
         store = self._engine.store
         rows = yield self._engine.query(lambda: store.owners([self._workflow_id]))
         if self._workflow_id not in rows:
-            raise DBOSNonExistentWorkflowError("stream", self._workflow_id)
+            raise DBOSNonExistentWorkflowError("target", self._workflow_id)
         status: str = rows[self._workflow_id][0]
         return status
 
@@ -248,8 +288,3 @@ class Reader:
         if self._execution is not None:
             keys.append(self._execution.wake_key)
         return keys
-
-
-def _is_end(value: Any) -> bool:
-    """Whether a value is the end mark. It may be any object: its own ``==`` may answer anything."""
-    return isinstance(value, str) and value == CLOSED

@@ -14,13 +14,14 @@ from dboshub.workflows.engine.current_engine import executing_engine, is_launche
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.operations.steps import ShouldRetry, checked_policy, step
 from dboshub.workflows.engine.programs import begin_when_awaited, mark_coroutine, run
+from dboshub.workflows.engine.records import TEMP_WORKFLOW
 from dboshub.workflows.engine.registration.arguments import (
     ValidateArgs,
     make_pydantic_args_validator,
     pydantic_args_validator,
 )
 from dboshub.workflows.engine.registration.decorated import check_function, with_parentheses
-from dboshub.workflows.engine.registration.places import STEP_MARK, WORKFLOW_MARK
+from dboshub.workflows.engine.registration.places import FUNCTION_NAME, STEP_MARK, WORKFLOW_MARK
 from dboshub.workflows.engine.registration.registry import Registry, registry
 from dboshub.workflows.engine.registration.roles import without_role_check
 from dboshub.workflows.engine.registration.workflow import Workflow
@@ -183,6 +184,9 @@ def _validator(validate: ValidateArgs | None, function: Callable[..., Any]) -> V
     return validate
 
 
-def _marked(function: Callable[..., Any], mark: str, value: Any, *, is_async: bool) -> Any:
-    setattr(function, mark, value)
+def _marked(
+    function: Callable[..., Any], mark: str, registered: Workflow, *, is_async: bool
+) -> Any:
+    setattr(function, mark, registered)
+    setattr(function, FUNCTION_NAME, registered.name.removeprefix(TEMP_WORKFLOW))
     return mark_coroutine(function) if is_async else function

@@ -10,6 +10,7 @@ from typing import Any
 WORKFLOW_MARK = "__dboshub_workflow__"
 STEP_MARK = "__dboshub_step__"
 CLASS_MARK = "__dboshub_class__"
+FUNCTION_NAME = "dbos_function_name"  # the attribute that programs for dbos read it from
 
 _UNASSIGNED = object()
 _VALUES = (bool, int, float, str, bytes)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowFunctionNotFoundError
+from dboshub.workflows.engine.errors import DBOSWorkflowFunctionNotFoundError
 from dboshub.workflows.engine.records import TEMP_WORKFLOW
 from dboshub.workflows.engine.registration import clashes
 from dboshub.workflows.engine.registration.arguments import (
@@ -33,6 +33,8 @@ from dboshub.workflows.engine.registration.workflow import (
 )
 from dboshub.workflows.engine.serialization import PORTABLE
 from dboshub.workflows.engine.unserializable import Arguments
+
+NO_WORKFLOW = "<NONE>"  # the id in an error about a function, as in the dbos library
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,17 @@ class Registry:
             return Target(workflow, self.receivers.named(workflow, class_name, config_name))
         except NotRegisteredError as missing:
             reason = str(missing) or _hint(self.workflows)
-            raise DBOSWorkflowFunctionNotFoundError(workflow_id, name, reason) from None
+            raise DBOSWorkflowFunctionNotFoundError(
+                workflow_id, f"{name} is not registered here{reason}"
+            ) from None
 
     def _target(self, workflow: Workflow | None, function: Any, receiver: Any) -> Target:
         if workflow is None:
             name = getattr(function, "__qualname__", repr(function))
-            raise DBOSException(f"{name} is not a workflow: decorate it with @DBOS.workflow()")
+            raise DBOSWorkflowFunctionNotFoundError(
+                NO_WORKFLOW,
+                f"{name} is not a registered workflow function: decorate it with @DBOS.workflow()",
+            )
         if receiver is not None:
             self.receivers.check(receiver)
         return Target(clashes.current(workflow, self.workflows, self.steps), receiver)

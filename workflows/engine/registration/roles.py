@@ -11,8 +11,17 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from dboshub.workflows.engine.errors import DBOSNotAuthorizedError
-from dboshub.workflows.engine.identity import IDENTITY, Identity
+from dboshub.workflows.engine.errors import DBOSException, DBOSNotAuthorizedError
+from dboshub.workflows.engine.identity import (
+    ANONYMOUS,
+    SCOPE,
+    Identity,
+    IdentityScope,
+    current_identity,
+    leave_scope,
+    scope,
+    set_identity,
+)
 from dboshub.workflows.engine.programs import mark_coroutine
 from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.places import (
@@ -33,37 +42,29 @@ _KINDS = (staticmethod, classmethod)
 def set_authentication(
     authenticated_user: str | None, authenticated_roles: Sequence[str] | None
 ) -> None:
-    """Set the identity of the current context; workflows that it starts record it."""
-    roles = None if authenticated_roles is None else tuple(authenticated_roles)
-    IDENTITY.set(Identity(authenticated_user, roles))
+    """Set the identity of the block or workflow around; workflows that it starts record it.
 
-
-class DBOSContextEnsure:
-    """A block that changes nothing: durable functions may be called anywhere.
-
-    Programs for ``dbos`` use it.
+    All threads and tasks of a block share it, and it ends with the block. Raises AssertionError
+    outside ``DBOSContextEnsure()``, ``DBOSContextSetAuth(…)``, a request and a workflow.
     """
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    roles = None if authenticated_roles is None else tuple(authenticated_roles)
+    set_identity(Identity(authenticated_user, roles))
 
 
-class DBOSContextSetAuth:
-    """A block with the identity of a user with these roles."""
+class _IdentityBlock:
+    """Base of the blocks that begin a scope of identity. One block is entered once at a time."""
 
-    def __init__(self, user: str | None, roles: Sequence[str] | None) -> None:
-        self._identity = Identity(user, None if roles is None else tuple(roles))
-        self._tokens: list[Token[Identity]] = []
+    def __init__(self) -> None:
+        self._entered: tuple[IdentityScope, Token[IdentityScope | None]] | None = None
 
-    def __enter__(self) -> DBOSContextSetAuth:
-        self._tokens.append(IDENTITY.set(self._identity))
-        return self
+    def _enter(self, identity: Identity) -> None:
+        if self._entered is not None:
+            raise DBOSException(
+                f"This {type(self).__name__} is already in use; create a new one for each with "
+                "block."
+            )
+        began = IdentityScope(identity, scope())
+        self._entered = (began, SCOPE.set(began))
 
     def __exit__(
         self,
@@ -71,7 +72,36 @@ class DBOSContextSetAuth:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        IDENTITY.reset(self._tokens.pop())
+        entered, self._entered = self._entered, None
+        if entered is not None:
+            leave_scope(*entered)
+
+
+class DBOSContextEnsure(_IdentityBlock):
+    """A block in which ``DBOS.set_authentication`` may set an identity, which ends with it.
+
+    Within another block or a workflow it shares the identity of that.
+    """
+
+    def __enter__(self) -> DBOSContextEnsure:
+        if scope() is None:
+            self._enter(ANONYMOUS)
+        return self
+
+
+class DBOSContextSetAuth(_IdentityBlock):
+    """A block with the identity of a user with these roles.
+
+    Entering it twice at once raises DBOSException.
+    """
+
+    def __init__(self, user: str | None, roles: Sequence[str] | None) -> None:
+        super().__init__()
+        self._identity = Identity(user, None if roles is None else tuple(roles))
+
+    def __enter__(self) -> DBOSContextSetAuth:
+        self._enter(self._identity)
+        return self
 
 
 def authorized(name: str, required: Sequence[str] | None, identity: Identity) -> Identity:
@@ -80,13 +110,15 @@ def authorized(name: str, required: Sequence[str] | None, identity: Identity) ->
         return identity
     if identity.roles is None:
         raise DBOSNotAuthorizedError(
-            f"{name} needs one of the roles {', '.join(required)}, and nobody is authenticated"
+            f"Function {name} requires a role, but was called in a context without authentication "
+            f"information: it needs one of the roles {', '.join(required)}"
         )
     for role in required:
         if role in identity.roles:
             return replace(identity, assumed_role=role)
     raise DBOSNotAuthorizedError(
-        f"{name} needs one of the roles {', '.join(required)}; {identity.user or 'this caller'} "
+        f"Function {name} has required roles, but user is not authenticated for any of them: it "
+        f"needs one of the roles {', '.join(required)}; {identity.user or 'this caller'} "
         f"has {', '.join(identity.roles) or 'none'}"
     )
 
@@ -138,12 +170,12 @@ def without_role_check(function: F) -> tuple[F, tuple[str, ...] | None]:
 def _role_checked(function: F, roles: tuple[str, ...]) -> F:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        assumed = authorized(function.__qualname__, roles, IDENTITY.get())
-        token = IDENTITY.set(assumed)
+        assumed = authorized(function.__qualname__, roles, current_identity())
+        token = SCOPE.set(IdentityScope(assumed))
         try:
             value = function(*args, **kwargs)
         finally:
-            IDENTITY.reset(token)
+            SCOPE.reset(token)
         return _run_as(assumed, value) if inspect.iscoroutine(value) else value
 
     setattr(call, ROLES_MARK, roles)
@@ -152,8 +184,8 @@ def _role_checked(function: F, roles: tuple[str, ...]) -> F:
 
 
 async def _run_as(identity: Identity, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    token = IDENTITY.set(identity)
+    token = SCOPE.set(IdentityScope(identity))
     try:
         return await coroutine
     finally:
-        IDENTITY.reset(token)
+        SCOPE.reset(token)

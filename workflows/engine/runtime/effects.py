@@ -1,4 +1,4 @@
-"""Effects that the engine gives to programs: a database query, and a wait."""
+"""Effects that the engine gives to programs: a query, a wait, and the event loop."""
 
 from __future__ import annotations
 
@@ -62,6 +62,26 @@ class Wait:
 
     async def wait(self) -> bool:
         return await self._waiter.wait(self._deadline)
+
+
+class LetOthersRun:
+    """The effect of letting the other tasks of the event loop begin; a thread goes on at once."""
+
+    def block(self) -> None:
+        return None
+
+    async def wait(self) -> None:
+        await asyncio.sleep(0)
+
+
+class CurrentLoop:
+    """The effect of finding the event loop that awaits the program; None if a thread blocks."""
+
+    def block(self) -> None:
+        return None
+
+    async def wait(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
 
 
 def _resolve(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import time
@@ -30,6 +31,7 @@ from dboshub.workflows.engine.runtime.slots import Slots
 from dboshub.workflows.engine.runtime.threads import Loop, Threads
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.waiting.notices import Notices
+from dboshub.workflows.engine.waiting.raised_errors import RaisedErrors
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 
 # A sync wait blocks a thread, so there may be far more threads than slots.
@@ -66,6 +68,7 @@ class ExecutorSettings(EngineSettings):
 class Engine:
     """Journal, waits, threads and settings of one process."""
 
+    is_closed = False
     _claims_from = 0.0  # monotonic seconds
 
     def __init__(
@@ -95,6 +98,7 @@ class Engine:
             ambient_async=hooks.ambient_async,
             retries_unavailable=settings.retries_unavailable,
         )
+        self.raised_errors = RaisedErrors()
         self.slots = Slots(settings.slots)
         self.executions = Executions(self.slots, self.waits, self.store.owners)
         self.notices.on_status = self.executions.invalidate
@@ -115,7 +119,6 @@ class Engine:
         # Called with the queue's name after this process enqueued a workflow.
         self.on_queue_used: Callable[[str], None] = lambda queue_name: None
         self.alert: AlertHandler = log
-        self.is_closed = False
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
 
@@ -180,9 +183,11 @@ class Engine:
         """Run a task on a thread for workflows."""
         self.threads.submit(task)
 
-    def run_on_loop(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine on the engine's event loop."""
-        self.loop.submit(coroutine)
+    def run_on_loop(
+        self, coroutine: Coroutine[Any, Any, Any], caller: asyncio.AbstractEventLoop | None
+    ) -> asyncio.AbstractEventLoop:
+        """Run a coroutine on the caller's event loop, or without one on ours; returns the loop."""
+        return self.loop.submit(coroutine, caller)
 
     @property
     def may_claim(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Required, TypedDict
 from dboshub.workflows.engine import shard_keys, validation
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.identity import Identity
-from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE
+from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE, carrier_of
 from dboshub.workflows.engine.options import (
     NO_OPTIONS,
     OPTIONS,
@@ -21,14 +21,23 @@ from dboshub.workflows.engine.options import (
     SetWorkflowTimeout,
     StartOptions,
     WorkflowIDReusePolicy,
+    checked_reuse_policy,
 )
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.records import INTERNAL_QUEUE, UnseenId
 from dboshub.workflows.engine.runtime import running
 from dboshub.workflows.engine.runtime.engine import Engine
-from dboshub.workflows.engine.runtime.running import enqueue
-from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
-from dboshub.workflows.engine.runtime.starting import in_this_context, refuse_queue_options
+from dboshub.workflows.engine.runtime.start_request import (
+    FunctionReference,
+    PreparedStart,
+    StartParameters,
+)
+from dboshub.workflows.engine.runtime.starting import (
+    in_this_context,
+    prepare,
+    record_start,
+    refuse_queue_options,
+)
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
@@ -53,12 +62,14 @@ class EnqueueOptions(TypedDict, total=False):
     instance_name: str | None
     attributes: dict[str, Any] | None
     application_name: str | None
-    otel_context: dict[str, str] | None
+    otel_context: Any  # a context of OpenTelemetry, or a dict with a traceparent
     shard_key: None
 
 
-def checked_parameters(given: Mapping[str, Any]) -> StartParameters:
-    """The parameters that options ask for.
+def checked_parameters(
+    given: Mapping[str, Any], ambient: StartOptions = NO_OPTIONS
+) -> StartParameters:
+    """The parameters that options ask for; `ambient` has those that they do not name.
 
     Raises DBOSException for options that are missing, unknown or impossible.
     """
@@ -77,7 +88,24 @@ def checked_parameters(given: Mapping[str, Any]) -> StartParameters:
         serialization=given.get("serialization_type"),
     )
     queue_name = validation.queue_name(given["queue_name"])
-    return StartParameters(function, queue_name, _start_options(given), _identity(given))
+    return StartParameters(function, queue_name, _start_options(given, ambient), _identity(given))
+
+
+def enqueue(
+    engine: Engine, parameters: StartParameters, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[str]:
+    """Enqueue a workflow; returns its id once its row is durable."""
+    validation.queue_name(parameters.queue_name)
+    return _enqueue(engine, prepare(engine, parameters, args, kwargs))
+
+
+def _enqueue(engine: Engine, start: PreparedStart) -> Program[str]:
+    started = yield from record_start(engine, start)
+    if start.queue_name is not None:
+        engine.on_queue_used(start.queue_name)
+    # In an open transaction nobody else sees the row yet.
+    is_open = engine.ambient() is not None
+    return UnseenId(started.workflow_id) if is_open else started.workflow_id
 
 
 def enqueue_as(
@@ -113,32 +141,40 @@ def start(
     return enqueue(engine, in_this_context(reference, INTERNAL_QUEUE), args, kwargs)
 
 
-def _start_options(given: Mapping[str, Any]) -> StartOptions:
+def _start_options(given: Mapping[str, Any], ambient: StartOptions) -> StartOptions:
     blocks: list[OptionsBlock] = [
-        SetEnqueueOptions(
-            deduplication_id=given.get("deduplication_id"),
-            priority=given.get("priority"),
-            app_version=given.get("app_version"),
-            queue_partition_key=given.get("queue_partition_key"),
-            delay_seconds=given.get("delay_seconds"),
-            duplication_policy=given.get("duplication_policy"),
-        ),
-        SetWorkflowAttributes(_attributes(given)),
+        _enqueue_options(given, ambient),
+        SetWorkflowAttributes(_attributes(given, ambient)),
     ]
     if given.get("workflow_timeout") is not None:
         blocks.append(SetWorkflowTimeout(given["workflow_timeout"]))
+    policy = checked_reuse_policy(given.get("workflow_id_reuse_policy"))
     if given.get("workflow_id") is not None:
-        policy = given.get("workflow_id_reuse_policy")
         blocks.append(SetWorkflowID(given["workflow_id"], workflow_id_reuse_policy=policy))
     application = validation.optional_text("an application name", given.get("application_name"))
-    options = replace(NO_OPTIONS, application_name=application)
+    options = replace(ambient, application_name=application)
     for block in blocks:
         options = replace(options, **block.changes())
     return options
 
 
-def _attributes(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    attributes, trace = given.get("attributes"), given.get("otel_context")
+def _enqueue_options(given: Mapping[str, Any], ambient: StartOptions) -> SetEnqueueOptions:
+    around = {
+        "deduplication_id": ambient.deduplication_id,
+        "priority": ambient.priority or None,
+        "app_version": ambient.application_version,
+        "queue_partition_key": ambient.partition_key,
+        "delay_seconds": ambient.delay_s,
+        "duplication_policy": ambient.duplication_policy,
+    }
+    named = {name: given[name] for name in around if given.get(name) is not None}
+    return SetEnqueueOptions(**(around | named))
+
+
+def _attributes(given: Mapping[str, Any], ambient: StartOptions) -> dict[str, Any] | None:
+    attributes, trace = given.get("attributes"), carrier_of(given.get("otel_context"))
+    if ambient.attributes is not None and (attributes is None or isinstance(attributes, dict)):
+        attributes = {**ambient.attributes, **(attributes or {})}
     if trace is None:
         return attributes
     return {**(attributes or {}), TRACE_ATTRIBUTE: trace}

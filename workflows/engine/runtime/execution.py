@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
@@ -49,7 +50,9 @@ class Execution:
     trace: Any = None  # the trace that its span belongs to, if there is a tracer
 
     counter: int = field(default=0, init=False)
+    loop: AbstractEventLoop | None = field(default=None, init=False)  # that runs its coroutine
     ownership: Ownership = field(init=False)
+    under_way: set[str] = field(default_factory=set, init=False)  # calls that must not overlap
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.
     on_ended: dict[object, Callable[[], Program[None]]] = field(default_factory=dict, init=False)
@@ -251,14 +254,8 @@ class Execution:
             status, _ = yield from self._status_and_owner()
             raise self._lost_ownership(status)
         if answer.verdict is Verdict.CONFLICT:
-            step = (
-                write
-                if isinstance(write, StepWrite)
-                else getattr(write, "step", getattr(write, "by", None))
-            )
-            raise DBOSStepNondeterminismError(
-                self.workflow_id, getattr(step, "function_id", 0), getattr(step, "name", "")
-            )
+            step = getattr(write, "step", getattr(write, "by", write))
+            raise DBOSStepNondeterminismError(self.workflow_id, getattr(step, "function_id", 0))
         self.ownership.confirm(reading)
         return answer
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -24,6 +26,7 @@ class RunningExecution(Protocol):
     partition_key: str | None
     ownership: Ownership
     activities: Activities
+    loop: asyncio.AbstractEventLoop | None
 
     def interrupt(self) -> None: ...
     def revoke(self, status: str | None) -> None: ...
@@ -105,7 +108,14 @@ class Executions:
             execution.invalidate_ownership()
 
     def verify_ownership(self) -> None:
-        """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row."""
+        """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row.
+
+        An execution whose event loop is closed will never end: it is forgotten, so that
+        reconciliation finds its row and enqueues it again.
+        """
+        for each in self:
+            if each.loop is not None and each.loop.is_closed():
+                self.remove(each)
         running = [*self]
         for start in range(0, len(running), OWNERSHIP_CHUNK):
             chunk = running[start : start + OWNERSHIP_CHUNK]
@@ -127,6 +137,18 @@ class Executions:
         self.drain()
         self.is_handing_back = True
         return [(each.workflow_id, each.owner) for each in self]
+
+    def await_idle(self, seconds: float) -> None:
+        """Block until nothing runs, at most so many seconds.
+
+        Tasks of the event loop that this thread blocks cannot go on, and are not waited for.
+        """
+        deadline = time.monotonic() + seconds
+        blocked = asyncio._get_running_loop()
+        while time.monotonic() < deadline and any(
+            blocked is None or each.loop is not blocked for each in self
+        ):
+            time.sleep(0.01)
 
     def drain(self) -> None:
         """Interrupt every execution, now and those still to come, at the end of its step."""

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import Frame, FramedCall
 from dboshub.workflows.engine.errors import (
+    DBOSNotAuthorizedError,
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     ResourcesExhausted,
 )
-from dboshub.workflows.engine.identity import Identity
+from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
 from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import ClaimedWorkflow, Status, UnseenId
+from dboshub.workflows.engine.records import ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
+from dboshub.workflows.engine.registration.roles import authorized
+from dboshub.workflows.engine.registration.workflow import Workflow
+from dboshub.workflows.engine.runtime.claimed import claimed_arguments, claimed_execution
+from dboshub.workflows.engine.runtime.effects import CurrentLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.handing_back import begin, hand_back
@@ -29,11 +35,8 @@ from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
-    StartParameters,
 )
 from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
-from dboshub.workflows.engine.serialization import UnknownFormatError
-from dboshub.workflows.engine.stored_json import stored_texts
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -44,30 +47,33 @@ from dboshub.workflows.engine.waiting.workflow_result import (
 
 def execute(
     execution: Execution,
-    function: Callable[..., Any],
+    workflow: Workflow,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Program[Any]:
     """Run a body to its end, record its outcome and return it.
 
-    If another execution owns the row by then, wait for the outcome that it records and return
-    that. Any other BaseException records nothing: the workflow stays PENDING.
+    A missing role is its outcome: roles are required where a workflow runs, whoever started it.
+
+    If the workflow was cancelled, or another execution owns the row by then, wait for the outcome
+    that is recorded and return that. Any other BaseException records nothing: the workflow stays
+    PENDING.
     """
     engine = execution.engine
+    execution.loop = _get_running_loop()
     engine.executions.add(execution)
     try:
         with workflow_span(execution) as span:
-            outcome: Outcome = yield FramedCall(
-                Frame(execution, span=span), function, args, kwargs, execution.identity
-            )
+            outcome = yield from _call_body(Frame(execution, span=span), workflow, args, kwargs)
             execution.raise_again_if_stopped()
             outcome, text = readable(execution, outcome)
             if span is not None and outcome.error is not None:
                 span.failed(outcome.error)
         outcome = yield from record_outcome(execution, outcome, text)
+        _keep_error(execution, text, outcome.error)
         for on_ended in execution.on_ended.values():
             yield from on_ended()
-    except DBOSWorkflowConflictIDError:
+    except (DBOSWorkflowConflictIDError, DBOSWorkflowCancelledError):
         is_lost = True
     else:
         is_lost = False
@@ -78,11 +84,42 @@ def execute(
     return outcome.unwrap()
 
 
+def _call_body(
+    frame: Frame, workflow: Workflow, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Program[Outcome]:
+    caller = frame.execution.identity
+    try:
+        identity = authorized(workflow.name, workflow.required_roles, caller)
+    except DBOSNotAuthorizedError as error:
+        return Outcome(None, error)
+    outcome: Outcome = yield FramedCall(frame, workflow.function, args, kwargs, identity)
+    return outcome
+
+
+def _keep_error(execution: Execution, text: str, error: Exception | None) -> None:
+    """Keep an error for those who await it here, unless its record restores it."""
+    if error is None:
+        return
+    engine = execution.engine
+    try:
+        restored = engine.codec.decode_error(text, execution.serialization)
+    except Exception:
+        restored = None
+    if type(restored) is not type(error):
+        engine.raised_errors.keep(execution.workflow_id, text, error)
+
+
 def call(
     engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[Any]:
-    """Call a workflow and return its result; within a workflow it is a child."""
-    start = prepare(engine, in_this_context(FunctionReference.of(target)), args, kwargs)
+    """Call a workflow and return its result; within a workflow it is a child.
+
+    Raises DBOSNotAuthorizedError without a required role: nothing is recorded then.
+    """
+    workflow = target.workflow
+    identity = authorized(workflow.name, workflow.required_roles, current_identity())
+    parameters = replace(in_this_context(FunctionReference.of(target)), identity=identity)
+    start = prepare(engine, parameters, args, kwargs)
     result_id = start.parent.next_id() if start.parent is not None else 0
     return _call(engine, target, start, result_id)
 
@@ -96,7 +133,7 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
         ended = yield from outcome_of(engine, started.workflow_id)
         return unwrap(engine, ended)
     arguments = target.arguments(start.args)
-    body = execute(started.execution, target.workflow.function, arguments, start.kwargs)
+    body = execute(started.execution, target.workflow, arguments, start.kwargs)
     if parent is None:
         return (yield from body)
     with engine.slots.without_slot(parent):
@@ -118,38 +155,33 @@ def start(
 def _start(engine: Engine, target: Target, start: PreparedStart) -> Program[str]:
     started = yield from record_start(engine, start)
     if started.execution is not None:
-        run_in_background(started.execution, target, target.arguments(start.args), start.kwargs)
+        loop = yield CurrentLoop()
+        arguments = target.arguments(start.args)
+        run_in_background(started.execution, target, arguments, start.kwargs, loop)
     return started.workflow_id
 
 
-def enqueue(
-    engine: Engine, parameters: StartParameters, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Program[str]:
-    """Enqueue a workflow; returns its id once its row is durable."""
-    validation.queue_name(parameters.queue_name)
-    return _enqueue(engine, prepare(engine, parameters, args, kwargs))
-
-
-def _enqueue(engine: Engine, start: PreparedStart) -> Program[str]:
-    started = yield from record_start(engine, start)
-    if start.queue_name is not None:
-        engine.on_queue_used(start.queue_name)
-    # In an open transaction nobody else sees the row yet.
-    is_open = engine.ambient() is not None
-    return UnseenId(started.workflow_id) if is_open else started.workflow_id
-
-
 def run_in_background(
-    execution: Execution, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+    execution: Execution,
+    target: Target,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    loop: AbstractEventLoop | None = None,
 ) -> None:
-    """Run a body on a thread, or on the event loop if it is a coroutine function."""
+    """Run a body on a thread; a coroutine function on the caller's `loop`, or on the engine's."""
     engine = execution.engine
     engine.executions.add(execution)
-    body = execute(execution, target.workflow.function, args, kwargs)
+    body = execute(execution, target.workflow, args, kwargs)
     if target.workflow.is_async:
-        begin(execution, lambda: engine.run_on_loop(_run_async(execution, body)))
+        begin(execution, lambda: _begin_on_loop(execution, body, loop))
     else:
         begin(execution, lambda: engine.run_in_thread(lambda: _run(execution, body)))
+
+
+def _begin_on_loop(
+    execution: Execution, body: Program[Any], loop: AbstractEventLoop | None
+) -> None:
+    execution.loop = execution.engine.run_on_loop(_run_async(execution, body), loop)
 
 
 def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
@@ -158,12 +190,12 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
     If its arguments cannot be read, that is recorded as its ERROR. If no thread can be started,
     it is enqueued again. Raises what ``runnable.obstacle`` returns for it.
     """
-    execution = _claimed_execution(engine, claimed)
+    execution = claimed_execution(engine, claimed)
     target = engine.registry.find(
         claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
     )
     try:
-        args, kwargs = _arguments(engine, claimed)
+        args, kwargs = claimed_arguments(engine, claimed)
     except DBOSRecoveryError as error:
         unreadable = error
         _in_thread(execution, lambda: _fail(execution, unreadable))
@@ -172,33 +204,12 @@ def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
     if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
         _in_thread(execution, lambda: _dead_letter(execution))
         return
-    validate = validator_of(target.workflow, claimed.serialization)
+    validate = validator_of(target.workflow, claimed.serialization or engine.codec.name)
     if validate is None:
         run_in_background(execution, target, target.arguments(args), kwargs)
         return
     engine.executions.add(execution)
     _in_thread(execution, lambda: _run_validated(execution, target, validate, args, kwargs))
-
-
-def _claimed_execution(engine: Engine, claimed: ClaimedWorkflow) -> Execution:
-    roles, tracer = claimed.authenticated_roles, engine.tracer
-    return Execution(
-        engine=engine,
-        workflow_id=claimed.workflow_id,
-        owner=claimed.owner,
-        name=claimed.name,
-        identity=Identity(
-            claimed.authenticated_user,
-            tuple(stored_texts(roles)) if roles else None,
-            claimed.assumed_role,
-        ),
-        serialization=claimed.serialization,
-        deadline_ms=claimed.deadline_ms,
-        has_history=claimed.has_history,
-        queue_name=claimed.queue_name,
-        partition_key=claimed.partition_key,
-        trace=tracer.trace_from_carrier(claimed.trace) if tracer is not None else None,
-    )
 
 
 def _run_validated(
@@ -218,19 +229,6 @@ def _run_validated(
             execution.engine.executions.remove(execution)
         return
     run_in_background(execution, target, target.arguments(args), kwargs)
-
-
-def _arguments(engine: Engine, claimed: ClaimedWorkflow) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if claimed.inputs is None:
-        raise DBOSRecoveryError(claimed.workflow_id, "it has no row in workflow_input")
-    try:
-        return engine.codec.decode_args(claimed.inputs, claimed.serialization)
-    except UnknownFormatError:
-        raise
-    except Exception as error:
-        name = claimed.serialization or engine.codec.name
-        reason = f"its arguments cannot be read as {name}: {type(error).__name__}: {error}"
-        raise DBOSRecoveryError(claimed.workflow_id, reason) from error
 
 
 def _dead_letter(execution: Execution) -> None:

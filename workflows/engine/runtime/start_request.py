@@ -20,7 +20,7 @@ class FunctionReference:
     class_name: str | None = None
     config_name: str | None = None
     serialization: WorkflowSerializationFormat | None = None
-    required_roles: tuple[str, ...] | None = None
+    is_known: bool = False  # whether this process has it
 
     @classmethod
     def of(cls, target: Target) -> FunctionReference:
@@ -29,7 +29,7 @@ class FunctionReference:
             class_name=target.class_name,
             config_name=target.config_name,
             serialization=target.workflow.serialization,
-            required_roles=target.workflow.required_roles,
+            is_known=True,
         )
 
 
@@ -45,7 +45,7 @@ class StartParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedStart:
-    """A start whose ids are drawn; `identity` has assumed the role that the function requires."""
+    """A start whose ids are drawn, on behalf of `identity`."""
 
     parameters: StartParameters
     identity: Identity

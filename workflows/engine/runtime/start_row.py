@@ -8,7 +8,7 @@ from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE
 from dboshub.workflows.engine.options import StartOptions
 from dboshub.workflows.engine.records import NewWorkflow, Status
 from dboshub.workflows.engine.runtime.engine import Engine
-from dboshub.workflows.engine.runtime.start_request import PreparedStart
+from dboshub.workflows.engine.runtime.start_request import FunctionReference, PreparedStart
 
 
 def new_row(engine: Engine, start: PreparedStart, token: str) -> NewWorkflow:
@@ -24,7 +24,7 @@ def new_row(engine: Engine, start: PreparedStart, token: str) -> NewWorkflow:
     if options.debounce_timeout_s is not None:
         debounced_until = now + int(options.debounce_timeout_s * 1000)
     timeout_ms, deadline = _timeout_and_deadline(start, now)
-    application, version = _application_and_version(engine, options)
+    application, version = _application_and_version(engine, options, function)
     inherited = parent.serialization if parent is not None else None
     return NewWorkflow(
         workflow_uuid=start.workflow_id,
@@ -37,7 +37,7 @@ def new_row(engine: Engine, start: PreparedStart, token: str) -> NewWorkflow:
         authenticated_user=identity.user,
         assumed_role=identity.assumed_role,
         authenticated_roles=json.dumps([*identity.roles]) if identity.roles else None,
-        executor_id=settings.executor_id,
+        executor_id=settings.executor_id if function.is_known else None,
         application_version=version,
         application_id=settings.application_id,
         application_name=application,
@@ -67,15 +67,16 @@ def _attributes(options: StartOptions) -> str | None:
 
 
 def _application_and_version(
-    engine: Engine, options: StartOptions
+    engine: Engine, options: StartOptions, function: FunctionReference
 ) -> tuple[str | None, str | None]:
     """The application that runs the workflow, and its version.
 
-    This process does not know the versions of another application: None leaves the choice to it.
+    A function that is given by name alone may be another version's, or another application's:
+    None leaves the choice to the latest.
     """
     settings = engine.settings
     application = options.application_name or settings.application_name
-    is_own = application == settings.application_name
+    is_own = function.is_known and application == settings.application_name
     return application, options.application_version or (
         settings.application_version if is_own else None
     )

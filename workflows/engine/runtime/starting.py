@@ -12,13 +12,12 @@ from dboshub.workflows.engine.errors import (
     DBOSQueueDeduplicatedError,
     DBOSWorkflowIDInUseError,
 )
-from dboshub.workflows.engine.identity import IDENTITY
+from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.writes import StartWrite, StepWrite, Verdict
 from dboshub.workflows.engine.options import OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Started
-from dboshub.workflows.engine.registration.roles import authorized
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.start_request import (
@@ -50,10 +49,10 @@ def prepare(
 ) -> PreparedStart:
     """Check a start and draw its ids, before anything is awaited.
 
-    Raises AssertionError within a step, DBOSNotAuthorizedError without a required role, and
-    DBOSException within an open transaction on the system database (unless the workflow is
-    enqueued), and for queue options without a queue. While the engine drains it raises
-    DBOSException; within a workflow ExecutionInterrupted, because that is no error of its own.
+    Raises AssertionError within a step, and DBOSException within an open transaction on the system
+    database (unless the workflow is enqueued), and for queue options without a queue. While the
+    engine drains it raises DBOSException; within a workflow ExecutionInterrupted, because that is
+    no error of its own.
     """
     current = frame()
     function, options = parameters.function, parameters.options
@@ -68,8 +67,7 @@ def prepare(
             f"workflow {function.name} cannot be started within an open transaction on the system "
             "database: start it when that commits, by transaction.on_commit(…), or enqueue it"
         )
-    caller = parameters.identity or IDENTITY.get()
-    identity = authorized(function.name, function.required_roles, caller)
+    identity = parameters.identity or current_identity()
     parent = current.execution if current is not None else None
     step_id = parent.next_id() if parent is not None else 0
     chosen = options.take_id()
@@ -199,21 +197,20 @@ def _deduplicated(start: PreparedStart, holder: str) -> Program[StartResult]:
 
 
 def _expect_same_function(start: PreparedStart, found: Started) -> None:
-    if start.reuse_policy == "reject":
-        raise DBOSWorkflowIDInUseError(start.workflow_id)
     function = start.function
-    wanted = (function.name, function.class_name, function.config_name)
-    existing = (found.name, found.class_name, found.config_name)
-    if wanted != existing:
-        raise DBOSConflictingWorkflowError(
-            start.workflow_id, f"it is a run of {_spelled(existing)}, not of {_spelled(wanted)}"
-        )
-
-
-def _spelled(names: tuple[str | None, ...]) -> str:
-    name, class_name, config_name = names
-    instance = f" on instance {config_name!r} of {class_name}" if config_name else ""
-    return f"{name}{instance}"
+    if start.reuse_policy == "reject":
+        raise DBOSWorkflowIDInUseError(start.workflow_id, found.status, found.name or "")
+    for kind, existing, wanted in (
+        ("function name", found.name, function.name),
+        ("class name", found.class_name, function.class_name),
+        ("class configuration", found.config_name, function.config_name),
+    ):
+        if existing != wanted:
+            raise DBOSConflictingWorkflowError(
+                start.workflow_id,
+                f"Workflow already exists with a different {kind}: {existing}, but the provided "
+                f"{kind} is: {wanted}",
+            )
 
 
 def refuse_queue_options(options: StartOptions) -> None:
@@ -227,6 +224,6 @@ def refuse_queue_options(options: StartOptions) -> None:
     named = [name for name, value in given.items() if value is not None]
     if named:
         raise DBOSException(
-            f"{', '.join(named)} only make sense on a queue: enqueue the workflow instead of "
-            "starting it"
+            f"Enqueue option(s) {', '.join(named)} set on a workflow that is not being enqueued. "
+            "These options are only supported when enqueueing a workflow onto a queue."
         )

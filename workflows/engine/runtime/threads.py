@@ -1,4 +1,4 @@
-"""Daemon threads for sync workflows, and an event loop on a thread for async ones."""
+"""Daemon threads for sync workflows, and the event loop of async ones without a caller's."""
 
 from __future__ import annotations
 
@@ -96,29 +96,64 @@ class Threads:
 
 
 class Loop:
-    """An event loop on a daemon thread; it starts with its first coroutine."""
+    """The event loop of coroutines that no running loop started.
+
+    It is the adopted one while that runs; else one on a daemon thread, which starts when needed.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
+        self._adopted: asyncio.AbstractEventLoop | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._tasks: set[Any] = set()  # an event loop refers to its tasks only weakly
 
-    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine as a task; its errors are not raised here."""
+    def adopt(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Use the application's loop from now on, for as long as it runs."""
+        self._adopted = loop
+
+    def submit(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        on: asyncio.AbstractEventLoop | None = None,
+    ) -> asyncio.AbstractEventLoop:
+        """Run a coroutine as a task, on the caller's running loop if `on` names it.
+
+        Returns the loop that runs it. Its errors are not raised here. Raises ResourcesExhausted
+        if a loop is needed and cannot be started.
+        """
+        if on is not None:
+            self._keep(on.create_task(coroutine))
+            return on
+        loop = self._adopted
+        if loop is not None and loop.is_running():
+            try:
+                self._keep(asyncio.run_coroutine_threadsafe(coroutine, loop))
+                return loop
+            except RuntimeError:
+                pass  # it was closed just now
         try:
-            loop = self.running()
+            loop = self.own()
         except ResourcesExhausted:
             coroutine.close()
             raise
-        asyncio.run_coroutine_threadsafe(coroutine, loop)
+        self._keep(asyncio.run_coroutine_threadsafe(coroutine, loop))
+        return loop
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine, and block until its result is there."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.running()).result()
+        loop = self._adopted
+        # A loop whose thread blocks here would never run it.
+        if loop is None or not loop.is_running() or loop is asyncio._get_running_loop():
+            loop = self.own()
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
-    def running(self) -> asyncio.AbstractEventLoop:
-        """The event loop; starts it if it does not run. Raises ResourcesExhausted if it cannot."""
+    def own(self) -> asyncio.AbstractEventLoop:
+        """The loop on a daemon thread; starts it if it does not run.
+
+        Raises ResourcesExhausted if it cannot.
+        """
         with self._lock:
             if self._loop is None:
                 self._loop, self._thread = self._start()
@@ -138,8 +173,15 @@ class Loop:
             raise ResourcesExhausted(str(error)) from error
         return loop, thread
 
+    def _keep(self, task: Any) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def stop(self, timeout: float) -> None:
-        """Cancel all tasks and close the loop; waits up to `timeout` seconds for the thread."""
+        """Cancel all tasks of the own loop and close it.
+
+        Waits up to `timeout` seconds for its thread.
+        """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None

@@ -36,10 +36,10 @@ def wait_first(engine: Engine, handles: Sequence[H]) -> Program[H]:
     Raises ValueError for no handles, or for two of one workflow.
     """
     if not handles:
-        raise ValueError("wait_first needs at least one handle")
+        raise ValueError("handles must not be empty")
     known = {each.workflow_id: each for each in handles}
     if len(known) < len(handles):
-        raise ValueError("wait_first was given two handles of one workflow")
+        raise ValueError("handles must not contain duplicate workflow IDs")
     current = frame()
     if current is None or current.step is not None:
         return _chosen(known, _first_ended(engine, known, None))

@@ -8,7 +8,6 @@ from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded,
     DBOSNonExistentWorkflowError,
-    DBOSWorkflowCancelledError,
 )
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.records import Status, WorkflowOutcome
@@ -78,7 +77,8 @@ def unwrap(engine: Engine, ended: WorkflowOutcome) -> Any:
     if ended.status == Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED:
         raise DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(ended.workflow_id)
     if ended.error is not None:
-        raise engine.codec.decode_error(ended.error, ended.serialization)
+        raised = engine.raised_errors.find(ended.workflow_id, ended.error)
+        raise raised or engine.codec.decode_error(ended.error, ended.serialization)
     return engine.codec.decode(ended.output, ended.serialization)
 
 
@@ -86,10 +86,8 @@ def outcome_of_new_owner(engine: Engine, workflow_id: str) -> Program[Any]:
     """Another execution owns the row: wait for the outcome that it records, and return it."""
     rows = yield engine.query(lambda: engine.store.owners([workflow_id]))
     if workflow_id not in rows:
-        raise DBOSNonExistentWorkflowError("parked", workflow_id)
+        raise DBOSNonExistentWorkflowError("target", workflow_id)
     ended = yield from outcome_of(engine, workflow_id)
-    if ended.status == Status.CANCELLED:
-        raise DBOSWorkflowCancelledError(f"Workflow {workflow_id} was cancelled")
     return unwrap(engine, ended)
 
 

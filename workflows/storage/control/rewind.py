@@ -95,8 +95,8 @@ def rewind(
         raise KeyError(workflow_id)
     if row[0] not in TERMINAL:
         raise DBOSException(
-            f"workflow {workflow_id} is {row[0]}: only one that has ended can be rewound; "
-            "cancel it first"
+            f"Cannot rewind {workflow_id} ({row[0]}): only a workflow in a terminal state can be "
+            "rewound, so cancel it first"
         )
     for statement in DELETE_RECORDED:
         session.run(statement, workflow_id=workflow_id, start_step=start_step)

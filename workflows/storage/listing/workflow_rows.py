@@ -176,11 +176,15 @@ def prefixed(filters: Mapping[str, Any], conditions: list[str], params: dict[str
 def owned(
     session: Session, filters: Mapping[str, Any], conditions: list[str], params: dict[str, Any]
 ) -> None:
-    """Rows of the given applications or, without a filter, own rows and those without an owner."""
-    if filters.get("application_name") is not None:
-        conditions.append("s.application_name = ANY(:applications)")
+    """Rows of the given applications or, without a filter, own rows; and those without an owner."""
+    if filters.get("application_name"):
+        conditions.append("(s.application_name = ANY(:applications) OR s.application_name IS NULL)")
         params["applications"] = session.ids(listed(filters["application_name"]))
-    elif filters.get("own_application") is not None and filters.get("workflow_ids") is None:
+    elif (
+        filters.get("application_name") is None
+        and filters.get("own_application")
+        and filters.get("workflow_ids") is None
+    ):
         conditions.append("(s.application_name = :own OR s.application_name IS NULL)")
         params["own"] = filters["own_application"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.schema_names import quoted
 from dboshub.workflows.storage.sql import Session, Statement
 
 ROLE = Statement("SELECT 1 FROM pg_roles WHERE rolname = :role")
@@ -10,7 +11,7 @@ ROLE = Statement("SELECT 1 FROM pg_roles WHERE rolname = :role")
 
 def grants(schema: str, role: str) -> str:
     """The statements that grant what executors and clients need, also on future tables."""
-    name = '"' + role.replace('"', '""') + '"'
+    name, place = quoted(role), quoted(schema)
     rights = {
         "TABLES": "SELECT, INSERT, UPDATE, DELETE",
         "SEQUENCES": "USAGE, SELECT",
@@ -18,13 +19,13 @@ def grants(schema: str, role: str) -> str:
     }
     return "\n".join(
         [
-            f'GRANT USAGE ON SCHEMA "{schema}" TO {name};',
+            f"GRANT USAGE ON SCHEMA {place} TO {name};",
             *(
-                f'GRANT {each} ON ALL {kind} IN SCHEMA "{schema}" TO {name};'
+                f"GRANT {each} ON ALL {kind} IN SCHEMA {place} TO {name};"
                 for kind, each in rights.items()
             ),
             *(
-                f'ALTER DEFAULT PRIVILEGES IN SCHEMA "{schema}" GRANT {each} ON {kind} TO {name};'
+                f"ALTER DEFAULT PRIVILEGES IN SCHEMA {place} GRANT {each} ON {kind} TO {name};"
                 for kind, each in rights.items()
             ),
         ]

@@ -5,8 +5,6 @@ It changes no rows and adds no columns to existing tables. Several processes may
 
 from __future__ import annotations
 
-import re
-
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.schema import (
     hub_tables,
@@ -25,8 +23,6 @@ from dboshub.workflows.storage.schema.state import (
 from dboshub.workflows.storage.sql import Dialect, Session, Statement
 
 __all__ = ["SchemaState", "inspect", "migrate", "migrate_in"]
-
-_TABLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 # DBOS libraries take the same lock while they migrate.
 LOCK = Statement(
@@ -69,24 +65,19 @@ def _create(session: Session) -> None:
 def creation(dialect: Dialect) -> str:
     """The script that creates all tables, indexes and functions."""
     if dialect.vendor == "postgresql":
-        schema = f'CREATE SCHEMA IF NOT EXISTS "{dialect.schema}";\n'
+        schema = "CREATE SCHEMA IF NOT EXISTS {schema};\n"
         tables = postgres_tables.TABLES
         extras = indexes.POSTGRES + postgres_functions.FUNCTIONS + postgres_tables.TUNING
     else:
         schema, tables, extras = "", sqlite_tables.TABLES, indexes.SQLITE
     script = tables + indexes.SHARED + indexes.SINCE_124 + extras + hub_tables.TABLES
-    return schema + _render(script, dialect)
+    return dialect.render(schema + script)
 
 
 def _adopt(session: Session, state: SchemaState) -> None:
     if state.outdated:
-        session.script(_render(indexes.SINCE_124, session.dialect))
+        session.script(session.dialect.render(indexes.SINCE_124))
         session.run(DELETE_VERSION)
         session.run(RECORD_VERSION, version=VERSION)
     if state.missing_hub_tables:
-        session.script(_render(hub_tables.TABLES, session.dialect))
-
-
-def _render(script: str, dialect: Dialect) -> str:
-    """Replace table names. A script has no parameters, so nothing else is escaped."""
-    return _TABLE.sub(lambda match: dialect.table(match[1]), script)
+        session.script(session.dialect.render(hub_tables.TABLES))

@@ -1,0 +1,9 @@
+"""All cases, from the modules that define them."""
+
+from __future__ import annotations
+
+from tests.behaviour import failures, identities, loops, options
+from tests.behaviour.cases import CASES
+
+MODULES = (failures, identities, loops, options)
+NAMES = [*CASES]
