@@ -14,6 +14,7 @@ ONLY_HERE = "only here"
 _DBOS_2 = "as in DBOS 2, whose programs run unchanged"
 _CONDUCTOR = "there only Conductor can ask for it"
 _HANDED_OUT = "made by calls, never by programs"
+_INSTANCE = "an attribute of the instance in `dbos`"
 _TWIN = "every call that waits has a twin here"
 _LIFE = "so that tests and long-lived programs can let go of it"
 
@@ -42,10 +43,12 @@ REASONS = {
     "DBOS.transaction": _DBOS_2,
     "DBOSClient.get_all_events": "as that of `DBOS`",
     "SQLAlchemyDatasource.close": _LIFE,
-    "SQLAlchemyDatasource.engine": "the engine in use, also if it was made from a URL",
     "AsyncSQLAlchemyDatasource.close": _LIFE,
-    "WorkflowHandle.shard_key": "an attribute of the instance in `dbos`; None here",
-    "WorkflowHandleAsync.shard_key": "an attribute of the instance in `dbos`; None here",
+    "engine": _INSTANCE,
+    "created_engine": _INSTANCE,
+    "must_exist": "whether a deleted workflow ends the wait for it",
+    "WorkflowHandle.shard_key": f"{_INSTANCE}; None here",
+    "WorkflowHandleAsync.shard_key": f"{_INSTANCE}; None here",
     "backfill_schedule": _TWIN,
     "export_workflow": _CONDUCTOR,
     "fork_from_failure": _CONDUCTOR,

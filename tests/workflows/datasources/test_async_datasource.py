@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import sessionmaker
 
 from dboshub import DBOS, AsyncSQLAlchemyDatasource, SetWorkflowID
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -122,3 +123,17 @@ async def test_what_no_transaction_can_be_is_refused_with_advice(
     await AsyncSQLAlchemyDatasource.migrate(application_url, application_role="pg_monitor")
     await source.verify_migrations()
     await source.run_migrations()
+
+
+async def test_its_engine_serves_work_outside_transactions(
+    source: AsyncSQLAlchemyDatasource,
+) -> None:
+    async with source.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    assert source.created_engine
+
+
+async def test_sessions_of_the_blocking_kind_are_refused(application_url: str) -> None:
+    given: Any = sessionmaker()
+    with pytest.raises(DBOSException, match="requires an async_sessionmaker"):
+        await AsyncSQLAlchemyDatasource.create(application_url, sessionmaker=given)

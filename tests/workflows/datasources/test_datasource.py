@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from dboshub import DBOS, Serializer, SetWorkflowID, SQLAlchemyDatasource
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
@@ -263,3 +264,18 @@ def running() -> list[str]:
     from dboshub.workflows.engine.current_engine import engine
 
     return [each.workflow_id for each in engine().executions]
+
+
+def test_only_an_engine_that_it_made_is_its_own(
+    source: SQLAlchemyDatasource, application_url: str
+) -> None:
+    assert source.created_engine
+    given = SQLAlchemyDatasource.create(application_url, engine=source.engine)
+    assert not given.created_engine
+    given.close()
+
+
+def test_sessions_of_the_awaited_kind_are_refused(application_url: str) -> None:
+    given: Any = async_sessionmaker()
+    with pytest.raises(DBOSException, match=r"requires a sqlalchemy.orm.sessionmaker"):
+        SQLAlchemyDatasource.create(application_url, sessionmaker=given)

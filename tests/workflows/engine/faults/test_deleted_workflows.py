@@ -153,6 +153,7 @@ def test_an_id_that_nobody_used_yet_may_still_be_waited_for(
     ask: str, dbos: type[DBOS], pool: ThreadPoolExecutor
 ) -> None:
     later = DBOS.retrieve_workflow("later", existing_workflow=False)
+    assert not later.must_exist
     asked: dict[str, Callable[[], Any]] = {
         "get_result": lambda: DBOS.get_result("later"),
         "handle": pickle.loads(pickle.dumps(later)).get_result,
