@@ -21,6 +21,7 @@ from dboshub.workflows.storage.connection_errors import (
     cannot_connect,
 )
 from dboshub.workflows.storage.database_urls import libpq_parameters
+from dboshub.workflows.storage.row_locks import LOCK_TIMEOUT, are_brief
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 POOL_CLOSE_S = 1.0  # for the pool's own threads, which may be connecting
@@ -133,6 +134,8 @@ class PostgresDatabase:
     def writing(self) -> Iterator[Session]:
         self._pool.open()
         with self._pool.connection() as raw, raw.transaction():
+            if are_brief():
+                raw.execute(LOCK_TIMEOUT)
             yield _session(self.dialect, raw)
 
     def check_connection(self, *, create: bool) -> None:

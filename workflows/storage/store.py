@@ -23,6 +23,7 @@ from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.membership.recover import hand_back
+from dboshub.workflows.storage.row_locks import brief_locks, is_locked
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import raising_unavailable
 from dboshub.workflows.storage.waiting.awaited_values import (
@@ -47,24 +48,31 @@ R = TypeVar("R")
 
 ATTEMPTS = 8
 FIRST_PAUSE_S = 0.05
+LOCKED_S, MAX_LOCKED_PAUSE_S = 60.0, 1.0
 
 
 def _retried(
     call: Callable[Concatenate[SqlStore, P], R],
 ) -> Callable[Concatenate[SqlStore, P], R]:
-    """Repeat a call while the database is unavailable, with doubling pauses: about six seconds."""
+    """Repeat a call while the database is unavailable, with doubling pauses: about six seconds.
+
+    A call that finds a row locked is repeated for LOCKED_S; meanwhile it keeps no connection.
+    """
 
     @functools.wraps(call)
     def retried(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(store.attempts):
+        attempt, pause, locked_until = 0, FIRST_PAUSE_S, time.monotonic() + LOCKED_S
+        while True:
             try:
                 with raising_unavailable():
                     return call(store, *args, **kwargs)
-            except StorageUnavailableError:
-                if attempt + 1 == store.attempts:
+            except StorageUnavailableError as error:
+                is_waiting = is_locked(error.__cause__) and time.monotonic() < locked_until
+                attempt += not is_waiting
+                if attempt == store.attempts:
                     raise
-                time.sleep(FIRST_PAUSE_S * 2**attempt)
-        raise AssertionError("unreachable")
+            time.sleep(pause)
+            pause = min(2 * pause, MAX_LOCKED_PAUSE_S) if is_waiting else 2 * pause
 
     return retried
 
@@ -83,7 +91,7 @@ def _write(query: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[
     """The method that executes a query in a transaction."""
 
     def call(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with store.database.writing() as session:
+        with brief_locks(), store.database.writing() as session:
             return query(session, *args, **kwargs)
 
     return _retried(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -103,6 +104,34 @@ def test_a_write_that_finds_its_row_locked_is_tried_again_until_it_is_made(
         other.rollback()
     starter.join(20)
     assert started == [1]
+
+
+@DBOS.workflow(name="locked.waits_async")
+async def waits_async(number: int) -> int:
+    await DBOS.recv_async("topic", timeout_seconds=0.01)
+    return number
+
+
+def test_calls_on_locked_rows_keep_no_connection_from_others(
+    held: None, config: DBOSConfig
+) -> None:
+    async def cancel_and_run() -> list[int]:
+        cancels = [
+            asyncio.create_task(DBOS.cancel_workflow_async(name)) for name in HELD for _ in "abc"
+        ]
+        handles = [await DBOS.start_workflow_async(waits_async, n) for n in range(5)]
+        found = [await each.get_result() for each in handles]
+        assert not any(each.done() for each in cancels)
+        other.rollback()
+        await asyncio.gather(*cancels)
+        return found
+
+    with psycopg.connect(config["system_database_url"] or "") as other:
+        other.execute(
+            "SELECT 1 FROM dbos.workflow_status WHERE workflow_uuid LIKE 'held%' FOR UPDATE"
+        )
+        assert asyncio.run(cancel_and_run()) == [*range(5)]
+    assert DBOS.retrieve_workflow(HELD[0]).get_status().status == "CANCELLED"
 
 
 def test_a_journal_closes_in_time_although_a_row_is_locked(held: None, config: DBOSConfig) -> None:

@@ -36,7 +36,8 @@ from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 
 # A sync wait blocks a thread, so there may be far more threads than slots.
 MAX_THREADS = 10_000
-QUERY_THREADS = 4
+# A query of a coroutine may wait for a row, and must not keep those of others waiting.
+QUERY_THREADS = 64
 MIN_JOIN_S = 0.05
 CLAIM_PAUSE_S = 1.0
 QUERY_PAUSE_S = 0.5
