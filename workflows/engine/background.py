@@ -57,7 +57,8 @@ class LoopFailures:
         self._logged_at: dict[type[BaseException], float] = {}
         self._is_logged = False
         self._state: Failing | None = None
-        _known.add(self)
+        with _known_lock:
+            _known.add(self)
 
     @property
     def state(self) -> Failing | None:
@@ -163,9 +164,11 @@ class BackgroundLoop:
 
 
 _known: WeakSet[LoopFailures] = WeakSet()
+_known_lock = threading.Lock()
 
 
 def failing() -> list[Failing]:
     """The loops of this process that fail now, the longest first."""
-    found = (each.state for each in [*_known])
+    with _known_lock:
+        found = [each.state for each in _known]
     return sorted((state for state in found if state), key=lambda state: state.since)
