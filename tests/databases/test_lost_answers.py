@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from dboshub import DBOS, DBOSConfig
 from dboshub.workflows.storage import answers
@@ -27,6 +28,16 @@ def doubled(number: int) -> int:
 @DBOS.workflow(name="lost.two_steps")
 def two_steps(number: int) -> int:
     return doubled(doubled(number))
+
+
+@DBOS.transaction(name="lost.one")
+def one() -> int:
+    return int(DBOS.sql_session.execute(text("SELECT 1")).scalar_one())
+
+
+@DBOS.workflow(name="lost.transacted")
+def transacted() -> int:
+    return one()
 
 
 @pytest.fixture
@@ -79,6 +90,15 @@ def test_workflows_go_on_after_every_connection_was_forgotten(
     proxy.forget()
     assert DBOS.start_workflow(two_steps, 2).get_result() == 8
     assert queue.enqueue(two_steps, 3).get_result() == 12
+
+
+def test_a_transaction_of_sqlalchemy_notices_that_it_was_forgotten(
+    proxy: BlackHole, launch: Callable[..., None]
+) -> None:
+    launch()
+    assert transacted() == 1
+    proxy.forget()
+    assert transacted() == 1
 
 
 def test_a_listener_notices_that_it_was_forgotten(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.storage import database_urls
+from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -101,15 +102,18 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 def limit_connecting(engine: Engine) -> None:
     """Give up a server that does not answer: after 2 s until it has answered once, then after 10 s.
 
-    Options of the URL and of the engine come first.
+    Options of the URL and of the engine come first. psycopg's connections notice lost answers.
     """
     event = require_sqlalchemy().event
     answered = False
 
-    def connecting(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> None:
+    def connecting(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> Any:
         option = _CONNECT_LIMITS.get(dialect.driver)
         if option is not None:
             options.setdefault(option, CONNECT_TIMEOUT_S if answered else REACH_TIMEOUT_S)
+        if dialect.driver == "psycopg":
+            return AnsweredConnection.connect(*args, **{**KEEPALIVES, **options})
+        return None
 
     def connected(connection: Any, record: Any) -> None:
         nonlocal answered

@@ -11,9 +11,8 @@ from django.db.backends.postgresql.base import DatabaseWrapper as PostgresWrappe
 from psycopg_pool import PoolTimeout
 
 from dboshub.workflows.engine.context import frame
-from dboshub.workflows.storage.answers import AnsweredConnection
+from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S
-from dboshub.workflows.storage.postgres import KEEPALIVES
 
 logger = logging.getLogger("dboshub")
 

@@ -17,6 +17,14 @@ from psycopg.pq import TransactionStatus
 
 logger = logging.getLogger("dboshub")
 
+# A server that vanished is noticed within a minute, not after two hours.
+KEEPALIVES: dict[str, Any] = {
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 40_000,
+}
+
 SILENCE_S = 10.0  # without a byte, until the server is asked
 UNKNOWN_S = 120.0  # without a byte, if it cannot be asked or a pooler hides the session
 INQUIRY_S = 3.0

@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import READ_ONLY_OPTION, Access
-from dboshub.workflows.storage.answers import AnsweredConnection
+from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -25,13 +25,6 @@ from dboshub.workflows.storage.row_locks import LOCK_TIMEOUT, are_brief
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
 POOL_CLOSE_S = 1.0  # for the pool's own threads, which may be connecting
-# A server that vanished is noticed within a minute, not after two hours.
-KEEPALIVES: dict[str, Any] = {
-    "keepalives_idle": 20,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 40_000,
-}
 # For this transaction only: behind a pooler others use the connection next.
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"

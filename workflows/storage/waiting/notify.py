@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 
 from psycopg import sql
 
-from dboshub.workflows.storage.answers import AnsweredConnection
-from dboshub.workflows.storage.postgres import KEEPALIVES
+from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.sql import Session, Statement
 
 CHECK_EVERY_S = 20.0
