@@ -75,9 +75,9 @@ class DjangoClientEngine(Engine):
         return super().pause(waiter, until_ms)
 
     def close(self, timeout: float) -> None:
-        """End every thread; those who wait get DBOSException."""
-        self._poller.stop()
-        super().close(timeout)
+        """End every thread within `timeout` seconds; those who wait get DBOSException."""
+        self._poller.stop(timeout / 2)
+        super().close(timeout / 2)
 
     def _publish(self, writes: Sequence[Write]) -> None:
         self.notices.publish_writes(writes)

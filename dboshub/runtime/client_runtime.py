@@ -7,6 +7,7 @@ from typing import Any
 from dboshub.queues.engine.undeclared import UndeclaredQueues
 from dboshub.queues.storage.store import RegistryStore
 from dboshub.runtime.client_options import ClientOptions
+from dboshub.runtime.stop_budget import StopBudget
 from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.engine.schedule_registry import ScheduleServices
@@ -51,11 +52,12 @@ class ClientRuntime:
         return CallerTransaction(connection, vendor=dialect.vendor, schema=dialect.schema)
 
     def close(self) -> None:
-        """Flush the journal and end every thread."""
+        """Flush the journal and end every thread, all within CLOSE_S."""
+        budget = StopBudget(CLOSE_S - 1)
         try:
-            self._engine.close(CLOSE_S)
+            self._engine.close(budget.work_left())
         finally:
-            self._wakeups.stop()
+            self._wakeups.stop(budget.left())
 
     def _new_engine(self, codec: Codec, options: ClientOptions, application: str | None) -> Engine:
         hooks = engine_hooks(self._database)
