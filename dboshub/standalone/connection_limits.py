@@ -34,7 +34,7 @@ REQUEST_S = 20.0
 MAX_CONNECTIONS, MAX_PER_ADDRESS = 4_000, 1_000
 MAX_MESSAGE, MAX_QUEUED = MAX_FRAME_BYTES, 64
 # Requests of one address: a second, and at once.
-ANONYMOUS_RATE, SESSION_RATE = (40.0, 200.0), (200.0, 1_000.0)
+RATES = {"anonymous": (40.0, 200.0), "session": (200.0, 1_000.0), "socket": (30.0, 700.0)}
 MAX_ADDRESSES = 10_000
 _END = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
 TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n" + _END
@@ -45,14 +45,13 @@ class Rates:
     """How fast each address asks; those that asked longest ago are forgotten first."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, bool], Allowance] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], Allowance] = OrderedDict()
 
-    def take(self, address: str, *, has_session: bool) -> bool:
-        """Whether one more request of an address is allowed now."""
-        key = address, has_session
+    def take(self, address: str, kind: str) -> bool:
+        """Whether one more request of an address, of a kind in RATES, is allowed now."""
+        key = address, kind
         if key not in self._known:
-            per_s, at_once = SESSION_RATE if has_session else ANONYMOUS_RATE
-            self._known[key] = Allowance(per_s, at_once)
+            self._known[key] = Allowance(*RATES[kind])
         self._known.move_to_end(key)
         while len(self._known) > MAX_ADDRESSES:
             self._known.popitem(last=False)
@@ -95,7 +94,9 @@ class LimitedChannel(HTTPChannel):
         name = f"{settings.SESSION_COOKIE_NAME}=".encode()
         has_session = any(name in cookie for cookie in headers.getRawHeaders(b"Cookie", []))
         self.most_bytes = MAX_BODY if has_session else MAX_ANONYMOUS_BODY
-        if not self.factory.rates.take(self._address(headers), has_session=has_session):
+        kind = "session" if has_session else "anonymous"
+        kind = "socket" if headers.hasHeader(b"Upgrade") else kind
+        if not self.factory.rates.take(self._address(headers), kind):
             self.refuse(TOO_MANY)
         elif self.length is not None and self.length > self.most_bytes:
             self.refuse(TOO_LARGE)
@@ -184,6 +185,8 @@ class LimitedSocket(WebSocketProtocol):
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         if self.application_queue.qsize() >= MAX_QUEUED:
             self.transport.abortConnection()
+            # What else has arrived is not parsed.
+            self.state = self.STATE_CLOSED
         else:
             super().onMessage(payload, isBinary)
 

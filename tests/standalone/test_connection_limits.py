@@ -105,24 +105,26 @@ def test_a_body_without_a_length_is_counted() -> None:
 
 
 def test_an_address_asks_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_limits, "ANONYMOUS_RATE", (0.0, 2.0))
-    monkeypatch.setattr(connection_limits, "SESSION_RATE", (0.0, 3.0))
+    monkeypatch.setitem(connection_limits.RATES, "anonymous", (0.0, 2.0))
+    monkeypatch.setitem(connection_limits.RATES, "session", (0.0, 3.0))
+    monkeypatch.setitem(connection_limits.RATES, "socket", (0.0, 0.0))
     rates = connection_limits.Rates()
-    asked = [rates.take("203.0.113.9", has_session=False) for _ in range(4)]
+    asked = [rates.take("203.0.113.9", "anonymous") for _ in range(4)]
     assert asked == [True, True, False, False]
-    assert [rates.take("203.0.113.9", has_session=True) for _ in range(4)] == [True] * 3 + [False]
-    assert rates.take("203.0.113.10", has_session=False)
+    assert [rates.take("203.0.113.9", "session") for _ in range(4)] == [True] * 3 + [False]
+    assert rates.take("203.0.113.10", "anonymous")
     monkeypatch.setattr(connection_limits, "MAX_ADDRESSES", 1)
-    rates.take("203.0.113.11", has_session=False)
-    assert rates.take("203.0.113.9", has_session=False)
+    rates.take("203.0.113.11", "anonymous")
+    assert rates.take("203.0.113.9", "anonymous")
     wire = Wire()
     wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert wire.server.reached
-    monkeypatch.setattr(connection_limits, "ANONYMOUS_RATE", (0.0, 0.0))
-    refused = Wire()
-    refused.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert refused.answer.startswith("HTTP/1.1 429")
-    assert not refused.server.reached
+    monkeypatch.setitem(connection_limits.RATES, "anonymous", (0.0, 0.0))
+    for more in ("", f"{SESSION}Upgrade: websocket\r\n"):
+        refused = Wire()
+        refused.send(f"GET / HTTP/1.1\r\nHost: x\r\n{more}\r\n")
+        assert refused.answer.startswith("HTTP/1.1 429")
+        assert not refused.server.reached
 
 
 def test_no_form_is_parsed_before_the_application_is_asked() -> None:
