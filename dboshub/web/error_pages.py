@@ -18,6 +18,7 @@ from django.utils.log import log_response
 
 from dboshub.web.outages import outage_of, outage_page
 from dboshub.web.refused_requests import refused_host, refused_origin
+from dboshub.workflows.actions.audit import ActionRefusedError
 from dboshub.workflows.actions.denials import record_denial
 from dboshub.workflows.rendering.page_templates import render, render_to_string
 
@@ -30,7 +31,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    record_denial(request, str(exception))
+    # A refused action has its row already.
+    if not isinstance(exception.__cause__, ActionRefusedError):
+        record_denial(request, str(exception))
     return render(request, "dboshub/responses/403.html", {"reason": str(exception)}, status=403)
 
 
