@@ -238,7 +238,7 @@ def engine_hooks(database: Database) -> EngineHooks:
         return EngineHooks()
     connection_hooks = EngineHooks(
         after_user_code=close_stale_connections,
-        after_async_step=async_step_connections.close_stale,
+        around_async_step=async_step_connections.close_stale,
     )
     alias = alias_of(database)
     if alias is None:
@@ -262,7 +262,7 @@ def _with_datasources(hooks: EngineHooks, database: Database) -> EngineHooks:
 def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     """Engine hooks of a process that executes: with a database for ``@DBOS.transaction``."""
     hooks = _with_datasources(engine_hooks(database), database)
-    if hooks.after_async_step is not None:
+    if hooks.around_async_step is not None:
         from dboshub.workflows.django_step_connections import use_worker_pools
 
         use_worker_pools()

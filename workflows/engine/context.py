@@ -109,6 +109,8 @@ class FramedCall:
                 self._frame.execution.engine.after_user_code()
 
     async def wait(self) -> Outcome:
+        # Before as well: a task that was cancelled may have left something open.
+        await self._tidy()
         tokens = self._enter()
         try:
             value = self._function(*self._args, **self._kwargs)
@@ -117,9 +119,12 @@ class FramedCall:
             return Outcome(None, error)
         finally:
             _leave(tokens)
-            tidy = self._frame.execution.engine.after_async_step
-            if self._runs_after_user_code and tidy is not None:
-                await tidy()
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        tidy = self._frame.execution.engine.around_async_step
+        if self._runs_after_user_code and tidy is not None:
+            await tidy()
 
     def _enter(self) -> list[tuple[ContextVar[Any], Token[Any]]]:
         # Options of the calling code do not apply to what the called code starts.

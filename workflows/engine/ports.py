@@ -235,7 +235,8 @@ class EngineHooks:
     """Hooks that the host process gives to the engine; a plain script gives none."""
 
     after_user_code: Callable[[], None] = lambda: None  # called after each sync step and task
-    after_async_step: Callable[[], Awaitable[None]] | None = None
+    # Called before and after each step that is a coroutine.
+    around_async_step: Callable[[], Awaitable[None]] | None = None
     # Calls back once what this thread has open on the system database is committed.
     after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
     ambient: Callable[[], JoinedTransaction | None] = lambda: None

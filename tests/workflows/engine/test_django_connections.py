@@ -42,6 +42,27 @@ async def looks_async() -> tuple[bool, bool]:
     return await opens_async(), await sync_to_async(is_open)()
 
 
+@DBOS.workflow(name="django.opens_outside_steps")
+async def opens_outside_steps() -> list[object]:
+    await sync_to_async(lambda: connection.ensure_connection())()
+    first = await sync_to_async(lambda: connection.connection)()
+    return [first is not None, await looks_inside()]
+
+
+@DBOS.step(name="django.looks_inside")
+async def looks_inside() -> bool:
+    return await sync_to_async(is_open)()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_async_step_begins_without_what_others_left_open(dbos: type[DBOS]) -> None:
+    async def run() -> list[object]:
+        handle = await DBOS.start_workflow_async(opens_outside_steps)
+        return await handle.get_result()
+
+    assert asyncio.run(run()) == [True, False]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_async_step_leaves_no_connection_open(dbos: type[DBOS]) -> None:
     async def run() -> tuple[bool, bool]:

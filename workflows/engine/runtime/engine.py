@@ -108,7 +108,7 @@ class Engine:
         self.loop = Loop("dboshub-loop")
         # Runs after each sync step, so that a workflow that waits keeps nothing of its step open.
         self.after_user_code = hooks.after_user_code
-        self.after_async_step = hooks.after_async_step
+        self.around_async_step = hooks.around_async_step
         self.ambient = hooks.ambient
         self.after_commit = self.notices.after_commit = hooks.after_commit
         self.application = hooks.application
