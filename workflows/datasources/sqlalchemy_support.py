@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.storage import database_urls
-from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -112,6 +111,8 @@ def limit_connecting(engine: Engine) -> None:
         if option is not None:
             options.setdefault(option, CONNECT_TIMEOUT_S if answered else REACH_TIMEOUT_S)
         if dialect.driver == "psycopg":
+            from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
+
             return AnsweredConnection.connect(*args, **{**KEEPALIVES, **options})
         return None
 
