@@ -11,7 +11,7 @@ from dboshub.workflows.engine.ports import Storage
 
 # What background threads ask at times of their own would make the count differ from run to run.
 UNCOUNTED = frozenset(
-    {"owners", "terminal_among", "messages_among", "events_among", "streams_among", "survey"}
+    {"owners", "settled_among", "messages_among", "events_among", "streams_among", "survey"}
     | {"release_due", "cancel_overdue", "announce"}
 )
 
