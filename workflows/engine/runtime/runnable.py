@@ -10,6 +10,7 @@ from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import UnknownFormatError
 
 MAX_REFUSED = 1_000
+CHECK_EVERY_S = 0.5
 
 
 def obstacle(engine: Engine, workflow: ClaimedWorkflow) -> Exception | None:
@@ -34,6 +35,7 @@ class Refusals:
         self._engine = engine
         self._lock = threading.Lock()
         self._refused: dict[str, ClaimedWorkflow] = {}
+        self._check_at = 0.0  # monotonic seconds
 
     def accepts(self, workflow: ClaimedWorkflow) -> bool:
         """Whether this process can run a workflow. What it cannot run is logged once."""
@@ -56,9 +58,12 @@ class Refusals:
         return False
 
     def keys(self) -> list[str]:
-        """The claim keys of what this process still cannot run."""
+        """The claim keys of what this process could not run CHECK_EVERY_S ago, or later."""
+        now = self._engine.clock.monotonic()
         with self._lock:
-            for key, workflow in [*self._refused.items()]:
-                if obstacle(self._engine, workflow) is None:
-                    del self._refused[key]
+            if now >= self._check_at:
+                self._check_at = now + CHECK_EVERY_S
+                for key, workflow in [*self._refused.items()]:
+                    if obstacle(self._engine, workflow) is None:
+                        del self._refused[key]
             return [*self._refused]
