@@ -101,7 +101,8 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 def limit_connecting(engine: Engine) -> None:
     """Give up a server that does not answer: after 2 s until it has answered once, then after 10 s.
 
-    Options of the URL and of the engine come first. psycopg's connections notice lost answers.
+    Options of the URL and of the engine come first. The blocking connections of psycopg
+    notice lost answers.
     """
     event = require_sqlalchemy().event
     answered = False
@@ -110,7 +111,8 @@ def limit_connecting(engine: Engine) -> None:
         option = _CONNECT_LIMITS.get(dialect.driver)
         if option is not None:
             options.setdefault(option, CONNECT_TIMEOUT_S if answered else REACH_TIMEOUT_S)
-        if dialect.driver == "psycopg":
+        # An async engine adapts the driver's own async connections.
+        if dialect.driver == "psycopg" and not dialect.is_async:
             from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 
             return AnsweredConnection.connect(*args, **{**KEEPALIVES, **options})
