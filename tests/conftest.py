@@ -84,7 +84,7 @@ def django_db_setup(django_db_setup: None) -> None:
     from django.apps import apps
     from django.db.models.signals import post_migrate
 
-    *_, last = apps.get_app_configs()
+    *_, last = (each for each in apps.get_app_configs() if each.models_module)
     # After that of every app, as permissions of groups are.
     post_migrate.connect(_add_groups, sender=last)
 

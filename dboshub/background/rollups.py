@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from django.db import DatabaseError, connections
 
@@ -32,12 +33,20 @@ BACKGROUND_SETTINGS = Statement("""
 """)
 
 
-def start_rollup_thread() -> threading.Event:
-    """Start the thread, unless DBOSHUB_ROLLUPS is off; it ends when the event is set."""
-    stop = threading.Event()
-    if counts_rollups():
-        threading.Thread(target=_run, args=(stop,), name="dboshub-rollups", daemon=True).start()
-    return stop
+def start_rollup_thread() -> Callable[[], object]:
+    """Start the thread, unless DBOSHUB_ROLLUPS is off; return what stops it, without waiting."""
+    if not counts_rollups():
+        return lambda: None
+    work = new_maintainer()
+    loop = BackgroundLoop(
+        "rollups",
+        "Counting for the charts",
+        lambda: _turn(work),
+        after_turn=connections.close_all,
+        longest_pause_s=RETRY_S,
+    )
+    threading.Thread(target=_run, args=(loop, work), name="dboshub-rollups", daemon=True).start()
+    return partial(loop.stop, timeout=0)
 
 
 def new_maintainer() -> RollupMaintainer:
@@ -76,16 +85,7 @@ def _turn(work: RollupMaintainer) -> float:
         return 0.0
 
 
-def _run(stop: threading.Event) -> None:
-    work = new_maintainer()
-    loop = BackgroundLoop(
-        "rollups",
-        "Counting for the charts",
-        lambda: _turn(work),
-        after_turn=connections.close_all,
-        stopping=stop,
-        longest_pause_s=RETRY_S,
-    )
+def _run(loop: BackgroundLoop, work: RollupMaintainer) -> None:
     loop.run()
     with suppress(DatabaseError):
         work.lease.release()

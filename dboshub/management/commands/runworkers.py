@@ -98,11 +98,11 @@ class Command(BaseCommand):
         with errors_as_command_errors():
             DBOS.launch()
         self._adopt(options["adopt_executor"])
-        rollups = start_rollup_thread()
+        stop_rollups = start_rollup_thread()
         start_bulk_job_thread()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
-        rollups.set()
+        stop_rollups()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
         self._end(DBOS, options["grace"], stop)
 

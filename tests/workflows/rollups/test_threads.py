@@ -46,7 +46,7 @@ def test_errors_do_not_end_it_and_a_stop_hands_the_lease_on(
     try:
         assert turned.wait(30)
     finally:
-        stop.set()
+        stop()
     eventually(lambda: thread() is None)
     assert (Lease.objects.get().owner, Lease.objects.get().until) == ("me", 0)
 
