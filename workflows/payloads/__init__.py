@@ -20,16 +20,24 @@ FOREIGN = frozenset({"js_superjson", "java_jackson"})
 PICKLED = "gA"
 
 
-def read(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:
+def read(
+    text: str | None,
+    serialization: str | None,
+    *,
+    limit: int = MAX_BYTES,
+    is_cut: bool = False,
+) -> Node:
     """The tree of a payload column, read in the format of its row.
 
-    At most ``limit`` bytes are read. Without a format, it is guessed from the text.
+    At most ``limit`` bytes are read; ``is_cut`` says that `text` is only the beginning of a value.
+    Without a format, it is guessed from the text.
     """
     if text is None:
         return NONE
     if serialization == PICKLE or (serialization is None and text.startswith(PICKLED)):
-        return read_pickle(text, max_bytes=limit)
-    if len(text) > limit:
+        return read_pickle(text, max_bytes=limit, is_cut=is_cut)
+    if is_cut or len(text) > limit:
+        limit = min(limit, len(text))
         return Truncated(f"only the first {limit:,} characters are shown", raw(text[:limit]))
     if serialization == PORTABLE:
         return read_portable(text)

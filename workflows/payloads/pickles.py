@@ -8,6 +8,9 @@ restricted one.
 from __future__ import annotations
 
 from base64 import b64decode
+from contextlib import suppress
+from io import BytesIO
+from pickletools import genops
 from typing import Any
 
 from dboshub.workflows.payloads.pickle_machine import UNSET, Machine, UnreadableError
@@ -19,14 +22,22 @@ MAX_OPS = 200_000
 EXCERPT = 2_000
 
 
-def read_pickle(text: str, *, max_bytes: int = MAX_BYTES, max_ops: int = MAX_OPS) -> Node:
-    """The tree of a base64 pickle as DBOS stores it."""
+# Opcodes of texts and bytes, with the number of bytes that say how long the value is.
+LENGTHS = {b"\x8c": 1, b"X": 4, b"\x8d": 8, b"C": 1, b"B": 4, b"\x8e": 8}
+TEXTS = (b"\x8c", b"X", b"\x8d")
+
+
+def read_pickle(
+    text: str, *, max_bytes: int = MAX_BYTES, max_ops: int = MAX_OPS, is_cut: bool = False
+) -> Node:
+    """The tree of a base64 pickle as DBOS stores it; `is_cut` says that `text` is a beginning."""
     # Four characters encode three bytes. The text may contain line breaks.
     wanted = (max_bytes + 2) // 3 * 4
     head = "".join(text[: wanted + wanted // 32].split())
-    whole = len(head) <= wanted and len(text) <= wanted + wanted // 32
+    whole = not is_cut and len(head) <= wanted and len(text) <= wanted + wanted // 32
+    head = head[:wanted]
     try:
-        data = b64decode(head[:wanted], validate=True)
+        data = b64decode(head if whole else head[: len(head) // 4 * 4], validate=True)
     except ValueError:
         return Malformed("not base64 text", shown(text[:EXCERPT]))
     return read_bytes(data, whole=whole, max_ops=max_ops)
@@ -41,10 +52,24 @@ def read_bytes(data: bytes, *, whole: bool = True, max_ops: int = MAX_OPS) -> No
         if whole or isinstance(error, UnreadableError):
             why = f"not a readable pickle: {reason(error)}"
             return Malformed(why, excerpt(data), left(machine))
+        machine.stack += _cut_value(data)
         return Truncated(f"only the first {len(data):,} bytes were read", left(machine))
     if not finished:
         return Truncated(f"only the first {max_ops:,} operations were read", left(machine))
     return freeze(machine.result)
+
+
+def _cut_value(data: bytes) -> list[str | bytes]:
+    """The beginning of the text or of the bytes in which `data` ends."""
+    stream, end = BytesIO(data), 0
+    with suppress(ValueError):
+        for _ in genops(stream):
+            end = stream.tell()
+    opcode = data[end : end + 1]
+    if opcode not in LENGTHS:
+        return []
+    value = data[end + 1 + LENGTHS[opcode] :]
+    return [value.decode(errors="ignore") if opcode in TEXTS else value]
 
 
 def left(machine: Machine) -> Node | None:

@@ -13,14 +13,20 @@ from dboshub.workflows.time_budget import is_spent
 NOT_READ = Truncated("not read: reading this page takes too long")
 
 
-def readable(text: str | None, serialization: str | None, *, limit: int = MAX_BYTES) -> Node:
+def readable(
+    text: str | None,
+    serialization: str | None,
+    *,
+    limit: int = MAX_BYTES,
+    is_cut: bool = False,
+) -> Node:
     """The redacted tree of a payload column, for users who may see payloads.
 
     A value is not read once the time of the request is used up.
     """
     if text is not None and is_spent():
         return NOT_READ
-    return _rules().apply(read(text, serialization, limit=limit))
+    return _rules().apply(read(text, serialization, limit=limit, is_cut=is_cut))
 
 
 def has_no_redactions(text: str, serialization: str | None) -> bool:

@@ -84,8 +84,9 @@ class Value:
 
 def whole(address: ValueAddress, stored: StoredValue) -> Value:
     """The value, up to the size that a page shows."""
-    node = readable(stored.text, stored.serialization, limit=MAX_SHOWN)
-    return Value(address, stored.size, node, is_cut=stored.is_cut)
+    text, is_cut = stored.text, stored.is_cut
+    node = readable(text, stored.serialization, limit=MAX_SHOWN, is_cut=is_cut)
+    return Value(address, stored.size, node, is_cut=is_cut)
 
 
 def brief(address: ValueAddress, stored: StoredValue | None) -> Value | None:

@@ -14,6 +14,7 @@ from dboshub.workflows.payloads import read
 from dboshub.workflows.payloads.encode import encode
 from dboshub.workflows.payloads.outline import outline
 from dboshub.workflows.payloads.redaction import Rules
+from dboshub.workflows.payloads.tree import Truncated
 
 RULES = Rules(["password", "*_token", "api_key"])
 SECRET = "hunter2"
@@ -94,3 +95,19 @@ def test_a_shared_value_is_walked_once() -> None:
         value = [value, value]
     text = outline(RULES.apply(read(pickled(value), "py_pickle")), 10_000)
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("start", ["Once upon a time. ", b"\x00\x01"])
+def test_the_beginning_of_a_cut_value_is_shown(start: Any) -> None:
+    stored = pickled(start * 40_000)
+    cut = read(stored[:1_001], "py_pickle", is_cut=True)
+    assert isinstance(cut, Truncated)
+    assert repr(start)[1:-1] in outline(RULES.apply(cut), 10_000)
+
+
+@pytest.mark.parametrize("length", range(60, 300, 17))
+def test_a_secret_that_is_cut_is_not_shown(length: int) -> None:
+    stored = pickled({"title": "x", "password": SECRET * 4_000, "note": "y"})
+    cut = outline(RULES.apply(read(stored[:length], "py_pickle", is_cut=True)), 10_000)
+    assert SECRET not in cut
+    assert "title" in cut
