@@ -253,7 +253,7 @@ def test_options_that_contradict_each_other_are_refused() -> None:
         declare(ordering="topic", queue_name="mine")
     with pytest.raises(DBOSInitializationError, match="partitioned"):
         declare(queue_name="kafka-partitioned")
-    with pytest.raises(DBOSException, match="not a workflow"):
+    with pytest.raises(DBOSException, match="not a registered workflow"):
         DBOS.kafka_consumer({}, ["orders"])(len)
 
 
