@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 
 logger = logging.getLogger("dboshub")
@@ -25,6 +26,9 @@ KEEPALIVES: dict[str, Any] = {
     "tcp_user_timeout": 40_000,
 }
 
+# What takes longer is watched: a watch costs each statement more than a tenth of its time.
+UNWATCHED_S = 1.0
+INTERVAL_S = 0.1  # as psycopg's own
 SILENCE_S = 10.0  # without a byte, until the server is asked
 UNKNOWN_S = 120.0  # without a byte, if it cannot be asked or a pooler hides the session
 INQUIRY_S = 3.0
@@ -43,11 +47,18 @@ class AnsweredConnection(psycopg.Connection[Any]):
     The connection is closed then, and the statement may have been executed.
     """
 
-    def wait(self, gen: Waiting[T], *args: Any, **kwargs: Any) -> T:
-        return super().wait(_watched(gen, self._patience(), self._raise_if_lost), *args, **kwargs)
+    def wait(
+        self, gen: Waiting[T], interval: float = INTERVAL_S, timeout: float | None = None
+    ) -> T:
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, UNWATCHED_S)
+        except _WaitTimeout:
+            return super().wait(self._watched(gen), interval)
 
-    def _patience(self) -> float:
-        return SILENCE_S
+    def _watched(self, gen: Waiting[T]) -> Waiting[T]:
+        return _watched(gen, SILENCE_S, self._raise_if_lost)
 
     def _raise_if_lost(self, silent_s: float) -> None:
         if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
@@ -82,8 +93,8 @@ class AnsweredConnection(psycopg.Connection[Any]):
 class _Inquiry(AnsweredConnection):
     """Asks the server about another connection; its own answers are lost after INQUIRY_S."""
 
-    def _patience(self) -> float:
-        return INQUIRY_S
+    def _watched(self, gen: Waiting[T]) -> Waiting[T]:
+        return _watched(gen, INQUIRY_S, self._raise_if_lost)
 
     def _raise_if_lost(self, silent_s: float) -> None:
         self.pgconn.finish()
