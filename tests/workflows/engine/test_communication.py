@@ -217,17 +217,20 @@ def test_waiting_coroutines_need_no_threads(dbos: type[DBOS]) -> None:
     async def waits() -> Any:
         return await DBOS.recv_async("t", 30)
 
-    async def start_all() -> list[Any]:
-        return await asyncio.gather(*[DBOS.start_workflow_async(waits) for _ in range(300)])
+    def all_wait(handles: list[Any]) -> bool:
+        return all("DBOS.sleep" in step_names(each.get_workflow_id()) for each in handles)
+
+    async def run_all() -> list[Any]:
+        handles = await asyncio.gather(*[DBOS.start_workflow_async(waits) for _ in range(300)])
+        await asyncio.to_thread(eventually, lambda: all_wait(handles[-5:]))
+        assert threading.active_count() <= before + 8
+        await asyncio.gather(
+            *[DBOS.send_async(each.get_workflow_id(), "end", "t") for each in handles]
+        )
+        return await asyncio.gather(*[each.get_result() for each in handles])
 
     before = threading.active_count()
-    handles = asyncio.run(start_all())
-    eventually(lambda: all("DBOS.sleep" in step_names(h.get_workflow_id()) for h in handles[-5:]))
-    assert threading.active_count() <= before + 8
-    for handle in handles:
-        DBOS.send(handle.get_workflow_id(), "end", "t")
-    for handle in handles:
-        assert DBOS.get_result(handle.get_workflow_id()) == "end"
+    assert asyncio.run(run_all()) == ["end"] * 300
 
 
 class Statements:
