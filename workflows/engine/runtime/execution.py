@@ -56,6 +56,8 @@ class Execution:
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.
     on_ended: dict[object, Callable[[], Program[None]]] = field(default_factory=dict, init=False)
+    # Its body has ended, and `on_ended` is still to be done: waiters wait for that, too.
+    is_ending: bool = field(default=False, init=False)
     _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
     _loaded_to: float = field(default=0, init=False)
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)

@@ -27,6 +27,7 @@ class RunningExecution(Protocol):
     ownership: Ownership
     activities: Activities
     loop: asyncio.AbstractEventLoop | None
+    is_ending: bool
 
     def interrupt(self) -> None: ...
     def revoke(self, status: str | None) -> None: ...

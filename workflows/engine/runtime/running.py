@@ -69,6 +69,7 @@ def execute(
             outcome, text = readable(execution, outcome)
             if span is not None and outcome.error is not None:
                 span.failed(outcome.error)
+        execution.is_ending = bool(execution.on_ended)
         outcome = yield from record_outcome(execution, outcome, text)
         _keep_error(execution, text, outcome.error)
         for on_ended in execution.on_ended.values():

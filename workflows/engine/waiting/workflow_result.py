@@ -49,12 +49,21 @@ def outcome_of(
             )
             if found is None and is_known:
                 raise DBOSNonExistentWorkflowError("result", workflow_id)
-            if found is not None and found.has_ended:
+            if found is not None and found.has_ended and not _is_ending_here(engine, workflow_id):
                 return found
             if found is not None and not is_known:
                 is_known = True
                 waiter.also((KNOWN, workflow_id))
             yield from _wait(engine, waiter, execution, workflow_id)
+
+
+def _is_ending_here(engine: Engine, workflow_id: str) -> bool:
+    """Whether this process still tidies up after the workflow, and wakes its waiters then.
+
+    Who destroys the engine with the result in hand leaves nothing of the workflow behind.
+    """
+    execution = engine.executions.find(workflow_id)
+    return execution is not None and execution.is_ending
 
 
 def _wait(
