@@ -31,7 +31,8 @@ class DBOSUnexpectedStepError(FieldsError):
         "During execution of workflow {workflow_id} step {step_id}, function {recorded_name} was "
         "recorded when {expected_name} was expected. Check that your workflow is deterministic. If "
         "its code changed, finish it with the version that began it, or fork it from an earlier "
-        "step."
+        "step. Branches that run at once need their steps from DBOS.reserve_step() before they "
+        "begin, or are child workflows."
     )
 
     def __init__(
