@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ compat: dev ## Test the installed wheel on the lowest and the highest Python and
 
 crash: dev ## Kill engines at every storage call and in random programs, and workers with kill -9
 	$(PYTHON) -m pytest tests/crash tests/properties tests/workflows/datasources/test_crash.py $(ARGS)
+
+chaos: dev ## Take databases, processes, time, threads and files away from workers under load
+	$(PYTHON) -m pytest tests/chaos $(ARGS)
 
 interop: dev ## Share one database with the dbos libraries of Python and TypeScript, in both directions
 	$(PYTHON) -m pytest tests/interop tests/databases tests/queues/test_foreign.py tests/workflows/datasources/test_crash.py $(ARGS)
