@@ -65,6 +65,7 @@ class Run:
     pid: int
     began: float
     until: float | None
+    off_guard: bool
 
 
 @dataclass
@@ -122,14 +123,15 @@ def _steps(facts: list[Fact]) -> tuple[dict[StepKey, Step], list[StepKey]]:
     for fact in facts:
         if fact.what == "recorded":
             recorded.add(keys[fact["token"]])
-        if fact.what != "began" or _was_off_guard(fact, pauses):
+        if fact.what != "began":
             continue
         key = keys[fact["token"]] = (fact["workflow"], fact["step"])
         until = ended.get(fact["token"])
         if any(pid == fact.pid and fact.at < at <= (until or at) for pid, at, _ in pauses):
             until = None
-        steps[key].runs.append(Run(fact["token"], fact.pid, fact.at, until))
-        if key in recorded:
+        run = Run(fact["token"], fact.pid, fact.at, until, _was_off_guard(fact, pauses))
+        steps[key].runs.append(run)
+        if key in recorded and not run.off_guard:
             began_again.append(key)
     return dict(steps), began_again
 

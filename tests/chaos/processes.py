@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 30.0
+# Every process has more open; poll() needs room for those that it is asked about.
+FEW = 8
 
 
 class Process:
@@ -43,13 +44,6 @@ class Process:
         assert self._process.stdin is not None
         self._process.stdin.close()
 
-    def stop_running(self) -> None:
-        """Stop it as a debugger or a suspended machine does: it cannot notice."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def run_again(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
@@ -59,12 +53,20 @@ class Process:
         self._process.kill()
         self._process.wait()
 
-    def limit_descriptors(self, most: int) -> None:
-        _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (most, hard))
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stopped as by a debugger or a suspended machine: it cannot notice."""
+        self._process.send_signal(signal.SIGSTOP)
+        yield
+        self._process.send_signal(signal.SIGCONT)
 
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+    @contextmanager
+    def without_descriptors(self) -> Iterator[None]:
+        """It can use the files and sockets that it has, and open no other one."""
+        before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (FEW, before[1]))
+        yield
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, before)
 
     def assert_alive(self) -> None:
         code = self._process.poll()

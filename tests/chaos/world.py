@@ -90,7 +90,7 @@ class World:
         for _ in range(self._how_many):
             self.add_worker()
         try:
-            eventually(self._works, timeout=60, interval=0.05)
+            self.until_all_work()
         except BaseException:
             self._kill_all()
             raise
@@ -111,6 +111,10 @@ class World:
         worker = self._process(name, *command, *options, **environment)
         self.workers.append(worker)
         return worker
+
+    def until_all_work(self) -> None:
+        """Wait until each process has run a step, so that a fault meets what it is meant for."""
+        eventually(self._works, timeout=60, interval=0.05)
 
     def run(self, seconds: float) -> None:
         """Let the load go on for so many seconds."""
@@ -152,7 +156,6 @@ class World:
             database.close()
 
     def _works(self) -> bool:
-        """Whether each process has run a step: only then does a fault meet what it is meant for."""
         for process in self._processes():
             process.assert_alive()
         began = {fact.pid for fact in self.ledger.facts("began")}

@@ -1,0 +1,59 @@
+"""What happens to processes: each is brought into a world under load, and taken back."""
+
+from __future__ import annotations
+
+from tests.chaos.world import World
+
+HOUR_S = 3600
+
+
+def killed(world: World) -> None:
+    """One of the workers is gone, without a word, and another one comes after a while."""
+    victim = world.workers.pop(0)
+    with world.fault():
+        victim.kill()
+    world.run(1)
+    world.add_worker()
+    world.until_all_work()
+
+
+def suspended(world: World) -> None:
+    """A worker stands still until others have its work, then goes on as if nothing had been."""
+    zombie = world.workers[0]
+    with world.fault():
+        world.ledger.write("stopped", pid=zombie.pid)
+        with zombie.stopped():
+            world.run(world.lease * 2)
+            world.ledger.write("continues", pid=zombie.pid)
+
+
+def restarted(world: World, times: int) -> None:
+    """A deployment after the other: each worker is asked to end when its successor works."""
+    with world.fault():
+        for _ in range(times):
+            world.add_worker()
+            world.until_all_work()
+            oldest = world.workers.pop(0)
+            oldest.terminate()
+            oldest.assert_ended_well()
+
+
+def without_threads(world: World, seconds: float) -> None:
+    worker = world.workers[0]
+    shortage = world.folder / f"no-threads-{worker.pid}"
+    with world.fault():
+        shortage.touch()
+        world.run(seconds)
+        shortage.unlink()
+
+
+def without_descriptors(world: World, seconds: float) -> None:
+    with world.fault(), world.workers[0].without_descriptors():
+        world.run(seconds)
+
+
+def with_wrong_clocks(world: World) -> None:
+    """Two more workers, of which one is an hour late and one an hour early."""
+    world.add_worker(CHAOS_CLOCK=str(-HOUR_S))
+    world.add_worker(CHAOS_CLOCK=str(HOUR_S))
+    world.until_all_work()

@@ -1,0 +1,75 @@
+"""Processes that die, stand still, restart, or lack a clock, threads or descriptors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import process_faults as faults
+from tests.chaos.world import World
+
+BACK_WITHIN_S = 5.0
+AFTER_S = 8.0
+
+
+@pytest.mark.parametrize(
+    "bring",
+    [
+        pytest.param(faults.suspended, id="suspended"),
+        pytest.param(faults.killed, id="killed"),
+    ],
+)
+def test_one_of_two_workers(
+    bring: Callable[[World], None], database_url: str, tmp_path: Path
+) -> None:
+    with World(database_url, tmp_path, lease=1.5, rate=20) as world:
+        bring(world)
+        world.run(1)
+        world.settle()
+        world.verdict().assert_holds()
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize(
+    "bring",
+    [
+        pytest.param(faults.suspended, id="suspended"),
+        pytest.param(faults.killed, id="killed"),
+        pytest.param(partial(faults.without_threads, seconds=10), id="no-threads"),
+        pytest.param(partial(faults.without_descriptors, seconds=10), id="no-descriptors"),
+    ],
+)
+def test_one_of_three_workers(
+    bring: Callable[[World], None], database_url: str, tmp_path: Path
+) -> None:
+    with World(database_url, tmp_path, workers=3) as world:
+        for _ in range(3):
+            bring(world)
+            world.run(AFTER_S)
+        world.settle()
+        world.verdict().assert_holds(back_within=BACK_WITHIN_S)
+
+
+@pytest.mark.chaos
+def test_wrong_clocks(database_url: str, tmp_path: Path) -> None:
+    with World(database_url, tmp_path, workers=1) as world:
+        with world.fault():
+            faults.with_wrong_clocks(world)
+        world.run(AFTER_S)
+        faults.killed(world)
+        world.run(AFTER_S)
+        world.settle()
+        world.verdict().assert_holds(back_within=BACK_WITHIN_S)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_hundred_rolling_restarts(database_url: str, tmp_path: Path) -> None:
+    with World(database_url, tmp_path) as world:
+        faults.restarted(world, times=100)
+        world.run(AFTER_S)
+        world.settle()
+        world.verdict().assert_holds(back_within=BACK_WITHIN_S)
