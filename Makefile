@@ -60,7 +60,7 @@ load: dev ## Open 500 pages on one web process and see what its live view promis
 	$(PYTHON) -m bench.load $(ARGS)
 
 screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow
-	$(PYTHON) scripts/screenshots.py $(ARGS)
+	$(PYTHON) -m scripts.screenshots $(ARGS)
 
 reference: dev ## Write docs/reference.md, the table of every public name
 	$(PYTHON) -m scripts.reference

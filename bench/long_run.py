@@ -7,7 +7,6 @@ the page folds; few steps fail; the step that is searched for is the last one.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,13 +16,13 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from dboshub.workflows.storage.database import open_database
+from scripts.chromium import launch_chromium
 from tests.browser.hub import PASSWORD, HubProcess
 from tests.support.postgres import durable_server
 from tests.support.runs import add_step, add_workflow
 
 STEPS, FAILS_EACH, STEP_MS = 10_000, 1_999, 20
 RUN, TABLE = "/workflows/run/long", "/workflows/steps/long"
-CHROMIUM = os.environ.get("DBOSHUB_TEST_CHROMIUM", "/usr/bin/chromium")
 PAINTED = """() => new Promise((done) =>
   new PerformanceObserver((seen) => {
     const [first] = seen.getEntriesByName("first-contentful-paint");
@@ -73,8 +72,7 @@ def served(url: str, data: Path) -> Iterator[HubProcess]:
 def opened(hub: HubProcess) -> Iterator[Page]:
     """A page of somebody who has signed in."""
     with sync_playwright() as playwright:
-        path = CHROMIUM if Path(CHROMIUM).exists() else None
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = launch_chromium(playwright)
         page = browser.new_page(base_url=hub.url, viewport={"width": 1440, "height": 900})
         page.goto("/login/")
         page.locator("[name=username]").fill("bench")

@@ -26,11 +26,12 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Page, sync_playwright
 
+from scripts.chromium import launch_chromium
+
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "ada"
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = {"": 1280, "-390": 390}
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 LINK = "a[href*='/workflows/run/']"
 README = ("home-light", "workflows-light", "workflows-dark", "checkout-light")
 MODULES = ("carrier", "checkout", "items", "pipeline", "publisher")
@@ -149,9 +150,8 @@ def main() -> None:
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
 
-    chromium = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     with demo(options.seconds) as (address, password), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = launch_chromium(playwright)
         for theme in THEMES:
             for suffix, width in WIDTHS.items():
                 page = browser.new_page(

@@ -17,11 +17,12 @@ sh scripts/chromium.sh &
 chromium=$!
 failed=0
 
-# A third process on two cores: tests wait more than they compute. Those with a browser compute.
+# Five processes on two cores: tests wait more than they compute, and those with a browser start two
+# servers each.
 run() {
     database=$1 marks=$2
-    processes=${TEST_PROCESSES:-3}
-    case $marks in browser*) processes=${TEST_PROCESSES:-2} ;; esac
+    processes=${TEST_PROCESSES:-5}
+    case $marks in browser*) processes=${TEST_PROCESSES:-4} ;; esac
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
