@@ -21,8 +21,10 @@ def _application() -> Application:
     if "daphne.server" in sys.modules:
         # It has not begun to listen: it imports its application first.
         from dboshub.standalone.connection_limits import limit_connections
+        from dboshub.standalone.server_stop import bound_stop
 
         limit_connections()
+        bound_stop()
     ensure_background_threads()
     return with_body_limits(with_live_pages(django_application))
 

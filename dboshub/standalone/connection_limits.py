@@ -38,6 +38,7 @@ RATES = {"anonymous": (40.0, 200.0), "session": (200.0, 1_000.0), "socket": (30.
 MAX_ADDRESSES = 10_000
 _END = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
 TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n" + _END
+STOPPING = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n" + _END
 TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n" + _END
 
 
@@ -96,7 +97,9 @@ class LimitedChannel(HTTPChannel):
         self.most_bytes = MAX_BODY if has_session else MAX_ANONYMOUS_BODY
         kind = "session" if has_session else "anonymous"
         kind = "socket" if headers.hasHeader(b"Upgrade") else kind
-        if not self.factory.rates.take(self._address(headers), kind):
+        if self.factory.is_stopping:
+            self.refuse(STOPPING)
+        elif not self.factory.rates.take(self._address(headers), kind):
             self.refuse(TOO_MANY)
         elif self.length is not None and self.length > self.most_bytes:
             self.refuse(TOO_LARGE)
@@ -140,6 +143,8 @@ class LimitedChannel(HTTPChannel):
 
 
 class LimitedHTTPFactory(HTTPFactory):
+    is_stopping = False
+
     def __init__(self, server: Any) -> None:
         super().__init__(server)
         self.rates = Rates()

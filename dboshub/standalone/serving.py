@@ -23,8 +23,10 @@ def serve(host: str, port: int, say: Callable[[str], object]) -> None:
     from daphne.server import Server
 
     from dboshub.standalone.connection_limits import limit_connections
+    from dboshub.standalone.server_stop import bound_stop
 
     limit_connections()
+    bound_stop()
     name = getattr(settings, "ASGI_APPLICATION", None)
     application: Any = import_string(str(name)) if name else with_live_pages(get_asgi_application())
 
