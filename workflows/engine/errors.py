@@ -75,6 +75,10 @@ class ResourcesExhausted(DBOSBaseException):
     """This process cannot start a thread or an event loop now: the workflow is enqueued again."""
 
 
+class LoopEnded(DBOSBaseException):
+    """The event loop of a coroutine that a thread waits for has ended: nothing continues it."""
+
+
 class DBOSRecoveryError(FieldsError):
     """A dequeued or recovered workflow cannot be run."""
 

@@ -87,6 +87,9 @@ class Store(Protocol):
     def hand_back(self, owned: Iterable[tuple[str, str]], *, now: int) -> int:
         """Enqueue PENDING workflows again that still have these owners, as if never claimed."""
 
+    def reenqueue(self, owned: Iterable[tuple[str, str]], *, now: int) -> int:
+        """Enqueue PENDING workflows again that still have these owners; return how many."""
+
     def record_failed_attempt(
         self,
         workflow_id: str,

@@ -22,7 +22,7 @@ from dboshub.workflows.storage.control.versions import set_latest_version, versi
 from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
-from dboshub.workflows.storage.membership.recover import hand_back
+from dboshub.workflows.storage.membership.recover import hand_back, reenqueue
 from dboshub.workflows.storage.row_locks import brief_locks, is_locked
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import raising_unavailable
@@ -145,6 +145,7 @@ class SqlStore:
 
     retire = _write(retire)
     hand_back = _write(hand_back)
+    reenqueue = _write(reenqueue)
     record_failed_attempt = _write(record_failed_attempt)
     cancel = _write(_cancel)
     resume = _write(resume_all)

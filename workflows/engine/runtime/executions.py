@@ -108,15 +108,15 @@ class Executions:
         if execution is not None:
             execution.invalidate_ownership()
 
-    def verify_ownership(self) -> None:
-        """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row.
+    def remove_stranded(self) -> list[RunningExecution]:
+        """Forget the executions whose event loop is closed, which will never end; return them."""
+        stranded = [each for each in self if each.loop is not None and each.loop.is_closed()]
+        for each in stranded:
+            self.remove(each)
+        return stranded
 
-        An execution whose event loop is closed will never end: it is forgotten, so that
-        reconciliation finds its row and enqueues it again.
-        """
-        for each in self:
-            if each.loop is not None and each.loop.is_closed():
-                self.remove(each)
+    def verify_ownership(self) -> None:
+        """Verify all executions, one query per OWNERSHIP_CHUNK; stop those that lost their row."""
         running = [*self]
         for start in range(0, len(running), OWNERSHIP_CHUNK):
             chunk = running[start : start + OWNERSHIP_CHUNK]

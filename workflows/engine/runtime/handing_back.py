@@ -1,11 +1,15 @@
-"""Give rows back that this process cannot run now: it has no thread or descriptor for them."""
+"""Give rows back that nothing runs here: no thread is left for them, or their loop has ended."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
-from dboshub.workflows.engine.errors import ResourcesExhausted
+from dboshub.workflows.engine.errors import LoopEnded, ResourcesExhausted
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.waiting.notices import QUEUE
 
 
 def begin(execution: Execution, start: Callable[[], object]) -> None:
@@ -33,3 +37,37 @@ def hand_back(execution: Execution, shortage: BaseException) -> None:
         engine.queries.submit(enqueue)
     except RuntimeError as error:
         engine.logger.warning("Workflow %s is enqueued later: %s", execution.workflow_id, error)
+
+
+def has_lost_its_loop(error: BaseException) -> bool:
+    """Whether an error ended the current task from outside, as ``asyncio.run`` does at its end.
+
+    A body that raises CancelledError itself would do so again at once.
+    """
+    if isinstance(error, LoopEnded):
+        return True
+    if not isinstance(error, asyncio.CancelledError) or asyncio._get_running_loop() is None:
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def run_again(engine: Engine, workflow_id: str, owner: str, queue_name: str | None) -> None:
+    """Enqueue a workflow again that nobody continues; its next claim counts an attempt.
+
+    It changes nothing if the row has another owner, or was never written. It does not wait. An
+    engine that stops hands all its rows back.
+    """
+    if engine.is_draining:
+        return
+
+    def enqueue() -> None:
+        owned = [(workflow_id, owner)]
+        if engine.store.reenqueue(owned, now=engine.clock.now_ms()):
+            engine.logger.info("Workflow %s runs again: its event loop ended", workflow_id)
+            engine.notices.publish([(QUEUE, queue_name or INTERNAL_QUEUE)])
+
+    try:
+        engine.queries.submit(enqueue)
+    except RuntimeError as error:
+        engine.logger.warning("Workflow %s is enqueued later: %s", workflow_id, error)

@@ -30,7 +30,12 @@ from dboshub.workflows.engine.runtime.claimed import claimed_arguments, claimed_
 from dboshub.workflows.engine.runtime.effects import CurrentLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.handing_back import begin, hand_back
+from dboshub.workflows.engine.runtime.handing_back import (
+    begin,
+    hand_back,
+    has_lost_its_loop,
+    run_again,
+)
 from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
@@ -57,8 +62,24 @@ def execute(
 
     If the workflow was cancelled, or another execution owns the row by then, wait for the outcome
     that is recorded and return that. Any other BaseException records nothing: the workflow stays
-    PENDING.
+    PENDING, or is enqueued again if its event loop ended.
     """
+    try:
+        return (yield from _execute(execution, workflow, args, kwargs))
+    except BaseException as error:
+        if has_lost_its_loop(error):
+            run_again(
+                execution.engine, execution.workflow_id, execution.owner, execution.queue_name
+            )
+        raise
+
+
+def _execute(
+    execution: Execution,
+    workflow: Workflow,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Program[Any]:
     engine = execution.engine
     execution.loop = _get_running_loop()
     engine.executions.add(execution)

@@ -14,12 +14,13 @@ from dboshub.workflows.engine.errors import (
 )
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.journal.group_commit import Commit
-from dboshub.workflows.engine.journal.writes import StartWrite, StepWrite, Verdict
+from dboshub.workflows.engine.journal.writes import Answer, StartWrite, StepWrite, Verdict
 from dboshub.workflows.engine.options import OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Started
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.handing_back import has_lost_its_loop, run_again
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -134,11 +135,12 @@ def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
 def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
     token = engine.new_token()
     write = _start_write(engine, start, token)
-    if start.parent is not None:
-        answer = yield from start.parent.commit(write)
-    else:
-        answer = yield Commit(engine.journal, write)
-        assert answer.verdict is Verdict.DONE
+    try:
+        answer = yield from _commit(engine, start, write)
+    except BaseException as error:
+        if has_lost_its_loop(error):  # what was written has no execution
+            run_again(engine, start.workflow_id, token, start.queue_name)
+        raise
     started = answer.started
     assert started is not None
     if started.deduplicated_by is not None:
@@ -159,6 +161,14 @@ def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
         trace=engine.tracer.current_trace() if engine.tracer is not None else None,
     )
     return StartResult(start.workflow_id, execution)
+
+
+def _commit(engine: Engine, start: PreparedStart, write: StartWrite) -> Program[Answer]:
+    if start.parent is not None:
+        return (yield from start.parent.commit(write))
+    answer: Answer = yield Commit(engine.journal, write)
+    assert answer.verdict is Verdict.DONE
+    return answer
 
 
 def _start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite:

@@ -7,13 +7,15 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
 from contextvars import copy_context
 from typing import Any
 
-from dboshub.workflows.engine.errors import ResourcesExhausted
+from dboshub.workflows.engine.errors import LoopEnded, ResourcesExhausted
 
 logger = logging.getLogger("dboshub")
 
+LOOK_S = 0.5  # how often a thread that awaits a coroutine looks whether its loop is closed
 Task = Callable[[], None]
 
 
@@ -142,12 +144,23 @@ class Loop:
         return loop
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine, and block until its result is there."""
+        """Run a coroutine, and block until its result is there.
+
+        Raises LoopEnded, which user code does not catch, if its loop ends before.
+        """
         loop = self._adopted
         # A loop whose thread blocks here would never run it.
         if loop is None or not loop.is_running() or loop is asyncio._get_running_loop():
             loop = self.own()
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        raised: list[asyncio.CancelledError] = []
+        task = _watched(coroutine, raised)
+        future = asyncio.run_coroutine_threadsafe(task, loop)
+        while not wait([future], LOOK_S).done:
+            if loop.is_closed():
+                raise LoopEnded("the event loop was closed")
+        if future.cancelled() and not raised:
+            raise LoopEnded("the event loop cancelled its tasks")
+        return future.result()
 
     def own(self) -> asyncio.AbstractEventLoop:
         """The loop on a daemon thread; starts it if it does not run.
@@ -191,6 +204,19 @@ class Loop:
         thread.join(timeout)
         if not thread.is_alive():
             loop.close()
+
+
+async def _watched(
+    coroutine: Coroutine[Any, Any, Any], raised: list[asyncio.CancelledError]
+) -> Any:
+    """Await a coroutine; note the CancelledError that it raised itself."""
+    try:
+        return await coroutine
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raised.append(error)
+        raise
 
 
 async def _cancel_all() -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.handing_back import run_again
 from dboshub.workflows.engine.waiting.notices import STATUS, Notice
 from dboshub.workflows.engine.waiting.wait_poller import register_pollers
 
@@ -120,6 +121,8 @@ class Wakeups:
         age = self._engine.journal.retry.oldest_age()
         if age > STALLED_S:
             logger.warning("journal.stalled: one commit has been under way for %.0f s", age)
+        for each in self._engine.executions.remove_stranded():
+            run_again(self._engine, each.workflow_id, each.owner, each.queue_name)
         self._engine.executions.verify_ownership()
         return VERIFY_OWNERSHIP_EVERY_S
 
