@@ -17,12 +17,15 @@ sh scripts/chromium.sh &
 chromium=$!
 failed=0
 
-# Five processes on two cores: tests wait more than they compute, and those with a browser start two
-# servers each.
+# More processes than cores: tests wait more than they compute. Each process of those with Django has
+# tables to make first, and each of those with a browser two servers to start.
 run() {
     database=$1 marks=$2
-    processes=${TEST_PROCESSES:-5}
-    case $marks in browser*) processes=${TEST_PROCESSES:-4} ;; esac
+    case $marks in
+        django*) processes=${TEST_PROCESSES:-3} ;;
+        browser*) processes=${TEST_PROCESSES:-4} ;;
+        *) processes=${TEST_PROCESSES:-5} ;;
+    esac
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
