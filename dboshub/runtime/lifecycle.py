@@ -101,6 +101,8 @@ class Runtime:
         stopping.callback(lambda: self.wakeups.stop(self._budget.left() / 4))
         self.wakeups.start()
         stopping.callback(lambda: self.engine.close(self._budget.left() / 4))
+        # What finds no thread for its workflow needs one to hand it back.
+        self.engine.queries.keep_one()
         stopping.callback(release, self.engine)
         stopping.callback(self._drain)
         stopping.callback(lambda: self.maintenance.stop(self._budget.share()))

@@ -50,9 +50,14 @@ class Ledger:
         if os.write(self._file, line) != len(line):
             raise OSError("the ledger has no room")
 
-    def facts(self, *kinds: str) -> Iterator[Fact]:
+    def size(self) -> int:
+        """Where the next fact will be, for `facts`."""
+        return os.fstat(self._file).st_size
+
+    def facts(self, *kinds: str, start: int = 0) -> Iterator[Fact]:
         """Give the facts of these kinds, or all, in the order in which they were written."""
         with self._path.open() as lines:
+            lines.seek(start)
             for line in lines:
                 fact = Fact(**json.loads(line))
                 if not kinds or fact.what in kinds:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 from tests.chaos.world import World
 
 HOUR_S = 3600
 
 
 def killed(world: World) -> None:
-    """One of the workers is gone, without a word, and another one comes after a while."""
+    """One of the workers is gone, without a word."""
     victim = world.workers.pop(0)
     with world.fault():
         victim.kill()
+
+
+def killed_and_replaced(world: World) -> None:
+    """It is gone, and another one comes after a while."""
+    killed(world)
     world.run(1)
     world.add_worker()
     world.until_all_work()
@@ -28,10 +35,14 @@ def suspended(world: World) -> None:
 
 
 def restarted(world: World, times: int) -> None:
-    """A deployment after the other: each worker is asked to end when its successor works."""
+    """A deployment after the other: each worker is asked to end when its successor works.
+
+    The machines of two successors of three are an hour late, and an hour early.
+    """
+    wrong_by = itertools.cycle((0, -HOUR_S, HOUR_S))
     with world.fault():
         for _ in range(times):
-            world.add_worker()
+            world.add_worker(CHAOS_CLOCK=str(next(wrong_by)))
             world.until_all_work()
             oldest = world.workers.pop(0)
             oldest.terminate()
@@ -50,10 +61,3 @@ def without_threads(world: World, seconds: float) -> None:
 def without_descriptors(world: World, seconds: float) -> None:
     with world.fault(), world.workers[0].without_descriptors():
         world.run(seconds)
-
-
-def with_wrong_clocks(world: World) -> None:
-    """Two more workers, of which one is an hour late and one an hour early."""
-    world.add_worker(CHAOS_CLOCK=str(-HOUR_S))
-    world.add_worker(CHAOS_CLOCK=str(HOUR_S))
-    world.until_all_work()

@@ -1,4 +1,4 @@
-"""Processes that die, stand still, restart, or lack a clock, threads or descriptors."""
+"""Processes that die, stand still, restart with wrong clocks, or lack threads or descriptors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ BACK_WITHIN_S = 5.0
 AFTER_S = 8.0
 
 
-@pytest.mark.parametrize(
-    "bring",
-    [
-        pytest.param(faults.suspended, id="suspended"),
-        pytest.param(faults.killed, id="killed"),
-    ],
-)
-def test_one_of_two_workers(
-    bring: Callable[[World], None], database_url: str, tmp_path: Path
+def test_a_worker_stands_still_and_dies_when_it_goes_on(database_url: str, tmp_path: Path) -> None:
+    with World(database_url, tmp_path, lease=1.0, rate=20) as world:
+        faults.suspended(world)
+        faults.killed(world)
+        world.settle()
+        world.verdict().assert_holds()
+
+
+def test_restarts_after_a_lack_of_threads_and_descriptors(
+    postgres_url: str, tmp_path: Path
 ) -> None:
-    with World(database_url, tmp_path, lease=1.5, rate=20) as world:
-        bring(world)
-        world.run(1)
+    with World(postgres_url, tmp_path, workers=1, rate=20) as world:
+        faults.without_threads(world, seconds=1)
+        faults.without_descriptors(world, seconds=1)
+        faults.restarted(world, times=5)
         world.settle()
         world.verdict().assert_holds()
 
@@ -37,7 +39,7 @@ def test_one_of_two_workers(
     "bring",
     [
         pytest.param(faults.suspended, id="suspended"),
-        pytest.param(faults.killed, id="killed"),
+        pytest.param(faults.killed_and_replaced, id="killed"),
         pytest.param(partial(faults.without_threads, seconds=10), id="no-threads"),
         pytest.param(partial(faults.without_descriptors, seconds=10), id="no-descriptors"),
     ],
@@ -49,18 +51,6 @@ def test_one_of_three_workers(
         for _ in range(3):
             bring(world)
             world.run(AFTER_S)
-        world.settle()
-        world.verdict().assert_holds(back_within=BACK_WITHIN_S)
-
-
-@pytest.mark.chaos
-def test_wrong_clocks(database_url: str, tmp_path: Path) -> None:
-    with World(database_url, tmp_path, workers=1) as world:
-        with world.fault():
-            faults.with_wrong_clocks(world)
-        world.run(AFTER_S)
-        faults.killed(world)
-        world.run(AFTER_S)
         world.settle()
         world.verdict().assert_holds(back_within=BACK_WITHIN_S)
 

@@ -113,8 +113,9 @@ class World:
         return worker
 
     def until_all_work(self) -> None:
-        """Wait until each process has run a step, so that a fault meets what it is meant for."""
-        eventually(self._works, timeout=60, interval=0.05)
+        """Wait until each process runs a step, so that a fault meets what it is meant for."""
+        now = self.ledger.size()
+        eventually(lambda: self._all_work(since=now), timeout=60, interval=0.05)
 
     def run(self, seconds: float) -> None:
         """Let the load go on for so many seconds."""
@@ -130,8 +131,9 @@ class World:
     def settle(self, timeout: float = 60) -> None:
         """End the load, and wait until every workflow has ended."""
         assert self.load is not None
+        now = self.ledger.size()
         self.load.say("stop")
-        eventually(lambda: [*self.ledger.facts("asked for all")], timeout, interval=0.1)
+        eventually(lambda: [*self.ledger.facts("asked for all", start=now)], timeout, interval=0.1)
         try:
             eventually(lambda: self.unfinished() == [], timeout, interval=0.1)
         except AssertionError as late:
@@ -155,10 +157,10 @@ class World:
         finally:
             database.close()
 
-    def _works(self) -> bool:
+    def _all_work(self, since: int) -> bool:
         for process in self._processes():
             process.assert_alive()
-        began = {fact.pid for fact in self.ledger.facts("began")}
+        began = {fact.pid for fact in self.ledger.facts("began", start=since)}
         return all(process.pid in began for process in self._processes())
 
     def _process(self, name: str, *arguments: str, **environment: str) -> Process:

@@ -43,6 +43,15 @@ class Threads:
         self._idle = 0
         self._threads: set[threading.Thread] = set()
 
+    def keep_one(self) -> None:
+        """Start a thread now, so that a short task has one whatever is lacking later.
+
+        Raises RuntimeError if it cannot be started.
+        """
+        with self._lock:
+            self._start_one()
+            self._idle += 1
+
     def submit(self, task: Task) -> None:
         """Run a task on an idle thread or a new one; at the limit, when a thread is idle.
 

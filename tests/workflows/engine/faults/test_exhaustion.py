@@ -106,6 +106,20 @@ def test_a_claimed_workflow_that_finds_no_thread_goes_back_into_line(
     assert {handle.get_status().recovery_attempts for handle in handles} == {1}
 
 
+@pytest.mark.parametrize("workflow", [short_plain, short_with_loop], ids=["thread", "loop"])
+def test_a_row_goes_back_into_line_before_any_query_has_had_a_thread(
+    workflow: Callable[[int], int], launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hand-back does not begin with a thread that cannot be started, either."""
+    launch()
+    with shortage(monkeypatch, "dboshub-workflow", "dboshub-loop", "dboshub-query") as refused:
+        handle = DBOS.start_workflow(workflow, 7)
+        eventually(lambda: len(refused) > 1)
+        eventually(lambda: handle.get_status().status == "ENQUEUED")
+    assert not [name for name in refused if name.startswith("dboshub-query")]
+    assert handle.get_result() == 7
+
+
 def test_destroy_works_while_no_thread_can_be_started(
     launch: Launch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
