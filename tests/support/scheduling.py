@@ -10,7 +10,12 @@ from xdist.scheduler import LoadScopeScheduling
 # One project, or one wheel, serves all tests of the folder.
 TOGETHER = ("tests/embedding/", "tests/packaging/")
 # Each test is long, and shares at most what every process has once.
-APART = ("tests/browser/", "tests/standalone/", "tests/workflows/executors/test_runworkers.py")
+APART = (
+    "tests/browser/",
+    "tests/chaos/",
+    "tests/standalone/",
+    "tests/workflows/executors/test_runworkers.py",
+)
 LONG = (*APART, "tests/docs_examples/", "tests/first_failures/", "tests/project/")
 
 
