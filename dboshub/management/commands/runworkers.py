@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
+from threading import Thread
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
-from dboshub.runtime.stop_budget import CLOSE_S, StopBudget
+from dboshub.runtime.stop_budget import ANSWER_S, CLOSE_S, StopBudget
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
 from dboshub.runtime.worker_setup import configuration, import_workflows
@@ -25,19 +30,21 @@ from dboshub.workflows.django_settings import (
     imported_modules,
     works_on_bulk_jobs,
 )
-from dboshub.workflows.engine.membership.incarnations import this_process
+from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, this_process
 from dboshub.workflows.engine.visible_text import visible
 from dboshub.workflows.invocation import program_command
 from dboshub.workflows.storage.membership import executors, recover
 
-# Seconds after the grace period, for the end of destroy().
-FLUSH_SECONDS = 2.0
+log = logging.getLogger(__name__)
+
 NOT_STARTED = "No worker was started, and nothing tries again; a running worker would wait."
 SUPERVISED = "The supervisor starts this worker again."
 
 
 class Command(BaseCommand):
     help = "Run workflows: those of every installed app's workflows.py, and of --import modules."
+
+    _burials: Sequence[Thread] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queues", help="serve only these queues: a,b")
@@ -77,15 +84,20 @@ class Command(BaseCommand):
         command += [f"--import={module}" for module in options["modules"]]
         self.stdout.write(f"Running {options['processes']} worker processes.")
         children = [Child(command, self._ended) for _ in range(options["processes"])]
-        if not supervise(children, stop, grace=options["grace"]):
+        can_start = supervise(children, stop, grace=options["grace"])
+        for burial in self._burials:
+            burial.join(ANSWER_S / len(self._burials))
+        if not can_start:
             raise CommandError("The workers cannot start: the message above says why.")
 
     def _ended(self, end: Exit) -> None:
         """A child that was reaped is dead for certain: its workflows are freed at once."""
         self.stderr.write(f"Worker {end.process.pid} ended ({end.reason}).")
-        # The lease frees its workflows as well, only later: an outage here is no reason to stop.
-        with atomic() as session:
-            executors.mark_dead(session, end.process, by=f"supervisor {os.getpid()}")
+        # The lease frees its workflows as well, only later. On a thread of its own, because in an
+        # outage the other children have to be supervised, and to be stopped.
+        burial = Thread(target=_bury, args=(end.process,), name="dboshub-burial", daemon=True)
+        self._burials = [each for each in self._burials if each.is_alive()] + [burial]
+        burial.start()
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -102,9 +114,10 @@ class Command(BaseCommand):
         start_bulk_job_thread()
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
+        ends_at = time.monotonic() + options["grace"] + CLOSE_S
         stop_rollups()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
-        self._end(DBOS, options["grace"], stop)
+        self._end(DBOS, options["grace"], ends_at, stop)
 
     def _declare(self, options: dict[str, Any]) -> None:
         """Configure, and import what this process is to run."""
@@ -119,25 +132,29 @@ class Command(BaseCommand):
         except ModuleImportError as error:
             raise CommandError(str(error)) from error
 
-    def _end(self, dbos: Any, grace: float, stop: StopRequests) -> None:
-        """Destroy within the grace period; after it, or at a second signal, hand workflows back."""
-        ended = threading.Event()
+    def _end(self, dbos: Any, grace: float, ends_at: float, stop: StopRequests) -> None:
+        """Destroy within the grace period; at a second signal, hand workflows back at once.
+
+        The process ends at `ends_at` (monotonic seconds) at the latest, whatever keeps it.
+        """
+        destroyed = threading.Event()
 
         def destroy() -> None:
             try:
                 dbos.destroy(grace_period_sec=grace)
-                ended.set()
+                destroyed.set()
             finally:
                 stop.ask()
 
         threading.Thread(target=destroy, name="dboshub-destroy", daemon=True).start()
-        stop.wait(grace + FLUSH_SECONDS)
-        if not ended.is_set():
-            StopBudget(0).within(self._release, "work was not handed back, its lease will expire")
+        stop.wait(max(0.0, ends_at - ANSWER_S - time.monotonic()))
+        if not destroyed.is_set():
+            left = StopBudget(min(0.0, ends_at - CLOSE_S - time.monotonic()))
+            left.within(self._release, "work was not handed back, its lease will expire")
             self.stdout.flush()
             os._exit(0)
         # User code can block its thread forever; nothing it does is recorded any more.
-        exiting = threading.Timer(CLOSE_S, os._exit, [0])
+        exiting = threading.Timer(max(0.0, ends_at - time.monotonic()), os._exit, [0])
         exiting.daemon = True
         exiting.start()
 
@@ -153,6 +170,17 @@ class Command(BaseCommand):
                     session, executor_id, application=configuration()["name"], now=now_ms()
                 )
             self.stdout.write(f"Took over {adopted} workflows of executor {visible(executor_id)}.")
+
+
+def _bury(process: ProcessIdentity) -> None:
+    """Record that a process has ended. Closes the connection of this thread."""
+    try:
+        with atomic() as session:
+            executors.mark_dead(session, process, by=f"supervisor {os.getpid()}")
+    except Exception as error:
+        log.warning("the end of process %d is not recorded: %s", process.pid, error)
+    finally:
+        connections.close_all()
 
 
 def _require_databases(*, is_child: bool) -> None:

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dboshub.management.commands.runworkers import Command
+from dboshub.runtime.stop_budget import ANSWER_S, CLOSE_S, MIN_SHARE_S, StopBudget
+from dboshub.runtime.stop_requests import StopRequests
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import encode_arguments
@@ -19,6 +23,7 @@ from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Statement
 from tests.support.eventually import eventually
+from tests.workflows.engine.test_stop_budget import GENEROUS_S, database_that_does_not_answer
 from tests.workflows.executors.fleet import EXECUTOR, ROW, pending, status_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -144,6 +149,59 @@ def test_a_second_signal_hands_back_at_once(
     with database.reading() as session:
         assert session.one(ROW, id=job) == ("ENQUEUED", INTERNAL_QUEUE, None, 0, None)
         assert session.one(STOPPED) == (1,)
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_outage_of_the_database_extends_no_grace_period(
+    database: Database,
+    database_url: str,
+    run: Run,
+    diary: Callable[[], list[str]],
+    processes: str,
+) -> None:
+    worker = run("--grace", "0.5", "--processes", processes)
+    enqueue(database, "job", "work", "a", 1, 600.0)
+    eventually(lambda: diary() == ["a-0 begins"], timeout=30)
+    with database_that_does_not_answer(database_url):
+        worker.signal(signal.SIGTERM)
+        assert worker.code(GENEROUS_S) == 0
+
+
+class NeverDestroyed:
+    def destroy(self, *, grace_period_sec: float) -> None:
+        threading.Event().wait()
+
+
+class RecordedWaits(StopRequests):
+    waited: float | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited = timeout
+        return False
+
+
+def test_grace_and_the_second_after_it_are_all_that_a_worker_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ended(Exception):
+        pass
+
+    def end(code: int) -> None:
+        raise Ended
+
+    budgets: list[float] = []
+    monkeypatch.setattr(StopBudget, "within", lambda self, *how: budgets.append(self.left()))
+    monkeypatch.setattr("dboshub.management.commands.runworkers.os._exit", end)
+    stop = RecordedWaits()
+    with pytest.raises(Ended):
+        Command()._end(NeverDestroyed(), 30.0, time.monotonic() + 30 + CLOSE_S, stop)
+    assert stop.waited is not None
+    assert stop.waited + ANSWER_S <= 30 + CLOSE_S
+    assert budgets[0] <= CLOSE_S
+    with pytest.raises(Ended):
+        Command()._end(NeverDestroyed(), 0.0, time.monotonic() - 5, stop)
+    assert stop.waited == 0
+    assert budgets[1] == MIN_SHARE_S
 
 
 def test_a_killed_worker_leaves_its_work_to_the_next_one_on_this_machine(
