@@ -51,7 +51,8 @@ def child(name: str, command: list[str], *, reads_input: bool) -> Child:
     """A program whose ends are told on the terminal."""
 
     def tell(end: Exit) -> None:
-        say(f"The {name} ended ({end.reason}); again in {end.pause_s:.0f} s.")
+        again = "" if end.pause_s is None else f"; again in {end.pause_s:.0f} s"
+        say(f"The {name} ended ({end.reason}){again}.")
 
     return Child(command, tell, reads_input=reads_input)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -43,7 +44,7 @@ class Exit:
 
     process: ProcessIdentity
     code: int
-    pause_s: float
+    pause_s: float | None  # until it is started again; None if it is not, as all stop
 
     @property
     def reason(self) -> str:
@@ -124,7 +125,7 @@ class Child:
         self.last_code = code
         if now - self.started_at > HEALTHY_AFTER:
             self.pause = FIRST_PAUSE
-        pause = self._delay(now)
+        pause = self._delay(now) if self.not_before < math.inf else None
         if self.process and self.process.stdin:
             self.process.stdin.close()
         self.process = None
@@ -160,7 +161,7 @@ def supervise(
             break
     deadline = time.monotonic() + grace + KILL_AFTER_GRACE
     for child in children:
-        child.not_before = float("inf")
+        child.not_before = math.inf
         child.ask_to_stop()
     while any(child.process for child in children):
         is_urgent = stop.wait(CHECK_EVERY_S)

@@ -52,7 +52,9 @@ def test_a_crashed_program_is_started_again_and_the_other_left_alone() -> None:
         first.kill()
         eventually(lambda: first not in running.children())
         assert second in eventually(two_children(running))
-        assert "SIGKILL" in running.stdout.readline()
+        told = running.stdout.readline()
+        assert "SIGKILL" in told
+        assert "again in 1 s." in told
 
 
 def test_one_ctrl_c_ends_both() -> None:
@@ -61,6 +63,10 @@ def test_one_ctrl_c_ends_both() -> None:
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 0
         assert not any(child.is_running() for child in children)
+        stopping, *ends = running.stdout.read().splitlines()
+        assert "Stopping" in stopping
+        assert len(ends) == 2
+        assert all(end.endswith(" ended (SIGTERM).") for end in ends)
 
 
 def test_a_second_ctrl_c_ends_what_does_not_listen() -> None:
