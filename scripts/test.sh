@@ -1,8 +1,8 @@
 #!/bin/sh
-# Run every test but the long ones of make crash, make chaos and make interop: with Django on SQLite, where the
-# engine's run on both databases, then those that touch Django's database once more on PostgreSQL. Browser
-# tests come last, each on both databases, in processes of their own: the driver leaves an event
-# loop running in the main thread.
+# Run every test but the long ones of make crash, make chaos and make interop: with Django on SQLite,
+# where the engine's run on both databases, then those that touch Django's database once more on
+# PostgreSQL. Browser tests come last, each on both databases, in processes of their own: the driver
+# leaves an event loop running in the main thread.
 # Arguments go to pytest.
 set -u
 cd "$(dirname "$0")/.."

@@ -96,7 +96,7 @@ def account(ledger: Ledger, database: Database) -> Account:
     acknowledged = {
         fact["workflow"]: fact["number"] for fact in facts if fact.what == "acknowledged"
     }
-    steps, began_again = _steps(facts)
+    steps, began_again = steps_of(facts)
     with database.reading() as session:
         return Account(
             acknowledged=acknowledged,
@@ -112,7 +112,7 @@ def account(ledger: Ledger, database: Database) -> Account:
         )
 
 
-def _steps(facts: list[Fact]) -> tuple[dict[StepKey, Step], list[StepKey]]:
+def steps_of(facts: list[Fact]) -> tuple[dict[StepKey, Step], list[StepKey]]:
     """Every execution of every step, and the steps that began after they had been recorded."""
     ended = {fact["token"]: fact.at for fact in facts if fact.what == "ended"}
     pauses = _pauses(facts)

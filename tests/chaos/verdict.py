@@ -36,7 +36,10 @@ class Verdict:
 
 
 def judge(ledger: Ledger, database: Database) -> Verdict:
-    seen = account(ledger, database)
+    return judged(account(ledger, database))
+
+
+def judged(seen: Account) -> Verdict:
     complaints = [
         complaint
         for check in (lost, outcomes, repeated, results, announced, booked, limits.exceeded)
