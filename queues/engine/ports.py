@@ -17,8 +17,9 @@ class Survey:
     """What the survey of an application's queues found about one queue."""
 
     queue: QueueSettings
-    ready: bool  # a workflow for this application and version is enqueued
+    ready: bool  # a workflow that this process can run is enqueued, or may be
     paused: bool = False
+    begins_with_others: bool = False  # it is not known what stands after those for other processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Claim:
     workflows: Sequence[ClaimedWorkflow] = ()
     limited: bool = False  # a limit, not an empty queue, kept it from claiming more
     contended: bool = False  # another process is claiming from this queue at the moment
-    has_more: bool = False  # there are partitions that it did not look at
+    has_more: bool = False  # there are partitions, or workflows, that it did not look at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

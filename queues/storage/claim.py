@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage.fragments import NOW_MS, RUNNABLE, SKIP_LOCKED
 from dboshub.queues.storage.rows import (
@@ -33,15 +34,26 @@ _ENQUEUED = f"""
         AND {ENQUEUED}
         AND {RUNNABLE}
         AND NOT EXISTS (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = :queue)
-        AND NOT EXISTS (
-            SELECT 1
-            FROM {{dboshub_executor}}
-            WHERE incarnation = CAST(:incarnation AS text) AND NOT ({LIVE})
+        AND (
+            CAST(:incarnation AS text) IS NULL
+            OR EXISTS (
+                SELECT 1
+                FROM {{dboshub_executor}}
+                WHERE incarnation = CAST(:incarnation AS text) AND {LIVE}
+            )
         )
 """
 _NEXT = f"""
     {_ENQUEUED}
     ORDER BY priority, created_at
+    LIMIT :most
+    {SKIP_LOCKED}
+"""
+# With `priority` alone the planner might walk along the line in search of the few that are named.
+_NEXT_AMONG = f"""
+    {_ENQUEUED}
+        AND workflow_uuid = ANY(:found)
+    ORDER BY priority + 0, created_at
     LIMIT :most
     {SKIP_LOCKED}
 """
@@ -109,6 +121,9 @@ def _claim(candidates: str, *, token: str, has_history: str, trace: str) -> str:
 
 
 CLAIM = Statement(postgres=_claim(_NEXT, **_POSTGRES), sqlite=sqlite_text(_claim(_NEXT, **_SQLITE)))
+CLAIM_AMONG = Statement(
+    postgres=_claim(_NEXT_AMONG, **_POSTGRES), sqlite=sqlite_text(_claim(_NEXT_AMONG, **_SQLITE))
+)
 # SQLite has no LATERAL, and a statement costs no round trip: each partition has its own statement.
 CLAIM_PARTITIONS = Statement(
     postgres=_claim(_NEXT_OF_PARTITIONS, **_POSTGRES),
@@ -171,7 +186,8 @@ class ClaimRequest:
             "application": self.claimant.application,
             "version": self.claimant.version,
             "executor": self.claimant.executor,
-            # A process that was declared dead may not know it yet: it gets nothing.
+            # A process that was declared dead may not know it yet, even when its row is deleted:
+            # it gets nothing.
             "incarnation": incarnation_of(self.tokens[0]) if self.tokens else None,
         }
 
@@ -183,6 +199,26 @@ def claim(session: Session, request: ClaimRequest) -> list[ClaimedWorkflow]:
         CLAIM,
         most=len(tokens),
         tokens=session.ids(tokens),
+        refused=session.ids(request.refused),
+        **request.parameters,
+    )
+    return claimed_workflows(rows)
+
+
+def claim_from_first(session: Session, request: ClaimRequest) -> Claim:
+    """Claim the next workflows of the queue, whatever stands between them."""
+    return Claim(workflows=claim(session, request))
+
+
+def claim_among(
+    session: Session, request: ClaimRequest, found: Sequence[str]
+) -> list[ClaimedWorkflow]:
+    """Claim the next of these workflows, as far as they are still enqueued."""
+    rows = session.all(
+        CLAIM_AMONG,
+        most=len(request.tokens),
+        tokens=session.ids(request.tokens),
+        found=session.ids(found),
         refused=session.ids(request.refused),
         **request.parameters,
     )

@@ -6,13 +6,14 @@ contains all claims made before the lock. A claimer that does not get the lock r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dboshub.queues.engine.kafka import INTERNAL_QUEUES
 from dboshub.queues.engine.limits import Usage, allowance, shares
 from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage.claim import ClaimRequest, claim, claim_partitions
+from dboshub.queues.storage.claim import ClaimRequest, claim_from_first, claim_partitions
 from dboshub.queues.storage.fragments import NOW_MS, SKIP_LOCKED
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.storage.fragments import ENQUEUED, OWN_ROWS, PENDING
@@ -96,6 +97,9 @@ PARTITIONS = Statement(f"""
 """)
 
 
+ClaimNext = Callable[[Session, ClaimRequest], Claim]
+
+
 @dataclass(slots=True)
 class PartitionCursor:
     """Where a claimer's next look at the partitions of a queue begins; it ends at the last key."""
@@ -105,12 +109,16 @@ class PartitionCursor:
 
 
 def claim_within_limits(
-    session: Session, request: ClaimRequest, cursor: PartitionCursor | None = None
+    session: Session,
+    request: ClaimRequest,
+    cursor: PartitionCursor | None = None,
+    claim_next: ClaimNext = claim_from_first,
 ) -> Claim:
     """Claim what all limits of the queue allow, by the settings in its row.
 
     The settings in `request` are not used. A claim that looked at a part of the partitions moves
-    the cursor. Needs a transaction of its own, on PostgreSQL with isolation level READ COMMITTED.
+    the cursor. `claim_next` claims from a queue without partitions. Needs a transaction of its
+    own, on PostgreSQL with isolation level READ COMMITTED.
     """
     settings = _locked(session, request)
     if settings is None:
@@ -122,8 +130,8 @@ def claim_within_limits(
         return Claim(limited=True)
     if settings.partitioned:
         return _claim_partitions(session, request.limited_to(most), cursor or PartitionCursor())
-    taken = claim(session, request.limited_to(most))
-    return Claim(workflows=taken, limited=len(taken) == most < asked)
+    claimed = claim_next(session, request.limited_to(most))
+    return replace(claimed, limited=len(claimed.workflows) == most < asked)
 
 
 def _locked(session: Session, request: ClaimRequest) -> QueueSettings | None:

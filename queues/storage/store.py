@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +11,8 @@ from dataclasses import replace
 from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import debounce, due_workflows, notify, registry
-from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim, read_back
+from dboshub.queues.storage.bounded_look import LineCursor, claim_past_refused
+from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim_from_first, read_back
 from dboshub.queues.storage.limited_claim import PartitionCursor, claim_within_limits
 from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
@@ -44,17 +46,21 @@ class QueueStore:
         self._application = application
         self._version = version
         self._claimant = Claimant(application, version, executor_id)
+        self._begin_with_others: set[str] = set()
+        self._lines: defaultdict[str, LineCursor] = defaultdict(LineCursor)
         self._cursors: defaultdict[str, PartitionCursor] = defaultdict(PartitionCursor)
 
     def survey(self) -> list[Survey]:
         with self._database.reading() as session:
-            return survey(
+            found = survey(
                 session,
                 self._application,
                 self._version,
                 kafka_interval=self._kafka_interval(),
                 refused=self._refused(),
             )
+        self._begin_with_others = {each.queue.name for each in found if each.begins_with_others}
+        return found
 
     def put(self, rows: Sequence[tuple[NewWorkflow, str]]) -> None:
         """Enqueue workflows with their inputs, all or none; existing ones stay unchanged."""
@@ -74,9 +80,17 @@ class QueueStore:
         )
         if queue.has_shared_limits:
             with self._database.writing() as session:
-                return claim_within_limits(session, request, self._cursors[queue.name])
+                cursor = self._cursors[queue.name]
+                return claim_within_limits(session, request, cursor, self._claim_next)
         with self._single_statement() as session:
-            return Claim(workflows=claim(session, request))
+            return self._claim_next(session, request)
+
+    def _claim_next(self, session: Session, request: ClaimRequest) -> Claim:
+        """Claim from a line; go past what is for others in parts, once that is known to be many."""
+        queue = request.queue.name
+        if not request.refused and queue not in self._begin_with_others:
+            return claim_from_first(session, request)
+        return claim_past_refused(session, request, self._lines[queue], time.monotonic())
 
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
         with self._database.reading() as session:

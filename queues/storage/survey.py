@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from dboshub.queues.engine.kafka import KAFKA_QUEUE, ORDERED_QUEUE
 from dboshub.queues.engine.ports import Survey
+from dboshub.queues.storage.bounded_look import ROWS_AT_ONCE
 from dboshub.queues.storage.fragments import RUNNABLE
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
@@ -18,18 +19,29 @@ from dboshub.workflows.storage.sql import Session, Statement
 
 _INTERVAL = "CAST(:kafka_interval AS double precision)"
 
-# A scalar subquery with LIMIT, because the planner may execute EXISTS as a hash of all enqueued
+# What the survey finds at the head of a line. Of a line that begins with ROWS_AT_ONCE workflows
+# for others it does not know more.
+NOTHING, RUNNABLE_HERE, UNKNOWN = 0, 1, 2
+
+_LINE = f"""
+    FROM {{workflow_status}}
+    WHERE queue_name = queue.name AND {ENQUEUED}
+    ORDER BY priority, created_at
+"""
+# Scalar subqueries with LIMIT, because the planner may execute EXISTS as a hash of all enqueued
 # workflows.
 SURVEY = Statement(f"""
     SELECT {QUEUE_COLUMNS},
-        (
-            SELECT 1
-            FROM {{workflow_status}}
-            WHERE queue_name = queue.name
-                AND {ENQUEUED}
-                AND {RUNNABLE}
-            LIMIT 1
-        ) IS NOT NULL,
+        CASE
+            WHEN (
+                SELECT 1
+                FROM (SELECT ({RUNNABLE}) AS is_runnable {_LINE} LIMIT :most) AS head
+                WHERE is_runnable
+                LIMIT 1
+            ) IS NOT NULL THEN {RUNNABLE_HERE}
+            WHEN (SELECT 1 {_LINE} LIMIT 1 OFFSET :most) IS NOT NULL THEN {UNKNOWN}
+            ELSE {NOTHING}
+        END,
         (SELECT 1 FROM {{dboshub_queue_pause}} WHERE queue_name = queue.name) IS NOT NULL
     FROM (
         SELECT {QUEUE_COLUMNS}, 1 AS rank
@@ -62,12 +74,18 @@ def survey(
     out. `refused` are the claim keys of what this process cannot run.
     """
     return [
-        Survey(queue=queue_settings(tuple(row)), ready=bool(ready), paused=bool(paused))
-        for *row, ready, paused in session.all(
+        Survey(
+            queue=queue_settings(tuple(row)),
+            ready=found != NOTHING,
+            paused=bool(paused),
+            begins_with_others=found == UNKNOWN,
+        )
+        for *row, found, paused in session.all(
             SURVEY,
             application=application,
             version=version,
             kafka_interval=kafka_interval,
             refused=session.ids(refused),
+            most=ROWS_AT_ONCE,
         )
     ]

@@ -79,7 +79,7 @@ class Load:
         if most <= 0:
             return
         waiting = self.waiting()
-        taken = self._claim(engine, tokens(most, f"hub:e{engine}")).workflows
+        taken = self._claim(engine, tokens(most, f"e{engine}")).workflows
         for workflow in taken:
             assert workflow.workflow_id not in self.running, "it runs already"
             assert self.due[workflow.workflow_id] <= self.now, "it is not due"

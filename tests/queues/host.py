@@ -87,7 +87,7 @@ def dispatching(
         store or QueueStore(database, application=APP, version=VERSION, executor_id="local"),
         host,
         clock=DatabaseClock(),
-        new_tokens=lambda count: [f"hub:p{process}:{next(numbers)}" for _ in range(count)],
+        new_tokens=lambda count: [f"p{process}:{next(numbers)}" for _ in range(count)],
         config=DispatcherConfig(**config),
     )
     host.dispatcher = dispatcher

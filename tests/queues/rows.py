@@ -94,8 +94,8 @@ def columns_of(database: Database, workflow_id: str, *columns: str) -> tuple[Any
     return row
 
 
-def tokens(count: int, prefix: str = "hub:me") -> list[str]:
-    """Fresh owner tokens."""
+def tokens(count: int, prefix: str = "me") -> list[str]:
+    """Fresh owner tokens, by default not those of a process that has to be registered."""
     return [f"{prefix}:{next(_names)}" for _ in range(count)]
 
 

@@ -71,9 +71,7 @@ def contend(another: Callable[[], Database], queue: QueueSettings, rounds: int) 
         return [
             each.workflow_id
             for turn in range(rounds)
-            for each in store.claim(
-                queue, tokens(3, f"hub:p{number}-{turn}"), lambda key: 0
-            ).workflows
+            for each in store.claim(queue, tokens(3, f"p{number}-{turn}"), lambda key: 0).workflows
         ]
 
     with ThreadPoolExecutor(8) as claimers:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage import claim, due_workflows, limited_claim, survey
+from dboshub.queues.storage import bounded_look, claim, due_workflows, limited_claim, survey
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
@@ -99,8 +99,18 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
     ("statement", "params", "index"),
     [
         (claim.CLAIM, {"queue": "q3", "most": 100, "tokens": ["t"] * 100}, IN_FLIGHT),
+        (
+            bounded_look.LOOK,
+            {"queue": "q3", "priority": 0, "created_at": 0, "skipped": 0, "most": 100},
+            IN_FLIGHT,
+        ),
+        (
+            claim.CLAIM_AMONG,
+            {"queue": "q3", "most": 100, "tokens": ["t"] * 100, "found": ["w50", "w150"]},
+            "workflow_status_",  # the primary key
+        ),
         (claim.READ_BACK, {"queue": "q3", "tokens": ["t"] * 100}, ANY_OF_FEW),
-        (survey.SURVEY, {"kafka_interval": 1.0}, IN_FLIGHT),
+        (survey.SURVEY, {"kafka_interval": 1.0, "most": 100}, IN_FLIGHT),
         (limited_claim.USAGE, {"queue": "q3", "period": None}, ANY_OF_FEW),
         (
             limited_claim.USAGE,
@@ -144,6 +154,7 @@ def test_a_hot_statement_uses_its_index(
         "incarnation": "0" * 32,
         "rate_limited": False,
         "refused": [],
+        "most": 100,
     }
     found = plan(filled, statement, **{**defaults, **params})
     assert index in found, found

@@ -42,7 +42,7 @@ def test_it_claims_under_its_next_incarnation_alone(
     assert status.recovery_attempts == 1
 
 
-@pytest.mark.parametrize("ended", ["dead", "stopped", None])
+@pytest.mark.parametrize("ended", ["dead", "stopped", "deleted", None])
 def test_a_claim_gives_nothing_to_an_ended_incarnation(
     database: Database, ended: str | None
 ) -> None:
@@ -60,6 +60,9 @@ def test_a_claim_gives_nothing_to_an_ended_incarnation(
             assert executors.mark_dead(session, me.process, by="another") == 1
         elif ended == "stopped":
             executors.stop(session, "mine")
+        elif ended == "deleted":  # as a day after its end
+            executors.stop(session, "mine")
+            assert executors.delete_ended(session, retention_ms=-60_000) == 1
         found = claim(session, claim_request(["hub:mine:1"]))
     assert len(found) == (0 if ended else 1)
 

@@ -1,0 +1,111 @@
+"""Claims from a line in which stands what this process cannot run.
+
+Refused workflows keep their places. A claim that walked past all of them would read the whole line
+each time, so it looks at a part, and the next claim of the process goes on after it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from dboshub.queues.engine.ports import Claim
+from dboshub.queues.storage.claim import ClaimRequest, claim_among
+from dboshub.queues.storage.fragments import RUNNABLE
+from dboshub.workflows.storage.fragments import ENQUEUED
+from dboshub.workflows.storage.sql import Session, Statement
+
+ROWS_AT_ONCE = 500
+# What is enqueued again, or with a higher priority, may stand before the part that is looked at.
+FROM_FIRST_EVERY_S = 2.0
+_FIRST = -(2**31)
+
+LOOK = Statement(f"""
+    WITH seen AS MATERIALIZED (
+        SELECT workflow_uuid, priority, created_at, ({RUNNABLE}) AS is_runnable
+        FROM {{workflow_status}}
+        WHERE queue_name = :queue
+            AND {ENQUEUED}
+            AND (priority, created_at) >= (
+                CAST(:priority AS integer), CAST(:created_at AS bigint)
+            )
+        ORDER BY priority, created_at
+        LIMIT :most OFFSET :skipped
+    ),
+    last AS (
+        SELECT priority, created_at
+        FROM seen
+        ORDER BY priority DESC, created_at DESC
+        LIMIT 1
+    )
+    SELECT
+        (SELECT CAST(json_agg(workflow_uuid) AS text) FROM seen WHERE is_runnable),
+        (SELECT count(*) FROM seen),
+        last.priority,
+        last.created_at,
+        (
+            SELECT count(*)
+            FROM seen
+            WHERE seen.priority = last.priority
+                AND seen.created_at = last.created_at
+                AND NOT COALESCE(is_runnable, FALSE)
+        )
+    FROM last
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a line: after `skipped` refused workflows with this priority and time."""
+
+    priority: int = _FIRST
+    created_at: int = 0
+    skipped: int = 0
+
+
+FIRST = Place()
+
+
+@dataclass(slots=True)
+class LineCursor:
+    """Where a claimer's next look at a line begins; times are monotonic seconds."""
+
+    place: Place = FIRST
+    began_at: float = float("-inf")
+    at_once: int = ROWS_AT_ONCE
+
+    def begin(self, now: float) -> None:
+        """Go back to the head of the line, if it was looked at long enough ago."""
+        if now >= self.began_at + FROM_FIRST_EVERY_S:
+            self.place, self.began_at = FIRST, now
+
+
+def claim_past_refused(
+    session: Session, request: ClaimRequest, cursor: LineCursor, now: float
+) -> Claim:
+    """Claim the next workflows among those that one look sees; `now` is in monotonic seconds.
+
+    It reads at most `cursor.at_once` rows of the line. `has_more` says that the line goes on.
+    """
+    cursor.begin(now)
+    here = cursor.place
+    row = session.one(
+        LOOK,
+        priority=here.priority,
+        created_at=here.created_at,
+        skipped=here.skipped,
+        most=cursor.at_once,
+        refused=session.ids(request.refused),
+        **request.parameters,
+    )
+    if row is None:
+        return Claim()
+    found, count, priority, created_at, ties = row
+    runnable = json.loads(found or "[]")
+    taken = claim_among(session, request, runnable) if runnable else []
+    asked = len(request.tokens)
+    has_more = count == cursor.at_once and len(taken) < asked
+    if has_more:
+        is_same = (priority, created_at) == (here.priority, here.created_at)
+        cursor.place = Place(priority, created_at, ties + here.skipped if is_same else ties)
+    return Claim(workflows=taken, has_more=has_more)
