@@ -24,6 +24,10 @@ class StorageUnavailableError(Exception):
     """The database did not answer. The same call may succeed later."""
 
 
+class StorageExhaustedError(StorageUnavailableError):
+    """The database had no memory for a call. Later, or with smaller values, it may succeed."""
+
+
 class JournalConnection(Protocol):
     """A database connection of the journal; one thread uses it at a time.
 

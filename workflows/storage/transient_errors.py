@@ -10,13 +10,14 @@ from contextlib import contextmanager
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
 
 # SQLSTATE classes: connection exception, insufficient resources, operator intervention.
 _TRANSIENT_CLASSES = ("08", "53", "57")
 # Serialization failure, deadlock, idle transaction timeout, lock not available.
 _TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
 _QUERY_CANCELLED = "57014"
+_OUT_OF_MEMORY = "53200"
 # SQLite's primary result codes for a disk or a memory that is full, or fails, for a moment.
 _MOMENTARY = frozenset(
     {
@@ -54,6 +55,15 @@ def is_momentary(error: BaseException) -> bool:
     return is_transient(error)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the database had no memory, which one value may cause, now and whenever it comes."""
+    if isinstance(error, psycopg.Error):
+        return error.sqlstate == _OUT_OF_MEMORY
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOMEM
+    return isinstance(error, MemoryError)  # sqlite3's own name for it
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed a moment later."""
     if isinstance(error, psycopg.Error):
@@ -82,6 +92,8 @@ def raising_unavailable() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_out_of_memory(error):
+            raise StorageExhaustedError(str(error) or "out of memory") from error
         if is_momentary(error):
             raise StorageUnavailableError(str(error)) from error
         raise

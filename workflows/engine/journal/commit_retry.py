@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from dboshub.workflows.engine.background import LoopFailures
-from dboshub.workflows.engine.journal.pending_write import JournalClosedError
-from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite
+from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 5.0
+# Only a write of so many characters may itself be why the database has no memory for it.
+LARGE_WRITE = 1024 * 1024
+ATTEMPTS_WITHOUT_MEMORY = 8  # in about 6 s
 R = TypeVar("R")
 
 
@@ -29,14 +32,15 @@ class CommitRetry:
         self._working: dict[threading.Thread, float] = {}
         self._stopped = threading.Event()
 
-    def until_answered(self, attempt: Callable[[], R]) -> R:
+    def until_answered(self, attempt: Callable[[], R], group: Sequence[PendingWrite] = ()) -> R:
         """The result of the first attempt that the database answers.
 
         Pauses between attempts grow from 0.05 s to 5 s. Raises JournalClosedError after
-        ``stop_retrying``.
+        ``stop_retrying``, and ValueError if the database has no memory for a large write of the
+        `group` that is committed: at once if there are others, who need not wait for it.
         """
         thread = threading.current_thread()
-        pause = RETRY_FIRST_S
+        pause, exhausted = RETRY_FIRST_S, 0
         self._working[thread] = time.monotonic()
         try:
             while True:
@@ -49,6 +53,9 @@ class CommitRetry:
                     self._outage.failed(error)
                     if not self._retries_unavailable:
                         raise
+                    exhausted = exhausted + 1 if isinstance(error, StorageExhaustedError) else 0
+                    if exhausted and exhausted >= _attempts_without_memory(group):
+                        raise _no_memory_for(group, error) from error
                 else:
                     self._outage.recovered()
                     return result
@@ -66,3 +73,18 @@ class CommitRetry:
         """Age in seconds of the oldest attempt under way; 0 without one."""
         begun = min([*self._working.values()], default=None)
         return 0.0 if begun is None else time.monotonic() - begun
+
+
+def _attempts_without_memory(group: Sequence[PendingWrite]) -> float:
+    """After how many attempts for lack of memory a group is given up."""
+    if all(pending.size < LARGE_WRITE for pending in group):
+        return float("inf")
+    return 1 if len(group) > 1 else ATTEMPTS_WITHOUT_MEMORY
+
+
+def _no_memory_for(group: Sequence[PendingWrite], error: StorageUnavailableError) -> ValueError:
+    size = max(pending.size for pending in group)
+    return ValueError(
+        f"a value of {size:,} characters cannot be kept: the database had no memory for it "
+        f"({error})"
+    )

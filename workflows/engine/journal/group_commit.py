@@ -223,7 +223,7 @@ class Journal:
         writes = [pending.write for pending in group]
         try:
             answers = self.retry.until_answered(
-                lambda: connection.apply(writes, now=self._clock.now_ms())
+                lambda: connection.apply(writes, now=self._clock.now_ms()), group
             )
         except BaseException as error:
             self._commit_separately(group, connection, error)
@@ -244,7 +244,8 @@ class Journal:
         """Commit one write on a side lane; False if another transaction holds its row."""
         try:
             answer = self.retry.until_answered(
-                lambda: connection.apply_isolated(pending.write, now=self._clock.now_ms())
+                lambda: connection.apply_isolated(pending.write, now=self._clock.now_ms()),
+                [pending],
             )
         except BaseException as error:
             self._fail([pending], error)

@@ -17,6 +17,7 @@ from dboshub.workflows.engine.error_text import storable
 from dboshub.workflows.engine.errors import DBOSMaxStepRetriesExceeded, PortableWorkflowError
 from dboshub.workflows.engine.journal.writes import Answer, OutcomeWrite, StepWrite, Write
 from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.storage.transient_errors import raising_unavailable
 
 Launch = Callable[..., None]
 PORTABLE = WorkflowSerializationFormat.PORTABLE
@@ -304,7 +305,10 @@ def test_an_error_is_read_whatever_format_its_row_names() -> None:
 
 
 def refusing(
-    monkeypatch: pytest.MonkeyPatch, kind: type[Write], is_refused: Callable[[Any], bool]
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type,
+    is_refused: Callable[[Any], bool],
+    error: Callable[[], Exception] = lambda: OverflowError("a row of this server is smaller"),
 ) -> list[Write]:
     """Make the connection of the journal refuse some writes, as a lower limit of a server does."""
     refused: list[Write] = []
@@ -314,7 +318,8 @@ def refusing(
     def check(write: Write) -> None:
         if isinstance(write, kind) and is_refused(write):
             refused.append(write)
-            raise OverflowError("a row of this server is smaller")
+            with raising_unavailable():
+                raise error()
 
     def checked(self: Any, writes: Any, *, now: int) -> list[Answer]:
         for write in writes:
