@@ -147,7 +147,7 @@ def register(
 ) -> Program[Queue]:
     """Register a queue for an application, by default the caller's."""
     table = queue_registry.table
-    yield engine().query(lambda: table.register(settings, on_conflict, application))
+    yield engine().change(lambda: table.register(settings, on_conflict, application))
     return queue_named(settings.name)
 
 
@@ -165,4 +165,4 @@ def _list(applications: list[str] | None) -> Program[list[Queue]]:
 
 def _delete(name: str) -> Program[None]:
     table = queue_registry.table
-    yield engine().query(lambda: table.delete(name))
+    yield engine().change(lambda: table.delete(name))

@@ -79,7 +79,7 @@ class Setting(Generic[V]):
         field = self._field
 
         def writing(name: str, value: Any) -> Program[None]:
-            yield engine().query(lambda: _write(name, field, value))
+            yield engine().change(lambda: _write(name, field, value))
 
         writing.__name__ = f"set_{self._name}"
         return writing

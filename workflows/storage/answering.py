@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dboshub.workflows.storage.database import Sessions
+from dboshub.workflows.storage.fence import lock_owner
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 from dboshub.workflows.storage.transient_errors import raising_unavailable
 
@@ -40,4 +41,5 @@ class AnsweringSessions:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         with raising_unavailable(), self._database.writing() as session:
+            lock_owner(session)
             yield session

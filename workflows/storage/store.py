@@ -20,6 +20,7 @@ from dboshub.workflows.storage.control.rewind import rewind
 from dboshub.workflows.storage.control.transfer import export, import_
 from dboshub.workflows.storage.control.versions import set_latest_version, versions
 from dboshub.workflows.storage.database import Sessions
+from dboshub.workflows.storage.fence import lock_owner
 from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.membership.recover import hand_back, reenqueue
@@ -92,6 +93,7 @@ def _write(query: Callable[Concatenate[Session, P], R]) -> Callable[Concatenate[
 
     def call(store: SqlStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with brief_locks(), store.database.writing() as session:
+            lock_owner(session)
             return query(session, *args, **kwargs)
 
     return _retried(call)

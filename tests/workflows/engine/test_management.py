@@ -9,7 +9,6 @@ import pytest
 from dboshub import DBOS, SetWorkflowID
 from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
-    DBOSException,
     DBOSNonExistentWorkflowError,
 )
 from tests.support.eventually import eventually
@@ -166,8 +165,10 @@ def test_lists_filter_sort_and_page(dbos: type[DBOS]) -> None:
     assert DBOS.list_workflows(end_time="2020-01-01T00:00:00+00:00") == []
     assert len(DBOS.list_workflows(start_time="2020-01-01T00:00:00+00:00", offset=3)) == 2
     assert DBOS.list_queued_workflows() == []
-    with pytest.raises(DBOSException, match="ISO 8601"):
+    with pytest.raises(ValueError, match=r"Invalid isoformat string: 'yesterday'.*ISO 8601"):
         DBOS.list_workflows(start_time="yesterday")
+    with pytest.raises(TypeError, match="argument must be str"):
+        DBOS.list_workflows(start_time=17)  # type: ignore[arg-type]
 
 
 def running() -> list[str]:

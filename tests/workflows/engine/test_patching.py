@@ -139,13 +139,6 @@ async def test_a_patch_beside_other_calls_is_refused_and_so_on_replay(
         assert "call it from sequential workflow code" in str(each)
 
 
-def test_a_patch_needs_a_workflow_and_a_name(dbos: type[DBOS]) -> None:
-    with pytest.raises(DBOSException, match="within a workflow"):
-        DBOS.patch("better")
-    with pytest.raises(DBOSException, match="within a workflow"):
-        DBOS.deprecate_patch("better")
-
-
 def test_the_latest_version_is_the_one_last_launched_or_set(launch: Launch) -> None:
     for version in ("one", "two"):
         launch(application_version=version)
@@ -175,3 +168,29 @@ async def test_versions_are_awaited_too_and_guarded_by_their_owner(launch: Launc
         "created_at",
         "application_name",
     }
+
+
+@DBOS.step()
+def patch_in_a_step() -> bool:
+    return DBOS.patch("x")
+
+
+@DBOS.workflow()
+def patch_by_a_step() -> bool:
+    return patch_in_a_step()
+
+
+def test_outside_a_workflow_there_is_nothing_to_patch(dbos: type[DBOS]) -> None:
+    """In the words of the library, in a step as well."""
+
+    async def patch_async() -> bool:
+        return await DBOS.patch_async("x")
+
+    for call, name in (
+        (lambda: DBOS.patch("x"), "DBOS.patch"),
+        (lambda: DBOS.deprecate_patch("x"), "DBOS.deprecate_patch"),
+        (lambda: asyncio.run(patch_async()), "DBOS.patch_async"),
+        (patch_by_a_step, "DBOS.patch"),
+    ):
+        with pytest.raises(DBOSException, match=rf"{name} must be called from a workflow$"):
+            call()

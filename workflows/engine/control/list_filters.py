@@ -121,14 +121,25 @@ def checked(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
     return given
 
 
+class InvalidTimeError(DBOSException, ValueError):
+    """A text that is no time: the ValueError of dbos, and told like all errors of a call."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def epoch_ms(name: str, value: str) -> int:
-    """An ISO 8601 time as epoch milliseconds. Raises DBOSException."""
+    """An ISO 8601 time as epoch milliseconds, local time if it names no zone.
+
+    Raises InvalidTimeError, and TypeError for what is no text.
+    """
+    advice = f"{name} {value!r} is not an ISO 8601 time such as 2026-01-31T13:00:00+00:00"
     try:
         return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except (TypeError, ValueError):
-        raise DBOSException(
-            f"{name} {value!r} is not an ISO 8601 time such as 2026-01-31T13:00:00+00:00"
-        ) from None
+    except TypeError as error:
+        raise TypeError(f"{error}: {advice}") from None
+    except (ValueError, OverflowError) as error:
+        raise InvalidTimeError(f"{error}: {advice}") from None
 
 
 def _refuse_unknown_status(status: str | Sequence[str]) -> None:

@@ -184,4 +184,4 @@ def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
 
 
 def _ask(engine: Engine, act: Callable[[], Any]) -> Program[Any]:
-    return (yield engine.query(act))
+    return (yield engine.change(act))

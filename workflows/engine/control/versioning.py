@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from dboshub.workflows.engine import validation
-from dboshub.workflows.engine.context import workflow_frame
+from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.errors import DBOSException, DBOSPatchNondeterminismError
 from dboshub.workflows.engine.operations.overlapping import alone
 from dboshub.workflows.engine.programs import Program
@@ -21,14 +23,23 @@ _CONCURRENT = (
 
 def patch(name: str) -> Program[bool]:
     """Record a marker and return True; False if the workflow passed here before the patch."""
-    execution = workflow_frame("DBOS.patch").execution
+    execution = _execution("patch")
     return _patch(execution, _marker(name))
 
 
 def deprecate_patch(name: str) -> Program[bool]:
     """Skip the marker if this workflow has one; always True."""
-    execution = workflow_frame("DBOS.deprecate_patch").execution
+    execution = _execution("deprecate_patch")
     return _deprecate(execution, _marker(name))
+
+
+def _execution(call: str) -> Execution:
+    """The execution of the calling workflow body. Raises DBOSException elsewhere."""
+    current = frame()
+    if current is None or current.step is not None:
+        form = f"{call}_async" if asyncio._get_running_loop() is not None else call
+        raise DBOSException(f"DBOS.{form} must be called from a workflow")
+    return current.execution
 
 
 def _marker(name: str) -> str:
@@ -101,4 +112,4 @@ def set_latest(engine: Engine, name: str, application: str | None) -> Program[No
     """Make a version the latest. Raises DBOSException if another application owns it."""
     owner = application or engine.settings.application_name
     now = engine.clock.now_ms()
-    yield engine.query(lambda: engine.store.set_latest_version(name, application=owner, now=now))
+    yield engine.change(lambda: engine.store.set_latest_version(name, application=owner, now=now))

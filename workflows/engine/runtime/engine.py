@@ -15,6 +15,7 @@ from typing import Any
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.context import frame, stopped_here
 from dboshub.workflows.engine.errors import ExecutionInterrupted
+from dboshub.workflows.engine.fence import while_owner
 from dboshub.workflows.engine.journal.group_commit import Journal
 from dboshub.workflows.engine.membership.incarnations import new_incarnation, token_prefix
 from dboshub.workflows.engine.observability.alerts import AlertHandler, log
@@ -149,6 +150,18 @@ class Engine:
         outage is no error of the workflow.
         """
         return Query(self.queries, partial(self._until_answered, ask) if insists else ask)
+
+    def change(self, act: Callable[[], Any]) -> Query:
+        """The effect of calling `act`, which changes rows beside the journal.
+
+        Within a workflow it changes nothing once the execution has lost its row. What a step left
+        running, such as a task, may still act when the workflow has ended.
+        """
+        current = frame()
+        execution = current.execution if current is not None else None
+        if execution is None or self.executions.find(execution.workflow_id) is not execution:
+            return self.query(act)
+        return self.query(partial(while_owner, execution, act))
 
     def _until_answered(self, ask: Callable[[], Any]) -> Any:
         current = frame()
