@@ -56,7 +56,10 @@ def _are_texts(value: Any) -> bool:
 
 TEXT = Rule("text, or leave it out", _is_text)
 FLAG = Rule("True or False", lambda value: value in (True, False))
-LEVEL = Rule(f"one of {', '.join(LEVELS)}", lambda value: str(value).upper() in LEVELS)
+LEVEL = Rule(
+    f"one of {', '.join(LEVELS)}, or a number",
+    lambda value: str(value).upper() in LEVELS or type(value) is int,
+)
 URLS = Rule("a list of URLs", _are_texts)
 
 RULES = {

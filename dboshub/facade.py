@@ -64,8 +64,8 @@ class DBOS(
         if DBOS._instance is None:
             instance = super().__new__(cls)
             instance.config = checked(config)
-            level = instance.config.get("log_level") or instance.config.get("console_log_level")
-            configure_logging(level)
+            levels = [instance.config.get(key) for key in ("log_level", "console_log_level")]
+            configure_logging(*levels)
             DBOS._instance = instance
             set_process_identity(
                 instance.config["application_version"], instance.config["executor_id"]

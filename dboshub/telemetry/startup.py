@@ -75,7 +75,8 @@ def opened(config: dict[str, Any], settings: EngineSettings) -> Telemetry:
     endpoints = _endpoints(config, "otlp_logs_endpoints")
     if not endpoints and not has_logger_provider():
         return Telemetry(tracer, relay)
-    level = logging.getLevelNamesMapping()[config.get("otlp_log_level", "INFO").upper()]
+    given = config.get("otlp_log_level", logging.INFO)
+    level = logging.getLevelNamesMapping()[given.upper()] if isinstance(given, str) else given
     return Telemetry(tracer, relay, LogExport(name, attributes, endpoints, level))
 
 

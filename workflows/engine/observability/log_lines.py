@@ -11,8 +11,12 @@ class LineFormatter(logging.Formatter):
     """Escapes what cannot be seen. A message is one line; lines of a traceback are indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # a name of logging
-        record.message = visible(record.message)
+        record.message = visible(record.message, keep=self.keep_in(record))
         return super().formatMessage(record)
+
+    def keep_in(self, record: logging.LogRecord) -> str:
+        """The control characters that the message of a record may have."""
+        return ""
 
     def formatException(self, ei: object) -> str:  # noqa: N802
         return _indented(super().formatException(ei))  # type: ignore[arg-type]

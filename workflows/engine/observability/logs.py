@@ -7,6 +7,7 @@ import sys
 
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.context import FRAME
+from dboshub.workflows.engine.observability.log_lines import LineFormatter
 
 
 class WorkflowContext(logging.Filter):
@@ -45,18 +46,37 @@ class Console(logging.Handler):
             self.handleError(record)
 
 
-def configure(level: str | None) -> None:
+class ConsoleFormatter(LineFormatter):
+    """The lines of a script's console: a record of user code may have several lines."""
+
+    def keep_in(self, record: logging.LogRecord) -> str:
+        return "\n\t" if f"{record.name}.".startswith(f"{application_logger.name}.") else ""
+
+
+Level = str | int | None
+
+
+def configure(level: Level, console_level: Level = None) -> None:
     """Make the records of a program that configures no logging visible.
 
     `level` applies to all of them. Without one, those of user code are shown from INFO on, and
-    those of the engine from WARNING on.
+    those of the engine from WARNING on. The console shows those from `console_level` on; in a
+    program that has configured logging itself it stands for `level`.
     """
     logger = logging.getLogger("dboshub")
-    if level:
-        logger.setLevel(level.upper())
-    elif application_logger.level == logging.NOTSET and not logging.getLogger().handlers:
+    has_own = bool(logging.getLogger().handlers)
+    if level or (console_level and has_own):
+        logger.setLevel(_level(level or console_level))
+    elif application_logger.level == logging.NOTSET and not has_own:
         application_logger.setLevel(logging.INFO)
-    if not logger.handlers:
+    console = next((each for each in logger.handlers if isinstance(each, Console)), None)
+    if console is None and not logger.handlers:
         console = Console()
-        console.setFormatter(logging.Formatter("%(asctime)s [%(levelname)8s] %(message)s"))
+        console.setFormatter(ConsoleFormatter("%(asctime)s [%(levelname)8s] %(message)s"))
         logger.addHandler(console)
+    if console is not None:
+        console.setLevel(_level(console_level))
+
+
+def _level(level: Level) -> str | int:
+    return level.upper() if isinstance(level, str) else level or logging.NOTSET

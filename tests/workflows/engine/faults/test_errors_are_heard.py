@@ -136,6 +136,12 @@ DBOS.destroy()
         ("", "", 1),
         ("", ', "log_level": "INFO"', 1),
         ("", ', "log_level": "ERROR"', 0),
+        ("", ', "log_level": 20', 1),
+        ("", ', "console_log_level": "ERROR"', 0),
+        ("", ', "console_log_level": "DEBUG"', 1),
+        ("", ', "log_level": "INFO", "console_log_level": "ERROR"', 0),
+        ("", ', "log_level": "INFO", "console_log_level": "DEBUG"', 1),
+        ("logging.basicConfig(level='INFO')", ', "console_log_level": "ERROR"', 0),
         ("logging.basicConfig(level='INFO')", "", 1),
         ("logging.basicConfig(level='ERROR')", "", 0),
     ],
@@ -149,6 +155,35 @@ def test_the_logger_of_a_script_writes_to_the_console_once(
     )
     assert done.stderr.count("seen on the console") == seen
     assert "not seen" not in done.stderr
+
+
+ESCAPES = """
+import logging
+from dboshub import DBOS
+DBOS(config={{"name": "shop", "system_database_url": "{url}"}})
+DBOS.logger.warning("two\\nlines, %s", "red \\x1b[31m and \\r")
+logging.getLogger("dboshub").warning("a forged\\n2026-01-01 line, \\x1b[2J")
+try:
+    raise ValueError("cleared \\x1b[2J")
+except ValueError:
+    logging.getLogger("dboshub").exception("failed")
+"""
+
+
+def test_no_name_in_a_line_of_a_script_commands_its_terminal(sqlite_url: str) -> None:
+    """Of user code a message may have lines, of the engine none."""
+    done = subprocess.run(
+        [sys.executable, "-c", ESCAPES.format(url=sqlite_url)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "\x1b" not in done.stderr
+    assert "\r" not in done.stderr
+    assert "two\nlines, red \\x1b[31m and \\r" in done.stderr
+    assert "a forged\\n2026-01-01 line, \\x1b[2J" in done.stderr
+    assert "cleared \\x1b[2J" in done.stderr
 
 
 # -- user objects --------------------------------------------------------------------------
