@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,16 @@ from dboshub.workflows.actions import starting, transfer, workflow_actions
 from dboshub.workflows.actions.start_request import StartRequest
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.visible_text import visible
+from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.startable import known_names, recent
 from dboshub.workflows.storage.control.fork_points import fork_points
+from dboshub.workflows.storage.database_clock import database_now
 
 
 def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:
+    if not options["force"]:
+        _expect_known(options["name"], options["application"])
     request = StartRequest(
         name=options["name"],
         args=positional,
@@ -37,6 +44,30 @@ def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> di
         delay_s=options["delay"],
     )
     return outline(starting.start(actor(), request, reason=options["reason"]))
+
+
+def _expect_known(name: str, application: str | None) -> None:
+    """Raise CommandError for a name that no live executor publishes and no recent run has.
+
+    Without any such executor nothing is known: a warning says so.
+    """
+    viewer = viewer_for(actor().user)
+    with reading() as session:
+        names = known_names(session, viewer, now=database_now(session), application=application)
+        if name in (names or ()) or recent(session, name, viewer):
+            return
+    shown = visible(repr(name))
+    if names is None:
+        sys.stderr.write(
+            f"Warning: no live executor says which workflows it runs, so {shown} may be unknown. "
+            "It waits until one that runs it starts.\n"
+        )
+        return
+    near = get_close_matches(name, names, n=3) or names[:10]
+    raise CommandError(
+        f"No live executor runs a workflow {shown}, and none ran lately. Known are: "
+        f"{', '.join(visible(each) for each in near)}. --force enqueues it all the same."
+    )
 
 
 def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
@@ -160,6 +191,9 @@ SUBCOMMANDS = (
             argument("--id", help="workflow id; a random one by default"),
             argument("-a", "--application", help="application that runs it; by default any"),
             argument("--delay", type=float, help="seconds until it is due"),
+            argument(
+                "--force", action="store_true", help="also a name that nobody is known to run"
+            ),
             queue,
             version,
             reason,

@@ -29,7 +29,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--schema", help=f"its schema on PostgreSQL; {SCHEMA} by default")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", default="8000", help="port to listen on")
+    parser.add_argument(
+        "--port",
+        default=os.environ.get("PORT", "").strip() or "8000",
+        help="port to listen on; by default that of the variable PORT, or 8000",
+    )
     parser.add_argument("--read-only", action="store_true", help="refuse every action")
     parser.add_argument(
         "--data-dir",

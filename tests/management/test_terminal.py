@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
-from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.models import AuditEvent, Executor, Workflow
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.state import inspect
 from dboshub.workflows.storage.sql import Statement
@@ -143,6 +144,48 @@ def test_one_that_has_ended_is_rewound(failed: str) -> None:
         told("workflow", "rewind", failed)
     event = AuditEvent.objects.get(action="rewind", outcome="done")
     assert event.detail["start_step"] == 2
+
+
+def publish(**functions: Any) -> None:
+    """A live executor runs these workflows."""
+    Executor.objects.create(
+        incarnation="live",
+        executor_id="local",
+        application_name="shop",
+        lease_ms=3_600_000,
+        last_beat_at=now_ms(),
+        functions=json.dumps(functions),
+    )
+
+
+def test_a_name_that_nobody_runs_is_refused_unless_it_is_meant() -> None:
+    publish(checkout={}, refund={})
+    with pytest.raises(CommandError, match=r"'chekout'.*Known are: checkout\. --force") as refused:
+        told("workflow", "start", "chekout")
+    assert "refund" not in str(refused.value)
+    with pytest.raises(CommandError, match=r"Known are: checkout, refund\."):
+        told("workflow", "start", "\x1b[2J")
+    assert Workflow.objects.count() == 0
+    assert answer("workflow", "start", "chekout", "--force")["name"] == "chekout"
+    assert answer("workflow", "start", "checkout")["name"] == "checkout"
+    # What ran lately may be another library's, which publishes nothing.
+    assert answer("workflow", "start", "chekout")["name"] == "chekout"
+
+
+def test_without_an_executor_a_name_is_taken_with_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer("workflow", "start", "chekout")
+    assert "'chekout' may be unknown" in capsys.readouterr().err
+    answer("workflow", "start", "refund", "--force")
+    assert capsys.readouterr().err == ""
+
+
+def test_only_the_workflows_of_the_named_application_are_known() -> None:
+    publish(checkout={})
+    with pytest.raises(CommandError, match="'checkot'"):
+        told("workflow", "start", "checkot", "--application", "shop")
+    answer("workflow", "start", "checkot", "--application", "bank")
 
 
 def test_delays_and_attributes_are_changed() -> None:

@@ -84,6 +84,10 @@ def test_the_doctor_finds_a_prepared_hub_well(database_url: str, tmp_path: Path)
     assert migrated.returncode == 0, migrated.stderr
     collected = run("dashboard", "--port", "0", cwd=tmp_path, **given)
     assert "--port is '0'" in collected.stderr
+    from_variable = run("dashboard", cwd=tmp_path, PORT="70000", **given)
+    assert "--port is '70000'" in from_variable.stderr
+    by_option = run("dashboard", "--port", "0", cwd=tmp_path, PORT="8001", **given)
+    assert "--port is '0'" in by_option.stderr
 
     before = sorted(tmp_path.rglob("*"))
     done = run("doctor", "--json", cwd=tmp_path, **given)

@@ -115,6 +115,18 @@ def startable(
     return sorted(shown, key=lambda each: (each.application or "", each.name))
 
 
+def known_names(
+    session: Session, viewer: Viewer, *, now: int, application: str | None = None
+) -> list[str] | None:
+    """The names that live executors publish, of one application or of all; None without any."""
+    found = {
+        each.name
+        for each in startable(session, viewer, now=now)
+        if application is None or each.application in (application, None)
+    }
+    return sorted(found) or None
+
+
 def _signatures(functions: str) -> Iterable[tuple[str, Any]]:
     found = readable_json(functions)
     return found.items() if isinstance(found, dict) else ()
