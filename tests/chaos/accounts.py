@@ -100,7 +100,8 @@ def account(ledger: Ledger, database: Database) -> Account:
     with database.reading() as session:
         return Account(
             acknowledged=acknowledged,
-            asked={fact["workflow"]: fact.at for fact in facts if fact.what == "asked"},
+            # For the first time: a load that was started again asks again.
+            asked={fact["workflow"]: fact.at for fact in facts[::-1] if fact.what == "asked"},
             steps=steps,
             began_again=began_again,
             fault_ended=max((fact.at for fact in facts if fact.what == "fault ends"), default=None),

@@ -13,7 +13,7 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,11 +88,19 @@ def request(number: int, client: DBOSClient) -> None:
     way = WAYS[number % len(WAYS)]
     name = way.workflow.__name__
     workflow_id = f"{name}-{way.queue or 'here'}-{number}"
-    ledger.write("asked", workflow=workflow_id)
+    ledger.write("asked", workflow=workflow_id, number=number)
     insist(lambda: begin(way, number, workflow_id, client))
     ledger.write("acknowledged", workflow=workflow_id, number=number)
     if name == program.listening.__name__:
         insist(lambda: DBOS.send(workflow_id, number, "chaos", idempotency_key=workflow_id))
+    ledger.write("answered", number=number)
+
+
+def requests() -> Iterator[int]:
+    """The numbers of requests: first those that an earlier load asked for without an answer."""
+    asked = {fact["number"] for fact in ledger.facts("asked")}
+    answered = {fact["number"] for fact in ledger.facts("answered")}
+    return itertools.chain(sorted(asked - answered), itertools.count(max(asked, default=-1) + 1))
 
 
 def insist(call: Callable[[], object]) -> None:
@@ -106,14 +114,16 @@ def insist(call: Callable[[], object]) -> None:
 
 
 def request_all(
-    config: DBOSConfig, numbers: itertools.count[int], rate: float, stop: threading.Event
+    config: DBOSConfig, numbers: Iterator[int], rate: float, stop: threading.Event
 ) -> None:
+    """Make one request at least: each thread of an earlier load left one at most."""
     client = DBOSClient(
         system_database_url=config["system_database_url"],
         application_name=config["name"],
         behind_pooler=config["behind_pooler"],
     )
     try:
+        request(next(numbers), client)
         while not stop.wait(1 / rate):
             request(next(numbers), client)
     finally:
@@ -127,7 +137,7 @@ def main(rate: float) -> None:
     DBOS.listen_queues([])
     DBOS.launch()
     program.register_queues()
-    stop, numbers = threading.Event(), itertools.count()
+    stop, numbers = threading.Event(), requests()
     of_each = (config, numbers, rate / THREADS, stop)
     threads = [threading.Thread(target=request_all, args=of_each) for _ in range(THREADS)]
     for thread in threads:

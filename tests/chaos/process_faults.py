@@ -24,6 +24,16 @@ def killed_and_replaced(world: World) -> None:
     world.until_all_work()
 
 
+def starter_killed(world: World) -> None:
+    """The program that starts workflows is gone, and the workers have what it ran."""
+    assert world.load is not None
+    with world.fault():
+        world.load.kill()
+        world.run(1)
+        world.start_load()
+        world.until_all_work()
+
+
 def suspended(world: World) -> None:
     """A worker stands still until others have its work, then goes on as if nothing had been."""
     zombie = world.workers[0]

@@ -48,10 +48,10 @@ class Process:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        with suppress(OSError, ValueError):
-            self.end_of_input()
         self._process.kill()
         self._process.wait()
+        with suppress(BrokenPipeError):
+            self.end_of_input()
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -40,6 +40,7 @@ def test_restarts_after_a_lack_of_threads_and_descriptors(
     [
         pytest.param(faults.suspended, id="suspended"),
         pytest.param(faults.killed_and_replaced, id="killed"),
+        pytest.param(faults.starter_killed, id="starter-killed"),
         pytest.param(partial(faults.without_threads, seconds=10), id="no-threads"),
         pytest.param(partial(faults.without_descriptors, seconds=10), id="no-descriptors"),
     ],
@@ -56,7 +57,7 @@ def test_one_of_three_workers(
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_a_hundred_rolling_restarts(database_url: str, tmp_path: Path) -> None:
     with World(database_url, tmp_path) as world:
         faults.restarted(world, times=100)

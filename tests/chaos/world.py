@@ -86,7 +86,7 @@ class World:
             migrate(database)
             with database.writing() as session:
                 session.run(BOOKS)
-        self.load = self._process("load", "-m", "tests.chaos.load", str(self.rate))
+        self.start_load()
         for _ in range(self._how_many):
             self.add_worker()
         try:
@@ -103,6 +103,11 @@ class World:
         finally:
             self._kill_all()
             self.ledger.close()
+
+    def start_load(self) -> None:
+        """Start the program that asks for work; what an earlier one left it asks for again."""
+        name = f"load-{len(list(self.folder.glob('load-*')))}"
+        self.load = self._process(name, "-m", "tests.chaos.load", str(self.rate))
 
     def add_worker(self, *options: str, **environment: str) -> Process:
         """Start one more `runworkers`, with these options and variables beside those of all."""
