@@ -32,6 +32,11 @@ class DBOSErrorCode(Enum):
     StepNondeterminism = 28
 
 
+def numbered(code: int | None, message: str) -> str:
+    """The text of an error, in the words of ``dbos``; some of ours have no code."""
+    return f"DBOS Error: {message}" if code is None else f"DBOS Error {code}: {message}"
+
+
 class DBOSException(Exception):
     """Base class of the errors that the engine raises on purpose."""
 
@@ -44,8 +49,7 @@ class DBOSException(Exception):
         self.status_uuid: str | None = None
 
     def __str__(self) -> str:
-        code = "" if self.dbos_error_code is None else f" {self.dbos_error_code}"
-        return f"DBOS Error{code}: {self.message}"
+        return numbered(self.dbos_error_code, self.message)
 
 
 class DBOSBaseException(BaseException):
@@ -59,7 +63,7 @@ class DBOSBaseException(BaseException):
         self.dbos_error_code = self.code
 
     def __str__(self) -> str:
-        return f"DBOS Error {self.dbos_error_code}: {self.message}"
+        return numbered(self.dbos_error_code, self.message)
 
 
 class FieldsError(DBOSException):

@@ -108,7 +108,10 @@ def test_a_claimed_workflow_that_finds_no_thread_goes_back_into_line(
 
 @pytest.mark.parametrize("workflow", [short_plain, short_with_loop], ids=["thread", "loop"])
 def test_a_row_goes_back_into_line_before_any_query_has_had_a_thread(
-    workflow: Callable[[int], int], launch: Launch, monkeypatch: pytest.MonkeyPatch
+    workflow: Callable[[int], int],
+    launch: Launch,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The hand-back does not begin with a thread that cannot be started, either."""
     launch()
@@ -117,6 +120,8 @@ def test_a_row_goes_back_into_line_before_any_query_has_had_a_thread(
         eventually(lambda: len(refused) > 1)
         eventually(lambda: handle.get_status().status == "ENQUEUED")
     assert not [name for name in refused if name.startswith("dboshub-query")]
+    assert "this process lacks: " in caplog.text
+    assert "None" not in caplog.text
     assert handle.get_result() == 7
 
 
