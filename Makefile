@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash chaos interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-pages load screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ crash: dev ## Kill engines at every storage call and in random programs, and wor
 
 chaos: dev ## Take databases, processes, time, threads and files away from workers under load
 	$(PYTHON) -m pytest tests/chaos $(ARGS)
+
+fuzz: dev ## Put hostile values into every column of every table, and walk all pages and loops over them
+	$(PYTHON) -m pytest tests/fuzz $(ARGS)
+	DBOSHUB_TEST_DATABASE=postgres $(PYTHON) -m pytest tests/fuzz -m django $(ARGS)
 
 interop: dev ## Share one database with the dbos libraries of Python and TypeScript, in both directions
 	$(PYTHON) -m pytest tests/interop tests/databases tests/queues/test_foreign.py tests/workflows/datasources/test_crash.py $(ARGS)

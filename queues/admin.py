@@ -63,7 +63,7 @@ class QueueAdmin(ActingAdmin):
     def rate_limit(self, queue: Queue) -> str | None:
         if queue.rate_limit_max is None:
             return None
-        return f"{queue.rate_limit_max} in {queue.rate_limit_period_sec:g} s"
+        return f"{queue.rate_limit_max} in {queue.rate_limit_period_sec or 0:g} s"
 
     @admin.display(description="paused", boolean=True)
     def is_paused(self, queue: Queue) -> bool:

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
@@ -14,7 +15,7 @@ def new_queue_id() -> str:
     return str(uuid.uuid4())
 
 
-class Queue(models.Model):
+class Queue(StoredRow):
     """A named queue and its limits; NULL means unlimited.
 
     Only `dboshub.queues.actions` saves it.
@@ -49,7 +50,7 @@ class Queue(models.Model):
         return self.name
 
 
-class QueuePause(models.Model):
+class QueuePause(StoredRow):
     """A paused queue: workers of the hub claim nothing from it while the row exists."""
 
     queue_name = models.TextField(primary_key=True)

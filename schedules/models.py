@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
-class Schedule(models.Model):
+class Schedule(StoredRow):
     """A cron expression and the workflow that its ticks start."""
 
     schedule_id = models.TextField(primary_key=True)

@@ -17,11 +17,12 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from dboshub.workflows.installation_check import check_apps
         from dboshub.workflows.models.scope import ScopeRule, limit_group
-        from dboshub.workflows.sqlite_transactions import begin_immediately
+        from dboshub.workflows.sqlite_connections import begin_immediately, read_any_text
         from dboshub.workflows.system_tables import adopt_database
 
         register(check_apps)
         connection_created.connect(begin_immediately)
+        connection_created.connect(read_any_text)
         pre_migrate.connect(adopt_database, sender=self)
         post_save.connect(limit_group, sender=ScopeRule)
         pre_delete.connect(limit_group, sender=ScopeRule)

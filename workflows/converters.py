@@ -41,8 +41,21 @@ class NameBesideActions(AnyText):
         return super().to_url(value)
 
 
+class SignedNumber:
+    """The path converter `<dboshub_number:…>`: a number of a step, which may be negative."""
+
+    regex = "-?[0-9]+"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
 @cache
 def register_converters() -> None:
     """Add them once to the registry of the project, in which all apps have theirs."""
     register_converter(AnyText, "dboshub_id")
+    register_converter(SignedNumber, "dboshub_number")
     register_converter(NameBesideActions, "dboshub_name")

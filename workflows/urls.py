@@ -23,7 +23,11 @@ urlpatterns = [
     path("errors/group/", errors.error_group, name="error_group"),
     path("run/<dboshub_id:workflow_id>", detail.workflow_detail, name="detail"),
     path("steps/<dboshub_id:workflow_id>", detail.step_table, name="steps"),
-    path("step/<int:function_id>/<dboshub_id:workflow_id>", detail.step_detail, name="step"),
+    path(
+        "step/<dboshub_number:function_id>/<dboshub_id:workflow_id>",
+        detail.step_detail,
+        name="step",
+    ),
     path("value/<dboshub_id:workflow_id>", detail.value_detail, name="value"),
     path("family/<dboshub_id:workflow_id>", detail.family_page, name="family"),
     path("stream/<dboshub_id:workflow_id>", detail.stream_detail, name="stream"),

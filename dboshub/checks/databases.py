@@ -16,7 +16,7 @@ from dboshub.workflows.django_database_url import is_in_memory, url_of_alias
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.environment import EnvironmentValueError
 from dboshub.workflows.models import Workflow
-from dboshub.workflows.sqlite_transactions import IMMEDIATE, MODE_OPTION, TIMEOUT_OPTION
+from dboshub.workflows.sqlite_connections import IMMEDIATE, MODE_OPTION, TIMEOUT_OPTION
 from dboshub.workflows.storage.database_urls import is_sqlite, libpq_url, sqlite_path
 from dboshub.workflows.storage.postgres import database_identity
 

@@ -7,6 +7,9 @@ from typing import Any, TypedDict
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX
 
+MAX_PERIOD_MS = 10**15  # more than any clock; sums with times still fit
+DEFAULT_POLLING_S = 1.0
+
 
 class QueueRateLimit(TypedDict):
     """At most `limit` starts in any `period` seconds."""
@@ -38,7 +41,10 @@ class RateLimit:
 
     @property
     def period_ms(self) -> int:
-        return round(self.period * 1000)
+        """At most MAX_PERIOD_MS; 0 for what is no period, though a row holds it."""
+        if not self.period > 0:
+            return 0
+        return round(min(self.period * 1000, MAX_PERIOD_MS))
 
     def public(self) -> QueueRateLimit:
         return {"limit": self.limit, "period": self.period}
@@ -55,7 +61,7 @@ class QueueSettings:
     partition_concurrency: int | None = None
     partition_worker_concurrency: int | None = None
     partition_limiter: RateLimit | None = None
-    polling_interval_sec: float = 1.0
+    polling_interval_sec: float = DEFAULT_POLLING_S
     application_name: str | None = None
 
     @property

@@ -92,6 +92,8 @@ NAMES = f"""
 ROWS = Statement(
     f"SELECT created_at, updated_at, {QUEUE_COLUMNS} FROM {{queues}} WHERE name = ANY(:names)"
 )
+# Of a name that SQLite stores and cannot compare, as one with a NUL.
+NO_DEPTH = Depth()
 PAUSES = Statement("""
     SELECT queue_name, paused_at, paused_by, reason
     FROM {dboshub_queue_pause}
@@ -135,7 +137,7 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
     for name in seen:
         created_at, updated_at, *columns = rows.get(name) or (None, None)
         settings = queue_settings(tuple(columns)) if columns else None
-        depth, pause = deep[name], pauses.get(name)
+        depth, pause = deep.get(name, NO_DEPTH), pauses.get(name)
         is_registered = settings is not None or name in INTERNAL_QUEUES
         servers = None
         if known is not None:

@@ -104,7 +104,10 @@ def _claim(candidates: str, *, token: str, has_history: str, trace: str) -> str:
             executor_id = :executor,
             application_name = :application,
             application_version = :version,
-            recovery_attempts = recovery_attempts + 1,
+            recovery_attempts = CASE
+                WHEN recovery_attempts < 9223372036854775807 THEN recovery_attempts + 1
+                ELSE recovery_attempts
+            END,
             rate_limited = CAST(:rate_limited AS boolean),
             started_at_epoch_ms = {NOW_MS},
             updated_at = {NOW_MS},

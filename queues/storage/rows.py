@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dboshub.queues.engine.settings import QueueSettings, RateLimit
+from dboshub.queues.engine.settings import DEFAULT_POLLING_S, QueueSettings, RateLimit
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.storage.sql import Row
 
@@ -83,7 +83,10 @@ def claimed_columns(*, has_history: str, trace: str) -> str:
 
 
 def queue_settings(row: Row) -> QueueSettings:
-    """The settings in a row of QUEUE_COLUMNS."""
+    """The settings in a row of QUEUE_COLUMNS.
+
+    Another program may have written an interval that is none: then the default holds.
+    """
     return QueueSettings(
         name=row[0],
         concurrency=row[1],
@@ -92,7 +95,7 @@ def queue_settings(row: Row) -> QueueSettings:
         partition_concurrency=row[5],
         partition_worker_concurrency=row[6],
         partition_limiter=RateLimit.of_columns(row[7], row[8]),
-        polling_interval_sec=float(row[9]),
+        polling_interval_sec=float(row[9]) if row[9] > 0 else DEFAULT_POLLING_S,
         application_name=row[10],
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
-class Event(models.Model):
+class Event(StoredRow):
     """The latest value of an event key of a workflow."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "key")
@@ -26,7 +27,7 @@ class Event(models.Model):
         return f"event {self.key} of {self.workflow_uuid}"
 
 
-class EventHistory(models.Model):
+class EventHistory(StoredRow):
     """Every value of an event key, with the step that set it; forks copy from here."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id", "key")
@@ -45,7 +46,7 @@ class EventHistory(models.Model):
         return f"event {self.key} of {self.workflow_uuid} at step {self.function_id}"
 
 
-class StreamValue(models.Model):
+class StreamValue(StoredRow):
     """One value of a stream. Offsets begin at 0 and have no gaps."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "key", "offset")
@@ -65,7 +66,7 @@ class StreamValue(models.Model):
         return f"{self.key}[{self.offset}] of {self.workflow_uuid}"
 
 
-class Message(models.Model):
+class Message(StoredRow):
     """A message to a workflow; it is kept after it was consumed."""
 
     message_uuid = models.TextField("message id", primary_key=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
-class ApplicationVersion(models.Model):
+class ApplicationVersion(StoredRow):
     """A launched application version. The newest timestamp marks the latest version."""
 
     version_id = models.TextField(primary_key=True)
@@ -27,7 +28,7 @@ class ApplicationVersion(models.Model):
         return self.version_name
 
 
-class Executor(models.Model):
+class Executor(StoredRow):
     """One incarnation of an executor process, with its heartbeat."""
 
     incarnation = models.TextField(primary_key=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.db import models
 
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
-class Step(models.Model):
+class Step(StoredRow):
     """One checkpoint: replay returns it instead of calling the function again."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id")
@@ -33,7 +34,7 @@ class Step(models.Model):
         return f"step {self.function_id} of {self.workflow_uuid}"
 
 
-class Attempt(models.Model):
+class Attempt(StoredRow):
     """A failed attempt of a retried step. The system tables keep only the last outcome."""
 
     pk = models.CompositePrimaryKey("workflow_uuid", "function_id", "attempt")

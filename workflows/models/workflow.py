@@ -6,10 +6,11 @@ from django.db import models
 
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.records import Status
+from dboshub.workflows.models.stored_row import StoredRow
 from dboshub.workflows.system_tables import system_table
 
 
-class Workflow(models.Model):
+class Workflow(StoredRow):
     """One run of a registered workflow function."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)
@@ -69,7 +70,7 @@ class Workflow(models.Model):
         return self.workflow_uuid
 
 
-class WorkflowInput(models.Model):
+class WorkflowInput(StoredRow):
     """The serialized arguments of a workflow."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)
@@ -85,7 +86,7 @@ class WorkflowInput(models.Model):
         return f"input of {self.workflow_uuid}"
 
 
-class WorkflowOutput(models.Model):
+class WorkflowOutput(StoredRow):
     """The serialized result or error of an ended workflow; exactly one of them is set."""
 
     workflow_uuid = models.TextField("workflow id", primary_key=True)

@@ -81,7 +81,8 @@ row_tuple = attrgetter(*NAMES)
 
 
 def from_record(record: Sequence[Any]) -> WorkflowRow:
-    return WorkflowRow(*record[: len(NAMES)])
+    """A row from the values of COLUMNS. SQLite takes NULL for an id: that row's id is empty."""
+    return WorkflowRow(record[0] or "", *record[1 : len(NAMES)])
 
 
 BY_IDS = Statement(f"SELECT {COLUMNS} FROM {{workflow_status}} WHERE workflow_uuid = ANY(:ids)")

@@ -36,7 +36,8 @@ _PUBLISHED = """
     SELECT application_name, application_version, functions
     FROM {{dboshub_executor}}
     WHERE stopped_at IS NULL AND declared_dead_at IS NULL AND LENGTH(functions) <= :longest
-        AND last_beat_at + lease_ms >= :now AND {position}(functions, :named) > 0
+        AND CAST(last_beat_at AS double precision) + lease_ms >= :now
+        AND {position}(functions, :named) > 0
     GROUP BY application_name, application_version, functions
     ORDER BY MAX(last_beat_at) DESC
     LIMIT :most

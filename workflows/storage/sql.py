@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from dboshub.workflows.engine.schema_names import quoted
+from dboshub.workflows.storage.stored_values import typed
 from dboshub.workflows.storage.translation import sqlite_text
 
 Vendor = Literal["postgresql", "sqlite"]
@@ -132,12 +133,18 @@ class Session:
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
         """All rows, in the database's order (RETURNING has none)."""
-        return [tuple(row) for row in self.cursor(statement, params).fetchall()]
+        return self._rows(self.cursor(statement, params), one=False)
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
         """The first row, or None."""
-        row = self.cursor(statement, params).fetchone()
-        return None if row is None else tuple(row)
+        found = self._rows(self.cursor(statement, params), one=True)
+        return found[0] if found else None
+
+    def _rows(self, cursor: Cursor, *, one: bool) -> list[Row]:
+        rows = [row] if one and (row := cursor.fetchone()) else [] if one else cursor.fetchall()
+        if self.vendor == "sqlite" and rows:
+            return typed([each[0] for each in cursor.description], rows)
+        return [tuple(row) for row in rows]
 
     def run(self, statement: Statement, **params: Any) -> int:
         """Execute a statement and return how many rows it changed."""

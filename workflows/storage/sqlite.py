@@ -22,6 +22,7 @@ from dboshub.workflows.storage.sqlite_file import (
     uri_to_write,
     use_wal,
 )
+from dboshub.workflows.storage.stored_values import lenient_text
 
 # FULL: an acknowledged commit survives a power failure, not only a crash.
 _PRAGMAS = (
@@ -203,7 +204,9 @@ class SqliteDatabase:
 
 
 def _connect(place: str, *, is_uri: bool) -> sqlite3.Connection:
-    return sqlite3.connect(place, uri=is_uri, isolation_level=None, check_same_thread=False)
+    raw = sqlite3.connect(place, uri=is_uri, isolation_level=None, check_same_thread=False)
+    raw.text_factory = lenient_text
+    return raw
 
 
 def _session(dialect: Dialect, raw: Callable[[], sqlite3.Connection]) -> Session:

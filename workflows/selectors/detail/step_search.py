@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.detail.steps import COLUMNS, PAGE_SIZE, StepRow, from_records
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.stored_values import whole
 
 # Rows that one search scans. Step ids are dense, so a range of ids bounds the rows.
 MAX_STEPS_SCANNED = 10_000
@@ -42,7 +43,7 @@ STEP_MAP = Statement(
     """
     SELECT function_id / :width, MIN(function_id), MAX(function_id), COUNT(error), SUM(
         CASE WHEN completed_at_epoch_ms > started_at_epoch_ms AND function_name <> 'DBOS.sleep'
-            THEN completed_at_epoch_ms - started_at_epoch_ms ELSE 0 END
+            THEN CAST(completed_at_epoch_ms AS double precision) - started_at_epoch_ms ELSE 0 END
     )
     FROM {operation_outputs}
     WHERE workflow_uuid = :id AND function_id < :looked
@@ -95,4 +96,7 @@ def step_map(session: Session, workflow_id: str, total: int) -> Sequence[Bucket]
     """The first MAX_STEPS_SCANNED of `total` steps in about BUCKETS buckets of equal length."""
     width = max(1, -(-min(total, MAX_STEPS_SCANNED) // BUCKETS))
     rows = session.all(STEP_MAP, id=workflow_id, width=width, looked=MAX_STEPS_SCANNED)
-    return [Bucket(first, last, failed, int(took or 0)) for _, first, last, failed, took in rows]
+    return [
+        Bucket(first, last, failed, max(0, whole(took) or 0))
+        for _, first, last, failed, took in rows
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dboshub.workflows.selectors.detail.values import sized
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.stored_values import LARGEST
 
 MAX_STREAMS = 50
 WINDOW_SIZE = 50
@@ -79,7 +80,7 @@ STREAMS = Statement(
         WHERE key IS NOT NULL
         LIMIT :most
     )
-    SELECT ends.key, ends.last + 1, CASE WHEN LENGTH(final.value) < 64 THEN final.value END
+    SELECT ends.key, ends.last AS "offset", CASE WHEN LENGTH(final.value) < 64 THEN final.value END
     FROM ends
     JOIN {streams} AS final
         ON final.workflow_uuid = :id AND final.key = ends.key AND final."offset" = ends.last
@@ -109,9 +110,8 @@ VALUES = sized(
 def streams(session: Session, workflow_id: str) -> list[Stream]:
     """The first MAX_STREAMS streams of a workflow, by name."""
     found = []
-    for key, end, final in session.all(STREAMS, id=workflow_id, most=MAX_STREAMS):
-        is_closed = final == CLOSED
-        found.append(Stream(key, end - is_closed, is_closed))
+    for key, last, final in session.all(STREAMS, id=workflow_id, most=MAX_STREAMS):
+        found.append(_stream(key, last, final))
     return found
 
 
@@ -120,8 +120,12 @@ def stream(session: Session, workflow_id: str, key: str) -> Stream | None:
     found = None if "\x00" in key else session.one(LAST, id=workflow_id, key=key)
     if found is None:
         return None
-    is_closed = found[1] == CLOSED
-    return Stream(key, found[0] + 1 - is_closed, is_closed)
+    return _stream(key, *found)
+
+
+def _stream(key: str, last: int, final: str | None) -> Stream:
+    is_closed = final == CLOSED
+    return Stream(key, last if is_closed else min(last + 1, LARGEST), is_closed)
 
 
 def window(
@@ -134,7 +138,7 @@ def window(
         id=workflow_id,
         key=stream.key,
         start=first,
-        stop=min(first + WINDOW_SIZE, stream.end),
+        stop=min(first + WINDOW_SIZE, stream.end, LARGEST),
         payload=int(payload),
         short=MAX_INLINE_SIZE,
     )

@@ -33,7 +33,8 @@ class StoredValue:
 
 def _value(column: str, source: str) -> Statement:
     return sized(
-        f"SELECT SUBSTR({column}, 1, :most), SIZE({column}), found.serialization "
+        # SQLite's SUBSTR of no bytes is NULL.
+        f"SELECT COALESCE(SUBSTR({column}, 1, :most), ''), SIZE({column}), found.serialization "
         f"FROM {source} AND {column} IS NOT NULL"
     )
 

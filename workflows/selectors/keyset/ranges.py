@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from dboshub.workflows.search.predicates import Predicate
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.storage.sql import Session, cached_statement
+from dboshub.workflows.storage.stored_values import whole
 
 # Up to this many rows of equal time are sorted. More are read along the primary key, which has
 # their order but contains the rest of the table as well.
@@ -137,7 +138,8 @@ class IndexRange:
             most=MAX_SORTED_TIES + 1,
         )
         assert found is not None
-        return ChunkBounds(*found)
+        first, last, size, ties = found
+        return ChunkBounds(whole(first), whole(last), size, ties)
 
     def _ties(self, session: Session, at: int) -> int:
         """The number of rows of one time, up to MAX_SORTED_TIES + 1."""

@@ -69,7 +69,8 @@ def _descend(
 
 def _line(session: Session, row: WorkflowRow, viewer: Viewer) -> dict[str, Relation]:
     near = lineage(session, row, viewer=viewer)
-    line = [*near.ancestors, row]
+    # In a circle of parents a workflow is its own ancestor.
+    line = [*(each for each in near.ancestors if each.pk != row.pk), row]
     if near.origin is not None and not near.ancestors:
         return {
             near.origin.pk: Relation(near.origin),

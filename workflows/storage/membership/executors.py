@@ -54,7 +54,8 @@ REGISTER = Statement(
 
 # One round trip records the heartbeat, reads the clock and reads all other live incarnations.
 # RETURNING reads the row after the update, the subquery reads the table before it. (IS NULL in
-# RETURNING is wrong in SQLite 3.40, so the value itself is returned.)
+# RETURNING is wrong in SQLite 3.40, so the value itself is returned.) The casts are for SQLite: its
+# JSON has no bytes, and one row of another program would end all heartbeats.
 BEAT = Statement(
     f"""
     UPDATE {{dboshub_executor}}
@@ -66,8 +67,10 @@ BEAT = Statement(
     WHERE incarnation = :incarnation
     RETURNING COALESCE(stopped_at, declared_dead_at), {CLOCK_MS}, (
         SELECT CAST(json_agg(json_build_array(
-            other.incarnation, other.beat, other.lease_ms, other.hostname, other.pid,
-            other.boot_id, other.pid_namespace, other.process_started
+            CAST(other.incarnation AS text), CAST(other.beat AS bigint),
+            CAST(other.lease_ms AS bigint), CAST(other.hostname AS text),
+            CAST(other.pid AS bigint), CAST(other.boot_id AS text),
+            CAST(other.pid_namespace AS text), CAST(other.process_started AS text)
         )) AS text)
         FROM {{dboshub_executor}} AS other
         WHERE {LIVE} AND other.incarnation <> :incarnation
