@@ -69,7 +69,7 @@ class PostgresJournalConnection:
         if self._connection is not None and not self._connection.is_idle:
             self.close()
         if self._connection is None:
-            self._connection = self._database.connect()
+            self._connection = self._database.connect(by_key=True)
         return self._connection
 
 

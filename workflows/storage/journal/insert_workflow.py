@@ -11,15 +11,15 @@ from dboshub.workflows.engine.records import NewWorkflow, Started
 from dboshub.workflows.storage.sql import Session, Statement
 
 COLUMNS = tuple(field.name for field in fields(NewWorkflow))
-_NAMES = ", ".join(COLUMNS)
-_VALUES = ", ".join(
+NAMES = ", ".join(COLUMNS)
+VALUES = ", ".join(
     "CAST(:attributes AS jsonb)" if name == "attributes" else f":{name}" for name in COLUMNS
 )
 
 INSERT = Statement(
     f"""
-    INSERT INTO {{workflow_status}} ({_NAMES})
-    VALUES ({_VALUES})
+    INSERT INTO {{workflow_status}} ({NAMES})
+    VALUES ({VALUES})
     ON CONFLICT DO NOTHING
     """
 )

@@ -1,5 +1,7 @@
 """Apply a group of writes with one statement for each kind of write. PostgreSQL only.
 
+The only write of its kind gets plain parameters (`postgres_plain`).
+
 Every statement locks the rows of the writes' workflows with SKIP LOCKED, so it never waits for
 another transaction, and writes only for the rows that it locked and whose owner is right. A write
 that is missing from a result was refused, locked or repeated; it is then applied alone, on an
@@ -23,7 +25,8 @@ from dboshub.workflows.engine.journal.writes import (
     Write,
 )
 from dboshub.workflows.engine.records import NewWorkflow, Started
-from dboshub.workflows.storage.journal.insert_workflow import COLUMNS
+from dboshub.workflows.storage.journal import postgres_plain as plain
+from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES
 from dboshub.workflows.storage.journal.step_columns import (
     GIVEN_STEP,
     GIVEN_STEP_VALUES,
@@ -58,11 +61,10 @@ STEPS = Statement(
     """
 )
 
-_NAMES = ", ".join(COLUMNS)
 _INSERT_ROWS = f"""
     created AS (
-        INSERT INTO {{workflow_status}} ({_NAMES})
-        SELECT {_NAMES} FROM admitted
+        INSERT INTO {{workflow_status}} ({NAMES})
+        SELECT {NAMES} FROM admitted
         ON CONFLICT DO NOTHING
         RETURNING workflow_uuid
     ),
@@ -171,14 +173,20 @@ class Batch:
         self._wanted.append(wanted)
 
     def _add_steps(self, found: list[tuple[int, StepWrite]]) -> None:
-        if found:
-            wanted = [(at, (step.workflow_id, step.function_id), DONE) for at, step in found]
-            self._add(STEPS, _step_parameters([step for _, step in found]), wanted)
+        wanted = [(at, (step.workflow_id, step.function_id), DONE) for at, step in found]
+        match found:
+            case [(_, step)]:
+                self._add(plain.STEP, step_row(step), wanted)
+            case [_, *_]:
+                self._add(STEPS, _step_parameters([step for _, step in found]), wanted)
 
     def _add_starts(self, found: list[tuple[int, StartWrite]]) -> None:
-        if found:
-            wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
-            self._add(STARTS, _row_parameters([write for _, write in found]), wanted)
+        wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
+        match found:
+            case [(_, start)]:
+                self._add(plain.START, plain.start_parameters(start), wanted)
+            case [_, *_]:
+                self._add(STARTS, _row_parameters([write for _, write in found]), wanted)
 
     def _add_children(self, found: list[tuple[int, StartWrite]]) -> None:
         if found:
@@ -188,9 +196,12 @@ class Batch:
             self._add(CHILDREN, _row_parameters(starts) | _step_parameters(steps), wanted)
 
     def _add_outcomes(self, found: list[tuple[int, OutcomeWrite]]) -> None:
-        if found:
-            wanted = [(at, write.workflow_id, DONE) for at, write in found]
-            self._add(OUTCOMES, _outcome_parameters([write for _, write in found]), wanted)
+        wanted = [(at, write.workflow_id, DONE) for at, write in found]
+        match found:
+            case [(_, outcome)]:
+                self._add(plain.OUTCOME, plain.outcome_parameters(outcome), wanted)
+            case [_, *_]:
+                self._add(OUTCOMES, _outcome_parameters([write for _, write in found]), wanted)
 
 
 def _created(write: StartWrite) -> Answer:
