@@ -29,7 +29,7 @@ POOL_CLOSE_S = 1.0  # for the pool's own threads, which may be connecting
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
 # A plan that was made for a small table, and kept, would read all of it when it has grown.
-BY_KEY_OPTION = "-c enable_seqscan=off"
+BY_KEY = "SET enable_seqscan = off"
 _PARAMETERS: dict[str, Any] = {"application_name": "dboshub", **KEEPALIVES}
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -97,7 +97,7 @@ class PostgresDatabase:
             self._parameters["prepare_threshold"] = None
         elif access is Access.READ_ONLY:
             # Not behind a pooler: the setting would stay with the server's session for others.
-            self._parameters["options"] = with_option(url, READ_ONLY_OPTION)
+            self._parameters["options"] = read_only_options(url)
         self.dialect = Dialect("postgresql", schema, pyformat=True)
         # The pool connects on first use, so that opening a database neither fails nor waits.
         self._pool = ConnectionPool(
@@ -146,12 +146,13 @@ class PostgresDatabase:
 
     def connect(self, *, by_key: bool = False) -> PostgresConnection:
         """A connection of the caller's own; `by_key` if all its statements find rows by keys."""
-        chosen = by_key and self._keeps_settings
-        more = {"options": with_option(self.url, BY_KEY_OPTION)} if chosen else {}
-        return PostgresConnection(self.dialect, self.connect_raw(**more))
+        raw = self.connect_raw()
+        if by_key and self._keeps_settings:
+            raw.execute(BY_KEY)
+        return PostgresConnection(self.dialect, raw)
 
-    def connect_raw(self, **more: str) -> RawConnection:
-        raw: RawConnection = AnsweredConnection.connect(self.url, **self._parameters | more)
+    def connect_raw(self) -> RawConnection:
+        raw: RawConnection = AnsweredConnection.connect(self.url, **self._parameters)
         self._configure(raw)
         return raw
 
@@ -168,10 +169,10 @@ class PostgresDatabase:
         self._pool.close(timeout=POOL_CLOSE_S)
 
 
-def with_option(url: str, option: str) -> str:
-    """The startup options of a URL, and one more."""
+def read_only_options(url: str) -> str:
+    """The startup options of a URL, and the one that lets sessions only read."""
     given = conninfo_to_dict(url).get("options")
-    return f"{given or ''} {option}".strip()
+    return f"{given or ''} {READ_ONLY_OPTION}".strip()
 
 
 def database_identity(url: str) -> tuple[str, ...]:
