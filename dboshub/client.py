@@ -149,7 +149,9 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
 
 def _url(url: str | None, engine: Any) -> str:
     if not url and engine is None:
-        raise DBOSException("DBOSClient needs the URL of a database: system_database_url")
+        raise DBOSException(
+            "A DBOSClient requires a system_database_url or a system_database_engine."
+        )
     return url or url_of(engine)
 
 

@@ -27,8 +27,10 @@ class DBOSConfig(TypedDict, total=False):
     OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers with
     arguments and results only if ``admin_shows_payloads``. Listings and aggregates are given up
     after ``observability_query_timeout_sec``, 30 by default; 0 lets them take their time. Of a
-    ``system_database_engine`` the URL is used; ``sys_db_polling_concurrency`` limits nothing, as
-    one poll serves all that wait. The older ``database_url`` is the application database; the
+    ``system_database_engine`` the URL is used, of ``db_engine_kwargs`` the ``pool_size``, as no
+    SQLAlchemy engine is made; ``sys_db_polling_concurrency`` limits nothing, as one poll serves
+    all that wait, and ``notification_coalesce_sec`` delays nothing, as writes that are committed
+    together are told of together. The older ``database_url`` is the application database; the
     system database is then ``…_dbos_sys`` beside it, or the same SQLite file.
     """
 
@@ -39,6 +41,7 @@ class DBOSConfig(TypedDict, total=False):
     database_url: str | None
     dbos_system_schema: str | None
     sys_db_pool_size: int | None
+    db_engine_kwargs: dict[str, Any] | None
     sys_db_polling_concurrency: int | None
     sys_db_idle_transaction_timeout_sec: float | None
     observability_query_timeout_sec: float | None
@@ -48,6 +51,7 @@ class DBOSConfig(TypedDict, total=False):
     behind_pooler: bool
     listen_url: str | None
     notification_listener_polling_interval_sec: float
+    notification_coalesce_sec: float | None
     scheduler_polling_interval_sec: float
     kafka_queue_polling_interval_sec: float
     max_executor_threads: int | None
@@ -83,8 +87,6 @@ REMOVED = {
     "auto_upgrade": _UPGRADE,
     "auto_upgrade_interval_sec": _UPGRADE,
     "auto_upgrade_grace_sec": _UPGRADE,
-    "db_engine_kwargs": "no SQLAlchemy engine is made; sys_db_pool_size says how many connections",
-    "notification_coalesce_sec": "writes that are committed together are told of together",
 }
 
 
@@ -93,13 +95,19 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DBOSInitializationError("the configuration must be a dict: {'name': …}")
     given: dict[str, Any] = {key: value for key, value in config.items() if value is not None}
+    pool_size = dict(given.get("db_engine_kwargs") or {}).get("pool_size")
+    if pool_size is not None:
+        given["sys_db_pool_size"] = pool_size
     refuse_removed(given)
     refuse_unknown_keys(given, {*DBOSConfig.__annotations__})
     refuse_bad_values(given)
     name = given.get("name")
+    if name is None:
+        raise DBOSInitializationError("Configuration must specify an application name as 'name'")
     if not isinstance(name, str) or not APPLICATION_NAME.match(name):
         raise DBOSInitializationError(
-            f"the application name {name!r} must be 3 to 256 characters of a-z, 0-9, - and _"
+            f"Invalid app name {name!s:.100}. App names must be between 3 and 256 characters long "
+            "and contain only lowercase letters, numbers, dashes, and underscores."
         )
     lease = Lease.of_seconds(given.get("executor_lease_sec"), given.get("executor_heartbeat_sec"))
     return {

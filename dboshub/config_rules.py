@@ -27,6 +27,20 @@ class Rule:
     wants: str
     accepts: Callable[[Any], bool]
 
+    def refusal(self, key: str, value: str) -> str:
+        """What to say of a value, as it is shown, that is not accepted."""
+        return f"{key} is {value}: give {self.wants}"
+
+
+class Seconds(Rule):
+    """A time within a year; `wants` is the least."""
+
+    def refusal(self, key: str, value: str) -> str:
+        return (
+            f"{key} must be a finite number at least {self.wants} seconds, got {value}: give at "
+            f"most {LONGEST_S} (a year)"
+        )
+
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value) and "\x00" not in value
@@ -44,8 +58,8 @@ def _whole(least: int, most: int) -> Rule:
 
 
 def _seconds(least: float) -> Rule:
-    return Rule(
-        f"a number of seconds from {least:g} to {LONGEST_S} (a year)",
+    return Seconds(
+        f"{least:g}",
         lambda value: _is_number(value) and least <= value <= LONGEST_S,
     )
 
@@ -78,7 +92,9 @@ RULES = {
     "sys_db_idle_transaction_timeout_sec": _seconds(0),
     "observability_query_timeout_sec": _seconds(0),
     "notification_listener_polling_interval_sec": _seconds(0.001),
+    "notification_coalesce_sec": _seconds(0.001),
     "scheduler_polling_interval_sec": _seconds(0.001),
+    "db_engine_kwargs": Rule("a dict", lambda value: isinstance(value, dict)),
     "kafka_queue_polling_interval_sec": _seconds(0.001),
     "log_level": LEVEL,
     "console_log_level": LEVEL,
@@ -104,7 +120,7 @@ def refuse_bad_values(given: dict[str, Any]) -> None:
     for key, value in given.items():
         rule = RULES.get(key)
         if rule is not None and not rule.accepts(value):
-            raise DBOSInitializationError(f"{key} is {_shown(key, value)}: give {rule.wants}")
+            raise DBOSInitializationError(rule.refusal(key, _shown(key, value)))
 
 
 def refuse_unknown_keys(given: dict[str, Any], known: set[str]) -> None:

@@ -17,7 +17,11 @@ from dboshub.telemetry.api import TelemetryAPI
 from dboshub.workflows.api.functions import ClassProperty
 from dboshub.workflows.api.transactions import TransactionsAPI
 from dboshub.workflows.api.workflows import WorkflowsAPI
-from dboshub.workflows.engine.current_engine import close_process_client, set_process_identity
+from dboshub.workflows.engine.current_engine import (
+    close_process_client,
+    say_created,
+    set_process_identity,
+)
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
 from dboshub.workflows.engine.observability.logs import configure as configure_logging
@@ -67,6 +71,7 @@ class DBOS(
             levels = [instance.config.get(key) for key in ("log_level", "console_log_level")]
             configure_logging(*levels)
             DBOS._instance = instance
+            say_created(True)
             set_process_identity(
                 instance.config["application_version"], instance.config["executor_id"]
             )
@@ -99,7 +104,10 @@ class DBOS(
     @classmethod
     def _launch(cls, loop: asyncio.AbstractEventLoop | None) -> None:
         if cls._instance is None:
-            raise DBOSException("configure DBOS first: DBOS(config={'name': …})")
+            raise DBOSException(
+                "DBOS.launch() was called without a DBOS instance. Construct DBOS(config=…) first; "
+                "DBOS.destroy() discards the instance."
+            )
         if DBOS._runtime is not None:
             logger.warning("DBOS is launched already: DBOS.launch() again does nothing")
             return
@@ -134,7 +142,9 @@ class DBOS(
         ending, causes an alert.
         """
         if cls._instance is None or DBOS._runtime is not None:
-            raise DBOSException("declare the alert_handler after DBOS(config=…), before launch()")
+            raise DBOSException(
+                "alert_handler must be defined before DBOS is launched, and after DBOS(config=…)"
+            )
         if DBOS._alert_handler is not None:
             raise DBOSException("there is an alert_handler already: declare only one")
         DBOS._alert_handler = func
@@ -179,6 +189,7 @@ class DBOS(
         """
         runtime, DBOS._runtime = DBOS._runtime, None
         DBOS._instance = DBOS._alert_handler = None
+        say_created(False)
         close_process_client()
         if runtime is not None:
             runtime.stop(completion_timeout=workflow_completion_timeout_sec, grace=grace_period_sec)

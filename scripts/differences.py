@@ -23,7 +23,7 @@ REASONS = {
     "DBOS": f"`fastapi`, `flask`: {_DBOS_2}; Conductor's parameters are refused with advice",
     "DBOSClient": "the serializer None is the default one; `behind_pooler`: for a URL that leads "
     "to a pooler in transaction mode",
-    "DBOSConfig": "what belongs to Conductor, to licences and to SQLAlchemy's engine is refused "
+    "DBOSConfig": "what belongs to Conductor and to licences is refused "
     f"with advice; `application_database_url`, `database_url`, `admin_…`: {_DBOS_2}; `executor_…`: "
     "leases take the place of Conductor; `behind_pooler`, `listen_url`: for poolers",
     "DBOSConfiguredInstance": f"`instance_name`: {_DBOS_2}; just one of the two is required",

@@ -223,19 +223,27 @@ def _new_parameters(call: _DebounceCall) -> StartParameters:
 def _allowed_options(options: StartOptions) -> StartOptions:
     """The options of a new workflow. Raises DBOSException for those that debouncing sets."""
     chosen = options.chosen_id
-    given = {
-        "deduplication_id": options.deduplication_id is not None,
-        "delay_seconds": options.delay_s is not None,
-        "priority": options.priority != NO_OPTIONS.priority,
-        "queue_partition_key": options.partition_key is not None,
-        "duplication_policy": options.duplication_policy != NO_OPTIONS.duplication_policy,
-        "workflow_id_reuse_policy": chosen is not None and chosen.reuse_policy == "reject",
+    refusals = {
+        "a deduplication_id set: the debounce key is used as the workflow's deduplication ID": (
+            options.deduplication_id is not None
+        ),
+        "a delay set: the debounce period controls the workflow's delay": (
+            options.delay_s is not None
+        ),
+        "a priority set: priority is not supported for debounced workflows": (
+            options.priority != NO_OPTIONS.priority
+        ),
+        "a queue partition key set: partitioned queues do not support deduplication, which "
+        "debouncing requires": options.partition_key is not None,
+        f"duplication_policy {options.duplication_policy!r}: a debounce owns the workflow's "
+        "deduplication behavior": options.duplication_policy != NO_OPTIONS.duplication_policy,
+        "workflow_id_reuse_policy 'reject': a debounce owns how its workflow is started": (
+            chosen is not None and chosen.reuse_policy == "reject"
+        ),
     }
-    refused = [name for name, is_given in given.items() if is_given]
-    if refused:
-        raise DBOSException(
-            f"Cannot debounce a workflow with a {', '.join(refused)} set: debouncing sets it itself"
-        )
+    for refusal, applies in refusals.items():
+        if applies:
+            raise DBOSException(f"Cannot debounce a workflow with {refusal}.")
     # The debounced workflow does not inherit the deadline of the calling workflow.
     return options if options.has_timeout else replace(options, has_timeout=True)
 

@@ -66,6 +66,8 @@ class Queue:
     set_partition_worker_concurrency = partition_worker_concurrency.writer()
     set_partition_worker_concurrency_async = partition_worker_concurrency.writer_async()
 
+    application_name = Setting[str | None]("application_name")
+
     partition_limiter = Setting[QueueRateLimit | None]("partition_limiter")
     get_partition_limiter_async = partition_limiter.reader_async()
     set_partition_limiter = partition_limiter.writer()
@@ -166,7 +168,7 @@ def settings_of(
         name=name,
         concurrency=global_concurrency if concurrency is None else concurrency,
         limiter=RateLimit.of(limiter),
-        partition_limiter=RateLimit.of(partition_limiter),
+        partition_limiter=RateLimit.of(partition_limiter, "partition_limiter"),
         **limits,
     ).validate()
 

@@ -8,10 +8,9 @@ from dboshub.queues.engine.ports import QueueTable
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.engine.current_engine import (
     CLIENT_CONTEXT,
-    NOT_LAUNCHED,
     current_client,
+    not_launched,
 )
-from dboshub.workflows.engine.errors import DBOSException
 
 logger = logging.getLogger("dboshub.queues")
 
@@ -68,7 +67,7 @@ class QueueRegistry:
             table: QueueTable = client.parts["queues"]
             return table
         if self._table is None:
-            raise DBOSException(NOT_LAUNCHED)
+            raise not_launched()
         return self._table
 
 

@@ -137,7 +137,7 @@ def _write(name: str, field: str, value: Any) -> None:
     settings = table.retrieve(name)
     if settings is not None:
         if field.endswith("limiter"):
-            value = RateLimit.of(value)
+            value = RateLimit.of(value, field)
         if table.update(replace(settings, **{field: value}).validate()):
             return
     raise DBOSException(f"Queue {name} not found in the database")

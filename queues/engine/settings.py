@@ -26,12 +26,14 @@ class RateLimit:
     period: float
 
     @classmethod
-    def of(cls, given: QueueRateLimit | RateLimit | None) -> RateLimit | None:
-        """Read the public form, a dict. Raises ValueError for an incomplete one."""
+    def of(
+        cls, given: QueueRateLimit | RateLimit | None, name: str = "limiter"
+    ) -> RateLimit | None:
+        """Read the public form, a dict. Raises ValueError, which has `name`, if it lacks a key."""
         if given is None or isinstance(given, cls):
             return given
         if not isinstance(given, dict) or {"limit", "period"} - given.keys():
-            raise ValueError("limiter must specify both 'limit' and 'period'")
+            raise ValueError(f"{name} must specify both 'limit' and 'period'")
         return cls(int(given["limit"]), float(given["period"]))
 
     @classmethod
@@ -93,7 +95,8 @@ class QueueSettings:
         for larger, smaller in _BOUNDS:
             upper, lower = getattr(self, larger), getattr(self, smaller)
             if upper is not None and lower is not None and lower > upper:
-                raise ValueError(f"{larger} must be greater than or equal to {smaller}")
+                called = larger if smaller != "partition_concurrency" else "global_concurrency"
+                raise ValueError(f"{called} must be greater than or equal to {smaller}")
         if self.polling_interval_sec <= 0:
             raise ValueError("polling_interval_sec must be positive")
         return self

@@ -167,6 +167,7 @@ def shown(schedule: Schedule) -> WorkflowSchedule:
         cron_timezone=schedule.cron_timezone,
         queue_name=schedule.queue_name,
         application_name=schedule.application_name,
+        shard_key=None,
     )
 
 
@@ -210,5 +211,5 @@ def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
 
 def _refuse_in_workflow(call: str) -> None:
     current = frame()
-    if current is not None:
+    if current is not None and current.step is None:
         raise DBOSException(f"DBOS.{call} cannot be called from within a workflow")

@@ -61,6 +61,7 @@ class WorkflowSchedule(TypedDict):
     cron_timezone: str | None
     queue_name: str | None
     application_name: str | None
+    shard_key: str | None
 
 
 class ScheduleInput(TypedDict, total=False):

@@ -11,8 +11,7 @@ from dboshub.schedules.engine.cron import Cron
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.engine.signatures import FOR_DECORATOR, warn_of_signature
-from dboshub.workflows.engine.current_engine import NOT_LAUNCHED, current_client
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.current_engine import current_client, not_launched
 from dboshub.workflows.engine.registration.registry import Registry, Target
 
 
@@ -83,7 +82,7 @@ class ScheduleRegistry:
             services: ScheduleServices = client.parts["schedules"]
             return services
         if self._services is None:
-            raise DBOSException(NOT_LAUNCHED)
+            raise not_launched()
         return self._services
 
 

@@ -20,8 +20,8 @@ def receiver_problem(target: Target) -> str | None:
     if target.workflow.binding is not Binding.INSTANCE:
         return None
     return (
-        f"{target.workflow.name} is an instance method and cannot be scheduled: use a function, a "
-        "static method or a class method"
+        "Configured instance methods cannot be used as scheduled workflows: instead of "
+        f"{target.workflow.name} use a function, a static method or a class method"
     )
 
 

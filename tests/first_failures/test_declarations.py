@@ -211,15 +211,18 @@ def test_before_launch_every_call_of_a_script_says_what_to_do() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BEFORE_LAUNCH], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
+    called, *others = done.stdout.splitlines()
+    advice = "call DBOS(config=…) and DBOS.launch() first"
+    start = "DBOSException DBOS Error: "
+    assert called == f"{start}Function double invoked before DBOS initialized: {advice}"
     sentence = (
-        "System database accessed before DBOS was launched: call DBOS(config=…) and DBOS.launch() "
-        "first"
+        "No DBOS was created yet. System database accessed before DBOS was launched: " + advice
     )
-    assert done.stdout.splitlines() == [f"DBOSException DBOS Error: {sentence}"] * 7, done.stderr
+    assert others == [start + sentence] * 6, done.stderr
 
 
 def test_launch_needs_a_configuration() -> None:
-    with pytest.raises(DBOSException, match="configure DBOS first"):
+    with pytest.raises(DBOSException, match="called without a DBOS instance"):
         DBOS.launch()
 
 

@@ -55,16 +55,18 @@ def stopped_here(message: str) -> BaseException:
     return ExecutionInterrupted(current.execution.workflow_id)
 
 
-def workflow_frame(call: str) -> Frame:
+def workflow_frame(
+    call: str, *, refusal_in_step: Callable[[str], Exception] = DBOSException
+) -> Frame:
     """The frame of the workflow body that makes this call.
 
-    Raises DBOSException outside a workflow and AssertionError within a step; both name `call`.
+    Raises DBOSException outside a workflow, and `refusal_in_step` within a step.
     """
     current = FRAME.get()
     if current is None:
         raise DBOSException(f"{call}() must be called from within a workflow")
     if current.step is not None:
-        raise AssertionError(f"{call} cannot be called from within a step")
+        raise refusal_in_step(f"{call}() must be called from within a workflow, not from its step")
     return current
 
 

@@ -58,6 +58,15 @@ def process_identity() -> ProcessIdentity:
     return _identity
 
 
+_is_created = False
+
+
+def say_created(is_created: bool) -> None:
+    """Say whether this process has a configured DBOS, launched or not."""
+    global _is_created
+    _is_created = is_created
+
+
 def set_process_identity(application_version: str | None, executor_id: str) -> None:
     """Set what this process tells of itself before, during and after a launch."""
     global _identity
@@ -97,6 +106,11 @@ def executing_engine(workflow: str) -> Engine:
     Raises DBOSException as ``engine()`` does, and if the process executes no workflows.
     """
     if current_client() is None:
+        if _engine is None and not _is_created:
+            raise DBOSException(
+                f"Function {workflow} invoked before DBOS initialized: call DBOS(config=…) and "
+                "DBOS.launch() first"
+            )
         return _launched()
     raise DBOSException(
         f"workflow {workflow} was called in a process that executes no workflows: let a worker run "
@@ -104,9 +118,15 @@ def executing_engine(workflow: str) -> Engine:
     )
 
 
+def not_launched() -> DBOSException:
+    """The error for a call that needs an engine or a client, and finds none."""
+    reason = "" if _is_created else "No DBOS was created yet. "
+    return DBOSException(reason + NOT_LAUNCHED)
+
+
 def _launched() -> Engine:
     if _engine is None:
-        raise DBOSException(NOT_LAUNCHED)
+        raise not_launched()
     if os.getpid() != _pid:
         raise DBOSException(
             "this process was forked after DBOS.launch(), so it has none of the engine's threads: "

@@ -46,7 +46,6 @@ class DBOSException(Exception):
         super().__init__(message)
         self.message = message
         self.dbos_error_code = self.code if dbos_error_code is None else dbos_error_code
-        self.status_uuid: str | None = None
 
     def __str__(self) -> str:
         return numbered(self.dbos_error_code, self.message)
@@ -57,10 +56,10 @@ class DBOSBaseException(BaseException):
 
     code: int | None = None
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, dbos_error_code: int | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.dbos_error_code = self.code
+        self.dbos_error_code = self.code if dbos_error_code is None else dbos_error_code
 
     def __str__(self) -> str:
         return numbered(self.dbos_error_code, self.message)
@@ -83,6 +82,15 @@ class FieldsError(DBOSException):
         self.args = (self.message,)
         return self
 
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The values of all fields, in the order in which the class takes them."""
+        return tuple(getattr(self, each) for each in self.fields)
+
+    @inputs.setter
+    def inputs(self, value: tuple[Any, ...]) -> None:
+        """Do nothing: records of dbos hold them beside the fields."""
+
     def __reduce__(self) -> tuple[Any, ...]:
         # From its fields: the message is no argument of the class.
-        return type(self), tuple(getattr(self, each) for each in self.fields), {**vars(self)}
+        return type(self), self.inputs, {**vars(self)}

@@ -142,11 +142,15 @@ class MaxRecoveryAttemptsExceededError(FieldsError):
     fields = ("workflow_id", "max_retries")
     template = (
         "Workflow {workflow_id} has exceeded its maximum of {max_retries} execution or recovery "
-        "attempts"
+        "attempts. Further attempts to execute or recover it will fail: resume, fork or rewind it, "
+        "or raise its max_recovery_attempts"
     )
 
     def __init__(self, wf_id: str, max_retries: int | None = None) -> None:
         super().__init__(wf_id, max_retries)
+        if max_retries is None:
+            self.message = self.message.replace("maximum of None", "maximum number of")
+            self.args = (self.message,)
 
 
 class DBOSNotAuthorizedError(FieldsError):
@@ -251,6 +255,11 @@ class PortableWorkflowError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __repr__(self) -> str:
+        names = ("message", "name", "code", "data")
+        fields = ", ".join(f"{each}={getattr(self, each)!r}" for each in names)
+        return f"PortableWorkflowError({fields})"
 
 
 def is_workflow_id_in_use_error(e: BaseException) -> bool:

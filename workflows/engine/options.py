@@ -47,6 +47,18 @@ class StartOptions:
     is_debounced: bool = False
     debounce_timeout_s: float | None = None
 
+    def without_queue(self) -> StartOptions:
+        """These options without those that have a meaning on a queue alone."""
+        return replace(self, deduplication_id=None, priority=0, partition_key=None, delay_s=None)
+
+    def verify_queue_options(self) -> None:
+        """Raise DBOSException for an unknown policy, or options that exclude each other."""
+        _one_of("duplication_policy", self.duplication_policy, DUPLICATION_POLICIES)
+        if self.deduplication_id is None and self.duplication_policy == "return-existing":
+            raise DBOSException("duplication_policy 'return-existing' requires a deduplication_id.")
+        if self.deduplication_id is not None and self.partition_key is not None:
+            raise DBOSException("Deduplication is not supported for partitioned queues")
+
     def take_id(self) -> ChosenId | None:
         """The chosen id; None at every later call."""
         if self.chosen_id is None or self.chosen_id.is_used:
@@ -144,7 +156,7 @@ class SetEnqueueOptions(OptionsBlock):
     """Queue options of the workflows that are enqueued in the block.
 
     A lower `priority` runs first; `delay_seconds` postpones the start. Raises DBOSException for
-    values outside their range and for options that exclude each other.
+    values outside their range. What excludes each other is refused where it is used.
     """
 
     def __init__(
@@ -167,18 +179,13 @@ class SetEnqueueOptions(OptionsBlock):
         validation.optional_text("a deduplication id", deduplication_id)
         validation.optional_text("a partition key", queue_partition_key)
         validation.optional_text("an application version", app_version)
-        policy = _one_of("duplication_policy", duplication_policy, DUPLICATION_POLICIES)
-        if deduplication_id is not None and queue_partition_key is not None:
-            raise DBOSException("a deduplication id and a partition key exclude each other")
-        if duplication_policy == "return-existing" and deduplication_id is None:
-            raise DBOSException("duplication_policy 'return-existing' requires a deduplication_id.")
         self._changes = {
             "deduplication_id": deduplication_id,
             "priority": priority or 0,
             "application_version": app_version,
             "partition_key": queue_partition_key,
             "delay_s": delay_seconds,
-            "duplication_policy": policy,
+            "duplication_policy": duplication_policy or DUPLICATION_POLICIES[0],
         }
 
     def changes(self) -> dict[str, Any]:

@@ -30,12 +30,17 @@ def portable(value: Any) -> Any:
             return {_portable_key(key): portable(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [portable(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no portable JSON form: {value!r:.100}")
+    raise TypeError(
+        f"Object of type {type(value).__name__} is not portable JSON serializable: {value!r:.100}"
+    )
 
 
 def _portable_key(key: Any) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"portable JSON needs text keys, not {type(key).__name__}: {key!r:.100}")
+        raise TypeError(
+            "Attempt to do portable JSON serialization of a map with non-string keys: "
+            f"{key!r:.100} is of type {type(key).__name__}"
+        )
     return key
 
 

@@ -32,12 +32,12 @@ AN_ERROR = Subject("the error")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class WorkflowSerializationFormat(Enum):
+class WorkflowSerializationFormat(str, Enum):  # noqa: UP042  # its text has its class, as in dbos
     """The format that a workflow or a call writes: portable, or that of this language."""
 
     PORTABLE = "portable"
     NATIVE = "native"
-    DEFAULT = None
+    DEFAULT = "None"
 
 
 class UnknownFormatError(TypeError, ValueError):

@@ -59,6 +59,7 @@ class StepInfo(TypedDict):
     output: Any
     error: Exception | None
     child_workflow_id: str | None
+    child_shard_key: str | None
     started_at_epoch_ms: int | None
     completed_at_epoch_ms: int | None
 
@@ -87,6 +88,7 @@ def step_info(step: Checkpoint, codec: Codec) -> StepInfo:
         output=_readable(step.output, lambda text: codec.decode(text, name)),
         error=_readable(step.error, lambda text: codec.decode_error(text, name)),
         child_workflow_id=step.child_id,
+        child_shard_key=None,
         started_at_epoch_ms=step.started_at,
         completed_at_epoch_ms=step.completed_at,
     )

@@ -94,8 +94,8 @@ def attributes(value: Any) -> dict[str, Any]:
         is_json = isinstance(value, dict) and "\\u0000" not in text and _is_whole(text)
     except (TypeError, ValueError):
         is_json = False
-    if is_json and all(isinstance(key, str) for key in value):
-        return dict(value)
+    if is_json:
+        return dict(json.loads(text))  # its keys are text
     wanted = "JSON-serializable" if isinstance(value, dict) else "a dict"
     raise DBOSException(f"Invalid workflow attributes {value!r:.100}. Attributes must be {wanted}.")
 

@@ -112,5 +112,5 @@ def test_there_is_one_alert_handler_and_it_is_declared_in_time(
     with pytest.raises(DBOSException, match="only one"):
         DBOS.alert_handler(hear)
     DBOS.launch()
-    with pytest.raises(DBOSException, match="before launch"):
+    with pytest.raises(DBOSException, match="before DBOS is launched"):
         DBOS.alert_handler(hear)

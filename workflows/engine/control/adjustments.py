@@ -65,8 +65,10 @@ def set_delay(
 
 
 def _due(engine: Engine, seconds: float | None, until_ms: int | None) -> int:
-    if (seconds is None) == (until_ms is None):
+    if seconds is None and until_ms is None:
         raise DBOSException("Must specify either delay_seconds or delay_until_epoch_ms")
+    if seconds is not None and until_ms is not None:
+        raise DBOSException("Specify either delay_seconds or delay_until_epoch_ms, not both")
     if (seconds or 0) < 0 or (until_ms or 0) < 0:
         name = "delay_until_epoch_ms" if seconds is None else "delay_seconds"
         raise DBOSException(f"{name} must be >= 0: give 0 to make the workflow due now")

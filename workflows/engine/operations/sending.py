@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -93,8 +94,13 @@ def _send(
     inherited = execution.serialization if execution is not None else None
     name = engine.codec.format_name(serialization, inherited)
     writes = [_write(engine, each, name) for each in messages]
-    if len({each.message_uuid for each in writes}) < len(writes):
-        raise DBOSException("two messages for one workflow have the same idempotency key")
+    seen = Counter(each.message_uuid for each in writes)
+    if repeated := sorted({key for key, count in seen.items() if count > 1}):
+        keys = ", ".join(each.partition("::")[0] for each in repeated)
+        raise DBOSException(
+            f"send_bulk received duplicate idempotency keys: {keys}. Two messages for one workflow "
+            "need two keys"
+        )
     if execution is None:
         return _send_now(engine, writes, to_forks=to_forks)
     if not is_step:

@@ -19,7 +19,7 @@ def sleep(seconds: float) -> Program[None]:
     validation.seconds("the time to sleep", seconds)
     if seconds <= 0:
         return _nothing()
-    execution = workflow_frame("DBOS.sleep").execution
+    execution = workflow_frame("DBOS.sleep", refusal_in_step=AssertionError).execution
     return _sleep(execution, execution.next_id(), seconds)
 
 

@@ -61,12 +61,20 @@ def checked_policy(options: dict[str, Any], function: Callable[..., Any]) -> Ste
     seconds = policy.timeout_seconds
     is_async = asyncio.iscoroutinefunction(function)
     if not is_async and (seconds is not None or policy.preemptible):
+        what = (
+            "timeout_seconds is set. Step timeouts are"
+            if seconds is not None
+            else "preemptible=True. Preemption is"
+        )
         raise DBOSException(
-            f"{policy.name}: timeout_seconds and preemptible need an async step, because a thread "
-            "cannot be interrupted"
+            f"Step {policy.name} is sync but {what} only supported for async steps, because a "
+            "thread cannot be interrupted"
         )
     if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
-        raise DBOSException(f"timeout_seconds must be finite and positive, not {seconds}")
+        raise DBOSException(
+            f"Step {policy.name} has timeout_seconds={seconds}. Step timeouts must be positive and "
+            "finite."
+        )
     return policy
 
 

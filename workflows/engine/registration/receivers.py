@@ -49,7 +49,8 @@ class Receivers:
         class_name = getattr(type(instance), CLASS_MARK, type(instance).__qualname__)
         if (class_name, config_name) in self.instances:
             raise DBOSException(
-                f"class {class_name} already has an instance with config_name {config_name!r}"
+                f"Duplicate instance registration for class {class_name!r} instance "
+                f"{config_name!r}: give each its own config_name"
             )
         self.instances[class_name, config_name] = instance
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, FramedCall
@@ -19,9 +18,10 @@ from dboshub.workflows.engine.errors import (
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
 from dboshub.workflows.engine.observability.spans import workflow_span
+from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import ClaimedWorkflow, Status
+from dboshub.workflows.engine.records import BegunId, ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.registration.roles import authorized
@@ -40,8 +40,14 @@ from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
+    StartParameters,
 )
-from dboshub.workflows.engine.runtime.starting import in_this_context, prepare, record_start
+from dboshub.workflows.engine.runtime.starting import (
+    in_this_context,
+    prepare,
+    record_start,
+    refuse_queue_options,
+)
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -91,8 +97,8 @@ def _execute(
             if span is not None and outcome.error is not None:
                 span.failed(outcome.error)
         execution.is_ending = bool(execution.on_ended)
+        _keep_error(execution, text, outcome.error)  # whoever waits may be woken by the record
         outcome = yield from record_outcome(execution, outcome, text)
-        _keep_error(execution, text, outcome.error)
         for on_ended in execution.on_ended.values():
             yield from on_ended()
     except (DBOSWorkflowConflictIDError, DBOSWorkflowCancelledError):
@@ -136,11 +142,13 @@ def call(
 ) -> Program[Any]:
     """Call a workflow and return its result; within a workflow it is a child.
 
+    Options of queues around the call have no meaning for it.
     Raises DBOSNotAuthorizedError without a required role: nothing is recorded then.
     """
     workflow = target.workflow
     identity = authorized(workflow.name, workflow.required_roles, current_identity())
-    parameters = replace(in_this_context(FunctionReference.of(target)), identity=identity)
+    options = OPTIONS.get().without_queue()
+    parameters = StartParameters(FunctionReference.of(target), None, options, identity)
     start = prepare(engine, parameters, args, kwargs)
     result_id = start.parent.next_id() if start.parent is not None else 0
     return _call(engine, target, start, result_id)
@@ -163,14 +171,19 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
             yield from body
         except (Exception, DBOSWorkflowCancelledError):  # noqa: S110
             pass  # the child's outcome is in its row, and is read from there
-    return (yield from recorded_result(parent, result_id, started.workflow_id))
+    return (yield from recorded_result(parent, result_id, BegunId(started.workflow_id)))
 
 
 def start(
     engine: Engine, target: Target, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    """Start a workflow in the background; returns its id once its row is durable."""
-    prepared = prepare(engine, in_this_context(FunctionReference.of(target)), args, kwargs)
+    """Start a workflow in the background; returns its id once its row is durable.
+
+    Raises DBOSException for options that have a meaning on a queue alone.
+    """
+    parameters = in_this_context(FunctionReference.of(target))
+    refuse_queue_options(parameters.options)
+    prepared = prepare(engine, parameters, args, kwargs)
     return _start(engine, target, prepared)
 
 
@@ -180,6 +193,7 @@ def _start(engine: Engine, target: Target, start: PreparedStart) -> Program[str]
         loop = yield CurrentLoop()
         arguments = target.arguments(start.args)
         run_in_background(started.execution, target, arguments, start.kwargs, loop)
+        return BegunId(started.workflow_id)
     return started.workflow_id
 
 

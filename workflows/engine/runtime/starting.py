@@ -51,7 +51,7 @@ def prepare(
     """Check a start and draw its ids, before anything is awaited.
 
     Raises AssertionError within a step, and DBOSException within an open transaction on the system
-    database (unless the workflow is enqueued), and for queue options without a queue. While the
+    database (unless the workflow is enqueued), and for queue options that cannot be. While the
     engine drains it raises DBOSException; within a workflow ExecutionInterrupted, because that is
     no error of its own.
     """
@@ -78,8 +78,8 @@ def prepare(
         workflow_id = f"{parent.workflow_id}-{step_id}"
     else:
         workflow_id = engine.new_workflow_id()
-    if parameters.queue_name is None:
-        refuse_queue_options(options)
+    if parameters.queue_name is not None:
+        options.verify_queue_options()
     return PreparedStart(
         parameters=parameters,
         identity=identity,

@@ -10,7 +10,7 @@ from dboshub.workflows.engine.errors import (
     DBOSNonExistentWorkflowError,
 )
 from dboshub.workflows.engine.programs import Outcome, Program
-from dboshub.workflows.engine.records import Status, WorkflowOutcome
+from dboshub.workflows.engine.records import BegunId, Status, WorkflowOutcome
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -75,8 +75,8 @@ def _wait(
     yield engine.pause(waiter, None)
 
 
-def unwrap(engine: Engine, ended: WorkflowOutcome) -> Any:
-    """Return what the workflow returned, or raise what it raised.
+def unwrap(engine: Engine, ended: WorkflowOutcome, *, was_begun_here: bool = False) -> Any:
+    """Return what the workflow returned, or raise what was recorded, or raised if it ran here.
 
     Raises DBOSAwaitedWorkflowCancelledError for a cancelled workflow and
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded for one that was started too often.
@@ -86,7 +86,8 @@ def unwrap(engine: Engine, ended: WorkflowOutcome) -> Any:
     if ended.status == Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED:
         raise DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(ended.workflow_id)
     if ended.error is not None:
-        raised = engine.raised_errors.find(ended.workflow_id, ended.error)
+        errors = engine.raised_errors
+        raised = errors.find(ended.workflow_id, ended.error) if was_begun_here else None
         raise raised or engine.codec.decode_error(ended.error, ended.serialization)
     return engine.codec.decode(ended.output, ended.serialization)
 
@@ -111,7 +112,7 @@ def get_result(
     """The result of a workflow; within a workflow this is a step that records it."""
     if execution is None:
         ended = yield from outcome_of(engine, workflow_id, must_exist=must_exist)
-        return unwrap(engine, ended)
+        return unwrap(engine, ended, was_begun_here=isinstance(workflow_id, BegunId))
     step_id = execution.next_id()
     return (
         yield from recorded_result(
@@ -139,6 +140,9 @@ def recorded_result(
     engine = execution.engine
     started_at = engine.clock.now_ms()
     outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
+    if isinstance(outcome.error, DBOSAwaitedWorkflowCancelledError):
+        # A deadline that both share, or a cancel of both, ends this workflow as well.
+        yield from execution.verify_can_continue()
     child_id = workflow_id if is_handle else None
     return (
         yield from record_result(
@@ -155,6 +159,7 @@ def _awaited(
     except DBOSNonExistentWorkflowError as error:
         return Outcome(None, error)
     try:
-        return Outcome(unwrap(engine, ended), None)
+        was_begun_here = isinstance(workflow_id, BegunId)
+        return Outcome(unwrap(engine, ended, was_begun_here=was_begun_here), None)
     except Exception as error:
         return Outcome(None, error)

@@ -154,7 +154,7 @@ def _attributes(
         return
     if session.vendor != "postgresql":
         raise DBOSException(
-            "workflows can be listed by attributes on PostgreSQL only, because SQLite has no index "
+            "Filtering workflows by attributes is not supported on SQLite, because it has no index "
             "for them: list without this filter and compare the attributes of each"
         )
     conditions.append("s.attributes @> CAST(:attributes AS jsonb)")
