@@ -95,11 +95,11 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DBOSInitializationError("the configuration must be a dict: {'name': …}")
     given: dict[str, Any] = {key: value for key, value in config.items() if value is not None}
-    pool_size = dict(given.get("db_engine_kwargs") or {}).get("pool_size")
-    if pool_size is not None:
-        given["sys_db_pool_size"] = pool_size
     refuse_removed(given)
     refuse_unknown_keys(given, {*DBOSConfig.__annotations__})
+    pool_size = _engine_kwargs(given).get("pool_size")
+    if pool_size is not None:
+        given["sys_db_pool_size"] = pool_size
     refuse_bad_values(given)
     name = given.get("name")
     if name is None:
@@ -130,6 +130,11 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "lease": lease,
         **given,
     }
+
+
+def _engine_kwargs(given: dict[str, Any]) -> dict[str, Any]:
+    kwargs = given.get("db_engine_kwargs")
+    return kwargs if isinstance(kwargs, dict) else {}
 
 
 def changed_keys(config: dict[str, Any], other: DBOSConfig) -> list[str]:

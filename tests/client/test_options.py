@@ -83,8 +83,8 @@ def test_an_engine_of_sqlalchemy_stands_for_its_url(database: Database, database
     ("options", "complaint"),
     [
         ({"sharding": True}, "sharded system databases are not supported"),
-        ({"observability_query_timeout_sec": "soon"}, "number of seconds"),
-        ({"sys_db_idle_transaction_timeout_sec": True}, "number of seconds"),
+        ({"observability_query_timeout_sec": "soon"}, "a finite number at least 0 seconds"),
+        ({"sys_db_idle_transaction_timeout_sec": True}, "a finite number at least 0 seconds"),
         ({"system_database_pool_size": 0}, "from 1 to 10000"),
         ({"behind_pooler": True, "use_listen_notify": True}, "no listener when"),
     ],

@@ -29,7 +29,11 @@ CONFIGURATION: list[tuple[str, Any, str]] = [
     ("run_migrations", "no", "is 'no': give True or False"),
     ("enable_otlp", 5, "is 5: give True or False"),
     ("executor_lease_sec", float("nan"), "must be a finite number at least 0.003 seconds, got nan"),
-    ("scheduler_polling_interval_sec", 0, "at least 0.001 seconds, got 0: give at most 31622400"),
+    (
+        "scheduler_polling_interval_sec",
+        0,
+        "must be a finite number at least 0.001 seconds, got 0: give at most 31622400",
+    ),
     ("observability_query_timeout_sec", -1, "must be a finite number at least 0 seconds, got -1"),
     ("otlp_attributes", {"a": 1}, "give a dict of texts"),
     ("otel_attribute_format", "xml", "is 'xml': give legacy or semconv"),

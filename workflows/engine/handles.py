@@ -15,7 +15,7 @@ from dboshub.workflows.engine.current_engine import (
 )
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.programs import Program, refuse_in_loop, run, run_async
-from dboshub.workflows.engine.records import BegunId, UnseenId
+from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.status import WorkflowStatus
 from dboshub.workflows.engine.waiting.workflow_result import get_result
 
@@ -63,12 +63,14 @@ class WorkflowHandle(Generic[R]):
     shard_key: str | None = None  # only sharded databases have keys
     # Whether a missing row is an error; it is not for an id that may be used later.
     must_exist: bool = True
+    # A BegunId, if the handle is that of an execution of this process; not pickled.
+    _awaited_id: str | None = None
     # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = str(workflow_id)
-        self._awaited_id = workflow_id if isinstance(workflow_id, BegunId) else self.workflow_id
+        self._awaited_id = workflow_id
         if isinstance(workflow_id, UnseenId):
             self.must_exist = False
         self._client_context = CLIENT_CONTEXT.get()
@@ -89,7 +91,9 @@ class WorkflowHandle(Generic[R]):
         """
         with using_client(self._client_context):
             _refuse_on_its_loop(self.workflow_id)
-            result: R = run(result_of(self._awaited_id, must_exist=self.must_exist))
+            result: R = run(
+                result_of(self._awaited_id or self.workflow_id, must_exist=self.must_exist)
+            )
         return result
 
     def get_status(self) -> WorkflowStatus:
@@ -109,12 +113,14 @@ class WorkflowHandleAsync(Generic[R]):
     shard_key: str | None = None  # only sharded databases have keys
     # Whether a missing row is an error; it is not for an id that may be used later.
     must_exist: bool = True
+    # A BegunId, if the handle is that of an execution of this process; not pickled.
+    _awaited_id: str | None = None
     # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
     _client_context: ClientContext | None = None
 
     def __init__(self, workflow_id: str) -> None:
         self.workflow_id = str(workflow_id)
-        self._awaited_id = workflow_id if isinstance(workflow_id, BegunId) else self.workflow_id
+        self._awaited_id = workflow_id
         if isinstance(workflow_id, UnseenId):
             self.must_exist = False
         self._client_context = CLIENT_CONTEXT.get()
@@ -133,7 +139,9 @@ class WorkflowHandleAsync(Generic[R]):
         `polling_interval_sec` has no effect: one poll serves all waiters of the process.
         """
         with using_client(self._client_context):
-            return await run_async(result_of(self._awaited_id, must_exist=self.must_exist))
+            return await run_async(
+                result_of(self._awaited_id or self.workflow_id, must_exist=self.must_exist)
+            )
 
     async def get_status(self) -> WorkflowStatus:
         """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""

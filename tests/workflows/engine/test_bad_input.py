@@ -368,7 +368,7 @@ def test_a_wrong_database_url_is_refused_without_its_password(
         ({"dbos_system_schema": "pg_own"}, "start with pg_ are PostgreSQL's own"),
         ({"max_executor_threads": 0}, "is 0: give a whole number from 1 to 10000"),
         ({"sys_db_pool_size": "big"}, "is 'big': give a whole number from 1 to 10000"),
-        ({"executor_lease_sec": "long"}, "give a number of seconds"),
+        ({"executor_lease_sec": "long"}, "at least 0.003 seconds, got 'long'"),
         ({"executor_lease_sec": -1}, "must be a finite number at least 0.003 seconds, got -1"),
         ({"executor_lease_sec": 3, "executor_heartbeat_sec": 2}, "at least three times"),
         ({"log_level": "loud"}, "give one of CRITICAL, ERROR"),
