@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from dboshub.workflows.engine.programs import Effect
 from dboshub.workflows.engine.runtime.threads import Threads
 from dboshub.workflows.engine.waiting.waits import Waiter
 
@@ -46,6 +47,48 @@ class Query:
             # so that must not be an error in it.
             return self._ask()
         return await future
+
+
+class OneAtATime:
+    """Performs one effect for all tasks that ask at once, as the result serves all of them.
+
+    The others wait for it, then look again at what they need.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: asyncio.Future[None] | None = None
+
+    def perform(self, effect: Effect, take: Callable[[Any], None]) -> SharedEffect:
+        """The effect of performing `effect` and giving its result to `take`, or of waiting."""
+        return SharedEffect(self, effect, take)
+
+    async def share(self, effect: Effect, take: Callable[[Any], None]) -> None:
+        if self._under_way is not None:
+            await asyncio.shield(self._under_way)  # who is cancelled does not cancel it for others
+            return
+        under_way = self._under_way = asyncio.get_running_loop().create_future()
+        try:
+            take(await effect.wait())
+        finally:
+            self._under_way = None
+            under_way.set_result(None)
+
+
+class SharedEffect:
+    """The effect that ``OneAtATime`` gives; a thread performs its own."""
+
+    __slots__ = ("_effect", "_sharing", "_take")
+
+    def __init__(self, sharing: OneAtATime, effect: Effect, take: Callable[[Any], None]) -> None:
+        self._sharing = sharing
+        self._effect = effect
+        self._take = take
+
+    def block(self) -> None:
+        self._take(self._effect.block())
+
+    async def wait(self) -> None:
+        await self._sharing.share(self._effect, self._take)
 
 
 class Wait:

@@ -21,6 +21,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, 
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
+from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.ownership import Ownership
 from dboshub.workflows.engine.unserializable import result_of
@@ -60,6 +61,7 @@ class Execution:
     is_ending: bool = field(default=False, init=False)
     _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
     _loaded_to: float = field(default=0, init=False)
+    _loading: OneAtATime = field(default_factory=OneAtATime, init=False)
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
     _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
@@ -178,9 +180,12 @@ class Execution:
 
     def _load_history(self) -> Program[None]:
         store, after = self.engine.store, int(self._loaded_to)
-        chunk: list[Checkpoint] = yield self.engine.query(
+        query = self.engine.query(
             lambda: store.history(self.workflow_id, after=after, limit=HISTORY_CHUNK)
         )
+        yield self._loading.perform(query, self._take_history)
+
+    def _take_history(self, chunk: list[Checkpoint]) -> None:
         self._history.update((each.function_id, each) for each in chunk)
         self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
 

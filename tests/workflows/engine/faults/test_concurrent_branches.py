@@ -12,15 +12,18 @@ from dboshub import DBOS, SetWorkflowID
 from dboshub.error import DBOSUnexpectedStepError
 
 ORDERS = ("slow", "quick")
+SENT: list[str] = []
 
 
 async def pack(order: str) -> str:
-    # The branch that begins last ends its first step first.
-    await asyncio.sleep(0.2 if order == "slow" else 0)
+    # The branch that begins last has ended before the first step of the other one ends.
+    while order == "slow" and not SENT:
+        await asyncio.sleep(0.01)
     return f"parcel of {order}"
 
 
 async def send(parcel: str) -> str:
+    SENT.append(parcel)
     return f"{parcel}, sent"
 
 
@@ -58,6 +61,7 @@ async def ship_by_children() -> list[str]:
 
 def run_and_replay(workflow: Callable[[], Any]) -> tuple[Any, Callable[[], Any]]:
     """The result of a run, and what gives the result of a replay of all that it recorded."""
+    SENT.clear()
     with SetWorkflowID("w"):
         result = DBOS.start_workflow(workflow).get_result()
     steps = DBOS.list_workflow_steps("w")
