@@ -30,6 +30,7 @@ from dboshub.workflows.storage.database_urls import (
     normalized,
     sqlite_path,
 )
+from dboshub.workflows.storage.reconnecting import STEADY
 
 __all__ = [
     "EnvironmentValueError",
@@ -135,6 +136,7 @@ def django_database(
             "max_size": pool_size,
             "timeout": 1,
             "connection_class": AnsweredConnection,
+            **STEADY,
         }
         options["worker_pool"] = worker_pool_size
     if access is Access.READ_ONLY and not behind_pooler:

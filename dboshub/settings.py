@@ -186,5 +186,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"filters": ["one_line"]},
         "daphne": {"level": "WARNING"},
+        # It says each attempt to connect; who needs the connection says that it is missing.
+        "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -12,12 +12,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from weakref import WeakSet
+
+from dboshub.workflows.engine.ports import StorageUnavailableError
 
 logger = logging.getLogger("dboshub")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
+# While the database is away: what waits for the loop goes on soon after it is back.
+OUTAGE_PAUSE_S = 2.0
 LOG_AGAIN_S = 60.0
 MAX_ERROR_LENGTH = 300
 # Their errors say all in one line: of others the traceback is logged.
@@ -76,7 +81,8 @@ class LoopFailures:
             is_plain = type(error).__module__.split(".")[0] in DRIVERS or error.__cause__
             trace = None if is_plain else error
             logger.warning("%s fails and is tried again: %s", self.what, line, exc_info=trace)
-        pause = min(self._longest_pause_s, self._first_pause_s * 2.0 ** min(self.count - 1, 20))
+        most = min(self._longest_pause_s, OUTAGE_PAUSE_S if _is_outage(error) else inf)
+        pause = min(most, self._first_pause_s * 2.0 ** min(self.count - 1, 20))
         return pause * random.uniform(0.75, 1.25)
 
     def recovered(self) -> None:
@@ -161,6 +167,12 @@ class BackgroundLoop:
             return 0.0
         self.failures.recovered()
         return wait
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether a database does not answer; drivers and Django name it alike."""
+    names = {each.__name__ for each in type(error).__mro__}
+    return isinstance(error, StorageUnavailableError) or "OperationalError" in names
 
 
 _known: WeakSet[LoopFailures] = WeakSet()

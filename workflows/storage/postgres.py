@@ -21,6 +21,7 @@ from dboshub.workflows.storage.connection_errors import (
     cannot_connect,
 )
 from dboshub.workflows.storage.database_urls import libpq_parameters
+from dboshub.workflows.storage.reconnecting import STEADY
 from dboshub.workflows.storage.row_locks import LOCK_TIMEOUT, are_brief
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Statement, Vendor
 
@@ -109,6 +110,7 @@ class PostgresDatabase:
             timeout=30 if retries_unavailable else 5,
             open=False,
             configure=self._configure,
+            **STEADY,
         )
 
     @contextmanager

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 
+import django.db
+import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from dboshub import DBOS
 from dboshub.queues.engine.dispatcher import Dispatcher
@@ -124,6 +128,27 @@ def test_pauses_grow_up_to_their_limit() -> None:
     failures.end()
     assert pauses[0] < 2
     assert 6 <= pauses[-1] <= 10
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StorageUnavailableError(),
+        psycopg.OperationalError(),
+        psycopg.errors.AdminShutdown(),
+        PoolTimeout(),
+        django.db.OperationalError(),
+        sqlite3.OperationalError("database is locked"),
+    ],
+    ids=lambda error: f"{type(error).__module__}.{type(error).__name__}",
+)
+def test_pauses_of_an_outage_stay_short(error: Exception) -> None:
+    failures = LoopFailures("Reaching the database", longest_pause_s=60)
+    pauses = [failures.failed(error) for _ in range(50)]
+    others = [failures.failed(ValueError()) for _ in range(50)]
+    failures.end()
+    assert pauses[0] < pauses[-1] < 3
+    assert others[-1] > 30
 
 
 BODIES = [

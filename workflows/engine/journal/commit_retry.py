@@ -12,10 +12,10 @@ from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite
 from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
 
-RETRY_FIRST_S, RETRY_MAX_S = 0.05, 5.0
+RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
 # Only a write of so many characters may itself be why the database has no memory for it.
 LARGE_WRITE = 1024 * 1024
-ATTEMPTS_WITHOUT_MEMORY = 8  # in about 6 s
+ATTEMPTS_WITHOUT_MEMORY = 8  # in about 5 s
 R = TypeVar("R")
 
 
@@ -35,7 +35,7 @@ class CommitRetry:
     def until_answered(self, attempt: Callable[[], R], group: Sequence[PendingWrite] = ()) -> R:
         """The result of the first attempt that the database answers.
 
-        Pauses between attempts grow from 0.05 s to 5 s. Raises JournalClosedError after
+        Pauses between attempts grow from 0.05 s to 2 s. Raises JournalClosedError after
         ``stop_retrying``, and ValueError if the database has no memory for a large write of the
         `group` that is committed: at once if there are others, who need not wait for it.
         """
