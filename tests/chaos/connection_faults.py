@@ -10,12 +10,12 @@ import psycopg
 from tests.chaos.proxy import Cut, Proxy
 from tests.chaos.world import World
 
-CONNECTED = """
-    SELECT pid
+END_ALL = """
+    SELECT pg_terminate_backend(pid)
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name <> 'outsider'
 """
-END_ALL = f"SELECT pg_terminate_backend(pid) FROM ({CONNECTED}) AS connected"
 
 Fault = Callable[[World, Proxy], None]
 

