@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.afterwards import assert_recovers
 from tests.chaos.disks import Disk, small_disk
 from tests.chaos.servers import Stop, answers, own_server
 from tests.chaos.world import World
@@ -14,8 +15,6 @@ from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
-BACK_WITHIN_S = 5.0
-AFTER_S = 8.0
 FULL_S = 8
 # Segments of 1 MB, which are deleted instead of used again: the log soon needs room.
 SMALL_LOG = ("wal_recycle=off", "min_wal_size=2MB", "max_wal_size=4MB", "checkpoint_timeout=30s")
@@ -28,19 +27,13 @@ def fill(world: World, disk: Disk) -> None:
         world.run(1)
 
 
-def judge(world: World) -> None:
-    world.run(AFTER_S)
-    world.settle()
-    world.verdict().assert_holds(back_within=BACK_WITHIN_S)
-
-
 def test_of_the_sqlite_file(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/disk/system.sqlite3"
     with small_disk(tmp_path / "disk", "64m") as disk, World(url, tmp_path) as world:
         with world.fault():
             fill(world, disk)
             disk.empty()
-        judge(world)
+        assert_recovers(world)
 
 
 def test_of_the_tables(tmp_path: Path) -> None:
@@ -52,7 +45,7 @@ def test_of_the_tables(tmp_path: Path) -> None:
             with world.fault():
                 fill(world, disk)
                 disk.empty()
-            judge(world)
+            assert_recovers(world)
 
 
 def test_of_the_log(tmp_path: Path) -> None:
@@ -73,4 +66,4 @@ def test_of_the_log(tmp_path: Path) -> None:
                 disk.empty()
                 server.stop(Stop.IMMEDIATE)
                 server.start()
-            judge(world)
+            assert_recovers(world)
