@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.chaos.world import World
 
-AFTER_S = 8.0
+AFTER_S = 6.0
 BACK_WITHIN_S = 5.0
 
 

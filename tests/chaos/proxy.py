@@ -71,6 +71,7 @@ class Proxy:
         self._cut: Cut | None = None
         self._every = self._commits = 0
         self.cuts = 0
+        self._faults: list[Exception] = []
 
     @property
     def url(self) -> str:
@@ -136,6 +137,8 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        if self._faults:
+            raise self._faults[0]  # of the proxy's own
 
     async def _ended(self) -> None:
         for task in self._tasks:
@@ -172,6 +175,8 @@ class Proxy:
                 await self._join(link)
         except (OSError, EOFError):
             pass  # one side is gone, and the other follows
+        except Exception as fault:
+            self._faults.append(fault)
         finally:
             link.close()
             self._links.discard(link)
@@ -186,7 +191,9 @@ class Proxy:
             asyncio.ensure_future(self._to_client(link)),
         ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ended:
+                way.result()
         finally:
             for way in ways:
                 way.cancel()

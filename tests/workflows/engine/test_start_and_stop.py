@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+import psycopg
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
@@ -29,6 +30,11 @@ ROW = Statement("SELECT status, owner_xid FROM {workflow_status} WHERE workflow_
 LIVE = Statement(
     "SELECT COUNT(*) FROM {dboshub_executor} WHERE stopped_at IS NULL AND declared_dead_at IS NULL"
 )
+END_ALL = """
+    SELECT pg_terminate_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 # In the order in which they stop.
 STOPPED = (
     (Listeners, "stop"),
@@ -162,3 +168,14 @@ def test_parts_that_cannot_be_made_close_what_was_opened(
         launch()
     assert_no_thread_but(before)
     assert DBOS._runtime is None
+
+
+def test_the_end_is_recorded_although_the_server_ended_every_session(
+    postgres_url: str, plain_script: None
+) -> None:
+    DBOS(config={"name": "test-app", "system_database_url": postgres_url})
+    DBOS.launch()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(END_ALL)
+    DBOS.destroy()
+    assert tuple(read(postgres_url, LIVE)) == (0,)

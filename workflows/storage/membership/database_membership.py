@@ -11,6 +11,7 @@ from dboshub.workflows.storage.database import Connection, Database
 from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.storage.membership.executors import Executor
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.transient_errors import is_transient
 
 RETENTION_MS = 24 * 3600 * 1000  # of ended incarnations, which pages show
 
@@ -71,6 +72,14 @@ class DatabaseMembership:
             return executors.delete_ended(session, retention_ms=RETENTION_MS)
 
     def stop(self, incarnation: str) -> None:
+        try:
+            self._stop(incarnation)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            self._stop(incarnation)  # the connection may have been cut since the last beat
+
+    def _stop(self, incarnation: str) -> None:
         with self._session() as session:
             executors.stop(session, incarnation)
 
