@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.storage import database_urls
+from dboshub.workflows.storage.caller_session import ResultOfSqlalchemy
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -191,8 +192,7 @@ def storage_session(connection: Any, dialect: Dialect) -> Session:
     text = require_sqlalchemy().text
 
     def execute(sql: str, params: dict[str, Any]) -> Cursor:
-        found: Cursor = connection.execute(text(sql), params)
-        return found
+        return ResultOfSqlalchemy(connection.execute(text(sql), params))
 
     def script(sql: str) -> None:
         execute(sql, {})

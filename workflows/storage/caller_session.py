@@ -86,10 +86,26 @@ def _on_django(connection: Any) -> Execute:
 
 def _on_sqlalchemy(connection: Any) -> Execute:
     def execute(text: str, params: dict[str, Any]) -> Cursor:
-        found: Cursor = connection.exec_driver_sql(text, params)
-        return found
+        return ResultOfSqlalchemy(connection.exec_driver_sql(text, params))
 
     return execute
+
+
+class ResultOfSqlalchemy:
+    """A result of SQLAlchemy as the cursor of a driver: its columns are its keys."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        self.fetchone, self.fetchall = result.fetchone, result.fetchall
+
+    @property
+    def rowcount(self) -> int:
+        return int(self._result.rowcount)
+
+    @property
+    def description(self) -> list[tuple[str]]:
+        names: list[str] = [*self._result.keys()]
+        return [(name,) for name in names]
 
 
 class CallerTransaction:
