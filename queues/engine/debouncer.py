@@ -6,9 +6,9 @@ its arguments. When it is enqueued it loses the id, and the next call starts ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from dboshub.queues.engine.ports import Postponement
 from dboshub.queues.engine.queue import Queue
@@ -35,6 +35,9 @@ STEP = "DBOS.debounce_delayed_workflow"
 # A call tries again if there was no workflow to postpone, but one when it enqueued its own.
 ATTEMPTS = 5
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 class HasClientContext(Protocol):
     @property
@@ -56,7 +59,7 @@ class _DebounceCall:
         return f"{self.parameters.function.name}-{self.key}"
 
 
-class Debouncer:
+class Debouncer(Generic[P, R]):
     """Debounces the calls of one workflow; calls with different keys are independent."""
 
     def __init__(
@@ -75,6 +78,26 @@ class Debouncer:
         self._queue_name = _queue_name(queue) or INTERNAL_QUEUE
         self._application = application_name
 
+    @overload
+    @classmethod
+    def create(
+        cls,
+        workflow: Callable[P, Coroutine[Any, Any, R]],
+        *,
+        debounce_timeout_sec: float | None = None,
+        queue: Queue | str | None = None,
+        application_name: str | None = None,
+    ) -> Debouncer[P, R]: ...
+    @overload
+    @classmethod
+    def create(
+        cls,
+        workflow: Callable[P, R],
+        *,
+        debounce_timeout_sec: float | None = None,
+        queue: Queue | str | None = None,
+        application_name: str | None = None,
+    ) -> Debouncer[P, R]: ...
     @classmethod
     def create(
         cls,
@@ -83,7 +106,7 @@ class Debouncer:
         debounce_timeout_sec: float | None = None,
         queue: Queue | str | None = None,
         application_name: str | None = None,
-    ) -> Debouncer:
+    ) -> Debouncer[P, R]:
         """A debouncer of a decorated function. Raises TypeError for a method."""
         target = registry.target(workflow)
         if target.receiver is not None or target.workflow.is_bound:
@@ -100,15 +123,15 @@ class Debouncer:
     create_async = create
 
     def debounce(
-        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
-    ) -> WorkflowHandle[Any]:
+        self, debounce_key: str, debounce_period_sec: float, *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandle[R]:
         """Execute the workflow with these arguments unless another call follows in the period."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
         return WorkflowHandle(run(debounce(call)))
 
     async def debounce_async(
-        self, debounce_key: str, debounce_period_sec: float, *args: Any, **kwargs: Any
-    ) -> WorkflowHandleAsync[Any]:
+        self, debounce_key: str, debounce_period_sec: float, *args: P.args, **kwargs: P.kwargs
+    ) -> WorkflowHandleAsync[R]:
         """Do the same without blocking."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
         return WorkflowHandleAsync(await run_async(debounce(call)))

@@ -9,9 +9,12 @@ from typing import Any, assert_type
 
 from dboshub import (
     DBOS,
+    AsyncSQLAlchemyDatasource,
     DBOSClient,
     DBOSConfiguredInstance,
+    Debouncer,
     Queue,
+    SQLAlchemyDatasource,
     WorkflowHandle,
     WorkflowHandleAsync,
     WorkflowStatus,
@@ -125,3 +128,24 @@ async def starting_awaited_wrongly(queue: Queue) -> None:
     await DBOS.enqueue_workflow_async("jobs", whisper, "1")  # type: ignore[call-overload]
     await DBOS.run_step_async(None, whisper, "1")  # type: ignore[call-overload]
     await DBOS.reserve_step().run_async(None, shout, "1")  # type: ignore[call-overload]
+
+
+def debouncing_and_transactions(source: SQLAlchemyDatasource) -> None:
+    assert_type(Debouncer.create(shout).debounce("key", 1, 1), WorkflowHandle[str])
+    assert_type(Debouncer.create(whisper).debounce("key", 1, 1), WorkflowHandle[str])
+    assert_type(source.run_tx_step(None, shout, 1), str)
+
+
+def debouncing_and_transactions_wrongly(source: SQLAlchemyDatasource) -> None:
+    Debouncer.create(shout).debounce("key", 1, "1")  # type: ignore[arg-type]
+    Debouncer.create(whisper).debounce("key", 1)  # type: ignore[call-arg]
+    source.run_tx_step(None, shout, "1")  # type: ignore[arg-type]
+
+
+async def debouncing_and_transactions_awaited(source: AsyncSQLAlchemyDatasource) -> None:
+    debouncer = Debouncer.create(whisper)
+    assert_type(await debouncer.debounce_async("key", 1, 1), WorkflowHandleAsync[str])
+    assert_type(await source.run_tx_step_async(None, whisper, 1), str)
+    await debouncer.debounce_async("key", 1, "1")  # type: ignore[arg-type]
+    await source.run_tx_step_async(None, whisper, "1")  # type: ignore[arg-type]
+    await source.run_tx_step_async(None, shout, 1)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import inspect
 import weakref
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.base import (
@@ -30,6 +30,9 @@ from dboshub.workflows.storage.sql import Dialect
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 CLOSE_S = 5.0
@@ -218,10 +221,10 @@ class AsyncSQLAlchemyDatasource:
     def run_tx_step_async(
         self,
         ds_options: DatasourceOptions | None,
-        func: Callable[..., Coroutine[Any, Any, Any]],
-        *args: Any,
-        **kwargs: Any,
-    ) -> Coroutine[Any, Any, Any]:
+        func: Callable[P, Coroutine[Any, Any, R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, R]:
         """Run any coroutine function as a transaction; in a workflow body it is a step."""
         source = self._source
         return source.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.base import (
@@ -30,6 +30,9 @@ from dboshub.workflows.storage.sql import Dialect
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session, sessionmaker
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class SyncSource(Source):
@@ -181,15 +184,15 @@ class SQLAlchemyDatasource:
     def run_tx_step(
         self,
         ds_options: DatasourceOptions | None,
-        func: Callable[..., Any],
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
+        func: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Run any function as a transaction; in a workflow body it is a step."""
         source = self._source
-        return source.run(
-            checked_options(source.checked_function(func), ds_options), func, args, kwargs
-        )
+        options = checked_options(source.checked_function(func), ds_options)
+        result: R = source.run(options, func, args, kwargs)
+        return result
 
     def transaction(
         self,
