@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-pages load screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-pages load load-attack screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-pages: dev ## Measure every page over a million workflows and ten million 
 
 load: dev ## Open 500 pages on one web process and see what its live view promises, and keeps
 	$(PYTHON) -m bench.load $(ARGS)
+
+load-attack: dev ## Flood the dashboard as strangers and as a viewer, and see what somebody else notices
+	$(PYTHON) -m bench.attack $(ARGS)
 
 screenshots: dev ## Photograph every page of a demo, light and dark, wide and narrow
 	$(PYTHON) -m scripts.screenshots $(ARGS)

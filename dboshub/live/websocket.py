@@ -25,6 +25,7 @@ from dboshub.live.frames import FrameRefusedError, Incoming, TopicRequest, Unack
 from dboshub.live.socket_limits import (
     MAX_REFUSED,
     MAX_TOPICS_PER_USER,
+    TOO_MUCH,
     Allowance,
     OpenSockets,
     release,
@@ -38,7 +39,7 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 logger = logging.getLogger(__name__)
 
 # Codes from 4000 on: daphne sends no other code except 1000, not even 1013 "try again later".
-MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER, TOO_MUCH = 4400, 4401, 4403, 4413, 4429
+MALFORMED, SIGNED_OUT, FORBIDDEN, TRY_LATER = 4400, 4401, 4403, 4413
 
 
 class LiveSocket(AsyncWebsocketConsumer):

@@ -16,6 +16,7 @@ def _application() -> Application:
     django_application = get_asgi_application()
     # This imports models, which Django allows after it is set up.
     from dboshub.background.threads import ensure_background_threads
+    from dboshub.standalone.request_turns import ended_with_their_threads
     from dboshub.web.body_limits import with_body_limits
 
     if "daphne.server" in sys.modules:
@@ -26,7 +27,7 @@ def _application() -> Application:
         limit_connections()
         bound_stop()
     ensure_background_threads()
-    return with_body_limits(with_live_pages(django_application))
+    return ended_with_their_threads(with_body_limits(with_live_pages(django_application)))
 
 
 application = _application()

@@ -8,61 +8,93 @@ asked. `limit_connections` puts these limits below both:
   Content-Length before a byte of it is read, else by what arrives;
 - a request arrives within REQUEST_S seconds of its first byte, however slowly its bytes come;
 - no form is parsed here;
-- an address sends so many requests a second, and fewer without a session's cookie;
-- there are at most MAX_CONNECTIONS, and MAX_PER_ADDRESS of one address unless a proxy hides them;
-- a message of a socket has at most MAX_MESSAGE bytes, and no more than MAX_QUEUED wait.
+- a user, or an address without one, sends so many requests a second, and fewer without a session;
+- few requests are served at once, and the others take turns (`request_turns`);
+- answers that nobody reads are few, and end after UNREAD_S seconds;
+- connections (`connection_counts`) and the messages of sockets (`message_limits`) are counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from functools import partial
 from typing import Any
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.http import HTTPChannel
 
-from dboshub.live.frames import MAX_FRAME_BYTES
-from dboshub.live.socket_limits import Allowance
+from dboshub.live.socket_limits import Allowance, release
+from dboshub.standalone.connection_counts import CountedConnections
+from dboshub.standalone.known_sessions import known_sessions
+from dboshub.standalone.message_limits import LimitedSocket, LimitedSocketFactory
+from dboshub.standalone.request_turns import WAIT_S, Asker, Turn, Turns
 from dboshub.web.body_limits import MAX_ANONYMOUS_BODY, MAX_BODY
+from dboshub.web.client_address import network_of
 from dboshub.workflows.django_settings import is_behind_proxy
 
-REQUEST_S = 20.0
-MAX_CONNECTIONS, MAX_PER_ADDRESS = 4_000, 1_000
-MAX_MESSAGE, MAX_QUEUED = MAX_FRAME_BYTES, 64
-# Requests of one address: a second, and at once.
+REQUEST_S, UNREAD_S = 20.0, 30.0
+MAX_UNREAD, MAX_UNREAD_OF_ONE = 200, 16
+# Requests of one user or address: a second, and at once.
 RATES = {"anonymous": (40.0, 200.0), "session": (200.0, 1_000.0), "socket": (30.0, 700.0)}
 MAX_ADDRESSES = 10_000
-_END = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
-TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n" + _END
-STOPPING = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n" + _END
-TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\n" + _END
+# A socket that is cut off for abuse counts as so many handshakes.
+ABUSE_COSTS = 50
+
+
+def _answer(status: str, sentence: str, *headers: str) -> bytes:
+    kind = "Content-Type: text/plain; charset=utf-8"
+    lines = [f"HTTP/1.1 {status}", *headers, kind, f"Content-Length: {len(sentence)}"]
+    return "\r\n".join([*lines, "Connection: close", "", sentence]).encode()
+
+
+TOO_MANY = _answer(
+    "429 Too Many Requests",
+    "You, or others at your address, ask too often. Try again in a second.\n",
+    "Retry-After: 1",
+)
+BUSY = _answer(
+    "503 Service Unavailable",
+    "The dashboard is busy. Try again in some seconds.\n",
+    "Retry-After: 5",
+)
+STOPPING = _answer(
+    "503 Service Unavailable", "The dashboard stops. Try again in some seconds.\n", "Retry-After: 5"
+)
+TOO_LARGE = _answer("413 Content Too Large", "The request is larger than may be.\n")
 
 
 class Rates:
-    """How fast each address asks; those that asked longest ago are forgotten first."""
+    """How fast each asks; those that asked longest ago are forgotten first."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], Allowance] = OrderedDict()
+        self._known: OrderedDict[tuple[object, str], Allowance] = OrderedDict()
 
-    def take(self, address: str, kind: str) -> bool:
-        """Whether one more request of an address, of a kind in RATES, is allowed now."""
-        key = address, kind
+    def take(self, asker: object, kind: str) -> bool:
+        """Whether one more request of a kind in RATES is allowed now."""
+        return self._of(asker, kind).take()
+
+    def charge(self, asker: object, kind: str, number: int) -> None:
+        """Count so many requests that were not made."""
+        self._of(asker, kind).charge(number)
+
+    def _of(self, asker: object, kind: str) -> Allowance:
+        key = asker, kind
         if key not in self._known:
             self._known[key] = Allowance(*RATES[kind])
         self._known.move_to_end(key)
         while len(self._known) > MAX_ADDRESSES:
             self._known.popitem(last=False)
-        return self._known[key].take()
+        return self._known[key]
 
 
 class LimitedRequest(WebRequest):
-    """A request whose body is counted and not parsed."""
+    """A request whose body is counted and not parsed, and that waits for its turn."""
 
     received = 0
+    _turn: Turn | None = None
+    _patience: Any = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -75,11 +107,62 @@ class LimitedRequest(WebRequest):
         else:
             super().handleContentChunk(data)
 
+    def process(self) -> None:
+        kinds = self.requestHeaders.getRawHeaders(b"Upgrade", [b""])
+        if kinds[0].lower() == b"websocket":
+            self._become_socket()
+            return
+        if self.channel.factory.is_stopping:
+            self.channel.refuse(STOPPING)
+            return
+        self._turn = self.channel.factory.turns.ask(self.channel.asker, self._begin)
+        if self._turn is None:
+            self.channel.refuse(TOO_MANY)
+        elif not self._turn.is_begun:
+            self._patience = self.channel.callLater(WAIT_S, self.give_up, BUSY)
+
+    def _become_socket(self) -> None:
+        transport, channel = self.transport, self.channel
+        super().process()
+        socket = getattr(transport, "wrappedProtocol", None)
+        if isinstance(socket, LimitedSocket):
+            charge = channel.factory.rates.charge
+            socket.on_abuse = partial(charge, channel.asker, "socket", ABUSE_COSTS)
+
+    def _begin(self, turn: Turn) -> None:
+        self._stop_waiting()
+        super().process()
+        application = self.server.connections.get(self, {}).get("application_instance")
+        ended = partial(self.channel.factory.turns.end, turn)
+        if application is None:
+            ended()
+        else:
+            application.add_done_callback(lambda _: ended())
+
+    def give_up(self, answer: bytes) -> None:
+        """Refuse the request unless it has had its turn."""
+        if self._turn is not None and not self._turn.is_begun:
+            self._stop_waiting()
+            self.channel.refuse(answer)
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802
+        self._stop_waiting()
+        super().connectionLost(reason)
+
+    def _stop_waiting(self) -> None:
+        if self._turn is not None:
+            self.channel.factory.turns.give_up(self._turn)
+        if self._patience is not None and self._patience.active():
+            self._patience.cancel()
+
 
 class LimitedChannel(HTTPChannel):
-    """A connection that refuses what is too large, and ends what is too slow."""
+    """A connection that refuses what is too much, and ends what is too slow."""
 
+    asker: Asker
     most_bytes = MAX_ANONYMOUS_BODY
+    _unread_of: Asker | None = None
+    _unread_until: Any = None
     _is_refused = False
     _deadline: Any = None
 
@@ -92,14 +175,16 @@ class LimitedChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:  # noqa: N802
         headers = self.requests[-1].requestHeaders
-        name = f"{settings.SESSION_COOKIE_NAME}=".encode()
-        has_session = any(name in cookie for cookie in headers.getRawHeaders(b"Cookie", []))
+        cookies = b"; ".join(headers.getRawHeaders(b"Cookie", [])).decode("latin-1")
+        has_session = f"{settings.SESSION_COOKIE_NAME}=" in cookies
+        user = known_sessions.user_of(cookies) if has_session else None
+        self.asker = Asker(user or self._address(headers), is_user=user is not None)
         self.most_bytes = MAX_BODY if has_session else MAX_ANONYMOUS_BODY
         kind = "session" if has_session else "anonymous"
         kind = "socket" if headers.hasHeader(b"Upgrade") else kind
         if self.factory.is_stopping:
             self.refuse(STOPPING)
-        elif not self.factory.rates.take(self._address(headers), kind):
+        elif not self.factory.rates.take(self.asker, kind) or self._leaves_much_unread():
             self.refuse(TOO_MANY)
         elif self.length is not None and self.length > self.most_bytes:
             self.refuse(TOO_LARGE)
@@ -110,9 +195,14 @@ class LimitedChannel(HTTPChannel):
         """Of the client; behind a proxy, what that wrote last."""
         if is_behind_proxy():
             forwarded = headers.getRawHeaders(b"X-Forwarded-For", [b""])[-1]
-            return str(forwarded.split(b",")[-1].strip().decode("latin-1"))
+            return network_of(forwarded.split(b",")[-1].strip().decode("latin-1"))
         transport: Any = self.transport
-        return str(getattr(transport.getPeer(), "host", ""))
+        return network_of(str(getattr(transport.getPeer(), "host", "")))
+
+    @property
+    def serves_request(self) -> bool:
+        """Whether a request is under way, or its answer is."""
+        return bool(self._handlingRequest or self._unread_of)
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._stop_deadline()
@@ -132,8 +222,32 @@ class LimitedChannel(HTTPChannel):
             transport.write(answer)
             self.loseConnection()
 
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Called when more of an answer is there than the client has read."""
+        super().pauseProducing()
+        if self._unread_of is None and self.requests:
+            self._unread_of = self.asker
+            self.factory.unread[self.asker] += 1
+            self._unread_until = self.callLater(UNREAD_S, self.forceAbortClient)
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._stop_unread()
+        super().resumeProducing()
+
+    def _leaves_much_unread(self) -> bool:
+        unread: Counter[Asker] = self.factory.unread
+        return unread[self.asker] >= MAX_UNREAD_OF_ONE or unread.total() >= MAX_UNREAD
+
+    def _stop_unread(self) -> None:
+        if self._unread_of is not None:
+            release(self.factory.unread, self._unread_of)
+            self._unread_of = None
+            if self._unread_until.active():
+                self._unread_until.cancel()
+
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         self._stop_deadline()
+        self._stop_unread()
         super().connectionLost(reason)
 
     def _stop_deadline(self) -> None:
@@ -147,7 +261,8 @@ class LimitedHTTPFactory(HTTPFactory):
 
     def __init__(self, server: Any) -> None:
         super().__init__(server)
-        self.rates = Rates()
+        self.rates, self.turns = Rates(), Turns()
+        self.unread: Counter[Asker] = Counter()
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         protocol = super().buildProtocol(addr)
@@ -158,58 +273,7 @@ class LimitedHTTPFactory(HTTPFactory):
         return protocol
 
 
-class CountedConnections(WrappingFactory):
-    """The factory of a server that takes only so many connections."""
-
-    def __init__(self, wrapped: Any) -> None:
-        super().__init__(wrapped)
-        self._by_address: Counter[str] = Counter()
-
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
-        address = str(getattr(addr, "host", ""))
-        is_full = len(self.protocols) >= MAX_CONNECTIONS
-        if is_full or (not is_behind_proxy() and self._by_address[address] >= MAX_PER_ADDRESS):
-            return None
-        return super().buildProtocol(addr)
-
-    def registerProtocol(self, p: ProtocolWrapper) -> None:  # noqa: N802
-        super().registerProtocol(p)
-        self._by_address[_address_of(p)] += 1
-
-    def unregisterProtocol(self, p: ProtocolWrapper) -> None:  # noqa: N802
-        super().unregisterProtocol(p)
-        address = _address_of(p)
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
-
-
-class LimitedSocket(WebSocketProtocol):
-    """A socket that is cut off when messages come faster than they are read."""
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
-        if self.application_queue.qsize() >= MAX_QUEUED:
-            self.transport.abortConnection()
-            # What else has arrived is not parsed.
-            self.state = self.STATE_CLOSED
-        else:
-            super().onMessage(payload, isBinary)
-
-
-class LimitedSocketFactory(WebSocketFactory):
-    protocol = LimitedSocket
-
-    def setProtocolOptions(self, **options: Any) -> None:  # noqa: N802
-        sizes = {"maxMessagePayloadSize": MAX_MESSAGE, "maxFramePayloadSize": MAX_MESSAGE}
-        super().setProtocolOptions(**{**options, **sizes})
-
-
 def limit_connections() -> None:
     """Let the daphne server of this process, which is not running yet, keep these limits."""
     daphne.server.HTTPFactory = lambda server: CountedConnections(LimitedHTTPFactory(server))
     daphne.server.WebSocketFactory = LimitedSocketFactory
-
-
-def _address_of(protocol: ProtocolWrapper) -> str:
-    transport: Any = protocol.transport
-    return str(getattr(transport.getPeer(), "host", ""))

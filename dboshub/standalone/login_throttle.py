@@ -6,7 +6,7 @@ Attempts are counted in the database, so that several web processes share the co
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import IPv4Address, ip_address, ip_network
+from threading import Lock
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
@@ -15,11 +15,15 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from dboshub.models import LoginAttempt
+from dboshub.web.client_address import network_of
 from dboshub.workflows.django_settings import (
     login_attempts,
     login_attempts_per_address,
     login_window_s,
 )
+
+# Hashing a password keeps a core busy for half a second: guesses take no more than one.
+HASHING = Lock()
 
 
 class ThrottledLoginForm(AuthenticationForm):
@@ -37,7 +41,8 @@ class ThrottledLoginForm(AuthenticationForm):
         )
         if self.excess > 0:
             raise too_many()
-        cleaned = super().clean()
+        with HASHING:
+            cleaned = super().clean()
         # A success takes back itself alone from the count of its address: whoever has an account
         # would otherwise clear the guesses made at others.
         LoginAttempt.objects.filter(pk__in=[attempt.pk for attempt in attempts]).delete()
@@ -64,7 +69,8 @@ class ThrottledPasswordForm(PasswordChangeForm):
         record([key])
         if recent(key) > login_attempts():
             raise too_many()
-        old: str = super().clean_old_password()
+        with HASHING:
+            old: str = super().clean_old_password()
         LoginAttempt.objects.filter(key=key).delete()
         return old
 
@@ -78,17 +84,6 @@ def too_many() -> ValidationError:
         code="throttled",
         params={"minutes": login_window_s() // 60},
     )
-
-
-def network_of(address: str) -> str:
-    """The address, or the /64 network of an IPv6 address: whoever has one has all of it."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv4Address):
-        return str(found)
-    return str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))
 
 
 def digest(value: str) -> str:

@@ -7,6 +7,7 @@ from django.utils.deprecation import MiddlewareMixin
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
+from dboshub.standalone.known_sessions import learn_from
 from dboshub.web.client_address import client_address
 from dboshub.web.page_headers import set_page_headers
 
@@ -42,3 +43,13 @@ class PageHeaders(MiddlewareMixin):
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         return set_page_headers(response)
+
+
+class KnownSessions(MiddlewareMixin):
+    """Tells the web server whose sessions it serves, for its limits of each user."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        learn_from(request)
+        return response

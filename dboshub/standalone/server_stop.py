@@ -4,7 +4,7 @@
 Daphne cancels what is in flight and waits for the first of it. A thread that still serves a page
 then waits for an event loop that has ended, and the interpreter waits for the thread. So:
 
-- nothing new is accepted, and sockets end at once;
+- nothing new is accepted, what waits for its turn is refused, and sockets end at once;
 - requests in flight have REQUESTS_S seconds to be answered, and are then cancelled;
 - the process ends without whatever is still not done, STOP_S seconds after the signal at the
   latest, even if the event loop itself does not answer;
@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import daphne.server
-from daphne.http_protocol import WebRequest
 from twisted.internet import defer
 from twisted.internet.interfaces import IListeningPort
+
+from dboshub.standalone.connection_limits import STOPPING, LimitedRequest
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +92,13 @@ def _end_applications(server: Any) -> defer.Deferred[None]:
     server.http_factory.wrappedFactory.is_stopping = True
     requests: list[Any] = []
     sockets: list[Any] = []
-    for protocol, details in server.connections.items():
+    for protocol, details in [*server.connections.items()]:
+        if isinstance(protocol, LimitedRequest):
+            protocol.give_up(STOPPING)
         # A connection whose request is still arriving has none.
         application = details.get("application_instance")
         if application is not None and not application.done():
-            (requests if isinstance(protocol, WebRequest) else sockets).append(application)
+            (requests if isinstance(protocol, LimitedRequest) else sockets).append(application)
     ended = asyncio.ensure_future(_end_all(requests, sockets))
     return defer.Deferred.fromFuture(ended)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, ip_address, ip_network
+
 from django.http import HttpRequest
 
 from dboshub.workflows.django_settings import is_behind_proxy
@@ -18,3 +20,14 @@ def client_address(request: HttpRequest) -> str:
         if last:
             return last
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def network_of(address: str) -> str:
+    """The address, or the /64 network of an IPv6 address: whoever has one has all of it."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((int(found) >> 64 << 64, 64)))

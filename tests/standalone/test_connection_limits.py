@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
 import pytest
+from autobahn.websocket.protocol import TrafficStats
 from django.conf import settings
 from django.test import Client
 from twisted.internet.address import IPv4Address
@@ -15,13 +18,23 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from dboshub.live.websocket import SIGNED_OUT
-from dboshub.standalone import connection_limits
+from dboshub.standalone import connection_counts, connection_limits
+from dboshub.standalone.connection_counts import CountedConnections
 from dboshub.standalone.connection_limits import (
-    MAX_QUEUED,
+    ABUSE_COSTS,
+    MAX_UNREAD_OF_ONE,
+    RATES,
     REQUEST_S,
-    CountedConnections,
+    UNREAD_S,
     LimitedHTTPFactory,
-    LimitedSocket,
+)
+from dboshub.standalone.known_sessions import known_sessions
+from dboshub.standalone.message_limits import BYTES_AT_ONCE, MAX_CLOSING, MAX_QUEUED, LimitedSocket
+from dboshub.standalone.request_turns import (
+    MAX_WAITING_OF_ONE,
+    OF_ONE_USER,
+    OF_STRANGERS,
+    WAIT_S,
 )
 from dboshub.web import body_limits
 from dboshub.web.body_limits import MAX_ANONYMOUS_BODY, MAX_BODY, with_body_limits
@@ -41,24 +54,33 @@ class Server:
     def __init__(self) -> None:
         self.reached: list[dict[str, Any]] = []
         self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.connections: dict[Any, dict[str, Any]] = {}
+        self.served: list[Future[None]] = []
 
     def protocol_connected(self, protocol: Any) -> None: ...
     def protocol_disconnected(self, protocol: Any) -> None: ...
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         self.reached.append(scope)
+        self.served.append(Future())
+        self.connections[protocol] = {"application_instance": self.served[-1]}
         return self.queue
 
 
 class Wire:
-    """One connection to the factory of the web server, with a clock that the test moves."""
+    """One connection to the factory of the web server, with a clock that the test moves.
 
-    def __init__(self) -> None:
-        self.server, self.clock = Server(), Clock()
-        factory = LimitedHTTPFactory(self.server)
-        factory.reactor = self.clock
-        self.protocol = factory.buildProtocol(IPv4Address("TCP", "203.0.113.9", 7))
-        self.transport = StringTransportWithDisconnection()
+    Others of the same server are made by `beside`.
+    """
+
+    def __init__(self, beside: Wire | None = None, address: str = "203.0.113.9") -> None:
+        self.server = beside.server if beside else Server()
+        self.clock = beside.clock if beside else Clock()
+        self.factory = beside.factory if beside else LimitedHTTPFactory(self.server)
+        self.factory.reactor = self.clock
+        peer = IPv4Address("TCP", address, 7)
+        self.protocol = self.factory.buildProtocol(peer)
+        self.transport = StringTransportWithDisconnection(peerAddress=peer)
         self.transport.protocol = self.protocol
         self.protocol.makeConnection(self.transport)
 
@@ -158,35 +180,50 @@ def test_what_arrives_in_time_has_no_deadline() -> None:
     assert not any("forceAbortClient" in str(each) for each in wire.clock.getDelayedCalls())
 
 
+def connect(factory: CountedConnections, address: str) -> Any:
+    """A connection from an address; None if it is refused."""
+    peer = IPv4Address("TCP", address, 7)
+    protocol = factory.buildProtocol(peer)
+    if protocol is not None:
+        transport = StringTransportWithDisconnection(peerAddress=peer)
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+    return protocol
+
+
 def test_connections_are_counted_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_limits, "MAX_PER_ADDRESS", 2)
-    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connection_counts, "MAX_PER_ADDRESS", 2)
     factory = CountedConnections(LimitedHTTPFactory(Server()))
-
-    def connect(address: str) -> Any:
-        peer = IPv4Address("TCP", address, 7)
-        protocol = factory.buildProtocol(peer)
-        if protocol is not None:
-            transport = StringTransportWithDisconnection(peerAddress=peer)
-            transport.protocol = protocol
-            protocol.makeConnection(transport)
-        return protocol
-
-    first, second = connect("203.0.113.1"), connect("203.0.113.1")
-    assert connect("203.0.113.1") is None
-    assert connect("203.0.113.2") is not None
-    assert connect("203.0.113.3") is None
+    first, second = connect(factory, "203.0.113.1"), connect(factory, "203.0.113.1")
+    assert connect(factory, "203.0.113.1") is None
+    assert connect(factory, "203.0.113.2") is not None
     first.transport.loseConnection()
-    assert connect("203.0.113.3") is not None
+    assert connect(factory, "203.0.113.1") is not None
     second.transport.loseConnection()
-    assert factory._by_address == {"203.0.113.2": 1, "203.0.113.3": 1}
+    held = {address: len(found) for address, found in factory._by_address.items()}
+    assert held == {"203.0.113.1": 1, "203.0.113.2": 1}
+
+
+def test_an_idle_connection_of_who_has_most_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_counts, "MAX_CONNECTIONS", 3)
+    factory = CountedConnections(LimitedHTTPFactory(Server()))
+    busy, idle, last = (connect(factory, "203.0.113.1") for _ in range(3))
+    busy.dataReceived(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connect(factory, "203.0.113.1") is None
+    assert connect(factory, "203.0.113.2") is not None
+    assert busy.transport.connected
+    assert not idle.transport.connected
+    assert last.transport.connected
+    # One address may have many: of IPv6 it is a network.
+    assert connect(factory, "2001:db8::1") is not None
+    assert connect(factory, "2001:db8::2") is None
 
 
 def test_behind_a_proxy_all_come_from_one_address(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.DBOSHUB_BEHIND_PROXY = True
-    monkeypatch.setattr(connection_limits, "MAX_PER_ADDRESS", 0)
+    monkeypatch.setattr(connection_counts, "MAX_PER_ADDRESS", 0)
     factory = CountedConnections(LimitedHTTPFactory(Server()))
     assert factory.buildProtocol(IPv4Address("TCP", "10.0.0.1", 7)) is not None
 
@@ -203,6 +240,145 @@ def test_a_socket_whose_messages_nobody_reads_is_cut_off() -> None:
     protocol.onMessage(b'{"ack":0}', False)
     assert aborted
     assert protocol.application_queue.qsize() == MAX_QUEUED
+
+
+def test_a_socket_is_cut_off_before_too_much_of_it_is_parsed() -> None:
+    protocol, abuses = connected_socket()
+    protocol.dataReceived(b"x" * int(BYTES_AT_ONCE))
+    assert not abuses
+    protocol.dataReceived(b"x" * int(BYTES_AT_ONCE))
+    assert abuses == ["abuse", "cut off"]
+
+
+def test_a_socket_that_is_closed_does_not_go_on() -> None:
+    protocol, abuses = connected_socket()
+    protocol.state = protocol.STATE_CLOSING
+    protocol.dataReceived(b"x" * MAX_CLOSING)
+    assert not abuses
+    protocol.dataReceived(b"x")
+    assert abuses == ["abuse", "cut off"]
+
+
+def connected_socket() -> tuple[LimitedSocket, list[str]]:
+    """A socket that is read, and what is done about its abuse."""
+    protocol, done = LimitedSocket(), []
+    protocol.transport = type("", (), {"abortConnection": lambda self: done.append("cut off")})()
+    protocol.on_abuse = lambda: done.append("abuse")
+    protocol.state, protocol.consumeData = protocol.STATE_OPEN, lambda: None
+    protocol.data = bytearray()
+    protocol.logOctets, protocol.trafficStats = False, TrafficStats()
+    return protocol, done
+
+
+def test_who_abuses_sockets_opens_no_more_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RATES, "socket", (0.0, ABUSE_COSTS + 2.0))
+    rates = connection_limits.Rates()
+    assert rates.take("eve", "socket")
+    rates.charge("eve", "socket", ABUSE_COSTS)
+    assert rates.take("eve", "socket")
+    assert not rates.take("eve", "socket")
+    rates.charge("eve", "socket", 10 * ABUSE_COSTS)
+    assert rates.take("ada", "socket")
+
+
+GET = "GET /login/ HTTP/1.1\r\nHost: x\r\n{more}\r\n"
+
+
+@pytest.fixture
+def session_of_ada() -> Iterator[str]:
+    """The Cookie header of a session that is known to be Ada's."""
+    known_sessions.learn("her-key", "ada")
+    yield f"Cookie: a=b; {settings.SESSION_COOKIE_NAME}=her-key\r\n"
+    known_sessions.forget("her-key")
+
+
+@pytest.mark.parametrize("more", ["", SESSION, "Upgrade: h2c\r\n"], ids=["none", "forged", "no"])
+def test_strangers_wait_for_their_turn(more: str, session_of_ada: str) -> None:
+    first = Wire()
+    wires = [first, *(Wire(first) for _ in range(OF_STRANGERS))]
+    for wire in wires:
+        wire.send(GET.format(more=more))
+    assert len(first.server.reached) == OF_STRANGERS
+    # Behind the same address.
+    hers = Wire(first)
+    hers.send(GET.format(more=session_of_ada))
+    assert len(first.server.reached) == OF_STRANGERS + 1
+    first.server.served[0].set_result(None)
+    assert len(first.server.reached) == OF_STRANGERS + 2
+    first.clock.advance(WAIT_S)
+    assert all(wire.transport.connected for wire in wires)
+
+
+def test_one_user_waits_wherever_they_ask_from(session_of_ada: str) -> None:
+    first = Wire()
+    for number in range(OF_ONE_USER + 1):
+        Wire(first, f"203.0.113.{number}").send(GET.format(more=session_of_ada))
+    assert len(first.server.reached) == OF_ONE_USER
+
+
+def test_who_waits_too_long_or_too_often_is_told_when_to_come_back() -> None:
+    first = Wire()
+    wires = [first, *(Wire(first) for _ in range(OF_STRANGERS + MAX_WAITING_OF_ONE))]
+    for wire in wires:
+        wire.send(GET.format(more=""))
+    assert wires[-1].answer.startswith("HTTP/1.1 429")
+    assert "Retry-After: 1\r\n" in wires[-1].answer
+    last = wires[-2]
+    assert last.transport.connected
+    first.clock.advance(WAIT_S)
+    assert last.answer.startswith("HTTP/1.1 503")
+    assert "Retry-After: 5\r\n" in last.answer
+    first.server.served[0].set_result(None)
+    assert len(first.server.reached) == OF_STRANGERS
+
+
+def test_who_leaves_gives_up_the_turn() -> None:
+    first = Wire()
+    wires = [first, *(Wire(first) for _ in range(OF_STRANGERS + 1))]
+    for wire in wires:
+        wire.send(GET.format(more=""))
+    wires[-2].transport.loseConnection()
+    first.server.served[0].set_result(None)
+    assert len(first.server.reached) == OF_STRANGERS + 1
+    first.server.served[1].set_result(None)
+    assert len(first.server.reached) == OF_STRANGERS + 1
+
+
+def test_few_answers_stay_unread() -> None:
+    first = Wire()
+    wires = [first, *(Wire(first) for _ in range(MAX_UNREAD_OF_ONE))]
+    for wire in wires[:-1]:
+        wire.send(GET.format(more=""))
+        wire.protocol._channel.pauseProducing()
+        wire.protocol._channel.pauseProducing()
+    wires[-1].send(GET.format(more=""))
+    assert wires[-1].answer.startswith("HTTP/1.1 429")
+    first.protocol._channel.resumeProducing()
+    again = Wire(first)
+    again.send(GET.format(more=""))
+    assert again.transport.connected
+    first.clock.advance(UNREAD_S)
+    assert first.transport.connected
+    assert not any(wire.transport.connected for wire in wires[1:])
+    assert not first.factory.unread
+
+
+@pytest.mark.django_db
+def test_a_session_is_known_once_it_was_served(client: Client, django_user_model: Any) -> None:
+    def known() -> str | None:
+        [cookie] = [each for name, each in client.cookies.items() if "session" in name]
+        return known_sessions.user_of(f"{cookie.key}={cookie.value}")
+
+    user = django_user_model.objects.create_superuser("ada", password="a long password")
+    client.force_login(user)
+    assert known() is None
+    client.get("/workflows/")
+    assert known() == str(user.pk)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    client.post("/logout/")
+    client.cookies[settings.SESSION_COOKIE_NAME] = cookie
+    client.get("/workflows/")
+    assert known() is None
 
 
 async def answered(scope: dict[str, Any], *messages: dict[str, Any]) -> list[int]:

@@ -1,0 +1,1 @@
+"""A dashboard under attack: floods from a process of their own, and somebody who works beside."""

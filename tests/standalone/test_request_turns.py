@@ -1,0 +1,146 @@
+"""Who asks often is served no more often than others."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dboshub.standalone import request_turns
+from dboshub.standalone.request_turns import (
+    AT_ONCE,
+    MAX_WAITING_OF_ONE,
+    OF_ONE_USER,
+    OF_STRANGERS,
+    Asker,
+    Turn,
+    Turns,
+    ended_with_their_threads,
+)
+
+ADA, EVE = Asker("ada", is_user=True), Asker("eve", is_user=True)
+
+
+class Served:
+    """The turns that have begun, oldest first."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.begun: list[Turn] = []
+
+    def ask(self, asker: Asker) -> Turn | None:
+        return self.turns.ask(asker, self.begun.append)
+
+    def names(self) -> list[str]:
+        return [turn.asker.key for turn in self.begun]
+
+
+def stranger(number: int) -> Asker:
+    return Asker(f"203.0.113.{number}", is_user=False)
+
+
+def test_one_user_leaves_places_to_others() -> None:
+    served = Served()
+    for _ in range(20):
+        assert served.ask(EVE)
+    assert served.names() == ["eve"] * OF_ONE_USER
+    assert served.ask(ADA)
+    assert served.names()[-1] == "ada"
+
+
+def test_strangers_from_many_addresses_leave_places_to_users() -> None:
+    served = Served()
+    for number in range(50):
+        assert served.ask(stranger(number))
+    assert len(served.begun) == OF_STRANGERS
+    for _ in range(OF_ONE_USER):
+        assert served.ask(ADA)
+    assert served.names()[OF_STRANGERS:] == ["ada"] * OF_ONE_USER
+
+
+def test_a_free_place_goes_to_who_has_not_had_one() -> None:
+    served = Served()
+    for _ in range(20):
+        served.ask(stranger(1))
+    served.ask(stranger(2))
+    served.turns.end(served.begun[0])
+    served.turns.end(served.begun[1])
+    assert served.names()[OF_STRANGERS:] == ["203.0.113.1", "203.0.113.2"]
+
+
+def test_users_and_strangers_alternate_when_all_is_busy() -> None:
+    served = Served()
+    users = [Asker(f"user-{number}", is_user=True) for number in range(30)]
+    for user in users:
+        served.ask(user)
+    assert len(served.begun) == AT_ONCE
+    served.ask(stranger(1))
+    served.turns.end(served.begun[0])
+    served.turns.end(served.begun[1])
+    assert "203.0.113.1" in served.names()[AT_ONCE:]
+
+
+def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = Served()
+    for _ in range(OF_ONE_USER + MAX_WAITING_OF_ONE):
+        assert served.ask(EVE)
+    assert served.ask(EVE) is None
+    assert served.ask(ADA)
+    monkeypatch.setattr(request_turns, "MAX_WAITING", MAX_WAITING_OF_ONE)
+    assert served.ask(ADA) is None
+
+
+def test_who_leaves_the_line_is_not_served() -> None:
+    served = Served()
+    turns = [served.ask(EVE) for _ in range(OF_ONE_USER + 2)]
+    left, last = turns[-2:]
+    assert left
+    assert last
+    served.turns.give_up(left)
+    served.turns.give_up(left)
+    served.turns.end(served.begun[0])
+    served.turns.end(served.begun[1])
+    assert last.is_begun
+    assert not left.is_begun
+
+
+def test_a_long_line_that_ends_as_it_begins_is_served_to_its_end() -> None:
+    turns, begun = Turns(), []
+
+    def ended_at_once(turn: Turn) -> None:
+        begun.append(turn)
+        turns.end(turn)
+
+    first = [turns.ask(EVE, lambda turn: None) for _ in range(OF_ONE_USER)]
+    for _ in range(MAX_WAITING_OF_ONE):
+        turns.ask(EVE, ended_at_once)
+    assert first[0]
+    turns.end(first[0])
+    assert len(begun) == MAX_WAITING_OF_ONE
+
+
+async def test_a_cancelled_request_ends_with_its_thread() -> None:
+    go_on = asyncio.Event()
+    cancelled = 0
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+            await go_on.wait()
+
+    served = asyncio.ensure_future(
+        ended_with_their_threads(application)({"type": "http"}, None, None)
+    )
+    for _ in range(3):
+        await asyncio.sleep(0)
+        served.cancel()
+        await asyncio.sleep(0)
+    assert not served.done()
+    assert cancelled == 1
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await served
