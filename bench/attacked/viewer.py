@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from urllib.parse import quote, urlencode
 
 from bench.attacked.anonymous import FORM, LAST
@@ -24,6 +25,7 @@ PAGES = (
 )
 DEEP = "&".join(f"name=!*{'a*' * 20}{number}" for number in range(100))
 FORGED = {"sub": {f"topic-{number}": ["x" * 100, "y" * 20] for number in range(60)}}
+EXPORT = re.compile(rb'href="/exports/([\w-]{8,})/"')
 ACKS = frame({"ack": 0}) * 1_000
 
 
@@ -49,6 +51,17 @@ async def exports(target: Target, number: int) -> None:
     async with target.connection(number) as (reader, writer):
         said = [FORM, f"Content-Length: {len(body)}", _cookies(target), LAST]
         await answered(reader, writer, head("POST", "/exports/new/", *said) + body)
+
+
+async def downloads(target: Target, number: int) -> None:
+    """Files of the exports that are there, at once and unread."""
+    async with target.connection(number) as (reader, writer):
+        listed = await answered(reader, writer, head("GET", "/exports/", _cookies(target), LAST))
+    for key in {*EXPORT.findall(listed)}:
+        async with target.connection(number, reads_little=True) as (reader, writer):
+            path = f"/exports/{key.decode()}/file"
+            writer.write(head("GET", path, _cookies(target)))
+            await asyncio.sleep(5)
 
 
 async def impatient_pages(target: Target, number: int) -> None:
@@ -109,6 +122,7 @@ FLOODS = {
     pages: 80,
     filters: 40,
     exports: 20,
+    downloads: 40,
     impatient_pages: 40,
     unread_pages: 60,
     forged_subscriptions: 40,

@@ -16,7 +16,8 @@ asked. `limit_connections` puts these limits below both:
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import asyncio
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -25,10 +26,11 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
 from twisted.web.http import HTTPChannel
 
-from dboshub.live.socket_limits import Allowance, release
+from dboshub.live.socket_limits import release
 from dboshub.standalone.connection_counts import CountedConnections
 from dboshub.standalone.known_sessions import known_sessions
 from dboshub.standalone.message_limits import LimitedSocket, LimitedSocketFactory
+from dboshub.standalone.request_rates import ABUSE_COSTS, Rates
 from dboshub.standalone.request_turns import WAIT_S, Asker, Turn, Turns
 from dboshub.web.body_limits import MAX_ANONYMOUS_BODY, MAX_BODY
 from dboshub.web.client_address import network_of
@@ -36,11 +38,6 @@ from dboshub.workflows.django_settings import is_behind_proxy
 
 REQUEST_S, UNREAD_S = 20.0, 30.0
 MAX_UNREAD, MAX_UNREAD_OF_ONE = 200, 16
-# Requests of one user or address: a second, and at once.
-RATES = {"anonymous": (40.0, 200.0), "session": (200.0, 1_000.0), "socket": (30.0, 700.0)}
-MAX_ADDRESSES = 10_000
-# A socket that is cut off for abuse counts as so many handshakes.
-ABUSE_COSTS = 50
 
 
 def _answer(status: str, sentence: str, *headers: str) -> bytes:
@@ -65,35 +62,12 @@ STOPPING = _answer(
 TOO_LARGE = _answer("413 Content Too Large", "The request is larger than may be.\n")
 
 
-class Rates:
-    """How fast each asks; those that asked longest ago are forgotten first."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[object, str], Allowance] = OrderedDict()
-
-    def take(self, asker: object, kind: str) -> bool:
-        """Whether one more request of a kind in RATES is allowed now."""
-        return self._of(asker, kind).take()
-
-    def charge(self, asker: object, kind: str, number: int) -> None:
-        """Count so many requests that were not made."""
-        self._of(asker, kind).charge(number)
-
-    def _of(self, asker: object, kind: str) -> Allowance:
-        key = asker, kind
-        if key not in self._known:
-            self._known[key] = Allowance(*RATES[kind])
-        self._known.move_to_end(key)
-        while len(self._known) > MAX_ADDRESSES:
-            self._known.popitem(last=False)
-        return self._known[key]
-
-
 class LimitedRequest(WebRequest):
     """A request whose body is counted and not parsed, and that waits for its turn."""
 
     received = 0
     _turn: Turn | None = None
+    _holds_turn = False
     _patience: Any = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -131,13 +105,26 @@ class LimitedRequest(WebRequest):
 
     def _begin(self, turn: Turn) -> None:
         self._stop_waiting()
+        self._turn, self._holds_turn = turn, True
+        end = partial(self._end_turn, self.channel.factory.turns)
         super().process()
         application = self.server.connections.get(self, {}).get("application_instance")
-        ended = partial(self.channel.factory.turns.end, turn)
         if application is None:
-            ended()
+            end()
         else:
-            application.add_done_callback(lambda _: ended())
+            application.add_done_callback(lambda _: end())
+
+    def _end_turn(self, turns: Turns) -> None:
+        if self._turn is not None and self._holds_turn:
+            self._holds_turn = False
+            turns.end(self._turn)
+
+    async def is_read(self) -> None:
+        """Wait until the client has read its answer so far. That takes no turn."""
+        channel = self.channel
+        if channel is not None and not channel.is_read.is_set():
+            self._end_turn(channel.factory.turns)
+            await channel.is_read.wait()
 
     def give_up(self, answer: bytes) -> None:
         """Refuse the request unless it has had its turn."""
@@ -150,8 +137,9 @@ class LimitedRequest(WebRequest):
         super().connectionLost(reason)
 
     def _stop_waiting(self) -> None:
-        if self._turn is not None:
+        if self._turn is not None and not self._turn.is_begun:
             self.channel.factory.turns.give_up(self._turn)
+            self._turn = None
         if self._patience is not None and self._patience.active():
             self._patience.cancel()
 
@@ -165,6 +153,11 @@ class LimitedChannel(HTTPChannel):
     _unread_until: Any = None
     _is_refused = False
     _deadline: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = asyncio.Event()
+        self.is_read.set()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
         if self._is_refused:
@@ -227,6 +220,7 @@ class LimitedChannel(HTTPChannel):
         super().pauseProducing()
         if self._unread_of is None and self.requests:
             self._unread_of = self.asker
+            self.is_read.clear()
             self.factory.unread[self.asker] += 1
             self._unread_until = self.callLater(UNREAD_S, self.forceAbortClient)
 
@@ -242,6 +236,7 @@ class LimitedChannel(HTTPChannel):
         if self._unread_of is not None:
             release(self.factory.unread, self._unread_of)
             self._unread_of = None
+            self.is_read.set()
             if self._unread_until.active():
                 self._unread_until.cancel()
 
@@ -273,7 +268,18 @@ class LimitedHTTPFactory(HTTPFactory):
         return protocol
 
 
+_send = daphne.server.Server.handle_reply
+
+
 def limit_connections() -> None:
     """Let the daphne server of this process, which is not running yet, keep these limits."""
     daphne.server.HTTPFactory = lambda server: CountedConnections(LimitedHTTPFactory(server))
     daphne.server.WebSocketFactory = LimitedSocketFactory
+    daphne.server.Server.handle_reply = _handle_reply
+
+
+async def _handle_reply(server: Any, protocol: Any, message: Any) -> None:
+    """Let an application send no faster than its client reads."""
+    await _send(server, protocol, message)
+    if isinstance(protocol, LimitedRequest):
+        await protocol.is_read()

@@ -18,18 +18,17 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from dboshub.live.websocket import SIGNED_OUT
-from dboshub.standalone import connection_counts, connection_limits
+from dboshub.standalone import connection_counts, request_rates
 from dboshub.standalone.connection_counts import CountedConnections
 from dboshub.standalone.connection_limits import (
-    ABUSE_COSTS,
     MAX_UNREAD_OF_ONE,
-    RATES,
     REQUEST_S,
     UNREAD_S,
     LimitedHTTPFactory,
 )
 from dboshub.standalone.known_sessions import known_sessions
 from dboshub.standalone.message_limits import BYTES_AT_ONCE, MAX_CLOSING, MAX_QUEUED, LimitedSocket
+from dboshub.standalone.request_rates import ABUSE_COSTS, RATES
 from dboshub.standalone.request_turns import (
     MAX_WAITING_OF_ONE,
     OF_ONE_USER,
@@ -127,21 +126,21 @@ def test_a_body_without_a_length_is_counted() -> None:
 
 
 def test_an_address_asks_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(connection_limits.RATES, "anonymous", (0.0, 2.0))
-    monkeypatch.setitem(connection_limits.RATES, "session", (0.0, 3.0))
-    monkeypatch.setitem(connection_limits.RATES, "socket", (0.0, 0.0))
-    rates = connection_limits.Rates()
+    monkeypatch.setitem(request_rates.RATES, "anonymous", (0.0, 2.0))
+    monkeypatch.setitem(request_rates.RATES, "session", (0.0, 3.0))
+    monkeypatch.setitem(request_rates.RATES, "socket", (0.0, 0.0))
+    rates = request_rates.Rates()
     asked = [rates.take("203.0.113.9", "anonymous") for _ in range(4)]
     assert asked == [True, True, False, False]
     assert [rates.take("203.0.113.9", "session") for _ in range(4)] == [True] * 3 + [False]
     assert rates.take("203.0.113.10", "anonymous")
-    monkeypatch.setattr(connection_limits, "MAX_ADDRESSES", 1)
+    monkeypatch.setattr(request_rates, "MAX_ADDRESSES", 1)
     rates.take("203.0.113.11", "anonymous")
     assert rates.take("203.0.113.9", "anonymous")
     wire = Wire()
     wire.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert wire.server.reached
-    monkeypatch.setitem(connection_limits.RATES, "anonymous", (0.0, 0.0))
+    monkeypatch.setitem(request_rates.RATES, "anonymous", (0.0, 0.0))
     for more in ("", f"{SESSION}Upgrade: websocket\r\n"):
         refused = Wire()
         refused.send(f"GET / HTTP/1.1\r\nHost: x\r\n{more}\r\n")
@@ -272,7 +271,7 @@ def connected_socket() -> tuple[LimitedSocket, list[str]]:
 
 def test_who_abuses_sockets_opens_no_more_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RATES, "socket", (0.0, ABUSE_COSTS + 2.0))
-    rates = connection_limits.Rates()
+    rates = request_rates.Rates()
     assert rates.take("eve", "socket")
     rates.charge("eve", "socket", ABUSE_COSTS)
     assert rates.take("eve", "socket")
@@ -361,6 +360,25 @@ def test_few_answers_stay_unread() -> None:
     assert first.transport.connected
     assert not any(wire.transport.connected for wire in wires[1:])
     assert not first.factory.unread
+
+
+async def test_an_answer_waits_for_its_reader_without_a_turn() -> None:
+    first = Wire()
+    wires = [first, *(Wire(first) for _ in range(OF_STRANGERS))]
+    for wire in wires:
+        wire.send(GET.format(more=""))
+    request, channel = first.protocol._channel.requests[0], first.protocol._channel
+    channel.pauseProducing()
+    waiting = asyncio.ensure_future(request.is_read())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert len(first.server.reached) == OF_STRANGERS + 1
+    first.server.served[0].set_result(None)
+    channel.resumeProducing()
+    await waiting
+    again = Wire(first)
+    again.send(GET.format(more=""))
+    assert len(first.server.reached) == OF_STRANGERS + 1
 
 
 @pytest.mark.django_db

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
-from django.test import Client
+from django.http import StreamingHttpResponse
+from django.test import AsyncRequestFactory, Client
 
 from dboshub.exports import sources, store, views, writer
 from dboshub.exports.formats import cell
 from dboshub.exports.store import Export
+from dboshub.exports.views import PIECE_BYTES, _streamed
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import AuditEvent, ScopeRule, Workflow, WorkflowInput
 from dboshub.workflows.storage.sql import Session
@@ -74,7 +76,7 @@ def text_of(client: Client, address: str) -> str:
     assert response.status_code == 200, response
     assert response["Content-Disposition"].startswith("attachment; filename=")
     assert response["Cache-Control"] == "no-store"
-    content: str = response.content.decode()
+    content: str = response.getvalue().decode()
     return content
 
 
@@ -350,3 +352,20 @@ def fail(export: Export, user: Any, after: str) -> sources.Chunk:
 
 def test_views_and_work_agree_on_what_there_is() -> None:
     assert views.SOURCES is writer.SOURCES
+
+
+async def test_a_file_is_read_no_faster_than_it_is_sent(
+    tmp_path: Path, async_rf: AsyncRequestFactory
+) -> None:
+    path = tmp_path / "export"
+    path.write_bytes(b"x" * (2 * PIECE_BYTES + 1))
+    file = path.open("rb")
+    response = _streamed(async_rf.get("/"), file, "text/csv")
+    assert isinstance(response, StreamingHttpResponse)
+    assert response["Content-Length"] == str(2 * PIECE_BYTES + 1)
+    sent: list[int] = []
+    async for piece in response:
+        sent.append(len(piece))
+        assert file.tell() == sum(sent)
+    assert sent == [PIECE_BYTES, PIECE_BYTES, 1]
+    assert file.closed
