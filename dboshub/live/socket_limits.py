@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TypeVar
-
-Key = TypeVar("Key")
 
 MAX_SOCKETS, MAX_PER_ADDRESS, MAX_PER_USER = 2_000, 800, 100
 # Sockets that nobody is known to own yet: each of them asks the database.
@@ -40,7 +37,7 @@ class OpenSockets:
         return self.by_user[user] < MAX_PER_USER
 
 
-def release(counts: Counter[Key], key: Key, number: int = 1) -> None:
+def release(counts: Counter[str], key: str, number: int = 1) -> None:
     """Subtract from a count; a key without a count is not kept."""
     counts[key] -= number
     if counts[key] <= 0:

@@ -10,14 +10,13 @@ asked. `limit_connections` puts these limits below both:
 - no form is parsed here;
 - a user, or an address without one, sends so many requests a second, and fewer without a session;
 - few requests are served at once, and the others take turns (`request_turns`);
-- answers that nobody reads are few, and end after UNREAD_S seconds;
+- answers that nobody reads are few, and end after UNREAD_S seconds, the oldest first;
 - connections (`connection_counts`) and the messages of sockets (`message_limits`) are counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -26,7 +25,6 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
 from twisted.web.http import HTTPChannel
 
-from dboshub.live.socket_limits import release
 from dboshub.standalone.connection_counts import CountedConnections
 from dboshub.standalone.known_sessions import known_sessions
 from dboshub.standalone.message_limits import LimitedSocket, LimitedSocketFactory
@@ -89,7 +87,8 @@ class LimitedRequest(WebRequest):
         if self.channel.factory.is_stopping:
             self.channel.refuse(STOPPING)
             return
-        self._turn = self.channel.factory.turns.ask(self.channel.asker, self._begin)
+        too_many = partial(self.give_up, TOO_MANY)
+        self._turn = self.channel.factory.turns.ask(self.channel.asker, self._begin, too_many)
         if self._turn is None:
             self.channel.refuse(TOO_MANY)
         elif not self._turn.is_begun:
@@ -149,7 +148,6 @@ class LimitedChannel(HTTPChannel):
 
     asker: Asker
     most_bytes = MAX_ANONYMOUS_BODY
-    _unread_of: Asker | None = None
     _unread_until: Any = None
     _is_refused = False
     _deadline: Any = None
@@ -195,7 +193,7 @@ class LimitedChannel(HTTPChannel):
     @property
     def serves_request(self) -> bool:
         """Whether a request is under way, or its answer is."""
-        return bool(self._handlingRequest or self._unread_of)
+        return bool(self._handlingRequest) or not self.is_read.is_set()
 
     def allContentReceived(self) -> None:  # noqa: N802
         self._stop_deadline()
@@ -218,24 +216,22 @@ class LimitedChannel(HTTPChannel):
     def pauseProducing(self) -> None:  # noqa: N802
         """Called when more of an answer is there than the client has read."""
         super().pauseProducing()
-        if self._unread_of is None and self.requests:
-            self._unread_of = self.asker
+        if self.is_read.is_set() and self.requests:
             self.is_read.clear()
-            self.factory.unread[self.asker] += 1
+            self.factory.unread[self] = self.asker
             self._unread_until = self.callLater(UNREAD_S, self.forceAbortClient)
+            if len(self.factory.unread) > MAX_UNREAD:
+                next(iter(self.factory.unread)).forceAbortClient()
 
     def resumeProducing(self) -> None:  # noqa: N802
         self._stop_unread()
         super().resumeProducing()
 
     def _leaves_much_unread(self) -> bool:
-        unread: Counter[Asker] = self.factory.unread
-        return unread[self.asker] >= MAX_UNREAD_OF_ONE or unread.total() >= MAX_UNREAD
+        return [*self.factory.unread.values()].count(self.asker) >= MAX_UNREAD_OF_ONE
 
     def _stop_unread(self) -> None:
-        if self._unread_of is not None:
-            release(self.factory.unread, self._unread_of)
-            self._unread_of = None
+        if self.factory.unread.pop(self, None) is not None:
             self.is_read.set()
             if self._unread_until.active():
                 self._unread_until.cancel()
@@ -257,7 +253,8 @@ class LimitedHTTPFactory(HTTPFactory):
     def __init__(self, server: Any) -> None:
         super().__init__(server)
         self.rates, self.turns = Rates(), Turns()
-        self.unread: Counter[Asker] = Counter()
+        # The connections whose answers wait for their readers, oldest first.
+        self.unread: dict[LimitedChannel, Asker] = {}
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         protocol = super().buildProtocol(addr)

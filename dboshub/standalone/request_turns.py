@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 AT_ONCE, OF_ONE_USER, OF_STRANGERS = 8, 3, 2
-# A browser has six connections, a proxy sends what it has at once.
-MAX_WAITING, MAX_WAITING_OF_ONE = 1_000, 100
+# Of all users, and of all others. A browser has six connections, a proxy sends what it has at once.
+MAX_WAITING, MAX_WAITING_OF_ONE = 500, 100
 WAIT_S = 10.0
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -32,11 +32,15 @@ class Asker:
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """The place of one request. `begin` is called with it once, when it is served."""
+    """The place of one request. `begin` is called with it once, when it is served, or `refuse`."""
 
     asker: Asker
     begin: Callable[[Turn], object]
+    refuse: Callable[[], object]
     is_begun: bool = False
+
+
+Ring = OrderedDict[Asker, deque[Turn]]
 
 
 class Turns:
@@ -44,22 +48,42 @@ class Turns:
 
     def __init__(self) -> None:
         self._served: Counter[Asker] = Counter()
-        self._waiting: deque[OrderedDict[Asker, deque[Turn]]] = deque([OrderedDict() for _ in "us"])
+        self._waiting: deque[Ring] = deque([OrderedDict(), OrderedDict()])
         self._users, self._strangers = self._waiting
-        self._waiting_count = 0
+        self._count: Counter[bool] = Counter()
         self._is_starting = False
 
-    def ask(self, asker: Asker, begin: Callable[[Turn], object]) -> Turn | None:
-        """Serve a request, now or in turn; None if too many wait already."""
+    def ask(
+        self, asker: Asker, begin: Callable[[Turn], object], refuse: Callable[[], object]
+    ) -> Turn | None:
+        """Serve a request, now or in turn; None if too many wait already.
+
+        Where all places to wait are taken, the last one of the longest line is refused instead.
+        """
         ring = self._ring(asker)
         of_one = len(ring.get(asker, ()))
-        if self._waiting_count >= MAX_WAITING or of_one >= MAX_WAITING_OF_ONE:
+        is_served_now = not of_one and self._may_begin(asker)
+        if not is_served_now and not self._has_room_for(asker, ring, of_one):
             return None
-        turn = Turn(asker, begin)
+        turn = Turn(asker, begin, refuse)
         ring.setdefault(asker, deque()).append(turn)
-        self._waiting_count += 1
+        self._count[asker.is_user] += 1
         self._start()
         return turn
+
+    def _has_room_for(self, asker: Asker, ring: Ring, of_one: int) -> bool:
+        """Whether one more may wait, for which another may have to give way."""
+        if of_one >= MAX_WAITING_OF_ONE:
+            return False
+        if self._count[asker.is_user] < MAX_WAITING:
+            return True
+        longest = max(ring.values(), key=len)
+        if len(longest) <= of_one + 1:
+            return False
+        last = longest[-1]
+        self.give_up(last)
+        last.refuse()
+        return True
 
     def give_up(self, turn: Turn) -> None:
         """Remove a request that waits."""
@@ -69,7 +93,7 @@ class Turns:
         line = ring.get(turn.asker, deque())
         if turn in line:
             line.remove(turn)
-            self._waiting_count -= 1
+            self._count[turn.asker.is_user] -= 1
             if not line:
                 del ring[turn.asker]
 
@@ -80,7 +104,7 @@ class Turns:
             del self._served[turn.asker]
         self._start()
 
-    def _ring(self, asker: Asker) -> OrderedDict[Asker, deque[Turn]]:
+    def _ring(self, asker: Asker) -> Ring:
         return self._users if asker.is_user else self._strangers
 
     def _start(self) -> None:
@@ -88,7 +112,7 @@ class Turns:
             return  # what begins may end at once: the loop below goes on
         self._is_starting = True
         try:
-            while self._served.total() < AT_ONCE and (turn := self._next()):
+            while turn := self._next():
                 turn.is_begun = True
                 self._served[turn.asker] += 1
                 turn.begin(turn)
@@ -104,18 +128,20 @@ class Turns:
                 if self._may_begin(asker):
                     return self._take(ring, asker)
                 if not asker.is_user:
-                    break  # nor may any other
+                    break  # nor may any other address
         return None
 
     def _may_begin(self, asker: Asker) -> bool:
+        if self._served.total() >= AT_ONCE:
+            return False
         if asker.is_user:
             return self._served[asker] < OF_ONE_USER
         strangers = (count for each, count in self._served.items() if not each.is_user)
         return sum(strangers) < OF_STRANGERS
 
-    def _take(self, ring: OrderedDict[Asker, deque[Turn]], asker: Asker) -> Turn:
+    def _take(self, ring: Ring, asker: Asker) -> Turn:
         turn = ring[asker].popleft()
-        self._waiting_count -= 1
+        self._count[asker.is_user] -= 1
         if ring[asker]:
             ring.move_to_end(asker)
         else:

@@ -18,7 +18,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 
 from dboshub.live.websocket import SIGNED_OUT
-from dboshub.standalone import connection_counts, request_rates
+from dboshub.standalone import connection_counts, connection_limits, request_rates
 from dboshub.standalone.connection_counts import CountedConnections
 from dboshub.standalone.connection_limits import (
     MAX_UNREAD_OF_ONE,
@@ -360,6 +360,16 @@ def test_few_answers_stay_unread() -> None:
     assert first.transport.connected
     assert not any(wire.transport.connected for wire in wires[1:])
     assert not first.factory.unread
+
+
+def test_of_all_unread_answers_the_oldest_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_limits, "MAX_UNREAD", 2)
+    first = Wire()
+    wires = [first, *(Wire(first, f"203.0.113.{number}") for number in range(2))]
+    for wire in wires:
+        wire.send(GET.format(more=""))
+        wire.protocol._channel.pauseProducing()
+    assert [wire.transport.connected for wire in wires] == [False, True, True]
 
 
 async def test_an_answer_waits_for_its_reader_without_a_turn() -> None:

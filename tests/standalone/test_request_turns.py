@@ -28,9 +28,10 @@ class Served:
     def __init__(self) -> None:
         self.turns = Turns()
         self.begun: list[Turn] = []
+        self.refused: list[Asker] = []
 
     def ask(self, asker: Asker) -> Turn | None:
-        return self.turns.ask(asker, self.begun.append)
+        return self.turns.ask(asker, self.begun.append, lambda: self.refused.append(asker))
 
     def names(self) -> list[str]:
         return [turn.asker.key for turn in self.begun]
@@ -86,9 +87,23 @@ def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(OF_ONE_USER + MAX_WAITING_OF_ONE):
         assert served.ask(EVE)
     assert served.ask(EVE) is None
-    assert served.ask(ADA)
     monkeypatch.setattr(request_turns, "MAX_WAITING", MAX_WAITING_OF_ONE)
+    for _ in range(OF_ONE_USER + 1):
+        assert served.ask(ADA)
+    # Her first ones are served at once.
+    assert served.refused == [EVE]
+
+
+def test_strangers_who_wait_take_no_place_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_turns, "MAX_WAITING", 4)
+    served = Served()
+    for number in range(OF_STRANGERS + 4):
+        assert served.ask(stranger(number))
+    assert served.ask(stranger(99)) is None
+    for _ in range(OF_ONE_USER + 4):
+        assert served.ask(ADA)
     assert served.ask(ADA) is None
+    assert not served.refused
 
 
 def test_who_leaves_the_line_is_not_served() -> None:
@@ -112,9 +127,9 @@ def test_a_long_line_that_ends_as_it_begins_is_served_to_its_end() -> None:
         begun.append(turn)
         turns.end(turn)
 
-    first = [turns.ask(EVE, lambda turn: None) for _ in range(OF_ONE_USER)]
+    first = [turns.ask(EVE, lambda turn: None, pytest.fail) for _ in range(OF_ONE_USER)]
     for _ in range(MAX_WAITING_OF_ONE):
-        turns.ask(EVE, ended_at_once)
+        turns.ask(EVE, ended_at_once, pytest.fail)
     assert first[0]
     turns.end(first[0])
     assert len(begun) == MAX_WAITING_OF_ONE
