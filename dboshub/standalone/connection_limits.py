@@ -120,7 +120,8 @@ class LimitedRequest(WebRequest):
 
     async def is_read(self) -> None:
         """Wait until the client has read its answer so far. That takes no turn."""
-        channel = self.channel
+        # A request that is answered, or whose client has left, has none.
+        channel = getattr(self, "channel", None)
         if channel is not None and not channel.is_read.is_set():
             self._end_turn(channel.factory.turns)
             await channel.is_read.wait()

@@ -99,6 +99,7 @@ def test_a_page_in_flight_is_answered_and_no_other_is_begun(hub: HeldHub) -> Non
         assert not refused.result().startswith(b"HTTP/1.1 200")
         assert hub.code() == 0
         assert hub.held() == 1
+        assert "Traceback" not in hub.log.read_text()
         kept.close()
 
 
