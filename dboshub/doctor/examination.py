@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dboshub.doctor import process
 from dboshub.doctor.findings import Check, Finding, State, wrong
 from dboshub.doctor.hub_database import hub_database
+from dboshub.doctor.lost_answers import lost_answers
 from dboshub.doctor.system_database import system_database
 from dboshub.workflows.storage.database_urls import mask_password
 
@@ -19,6 +20,7 @@ CHECKS: tuple[Check, ...] = (
     process.mode,
     system_database,
     hub_database,
+    lost_answers,
     process.system_checks,
 )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from dboshub import DBOS, DBOSConfig
+from dboshub.workflows.datasources.sqlalchemy_support import new_async_engine
 from dboshub.workflows.storage import answers
-from dboshub.workflows.storage.answers import AnsweredConnection
+from dboshub.workflows.storage.answers import AnsweredConnection, AsyncAnsweredConnection
 from dboshub.workflows.storage.waiting import notify
 from tests.support.black_hole import BlackHole
 from tests.support.eventually import eventually
@@ -99,6 +102,36 @@ def test_a_transaction_of_sqlalchemy_notices_that_it_was_forgotten(
     assert transacted() == 1
     proxy.forget()
     assert transacted() == 1
+
+
+def test_an_async_connection_notices_it_and_waits_for_a_server_that_works(
+    proxy: BlackHole,
+) -> None:
+    async def ask() -> None:
+        async with await AsyncAnsweredConnection.connect(proxy.url, autocommit=True) as connection:
+            cursor = await connection.execute("SELECT pg_sleep(2), 7")
+            assert (await cursor.fetchone() or ())[1] == 7
+            proxy.forget()
+            with pytest.raises(psycopg.OperationalError, match="answer was lost"):
+                await connection.execute("SELECT 1")
+            assert connection.closed
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+
+
+def test_an_async_engine_notices_that_it_was_forgotten(proxy: BlackHole) -> None:
+    async def ask() -> None:
+        engine = new_async_engine(proxy.url, {})
+        try:
+            async with engine.connect() as connection:
+                assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+                proxy.forget()
+                with pytest.raises(OperationalError, match="answer was lost"):
+                    await connection.execute(text("SELECT 2"))
+        finally:
+            await engine.dispose()
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
 
 
 def test_a_listener_notices_that_it_was_forgotten(

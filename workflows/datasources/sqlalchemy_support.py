@@ -102,8 +102,7 @@ def new_async_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
 def limit_connecting(engine: Engine) -> None:
     """Give up a server that does not answer: after 2 s until it has answered once, then after 10 s.
 
-    Options of the URL and of the engine come first. The blocking connections of psycopg
-    notice lost answers.
+    Options of the URL and of the engine come first. The connections of psycopg notice lost answers.
     """
     event = require_sqlalchemy().event
     answered = False
@@ -112,11 +111,16 @@ def limit_connecting(engine: Engine) -> None:
         option = _CONNECT_LIMITS.get(dialect.driver)
         if option is not None:
             options.setdefault(option, CONNECT_TIMEOUT_S if answered else REACH_TIMEOUT_S)
-        # An async engine adapts the driver's own async connections.
-        if dialect.driver == "psycopg" and not dialect.is_async:
-            from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
+        if dialect.driver != "psycopg":
+            return None
+        from dboshub.workflows.storage import answers
 
-            return AnsweredConnection.connect(*args, **{**KEEPALIVES, **options})
+        for name, value in answers.KEEPALIVES.items():
+            options.setdefault(name, value)
+        if not dialect.is_async:
+            return answers.AnsweredConnection.connect(*args, **options)
+        # The engine adapts what this makes.
+        options.setdefault("async_creator_fn", answers.AsyncAnsweredConnection.connect)
         return None
 
     def connected(connection: Any, record: Any) -> None:

@@ -7,6 +7,7 @@ statement is waited for, a lost answer is not.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Generator
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGconn
 
 logger = logging.getLogger("dboshub")
 
@@ -63,31 +65,71 @@ class AnsweredConnection(psycopg.Connection[Any]):
     def _raise_if_lost(self, silent_s: float) -> None:
         if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
             return  # nothing was asked: it listens
-        works = self._server_works()
-        if works or (works is None and silent_s < UNKNOWN_S):
-            return
-        self.pgconn.finish()
-        raise psycopg.OperationalError(
-            f"the server's answer was lost: silence for {silent_s:.0f} s"
-        )
+        _finish_if_lost(self.pgconn, _inquiry_of(self.info)(), silent_s)
 
-    def _server_works(self) -> bool | None:
-        """Whether the server works on this connection's statement; None if nobody knows."""
+
+class AsyncAnsweredConnection(psycopg.AsyncConnection[Any]):
+    """The same for a driver's async connection, which notices it after SILENCE_S once more.
+
+    The server is asked on a thread, because that blocks.
+    """
+
+    _works: asyncio.Future[bool | None] | None = None
+
+    async def wait(
+        self, gen: Waiting[T], interval: float = INTERVAL_S, timeout: float | None = None
+    ) -> T:
+        if timeout is not None:
+            return await super().wait(gen, interval, timeout)
         try:
-            info = self.info
-            with _Inquiry.connect(
-                info.dsn,
-                host=info.host,
-                port=info.port,
-                password=info.password or None,
-                connect_timeout=int(INQUIRY_S),
-                autocommit=True,
-            ) as other:
-                row = other.execute(WORKING, [info.backend_pid]).fetchone()
+            return await super().wait(gen, interval, UNWATCHED_S)
+        except _WaitTimeout:
+            self._works = None
+            return await super().wait(_watched(gen, SILENCE_S, self._raise_if_lost), interval)
+
+    def _raise_if_lost(self, silent_s: float) -> None:
+        if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+            return
+        asked = self._works
+        if asked is None or not asked.done():
+            if asked is None:
+                self._works = _on_thread(_inquiry_of(self.info))
+            return
+        self._works = None
+        _finish_if_lost(self.pgconn, asked.result(), silent_s)
+
+
+def _finish_if_lost(pgconn: PGconn, works: bool | None, silent_s: float) -> None:
+    if works or (works is None and silent_s < UNKNOWN_S):
+        return
+    pgconn.finish()
+    raise psycopg.OperationalError(f"the server's answer was lost: silence for {silent_s:.0f} s")
+
+
+def _on_thread(ask: Callable[[], bool | None]) -> asyncio.Future[bool | None]:
+    return asyncio.get_running_loop().run_in_executor(None, ask)
+
+
+def _inquiry_of(info: psycopg.ConnectionInfo) -> Callable[[], bool | None]:
+    """What asks whether the server works on a connection's statement; None if nobody knows."""
+    dsn, pid = info.dsn, info.backend_pid
+    how: dict[str, Any] = {
+        "host": info.host,
+        "port": info.port,
+        "password": info.password or None,
+        "connect_timeout": int(INQUIRY_S),
+    }
+
+    def ask() -> bool | None:
+        try:
+            with _Inquiry.connect(dsn, autocommit=True, **how) as other:
+                row = other.execute(WORKING, [pid]).fetchone()
         except psycopg.Error as error:
             logger.info("the server cannot be asked for a lost answer: %s", error)
             return None
         return None if row is None else bool(row[0])
+
+    return ask
 
 
 class _Inquiry(AnsweredConnection):
