@@ -7,11 +7,14 @@ each time, so it looks at a part, and the next claim of the process goes on afte
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from dboshub.queues.engine.ports import Claim
-from dboshub.queues.storage.claim import ClaimRequest, claim_among
+from dboshub.queues.storage.claim import ClaimRequest, claim_among, claim_partitions
 from dboshub.queues.storage.fragments import RUNNABLE
+from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.storage.fragments import ENQUEUED
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -20,7 +23,7 @@ ROWS_AT_ONCE = 500
 FROM_FIRST_EVERY_S = 2.0
 _FIRST = -(2**31)
 
-LOOK = Statement(f"""
+_LOOK = f"""
     WITH seen AS MATERIALIZED (
         SELECT workflow_uuid, priority, created_at, ({RUNNABLE}) AS is_runnable
         FROM {{workflow_status}}
@@ -29,6 +32,7 @@ LOOK = Statement(f"""
             AND (priority, created_at) >= (
                 CAST(:priority AS integer), CAST(:created_at AS bigint)
             )
+            {{partition}}
         ORDER BY priority, created_at
         LIMIT :most OFFSET :skipped
     ),
@@ -51,7 +55,9 @@ LOOK = Statement(f"""
                 AND NOT COALESCE(is_runnable, FALSE)
         )
     FROM last
-""")
+"""
+LOOK = Statement(_LOOK.replace("{partition}", ""))
+LOOK_IN_PARTITION = Statement(_LOOK.replace("{partition}", "AND queue_partition_key = :key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +87,22 @@ class LineCursor:
 
 
 def claim_past_refused(
-    session: Session, request: ClaimRequest, cursor: LineCursor, now: float
+    session: Session,
+    request: ClaimRequest,
+    cursor: LineCursor,
+    now: float,
+    partition: str | None = None,
 ) -> Claim:
     """Claim the next workflows among those that one look sees; `now` is in monotonic seconds.
 
-    It reads at most `cursor.at_once` rows of the line. `has_more` says that the line goes on.
+    The line is that of the queue, or of one partition. It reads at most `cursor.at_once` rows of
+    it; `has_more` says that it goes on.
     """
     cursor.begin(now)
     here = cursor.place
     row = session.one(
-        LOOK,
+        LOOK if partition is None else LOOK_IN_PARTITION,
+        key=partition,
         priority=here.priority,
         created_at=here.created_at,
         skipped=here.skipped,
@@ -109,3 +121,51 @@ def claim_past_refused(
         is_same = (priority, created_at) == (here.priority, here.created_at)
         cursor.place = Place(priority, created_at, ties + here.skipped if is_same else ties)
     return Claim(workflows=taken, has_more=has_more)
+
+
+def claim_partitions_past_refused(
+    session: Session,
+    request: ClaimRequest,
+    shares: Mapping[str, int],
+    cursors: dict[str, LineCursor],
+    now: float,
+) -> Claim:
+    """Do the same for each partition, at most its share of the tokens.
+
+    `cursors` keeps those of partitions whose next look does not begin with the first.
+    """
+    taken: list[ClaimedWorkflow] = []
+    has_more = False
+    for key, share in shares.items():
+        left = request.tokens[len(taken) :]
+        if not left:
+            break
+        cursor = cursors.pop(key, None) or LineCursor()
+        own = replace(request, tokens=left[:share])
+        claim = claim_past_refused(session, own, cursor, now, key)
+        if cursor.place != FIRST:
+            cursors[key] = cursor
+        taken += claim.workflows
+        has_more = has_more or claim.has_more
+    return Claim(workflows=taken, has_more=has_more)
+
+
+class LinePastRefused:
+    """How one queue is claimed from past what is for others; one thread at a time uses it."""
+
+    def __init__(self) -> None:
+        # Each partition costs a look of its own, which is worth it where much is for others.
+        self.has_many = False
+        self._cursor = LineCursor()
+        self._of_partitions: dict[str, LineCursor] = {}
+
+    def claim(self, session: Session, request: ClaimRequest) -> Claim:
+        return claim_past_refused(session, request, self._cursor, time.monotonic())
+
+    def claim_partitions(
+        self, session: Session, request: ClaimRequest, shares: Mapping[str, int]
+    ) -> Claim:
+        if not self.has_many:
+            return Claim(workflows=claim_partitions(session, request, shares))
+        now = time.monotonic()
+        return claim_partitions_past_refused(session, request, shares, self._of_partitions, now)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage.fragments import NOW_MS, RUNNABLE, SKIP_LOCKED
 from dboshub.queues.storage.rows import (
@@ -206,11 +205,6 @@ def claim(session: Session, request: ClaimRequest) -> list[ClaimedWorkflow]:
         **request.parameters,
     )
     return claimed_workflows(rows)
-
-
-def claim_from_first(session: Session, request: ClaimRequest) -> Claim:
-    """Claim the next workflows of the queue, whatever stands between them."""
-    return Claim(workflows=claim(session, request))
 
 
 def claim_among(

@@ -6,14 +6,15 @@ contains all claims made before the lock. A claimer that does not get the lock r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from dboshub.queues.engine.kafka import INTERNAL_QUEUES
 from dboshub.queues.engine.limits import Usage, allowance, shares
 from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.settings import QueueSettings
-from dboshub.queues.storage.claim import ClaimRequest, claim_from_first, claim_partitions
+from dboshub.queues.storage.claim import ClaimRequest, claim, claim_partitions
 from dboshub.queues.storage.fragments import NOW_MS, SKIP_LOCKED
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.storage.fragments import ENQUEUED, OWN_ROWS, PENDING
@@ -97,7 +98,28 @@ PARTITIONS = Statement(f"""
 """)
 
 
-ClaimNext = Callable[[Session, ClaimRequest], Claim]
+class Line(Protocol):
+    """How the next workflows of a queue are claimed."""
+
+    def claim(self, session: Session, request: ClaimRequest) -> Claim: ...
+    def claim_partitions(
+        self, session: Session, request: ClaimRequest, shares: Mapping[str, int]
+    ) -> Claim: ...
+
+
+class LineFromFirst:
+    """Claims the next workflows, whatever stands between them."""
+
+    def claim(self, session: Session, request: ClaimRequest) -> Claim:
+        return Claim(workflows=claim(session, request))
+
+    def claim_partitions(
+        self, session: Session, request: ClaimRequest, shares: Mapping[str, int]
+    ) -> Claim:
+        return Claim(workflows=claim_partitions(session, request, shares))
+
+
+FROM_FIRST = LineFromFirst()
 
 
 @dataclass(slots=True)
@@ -112,13 +134,13 @@ def claim_within_limits(
     session: Session,
     request: ClaimRequest,
     cursor: PartitionCursor | None = None,
-    claim_next: ClaimNext = claim_from_first,
+    line: Line = FROM_FIRST,
 ) -> Claim:
     """Claim what all limits of the queue allow, by the settings in its row.
 
     The settings in `request` are not used. A claim that looked at a part of the partitions moves
-    the cursor. `claim_next` claims from a queue without partitions. Needs a transaction of its
-    own, on PostgreSQL with isolation level READ COMMITTED.
+    the cursor. `line` claims what the limits allow. Needs a transaction of its own, on PostgreSQL
+    with isolation level READ COMMITTED.
     """
     settings = _locked(session, request)
     if settings is None:
@@ -129,8 +151,9 @@ def claim_within_limits(
     if not most:
         return Claim(limited=True)
     if settings.partitioned:
-        return _claim_partitions(session, request.limited_to(most), cursor or PartitionCursor())
-    claimed = claim_next(session, request.limited_to(most))
+        at = cursor or PartitionCursor()
+        return _claim_partitions(session, request.limited_to(most), at, line)
+    claimed = line.claim(session, request.limited_to(most))
     return replace(claimed, limited=len(claimed.workflows) == most < asked)
 
 
@@ -145,7 +168,9 @@ def _locked(session: Session, request: ClaimRequest) -> QueueSettings | None:
     return internal if found is not None and found[0] else None
 
 
-def _claim_partitions(session: Session, request: ClaimRequest, cursor: PartitionCursor) -> Claim:
+def _claim_partitions(
+    session: Session, request: ClaimRequest, cursor: PartitionCursor, line: Line
+) -> Claim:
     asked = len(request.tokens)
     used = _partitions(session, request, cursor)
     # The last key is looked at again, for there may be none after it.
@@ -154,10 +179,11 @@ def _claim_partitions(session: Session, request: ClaimRequest, cursor: Partition
     open_partitions = shares(request.queue, asked, used, request.running_here)
     if not open_partitions:
         return Claim(limited=not has_more, has_more=has_more)
-    taken = claim_partitions(session, request, open_partitions)
+    claimed = line.claim_partitions(session, request, open_partitions)
+    has_more = has_more or claimed.has_more
     # If fewer were claimed than requested, partitions at their limit may still hold workflows.
-    is_limited = len(taken) < asked and not has_more
-    return Claim(workflows=taken, limited=is_limited, has_more=has_more)
+    is_limited = len(claimed.workflows) < asked and not has_more
+    return replace(claimed, limited=is_limited, has_more=has_more)
 
 
 def _usage(session: Session, request: ClaimRequest) -> Usage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -11,9 +10,14 @@ from dataclasses import replace
 from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import debounce, due_workflows, notify, registry
-from dboshub.queues.storage.bounded_look import LineCursor, claim_past_refused
-from dboshub.queues.storage.claim import Claimant, ClaimRequest, claim_from_first, read_back
-from dboshub.queues.storage.limited_claim import PartitionCursor, claim_within_limits
+from dboshub.queues.storage.bounded_look import LinePastRefused
+from dboshub.queues.storage.claim import Claimant, ClaimRequest, read_back
+from dboshub.queues.storage.limited_claim import (
+    FROM_FIRST,
+    Line,
+    PartitionCursor,
+    claim_within_limits,
+)
 from dboshub.queues.storage.survey import survey
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import ClaimedWorkflow, NewWorkflow
@@ -47,7 +51,7 @@ class QueueStore:
         self._version = version
         self._claimant = Claimant(application, version, executor_id)
         self._begin_with_others: set[str] = set()
-        self._lines: defaultdict[str, LineCursor] = defaultdict(LineCursor)
+        self._lines: dict[str, LinePastRefused] = {}
         self._cursors: defaultdict[str, PartitionCursor] = defaultdict(PartitionCursor)
 
     def survey(self) -> list[Survey]:
@@ -78,19 +82,23 @@ class QueueStore:
             running_here=running_here,
             refused=self._refused(),
         )
+        line = self._line(request)
         if queue.has_shared_limits:
             with self._database.writing() as session:
-                cursor = self._cursors[queue.name]
-                return claim_within_limits(session, request, cursor, self._claim_next)
+                return claim_within_limits(session, request, self._cursors[queue.name], line)
         with self._single_statement() as session:
-            return self._claim_next(session, request)
+            return line.claim(session, request)
 
-    def _claim_next(self, session: Session, request: ClaimRequest) -> Claim:
-        """Claim from a line; go past what is for others in parts, once that is known to be many."""
+    def _line(self, request: ClaimRequest) -> Line:
+        """How to claim: past what is for others in parts, once that may be much."""
         queue = request.queue.name
         if not request.refused and queue not in self._begin_with_others:
-            return claim_from_first(session, request)
-        return claim_past_refused(session, request, self._lines[queue], time.monotonic())
+            return FROM_FIRST
+        if queue not in self._lines:
+            self._lines[queue] = LinePastRefused()
+        line = self._lines[queue]
+        line.has_many = queue in self._begin_with_others
+        return line
 
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
         with self._database.reading() as session:

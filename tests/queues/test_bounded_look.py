@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +15,8 @@ from dboshub.queues.storage.bounded_look import (
     FROM_FIRST_EVERY_S,
     ROWS_AT_ONCE,
     LineCursor,
+    LinePastRefused,
+    claim_partitions_past_refused,
     claim_past_refused,
 )
 from dboshub.queues.storage.limited_claim import claim_within_limits
@@ -94,14 +95,15 @@ def test_the_head_of_the_line_is_looked_at_again_soon(
 
 def test_limits_hold_past_the_refused(database: Database, cursor: LineCursor) -> None:
     register(database, "q", concurrency=2)
+    line = LinePastRefused()
+    line._cursor = cursor
     enqueue(database, count=15, name="unknown")
     known = enqueue(database, count=3)
 
     def take() -> tuple[list[str], bool, bool]:
         with database.writing() as session:
             request = claim_request(tokens(3), refused=REFUSED)
-            past = partial(claim_past_refused, cursor=cursor, now=0.0)
-            claim = claim_within_limits(session, request, None, past)
+            claim = claim_within_limits(session, request, None, line)
         return [each.workflow_id for each in claim.workflows], claim.limited, claim.has_more
 
     assert [take() for _ in range(3)] == [
@@ -109,6 +111,36 @@ def test_limits_hold_past_the_refused(database: Database, cursor: LineCursor) ->
         (known[:2], True, False),
         ([], True, False),
     ]
+
+
+def test_partitions_are_claimed_from_past_the_refused(database: Database) -> None:
+    key = {"queue_partition_key": "a"}
+    enqueue(database, count=15, name="unknown", **key)
+    known = enqueue(database, count=3, **key)
+    other = enqueue(database, count=2, queue_partition_key="b")
+    cursors = {"a": LineCursor(at_once=AT_ONCE)}
+
+    def take() -> tuple[set[str], bool]:
+        with database.writing() as session:
+            request = claim_request(tokens(9), refused=REFUSED)
+            claim = claim_partitions_past_refused(session, request, {"a": 2, "b": 1}, cursors, 0.0)
+        return {each.workflow_id for each in claim.workflows}, claim.has_more
+
+    assert take() == ({other[0]}, True)
+    assert take() == ({*known[:2], other[1]}, False)
+    assert take() == ({known[2]}, False)
+    assert [*cursors] == ["a"]
+
+
+def test_a_store_reaches_what_stands_in_a_partition(database: Database) -> None:
+    register(database, "q", partition_concurrency=2)
+    enqueue(database, count=ROWS_AT_ONCE + 1, application_version="v2", queue_partition_key="a")
+    [known] = enqueue(database, queue_partition_key="a")
+    store = QueueStore(database, application=APP, version=VERSION, executor_id="local")
+    [settings] = [each.queue for each in store.survey() if each.queue.name == "q"]
+    claims = [store.claim(settings, tokens(3), lambda key: 0) for _ in range(2)]
+    assert [[each.workflow_id for each in claim.workflows] for claim in claims] == [[], [known]]
+    assert claims[0].has_more
 
 
 @pytest.mark.parametrize("other", [{"name": "unknown"}, {"application_version": "v2"}], ids=str)
