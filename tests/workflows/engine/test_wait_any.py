@@ -64,7 +64,7 @@ async def choose_reserved() -> list[str]:
     first, second = DBOS.reserve_step(), DBOS.reserve_step()
     later = await second.run_async({"name": "later"}, asyncio.sleep, 0, "later")
     sooner = await first.run_async(None, str.upper, "sooner")
-    with pytest.raises(DBOSException, match="has already run"):
+    with pytest.raises(DBOSException, match=r"can only be run once: step \d+ has already run"):
         await first.run_async(None, str.upper, "again")
     return [sooner, later, await DBOS.run_step_async({"name": "last"}, str.lower, "LAST")]
 

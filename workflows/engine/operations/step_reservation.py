@@ -133,7 +133,9 @@ class StepReservation:
         if current is None or current.execution is not self._execution or current.step is not None:
             raise DBOSException("a reserved step runs only in the workflow that reserved it")
         if self._is_used:
-            raise DBOSException(f"the reserved step {self._step_id} has already run")
+            raise DBOSException(
+                f"A step reservation can only be run once: step {self._step_id} has already run"
+            )
         self._is_used = True
         policy, call = _policy(options, function), _off_loop(function)
         value = yield from step(current.execution, policy, call, args, kwargs, self._step_id)
