@@ -91,7 +91,7 @@ def test_a_bulk_to_somebody_unknown_sends_nothing_at_all(dbos: type[DBOS]) -> No
 
 def test_idempotency_keys_hold_within_a_bulk_and_across(dbos: type[DBOS]) -> None:
     receiving = begin("a", 2)
-    with pytest.raises(DBOSException, match="same idempotency key"):
+    with pytest.raises(DBOSException, match="duplicate idempotency keys"):
         DBOS.send_bulk([SendMessage("a", n, "t", "key") for n in range(2)])
     for _ in range(2):
         DBOS.send_bulk([SendMessage("a", "once", "t", "key")])

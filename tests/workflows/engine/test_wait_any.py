@@ -240,9 +240,9 @@ async def test_a_preemptible_step_that_is_not_preempted_is_as_any(dbos: type[DBO
 
 
 def test_a_thread_cannot_be_preempted() -> None:
-    with pytest.raises(DBOSException, match="need an async step"):
+    with pytest.raises(DBOSException, match="only supported for async steps"):
         DBOS.step(preemptible=True)(len)
-    with pytest.raises(DBOSException, match="need an async step"):
+    with pytest.raises(DBOSException, match="only supported for async steps"):
         DBOS.step(timeout_seconds=1)(len)
 
 
