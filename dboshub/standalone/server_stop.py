@@ -20,6 +20,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from queue import SimpleQueue
 from typing import Any
 
 import daphne.server
@@ -62,16 +63,21 @@ class Stop:
     def __init__(self, begin: Callable[[], object], leave: Callable[[int], object]) -> None:
         self._begin, self._leave = begin, leave
         self._is_asked = False
+        # A signal handler may call its put() during a get(). The thread is there from the start:
+        # later none may be had.
+        self._asked: SimpleQueue[None] = SimpleQueue()
+        threading.Thread(target=self._end, name="dboshub-stop", daemon=True).start()
 
     def ask(self, number: int, frame: object = None) -> None:
         """Handle a signal."""
         if self._is_asked:
             self._leave(128 + number)
         self._is_asked = True
-        threading.Thread(target=self._end, name="dboshub-stop", daemon=True).start()
+        self._asked.put(None)
         self._begin()
 
     def _end(self) -> None:
+        self._asked.get()
         time.sleep(STOP_S)
         logger.warning("The process ends: it has not stopped within %.0f s", STOP_S)
         self._leave(0)

@@ -68,6 +68,17 @@ def without_threads(world: World, seconds: float) -> None:
         shortage.unlink()
 
 
+def ended_without_threads(world: World) -> None:
+    """A worker that can start no thread is asked to end, and does so in order."""
+    world.add_worker()
+    world.until_all_work()
+    oldest = world.workers.pop(0)
+    with world.fault():
+        (world.folder / f"no-threads-{oldest.pid}").touch()
+        oldest.terminate()
+        oldest.assert_ended_well()
+
+
 def without_descriptors(world: World, seconds: float) -> None:
     with world.fault(), world.workers[0].without_descriptors():
         world.run(seconds)

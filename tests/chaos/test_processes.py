@@ -29,7 +29,8 @@ def test_restarts_after_a_lack_of_threads_and_descriptors(
     with World(postgres_url, tmp_path, workers=1, rate=20) as world:
         faults.without_threads(world, seconds=1)
         faults.without_descriptors(world, seconds=1)
-        faults.restarted(world, times=5)
+        faults.ended_without_threads(world)
+        faults.restarted(world, times=4)
         world.settle()
         world.verdict().assert_holds()
 
@@ -42,6 +43,7 @@ def test_restarts_after_a_lack_of_threads_and_descriptors(
         pytest.param(faults.killed_and_replaced, id="killed"),
         pytest.param(faults.starter_killed, id="starter-killed"),
         pytest.param(partial(faults.without_threads, seconds=10), id="no-threads"),
+        pytest.param(faults.ended_without_threads, id="ended-without-threads"),
         pytest.param(partial(faults.without_descriptors, seconds=10), id="no-descriptors"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,6 +108,20 @@ def test_a_loop_that_does_not_answer_is_left_behind(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(server_stop, "STOP_S", 0.0)
     codes: list[int] = []
     Stop(lambda: None, codes.append).ask(signal.SIGTERM)
+    assert eventually(lambda: codes) == [0]
+
+
+def test_no_thread_is_needed_that_was_not_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_stop, "STOP_S", 0.0)
+    codes: list[int] = []
+    stop = Stop(lambda: None, codes.append)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refuse)
+        stop.ask(signal.SIGTERM)
     assert eventually(lambda: codes) == [0]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from threading import Thread
@@ -22,6 +20,7 @@ from dboshub.runtime.module_import import ModuleImportError
 from dboshub.runtime.stop_budget import ANSWER_S, CLOSE_S, StopBudget
 from dboshub.runtime.stop_requests import StopRequests
 from dboshub.runtime.supervisor import CANNOT_START, Child, Exit, supervise
+from dboshub.runtime.worker_end import WorkerEnd
 from dboshub.runtime.worker_setup import configuration, import_workflows
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
@@ -96,8 +95,12 @@ class Command(BaseCommand):
         # The lease frees its workflows as well, only later. On a thread of its own, because in an
         # outage the other children have to be supervised, and to be stopped.
         burial = Thread(target=_bury, args=(end.process,), name="dboshub-burial", daemon=True)
+        try:
+            burial.start()
+        except RuntimeError as error:  # no more threads
+            log.warning("the end of process %d is not recorded: %s", end.process.pid, error)
+            return
         self._burials = [each for each in self._burials if each.is_alive()] + [burial]
-        burial.start()
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -112,12 +115,13 @@ class Command(BaseCommand):
         self._adopt(options["adopt_executor"])
         stop_rollups = start_rollup_thread()
         start_bulk_job_thread()
+        ending = WorkerEnd(DBOS, options["grace"], stop.ask)
         self.stdout.write(f"Worker {os.getpid()} runs workflows.")
         stop.wait()
-        ends_at = time.monotonic() + options["grace"] + CLOSE_S
+        ending.begin()
         stop_rollups()
         self.stdout.write(f"Worker {os.getpid()} stops: workflows finish the step they are in.")
-        self._end(DBOS, options["grace"], ends_at, stop)
+        self._end(ending, stop)
 
     def _declare(self, options: dict[str, Any]) -> None:
         """Configure, and import what this process is to run."""
@@ -132,31 +136,14 @@ class Command(BaseCommand):
         except ModuleImportError as error:
             raise CommandError(str(error)) from error
 
-    def _end(self, dbos: Any, grace: float, ends_at: float, stop: StopRequests) -> None:
-        """Destroy within the grace period; at a second signal, hand workflows back at once.
-
-        The process ends at `ends_at` (monotonic seconds) at the latest, whatever keeps it.
-        """
-        destroyed = threading.Event()
-
-        def destroy() -> None:
-            try:
-                dbos.destroy(grace_period_sec=grace)
-                destroyed.set()
-            finally:
-                stop.ask()
-
-        threading.Thread(target=destroy, name="dboshub-destroy", daemon=True).start()
-        stop.wait(max(0.0, ends_at - ANSWER_S - time.monotonic()))
-        if not destroyed.is_set():
-            left = StopBudget(min(0.0, ends_at - CLOSE_S - time.monotonic()))
+    def _end(self, ending: WorkerEnd, stop: StopRequests) -> None:
+        """Wait for the end; at a second signal, hand workflows back at once."""
+        stop.wait(max(0.0, ending.left() - ANSWER_S))
+        if not ending.is_destroyed:
+            left = StopBudget(min(0.0, ending.left() - CLOSE_S))
             left.within(self._release, "work was not handed back, its lease will expire")
             self.stdout.flush()
             os._exit(0)
-        # User code can block its thread forever; nothing it does is recorded any more.
-        exiting = threading.Timer(max(0.0, ends_at - time.monotonic()), os._exit, [0])
-        exiting.daemon = True
-        exiting.start()
 
     def _release(self) -> None:
         with atomic() as session:

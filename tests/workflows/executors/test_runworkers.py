@@ -16,6 +16,7 @@ import pytest
 from dboshub.management.commands.runworkers import Command
 from dboshub.runtime.stop_budget import ANSWER_S, CLOSE_S, MIN_SHARE_S, StopBudget
 from dboshub.runtime.stop_requests import StopRequests
+from dboshub.runtime.worker_end import WorkerEnd
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow
 from dboshub.workflows.payloads import PICKLE
 from dboshub.workflows.payloads.encode import encode_arguments
@@ -180,6 +181,12 @@ class RecordedWaits(StopRequests):
         return False
 
 
+def begun(grace: float, stop: StopRequests) -> WorkerEnd:
+    ending = WorkerEnd(NeverDestroyed(), grace, stop.ask)
+    ending.begin()
+    return ending
+
+
 def test_grace_and_the_second_after_it_are_all_that_a_worker_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -194,12 +201,12 @@ def test_grace_and_the_second_after_it_are_all_that_a_worker_waits(
     monkeypatch.setattr("dboshub.management.commands.runworkers.os._exit", end)
     stop = RecordedWaits()
     with pytest.raises(Ended):
-        Command()._end(NeverDestroyed(), 30.0, time.monotonic() + 30 + CLOSE_S, stop)
+        Command()._end(begun(30.0, stop), stop)
     assert stop.waited is not None
     assert stop.waited + ANSWER_S <= 30 + CLOSE_S
     assert budgets[0] <= CLOSE_S
     with pytest.raises(Ended):
-        Command()._end(NeverDestroyed(), 0.0, time.monotonic() - 5, stop)
+        Command()._end(begun(-CLOSE_S - 5, stop), stop)
     assert stop.waited == 0
     assert budgets[1] == MIN_SHARE_S
 

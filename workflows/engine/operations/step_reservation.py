@@ -6,11 +6,12 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import copy_context
 from typing import Any, ParamSpec, TypedDict, TypeVar, overload
 
 from dboshub.workflows.engine.context import FRAME
 from dboshub.workflows.engine.current_engine import engine
-from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.errors import DBOSException, ResourcesExhausted
 from dboshub.workflows.engine.operations.steps import ShouldRetry, StepPolicy, checked_policy, step
 from dboshub.workflows.engine.programs import Call, Program, refuse_in_loop, run, run_async
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -156,9 +157,26 @@ def _off_loop(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if asyncio._get_running_loop() is None:
             return function(*args, **kwargs)
-        return asyncio.to_thread(function, *args, **kwargs)
+        return _on_thread(functools.partial(function, *args, **kwargs))
 
     return call
+
+
+async def _on_thread(function: Callable[[], Any]) -> Any:
+    """Run a function as `asyncio.to_thread` does; a lack of threads is no error of a workflow."""
+    context, is_refused = copy_context(), False
+    try:
+        running = asyncio.get_running_loop().run_in_executor(
+            # An executor keeps what it refuses, and runs it with its next thread.
+            None,
+            lambda: None if is_refused else context.run(function),
+        )
+    except RuntimeError as shortage:
+        is_refused = True
+        if FRAME.get() is None:
+            raise
+        raise ResourcesExhausted(str(shortage)) from shortage
+    return await running
 
 
 def _run_without_step(

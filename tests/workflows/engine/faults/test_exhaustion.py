@@ -18,6 +18,7 @@ from tests.support.eventually import eventually
 
 Launch = Callable[..., None]
 validated: list[object] = []
+ran: list[int] = []
 
 
 @DBOS.workflow()
@@ -48,6 +49,16 @@ async def short_step_on_a_loop() -> int:
 @DBOS.workflow()
 async def short_reads_by_a_query() -> object:
     return await DBOS.get_event_async("nobody", "key", timeout_seconds=0)
+
+
+def short_plain_step() -> int:
+    ran.append(1)
+    return 1
+
+
+@DBOS.workflow()
+async def short_step_off_the_loop() -> int:
+    return await DBOS.run_step_async(None, short_plain_step)
 
 
 @contextmanager
@@ -123,6 +134,19 @@ def test_a_row_goes_back_into_line_before_any_query_has_had_a_thread(
     assert "this process lacks: " in caplog.text
     assert "None" not in caplog.text
     assert handle.get_result() == 7
+
+
+def test_a_step_that_finds_no_thread_beside_its_loop_is_no_error_of_its_workflow(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert DBOS.start_workflow(short_with_loop, 1).get_result() == 1
+    ran.clear()
+    with shortage(monkeypatch, "asyncio_") as refused:
+        handle = DBOS.start_workflow(short_step_off_the_loop)
+        eventually(lambda: len(refused) > 1)
+        assert not ran
+    assert handle.get_result() == 1
+    assert ran == [1]  # what its executor refused is not run later
 
 
 def test_destroy_works_while_no_thread_can_be_started(
