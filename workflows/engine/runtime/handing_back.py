@@ -71,3 +71,17 @@ def run_again(engine: Engine, workflow_id: str, owner: str, queue_name: str | No
         engine.queries.submit(enqueue)
     except RuntimeError as error:
         engine.logger.warning("Workflow %s is enqueued later: %s", workflow_id, error)
+
+
+def log_end(execution: Execution, error: BaseException) -> None:
+    """Log what a background workflow raised; nobody else may ever ask for it."""
+    logger = execution.engine.logger
+    about = (execution.workflow_id, execution.name)
+    if isinstance(error, ResourcesExhausted):
+        hand_back(execution, error)
+    elif getattr(error, "workflow_id", None) == execution.workflow_id:
+        logger.info("Background workflow %s (%s) was cancelled, deleted or taken over", *about)
+    elif isinstance(error, Exception):
+        logger.error("Background workflow %s (%s) failed", *about, exc_info=error)
+    else:
+        logger.debug("Background workflow %s (%s) is left PENDING: %r", *about, error)

@@ -13,7 +13,6 @@ from dboshub.workflows.engine.errors import (
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
-    ResourcesExhausted,
 )
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
@@ -32,8 +31,8 @@ from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.handing_back import (
     begin,
-    hand_back,
     has_lost_its_loop,
+    log_end,
     run_again,
 )
 from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
@@ -290,25 +289,11 @@ def _run(execution: Execution, body: Program[Any]) -> None:
     try:
         block(body)
     except BaseException as error:
-        _ended(execution, error)
+        log_end(execution, error)
 
 
 async def _run_async(execution: Execution, body: Program[Any]) -> None:
     try:
         await run_async(body)
     except BaseException as error:
-        _ended(execution, error)
-
-
-def _ended(execution: Execution, error: BaseException) -> None:
-    """Log what a background workflow raised; nobody else may ever ask for it."""
-    logger = execution.engine.logger
-    about = (execution.workflow_id, execution.name)
-    if isinstance(error, ResourcesExhausted):
-        hand_back(execution, error)
-    elif getattr(error, "workflow_id", None) == execution.workflow_id:
-        logger.info("Background workflow %s (%s) was cancelled, deleted or taken over", *about)
-    elif isinstance(error, Exception):
-        logger.error("Background workflow %s (%s) failed", *about, exc_info=error)
-    else:
-        logger.debug("Background workflow %s (%s) is left PENDING: %r", *about, error)
+        log_end(execution, error)
