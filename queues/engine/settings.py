@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX
 
 MAX_PERIOD_MS = 10**15  # more than any clock; sums with times still fit
-DEFAULT_POLLING_S = 1.0
+DEFAULT_POLLING_S, SHORTEST_POLLING_S = 1.0, 0.001
 
 
 class QueueRateLimit(TypedDict):

@@ -43,7 +43,8 @@ _LOOK = f"""
         LIMIT 1
     )
     SELECT
-        (SELECT CAST(json_agg(workflow_uuid) AS text) FROM seen WHERE is_runnable),
+        -- SQLite's JSON holds no bytes, and may find some here.
+        (SELECT CAST(json_agg(CAST(workflow_uuid AS text)) AS text) FROM seen WHERE is_runnable),
         (SELECT count(*) FROM seen),
         last.priority,
         last.created_at,

@@ -12,8 +12,9 @@ from dboshub.workflows.storage.fragments import LATEST_VERSION, OWN_ROWS, STATEM
 NOW_MS = f"COALESCE(:now, {STATEMENT_MS})"
 
 _CLAIM_KEY = """(
-        name || '\x1f' || COALESCE(class_name, '') || '\x1f' || COALESCE(config_name, '')
-        || '\x1f' || COALESCE(serialization, '')
+        name || '\x1f' || COALESCE('=' || class_name, '')
+        || '\x1f' || COALESCE('=' || config_name, '')
+        || '\x1f' || COALESCE('=' || serialization, '')
     )"""
 
 # Workflows without a version are for the latest version or, if none is registered, for any.

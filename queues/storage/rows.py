@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dboshub.queues.engine.settings import DEFAULT_POLLING_S, QueueSettings, RateLimit
+from dboshub.queues.engine.settings import (
+    DEFAULT_POLLING_S,
+    SHORTEST_POLLING_S,
+    QueueSettings,
+    RateLimit,
+)
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.storage.sql import Row
 
@@ -95,7 +100,7 @@ def queue_settings(row: Row) -> QueueSettings:
         partition_concurrency=row[5],
         partition_worker_concurrency=row[6],
         partition_limiter=RateLimit.of_columns(row[7], row[8]),
-        polling_interval_sec=float(row[9]) if row[9] > 0 else DEFAULT_POLLING_S,
+        polling_interval_sec=float(row[9]) if row[9] >= SHORTEST_POLLING_S else DEFAULT_POLLING_S,
         application_name=row[10],
     )
 

@@ -28,6 +28,7 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.registration.decorated import with_parentheses
 from dboshub.workflows.engine.registration.places import WORKFLOW_MARK
 from dboshub.workflows.engine.registration.registry import Target, registry
+from dboshub.workflows.engine.status import readable
 from dboshub.workflows.engine.unserializable import Subject
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -161,7 +162,7 @@ def shown(schedule: Schedule) -> WorkflowSchedule:
         workflow_class_name=schedule.workflow_class_name,
         schedule=schedule.schedule,
         status=schedule.status,
-        context=codec.decode(schedule.context, None),
+        context=readable(schedule.context, lambda text: codec.decode(text, None)),
         last_fired_at=schedule.last_fired_at,
         automatic_backfill=schedule.automatic_backfill,
         cron_timezone=schedule.cron_timezone,

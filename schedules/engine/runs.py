@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from dboshub.schedules.engine.cron import aware
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.error_text import summary
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, NewWorkflow, Status
 from dboshub.workflows.engine.serialization import Codec
@@ -90,10 +91,19 @@ class Runs:
             queue_name=queue,
             schedule_name=schedule.schedule_name,
         )
-        # The row names no serialization format, so readers expect the configured one.
-        inputs = self._codec.encode({"args": self._arguments(schedule, at), "kwargs": {}})
+        inputs = self._inputs(schedule, at)
         created = self._store.fire(row, inputs, fired_at=at.isoformat() if is_tick else None)
         return queue if created else None
+
+    def _inputs(self, schedule: Schedule, at: datetime) -> str:
+        try:
+            # The row names no serialization format, so readers expect the configured one.
+            return self._codec.encode({"args": self._arguments(schedule, at), "kwargs": {}})
+        except Exception as error:
+            raise DBOSException(
+                f"schedule {schedule.schedule_name!r} starts no run: its context cannot be read: "
+                f"{summary(error)}"
+            ) from error
 
     def _arguments(self, schedule: Schedule, at: datetime) -> tuple[Any, Any]:
         if schedule.schedule_name in self._takes_actual_time:

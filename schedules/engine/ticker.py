@@ -95,7 +95,8 @@ class Ticker:
         self._schedules: dict[str, ActiveSchedule] = {}
         self._began_at: datetime | None = None
         self._reload_at: datetime | None = None
-        self._refused: set[str] = set()
+        # What was last said of each schedule that starts no run.
+        self._said: dict[str, str] = {}
         self._loop = BackgroundLoop("ticker", "Starting runs of schedules", self.run_due)
 
     def start(self) -> None:
@@ -158,9 +159,7 @@ class Ticker:
             active = ActiveSchedule(schedule, after=after, now=now)
         except (DBOSException, ValueError, OverflowError) as error:
             # Another program may have written an invalid row; it must not stop the others.
-            if schedule.schedule_name not in self._refused:
-                self._refused.add(schedule.schedule_name)
-                logger.warning("schedule %r does not run: %s", schedule.schedule_name, error)
+            self._say(schedule, "schedule %r does not run: %s", schedule.schedule_name, error)
             return
         self._schedules[schedule.schedule_name] = active
 
@@ -169,13 +168,22 @@ class Ticker:
         try:
             queue = self._runs.tick(active.schedule, active.due)
         except DBOSException as error:
-            logger.warning("tick %s starts no run: %s", active.due.isoformat(), error)
+            due = active.due.isoformat()
+            self._say(active.schedule, "tick %s starts no run: %s", due, error)
         except Exception as error:
             # The database is away, or the row cannot be read. Other schedules continue.
             if not active.failures:
                 logger.warning("schedule %r is retried: %s", active.schedule.schedule_name, error)
             active.retry(now)
             return
+        else:
+            self._said.pop(active.schedule.schedule_name, None)
         active.advance(now)
         if queue is not None:
             self._enqueued(queue)
+
+    def _say(self, schedule: Schedule, text: str, about: str, error: Exception) -> None:
+        """Log why a schedule starts no run, unless it was the last that was logged of it."""
+        if self._said.get(schedule.schedule_name) != str(error):
+            self._said[schedule.schedule_name] = str(error)
+            logger.warning(text, about, error)

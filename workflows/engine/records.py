@@ -141,15 +141,13 @@ class ClaimedWorkflow:
 
 
 def claim_key(workflow: ClaimedWorkflow) -> str:
-    """What decides whether a process can run a workflow, as the claim's statement spells it."""
+    """What decides whether a process can run a workflow, as the claim's statement spells it.
+
+    Another program may have written an empty name of a class: that is not the lack of one.
+    """
+    rest = workflow.class_name, workflow.config_name, workflow.serialization
     return "\x1f".join(
-        each or ""
-        for each in (
-            workflow.name,
-            workflow.class_name,
-            workflow.config_name,
-            workflow.serialization,
-        )
+        [workflow.name or "", *("" if each is None else f"={each}" for each in rest)]
     )
 
 

@@ -73,9 +73,9 @@ def workflow_status(row: dict[str, Any], codec: Codec) -> WorkflowStatus:
     given["authenticated_roles"] = None if roles is None else stored_texts(roles)
     attributes = given["attributes"]
     given["attributes"] = readable_json(attributes) if isinstance(attributes, str) else attributes
-    given["input"] = _readable(given["input"], lambda text: _arguments(codec, text, name))
-    given["output"] = _readable(given["output"], lambda text: codec.decode(text, name))
-    given["error"] = _readable(given["error"], lambda text: codec.decode_error(text, name))
+    given["input"] = readable(given["input"], lambda text: _arguments(codec, text, name))
+    given["output"] = readable(given["output"], lambda text: codec.decode(text, name))
+    given["error"] = readable(given["error"], lambda text: codec.decode_error(text, name))
     return WorkflowStatus(**given)
 
 
@@ -85,8 +85,8 @@ def step_info(step: Checkpoint, codec: Codec) -> StepInfo:
     return StepInfo(
         function_id=step.function_id,
         function_name=step.name,
-        output=_readable(step.output, lambda text: codec.decode(text, name)),
-        error=_readable(step.error, lambda text: codec.decode_error(text, name)),
+        output=readable(step.output, lambda text: codec.decode(text, name)),
+        error=readable(step.error, lambda text: codec.decode_error(text, name)),
         child_workflow_id=step.child_id,
         child_shard_key=None,
         started_at_epoch_ms=step.started_at,
@@ -102,8 +102,8 @@ def _arguments(codec: Codec, text: str, name: str | None) -> dict[str, Any]:
     return value
 
 
-def _readable(text: str | None, decode: Callable[[str], Any]) -> Any:
-    """The decoded value, or the text: one payload of another language must not fail a listing."""
+def readable(text: str | None, decode: Callable[[str], Any]) -> Any:
+    """The decoded value, or the text: one payload of another program must not fail a listing."""
     if text is None:
         return None
     try:

@@ -1,0 +1,134 @@
+"""What single rows of other programs once broke, each by itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dboshub import DBOS
+from dboshub.queues.storage import claim
+from dboshub.queues.storage.registry import list_queues
+from dboshub.workflows.engine.records import ClaimedWorkflow, claim_key
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.membership import executors
+from dboshub.workflows.storage.sql import Statement
+from tests.fuzz.columns import tables
+from tests.fuzz.rows import good, insert
+from tests.fuzz.values import BIG, Hostile
+from tests.queues.rows import claim_request, enqueue, tokens
+from tests.schedules.test_ticker import Clock, Process
+from tests.support.eventually import eventually
+
+BAD_CONTEXT = Hostile("cut", "gASVAAAA=")
+UNENDING = Statement("UPDATE {workflow_status} SET recovery_attempts = :most")
+ENQUEUED_AGAIN = Statement("UPDATE {workflow_status} SET status = 'ENQUEUED'")
+TICKS = Statement("SELECT COUNT(*) FROM {workflow_status} WHERE schedule_name = 'good'")
+
+
+@pytest.mark.parametrize("column", ["executor_id", "hostname", "pid", "lease_ms", "beat"])
+def test_no_row_of_executors_ends_the_heartbeat_of_others(database: Database, column: str) -> None:
+    model = tables()["dboshub_executor"]
+    with database.writing() as session:
+        strange = Hostile("bytes", b"\xff\x00") if session.vendor == "sqlite" else Hostile("", BIG)
+        insert(session, "dboshub_executor", good(model) | {column: strange})
+        assert insert(session, "dboshub_executor", good(model, incarnation="mine"))
+    with database.writing() as session:
+        found = executors.beat(session, "mine")
+    assert found is not None
+    assert len(found.others) <= 1
+
+
+def test_a_row_that_was_claimed_too_often_lets_its_neighbours_be_claimed(
+    database: Database,
+) -> None:
+    enqueue(database, count=1)
+    with database.writing() as session:
+        session.run(UNENDING, most=BIG)
+    enqueue(database, count=1)
+    with database.writing() as session:
+        taken = claim.claim(session, claim_request(tokens(5)))
+    assert sorted(each.recovery_attempts or 0 for each in taken) == [1, BIG]
+
+
+@pytest.mark.parametrize("column", ["class_name", "config_name", "serialization"])
+def test_an_empty_name_is_not_the_lack_of_one(column: str) -> None:
+    plain = ClaimedWorkflow(
+        workflow_id="w",
+        name="checkout",
+        owner="me",
+        inputs=None,
+        serialization=None,
+        recovery_attempts=1,
+        has_history=False,
+    )
+    assert claim_key(replace(plain, **{column: ""})) != claim_key(plain)
+
+
+def test_what_is_refused_leaves_what_differs_by_an_empty_name(database: Database) -> None:
+    model = tables()["workflow_status"]
+    with database.writing() as session:
+        for workflow_id, class_name in (("none", None), ("empty", "")):
+            names = {"queue_name": "q", "name": "checkout", "class_name": class_name}
+            row = good(model, workflow_uuid=workflow_id, status="ENQUEUED", **names)
+            assert insert(session, "workflow_status", row)
+    request = claim_request(tokens(2))
+    with database.writing() as session:
+        refused = [each for each in claim.claim(session, request) if each.class_name == ""]
+        session.run(ENQUEUED_AGAIN)
+        left = claim.claim(session, replace(request, refused=[claim_key(refused[0])]))
+    assert [each.workflow_id for each in left] == ["none"]
+
+
+@pytest.mark.parametrize("stored", [0.0, -1.0, 1e-300, float("nan"), float("-inf")])
+def test_what_is_no_interval_is_the_usual_one(database: Database, stored: float) -> None:
+    queues = tables()["queues"]
+    with database.writing() as session:
+        if insert(session, "queues", good(queues, name="q", polling_interval_sec=stored)):
+            found = list_queues(session, application=None, applications=None)
+            assert [each.polling_interval_sec for each in found] == [1.0]
+
+
+@pytest.mark.parametrize("period", [float("inf"), float("nan"), -1e300, 1e300])
+def test_what_is_no_period_of_a_limit_fits_into_a_statement(
+    database: Database, period: float
+) -> None:
+    queues = tables()["queues"]
+    given = {"name": "q", "rate_limit_max": 1, "rate_limit_period_sec": period}
+    with database.writing() as session:
+        assert insert(session, "queues", good(queues, **given))
+        for each in list_queues(session, application=None, applications=None):
+            if each.limiter is not None:
+                assert 0 <= each.limiter.period_ms < 2**62
+
+
+def test_a_context_that_cannot_be_read_stops_its_schedule_alone(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    models, clock = tables(), Clock()
+    with database.writing() as session:
+        schedules = models["workflow_schedules"]
+        assert insert(session, "workflow_schedules", good(schedules, schedule_name="good"))
+        broken = good(schedules, schedule_name="broken") | {"context": BAD_CONTEXT}
+        assert insert(session, "workflow_schedules", broken)
+        assert insert(session, "application_versions", good(models["application_versions"]))
+    with caplog.at_level(logging.WARNING):
+        Process(database, clock).lives(200)
+    with database.reading() as session:
+        assert session.one(TICKS) == (3,)
+    said = [each for each in caplog.messages if "context cannot be read" in each]
+    assert len(said) == 1
+
+
+def test_a_context_that_cannot_be_read_is_listed_as_text(
+    database: Database, launch: Callable[..., None]
+) -> None:
+    with database.writing() as session:
+        schedules = tables()["workflow_schedules"]
+        broken = good(schedules, schedule_name="broken") | {"context": BAD_CONTEXT}
+        assert insert(session, "workflow_schedules", broken)
+    launch(name="shop")
+    found = eventually(DBOS.list_schedules)
+    assert [each["context"] for each in found] == [BAD_CONTEXT.value]
