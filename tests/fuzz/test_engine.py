@@ -45,6 +45,8 @@ def paid() -> str:
     return "paid"
 
 
+@pytest.mark.fuzz
+@pytest.mark.timeout(600)
 def test_good_work_is_done_beside_hostile_rows(
     database: Database,
     database_url: str,

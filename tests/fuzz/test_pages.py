@@ -28,7 +28,7 @@ from tests.fuzz.seeds import seeded
 from tests.web.routes import THERE, routes
 from tests.web.workflows.test_detail import addresses
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 
 SORTED = (
     "by=completed",

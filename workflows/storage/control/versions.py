@@ -17,7 +17,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 _LATEST_STAMP = f"""GREATEST(
             CAST(:now AS bigint),
             COALESCE((
-                SELECT MAX(version_timestamp) + 1
+                SELECT MAX(LEAST(version_timestamp, 9223372036854775806)) + 1
                 FROM {{application_versions}}
                 WHERE {IN_SCOPE}
             ), 0)
