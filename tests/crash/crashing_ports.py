@@ -16,7 +16,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 from tests.crash.crash_points import Death, Died
 from tests.support.eventually import eventually
 
-BURY = Statement(
+MARK_DEAD = Statement(
     "UPDATE {dboshub_executor} SET declared_dead_at = 1 WHERE declared_dead_at IS NULL"
 )
 T = TypeVar("T")
@@ -73,12 +73,12 @@ class Mortals:
         runtime.wakeups.stop()
         current_engine.install(None)
         with runtime.database.writing() as session:
-            bury(session)
+            mark_dead(session)
         runtime.database.close()
 
 
-def bury(session: Session) -> None:
-    session.run(BURY)
+def mark_dead(session: Session) -> None:
+    session.run(MARK_DEAD)
 
 
 def _quietly(handle: Any) -> None:

@@ -43,7 +43,7 @@ SUPERVISED = "The supervisor starts this worker again."
 class Command(BaseCommand):
     help = "Run workflows: those of every installed app's workflows.py, and of --import modules."
 
-    _burials: Sequence[Thread] = ()
+    _ends_to_record: Sequence[Thread] = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queues", help="serve only these queues: a,b")
@@ -84,8 +84,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Running {options['processes']} worker processes.")
         children = [Child(command, self._ended) for _ in range(options["processes"])]
         can_start = supervise(children, stop, grace=options["grace"])
-        for burial in self._burials:
-            burial.join(ANSWER_S / len(self._burials))
+        for thread in self._ends_to_record:
+            thread.join(ANSWER_S / len(self._ends_to_record))
         if not can_start:
             raise CommandError("The workers cannot start: the message above says why.")
 
@@ -94,13 +94,13 @@ class Command(BaseCommand):
         self.stderr.write(f"Worker {end.process.pid} ended ({end.reason}).")
         # The lease frees its workflows as well, only later. On a thread of its own, because in an
         # outage the other children have to be supervised, and to be stopped.
-        burial = Thread(target=_bury, args=(end.process,), name="dboshub-burial", daemon=True)
+        thread = Thread(target=_record_end, args=(end.process,), name="dboshub-end", daemon=True)
         try:
-            burial.start()
+            thread.start()
         except RuntimeError as error:  # no more threads
             log.warning("the end of process %d is not recorded: %s", end.process.pid, error)
             return
-        self._burials = [each for each in self._burials if each.is_alive()] + [burial]
+        self._ends_to_record = [each for each in self._ends_to_record if each.is_alive()] + [thread]
 
     def _work(self, options: dict[str, Any], stop: StopRequests) -> None:
         from dboshub import DBOS
@@ -159,7 +159,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Took over {adopted} workflows of executor {visible(executor_id)}.")
 
 
-def _bury(process: ProcessIdentity) -> None:
+def _record_end(process: ProcessIdentity) -> None:
     """Record that a process has ended. Closes the connection of this thread."""
     try:
         with atomic() as session:

@@ -147,7 +147,7 @@ def test_adopting_takes_everything_of_an_executor_but_what_lives(database: Datab
     assert {status_of(database, each) for each in (living, elsewhere, bank)} == {"PENDING"}
 
 
-def test_a_supervisor_buries_the_child_it_has_reaped(database: Database) -> None:
+def test_a_supervisor_records_the_end_of_the_child_it_has_reaped(database: Database) -> None:
     child = ProcessIdentity(
         hostname="here", pid=4711, boot_id="b", pid_namespace="n", process_started="1"
     )

@@ -1,4 +1,4 @@
-"""The supervisor: what crashes is buried and started again, what is asked to stop stops."""
+"""The supervisor: what crashes is recorded and started again, what is asked to stop stops."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Supervised:
 
     def __init__(self, program: str, diary: Path, count: int, grace: float = 20) -> None:
         self.diary = diary
-        self.buried: list[ProcessIdentity] = []
+        self.reaped: list[ProcessIdentity] = []
         self.stop = StopRequests()
         command = [sys.executable, "-c", program, str(diary)]
         children = [Child(command, self._mark_dead) for _ in range(count)]
@@ -60,7 +60,7 @@ class Supervised:
         return not self.thread.is_alive()
 
     def _mark_dead(self, end: Exit) -> None:
-        self.buried.append(end.process)
+        self.reaped.append(end.process)
         raise ConnectionError("the database is out of reach")
 
 
@@ -78,17 +78,17 @@ def no_child_is_left(diary: Path) -> Iterator[None]:
                 os.kill(int(line), 0)
 
 
-def test_a_killed_child_is_buried_and_another_started(diary: Path) -> None:
+def test_the_end_of_a_killed_child_is_recorded_and_another_started(diary: Path) -> None:
     supervised = Supervised(OBEDIENT, diary, count=2)
     first, _ = eventually(lambda: pids if len(pids := supervised.pids()) == 2 else None)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: supervised.buried)
-    assert supervised.buried[0].pid == first
-    assert is_proven_dead(supervised.buried[0], this_process())
+    eventually(lambda: supervised.reaped)
+    assert supervised.reaped[0].pid == first
+    assert is_proven_dead(supervised.reaped[0], this_process())
     eventually(lambda: len(supervised.pids()) == 3)
     supervised.stop.ask()
     eventually(supervised.ended)
-    assert {each.pid for each in supervised.buried} == set(supervised.pids())
+    assert {each.pid for each in supervised.reaped} == set(supervised.pids())
 
 
 def test_a_second_request_is_passed_on(diary: Path) -> None:
