@@ -17,6 +17,7 @@ from dboshub.workflows.engine.current_engine import ClientContext
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.ports import JoinedTransaction
 from dboshub.workflows.engine.serialization import Codec, Serializer
+from dboshub.workflows.engine.waiting.listening import Listening
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import open_database
 
@@ -36,8 +37,9 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
     Give a URL, or a SQLAlchemy engine, whose URL is used. Without `retry_connection_errors` a call
     raises the first connection error. A listing is cancelled after
     `observability_query_timeout_sec` (default 30; 0 sets no limit). Set `behind_pooler` if the URL
-    leads to a pooler in transaction mode. `system_database_polling_concurrency` has no effect: one
-    poll serves all waiters.
+    leads to a pooler in transaction mode. On PostgreSQL the client listens for changes on one more
+    connection while a call waits; with `use_listen_notify=True` from the beginning, with False it
+    polls. `system_database_polling_concurrency` has no effect: one poll serves all waiters.
     """
 
     _client_runtime: ClientRuntime | None = None
@@ -52,7 +54,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         serializer: Serializer | None = None,
         system_database_pool_size: int | None = None,
         system_database_polling_concurrency: int | None = None,
-        use_listen_notify: bool = False,
+        use_listen_notify: bool | None = None,
         application_name: str | None = None,
         lazy: bool = False,
         retry_connection_errors: bool = True,
@@ -77,7 +79,7 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
         self.application_name = validation.optional_text("an application name", application_name)
         self._codec = Codec(serializer)
         self._client_options = ClientOptions(
-            uses_listen_notify=use_listen_notify,
+            listening=_listening(use_listen_notify, behind_pooler),
             listing_timeout_s=_or_default(observability_query_timeout_sec, QUERY_TIMEOUT_S),
             retries_unavailable=retry_connection_errors,
         )
@@ -145,6 +147,13 @@ class DBOSClient(WorkflowsClient, QueuesClient, SchedulesClient):
                     application=self.application_name,
                 )
             return self._client_runtime
+
+
+def _listening(use_listen_notify: bool | None, behind_pooler: bool) -> Listening:
+    """A pooler in transaction mode passes no notices on."""
+    if use_listen_notify is None and not behind_pooler:
+        return Listening.WHILE_WAITED
+    return Listening.ALWAYS if use_listen_notify else Listening.NEVER
 
 
 def _url(url: str | None, engine: Any) -> str:

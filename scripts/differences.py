@@ -21,8 +21,8 @@ _LIFE = "so that tests and long-lived programs can let go of it"
 # By the title of a row, or by the name alone where DBOS and DBOSClient share it.
 REASONS = {
     "DBOS": f"`fastapi`, `flask`: {_DBOS_2}; Conductor's parameters are refused with advice",
-    "DBOSClient": "the serializer None is the default one; `behind_pooler`: for a URL that leads "
-    "to a pooler in transaction mode",
+    "DBOSClient": "the serializer None is the default one; `use_listen_notify`: None listens while "
+    "a call waits; `behind_pooler`: for a URL that leads to a pooler in transaction mode",
     "DBOSConfig": "what belongs to Conductor and to licences is refused "
     f"with advice; `application_database_url`, `database_url`, `admin_…`: {_DBOS_2}; `executor_…`: "
     "leases take the place of Conductor; `behind_pooler`, `listen_url`: for poolers",

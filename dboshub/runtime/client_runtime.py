@@ -19,6 +19,7 @@ from dboshub.workflows.engine.ports import EngineHooks, JoinedTransaction
 from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.runtime.engine import Engine, EngineSettings
 from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.waiting.listening import Listening
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.caller_session import CallerTransaction
 from dboshub.workflows.storage.database import Database
@@ -42,7 +43,7 @@ class ClientRuntime:
         state.verify()
         self._has_hub_tables = not state.missing_hub_tables
         self._engine = self._new_engine(codec, options, application)
-        self._wakeups = self._new_wakeups(options.uses_listen_notify)
+        self._wakeups = self._new_wakeups(options.listening)
         self._wakeups.start()
         self.client_context = ClientContext(self._engine, self._parts(application))
 
@@ -83,7 +84,7 @@ class ClientRuntime:
         with self._database.reading() as session:
             return adjust(DatabaseClock(), session)
 
-    def _new_wakeups(self, listens: bool) -> Wakeups:
+    def _new_wakeups(self, listening: Listening) -> Wakeups:
         database, transport = self._database, None
         if isinstance(database, PostgresDatabase):
             transport = PostgresNotifier(database, database.url)
@@ -91,7 +92,7 @@ class ClientRuntime:
             self._engine,
             wake_queues=lambda: None,
             transport=transport,
-            listens=listens,
+            listening=listening,
             change_counter=database.change_counter(),
         )
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.handing_back import run_again
+from dboshub.workflows.engine.waiting.listening import Demand, Listening
 from dboshub.workflows.engine.waiting.notices import STATUS, Notice
 from dboshub.workflows.engine.waiting.wait_poller import register_pollers
 
@@ -50,11 +51,11 @@ class Wakeups:
         *,
         wake_queues: Callable[[], None],
         transport: NoticeTransport | None = None,
-        listens: bool = True,
+        listening: Listening = Listening.ALWAYS,
         change_counter: Callable[[], int] | None = None,
         poll_interval: float = POLL_S,
     ) -> None:
-        """`transport` sends notices; without `listens` this process receives none and polls.
+        """`transport` sends notices, and receives them as `listening` says; without, others poll.
 
         `change_counter` changes with every commit of another process (SQLite); `poll_interval`
         is in seconds.
@@ -65,6 +66,7 @@ class Wakeups:
         self._change_counter = change_counter
         self._poll_interval = poll_interval
         self._stopping = threading.Event()
+        self._demand: Demand | None = None
         self._seen: int | None = None
         self._loops = [
             self._loop("poll", "The poll for waiting calls", self._poll),
@@ -72,9 +74,11 @@ class Wakeups:
         ]
         if transport is not None:
             self._loops.append(self._loop("notify", "Sending notices", self._send))
-            if listens:
+            if listening is not Listening.NEVER:
                 self._listener = self._loop("listen", "Listening for notices", self._listen)
                 self._loops.append(self._listener)
+            if listening is Listening.WHILE_WAITED:
+                self._demand = Demand(engine.waits)
 
     def start(self) -> None:
         """Register the pollers and start the threads."""
@@ -87,6 +91,8 @@ class Wakeups:
         """End the threads; waits up to `timeout` seconds for all of them."""
         deadline = time.monotonic() + timeout
         self._stopping.set()
+        if self._demand is not None:
+            self._demand.stop()
         self._engine.notices.wake_sender()
         for loop in self._loops:
             loop.stop(max(0.0, deadline - time.monotonic()))
@@ -137,9 +143,14 @@ class Wakeups:
         return 0.01 if notices else 0.0
 
     def _listen(self) -> float:
-        """Listen until the connection is lost, which raises."""
+        """Listen, for as long as that is wanted; a lost connection raises."""
         assert self._transport is not None
-        self._transport.listen(self._connected, self._engine.notices.receive, self._stopping.is_set)
+        is_over = self._stopping.is_set
+        if self._demand is not None:
+            if not self._demand.wait():
+                return 0.0
+            is_over = self._demand.has_ended
+        self._transport.listen(self._connected, self._engine.notices.receive, is_over)
         return 0.0
 
     def _connected(self) -> None:
