@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from dboshub.workflows.engine.errors import DatabaseUrlError, DBOSInitializationError
 from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.storage import database_urls
-from dboshub.workflows.storage.caller_session import ResultOfSqlalchemy
 from dboshub.workflows.storage.connection_errors import (
     CONNECT_TIMEOUT_S,
     REACH_TIMEOUT_S,
@@ -17,6 +16,7 @@ from dboshub.workflows.storage.connection_errors import (
     cannot_open,
 )
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
+from dboshub.workflows.storage.sqlalchemy_result import ResultOfSqlalchemy
 
 if TYPE_CHECKING:
     import sqlalchemy

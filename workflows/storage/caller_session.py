@@ -18,6 +18,7 @@ from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import Answer, StartWrite, Write
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.sql import Cursor, Dialect, Execute, Session, Vendor
+from dboshub.workflows.storage.sqlalchemy_result import ResultOfSqlalchemy
 
 _NO_TRANSACTION = (
     "the connection has no open transaction, so the rows would not be written together: "
@@ -89,23 +90,6 @@ def _on_sqlalchemy(connection: Any) -> Execute:
         return ResultOfSqlalchemy(connection.exec_driver_sql(text, params))
 
     return execute
-
-
-class ResultOfSqlalchemy:
-    """A result of SQLAlchemy as the cursor of a driver: its columns are its keys."""
-
-    def __init__(self, result: Any) -> None:
-        self._result = result
-        self.fetchone, self.fetchall = result.fetchone, result.fetchall
-
-    @property
-    def rowcount(self) -> int:
-        return int(self._result.rowcount)
-
-    @property
-    def description(self) -> list[tuple[str]]:
-        names: list[str] = [*self._result.keys()]
-        return [(name,) for name in names]
 
 
 class CallerTransaction:
