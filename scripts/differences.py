@@ -32,6 +32,7 @@ REASONS = {
     "parameters are those of its own code",
     "StepReservation": _HANDED_OUT,
     "WorkflowStatus": _HANDED_OUT,
+    "Queue.application_name": "an attribute of the instance in `dbos`",
     "install_as_dbos": "for programs that import `dbos`",
     "DBOS.destroy": "`grace_period_sec`: running steps are waited for before they are handed back",
     "DBOS.forget_queues": _LIFE,

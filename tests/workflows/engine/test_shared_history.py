@@ -59,20 +59,20 @@ async def test_a_task_that_is_cancelled_leaves_the_others_waiting(cancelled: int
 
 
 @DBOS.step()
-async def double(value: int) -> int:
+async def doubled_once(value: int) -> int:
     return 2 * value
 
 
 @DBOS.workflow()
-async def doubles() -> list[int]:
-    return await asyncio.gather(*map(double, range(BRANCHES)))
+async def doubled_in_branches() -> list[int]:
+    return await asyncio.gather(*map(doubled_once, range(BRANCHES)))
 
 
 def test_many_branches_are_replayed_by_few_queries(
     dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SetWorkflowID("wide"):
-        result = DBOS.start_workflow(doubles).get_result()
+        result = DBOS.start_workflow(doubled_in_branches).get_result()
     store: Any = current_engine.engine().store
     read, queries = store.history, []
 

@@ -31,6 +31,19 @@ def readable(execution: Execution, outcome: Outcome) -> tuple[Outcome, str]:
     return outcome, codec.encode_error(outcome.error, name)
 
 
+def keep_error(execution: Execution, text: str, error: Exception | None) -> None:
+    """Keep an error for those who await it here, unless its record restores it."""
+    if error is None:
+        return
+    engine = execution.engine
+    try:
+        restored = engine.codec.decode_error(text, execution.serialization)
+    except Exception:
+        restored = None
+    if type(restored) is not type(error):
+        engine.raised_errors.keep(execution.workflow_id, text, error)
+
+
 def record_outcome(execution: Execution, outcome: Outcome, text: str) -> Program[Outcome]:
     """Record an outcome, and return what was recorded.
 

@@ -35,7 +35,7 @@ from dboshub.workflows.engine.runtime.handing_back import (
     log_end,
     run_again,
 )
-from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
+from dboshub.workflows.engine.runtime.outcomes import keep_error, readable, record_outcome
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -96,7 +96,7 @@ def _execute(
             if span is not None and outcome.error is not None:
                 span.failed(outcome.error)
         execution.is_ending = bool(execution.on_ended)
-        _keep_error(execution, text, outcome.error)  # whoever waits may be woken by the record
+        keep_error(execution, text, outcome.error)  # whoever waits may be woken by the record
         outcome = yield from record_outcome(execution, outcome, text)
         for on_ended in execution.on_ended.values():
             yield from on_ended()
@@ -121,19 +121,6 @@ def _call_body(
         return Outcome(None, error)
     outcome: Outcome = yield FramedCall(frame, workflow.function, args, kwargs, identity)
     return outcome
-
-
-def _keep_error(execution: Execution, text: str, error: Exception | None) -> None:
-    """Keep an error for those who await it here, unless its record restores it."""
-    if error is None:
-        return
-    engine = execution.engine
-    try:
-        restored = engine.codec.decode_error(text, execution.serialization)
-    except Exception:
-        restored = None
-    if type(restored) is not type(error):
-        engine.raised_errors.keep(execution.workflow_id, text, error)
 
 
 def call(
