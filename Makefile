@@ -44,7 +44,7 @@ crash: dev ## Kill engines at every storage call and in random programs, and wor
 	$(PYTHON) -m pytest tests/crash tests/properties tests/workflows/datasources/test_crash.py $(ARGS)
 
 chaos: dev ## Take databases, processes, time, threads and files away from workers under load
-	$(PYTHON) -m pytest tests/chaos $(ARGS)
+	$(PYTHON) -m pytest -n 2 tests/chaos $(ARGS)
 
 fuzz: dev ## Put hostile values into every column of every table, and walk all pages and loops over them
 	$(PYTHON) -m pytest tests/fuzz $(ARGS)

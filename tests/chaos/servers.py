@@ -116,7 +116,9 @@ def standby_of(primary: OwnServer) -> Iterator[OwnServer]:
         if not standby.programs.path("pg_basebackup").exists():
             pytest.skip("pg_basebackup is not installed: apt-get install postgresql")
         source = f"{primary.url_of('')}?application_name=standby"
-        standby.programs.run("pg_basebackup", "-D", standby.cluster, "-R", "-d", source)
+        # By default the copy waits for the next checkpoint, which may take minutes.
+        fast = ("--checkpoint", "fast", "--write-recovery-conf")
+        standby.programs.run("pg_basebackup", "-D", standby.cluster, *fast, "-d", source)
         try:
             standby.start()
             primary.run("ALTER SYSTEM SET synchronous_standby_names = 'standby'")

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
+from psycopg.types.string import TextLoader
 from psycopg_pool import ConnectionPool
 
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
@@ -161,6 +162,8 @@ class PostgresDatabase:
     def _configure(self, raw: RawConnection) -> None:
         # Limits are counted under a lock: each statement must see all commits before it.
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        # As text, which is parsed with limits: the driver's parser raises for what it cannot read.
+        raw.adapters.register_loader("jsonb", TextLoader)
         if self._idle_timeout and self._idle_timeout > 0:
             raw.execute(IDLE_TIMEOUT, [f"{max(1, int(self._idle_timeout * 1000))}ms"])
 

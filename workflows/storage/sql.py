@@ -114,12 +114,6 @@ class Cursor(Protocol):
     def fetchall(self) -> Sequence[Any]: ...
 
 
-def _column_names(cursor: Any) -> list[str]:
-    """The names of the columns; a result of SQLAlchemy has keys in place of a description."""
-    keys = getattr(cursor, "keys", None)
-    return [*keys()] if keys is not None else [each[0] for each in cursor.description]
-
-
 Execute = Callable[[str, dict[str, Any]], Cursor]
 
 
@@ -149,7 +143,7 @@ class Session:
     def _rows(self, cursor: Cursor, *, one: bool) -> list[Row]:
         rows = [row] if one and (row := cursor.fetchone()) else [] if one else cursor.fetchall()
         if self.vendor == "sqlite" and rows:
-            return typed(_column_names(cursor), rows)
+            return typed([each[0] for each in cursor.description], rows)
         return [tuple(row) for row in rows]
 
     def run(self, statement: Statement, **params: Any) -> int:

@@ -8,6 +8,13 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowAttributes, SetWorkflowID
 from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.storage.database import open_database
+from dboshub.workflows.storage.sql import Statement
+
+STORE = Statement(
+    "UPDATE {workflow_status} SET attributes = CAST(:attributes AS jsonb)"
+    " WHERE workflow_uuid = 'bad'"
+)
 
 
 @DBOS.workflow()
@@ -99,3 +106,23 @@ def test_a_list_finds_what_contains_the_attributes(dbos: type[DBOS], database_ur
     listed = DBOS.list_workflows(attributes={"tenant": "acme", "tags": ["b"]})
     assert [each.workflow_id for each in listed] == ["acme"]
     assert DBOS.list_workflows(attributes={"tenant": "nobody"}) == []
+
+
+def test_what_another_program_stored_and_nobody_can_read_breaks_no_call(
+    dbos: type[DBOS], database_url: str
+) -> None:
+    begin("good", {"tenant": "acme"})
+    begin("bad", {"kept": 1})
+    database = open_database(database_url)
+    with database.writing() as session:
+        session.run(STORE, attributes='{"digits": ' + "7" * 5_000 + "}")
+    database.close()
+    found = {each.workflow_id: each.attributes for each in DBOS.list_workflows(name="attributed")}
+    assert found["good"] == {"tenant": "acme"}
+    assert found["bad"] is None
+    with pytest.raises(DBOSException, match="cannot be read.*replace them"):
+        DBOS.update_workflow_attributes("bad", {"more": 1}, merge=True)
+    with pytest.raises(DBOSException, match="attributes cannot be exported"):
+        DBOS.export_workflow("bad")
+    DBOS.update_workflow_attributes("bad", {"again": 1})
+    assert of("bad") == {"again": 1}

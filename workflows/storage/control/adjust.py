@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dboshub.workflows.engine.errors import DBOSException
+from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
 from dboshub.workflows.storage.sql import Session, Statement
 
 ATTRIBUTES = Statement(
@@ -39,15 +41,30 @@ def update_attributes(
     merge: bool,
     now: int,
 ) -> None:
-    """Replace all attributes or, if `merge`, the given top-level keys. Ignores an unknown id."""
+    """Replace all attributes or, if `merge`, the given top-level keys. Ignores an unknown id.
+
+    Raises DBOSException for a merge into what another program stored and nobody can read.
+    """
     if merge:
         # The row stays locked until the transaction ends, so concurrent merges lose no keys.
         row = session.one(ATTRIBUTES, workflow_id=workflow_id)
-        found = None if row is None else row[0]
-        known = json.loads(found) if isinstance(found, str) else found
-        attributes = {**(known or {}), **(attributes or {})}
+        known = _known(workflow_id, None if row is None else row[0])
+        attributes = {**known, **(attributes or {})}
     text = None if attributes is None else json.dumps(attributes)
     session.run(SET_ATTRIBUTES, workflow_id=workflow_id, attributes=text, now=now)
+
+
+def _known(workflow_id: str, stored: str | None) -> dict[str, Any]:
+    if stored is None:
+        return {}
+    try:
+        found = stored_json(stored)
+    except UnreadableJsonError as error:
+        raise DBOSException(
+            f"the attributes of workflow {workflow_id} cannot be read ({error}), so nothing can be "
+            "merged into them: replace them"
+        ) from None
+    return found if isinstance(found, dict) else {}
 
 
 def set_delay(session: Session, workflow_id: str, *, until: int, now: int) -> None:

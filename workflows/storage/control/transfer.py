@@ -13,6 +13,7 @@ import psycopg
 
 from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowIDInUseError
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
+from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
 from dboshub.workflows.storage.control import cancel, delete
 from dboshub.workflows.storage.control.export_format import (
     FLAGS,
@@ -99,7 +100,10 @@ def _plain(column: str, value: Any) -> Any:
     if column in FLAGS and value is not None:
         return bool(value)
     if column in OBJECTS and isinstance(value, str):
-        return json.loads(value)
+        try:
+            return stored_json(value)
+        except UnreadableJsonError as error:
+            raise DBOSException(f"the column {column} cannot be exported: {error}") from None
     return value
 
 
