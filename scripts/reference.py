@@ -11,6 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,24 @@ def tested_in(entry: Entry) -> Path | None:
     return best if counts[best] else None
 
 
+def is_tested(entry: Entry) -> bool:
+    """Whether any test module speaks of a name."""
+    return any(mentions(entry, path) for path in TESTS)
+
+
 def mentions(entry: Entry, path: Path) -> int:
     """How often a test module speaks of a name."""
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     found = len(_mention(entry).findall(text))
     if entry.owner in ALIKE:
         # Members of several classes have one name: a test of one speaks of its class, too.
         found *= len(re.findall(rf"\b{entry.owner}\b", text))
     return found
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _mention(entry: Entry) -> re.Pattern[str]:

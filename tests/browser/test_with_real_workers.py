@@ -39,7 +39,8 @@ def worker(served: HubProcess) -> Iterator[None]:
 
 def start(served: HubProcess, workflow_id: str) -> None:
     command = ["manage.py", "workflow", "start", "browser.order", "--id", workflow_id]
-    command += ["--args", json.dumps([7])]
+    # The worker may not have said yet what it runs.
+    command += ["--args", json.dumps([7]), "--force"]
     subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,

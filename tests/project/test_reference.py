@@ -31,7 +31,7 @@ def test_the_tests_that_the_page_names_know_what_they_are_named_for() -> None:
 
 
 def test_every_public_name_is_tested() -> None:
-    untested = [entry.title for entry in reference.entries() if reference.tested_in(entry) is None]
+    untested = [entry.title for entry in reference.entries() if not reference.is_tested(entry)]
     assert untested == []
 
 

@@ -120,7 +120,7 @@ def test_what_another_program_stored_and_nobody_can_read_breaks_no_call(
     found = {each.workflow_id: each.attributes for each in DBOS.list_workflows(name="attributed")}
     assert found["good"] == {"tenant": "acme"}
     assert found["bad"] is None
-    with pytest.raises(DBOSException, match="cannot be read.*replace them"):
+    with pytest.raises(DBOSException, match=r"cannot be read .*replace them"):
         DBOS.update_workflow_attributes("bad", {"more": 1}, merge=True)
     with pytest.raises(DBOSException, match="attributes cannot be exported"):
         DBOS.export_workflow("bad")
