@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,14 +14,18 @@ from dboshub import DBOS, SetWorkflowID
 from dboshub.queues.engine.dispatcher import Dispatcher
 from dboshub.queues.engine.maintenance import Maintenance
 from dboshub.queues.kafka_listener import Listeners
+from dboshub.runtime.wiring import PostgresNotifier
 from dboshub.schedules.engine.ticker import Ticker
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.errors import DBOSInitializationError
 from dboshub.workflows.engine.membership.heartbeat import HeartbeatLoop
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.waiting import wakeups
+from dboshub.workflows.engine.waiting.notices import STATUS, Notice
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.sql import Statement
+from tests.support.eventually import eventually
 from tests.support.leaks import assert_no_thread_but, threads
 
 Launch = Callable[..., None]
@@ -179,3 +183,30 @@ def test_the_end_is_recorded_although_the_server_ended_every_session(
         admin.execute(END_ALL)
     DBOS.destroy()
     assert tuple(read(postgres_url, LIVE)) == (0,)
+
+
+def test_the_listener_is_told_of_the_end_while_its_sender_pauses(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait half a second for a notice, and `destroy()` for it."""
+    sent: list[list[Notice]] = []
+    send = PostgresNotifier.send
+
+    def noted(self: PostgresNotifier, notices: Sequence[Notice]) -> None:
+        sent.append([*notices])
+        send(self, notices)
+
+    monkeypatch.setattr(PostgresNotifier, "send", noted)
+    monkeypatch.setattr(wakeups, "COALESCE_S", 1.0)
+    DBOS(config={"name": "test-app", "system_database_url": postgres_url})
+    DBOS.launch()
+    with SetWorkflowID("told"):
+        ends_at_once()
+    eventually(lambda: [(STATUS, "told")] in sent)
+    DBOS.destroy()
+    assert sent[-1] == [(STATUS, "")]
+
+
+@DBOS.workflow()
+def ends_at_once() -> None:
+    return None

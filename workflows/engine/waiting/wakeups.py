@@ -15,7 +15,7 @@ from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.handing_back import run_again
 from dboshub.workflows.engine.waiting.listening import Demand, Listening
-from dboshub.workflows.engine.waiting.notices import STATUS, Notice
+from dboshub.workflows.engine.waiting.notices import COALESCE_S, STATUS, Notice
 from dboshub.workflows.engine.waiting.wait_poller import register_pollers
 
 logger = logging.getLogger("dboshub")
@@ -133,14 +133,18 @@ class Wakeups:
         return VERIFY_OWNERSHIP_EVERY_S
 
     def _send(self) -> float:
-        """Send the notices that wait; those that cannot be sent are lost, and others poll."""
+        """Send the notices that wait; those that cannot be sent are lost, and others poll.
+
+        The last notice makes the listener, which waits for one, return at once.
+        """
         assert self._transport is not None
         notices = self._engine.notices.take(timeout=1.0)
-        if self._stopping.is_set():
-            notices = [*notices, (STATUS, "")]  # the listener returns at once
         if notices:
             self._transport.send(notices)
-        return 0.01 if notices else 0.0
+            self._stopping.wait(COALESCE_S)
+        if self._stopping.is_set():
+            self._transport.send([(STATUS, "")])
+        return 0.0
 
     def _listen(self) -> float:
         """Listen, for as long as that is wanted; a lost connection raises."""
