@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dboshub.workflows.django_settings import data_dir
-from dboshub.workflows.storage.sqlite_file import create_private
+from dboshub.workflows.storage.sqlite_file import create_private, use_wal
 
 TABLES = """
 BEGIN IMMEDIATE;
@@ -49,7 +49,7 @@ def ledger() -> Iterator[sqlite3.Connection]:
     create_private(file)
     connection = sqlite3.connect(file, timeout=20, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection)
         if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             connection.executescript(TABLES)
         connection.execute("BEGIN IMMEDIATE")

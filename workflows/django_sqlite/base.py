@@ -21,6 +21,7 @@ from dboshub.workflows.storage.sqlite_file import (
     how_to_read,
     state_of,
     uri_to_write,
+    use_wal,
 )
 
 
@@ -80,7 +81,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def adopt(self) -> None:
         """Let readers and a writer go on side by side, from now on: the file is this project's."""
         if self.access is Access.OWN and not self.is_in_memory_db():
-            self.cursor().execute("PRAGMA journal_mode = WAL")
+            self.ensure_connection()
+            use_wal(self.connection)
 
     def _start_transaction_under_autocommit(self) -> None:
         if self.access is Access.READ_ONLY:
