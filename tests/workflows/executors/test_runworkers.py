@@ -24,6 +24,7 @@ from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.sql import Statement
 from tests.support.eventually import eventually
+from tests.support.leaks import assert_no_thread_but, threads
 from tests.workflows.engine.test_stop_budget import GENEROUS_S, database_that_does_not_answer
 from tests.workflows.executors.fleet import EXECUTOR, ROW, pending, status_of
 
@@ -169,8 +170,26 @@ def test_an_outage_of_the_database_extends_no_grace_period(
 
 
 class NeverDestroyed:
+    """Does not return; ends its threads once it is released."""
+
+    def __init__(self) -> None:
+        self._released = threading.Event()
+
     def destroy(self, *, grace_period_sec: float) -> None:
-        threading.Event().wait()
+        self._released.wait()
+        raise SystemExit
+
+    def release(self) -> None:
+        self._released.set()
+
+
+@pytest.fixture
+def never_destroyed() -> Iterator[NeverDestroyed]:
+    before = threads()
+    dbos = NeverDestroyed()
+    yield dbos
+    dbos.release()
+    assert_no_thread_but(before)
 
 
 class RecordedWaits(StopRequests):
@@ -181,14 +200,16 @@ class RecordedWaits(StopRequests):
         return False
 
 
-def begun(grace: float, stop: StopRequests) -> WorkerEnd:
-    ending = WorkerEnd(NeverDestroyed(), grace, stop.ask)
+def begun(dbos: NeverDestroyed, grace: float, stop: StopRequests) -> WorkerEnd:
+    ending = WorkerEnd(dbos, grace, stop.ask)
     ending.begin()
     return ending
 
 
+# So its threads end, which no test after this one may find.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_grace_and_the_second_after_it_are_all_that_a_worker_waits(
-    monkeypatch: pytest.MonkeyPatch,
+    never_destroyed: NeverDestroyed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Ended(Exception):
         pass
@@ -201,12 +222,12 @@ def test_grace_and_the_second_after_it_are_all_that_a_worker_waits(
     monkeypatch.setattr("dboshub.management.commands.runworkers.os._exit", end)
     stop = RecordedWaits()
     with pytest.raises(Ended):
-        Command()._end(begun(30.0, stop), stop)
+        Command()._end(begun(never_destroyed, 30.0, stop), stop)
     assert stop.waited is not None
     assert stop.waited + ANSWER_S <= 30 + CLOSE_S
     assert budgets[0] <= CLOSE_S
     with pytest.raises(Ended):
-        Command()._end(begun(-CLOSE_S - 5, stop), stop)
+        Command()._end(begun(never_destroyed, -CLOSE_S - 5, stop), stop)
     assert stop.waited == 0
     assert budgets[1] == MIN_SHARE_S
 

@@ -146,11 +146,13 @@ def test_a_statement_timeout_is_no_error_of_a_workflow(
             handle = DBOS.start_workflow(workflow)
         assert reached.wait(10)
         engine = current_engine.engine()
+        attempts = engine.store.attempts  # type: ignore[attr-defined]
         engine.store.attempts = 1  # type: ignore[attr-defined]
         short_statements(postgres_url)
         with locked_tables(postgres_url):
             go_on.set()
             eventually(lambda: "statement timeout" in caplog.text)
+        engine.store.attempts = attempts  # type: ignore[attr-defined]
         assert handle.get_result() == 600_000
         assert caught == []
     finally:
