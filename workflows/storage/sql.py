@@ -133,15 +133,16 @@ class Session:
 
     def all(self, statement: Statement, **params: Any) -> list[Row]:
         """All rows, in the database's order (RETURNING has none)."""
-        return self._rows(self.cursor(statement, params), one=False)
+        cursor = self.cursor(statement, params)
+        return self._typed(cursor, cursor.fetchall())
 
     def one(self, statement: Statement, **params: Any) -> Row | None:
         """The first row, or None."""
-        found = self._rows(self.cursor(statement, params), one=True)
-        return found[0] if found else None
+        cursor = self.cursor(statement, params)
+        row = cursor.fetchone()
+        return None if row is None else self._typed(cursor, [row])[0]
 
-    def _rows(self, cursor: Cursor, *, one: bool) -> list[Row]:
-        rows = [row] if one and (row := cursor.fetchone()) else [] if one else cursor.fetchall()
+    def _typed(self, cursor: Cursor, rows: Sequence[Any]) -> list[Row]:
         if self.vendor == "sqlite" and rows:
             return typed([each[0] for each in cursor.description], rows)
         return [tuple(row) for row in rows]

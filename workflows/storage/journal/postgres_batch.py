@@ -231,15 +231,4 @@ def _row(row: NewWorkflow) -> dict[str, object]:
 
 
 def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
-    return {"outcomes": json.dumps([_outcome(write) for write in outcomes])}
-
-
-def _outcome(write: OutcomeWrite) -> dict[str, object]:
-    return {
-        "workflow_id": write.workflow_id,
-        "owner": write.owner,
-        "status": write.status,
-        "output": write.output,
-        "error": write.error,
-        "ended_at": write.now,
-    }
+    return {"outcomes": json.dumps([plain.outcome_parameters(write) for write in outcomes])}
