@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.servers import STOP_S, OwnServer, answers
 from tests.support.eventually import eventually
-from tests.support.postgres_programs import free_port
+from tests.support.ports import free_port
 
 PLACES = os.pathsep.join((os.defpath, "/usr/sbin", "/usr/local/sbin"))
 

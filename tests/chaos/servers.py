@@ -17,7 +17,8 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.memory import scratch_root
-from tests.support.postgres_programs import Programs, free_port
+from tests.support.ports import free_port
+from tests.support.postgres_programs import Programs
 
 # Outlives a killed test process just long enough to end the server.
 KEEPER = '"$@" >>"$LOG" 2>&1 & pid=$!; read _; kill -QUIT $pid; wait $pid'

@@ -14,8 +14,9 @@ import pytest
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.sql import Statement
 from tests.docs_examples.pages import BLOCKS
-from tests.docs_examples.running import Running, free_port
+from tests.docs_examples.running import Running
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 STEPS = Statement(
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+
+from tests.support.ports import free_port
 
 GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket"
 # The last word of each is the application.
@@ -26,7 +27,7 @@ class Served:
     """One server process; `url` is without a slash at its end."""
 
     def __init__(self, template: str, *, cwd: Path, environment: Mapping[str, str]) -> None:
-        port = _free_port()
+        port = free_port()
         command = template.format(port=port).split()
         self.address = f"127.0.0.1:{port}"
         self.url = f"http://{self.address}"
@@ -65,9 +66,3 @@ class Served:
                 return
             except httpx.TransportError:
                 time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

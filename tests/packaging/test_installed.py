@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import pytest
 from tests.packaging.crawl import Visitor
 from tests.packaging.environment import Installed
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 NAME, PASSWORD = "root", "correct horse battery"
@@ -45,9 +45,7 @@ def shop(installed: Installed) -> Installed:
 
 @contextmanager
 def dashboard(shop: Installed) -> Iterator[Visitor]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (
         shop.running("dashboard", "--port", str(port)) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,

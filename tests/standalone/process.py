@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import httpx
 
 from tests.packaging.crawl import Visitor
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
@@ -97,12 +97,6 @@ def dashboard(url: str, folder: Path, options: Sequence[str] = ()) -> Iterator[D
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0, served.log.read_text()
     assert not any((folder / "empty").iterdir())
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(served: Dashboard, process: subprocess.Popen[bytes]) -> bool:

@@ -15,8 +15,9 @@ import pytest
 
 from dboshub.workflows.storage.database_urls import sqlite_path
 from tests.standalone.foreign import assert_unchanged, dump
-from tests.standalone.process import PASSWORD, ROOT, environment, free_port, run
+from tests.standalone.process import PASSWORD, ROOT, environment, run
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 
 WORKS = "runs workflows"
 

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from tests.support.memory import scratch_root
-from tests.support.postgres_programs import Programs, free_port
+from tests.support.ports import free_port
+from tests.support.postgres_programs import Programs
 
 CONNECTED = """
     SELECT application_name, query

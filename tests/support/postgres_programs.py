@@ -9,7 +9,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +49,6 @@ class Programs:
     def make_cluster(self, cluster: Path, *options: str | Path) -> None:
         initdb = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self.run("initdb", "-D", cluster, *initdb, *options)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _found() -> Path:
