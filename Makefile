@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-pages load load-attack screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-check bench-pages load load-attack screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,9 +53,11 @@ fuzz: dev ## Put hostile values into every column of every table, and walk all p
 interop: dev ## Share one database with the dbos libraries of Python and TypeScript, in both directions
 	$(PYTHON) -m pytest tests/interop tests/databases tests/queues/test_foreign.py tests/workflows/datasources/test_crash.py $(ARGS)
 
-bench: dev ## Compare steps per second and queue latency with the dbos library
-	$(PYTHON) -m bench.steps $(ARGS)
-	$(PYTHON) -m bench.latency
+bench: dev ## Measure every kind of work beside the dbos library; ARGS="--rows PATTERN" for some
+	$(PYTHON) -m bench.engine $(ARGS)
+
+bench-check: dev ## The same, and fail where a figure is below 80 % of its goal
+	$(PYTHON) -m bench.engine --check $(ARGS)
 
 bench-pages: dev ## Measure every page over a million workflows and ten million steps
 	$(PYTHON) -m bench.pages $(ARGS)

@@ -1,0 +1,70 @@
+"""Milliseconds until a waiting client has an event or a stream value of another process.
+
+The client has default settings. Each value is the moment just before it was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Iterator
+
+from bench.engine.programs.common import (
+    client,
+    configured,
+    parser,
+    second_process,
+    tell,
+    until_end_of_input,
+)
+
+SOURCE, WARM_UP = "source", 1
+
+
+def write(options: argparse.Namespace) -> None:
+    """Run one workflow that writes a value now and then."""
+    library = configured(options)
+
+    @library.DBOS.workflow()
+    def source() -> None:
+        for number in range(WARM_UP + options.samples):
+            # Longer than a poll's interval at times, so that no sample meets the rhythm of polls.
+            time.sleep(random.uniform(0.1, 1.1))
+            if options.what == "event":
+                library.DBOS.set_event(f"event-{number}", time.time())
+            else:
+                library.DBOS.write_stream("stream", time.time())
+
+    library.DBOS.launch()
+    with library.SetWorkflowID(SOURCE):
+        library.DBOS.start_workflow(source)
+    until_end_of_input()
+
+
+def written(options: argparse.Namespace) -> Iterator[float]:
+    opened, count = client(options), WARM_UP + options.samples
+    if options.what == "event":
+        for number in range(count):
+            yield opened.get_event(SOURCE, f"event-{number}", timeout_seconds=10)
+    else:
+        values = opened.read_stream(SOURCE, "stream")
+        for _ in range(count):
+            yield next(values)
+
+
+def main() -> None:
+    arguments = parser(__doc__)
+    arguments.add_argument("what", choices=["event", "stream"])
+    arguments.add_argument("--samples", type=int, default=10)
+    arguments.add_argument("--writer", action="store_true")
+    options = arguments.parse_args()
+    if options.writer:
+        write(options)
+    rest = [options.library, options.url, options.what, "--samples", str(options.samples)]
+    second_process(__spec__.name, *rest, "--writer")
+    tell([(time.time() - at) * 1_000 for at in written(options)][WARM_UP:])
+
+
+if __name__ == "__main__":
+    main()
