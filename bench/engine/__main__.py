@@ -9,11 +9,11 @@ one statement for a row of each. A row of dbos may say how its users do without 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from pathlib import Path
 
+from bench import recording
 from bench.engine import machine, report
 from bench.engine.contest import BenchmarkError, arena
 from bench.engine.rows import FLOOR, ROWS
@@ -24,14 +24,17 @@ def main() -> int:
     parser.add_argument("--rows", default="", help="a pattern: only rows whose name has it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender")
     parser.add_argument("--json", type=Path, help="a file for the figures")
+    parser.add_argument("--record", action="store_true", help="keep them, and show them in docs")
     parser.add_argument("--check", action="store_true", help=f"fail below {FLOOR:.0%} of a goal")
     options = parser.parse_args()
 
     chosen = [row for row in ROWS if re.search(options.rows, row.name, re.IGNORECASE)]
+    if options.record and options.rows:
+        parser.error("--record is for all rows")
     named, rows, failed = machine.facts(), [], False
     with arena() as opened:
         server = opened.settings()
-        print(f"{report.facts(named)}\nPostgreSQL: {report.facts(server)}\n")
+        print(f"{report.facts(named | server)}\n")
         print(*report.head(), sep="\n", flush=True)
         for row in chosen:
             try:
@@ -40,9 +43,11 @@ def main() -> int:
             except BenchmarkError as error:
                 failed = True
                 print(f"{row.name}: {error}", file=sys.stderr, flush=True)
+    found = {"facts": named | server, "rounds": options.rounds, "rows": rows}
     if options.json:
-        found = {"facts": named, "server": server, "rounds": options.rounds, "rows": rows}
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        options.json.write_text(recording.as_json(found))
+    if options.record and not failed:
+        recording.record("engine", found, report.document(found))
     missed = [row["name"] for row in rows if row["verdict"] == report.MISSED]
     if options.check and missed:
         print(f"\nBelow {FLOOR:.0%} of the goal: {', '.join(missed)}")

@@ -23,14 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS, THEIRS, RAW = "dboshub", "dbos", "raw"
 LIMIT_S = 180
 DURABILITY = (
-    "server_version",
     "fsync",
     "synchronous_commit",
     "full_page_writes",
     "wal_sync_method",
     "shared_buffers",
 )
-SETTINGS = "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)"
 
 
 class BenchmarkError(Exception):
@@ -70,9 +68,10 @@ class Arena:
 
     def settings(self) -> dict[str, str]:
         """The server's version, and what the durability of its commits depends on."""
-        with psycopg.connect(self.server.base_url, autocommit=True) as connection:
-            rows = connection.execute(SETTINGS, [[*DURABILITY]]).fetchall()
-        return dict(rows)
+        with psycopg.connect(self.server.base_url) as connection:
+            version = connection.info.parameter_status("server_version") or ""
+            found = {name: connection.execute(f"SHOW {name}").fetchone() for name in DURABILITY}
+            return {"PostgreSQL": version} | {name: row[0] for name, row in found.items() if row}
 
     @contextmanager
     def database(self, contender: str) -> Iterator[str]:

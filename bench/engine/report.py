@@ -52,6 +52,12 @@ def facts(named: dict[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in named.items())
 
 
+def document(found: dict[str, Any]) -> str:
+    """The table and what it was measured on, for `docs/performance.md`."""
+    spread = f"medians of {found['rounds']} runs (least to most)"
+    return "\n".join([*lines(found["rows"]), "", f"{facts(found['facts'])}; {spread}.", ""])
+
+
 def _spread(row: dict[str, Any], contender: str) -> str:
     runs = row["runs"].get(contender)
     if not runs:

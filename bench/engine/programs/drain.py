@@ -16,6 +16,7 @@ COUNT, POLL_S, LIMIT_S = 2_000, 0.05, 120
 DRAINED = """
     SELECT max(completed_at) - min(started_at_epoch_ms)
     FROM dbos.workflow_status
+    WHERE created_at >= %s AND queue_name = %s
     HAVING count(*) FILTER (WHERE status = 'SUCCESS') = %s
 """
 
@@ -27,13 +28,13 @@ def fill(options: argparse.Namespace) -> None:
     opened.destroy()
 
 
-def drained(url: str) -> float:
-    """Wait until all have ended; gives the milliseconds it took."""
+def drained(url: str, since: int) -> float:
+    """Wait until all that were enqueued since then have ended; gives the milliseconds it took."""
     ends = time.monotonic() + LIMIT_S
     with psycopg.connect(url, autocommit=True) as connection:
         while time.monotonic() < ends:
             time.sleep(POLL_S)
-            row = connection.execute(DRAINED, [COUNT]).fetchone()
+            row = connection.execute(DRAINED, [since, QUEUE, COUNT]).fetchone()
             if row is not None:
                 return float(row[0])
     raise TimeoutError(f"The queue was not empty after {LIMIT_S} s")
@@ -44,6 +45,7 @@ def main() -> None:
     arguments.add_argument("--worker-concurrency", type=int)
     options = arguments.parse_args()
 
+    since = int(time.time() * 1_000)
     fill(options)
     library = configured(options)
 
@@ -53,7 +55,7 @@ def main() -> None:
 
     library.DBOS.launch()
     library.DBOS.register_queue(QUEUE, worker_concurrency=options.worker_concurrency)
-    tell(COUNT / drained(options.url) * 1_000)
+    tell(COUNT / drained(options.url, since) * 1_000)
 
 
 if __name__ == "__main__":

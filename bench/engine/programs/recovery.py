@@ -21,29 +21,36 @@ from bench.engine.programs.common import (
 )
 
 COUNT, POLL_S, LIMIT_S = 500, 0.01, 60
-ENDED = "SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'"
-RECORDED = "SELECT count(*) FROM dbos.operation_outputs"
+ENDED = """
+    SELECT count(*)
+    FROM dbos.workflow_status
+    WHERE created_at >= %s AND status = 'SUCCESS' AND name = 'two_steps'
+"""
 
 
-def wait_for(url: str, statement: str, count: int) -> None:
+def wait_for_all(url: str, since: int) -> None:
+    """Wait until all that were started since then have ended."""
     ends = time.monotonic() + LIMIT_S
     with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(statement).fetchone() != (count,):
+        while connection.execute(ENDED, [since]).fetchone() != (COUNT,):
             if time.monotonic() > ends:
-                raise TimeoutError(f"Not {count} after {LIMIT_S} s: {statement}")
+                raise TimeoutError(f"Not all have ended after {LIMIT_S} s")
             time.sleep(POLL_S)
 
 
-def registered(library: Any, *, blocks: bool) -> Any:
+def registered(library: Any, ready: threading.Semaphore | None = None) -> Any:
+    """Register the workflow; with a semaphore it tells that its steps are recorded, and waits."""
+
     @library.DBOS.step()
     def step(number: int) -> int:
         return number
 
-    @library.DBOS.workflow()
+    @library.DBOS.workflow(name="two_steps")
     def two_steps() -> None:
         step(1)
         step(2)
-        if blocks:
+        if ready is not None:
+            ready.release()
             threading.Event().wait()
 
     return two_steps
@@ -52,11 +59,13 @@ def registered(library: Any, *, blocks: bool) -> Any:
 def leave_behind(options: argparse.Namespace) -> None:
     """Be the process that is killed: start all workflows, which then wait for ever."""
     library = configured(options)
-    workflow = registered(library, blocks=True)
+    ready = threading.Semaphore(0)
+    workflow = registered(library, ready)
     library.DBOS.launch()
     for _ in range(COUNT):
         library.DBOS.start_workflow(workflow)
-    wait_for(options.url, RECORDED, 2 * COUNT)
+    for _ in range(COUNT):
+        ready.acquire()
     until_end_of_input()
 
 
@@ -66,14 +75,15 @@ def main() -> None:
     options = arguments.parse_args()
     if options.victim:
         leave_behind(options)
+    since = int(time.time() * 1_000)
     victim = second_process(__spec__.name, options.library, options.url, "--victim")
     victim.kill()
     victim.wait()
     library = configured(options)
-    registered(library, blocks=False)
+    registered(library)
     begun = time.perf_counter()
     library.DBOS.launch()
-    wait_for(options.url, ENDED, COUNT)
+    wait_for_all(options.url, since)
     tell(time.perf_counter() - begun)
 
 

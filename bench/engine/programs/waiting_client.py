@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+import uuid
 from collections.abc import Iterator
 
 from bench.engine.programs.common import (
@@ -19,7 +20,7 @@ from bench.engine.programs.common import (
     until_end_of_input,
 )
 
-SOURCE, WARM_UP = "source", 1
+WARM_UP = 1
 
 
 def write(options: argparse.Namespace) -> None:
@@ -37,7 +38,7 @@ def write(options: argparse.Namespace) -> None:
                 library.DBOS.write_stream("stream", time.time())
 
     library.DBOS.launch()
-    with library.SetWorkflowID(SOURCE):
+    with library.SetWorkflowID(options.source):
         library.DBOS.start_workflow(source)
     until_end_of_input()
 
@@ -46,9 +47,9 @@ def written(options: argparse.Namespace) -> Iterator[float]:
     opened, count = client(options), WARM_UP + options.samples
     if options.what == "event":
         for number in range(count):
-            yield opened.get_event(SOURCE, f"event-{number}", timeout_seconds=10)
+            yield opened.get_event(options.source, f"event-{number}", timeout_seconds=10)
     else:
-        values = opened.read_stream(SOURCE, "stream")
+        values = opened.read_stream(options.source, "stream")
         for _ in range(count):
             yield next(values)
 
@@ -57,12 +58,13 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("what", choices=["event", "stream"])
     arguments.add_argument("--samples", type=int, default=10)
-    arguments.add_argument("--writer", action="store_true")
+    arguments.add_argument("--source", help="write, by a workflow of this id")
     options = arguments.parse_args()
-    if options.writer:
+    if options.source:
         write(options)
-    rest = [options.library, options.url, options.what, "--samples", str(options.samples)]
-    second_process(__spec__.name, *rest, "--writer")
+    options.source = str(uuid.uuid4())
+    rest = [options.what, "--samples", str(options.samples), "--source", options.source]
+    second_process(__spec__.name, options.library, options.url, *rest)
     tell([(time.time() - at) * 1_000 for at in written(options)][WARM_UP:])
 
 
