@@ -126,7 +126,7 @@ CONCAT = {
 }
 
 
-def fill(url: str, rows: int) -> None:
+def fill(url: str, rows: int, steps_each: int = STEPS_EACH) -> None:
     """Fill a database without workflows; says what it does, and how long each part took."""
     database = open_database(url)
     migrate(database)
@@ -153,7 +153,7 @@ def fill(url: str, rows: int) -> None:
         for label, script in (
             (f"{rows:,} workflows", text(WORKFLOWS, rows)),
             ("two of their own kind", text(ALONE)),
-            (f"{rows * STEPS_EACH:,} steps", text(STEPS, STEPS_EACH, "name <> 'long'")),
+            (f"{rows * steps_each:,} steps", text(STEPS, steps_each, "name <> 'long'")),
             ("the long one's", text(STEPS, LONG_STEPS, "name = 'long'")),
             ("arguments", text(INPUTS)),
             ("results", text(OUTPUTS)),

@@ -44,7 +44,7 @@ def line(row: dict[str, Any]) -> str:
     """One row: medians, and from which to which the runs went."""
     ratio = f"{row['ratio']:.1f}" if row["ratio"] else "-"
     cells = [_spread(row, name) for name in (OURS, THEIRS, RAW)]
-    name = f"{row['name']}, {row['unit'].replace('/s', 'per s')}"
+    name = f"{row['name']}, {per_second(row['unit'])}"
     return _joined((name, *cells[:2], ratio, cells[2], row["goal"], row["verdict"]))
 
 
@@ -63,12 +63,16 @@ def _spread(row: dict[str, Any], contender: str) -> str:
     if not runs:
         return "-"
     median, least, most = (
-        _number(each) for each in (row["median"][contender], min(runs), max(runs))
+        number(each) for each in (row["median"][contender], min(runs), max(runs))
     )
     return f"{median} ({least} to {most})"
 
 
-def _number(value: float) -> str:
+def per_second(unit: str) -> str:
+    return unit.replace("/s", " per s").strip()
+
+
+def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -67,9 +67,9 @@ def second_process(program: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-def until_end_of_input() -> None:
-    """Say "ready", then run until the other end of standard input is closed."""
-    print("ready", flush=True)
+def until_end_of_input(*figures: float) -> None:
+    """Say "ready" and the figures, then run until the other end of standard input is closed."""
+    print("ready", *figures, sep="\n", flush=True)
     sys.stdin.read()
     os._exit(0)
 
