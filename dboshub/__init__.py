@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     )
     from dboshub.workflows.engine.registration.decorators import DBOSConfiguredInstance
     from dboshub.workflows.engine.registration.roles import DBOSContextEnsure, DBOSContextSetAuth
-    from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
+    from dboshub.workflows.engine.runtime.call_options import EnqueueOptions
+    from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
     from dboshub.workflows.engine.serialization import (
         DBOSPortableJSONSerializer,
         Serializer,
@@ -100,6 +101,7 @@ __all__ = [
     "StepOptions",
     "StepReservation",
     "VersionInfo",
+    "WorkflowCall",
     "WorkflowHandle",
     "WorkflowHandleAsync",
     "WorkflowIDReusePolicy",
@@ -128,7 +130,7 @@ _HOMES = {
     "Debouncer": "dboshub.queues.engine.debouncer",
     "DebouncerClient": "dboshub.queues.engine.debouncer",
     "DuplicationPolicy": "dboshub.workflows.engine.options",
-    "EnqueueOptions": "dboshub.workflows.engine.runtime.enqueueing",
+    "EnqueueOptions": "dboshub.workflows.engine.runtime.call_options",
     "KafkaMessage": "dboshub.queues.engine.kafka",
     "OtelContext": "dboshub.telemetry.api",
     "PortableWorkflowError": "dboshub.workflows.engine.errors",
@@ -147,6 +149,7 @@ _HOMES = {
     "StepOptions": "dboshub.workflows.engine.operations.step_reservation",
     "StepReservation": "dboshub.workflows.engine.operations.step_reservation",
     "VersionInfo": "dboshub.workflows.engine.records",
+    "WorkflowCall": "dboshub.workflows.engine.runtime.workflow_call",
     "WorkflowHandle": "dboshub.workflows.engine.handles",
     "WorkflowHandleAsync": "dboshub.workflows.engine.handles",
     "WorkflowIDReusePolicy": "dboshub.workflows.engine.options",

@@ -16,6 +16,7 @@ _CONDUCTOR = "there only Conductor can ask for it"
 _HANDED_OUT = "made by calls, never by programs"
 _INSTANCE = "an attribute of the instance in `dbos`"
 _TWIN = "every call that waits has a twin here"
+_BULK = "many at once, by a few statements"
 _LIFE = "so that tests and long-lived programs can let go of it"
 
 # By the title of a row, or by the name alone where DBOS and DBOSClient share it.
@@ -52,6 +53,8 @@ REASONS = {
     "WorkflowHandleAsync.shard_key": f"{_INSTANCE}; None here",
     "backfill_schedule": _TWIN,
     "export_workflow": _CONDUCTOR,
+    "enqueue_workflows": _BULK,
+    "enqueue_workflows_in_transaction": _BULK,
     "fork_from_failure": _CONDUCTOR,
     "get_metrics": _CONDUCTOR,
     "get_step_aggregates": _CONDUCTOR,
@@ -59,7 +62,9 @@ REASONS = {
     "import_workflow": _CONDUCTOR,
     "pause_schedule": _TWIN,
     "resume_schedule": _TWIN,
+    "start_workflows": _BULK,
     "trigger_schedule": _TWIN,
+    "WorkflowCall": "an item of a call for many workflows",
 }
 
 

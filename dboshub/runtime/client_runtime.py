@@ -12,7 +12,7 @@ from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.engine.schedule_registry import ScheduleServices
 from dboshub.schedules.storage.store import ScheduleStore
-from dboshub.workflows.api.client import JOINED
+from dboshub.workflows.api.client_transactions import JOINED
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.current_engine import ClientContext
 from dboshub.workflows.engine.ports import EngineHooks, JoinedTransaction

@@ -32,7 +32,7 @@ from dboshub.workflows.engine.errors import PortableWorkflowError
 from dboshub.workflows.engine.portable_json import portable
 from dboshub.workflows.engine.registration.decorators import workflow
 from dboshub.workflows.engine.registration.registry import registry
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
+from dboshub.workflows.engine.runtime.call_options import EnqueueOptions
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 

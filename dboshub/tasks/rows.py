@@ -8,7 +8,7 @@ from dboshub.queues.api.facade import QueuesAPI
 from dboshub.runtime.django_client import process_client
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import current_engine
-from dboshub.workflows.engine.runtime.enqueueing import EnqueueOptions
+from dboshub.workflows.engine.runtime.call_options import EnqueueOptions
 from dboshub.workflows.storage.listing import workflow_rows
 
 

@@ -5,7 +5,7 @@ A method that returns a program has two forms: ``name`` blocks, ``name_async`` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from dboshub.queues.engine.kafka import consumers
@@ -17,17 +17,18 @@ from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.runtime.enqueueing import (
-    EnqueueOptions,
-    checked_parameters,
-    enqueue_as,
-)
+from dboshub.workflows.engine.runtime.bulk_answers import Answers
+from dboshub.workflows.engine.runtime.bulk_starting import enqueue_all
+from dboshub.workflows.engine.runtime.call_options import EnqueueOptions, checked_parameters
+from dboshub.workflows.engine.runtime.enqueueing import enqueue_as
+from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
 from dboshub.workflows.engine.sync_async import (
     async_form,
     async_handle_form,
     sync_form,
     sync_handle_form,
 )
+from dboshub.workflows.engine.typed_bulk_calls import async_enqueue_all_form, enqueue_all_form
 from dboshub.workflows.engine.typed_calls import async_enqueue_form, enqueue_form
 
 
@@ -112,6 +113,19 @@ class QueuesAPI:
         return enqueue_on(queue_name, func, args, kwargs)
 
     enqueue_workflow_async = async_enqueue_form(enqueue_workflow)
+
+    @enqueue_all_form
+    def enqueue_workflows(
+        queue_name: str, calls: Iterable[WorkflowCall[Any]], *, atomic: bool = False
+    ) -> Program[Answers]:
+        """Enqueue many workflows by a few statements; returns a handle or an error for each.
+
+        With `atomic` all are enqueued in one transaction; if one is refused, none is, and its
+        error is raised. In a workflow each is a child with a step of its own.
+        """
+        return enqueue_all(engine(), queue_name, [*calls], OPTIONS.get(), is_atomic=atomic)
+
+    enqueue_workflows_async = async_enqueue_all_form(enqueue_workflows)
 
     @classmethod
     def listen_queues(cls, queues: Sequence[Queue | str]) -> None:

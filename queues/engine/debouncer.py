@@ -24,11 +24,8 @@ from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program, run, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import registry
-from dboshub.workflows.engine.runtime.enqueueing import (
-    EnqueueOptions,
-    checked_parameters,
-    enqueue_as,
-)
+from dboshub.workflows.engine.runtime.call_options import EnqueueOptions, checked_parameters
+from dboshub.workflows.engine.runtime.enqueueing import enqueue_as
 from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
 STEP = "DBOS.debounce_delayed_workflow"

@@ -5,9 +5,10 @@ To construct one declares the queue; ``DBOS.register_queue`` and other calls ret
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ParamSpec, TypeVar, overload
+from functools import partial
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
@@ -15,11 +16,15 @@ from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLi
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
-from dboshub.workflows.engine.options import OPTIONS
-from dboshub.workflows.engine.programs import Program, awaitable, run
+from dboshub.workflows.engine.options import OPTIONS, StartOptions
+from dboshub.workflows.engine.programs import Program, awaitable, refuse_in_loop, run, run_async
+from dboshub.workflows.engine.runtime.bulk_answers import Answers
+from dboshub.workflows.engine.runtime.bulk_starting import enqueue_all
 from dboshub.workflows.engine.runtime.enqueueing import enqueue as start_enqueued
 from dboshub.workflows.engine.runtime.start_request import FunctionReference
 from dboshub.workflows.engine.runtime.starting import in_this_context
+from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
+from dboshub.workflows.engine.sync_async import as_async_handles, as_handles
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,6 +141,35 @@ class Queue:
         """Do the same without blocking."""
         return WorkflowHandleAsync(await _enqueue_awaitable(self, func, args, kwargs))
 
+    @overload
+    def enqueue_workflows(
+        self, calls: Iterable[WorkflowCall[R]], *, atomic: Literal[True]
+    ) -> list[WorkflowHandle[R]]: ...
+    @overload
+    def enqueue_workflows(
+        self, calls: Iterable[WorkflowCall[R]], *, atomic: bool = False
+    ) -> list[WorkflowHandle[R] | Exception]: ...
+    def enqueue_workflows(
+        self, calls: Iterable[WorkflowCall[Any]], *, atomic: bool = False
+    ) -> Sequence[WorkflowHandle[Any] | Exception]:
+        """Enqueue many workflows; see ``DBOS.enqueue_workflows``."""
+        refuse_in_loop("enqueue_workflows")
+        return as_handles(run(_enqueue_all(self, calls, is_atomic=atomic)))
+
+    @overload
+    async def enqueue_workflows_async(
+        self, calls: Iterable[WorkflowCall[R]], *, atomic: Literal[True]
+    ) -> list[WorkflowHandleAsync[R]]: ...
+    @overload
+    async def enqueue_workflows_async(
+        self, calls: Iterable[WorkflowCall[R]], *, atomic: bool = False
+    ) -> list[WorkflowHandleAsync[R] | Exception]: ...
+    async def enqueue_workflows_async(
+        self, calls: Iterable[WorkflowCall[Any]], *, atomic: bool = False
+    ) -> Sequence[WorkflowHandleAsync[Any] | Exception]:
+        """Do the same without blocking."""
+        return as_async_handles(await run_async(_enqueue_all(self, calls, is_atomic=atomic)))
+
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
 
@@ -201,12 +235,25 @@ def enqueue_on(
 def _enqueue(
     queue: Queue, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
-    if queue._needs_key and OPTIONS.get().partition_key is None:
+    _expect_key(queue, OPTIONS.get())
+    return enqueue_on(queue.name, func, args, kwargs)
+
+
+def _enqueue_all(
+    queue: Queue, calls: Iterable[WorkflowCall[Any]], *, is_atomic: bool
+) -> Program[Answers]:
+    expect_key = partial(_expect_key, queue)
+    return enqueue_all(
+        engine(), queue.name, [*calls], OPTIONS.get(), expect_key, is_atomic=is_atomic
+    )
+
+
+def _expect_key(queue: Queue, options: StartOptions) -> None:
+    if queue._needs_key and options.partition_key is None:
         raise DBOSException(
             f"queue {queue.name} is partitioned: enqueue within "
             "SetEnqueueOptions(queue_partition_key=…)"
         )
-    return enqueue_on(queue.name, func, args, kwargs)
 
 
 _enqueue.__name__ = "enqueue"

@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections, transaction
 
-from dboshub import DBOS, Queue, SendMessage, SetEnqueueOptions, SetWorkflowID
+from dboshub import DBOS, Queue, SendMessage, SetEnqueueOptions, SetWorkflowID, WorkflowCall
 from dboshub.error import (
     DBOSAwaitedWorkflowCancelledError,
     DBOSException,
@@ -160,6 +160,25 @@ def test_nothing_started_in_a_transaction_is_there_before_it_commits() -> None:
             assert status_elsewhere(started.workflow_id) is None
     assert status_elsewhere(started.workflow_id) == "ENQUEUED"
     assert sorted(rows()) == sorted([started.workflow_id, enqueued.workflow_id])
+
+
+def test_many_are_enqueued_in_a_transaction_or_undone_with_it(work: Callable[[], None]) -> None:
+    calls = [WorkflowCall(double_without_launch, each) for each in range(3)]
+    held = WorkflowCall(double_without_launch, 3).options(deduplication_id="one")
+    with transaction.atomic():
+        queue.enqueue_workflows(calls)
+        transaction.set_rollback(True)
+    assert rows() == []
+    with transaction.atomic():
+        handles = queue.enqueue_workflows([*calls, held], atomic=True)
+        handles += DBOS.start_workflows(calls, atomic=True)
+        with pytest.raises(DBOSQueueDeduplicatedError):
+            queue.enqueue_workflows([*calls, held], atomic=True)
+        if connection.vendor == "postgresql":
+            assert status_elsewhere(handles[0].workflow_id) is None
+    assert sorted(rows()) == sorted(each.workflow_id for each in handles)
+    work()
+    assert [each.get_result() for each in handles] == [0, 2, 4, 6, 0, 2, 4]
 
 
 def test_what_is_done_in_a_transaction_is_undone_with_it() -> None:

@@ -15,6 +15,7 @@ from dboshub import (
     Debouncer,
     Queue,
     SQLAlchemyDatasource,
+    WorkflowCall,
     WorkflowHandle,
     WorkflowHandleAsync,
     WorkflowStatus,
@@ -128,6 +129,40 @@ async def starting_awaited_wrongly(queue: Queue) -> None:
     await DBOS.enqueue_workflow_async("jobs", whisper, "1")  # type: ignore[call-overload]
     await DBOS.run_step_async(None, whisper, "1")  # type: ignore[call-overload]
     await DBOS.reserve_step().run_async(None, shout, "1")  # type: ignore[call-overload]
+
+
+def starting_many(client: DBOSClient, queue: Queue) -> None:
+    calls = [WorkflowCall(shout, 1, loud=True).options(priority=1), WorkflowCall(whisper, 2)]
+    assert_type(calls, list[WorkflowCall[str]])
+    assert_type(DBOS.start_workflows(calls), list[WorkflowHandle[str] | Exception])
+    assert_type(DBOS.start_workflows(calls, atomic=True), list[WorkflowHandle[str]])
+    assert_type(DBOS.enqueue_workflows("jobs", calls, atomic=True), list[WorkflowHandle[str]])
+    assert_type(queue.enqueue_workflows(calls), list[WorkflowHandle[str] | Exception])
+    assert_type(queue.enqueue_workflows(calls, atomic=True), list[WorkflowHandle[str]])
+    named = [WorkflowCall("by name", object())]
+    assert_type(client.enqueue_workflows("jobs", named, atomic=True), list[WorkflowHandle[Any]])
+
+
+def starting_many_wrongly(client: DBOSClient, queue: Queue) -> None:
+    WorkflowCall(shout, "1")  # type: ignore[call-overload]
+    WorkflowCall(shout, 1).options(urgent=True)  # type: ignore[call-arg]
+    WorkflowCall(shout, 1).options(priority="high")  # type: ignore[arg-type]
+    DBOS.enqueue_workflows([WorkflowCall(shout, 1)])  # type: ignore[call-overload]
+    queue.enqueue_workflows([shout])  # type: ignore[arg-type]
+
+
+async def starting_many_awaited(client: DBOSClient, queue: Queue) -> None:
+    calls = [WorkflowCall(whisper, 1)]
+    assert_type(
+        await DBOS.start_workflows_async(calls, atomic=True), list[WorkflowHandleAsync[str]]
+    )
+    assert_type(
+        await client.enqueue_workflows_async("jobs", calls),
+        list[WorkflowHandleAsync[str] | Exception],
+    )
+    assert_type(
+        await queue.enqueue_workflows_async(calls, atomic=True), list[WorkflowHandleAsync[str]]
+    )
 
 
 def debouncing_and_transactions(source: SQLAlchemyDatasource) -> None:

@@ -5,30 +5,24 @@ A client executes nothing and records no steps, also when the code of a workflow
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import AsyncGenerator, Generator, Iterable
+from typing import Any, cast
 
+from dboshub.workflows.api.client_transactions import TransactionsClient
 from dboshub.workflows.api.management import returning
 from dboshub.workflows.api.workflows import DEFAULT, WorkflowsAPI
 from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.control import renaming
 from dboshub.workflows.engine.control.renaming import ApplicationRowCounts
-from dboshub.workflows.engine.current_engine import ClientContext, engine, using_client
-from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.handles import WorkflowHandle
+from dboshub.workflows.engine.current_engine import engine, using_client
 from dboshub.workflows.engine.operations import sending, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
-from dboshub.workflows.engine.ports import JoinedTransaction
-from dboshub.workflows.engine.programs import Program, run
-from dboshub.workflows.engine.records import UnseenId
-from dboshub.workflows.engine.runtime.enqueueing import (
-    EnqueueOptions,
-    checked_parameters,
-    enqueue_as,
-)
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.runtime.bulk_answers import Answers
+from dboshub.workflows.engine.runtime.bulk_starting import enqueue_all
+from dboshub.workflows.engine.runtime.call_options import EnqueueOptions, checked_parameters
+from dboshub.workflows.engine.runtime.enqueueing import enqueue_as, options_of_client
+from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 from dboshub.workflows.engine.sync_async import (
@@ -38,9 +32,13 @@ from dboshub.workflows.engine.sync_async import (
     sync_form,
     sync_handle_form,
 )
+from dboshub.workflows.engine.typed_bulk_calls import (
+    EnqueueAll,
+    EnqueueAllAsync,
+    async_enqueue_all_form,
+    enqueue_all_form,
+)
 
-# The transaction of the caller that a client writes in.
-JOINED: ContextVar[JoinedTransaction | None] = ContextVar("dboshub_joined", default=None)
 _API = WorkflowsAPI
 
 
@@ -57,6 +55,15 @@ class _Calls:
         return enqueue_as(engine(), checked_parameters(options), args, kwargs)
 
     enqueue_async = async_handle_form(enqueue)
+
+    @enqueue_all_form
+    def enqueue_workflows(
+        queue_name: str, calls: Iterable[WorkflowCall[Any]], *, atomic: bool = False
+    ) -> Program[Answers]:
+        """Enqueue many workflows by name, by a few statements; see ``DBOS.enqueue_workflows``."""
+        return enqueue_all(engine(), queue_name, [*calls], options_of_client(), is_atomic=atomic)
+
+    enqueue_workflows_async = async_enqueue_all_form(enqueue_workflows)
 
     @sync_form
     def send(
@@ -103,17 +110,13 @@ class _Calls:
     retrieve_workflow_async = async_handle_form(retrieve_workflow)
 
 
-class WorkflowsClient(ABC):
+class WorkflowsClient(TransactionsClient):
     """Workflows and their communication, for programs that execute nothing."""
-
-    _client_context: ClientContext
-
-    @abstractmethod
-    def _joined(self, connection: Any) -> JoinedTransaction:
-        """The transaction that a caller's connection has open."""
 
     enqueue = client_method(_Calls.enqueue)
     enqueue_async = client_method(_Calls.enqueue_async)
+    enqueue_workflows = cast("EnqueueAll", client_method(_Calls.enqueue_workflows))
+    enqueue_workflows_async = cast("EnqueueAllAsync", client_method(_Calls.enqueue_workflows_async))
     send = client_method(_Calls.send)
     send_async = client_method(_Calls.send_async)
     retrieve_workflow = client_method(_Calls.retrieve_workflow)
@@ -175,70 +178,6 @@ class WorkflowsClient(ABC):
     get_step_aggregates_async = client_method(_API.get_step_aggregates_async)
     get_metrics = client_method(_API.get_metrics)
     get_metrics_async = client_method(_API.get_metrics_async)
-
-    def enqueue_in_transaction(
-        self, conn_or_session: Any, options: EnqueueOptions, *args: Any, **kwargs: Any
-    ) -> WorkflowHandle[Any]:
-        """Enqueue in the caller's transaction: the workflow exists once that commits.
-
-        `conn_or_session` is a connection to the system database: SQLAlchemy's (or a session),
-        psycopg's, sqlite3's or Django's. Raises DBOSException for a ``duplication_policy``
-        ``return-existing``: what exists may not be committed yet.
-        """
-        if options.get("duplication_policy") == "return-existing":
-            raise DBOSException(
-                "duplication_policy 'return-existing' is not supported by enqueue_in_transaction. "
-                "Use enqueue instead."
-            )
-        with self._within_transaction(conn_or_session):
-            workflow_id = run(enqueue_as(engine(), checked_parameters(options), args, kwargs))
-            return WorkflowHandle(UnseenId(workflow_id))
-
-    @accept_null_shard_key
-    def send_in_transaction(
-        self,
-        conn_or_session: Any,
-        destination_id: str,
-        message: Any,
-        topic: str | None = None,
-        idempotency_key: str | None = None,
-        *,
-        serialization_type: WorkflowSerializationFormat | None = DEFAULT,
-        send_to_forks: bool = False,
-    ) -> None:
-        """Send a message in the caller's transaction; see ``enqueue_in_transaction``."""
-        given = SendMessage(destination_id, message, topic, idempotency_key)
-        with self._within_transaction(conn_or_session):
-            run(
-                sending.send(
-                    engine(), given, serialization=serialization_type, to_forks=send_to_forks
-                )
-            )
-
-    def send_bulk_in_transaction(
-        self,
-        conn_or_session: Any,
-        messages: list[SendMessage],
-        *,
-        serialization_type: WorkflowSerializationFormat | None = DEFAULT,
-        send_to_forks: bool = False,
-    ) -> None:
-        """Send messages in the caller's transaction; see ``enqueue_in_transaction``."""
-        with self._within_transaction(conn_or_session):
-            run(
-                sending.send_bulk(
-                    engine(), messages, serialization=serialization_type, to_forks=send_to_forks
-                )
-            )
-
-    @contextmanager
-    def _within_transaction(self, connection: Any) -> Iterator[None]:
-        token = JOINED.set(self._joined(connection))
-        try:
-            with using_client(self._client_context):
-                yield
-        finally:
-            JOINED.reset(token)
 
     @accept_null_shard_key
     def read_stream(

@@ -5,7 +5,7 @@ Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from typing import Any
 
 from dboshub.workflows.api.aggregates import AggregatesAPI
@@ -19,6 +19,9 @@ from dboshub.workflows.engine.operations.sending import SendMessage
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.runtime import enqueueing
+from dboshub.workflows.engine.runtime.bulk_answers import Answers
+from dboshub.workflows.engine.runtime.bulk_starting import start_all
+from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 from dboshub.workflows.engine.sync_async import (
@@ -27,6 +30,7 @@ from dboshub.workflows.engine.sync_async import (
     sync_form,
     sync_handle_form,
 )
+from dboshub.workflows.engine.typed_bulk_calls import async_start_all_form, start_all_form
 from dboshub.workflows.engine.typed_calls import async_start_form, start_form
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
@@ -47,6 +51,18 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         return enqueueing.start(engine(), func, args, kwargs)
 
     start_workflow_async = async_start_form(start_workflow)
+
+    @start_all_form
+    def start_workflows(
+        calls: Iterable[WorkflowCall[Any]], *, atomic: bool = False
+    ) -> Program[Answers]:
+        """Start many workflows by a few statements; returns a handle or an error for each.
+
+        See ``start_workflow``, and ``enqueue_workflows`` for `atomic`.
+        """
+        return start_all(engine(), [*calls], is_atomic=atomic)
+
+    start_workflows_async = async_start_all_form(start_workflows)
 
     @sync_handle_form
     def retrieve_workflow(workflow_id: str, existing_workflow: bool = True) -> Program[str]:

@@ -32,6 +32,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 Handle = WorkflowHandle[Any]
 HandleAsync = WorkflowHandleAsync[Any]
+Answers = list[str | Exception]
+HandleAnswers = list[WorkflowHandle[Any] | Exception]
+HandleAsyncAnswers = list[WorkflowHandleAsync[Any] | Exception]
 # The attribute of a sync form that holds its program and its results.
 _DEFINITION = "__dboshub_definition__"
 # Calls that may block a running event loop, as every call of a client may: they are short, and
@@ -66,6 +69,11 @@ def sync_handles_form(define: Callable[P, Program[list[str]]]) -> staticmethod[P
     return _sync(define, _HANDLES)
 
 
+def sync_answers_form(define: Callable[P, Program[Answers]]) -> staticmethod[P, HandleAnswers]:
+    """The sync form of a call whose program returns ids or errors: it returns handles or errors."""
+    return _sync(define, _ANSWERS)
+
+
 def async_form(call: staticmethod[P, R]) -> staticmethod[P, Coroutine[Any, Any, R]]:
     """The async form of a ``sync_form``."""
     return _async(call)
@@ -82,6 +90,13 @@ def async_handles_form(
     call: staticmethod[P, list[Handle]],
 ) -> staticmethod[P, Coroutine[Any, Any, list[HandleAsync]]]:
     """The async form of a ``sync_handles_form``."""
+    return _async(call)
+
+
+def async_answers_form(
+    call: staticmethod[P, HandleAnswers],
+) -> staticmethod[P, Coroutine[Any, Any, HandleAsyncAnswers]]:
+    """The async form of a ``sync_answers_form``."""
     return _async(call)
 
 
@@ -131,6 +146,24 @@ _HANDLES = _Results(
     lambda ids: [WorkflowHandleAsync(each) for each in ids],
     "list[WorkflowHandle]",
     "list[WorkflowHandleAsync]",
+)
+
+
+def as_handles(answers: Answers) -> HandleAnswers:
+    """Handles in place of ids; errors stay."""
+    return [each if isinstance(each, Exception) else WorkflowHandle(each) for each in answers]
+
+
+def as_async_handles(answers: Answers) -> HandleAsyncAnswers:
+    """Handles of coroutines in place of ids; errors stay."""
+    return [each if isinstance(each, Exception) else WorkflowHandleAsync(each) for each in answers]
+
+
+_ANSWERS = _Results(
+    as_handles,
+    as_async_handles,
+    "list[WorkflowHandle | Exception]",
+    "list[WorkflowHandleAsync | Exception]",
 )
 
 

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.journal.writes import Answer, StartWrite, Write
+from dboshub.workflows.engine.journal.writes import Answer, BulkStartWrite, StartWrite, Write
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.sql import Cursor, Dialect, Execute, Session, Vendor
 from dboshub.workflows.storage.sqlalchemy_result import ResultOfSqlalchemy
@@ -99,10 +99,16 @@ class CallerTransaction:
         self._session = session_on(connection, vendor=vendor, schema=schema)
 
     def apply(self, write: Write, *, now: int) -> Answer:
+        # As in dbos: a row without a creator is never taken for a repetition of another call.
         if isinstance(write, StartWrite):
-            # As in dbos: a row without a creator is never taken for a repetition of another call.
-            write = replace(write, row=replace(write.row, creator_xid=None))
+            write = _without_creator(write)
+        elif isinstance(write, BulkStartWrite):
+            write = replace(write, starts=tuple(map(_without_creator, write.starts)))
         return apply_single(self._session, write, now=now)
 
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Ignore the callback: other processes find the rows when they next poll the tables."""
+
+
+def _without_creator(write: StartWrite) -> StartWrite:
+    return replace(write, row=replace(write.row, creator_xid=None))

@@ -16,6 +16,7 @@ from dboshub.workflows.engine.errors import (
     DBOSStreamTimeoutError,
 )
 from tests.support.eventually import eventually
+from tests.support.statements import Statements
 
 
 @DBOS.workflow()
@@ -231,30 +232,3 @@ def test_waiting_coroutines_need_no_threads(dbos: type[DBOS]) -> None:
 
     before = threading.active_count()
     assert asyncio.run(run_all()) == ["end"] * 300
-
-
-class Statements:
-    """Counts the statements that the process runs, by a word in their text."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def count(self, word: str) -> int:
-        return sum(1 for text in self.texts if word in text)
-
-    def __enter__(self) -> Statements:
-        from dboshub.workflows.storage.sql import Session
-
-        self._cursor = Session.cursor
-
-        def counted(session: Session, statement: Any, params: dict[str, Any]) -> Any:
-            self.texts.append(session.dialect.text(statement))
-            return self._cursor(session, statement, params)
-
-        Session.cursor = counted  # type: ignore[method-assign]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        from dboshub.workflows.storage.sql import Session
-
-        Session.cursor = self._cursor  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from sqlalchemy import JSON, Column, Date, DateTime, Integer, MetaData, String, Table, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dboshub import DBOS, Queue, SetWorkflowID
+from dboshub import DBOS, Queue, SetWorkflowID, WorkflowCall
 from dboshub.models import LoginAttempt
 from dboshub.workflows.engine.errors import DBOSException
 from tests.support.eventually import eventually
@@ -206,6 +206,19 @@ def test_enqueueing_joins_the_callers_transaction(hub: type[DBOS]) -> None:
         insert("a")
         handle = queue.enqueue(echo, 2)
     assert handle.get_result() == 2
+
+
+def test_many_enqueued_join_the_callers_transaction(hub: type[DBOS]) -> None:
+    calls = [WorkflowCall(echo, each) for each in range(3)]
+    with transaction.atomic():
+        lost = queue.enqueue_workflows(calls, atomic=True)
+        transaction.set_rollback(True)
+    assert DBOS.get_workflow_status(lost[0].workflow_id) is None
+    with transaction.atomic():
+        handles = queue.enqueue_workflows(calls, atomic=True)
+    assert [each.get_result() for each in handles] == [0, 1, 2]
+    with transaction.atomic(), pytest.raises(DBOSException, match="on_commit"):
+        DBOS.start_workflows(calls)
 
 
 def test_sending_joins_the_callers_transaction(hub: type[DBOS]) -> None:

@@ -15,7 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from dboshub.workflows.engine.journal.pending_write import PendingWrite
-from dboshub.workflows.engine.journal.writes import BulkSendWrite, SendWrite, StartWrite, Write
+from dboshub.workflows.engine.journal.writes import (
+    BulkSendWrite,
+    BulkStartWrite,
+    SendWrite,
+    StartWrite,
+    Write,
+)
 from dboshub.workflows.engine.ports import JournalConnection
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.01, 1.0
@@ -159,3 +165,5 @@ def _rows(write: Write) -> Iterator[str]:
         yield write.destination
     elif isinstance(write, BulkSendWrite):
         yield from {each.destination for each in write.sends} - {write.workflow_id}
+    elif isinstance(write, BulkStartWrite):
+        yield from {each.row.workflow_uuid for each in write.starts} - {write.workflow_id}

@@ -18,7 +18,7 @@ class Verdict(Enum):
     REFUSED = "refused"  # the execution no longer owns the workflow
     LOCKED = "locked"  # another transaction holds the row: apply it isolated
     CONFLICT = "conflict"  # another outcome is recorded for this step
-    NOTHING = "nothing"  # no message to consume; no such destination
+    NOTHING = "nothing"  # no message to consume; no such destination; of starts all were undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Answer:
     started: Started | None = None
     received: tuple[str, str | None] | None = None  # a message and its serialization
     missing: str | None = None  # the destination that does not exist
+    starts: tuple[Started, ...] = ()  # the result of each start of a BulkStartWrite
+    conflict: int | None = None  # the step of a BulkStartWrite that has another checkpoint
 
 
 DONE = Answer(Verdict.DONE)
@@ -69,7 +71,7 @@ class StepWrite:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The execution whose step sends a message: the step is recorded when it ends."""
+    """The execution that sends messages in a step, which is recorded later, or starts others."""
 
     workflow_id: str
     owner: str
@@ -84,6 +86,7 @@ class StartWrite:
     parent: StepWrite | None = None
     chosen_id: bool = False  # other starts may use the same workflow or deduplication id
     reject_existing: bool = False  # the reuse policy: an id in use is an error
+    accept_duplicate: bool = False  # the duplication policy: a deduplication id in use is none
 
     @property
     def workflow_id(self) -> str:
@@ -105,6 +108,35 @@ class StartWrite:
     @property
     def conflict_key(self) -> object:
         return ("start", self.row.workflow_uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkStartWrite:
+    """Several starts, and checkpoints of their parent for starts that were refused before.
+
+    If `is_atomic` and one of the starts is refused, none of them is recorded.
+    """
+
+    starts: tuple[StartWrite, ...]
+    refused: tuple[StepWrite, ...] = ()
+    by: Sender | None = None  # the parent
+    is_atomic: bool = False
+
+    @property
+    def workflow_id(self) -> str:
+        return self.by.workflow_id if self.by else self.starts[0].workflow_id
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.starts) + sum(each.size for each in self.refused)
+
+    @property
+    def isolated(self) -> bool:
+        return True
+
+    @property
+    def conflict_key(self) -> object:
+        return ("starts", id(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,4 +292,5 @@ class ConsumeWrite:
 
 
 MessageWrite = SendWrite | BulkSendWrite | ConsumeWrite
-Write = StepWrite | StartWrite | OutcomeWrite | EventWrite | StreamWrite | MessageWrite
+StartsWrite = StartWrite | BulkStartWrite
+Write = StepWrite | StartsWrite | OutcomeWrite | EventWrite | StreamWrite | MessageWrite

@@ -1,32 +1,18 @@
-"""Enqueue a workflow by names and options; its function need not exist in this process."""
+"""Enqueue a workflow; its function need not exist in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Required, TypedDict
+from typing import Any
 
-from dboshub.workflows.engine import shard_keys, validation
-from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.identity import Identity
-from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE, carrier_of
-from dboshub.workflows.engine.options import (
-    NO_OPTIONS,
-    OPTIONS,
-    DuplicationPolicy,
-    OptionsBlock,
-    SetEnqueueOptions,
-    SetWorkflowAttributes,
-    SetWorkflowID,
-    SetWorkflowTimeout,
-    StartOptions,
-    WorkflowIDReusePolicy,
-    checked_reuse_policy,
-)
+from dboshub.workflows.engine import validation
+from dboshub.workflows.engine.options import NO_OPTIONS, OPTIONS, StartOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, UnseenId
 from dboshub.workflows.engine.runtime import running
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.refusals import refuse_queue_options
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -36,59 +22,7 @@ from dboshub.workflows.engine.runtime.starting import (
     in_this_context,
     prepare,
     record_start,
-    refuse_queue_options,
 )
-from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
-
-
-class EnqueueOptions(TypedDict, total=False):
-    """Function, queue and options of a workflow to enqueue; times are seconds."""
-
-    workflow_name: Required[str]
-    queue_name: Required[str]
-    workflow_id: str | None
-    workflow_id_reuse_policy: WorkflowIDReusePolicy | None
-    app_version: str | None
-    workflow_timeout: float | None
-    delay_seconds: float | None
-    deduplication_id: str | None
-    duplication_policy: DuplicationPolicy | None
-    priority: int | None
-    queue_partition_key: str | None
-    authenticated_user: str | None
-    authenticated_roles: list[str] | None
-    serialization_type: WorkflowSerializationFormat | None
-    class_name: str | None
-    instance_name: str | None
-    attributes: dict[str, Any] | None
-    application_name: str | None
-    otel_context: Any  # a context of OpenTelemetry, or a dict with a traceparent
-    shard_key: None
-
-
-def checked_parameters(
-    given: Mapping[str, Any], ambient: StartOptions = NO_OPTIONS
-) -> StartParameters:
-    """The parameters that options ask for; `ambient` has those that they do not name.
-
-    Raises DBOSException for options that are missing, unknown or impossible.
-    """
-    known = EnqueueOptions.__annotations__
-    unknown = sorted(given.keys() - known.keys())
-    if unknown:
-        raise DBOSException(f"unknown option {', '.join(unknown)}; known are {', '.join(known)}")
-    for key in ("workflow_name", "queue_name"):
-        if key not in given:
-            raise DBOSException(f"the options to enqueue lack {key!r}")
-    shard_keys.refuse_shard_key(given.get("shard_key"))
-    function = FunctionReference(
-        name=validation.name("the name of a workflow", given["workflow_name"]),
-        class_name=validation.optional_text("a class name", given.get("class_name")),
-        config_name=validation.optional_text("an instance name", given.get("instance_name")),
-        serialization=given.get("serialization_type"),
-    )
-    queue_name = validation.queue_name(given["queue_name"])
-    return StartParameters(function, queue_name, _start_options(given, ambient), _identity(given))
 
 
 def enqueue(
@@ -119,6 +53,11 @@ def enqueue_as(
     return enqueue(engine, replace(parameters, options=options), args, kwargs)
 
 
+def options_of_client() -> StartOptions:
+    """What a client's call takes from the blocks around it: their trace alone."""
+    return replace(NO_OPTIONS, trace=OPTIONS.get().trace)
+
+
 def start(
     engine: Engine,
     function: Callable[..., Any] | str,
@@ -139,50 +78,3 @@ def start(
         reference = FunctionReference.of(target)
     refuse_queue_options(OPTIONS.get())
     return enqueue(engine, in_this_context(reference, INTERNAL_QUEUE), args, kwargs)
-
-
-def _start_options(given: Mapping[str, Any], ambient: StartOptions) -> StartOptions:
-    blocks: list[OptionsBlock] = [
-        _enqueue_options(given, ambient),
-        SetWorkflowAttributes(_attributes(given, ambient)),
-    ]
-    if given.get("workflow_timeout") is not None:
-        blocks.append(SetWorkflowTimeout(given["workflow_timeout"]))
-    policy = checked_reuse_policy(given.get("workflow_id_reuse_policy"))
-    if given.get("workflow_id") is not None:
-        blocks.append(SetWorkflowID(given["workflow_id"], workflow_id_reuse_policy=policy))
-    application = validation.optional_text("an application name", given.get("application_name"))
-    options = replace(ambient, application_name=application)
-    for block in blocks:
-        options = replace(options, **block.changes())
-    return options
-
-
-def _enqueue_options(given: Mapping[str, Any], ambient: StartOptions) -> SetEnqueueOptions:
-    around = {
-        "deduplication_id": ambient.deduplication_id,
-        "priority": ambient.priority or None,
-        "app_version": ambient.application_version,
-        "queue_partition_key": ambient.partition_key,
-        "delay_seconds": ambient.delay_s,
-        "duplication_policy": ambient.duplication_policy,
-    }
-    named = {name: given[name] for name in around if given.get(name) is not None}
-    return SetEnqueueOptions(**(around | named))
-
-
-def _attributes(given: Mapping[str, Any], ambient: StartOptions) -> dict[str, Any] | None:
-    attributes, trace = given.get("attributes"), carrier_of(given.get("otel_context"))
-    if ambient.attributes is not None and (attributes is None or isinstance(attributes, dict)):
-        attributes = {**ambient.attributes, **(attributes or {})}
-    if trace is None:
-        return attributes
-    return {**(attributes or {}), TRACE_ATTRIBUTE: trace}
-
-
-def _identity(given: Mapping[str, Any]) -> Identity | None:
-    user = validation.optional_text("a user", given.get("authenticated_user"))
-    roles: Sequence[str] | None = given.get("authenticated_roles")
-    if user is None and roles is None:
-        return None
-    return Identity(user, None if roles is None else tuple(roles))

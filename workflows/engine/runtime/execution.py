@@ -151,6 +151,11 @@ class Execution:
         self.counter += 1
         return self.counter
 
+    def next_ids(self, count: int) -> range:
+        """Draw several step ids, which follow each other; see ``next_id``."""
+        first, self.counter = self.counter + 1, self.counter + count
+        return range(first, self.counter + 1)
+
     def checkpoint_of(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         """The checkpoint of a step, or None. A new workflow causes no query.
 
@@ -262,7 +267,10 @@ class Execution:
             raise self._lost_ownership(status)
         if answer.verdict is Verdict.CONFLICT:
             step = getattr(write, "step", getattr(write, "by", write))
-            raise DBOSStepNondeterminismError(self.workflow_id, getattr(step, "function_id", 0))
+            step_id = answer.conflict
+            if step_id is None:
+                step_id = getattr(step, "function_id", 0)
+            raise DBOSStepNondeterminismError(self.workflow_id, step_id)
         self.ownership.confirm(reading)
         return answer
 

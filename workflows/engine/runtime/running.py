@@ -36,6 +36,7 @@ from dboshub.workflows.engine.runtime.handing_back import (
     run_again,
 )
 from dboshub.workflows.engine.runtime.outcomes import keep_error, readable, record_outcome
+from dboshub.workflows.engine.runtime.refusals import refuse_queue_options
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -45,7 +46,6 @@ from dboshub.workflows.engine.runtime.starting import (
     in_this_context,
     prepare,
     record_start,
-    refuse_queue_options,
 )
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,

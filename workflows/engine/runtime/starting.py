@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, frame
-from dboshub.workflows.engine.errors import (
-    DBOSConflictingWorkflowError,
-    DBOSException,
-    DBOSQueueDeduplicatedError,
-    DBOSWorkflowIDInUseError,
-)
+from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, StartWrite, StepWrite, Verdict
-from dboshub.workflows.engine.options import OPTIONS, StartOptions
+from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Started
+from dboshub.workflows.engine.records import NewWorkflow
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.handing_back import has_lost_its_loop, run_again
+from dboshub.workflows.engine.runtime.refusals import REFUSALS, refusal
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
     PreparedStart,
@@ -55,22 +51,38 @@ def prepare(
     engine drains it raises DBOSException; within a workflow ExecutionInterrupted, because that is
     no error of its own.
     """
+    what = f"workflow {parameters.function.name}"
+    parent = caller_of_start(engine, what, runs_here=parameters.queue_name is None)
+    step_id = parent.next_id() if parent is not None else 0
+    return with_ids(engine, parameters, args, kwargs, parent, step_id)
+
+
+def caller_of_start(engine: Engine, what: str, *, runs_here: bool) -> Execution | None:
+    """The workflow that starts `what`, or None; raises as ``prepare`` does if nobody may."""
     current = frame()
-    function, options = parameters.function, parameters.options
     if current is not None and current.step is not None:
         raise AssertionError(
-            f"workflow {function.name} cannot be started from within a step: start it from the "
-            "workflow itself"
+            f"{what} cannot be started from within a step: start it from the workflow itself"
         )
-    _refuse_while_draining(engine, current, function)
-    if parameters.queue_name is None and engine.ambient() is not None:
+    _refuse_while_draining(engine, current, what)
+    if runs_here and engine.ambient() is not None:
         raise DBOSException(
-            f"workflow {function.name} cannot be started within an open transaction on the system "
-            "database: start it when that commits, by transaction.on_commit(…), or enqueue it"
+            f"{what} cannot be started within an open transaction on the system database: start it "
+            "when that commits, by transaction.on_commit(…), or enqueue it"
         )
-    identity = parameters.identity or current_identity()
-    parent = current.execution if current is not None else None
-    step_id = parent.next_id() if parent is not None else 0
+    return current.execution if current is not None else None
+
+
+def with_ids(
+    engine: Engine,
+    parameters: StartParameters,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    parent: Execution | None,
+    step_id: int,
+) -> PreparedStart:
+    """A start with its ids. Raises DBOSException for queue options that cannot be."""
+    options = parameters.options
     chosen = options.take_id()
     if chosen is not None:
         workflow_id = chosen.value
@@ -82,7 +94,7 @@ def prepare(
         options.verify_queue_options()
     return PreparedStart(
         parameters=parameters,
-        identity=identity,
+        identity=parameters.identity or current_identity(),
         args=args,
         kwargs=kwargs,
         parent=parent,
@@ -93,15 +105,13 @@ def prepare(
     )
 
 
-def _refuse_while_draining(
-    engine: Engine, current: Frame | None, function: FunctionReference
-) -> None:
+def _refuse_while_draining(engine: Engine, current: Frame | None, what: str) -> None:
     if not engine.is_draining:
         return
     if current is not None:
         current.execution.interrupt()
         current.execution.raise_if_stopped()
-    raise DBOSException(f"DBOS is stopping: workflow {function.name} was not started")
+    raise DBOSException(f"DBOS is stopping: {what} was not started")
 
 
 def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
@@ -122,11 +132,7 @@ def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
     yield from parent.verify_can_continue()
     try:
         return (yield from _insert(engine, start))
-    except (
-        DBOSConflictingWorkflowError,
-        DBOSQueueDeduplicatedError,
-        DBOSWorkflowIDInUseError,
-    ) as error:
+    except REFUSALS as error:
         now = engine.clock.now_ms()
         yield from parent.commit(parent.error_write(start.step_id, name, error, started_at=now))
         raise
@@ -134,7 +140,7 @@ def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
 
 def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
     token = engine.new_token()
-    write = _start_write(engine, start, token)
+    write = start_write(engine, start, token)
     try:
         answer = yield from _commit(engine, start, write)
     except BaseException as error:
@@ -143,24 +149,31 @@ def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
         raise
     started = answer.started
     assert started is not None
+    refused = refusal(start, started)
+    if refused is not None:
+        raise refused
     if started.deduplicated_by is not None:
-        return (yield from _deduplicated(start, started.deduplicated_by))
-    if not started.created:
-        _expect_same_function(start, started)
+        if start.parent is not None:
+            yield from start.parent.commit(child_step(start, start.parent, started.deduplicated_by))
+        return StartResult(started.deduplicated_by, None)
+    if not started.created or start.queue_name is not None:
         return StartResult(start.workflow_id, None)
-    if start.queue_name is not None:
-        return StartResult(start.workflow_id, None)
-    execution = Execution(
+    return StartResult(start.workflow_id, execution_of(engine, start, write.row))
+
+
+def execution_of(engine: Engine, start: PreparedStart, row: NewWorkflow) -> Execution:
+    """The execution of a start that this process owns."""
+    assert row.owner_xid is not None
+    return Execution(
         engine=engine,
-        workflow_id=start.workflow_id,
-        owner=token,
-        name=start.function.name,
+        workflow_id=row.workflow_uuid,
+        owner=row.owner_xid,
+        name=row.name,
         identity=start.identity,
-        serialization=write.row.serialization,
-        deadline_ms=write.row.workflow_deadline_epoch_ms,
+        serialization=row.serialization,
+        deadline_ms=row.workflow_deadline_epoch_ms,
         trace=engine.tracer.current_trace() if engine.tracer is not None else None,
     )
-    return StartResult(start.workflow_id, execution)
 
 
 def _commit(engine: Engine, start: PreparedStart, write: StartWrite) -> Program[Answer]:
@@ -171,11 +184,12 @@ def _commit(engine: Engine, start: PreparedStart, write: StartWrite) -> Program[
     return answer
 
 
-def _start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite:
+def start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite:
+    """The write of a start. Raises the serializer's error for its arguments."""
     row = new_row(engine, start, token)
     parent_step = None
     if start.parent is not None:
-        parent_step = _child_step(start, start.parent, start.workflow_id, row.created_at)
+        parent_step = child_step(start, start.parent, start.workflow_id)
     assert row.serialization is not None
     return StartWrite(
         row=row,
@@ -185,55 +199,13 @@ def _start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite
         parent=parent_step,
         chosen_id=start.is_chosen or row.deduplication_id is not None,
         reject_existing=start.reuse_policy == "reject",
+        accept_duplicate=start.options.duplication_policy == "return-existing",
     )
 
 
-def _child_step(start: PreparedStart, parent: Execution, child_id: str, now: int) -> StepWrite:
+def child_step(start: PreparedStart, parent: Execution, child_id: str) -> StepWrite:
+    """The parent's checkpoint that names its child."""
+    now = parent.engine.clock.now_ms()
     return parent.step_write(
         start.step_id, start.function.name, child_id=child_id, started_at=now, completed_at=now
     )
-
-
-def _deduplicated(start: PreparedStart, holder: str) -> Program[StartResult]:
-    """Another workflow holds the deduplication id: return it, or raise, as the policy says."""
-    if start.options.duplication_policy == "return-existing":
-        if start.parent is not None:
-            now = start.parent.engine.clock.now_ms()
-            yield from start.parent.commit(_child_step(start, start.parent, holder, now))
-        return StartResult(holder, None)
-    raise DBOSQueueDeduplicatedError(
-        start.workflow_id, start.queue_name or "", start.options.deduplication_id or ""
-    )
-
-
-def _expect_same_function(start: PreparedStart, found: Started) -> None:
-    function = start.function
-    if start.reuse_policy == "reject":
-        raise DBOSWorkflowIDInUseError(start.workflow_id, found.status, found.name or "")
-    for kind, existing, wanted in (
-        ("function name", found.name, function.name),
-        ("class name", found.class_name, function.class_name),
-        ("class configuration", found.config_name, function.config_name),
-    ):
-        if existing != wanted:
-            raise DBOSConflictingWorkflowError(
-                start.workflow_id,
-                f"Workflow already exists with a different {kind}: {existing}, but the provided "
-                f"{kind} is: {wanted}",
-            )
-
-
-def refuse_queue_options(options: StartOptions) -> None:
-    """Raise DBOSException for options that have a meaning on a queue alone."""
-    given = {
-        "deduplication_id": options.deduplication_id,
-        "priority": options.priority or None,
-        "queue_partition_key": options.partition_key,
-        "delay_seconds": options.delay_s,
-    }
-    named = [name for name, value in given.items() if value is not None]
-    if named:
-        raise DBOSException(
-            f"Enqueue option(s) {', '.join(named)} set on a workflow that is not being enqueued. "
-            "These options are only supported when enqueueing a workflow onto a queue."
-        )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dboshub.workflows.engine.journal.writes import (
     BulkSendWrite,
+    BulkStartWrite,
     EventWrite,
     OutcomeWrite,
     SendWrite,
@@ -53,7 +54,8 @@ class Notices:
 
     def publish_writes(self, writes: Sequence[Write]) -> None:
         """Publish the notices of durable writes. The journal calls it after each commit."""
-        notices = [notice for write in _each(writes) if (notice := _notice(write)) is not None]
+        found = dict.fromkeys(map(_notice, _each(writes)))
+        notices = [notice for notice in found if notice is not None]
         if notices:
             self.publish(notices)
 
@@ -104,6 +106,8 @@ def _each(writes: Sequence[Write]) -> Iterator[Write]:
     for write in writes:
         if isinstance(write, BulkSendWrite):
             yield from (*write.sends, *write.copies)
+        elif isinstance(write, BulkStartWrite):
+            yield from write.starts
         else:
             yield write
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from dboshub.workflows.engine.records import NewWorkflow, Started
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Row, Session, Statement
 
 COLUMNS = tuple(field.name for field in fields(NewWorkflow))
 NAMES = ", ".join(COLUMNS)
@@ -32,12 +32,9 @@ INSERT_INPUT = Statement(
     """
 )
 
+FOUND = "status, name, class_name, config_name, queue_name, serialization, creator_xid"
 EXISTING = Statement(
-    """
-    SELECT status, name, class_name, config_name, queue_name, serialization, creator_xid
-    FROM {workflow_status}
-    WHERE workflow_uuid = :workflow_uuid
-    """
+    f"SELECT {FOUND} FROM {{workflow_status}} WHERE workflow_uuid = :workflow_uuid"
 )
 
 DEDUPLICATED_BY = Statement(
@@ -65,8 +62,11 @@ def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
 
 def _existing(session: Session, row: NewWorkflow) -> Started | None:
     found = session.one(EXISTING, workflow_uuid=row.workflow_uuid)
-    if found is None:
-        return _deduplicated(session, row)
+    return _deduplicated(session, row) if found is None else existing(row, found)
+
+
+def existing(row: NewWorkflow, found: Row) -> Started:
+    """The workflow that has the id of a row, as EXISTING finds it."""
     status, name, class_name, config_name, queue_name, serialization, creator = found
     return Started(
         created=creator is not None and creator == row.creator_xid,

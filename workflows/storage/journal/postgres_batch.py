@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from dboshub.workflows.engine.journal.writes import (
@@ -140,6 +141,7 @@ OUTCOMES = Statement(
 )
 
 Parameters = dict[str, Any]
+_values = attrgetter(*COLUMNS)
 
 
 class Batch:
@@ -178,7 +180,7 @@ class Batch:
             case [(_, step)]:
                 self._add(plain.STEP, step_row(step), wanted)
             case [_, *_]:
-                self._add(STEPS, _step_parameters([step for _, step in found]), wanted)
+                self._add(STEPS, step_parameters([step for _, step in found]), wanted)
 
     def _add_starts(self, found: list[tuple[int, StartWrite]]) -> None:
         wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
@@ -186,14 +188,14 @@ class Batch:
             case [(_, start)]:
                 self._add(plain.START, plain.start_parameters(start), wanted)
             case [_, *_]:
-                self._add(STARTS, _row_parameters([write for _, write in found]), wanted)
+                self._add(STARTS, row_parameters([write for _, write in found]), wanted)
 
     def _add_children(self, found: list[tuple[int, StartWrite]]) -> None:
         if found:
             starts = [write for _, write in found]
             steps = [write.parent for write in starts if write.parent]
             wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
-            self._add(CHILDREN, _row_parameters(starts) | _step_parameters(steps), wanted)
+            self._add(CHILDREN, row_parameters(starts) | step_parameters(steps), wanted)
 
     def _add_outcomes(self, found: list[tuple[int, OutcomeWrite]]) -> None:
         wanted = [(at, write.workflow_id, DONE) for at, write in found]
@@ -210,11 +212,13 @@ def _created(write: StartWrite) -> Answer:
     return Answer(Verdict.DONE, started)
 
 
-def _step_parameters(steps: Sequence[StepWrite]) -> Parameters:
+def step_parameters(steps: Sequence[StepWrite]) -> Parameters:
+    """The parameters of STEPS."""
     return {"steps": json.dumps([step_row(step) for step in steps])}
 
 
-def _row_parameters(starts: Sequence[StartWrite]) -> Parameters:
+def row_parameters(starts: Sequence[StartWrite]) -> Parameters:
+    """The parameters of STARTS."""
     return {
         "rows": json.dumps([_row(write.row) for write in starts]),
         "inputs": json.dumps(
@@ -224,7 +228,8 @@ def _row_parameters(starts: Sequence[StartWrite]) -> Parameters:
 
 
 def _row(row: NewWorkflow) -> dict[str, object]:
-    record = {name: getattr(row, name) for name in COLUMNS}
+    values = zip(COLUMNS, _values(row), strict=True)
+    record = {name: value for name, value in values if value is not None}
     if row.attributes is not None:
         record["attributes"] = json.loads(row.attributes)
     return record

@@ -8,11 +8,11 @@ transaction.
 from __future__ import annotations
 
 from dboshub.workflows.engine.journal.writes import (
-    CONFLICT,
     DONE,
     REFUSED,
     Answer,
     BulkSendWrite,
+    BulkStartWrite,
     ConsumeWrite,
     EventWrite,
     OutcomeWrite,
@@ -20,18 +20,16 @@ from dboshub.workflows.engine.journal.writes import (
     StartWrite,
     StepWrite,
     StreamWrite,
-    Verdict,
     Write,
 )
-from dboshub.workflows.engine.records import Started
 from dboshub.workflows.storage.journal.checkpoints import (
     compare_recorded,
     owns,
     record,
     record_step,
 )
-from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.journal.messages import consume_message, send_message, send_messages
+from dboshub.workflows.storage.journal.starts import start_many, start_one
 from dboshub.workflows.storage.sql import Session, Statement
 
 SET_EVENT = Statement(
@@ -92,7 +90,9 @@ def apply_single(session: Session, write: Write, *, now: int) -> Answer:
         case StepWrite():
             return record_step(session, write, now)
         case StartWrite():
-            return _start(session, write, now)
+            return start_one(session, write, now)
+        case BulkStartWrite():
+            return start_many(session, write, now)
         case OutcomeWrite():
             return _outcome(session, write)
         case EventWrite():
@@ -105,28 +105,6 @@ def apply_single(session: Session, write: Write, *, now: int) -> Answer:
             return send_messages(session, write, now)
         case ConsumeWrite():
             return consume_message(session, write, now)
-
-
-def _start(session: Session, write: StartWrite, now: int) -> Answer:
-    parent = write.parent
-    if parent is not None and not owns(session, parent.workflow_id, parent.owner):
-        return REFUSED
-    started = start(session, write.row, write.inputs)
-    answer = Answer(Verdict.DONE, started)
-    if parent is None or not _is_attachable(write, started):
-        return answer
-    if not record(session, parent, now) and compare_recorded(session, parent) is CONFLICT:
-        return CONFLICT
-    return answer
-
-
-def _is_attachable(write: StartWrite, started: Started) -> bool:
-    """Whether the parent's checkpoint may name this workflow as its child."""
-    if started.created:
-        return True
-    row = write.row
-    existing = (started.name, started.class_name, started.config_name)
-    return not write.reject_existing and existing == (row.name, row.class_name, row.config_name)
 
 
 def _outcome(session: Session, write: OutcomeWrite) -> Answer:
