@@ -23,7 +23,8 @@ class DBOSConfig(TypedDict, total=False):
     ``behind_pooler`` says that the URL leads to a pooler in transaction mode; ``listen_url`` is a
     direct connection beside it, for LISTEN alone. ``executor_lease_sec`` and
     ``executor_heartbeat_sec`` say how soon others take over the work of a process that died;
-    ``max_executor_threads`` how many workflows run here at once. ``enable_otlp`` turns
+    ``max_executor_threads`` how many workflows run here at once. A workflow that waits longer than
+    ``suspend_after_sec`` leaves memory; 0 keeps all of them there. ``enable_otlp`` turns
     OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers with
     arguments and results only if ``admin_shows_payloads``. Listings and aggregates are given up
     after ``observability_query_timeout_sec``, 30 by default; 0 lets them take their time. Of a
@@ -59,6 +60,7 @@ class DBOSConfig(TypedDict, total=False):
     executor_id: str | None
     executor_lease_sec: float | None
     executor_heartbeat_sec: float | None
+    suspend_after_sec: float | None
     enable_patching: bool | None
     serializer: Serializer | None
     log_level: str | None
@@ -127,6 +129,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "executor_id": os.environ.get("DBOS__VMID") or "local",
         "admin_token": os.environ.get("DBOSHUB_ADMIN_SERVER_TOKEN"),
         "max_executor_threads": 1_000,
+        "suspend_after_sec": 0.0,
         "lease": lease,
         **given,
     }

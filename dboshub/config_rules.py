@@ -89,6 +89,7 @@ RULES = {
     "admin_port": _whole(0, HIGHEST_PORT),
     "executor_lease_sec": _seconds(0.003),
     "executor_heartbeat_sec": _seconds(0.001),
+    "suspend_after_sec": _seconds(0),
     "sys_db_idle_transaction_timeout_sec": _seconds(0),
     "observability_query_timeout_sec": _seconds(0),
     "notification_listener_polling_interval_sec": _seconds(0.001),

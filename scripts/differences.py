@@ -17,6 +17,7 @@ _HANDED_OUT = "made by calls, never by programs"
 _INSTANCE = "an attribute of the instance in `dbos`"
 _TWIN = "every call that waits has a twin here"
 _BULK = "many at once, by a few statements"
+_SUSPENDED = "workflows that wait long leave memory"
 _LIFE = "so that tests and long-lived programs can let go of it"
 
 # By the title of a row, or by the name alone where DBOS and DBOSClient share it.
@@ -26,7 +27,8 @@ REASONS = {
     "a call waits; `behind_pooler`: for a URL that leads to a pooler in transaction mode",
     "DBOSConfig": "what belongs to Conductor and to licences is refused "
     f"with advice; `application_database_url`, `database_url`, `admin_…`: {_DBOS_2}; `executor_…`: "
-    "leases take the place of Conductor; `behind_pooler`, `listen_url`: for poolers",
+    "leases take the place of Conductor; `behind_pooler`, `listen_url`: for poolers; "
+    f"`suspend_after_sec`: {_SUSPENDED}",
     "DBOSConfiguredInstance": f"`instance_name`: {_DBOS_2}; just one of the two is required",
     "OtelContext": "to annotate with: what `PropagateOtelContext` takes",
     "Queue": f"declares a queue {_DBOS_2}; 3.x refuses to construct one, and its further "
@@ -43,6 +45,7 @@ REASONS = {
     "DBOS.scheduled": _DBOS_2,
     "DBOS.sql_session": _DBOS_2,
     "DBOS.transaction": _DBOS_2,
+    "DBOS.workflow": f"`suspend`: {_SUSPENDED}",
     "DBOSClient.get_all_events": "as that of `DBOS`",
     "SQLAlchemyDatasource.close": _LIFE,
     "AsyncSQLAlchemyDatasource.close": _LIFE,

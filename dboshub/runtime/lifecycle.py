@@ -25,6 +25,7 @@ from dboshub.runtime.wiring import (
     notice_transport,
     open_queues,
     open_system_database,
+    register_version,
     settings_of,
     storage_of,
 )
@@ -39,12 +40,12 @@ from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.engine.membership.heartbeat import HeartbeatLoop
 from dboshub.workflows.engine.membership.incarnations import is_proven_dead, this_process
 from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.suspension.suspending import Suspending
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
-from dboshub.workflows.storage.control import versions
-from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.membership import recover
 from dboshub.workflows.storage.membership.database_membership import DatabaseMembership
+from dboshub.workflows.storage.suspension.store import SqlSuspensionStore
 
 if TYPE_CHECKING:
     from dboshub.admin_server.server import AdminServer
@@ -88,7 +89,7 @@ class Runtime:
         """
         # What is entered here is stopped in the opposite order.
         stopping = self._stopping
-        self._register_version()
+        register_version(self.database, self.clock, self.settings)
         stopping.callback(queue_registry.close)
         open_queues(self._registry_store(), self.engine, self.listen)
         stopping.callback(schedule_registry.close)
@@ -104,6 +105,8 @@ class Runtime:
         # What finds no thread for its workflow needs one to hand it back.
         self.engine.queries.keep_one()
         stopping.callback(release, self.engine)
+        stopping.callback(lambda: self.suspending.stop(self._budget.left() / 4))
+        self.suspending.start()
         stopping.callback(self._drain)
         stopping.callback(lambda: self.maintenance.stop(self._budget.share()))
         self.maintenance.start()
@@ -178,6 +181,12 @@ class Runtime:
             enqueued=self.dispatcher.wake,
             cancelled=lambda workflow_id: engine.notices.publish([(STATUS, workflow_id)]),
         )
+        self.suspending = Suspending(
+            engine,
+            wrap_storage(SqlSuspensionStore(self.database)),
+            after_s=config["suspend_after_sec"],
+            has_limits=self.dispatcher.has_limits,
+        )
         self.listeners = Listeners(engine, store, self._announce)
         self.heartbeat = HeartbeatLoop(
             DatabaseMembership(self.database, new_executor(self.settings, config, listen)),
@@ -198,16 +207,6 @@ class Runtime:
         engine.notices.on_enqueued = self._enqueued
         engine.before_rewind = checkpoint_deletion(engine)
         engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
-
-    def _register_version(self) -> None:
-        with self.database.writing() as session:
-            adjust(self.clock, session)  # the first beat comes later
-            versions.register(
-                session,
-                self.settings.application_version,
-                application=self.settings.application_name,
-                now=self.engine.clock.now_ms(),
-            )
 
     def _registry_store(self) -> RegistryStore:
         return RegistryStore(

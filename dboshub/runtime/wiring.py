@@ -18,7 +18,7 @@ from dboshub.workflows.datasources.application_database import (
     SystemApplicationDatabase,
 )
 from dboshub.workflows.datasources.joined_transaction import open_transaction_on
-from dboshub.workflows.engine.clock import Clock
+from dboshub.workflows.engine.clock import Clock, DatabaseClock
 from dboshub.workflows.engine.membership.incarnations import this_process
 from dboshub.workflows.engine.ports import EngineHooks, Storage
 from dboshub.workflows.engine.registration.registry import Registry
@@ -32,12 +32,14 @@ from dboshub.workflows.engine.waiting.notices import (
     STREAMS,
     Notice,
 )
+from dboshub.workflows.storage.control import versions
 from dboshub.workflows.storage.database import (
     Database,
     Sessions,
     is_url_of,
     open_database,
 )
+from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.database_urls import libpq_url
 from dboshub.workflows.storage.journal.connections import (
     PostgresJournalConnection,
@@ -277,6 +279,14 @@ def executor_hooks(config: dict[str, Any], database: Database) -> EngineHooks:
     return replace(
         hooks, application=application, ambient=lambda: application.ambient() or hooks.ambient()
     )
+
+
+def register_version(database: Database, clock: DatabaseClock, settings: ExecutorSettings) -> None:
+    """Register the application version, by the database's clock: the first beat comes later."""
+    application, version = settings.application_name, settings.application_version
+    with database.writing() as session:
+        adjust(clock, session)
+        versions.register(session, version, application=application, now=clock.now_ms())
 
 
 def open_queues(queues: RegistryStore, engine: Engine, listen: Sequence[str] | None) -> None:

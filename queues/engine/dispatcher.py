@@ -102,6 +102,13 @@ class Dispatcher:
             if self._wants_release_wake:
                 self._changed.notify()
 
+    def has_limits(self, queue_name: str) -> bool:
+        """Whether a limit counts the workflows of a queue; True for one that is not known yet."""
+        if queue_name == INTERNAL_QUEUE:
+            return False
+        state = self._queues.get(queue_name)
+        return state is None or state.queue.has_limits
+
     def stop_claiming(self) -> None:
         """Begin no further claim; the workflows of one in progress still reach the host."""
         with self._changed:

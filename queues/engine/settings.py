@@ -81,6 +81,11 @@ class QueueSettings:
         return self.concurrency is not None or self.limiter is not None or self.partitioned
 
     @property
+    def has_limits(self) -> bool:
+        """Whether a limit counts the workflows that run, here or anywhere."""
+        return self.has_shared_limits or self.worker_concurrency is not None
+
+    @property
     def rate_limited(self) -> bool:
         return self.limiter is not None or self.partition_limiter is not None
 

@@ -6,6 +6,7 @@
     ├── DBOSWorkflowConflictIDError   this execution no longer owns its workflow
     ├── DBOSWorkflowCancelledError    the workflow was cancelled
     ├── ExecutionInterrupted          this process is stopping; nothing is recorded
+    │   └── WorkflowSuspended         the workflow leaves memory while it waits
     └── ResourcesExhausted            this process cannot start a thread now; nothing is recorded
 
 Errors have the words and the fields of the dbos library; what to do about one comes after them.
@@ -68,6 +69,14 @@ class ExecutionInterrupted(DBOSBaseException):
 
     def __init__(self, workflow_id: str) -> None:
         super().__init__(f"workflow {workflow_id} was interrupted because its engine is stopping")
+        self.args = (workflow_id,)
+
+
+class WorkflowSuspended(ExecutionInterrupted):
+    """The workflow waits long, so it leaves memory: it is replayed when the wait is over."""
+
+    def __init__(self, workflow_id: str) -> None:
+        DBOSBaseException.__init__(self, f"workflow {workflow_id} leaves memory while it waits")
         self.args = (workflow_id,)
 
 

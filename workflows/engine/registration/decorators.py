@@ -42,6 +42,7 @@ def workflow(
     serialization_type: WorkflowSerializationFormat | None = None,
     validate_args: ValidateArgs | None = None,
     auto_upgrade: bool | None = None,
+    suspend: bool | None = None,
     into: Registry = registry,
 ) -> Callable[[F], F]:
     """Register a function as a workflow; calling it runs it durably and returns its result.
@@ -49,7 +50,8 @@ def workflow(
     `validate_args` gets the arguments of a workflow that was enqueued or recovered, and returns
     those to call the function with; an error that it raises is the workflow's error. A workflow
     that was started more than `max_recovery_attempts` times without ending is dead-lettered; None
-    sets no limit. Raises DBOSException for `auto_upgrade`: work of an older version stays with it.
+    sets no limit. `suspend` says whether it leaves memory in a long wait; None: unless its queue
+    has limits. Raises DBOSException for `auto_upgrade`: work of an older version stays with it.
     """
     if auto_upgrade:
         raise DBOSException(
@@ -64,6 +66,7 @@ def workflow(
             function=function,
             is_async=inspect.iscoroutinefunction(function),
             max_recovery_attempts=max_recovery_attempts,
+            suspend=suspend,
             serialization=serialization_type,
             required_roles=roles,
             validate_args=_validator(validate_args, function),

@@ -34,6 +34,7 @@ class Workflow:
     function: Callable[..., Any]
     is_async: bool
     max_recovery_attempts: int | None = 100
+    suspend: bool | None = None  # whether it leaves memory while it waits; None: by its queue
     serialization: WorkflowSerializationFormat | None = None
     required_roles: tuple[str, ...] | None = None
     validate_args: ValidateArgs | None = None

@@ -53,6 +53,11 @@ class Activities:
             self._open.remove(activity)
 
     @property
+    def count(self) -> int:
+        """How many are under way."""
+        return len(self._open)
+
+    @property
     def latest(self) -> CurrentActivity | None:
         """The activity that began last, or None."""
         # A slice, because another thread may remove the last one between two reads.

@@ -8,12 +8,13 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine.clock import Clock
-from dboshub.workflows.engine.context import frame, stopped_here
+from dboshub.workflows.engine.context import FRAME, frame, stopped_here
 from dboshub.workflows.engine.errors import ExecutionInterrupted
 from dboshub.workflows.engine.fence import while_owner
 from dboshub.workflows.engine.journal.group_commit import Journal
@@ -31,6 +32,7 @@ from dboshub.workflows.engine.runtime.executions import Executions
 from dboshub.workflows.engine.runtime.slots import Slots
 from dboshub.workflows.engine.runtime.threads import Loop, Threads
 from dboshub.workflows.engine.serialization import Codec
+from dboshub.workflows.engine.suspension.departures import Suspension
 from dboshub.workflows.engine.waiting.notices import Notices
 from dboshub.workflows.engine.waiting.raised_errors import RaisedErrors
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
@@ -71,6 +73,7 @@ class Engine:
     """Journal, waits, threads and settings of one process."""
 
     is_closed = False
+    suspension = Suspension()  # it keeps all workflows in memory
     _claims_from = 0.0  # monotonic seconds
 
     def __init__(
@@ -200,8 +203,13 @@ class Engine:
     def run_on_loop(
         self, coroutine: Coroutine[Any, Any, Any], caller: asyncio.AbstractEventLoop | None
     ) -> asyncio.AbstractEventLoop:
-        """Run a coroutine on the caller's event loop, or without one on ours; returns the loop."""
-        return self.loop.submit(coroutine, caller)
+        """Run a coroutine on the caller's event loop, or without one on ours; returns the loop.
+
+        Its task is none of the workflow body that starts it.
+        """
+        context = copy_context()
+        context.run(FRAME.set, None)
+        return context.run(self.loop.submit, coroutine, caller)
 
     @property
     def may_claim(self) -> bool:

@@ -24,6 +24,7 @@ from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivit
 from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.ownership import Ownership
+from dboshub.workflows.engine.suspension.records import Departure
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
@@ -49,10 +50,14 @@ class Execution:
     queue_name: str | None = None
     partition_key: str | None = None
     trace: Any = None  # the trace that its span belongs to, if there is a tracer
+    can_suspend: bool = False  # whether it may leave memory while it waits
 
     counter: int = field(default=0, init=False)
     loop: AbstractEventLoop | None = field(default=None, init=False)  # that runs its coroutine
     ownership: Ownership = field(init=False)
+    body: object = field(default=None, init=False)  # the task or thread that runs its body
+    tasks: int = field(default=0, init=False)  # that its body created, and that have not ended
+    departure: Departure | None = field(default=None, init=False)  # once it leaves memory
     under_way: set[str] = field(default_factory=set, init=False)  # calls that must not overlap
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.
@@ -277,14 +282,18 @@ class Execution:
     def pause(self, milliseconds: int, activity: CurrentActivity) -> Program[None]:
         """Wait for a time; raises at once if this execution must stop."""
         until = self.engine.clock.now_ms() + milliseconds
-        with self.engine.waits.register(self.wake_key) as waiter:
+        # A step under way keeps the workflow in memory: no table has the second key.
+        with self.engine.waits.register(self.wake_key, ("pause", self.workflow_id)) as waiter:
             while (yield from self.wait(waiter, until, activity)):
                 continue
 
     def wait(
         self, waiter: Waiter, until_ms: int | None, activity: CurrentActivity
     ) -> Program[bool]:
-        """Wait without a slot or a connection; False once `until_ms` (engine time) has passed."""
+        """Wait without a slot or a connection; False once `until_ms` (engine time) has passed.
+
+        A long wait may raise WorkflowSuspended: the workflow leaves memory.
+        """
         self.raise_if_stopped()
         engine = self.engine
         limits = [each for each in (until_ms, self.deadline_ms) if each is not None]
@@ -293,6 +302,6 @@ class Execution:
             deadline = engine.clock.monotonic() + (min(limits) - engine.clock.now_ms()) / 1000
         waiting = activity.as_wait(self.counter, since=engine.clock.now_ms(), until=until_ms)
         with engine.slots.without_slot(self), self.activities.track(waiting):
-            woken: bool = yield engine.waiting(waiter, deadline)
+            woken = yield from engine.suspension.wait(self, waiter, until_ms, deadline)
         yield from self.verify_can_continue()
         return woken or until_ms is None or engine.clock.now_ms() < until_ms

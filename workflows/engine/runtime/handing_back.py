@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from dboshub.workflows.engine.errors import LoopEnded, ResourcesExhausted
+from dboshub.workflows.engine.errors import LoopEnded, ResourcesExhausted, WorkflowSuspended
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -79,6 +79,8 @@ def log_end(execution: Execution, error: BaseException) -> None:
     about = (execution.workflow_id, execution.name)
     if isinstance(error, ResourcesExhausted):
         hand_back(execution, error)
+    elif isinstance(error, WorkflowSuspended):
+        logger.debug("Background workflow %s (%s) leaves memory while it waits", *about)
     elif getattr(error, "workflow_id", None) == execution.workflow_id:
         logger.info("Background workflow %s (%s) was cancelled, deleted or taken over", *about)
     elif isinstance(error, Exception):

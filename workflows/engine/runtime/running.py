@@ -13,6 +13,7 @@ from dboshub.workflows.engine.errors import (
     DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
+    WorkflowSuspended,
 )
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
@@ -47,6 +48,7 @@ from dboshub.workflows.engine.runtime.starting import (
     prepare,
     record_start,
 )
+from dboshub.workflows.engine.suspension.branches import enter_body
 from dboshub.workflows.engine.waiting.workflow_result import (
     outcome_of,
     outcome_of_new_owner,
@@ -87,7 +89,9 @@ def _execute(
 ) -> Program[Any]:
     engine = execution.engine
     execution.loop = _get_running_loop()
+    enter_body(execution)
     engine.executions.add(execution)
+    end: Callable[[Execution], None] = engine.executions.remove
     try:
         with workflow_span(execution) as span:
             outcome = yield from _call_body(Frame(execution, span=span), workflow, args, kwargs)
@@ -102,10 +106,13 @@ def _execute(
             yield from on_ended()
     except (DBOSWorkflowConflictIDError, DBOSWorkflowCancelledError):
         is_lost = True
+    except WorkflowSuspended:
+        end = engine.suspension.suspend
+        raise
     else:
         is_lost = False
     finally:
-        engine.executions.remove(execution)
+        end(execution)
     if is_lost:
         return (yield from outcome_of_new_owner(engine, execution.workflow_id))
     return outcome.unwrap()
@@ -152,11 +159,13 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
     body = execute(started.execution, target.workflow, arguments, start.kwargs)
     if parent is None:
         return (yield from body)
+    if parent.can_suspend:
+        started.execution.can_suspend = engine.suspension.admits(target.workflow.suspend, None)
     with engine.slots.without_slot(parent):
         try:
             yield from body
-        except (Exception, DBOSWorkflowCancelledError):  # noqa: S110
-            pass  # the child's outcome is in its row, and is read from there
+        except (Exception, DBOSWorkflowCancelledError, WorkflowSuspended):  # noqa: S110
+            pass  # the child's outcome is in its row, or will be, and is read from there
     return (yield from recorded_result(parent, result_id, BegunId(started.workflow_id)))
 
 
@@ -193,6 +202,7 @@ def run_in_background(
     """Run a body on a thread; a coroutine function on the caller's `loop`, or on the engine's."""
     engine = execution.engine
     engine.executions.add(execution)
+    execution.can_suspend = engine.suspension.admits(target.workflow.suspend, execution.queue_name)
     body = execute(execution, target.workflow, args, kwargs)
     if target.workflow.is_async:
         begin(execution, lambda: _begin_on_loop(execution, body, loop))

@@ -51,6 +51,8 @@ class Notices:
         self.after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
         self.on_status: Callable[[str], None] = lambda workflow_id: None
+        # Called with the kind and the payload of what waiting workflows wait for.
+        self.on_awaited: Callable[[str, str], None] = lambda kind, payload: None
 
     def publish_writes(self, writes: Sequence[Write]) -> None:
         """Publish the notices of durable writes. The journal calls it after each commit."""
@@ -82,11 +84,11 @@ class Notices:
     def _dispatch(self, channel: str, payload: str, *, is_local: bool) -> None:
         if channel == QUEUE:
             self.on_enqueued(payload, is_local)
-        elif channel == STATUS:
-            self._waits.wake("result", payload)
-            self.on_status(payload)
         elif channel in _KINDS:
             self._waits.wake(_KINDS[channel], payload)
+            if channel == STATUS:
+                self.on_status(payload)
+            self.on_awaited(_KINDS[channel], payload)
 
     def take(self, timeout: float) -> list[Notice]:
         """The notices to send; waits up to `timeout` seconds for the first."""

@@ -28,7 +28,7 @@ SET_DELAY = Statement(
     """
     UPDATE {workflow_status}
     SET delay_until_epoch_ms = :until, updated_at = :now
-    WHERE workflow_uuid = :workflow_id AND status = 'DELAYED'
+    WHERE workflow_uuid = :workflow_id AND status = 'DELAYED' AND started_at_epoch_ms IS NULL
     """
 )
 
@@ -68,5 +68,8 @@ def _known(workflow_id: str, stored: str | None) -> dict[str, Any]:
 
 
 def set_delay(session: Session, workflow_id: str, *, until: int, now: int) -> None:
-    """Change when a DELAYED workflow is due, in epoch milliseconds; ignore any other status."""
+    """Change when a DELAYED workflow is due, in epoch milliseconds; ignore any other status.
+
+    A workflow that has begun waits for something of its own, which no delay changes.
+    """
     session.run(SET_DELAY, workflow_id=workflow_id, until=until, now=now)

@@ -122,4 +122,5 @@ HUB_TABLES = (
     "dboshub_attempt",
     "dboshub_queue_pause",
     "dboshub_queue_declaration",
+    "dboshub_wait",
 )

@@ -1,4 +1,5 @@
-"""The hub's own tables beside the system tables: executors, failed attempts, pauses, declarations.
+"""The hub's own tables beside the system tables: executors, failed attempts, pauses,
+declarations, and what suspended workflows wait for.
 
 Their names begin with ``dboshub_``. The system tables do not refer to them. The DDL is the same on
 both databases.
@@ -55,4 +56,15 @@ CREATE TABLE IF NOT EXISTS {dboshub_queue_declaration} (
     digest text NOT NULL,
     declared_at bigint NOT NULL
 );
+
+CREATE TABLE IF NOT EXISTS {dboshub_wait} (
+    kind text NOT NULL,
+    target text NOT NULL,
+    name text NOT NULL,
+    workflow_uuid text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (kind, target, name, workflow_uuid)
+);
+CREATE INDEX IF NOT EXISTS idx_dboshub_wait_workflow
+    ON {dboshub_wait} (workflow_uuid);
 """
