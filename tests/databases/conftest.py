@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from dboshub.workflows.storage.database_urls import sqlite_path
 from tests.support.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
+UseUrl = Callable[[str], None]
 
 # Registered names, a queue, an event, a stream and a message: a row in nearly every table.
 DBOS_PROGRAM = """
@@ -77,16 +80,47 @@ def another_url(database_url: str, tmp_path: Path, postgres_server: Server) -> I
             yield stack.enter_context(postgres_server.fresh_database())
 
 
-@pytest.fixture
-def run_dbos(tmp_path: Path) -> Callable[[str], None]:
-    """Create the system tables with the real `dbos`, with some rows."""
-    program = tmp_path / "program.py"
+@pytest.fixture(scope="session")
+def run_dbos(tmp_path_factory: pytest.TempPathFactory) -> UseUrl:
+    """Run the program above on a database: the real `dbos` makes what tables are missing."""
+    program = tmp_path_factory.mktemp("dbos") / "program.py"
     program.write_text(DBOS_PROGRAM)
 
     def run(url: str) -> None:
         done = subprocess.run(
-            [sys.executable, str(program), url], cwd=tmp_path, capture_output=True, text=True
+            [sys.executable, str(program), url],
+            cwd=program.parent,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
 
     return run
+
+
+@pytest.fixture(scope="session")
+def sqlite_of_dbos(run_dbos: UseUrl, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("dbos") / "made.sqlite3"
+    run_dbos(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_of_dbos(run_dbos: UseUrl, postgres_server: Server) -> Iterator[str]:
+    with postgres_server.fresh_database() as url:
+        run_dbos(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def make_by_dbos(request: pytest.FixtureRequest, postgres_server: Server) -> UseUrl:
+    """Fill an empty database with a copy of what one run of the real `dbos` made."""
+
+    def make(url: str) -> None:
+        if url.startswith("sqlite"):
+            shutil.copy(request.getfixturevalue("sqlite_of_dbos"), sqlite_path(url))
+        else:
+            made = request.getfixturevalue("postgres_of_dbos")
+            postgres_server.replace(url.rpartition("/")[2], made)
+
+    return make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -11,10 +10,9 @@ from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.errors import SchemaTooOldError
 from dboshub.workflows.storage.schema.migrate import inspect, migrate
 from dboshub.workflows.storage.sql import Statement
-from tests.databases.conftest import Manage
+from tests.databases.conftest import Manage, UseUrl
 from tests.support.shape import rows_of, shape_of
 
-RunDbos = Callable[[str], None]
 SET_VERSION = Statement("UPDATE {dbos_migrations} SET version = :version")
 
 
@@ -29,11 +27,11 @@ def pretend_version(url: str, version: int) -> None:
 
 
 def test_storage_makes_exactly_the_tables_that_dbos_makes(
-    database_url: str, another_url: str, run_dbos: RunDbos
+    database_url: str, another_url: str, make_by_dbos: UseUrl
 ) -> None:
     with closing(open_database(database_url)) as database:
         migrate(database)
-    run_dbos(another_url)
+    make_by_dbos(another_url)
 
     ours, theirs = shape_of(database_url), shape_of(another_url)
 
@@ -42,10 +40,10 @@ def test_storage_makes_exactly_the_tables_that_dbos_makes(
 
 
 def test_manage_migrate_makes_exactly_the_tables_that_dbos_makes(
-    database_url: str, another_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, another_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
     make_by_command(database_url, manage)
-    run_dbos(another_url)
+    make_by_dbos(another_url)
 
     assert shape_of(database_url) == shape_of(another_url)
     with closing(open_database(database_url)) as database:
@@ -54,9 +52,9 @@ def test_manage_migrate_makes_exactly_the_tables_that_dbos_makes(
 
 
 def test_adopting_a_database_of_dbos_leaves_its_rows_and_tables_as_they_are(
-    database_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
-    run_dbos(database_url)
+    make_by_dbos(database_url)
     shape, rows = shape_of(database_url), rows_of(database_url)
     filled = {table for table, found in rows.items() if found}
     assert {"workflow_status", "operation_outputs", "queues", "streams", "notifications"} <= filled
@@ -68,7 +66,7 @@ def test_adopting_a_database_of_dbos_leaves_its_rows_and_tables_as_they_are(
 
 
 def test_dbos_works_on_tables_that_migrate_made(
-    database_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, run_dbos: UseUrl, manage: Manage
 ) -> None:
     make_by_command(database_url, manage)
     shape = shape_of(database_url)
@@ -79,9 +77,9 @@ def test_dbos_works_on_tables_that_migrate_made(
 
 
 def test_a_database_of_version_123_gets_the_two_indexes_it_lacks(
-    database_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
-    run_dbos(database_url)
+    make_by_dbos(database_url)
     whole = shape_of(database_url)
     prefix = "" if database_url.startswith("sqlite") else "dbos."
     with closing(open_database(database_url)) as database, database.writing() as session:
@@ -97,9 +95,9 @@ def test_a_database_of_version_123_gets_the_two_indexes_it_lacks(
 
 
 def test_an_older_database_is_refused_with_the_way_out_and_not_touched(
-    database_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
-    run_dbos(database_url)
+    make_by_dbos(database_url)
     pretend_version(database_url, 122)
     rows = rows_of(database_url)
 
@@ -117,9 +115,9 @@ def test_an_older_database_is_refused_with_the_way_out_and_not_touched(
 
 
 def test_a_newer_database_opens_and_keeps_its_version(
-    database_url: str, run_dbos: RunDbos, manage: Manage
+    database_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
-    run_dbos(database_url)
+    make_by_dbos(database_url)
     pretend_version(database_url, 131)
 
     make_by_command(database_url, manage)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tests.databases.conftest import Manage
+from tests.databases.conftest import Manage, UseUrl
 from tests.support.shape import rows_of, tables_of
 
 AUDITED = """
@@ -103,9 +101,9 @@ print(*AuditEvent.objects.order_by("pk").values_list("action", "outcome"))
 
 
 def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it(
-    database_url: str, another_url: str, run_dbos: Callable[[str], None], manage: Manage
+    database_url: str, another_url: str, make_by_dbos: UseUrl, manage: Manage
 ) -> None:
-    run_dbos(database_url)
+    make_by_dbos(database_url)
     tables, rows = tables_of(database_url), rows_of(database_url)
 
     migrated = manage(database_url, "migrate", DBOSHUB_DATABASE_URL=another_url)

@@ -57,11 +57,22 @@ class Server:
     @contextmanager
     def fresh_database(self, template: str = "template1") -> Iterator[str]:
         name = f"t_{uuid.uuid4().hex}"
-        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+        self._copy(template, name)
         try:
             yield self.url(name)
         finally:
-            self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+            self._drop(name)
+
+    def replace(self, database: str, template: str) -> None:
+        """Put a copy of `template` in the place of a database."""
+        self._drop(database)
+        self._copy(template, database)
+
+    def _copy(self, template: str, name: str) -> None:
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+
+    def _drop(self, name: str) -> None:
+        self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @functools.cache
