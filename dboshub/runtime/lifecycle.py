@@ -206,6 +206,7 @@ class Runtime:
         self.schedule_services, self.ticker = self._new_scheduling()
         engine.notices.on_enqueued = self._enqueued
         engine.before_rewind = checkpoint_deletion(engine)
+        engine.has_limits = self.dispatcher.has_limits
         engine.slots.on_free = lambda holder: self.dispatcher.released(holder.queue_name)
 
     def _registry_store(self) -> RegistryStore:

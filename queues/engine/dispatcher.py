@@ -88,6 +88,9 @@ class Dispatcher:
         `is_local` is false if other processes were notified as well.
         """
         now = self._clock.monotonic()
+        state = None if queue_name is None else self._queues.get(queue_name)
+        if state is not None and state.has_claim_due(now):
+            return
         with self._changed:
             known_at, known_local = self._woken.get(queue_name, (inf, False))
             if is_local > known_local or known_at == inf:

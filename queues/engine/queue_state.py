@@ -15,6 +15,7 @@ MAX_CLAIM = 100  # rows in one claim: larger claims contend for the same rows
 EMPTY_CLAIM_DELAY_S = 0.05
 REFUSED_DELAY_S, MAX_REFUSED_DELAY_S = 0.005, 1.0  # after a claim of what cannot run here
 CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
+PACE_S = 0.004  # between claims that enqueues cause: one claim takes what arrives meanwhile
 GATHER_S = 0.05  # how long a few free slots wait until a quarter of all is free
 
 
@@ -26,6 +27,7 @@ class QueueClaimState:
     paused: bool = False
     waiting: bool = False  # workflows are enqueued, as far as is known
     not_before: float = -inf
+    claimed_at: float = -inf
     blocked_until: float = -inf  # by a limit; inf: until a workflow ends or the next survey
     gathering_since: float | None = None
     refusals: int = 0  # claims in a row of which something was handed back
@@ -38,7 +40,16 @@ class QueueClaimState:
     def woken(self, at: float, *, is_local: bool) -> None:
         """A workflow was enqueued, by this process (`is_local`) or by another."""
         self.waiting, self.blocked_until = True, -inf
+        at = max(at, self.claimed_at + PACE_S)
         self.not_before = at if is_local else max(self.not_before, at)
+
+    def has_claim_due(self, now: float) -> bool:
+        """Whether a claim will begin after `now`. Any thread may ask.
+
+        `claimed` ends the waiting before it sets a time, so the time is read first here.
+        """
+        not_before = self.not_before
+        return not_before > now and self.blocked_until <= now and self.waiting and not self.paused
 
     def released(self) -> None:
         """A workflow of this queue ended here."""
@@ -89,6 +100,7 @@ class QueueClaimState:
 
     def claimed(self, claim: Claim, asked: int, now: float) -> None:
         """Update the state by the result of a claim for `asked` workflows."""
+        self.claimed_at = now
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended or claim.has_more
         if claim.limited:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,10 @@ from dboshub import DBOS
 from dboshub.queues.storage import claim
 from dboshub.queues.storage.registry import list_queues
 from dboshub.workflows.engine.records import ClaimedWorkflow, claim_key
-from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.membership import executors
+from dboshub.workflows.storage.control.delete import delete
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.membership import executors, recover
+from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
 from tests.fuzz.columns import tables
 from tests.fuzz.rows import good, insert
@@ -132,3 +135,18 @@ def test_a_context_that_cannot_be_read_is_listed_as_text(
     launch(name="shop")
     found = eventually(DBOS.list_schedules)
     assert [each["context"] for each in found] == [BAD_CONTEXT.value]
+
+
+def test_rows_without_an_id_let_their_neighbours_be_recovered(sqlite_url: str) -> None:
+    """Only SQLite stores NULL as a primary key of text."""
+    with closing(open_database(sqlite_url)) as database:
+        migrate(database)
+        model = tables()["workflow_status"]
+        with database.writing() as session:
+            for workflow_id in (Hostile("no id", None), "good", Hostile("no id", None)):
+                owned = good(model, status="PENDING", owner_xid="hub:gone:1", queue_name="q")
+                assert insert(session, "workflow_status", owned | {"workflow_uuid": workflow_id})
+        with database.writing() as session:
+            found = recover.orphans(session, application=None)
+            assert recover.reenqueue(session, found, now=1) == 1
+            assert delete(session, [None, "good"]) == 1  # type: ignore[list-item]

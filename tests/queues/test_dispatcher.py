@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dboshub.queues.engine import queue_state
 from dboshub.queues.engine.ports import Claim, Survey
 from dboshub.queues.engine.settings import QueueSettings, RateLimit
 from dboshub.queues.storage import registry
@@ -95,6 +96,26 @@ def test_an_idle_process_asks_one_question_per_interval_for_all_queues(
         elapsed = time.monotonic() - began
     assert len(set(counted.statements)) == 1
     assert len(counted.statements) <= elapsed / 0.095 + 2
+
+
+def test_claims_that_enqueues_cause_keep_their_distance(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_state, "PACE_S", 0.4)
+    register(database)
+    counted = CountedDatabase(database)
+    store = QueueStore(counted, application=APP, version=VERSION, executor_id="local")
+    host = ThreadHost(database, slots=1_000)
+    with dispatching(database, host, store, polling_interval=60) as dispatcher:
+        eventually(lambda: dispatcher._queues)
+        counted.statements.clear()
+        began = time.monotonic()
+        for _ in range(40):
+            enqueue(database)
+            dispatcher.wake("q")
+        eventually(lambda: len(host.started) == 40)
+        elapsed = time.monotonic() - began
+    assert len(counted.statements) <= elapsed / 0.4 + 1
 
 
 def test_no_wake_is_lost_however_they_come(database: Database) -> None:

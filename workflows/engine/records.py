@@ -13,15 +13,6 @@ INTERNAL_QUEUES = (INTERNAL_QUEUE, "_dbos_kafka_queue", "_dbos_kafka_ordered_que
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
 
 
-class BegunId(str):
-    """The id of an execution that this call began here.
-
-    Its handle gives the error that the workflow raised; any other the one that was recorded.
-    """
-
-    __slots__ = ()
-
-
 class UnseenId(str):
     """The id of a workflow that need not exist yet: a transaction may still insert it.
 

@@ -16,7 +16,8 @@ def id_chunks(ids: Iterable[str], size: int = MAX_IDS) -> Iterator[list[str]]:
     They are sorted across all lists: every writer of several rows locks them in the order of their
     ids, so that two writers cannot deadlock.
     """
-    ordered = sorted(set(ids))
+    # SQLite lets another program insert a row without an id. No statement can name it.
+    ordered = sorted({each for each in ids if each is not None})
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
 

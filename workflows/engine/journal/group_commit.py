@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.journal.admission import Admission
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
+from dboshub.workflows.engine.journal.pending_queue import PendingQueue
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
 from dboshub.workflows.engine.journal.side_lanes import SideLanes
 from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
@@ -26,9 +26,6 @@ from dboshub.workflows.engine.ports import (
     JournalConnection,
     StorageUnavailableError,
 )
-
-MAX_GROUP_WRITES = 256
-MAX_GROUP_SIZE = 4 * 1024 * 1024  # characters of payload
 
 
 class Journal:
@@ -52,8 +49,8 @@ class Journal:
         self._main = open_journal_connection()
         self._main_lock = threading.Lock()
         self._mutex = threading.Lock()
-        self._arrived = threading.Condition(self._mutex)
-        self._pending: deque[PendingWrite] = deque()
+        self._pending = PendingQueue(self._mutex)
+        self.hurry = self._pending.hurry
         self.admission = Admission(self._enqueue)
         self._threads: list[threading.Thread] = []
         self.retry = CommitRetry(retries_unavailable=retries_unavailable)
@@ -71,10 +68,11 @@ class Journal:
 
     # -- callers ---------------------------------------------------------------------------
 
-    def write(self, write: Write) -> Answer:
+    def write(self, write: Write, *, lingers: bool = False) -> Answer:
         """Make a write durable, and block until it is.
 
-        In an open transaction of the caller it is durable when the caller commits. Raises
+        One that `lingers` waits up to LINGER_S for others to be committed with. In an open
+        transaction of the caller it is durable when the caller commits. Raises
         JournalClosedError after ``close``, StorageUnavailableError if retries are off.
         """
         joined = self._ambient()
@@ -83,16 +81,16 @@ class Journal:
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
         is_isolated = self._is_isolated(write)
-        if not is_isolated and not self._pending:
+        if not (is_isolated or lingers or self._pending.is_urgent):
             answer_now = self._inline(write)
             if answer_now is not None and answer_now.verdict is not Verdict.LOCKED:
                 return answer_now
             is_isolated = answer_now is not None
-        pending = PendingWrite(write, is_isolated=is_isolated)
+        pending = PendingWrite(write, is_isolated=is_isolated, lingers=lingers)
         self._hand_in(pending)
         return pending.block()
 
-    async def write_async(self, write: Write) -> Answer:
+    async def write_async(self, write: Write, *, lingers: bool = False) -> Answer:
         """Make a write durable, and await that; see ``write``.
 
         A cancelled task waits for its write before it ends, also while there is no room for it:
@@ -104,7 +102,8 @@ class Journal:
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
         loop = asyncio.get_running_loop()
-        pending = PendingWrite(write, loop, is_isolated=self._is_isolated(write))
+        isolated = self._is_isolated(write)
+        pending = PendingWrite(write, loop, is_isolated=isolated, lingers=lingers)
         self._hand_in(pending)
         return await pending.wait()
 
@@ -138,8 +137,7 @@ class Journal:
         if pending.is_isolated:
             self._side_lanes.put(pending)
         else:
-            self._pending.append(pending)
-            self._arrived.notify()
+            self._pending.put(pending)
 
     def _is_isolated(self, write: Write) -> bool:
         return write.isolated and self._side_lanes.most > 0
@@ -149,7 +147,7 @@ class Journal:
         if not self._main_lock.acquire(blocking=False):
             return None
         try:
-            if self._pending or self._closing:
+            if self._pending.is_urgent or self._closing:
                 return None
             answer = self._main.apply((write,), now=self._clock.now_ms())[0]
         except StorageUnavailableError:
@@ -181,43 +179,24 @@ class Journal:
         return self._closing and not len(self.admission)
 
     def _wake_threads(self) -> None:
-        self._arrived.notify_all()
+        self._pending.wake_all()
         self._side_lanes.wake_all()
 
     def _commit_groups(self) -> None:
-        while self._await_writes():
+        while self._await_group():
             # The connection first: writes that arrive while it is in use join this group.
             with self._main_lock:
-                group = self._take_group()
+                with self._mutex:
+                    group = self._pending.take_group()
                 if group:
                     self._commit(group, self._main)
         with self._main_lock:
             self._main.close()
 
-    def _await_writes(self) -> bool:
-        """Wait for writes; False once none will come."""
+    def _await_group(self) -> bool:
+        """Wait until a group should be committed; False if none will be any more."""
         with self._mutex:
-            self._arrived.wait_for(lambda: self._pending or self._is_over())
-            return bool(self._pending)
-
-    def _take_group(self) -> list[PendingWrite]:
-        """The next writes in order of arrival, no two with the same conflict key."""
-        with self._mutex:
-            group: list[PendingWrite] = []
-            keys: set[object] = set()
-            left: list[PendingWrite] = []
-            size = 0
-            while self._pending and len(group) < MAX_GROUP_WRITES and size < MAX_GROUP_SIZE:
-                pending = self._pending.popleft()
-                key = pending.write.conflict_key
-                if key in keys:
-                    left.append(pending)
-                else:
-                    keys.add(key)
-                    group.append(pending)
-                    size += pending.size
-            self._pending.extendleft(reversed(left))
-            return group
+            return self._pending.wait(self._is_over, lambda: self._closing)
 
     def _commit(self, group: list[PendingWrite], connection: JournalConnection) -> None:
         writes = [pending.write for pending in group]
@@ -287,14 +266,15 @@ class Journal:
 class Commit:
     """The effect of making a write durable."""
 
-    __slots__ = ("_journal", "_write")
+    __slots__ = ("_journal", "_lingers", "_write")
 
-    def __init__(self, journal: Journal, write: Write) -> None:
+    def __init__(self, journal: Journal, write: Write, *, lingers: bool = False) -> None:
         self._journal = journal
         self._write = write
+        self._lingers = lingers
 
     def block(self) -> Answer:
-        return self._journal.write(self._write)
+        return self._journal.write(self._write, lingers=self._lingers)
 
     async def wait(self) -> Answer:
-        return await self._journal.write_async(self._write)
+        return await self._journal.write_async(self._write, lingers=self._lingers)

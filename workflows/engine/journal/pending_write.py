@@ -16,7 +16,17 @@ class JournalClosedError(BaseException):
 class PendingWrite:
     """A write of a thread, which blocks, or of a task of `loop`, which awaits."""
 
-    __slots__ = ("_future", "_gate", "answer", "error", "is_isolated", "loop", "size", "write")
+    __slots__ = (
+        "_future",
+        "_gate",
+        "answer",
+        "error",
+        "is_isolated",
+        "lingers",
+        "loop",
+        "size",
+        "write",
+    )
 
     def __init__(
         self,
@@ -24,11 +34,16 @@ class PendingWrite:
         loop: asyncio.AbstractEventLoop | None = None,
         *,
         is_isolated: bool = False,
+        lingers: bool = False,
     ) -> None:
-        """`is_isolated`: whether it is committed alone, on a side lane."""
+        """`is_isolated`: whether it is committed alone, on a side lane.
+
+        `lingers`: whether it may wait for others to be committed with.
+        """
         self.write = write
         self.size = write.size
         self.is_isolated = is_isolated
+        self.lingers = lingers and not is_isolated
         self.loop = loop
         self.answer: Answer | None = None
         self.error: BaseException | None = None

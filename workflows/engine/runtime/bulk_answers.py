@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dboshub.workflows.engine.journal.writes import StepWrite
-from dboshub.workflows.engine.records import BegunId, Checkpoint, UnseenId
+from dboshub.workflows.engine.records import Checkpoint, UnseenId
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.start_request import PreparedStart
 from dboshub.workflows.engine.runtime.starting import child_step
 
@@ -36,9 +37,9 @@ class BulkAnswers:
         if start.parent is not None:
             self.unrecorded.append(child_step(start, start.parent, workflow_id))
 
-    def begun(self, index: int, workflow_id: str) -> None:
+    def begun(self, index: int, execution: Execution) -> None:
         """The workflow runs here."""
-        self.all[index] = BegunId(workflow_id)
+        self.all[index] = execution.begun or execution.workflow_id
 
     def refuse(self, index: int, error: Exception) -> None:
         """The item cannot be started; the error says which item that is."""

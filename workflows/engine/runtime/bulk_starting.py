@@ -264,7 +264,7 @@ class BulkStart:
         assert target is not None
         execution = execution_of(self._engine, start, item.write.row)
         run_in_background(execution, target, target.arguments(start.args), start.kwargs, loop)
-        self._answers.begun(item.index, start.workflow_id)
+        self._answers.begun(item.index, execution)
 
 
 def _owned(item: _Item) -> tuple[str, str, str | None]:

@@ -34,7 +34,6 @@ from dboshub.workflows.engine.runtime.threads import Loop, Threads
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.suspension.departures import Suspension
 from dboshub.workflows.engine.waiting.notices import Notices
-from dboshub.workflows.engine.waiting.raised_errors import RaisedErrors
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 
 # A sync wait blocks a thread, so there may be far more threads than slots.
@@ -103,9 +102,9 @@ class Engine:
             ambient_async=hooks.ambient_async,
             retries_unavailable=settings.retries_unavailable,
         )
-        self.raised_errors = RaisedErrors()
         self.slots = Slots(settings.slots)
         self.executions = Executions(self.slots, self.waits, self.store.owners)
+        self.notices.is_ending = self.executions.is_ending
         self.notices.on_status = self.executions.invalidate
         self.threads = Threads("dboshub-workflow", MAX_THREADS, hooks.after_user_code)
         self.queries = Threads("dboshub-query", QUERY_THREADS, short_tasks=True)
@@ -123,6 +122,8 @@ class Engine:
         self.before_rewind: Callable[[str, int], None] = lambda workflow_id, start_step: None
         # Called with the queue's name after this process enqueued a workflow.
         self.on_queue_used: Callable[[str], None] = lambda queue_name: None
+        # Whether a limit of a queue counts its running workflows.
+        self.has_limits: Callable[[str], bool] = lambda queue_name: True
         self.alert: AlertHandler = log
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
@@ -231,6 +232,7 @@ class Engine:
     def drain(self) -> None:
         """Start no workflow from now on; stop every execution at the end of its current step."""
         self.executions.drain()
+        self.journal.hurry()
 
     def close(self, timeout: float) -> None:
         """Flush the journal and end every thread, all within `timeout` seconds.

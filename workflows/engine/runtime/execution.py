@@ -21,6 +21,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, 
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
+from dboshub.workflows.engine.runtime.begun import BegunId
 from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.ownership import Ownership
@@ -49,6 +50,7 @@ class Execution:
     has_history: bool = False
     queue_name: str | None = None
     partition_key: str | None = None
+    begun: BegunId | None = None  # the id that its caller got
     trace: Any = None  # the trace that its span belongs to, if there is a tracer
     can_suspend: bool = False  # whether it may leave memory while it waits
 
@@ -62,8 +64,9 @@ class Execution:
     activities: Activities = field(default_factory=Activities, init=False)
     # What to run once the outcome is recorded, by who asked for it. It must not fail.
     on_ended: dict[object, Callable[[], Program[None]]] = field(default_factory=dict, init=False)
-    # Its body has ended, and `on_ended` is still to be done: waiters wait for that, too.
+    # Its body has ended; the outcome and `on_ended` are still to be done. Its end wakes waiters.
     is_ending: bool = field(default=False, init=False)
+    is_background: bool = field(default=False, init=False)  # no caller runs it
     _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
     _loaded_to: float = field(default=0, init=False)
     _loading: OneAtATime = field(default_factory=OneAtATime, init=False)

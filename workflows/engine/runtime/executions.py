@@ -59,6 +59,11 @@ class Executions:
         """The execution of a workflow in this process, or None."""
         return self._by_id.get(workflow_id)
 
+    def is_ending(self, workflow_id: str) -> bool:
+        """Whether a body has ended here: ``remove`` wakes who waits once all else is done."""
+        execution = self._by_id.get(workflow_id)
+        return execution is not None and execution.is_ending
+
     def add(self, execution: RunningExecution) -> None:
         """Count an execution as running; it takes a slot. Adding it again changes nothing."""
         with self._lock:

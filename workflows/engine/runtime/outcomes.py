@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError, ExecutionInterrupted
 from dboshub.workflows.engine.journal.group_commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, OutcomeWrite, Verdict
 from dboshub.workflows.engine.programs import Outcome, Program
-from dboshub.workflows.engine.records import Status
+from dboshub.workflows.engine.records import Status, WorkflowOutcome
+from dboshub.workflows.engine.runtime.begun import BegunId
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.unserializable import result_of
 
@@ -31,19 +34,6 @@ def readable(execution: Execution, outcome: Outcome) -> tuple[Outcome, str]:
     return outcome, codec.encode_error(outcome.error, name)
 
 
-def keep_error(execution: Execution, text: str, error: Exception | None) -> None:
-    """Keep an error for those who await it here, unless its record restores it."""
-    if error is None:
-        return
-    engine = execution.engine
-    try:
-        restored = engine.codec.decode_error(text, execution.serialization)
-    except Exception:
-        restored = None
-    if type(restored) is not type(error):
-        engine.raised_errors.keep(execution.workflow_id, text, error)
-
-
 def record_outcome(execution: Execution, outcome: Outcome, text: str) -> Program[Outcome]:
     """Record an outcome, and return what was recorded.
 
@@ -52,8 +42,9 @@ def record_outcome(execution: Execution, outcome: Outcome, text: str) -> Program
     owns the row.
     """
     engine, workflow_id = execution.engine, execution.workflow_id
+    write = _write(execution, outcome, text)
     try:
-        answer: Answer = yield Commit(engine.journal, _write(execution, outcome, text))
+        answer: Answer = yield Commit(engine.journal, write, lingers=_may_linger(execution))
     except Exception as refused:
         engine.logger.warning(
             "The outcome of workflow %s is recorded as text: the database refuses it",
@@ -61,14 +52,48 @@ def record_outcome(execution: Execution, outcome: Outcome, text: str) -> Program
             exc_info=refused,
         )
         outcome, text = _as_text(execution, outcome, refused)
+        write = _write(execution, outcome, text)
         try:
-            answer = yield Commit(engine.journal, _write(execution, outcome, text))
+            answer = yield Commit(engine.journal, write)
         except Exception:
             engine.logger.exception("The outcome of workflow %s is not recorded", workflow_id)
             raise
     if answer.verdict is not Verdict.DONE:
         raise DBOSWorkflowConflictIDError(workflow_id)
+    if execution.begun is not None:
+        _keep(execution, execution.begun, write, outcome.error)
     return outcome
+
+
+def _may_linger(execution: Execution) -> bool:
+    """Whether nobody waits for the outcome: no caller, no waiter, no limit of a queue."""
+    engine, queue_name = execution.engine, execution.queue_name
+    return (
+        execution.is_background
+        and not engine.executions.is_draining
+        and (queue_name is None or not engine.has_limits(queue_name))
+        and not engine.waits.is_waiting("result", execution.workflow_id)
+    )
+
+
+def _keep(
+    execution: Execution, begun: BegunId, write: OutcomeWrite, error: Exception | None
+) -> None:
+    """Keep what was recorded for those who have the id, and an error that its record loses."""
+    name = execution.serialization
+    raised = error
+    if error is not None and write.error is not None:
+        with suppress(Exception):
+            restored = execution.engine.codec.decode_error(write.error, name)
+            raised = error if type(restored) is not type(error) else None
+    ended = WorkflowOutcome(
+        workflow_id=write.workflow_id,
+        status=write.status,
+        output=write.output,
+        error=write.error,
+        serialization=name,
+    )
+    begun.ended(ended, raised)
 
 
 def _as_text(execution: Execution, outcome: Outcome, refused: Exception) -> tuple[Outcome, str]:

@@ -21,7 +21,7 @@ from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import BegunId, ClaimedWorkflow, Status
+from dboshub.workflows.engine.records import ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.registration.roles import authorized
@@ -36,7 +36,7 @@ from dboshub.workflows.engine.runtime.handing_back import (
     log_end,
     run_again,
 )
-from dboshub.workflows.engine.runtime.outcomes import keep_error, readable, record_outcome
+from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.refusals import refuse_queue_options
 from dboshub.workflows.engine.runtime.start_request import (
     FunctionReference,
@@ -99,8 +99,7 @@ def _execute(
             outcome, text = readable(execution, outcome)
             if span is not None and outcome.error is not None:
                 span.failed(outcome.error)
-        execution.is_ending = bool(execution.on_ended)
-        keep_error(execution, text, outcome.error)  # whoever waits may be woken by the record
+        execution.is_ending = True
         outcome = yield from record_outcome(execution, outcome, text)
         for on_ended in execution.on_ended.values():
             yield from on_ended()
@@ -166,7 +165,7 @@ def _call(engine: Engine, target: Target, start: PreparedStart, result_id: int) 
             yield from body
         except (Exception, DBOSWorkflowCancelledError, WorkflowSuspended):  # noqa: S110
             pass  # the child's outcome is in its row, or will be, and is read from there
-    return (yield from recorded_result(parent, result_id, BegunId(started.workflow_id)))
+    return (yield from recorded_result(parent, result_id, started.workflow_id))
 
 
 def start(
@@ -188,7 +187,6 @@ def _start(engine: Engine, target: Target, start: PreparedStart) -> Program[str]
         loop = yield CurrentLoop()
         arguments = target.arguments(start.args)
         run_in_background(started.execution, target, arguments, start.kwargs, loop)
-        return BegunId(started.workflow_id)
     return started.workflow_id
 
 
@@ -201,6 +199,7 @@ def run_in_background(
 ) -> None:
     """Run a body on a thread; a coroutine function on the caller's `loop`, or on the engine's."""
     engine = execution.engine
+    execution.is_background = True
     engine.executions.add(execution)
     execution.can_suspend = engine.suspension.admits(target.workflow.suspend, execution.queue_name)
     body = execute(execution, target.workflow, args, kwargs)

@@ -13,6 +13,7 @@ from dboshub.workflows.engine.journal.writes import Answer, StartWrite, StepWrit
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import NewWorkflow
+from dboshub.workflows.engine.runtime.begun import BegunId
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.handing_back import has_lost_its_loop, run_again
@@ -158,7 +159,8 @@ def _insert(engine: Engine, start: PreparedStart) -> Program[StartResult]:
         return StartResult(started.deduplicated_by, None)
     if not started.created or start.queue_name is not None:
         return StartResult(start.workflow_id, None)
-    return StartResult(start.workflow_id, execution_of(engine, start, write.row))
+    execution = execution_of(engine, start, write.row)
+    return StartResult(execution.begun or start.workflow_id, execution)
 
 
 def execution_of(engine: Engine, start: PreparedStart, row: NewWorkflow) -> Execution:
@@ -172,6 +174,7 @@ def execution_of(engine: Engine, start: PreparedStart, row: NewWorkflow) -> Exec
         identity=start.identity,
         serialization=row.serialization,
         deadline_ms=row.workflow_deadline_epoch_ms,
+        begun=BegunId(row.workflow_uuid),
         trace=engine.tracer.current_trace() if engine.tracer is not None else None,
     )
 

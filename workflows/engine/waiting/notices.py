@@ -50,6 +50,7 @@ class Notices:
         self.has_sender = False  # without a sender no notice is kept
         self.after_commit: Callable[[Callable[[], None]], None] = lambda callback: callback()
         self.on_enqueued: Callable[[str, bool], None] = lambda queue_name, is_local: None
+        self.is_ending: Callable[[str], bool] = lambda workflow_id: False
         self.on_status: Callable[[str], None] = lambda workflow_id: None
         # Called with the kind and the payload of what waiting workflows wait for.
         self.on_awaited: Callable[[str, str], None] = lambda kind, payload: None
@@ -85,9 +86,11 @@ class Notices:
         if channel == QUEUE:
             self.on_enqueued(payload, is_local)
         elif channel in _KINDS:
-            self._waits.wake(_KINDS[channel], payload)
-            if channel == STATUS:
-                self.on_status(payload)
+            # The end of an execution wakes who waits for it here.
+            if channel != STATUS or not self.is_ending(payload):
+                self._waits.wake(_KINDS[channel], payload)
+                if channel == STATUS:
+                    self.on_status(payload)
             self.on_awaited(_KINDS[channel], payload)
 
     def take(self, timeout: float) -> list[Notice]:

@@ -10,8 +10,9 @@ from dboshub.workflows.engine.errors import (
     DBOSNonExistentWorkflowError,
 )
 from dboshub.workflows.engine.programs import Outcome, Program
-from dboshub.workflows.engine.records import BegunId, Status, WorkflowOutcome
+from dboshub.workflows.engine.records import Status, WorkflowOutcome
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
+from dboshub.workflows.engine.runtime.begun import BegunId
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.step_results import record_result
@@ -32,6 +33,9 @@ def outcome_of(
     Raises DBOSNonExistentWorkflowError for one that does not exist, or is deleted during the wait.
     Without `must_exist` it waits for a workflow that does not exist yet.
     """
+    kept = _kept(engine, workflow_id)
+    if kept is not None:
+        return kept
     keys: list[Key] = [("result", workflow_id)]
     if execution is not None:
         keys.append(execution.wake_key)
@@ -42,8 +46,12 @@ def outcome_of(
             waiter.also((KNOWN, workflow_id))
         # A local execution wakes its waiters when it ends: no query is needed before.
         if is_local:
+            engine.journal.hurry()
             yield from _wait(engine, waiter, execution, workflow_id)
         while True:
+            kept = _kept(engine, workflow_id)
+            if kept is not None:
+                return kept
             found: WorkflowOutcome | None = yield engine.query(
                 lambda: engine.store.outcome(workflow_id)
             )
@@ -57,13 +65,24 @@ def outcome_of(
             yield from _wait(engine, waiter, execution, workflow_id)
 
 
+def _begun(workflow_id: str) -> BegunId | None:
+    return workflow_id if isinstance(workflow_id, BegunId) else None
+
+
+def _kept(engine: Engine, workflow_id: str) -> WorkflowOutcome | None:
+    """The outcome that an execution of this process recorded, if this id keeps it."""
+    begun = _begun(workflow_id)
+    if begun is None or _is_ending_here(engine, workflow_id):
+        return None
+    return begun.outcome
+
+
 def _is_ending_here(engine: Engine, workflow_id: str) -> bool:
     """Whether this process still tidies up after the workflow, and wakes its waiters then.
 
     Who destroys the engine with the result in hand leaves nothing of the workflow behind.
     """
-    execution = engine.executions.find(workflow_id)
-    return execution is not None and execution.is_ending
+    return engine.executions.is_ending(workflow_id)
 
 
 def _wait(
@@ -75,8 +94,8 @@ def _wait(
     yield engine.pause(waiter, None)
 
 
-def unwrap(engine: Engine, ended: WorkflowOutcome, *, was_begun_here: bool = False) -> Any:
-    """Return what the workflow returned, or raise what was recorded, or raised if it ran here.
+def unwrap(engine: Engine, ended: WorkflowOutcome, begun: BegunId | None = None) -> Any:
+    """Return what the workflow returned, or raise what was recorded, or raised if it began here.
 
     Raises DBOSAwaitedWorkflowCancelledError for a cancelled workflow and
     DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded for one that was started too often.
@@ -86,8 +105,7 @@ def unwrap(engine: Engine, ended: WorkflowOutcome, *, was_begun_here: bool = Fal
     if ended.status == Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED:
         raise DBOSAwaitedWorkflowMaxRecoveryAttemptsExceeded(ended.workflow_id)
     if ended.error is not None:
-        errors = engine.raised_errors
-        raised = errors.find(ended.workflow_id, ended.error) if was_begun_here else None
+        raised = begun.raised() if begun is not None and begun.outcome is ended else None
         raise raised or engine.codec.decode_error(ended.error, ended.serialization)
     return engine.codec.decode(ended.output, ended.serialization)
 
@@ -112,7 +130,7 @@ def get_result(
     """The result of a workflow; within a workflow this is a step that records it."""
     if execution is None:
         ended = yield from outcome_of(engine, workflow_id, must_exist=must_exist)
-        return unwrap(engine, ended, was_begun_here=isinstance(workflow_id, BegunId))
+        return unwrap(engine, ended, _begun(workflow_id))
     step_id = execution.next_id()
     return (
         yield from recorded_result(
@@ -159,7 +177,6 @@ def _awaited(
     except DBOSNonExistentWorkflowError as error:
         return Outcome(None, error)
     try:
-        was_begun_here = isinstance(workflow_id, BegunId)
-        return Outcome(unwrap(engine, ended, was_begun_here=was_begun_here), None)
+        return Outcome(unwrap(engine, ended, _begun(workflow_id)), None)
     except Exception as error:
         return Outcome(None, error)

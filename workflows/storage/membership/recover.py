@@ -220,4 +220,5 @@ def _run(session: Session, statement: Statement, owned: Iterable[Owned], now: in
 
 
 def _owned(rows: list[Row]) -> list[Owned]:
-    return [(workflow_id, owner) for workflow_id, owner in rows]
+    # SQLite lets another program insert a row without an id. No statement can name it.
+    return [(workflow_id, owner) for workflow_id, owner in rows if workflow_id is not None]

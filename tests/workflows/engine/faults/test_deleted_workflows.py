@@ -51,9 +51,11 @@ async def gone_awaits_async(workflow_id: str) -> str:
 @DBOS.workflow()
 def gone_awaits_its_child() -> int:
     with SetWorkflowID("child"):
-        handle = DBOS.start_workflow(gone_is_quick, 7)
+        DBOS.start_workflow(gone_is_quick, 7)
+    handle = DBOS.retrieve_workflow("child")
     DBOS.recv("deleted", timeout_seconds=30)
-    return handle.get_result()
+    result: int = handle.get_result()
+    return result
 
 
 @DBOS.workflow()

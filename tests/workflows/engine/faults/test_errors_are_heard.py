@@ -106,10 +106,10 @@ def test_an_outcome_that_cannot_be_written_at_all_is_logged(
     journal = current_engine.engine().journal
     write = journal.write
 
-    def refuse(wanted: Any) -> Any:
+    def refuse(wanted: Any, **options: Any) -> Any:
         if isinstance(wanted, OutcomeWrite):
             raise PermissionError("the table is read-only")
-        return write(wanted)
+        return write(wanted, **options)
 
     monkeypatch.setattr(journal, "write", refuse)
     DBOS.start_workflow(heard_returns)

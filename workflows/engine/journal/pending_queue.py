@@ -1,0 +1,85 @@
+"""The writes that wait for the next commit of a group, in order of arrival."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from dboshub.workflows.engine.journal.pending_write import PendingWrite
+
+MAX_GROUP_WRITES = 256
+MAX_GROUP_SIZE = 4 * 1024 * 1024  # characters of payload
+# How long a write that nobody waits for may wait for others to be committed with.
+LINGER_S = 0.002
+
+
+class PendingQueue:
+    """Collects writes into groups. A write that lingers waits up to LINGER_S for company.
+
+    Every method but ``hurry`` is called with the journal's mutex held.
+    """
+
+    def __init__(self, mutex: threading.Lock) -> None:
+        self._mutex = mutex
+        self._arrived = threading.Condition(mutex)
+        self._writes: deque[PendingWrite] = deque()
+        self._linger_until = 0.0  # monotonic seconds
+        # Whether a write must be committed now. Read without the mutex, too.
+        self.is_urgent = False
+
+    def put(self, pending: PendingWrite) -> None:
+        """Add a write; wake the committer if it has something to do or to wait for."""
+        self._writes.append(pending)
+        if not pending.lingers or len(self._writes) >= MAX_GROUP_WRITES:
+            self.is_urgent = True
+        elif len(self._writes) == 1:
+            self._linger_until = time.monotonic() + LINGER_S
+        else:
+            return
+        self._arrived.notify()
+
+    def hurry(self) -> None:
+        """Let no write linger: somebody waits for one now."""
+        if self._writes and not self.is_urgent:
+            with self._mutex:
+                self.is_urgent = bool(self._writes)
+                self._arrived.notify()
+
+    def wait(self, is_over: Callable[[], bool], is_closing: Callable[[], bool]) -> bool:
+        """Wait until a group should be committed; False if none will be any more."""
+        self._arrived.wait_for(lambda: self._writes or is_over())
+        while self._writes and not (self.is_urgent or is_closing()):
+            left = self._linger_until - time.monotonic()
+            if left <= 0:
+                break
+            self._arrived.wait(left)
+        self.is_urgent = bool(self._writes)
+        return self.is_urgent
+
+    def take_group(self) -> list[PendingWrite]:
+        """The next writes, no two with the same conflict key."""
+        group: list[PendingWrite] = []
+        keys: set[object] = set()
+        left: list[PendingWrite] = []
+        size = 0
+        while self._writes and len(group) < MAX_GROUP_WRITES and size < MAX_GROUP_SIZE:
+            pending = self._writes.popleft()
+            key = pending.write.conflict_key
+            if key in keys:
+                left.append(pending)
+            else:
+                keys.add(key)
+                group.append(pending)
+                size += pending.size
+        self._writes.extendleft(reversed(left))
+        self.is_urgent = bool(self._writes)
+        return group
+
+    def clear(self) -> None:
+        self._writes.clear()
+        self.is_urgent = False
+
+    def wake_all(self) -> None:
+        self._arrived.notify_all()
