@@ -93,15 +93,7 @@ class Engine:
         self.codec = codec or Codec()
         self.waits = Waits()
         self.notices = Notices(self.waits)
-        self.journal = Journal(
-            storage.open_journal_connection,
-            clock,
-            isolated_connections=storage.isolated_connections,
-            on_durable=self.notices.publish_writes,
-            ambient=hooks.ambient,
-            ambient_async=hooks.ambient_async,
-            retries_unavailable=settings.retries_unavailable,
-        )
+        self.journal = self._new_journal(storage, hooks)
         self.slots = Slots(settings.slots)
         self.executions = Executions(self.slots, self.waits, self.store.owners)
         self.notices.is_ending = self.executions.is_ending
@@ -127,6 +119,17 @@ class Engine:
         self.alert: AlertHandler = log
         self.logger = logging.getLogger("dboshub")
         self._numbers = itertools.count(1)
+
+    def _new_journal(self, storage: Storage, hooks: EngineHooks) -> Journal:
+        return Journal(
+            storage.open_journal_connection,
+            self.clock,
+            isolated_connections=storage.isolated_connections,
+            on_durable=self.notices.publish_writes,
+            ambient=hooks.ambient,
+            ambient_async=hooks.ambient_async,
+            retries_unavailable=self.settings.retries_unavailable,
+        )
 
     def become(self, incarnation: str) -> None:
         """Draw the tokens of this incarnation from now on; stop what an earlier one owns."""
