@@ -14,7 +14,7 @@ from dboshub.workflows.engine.errors import (
     DBOSPatchNondeterminismError,
     DBOSUnexpectedStepError,
 )
-from dboshub.workflows.engine.runtime import execution
+from dboshub.workflows.engine.runtime import history
 
 Launch = Callable[..., None]
 
@@ -129,7 +129,7 @@ async def test_coroutines_patch_too(dbos: type[DBOS]) -> None:
 async def test_a_patch_beside_other_calls_is_refused_and_so_on_replay(
     dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "HISTORY_CHUNK", 1)
+    monkeypatch.setattr(history, "HISTORY_CHUNK", 1)
     with SetWorkflowID("w"):
         refused, _ = await patch_races()
     fork = await DBOS.fork_workflow_async("w", 100)

@@ -84,7 +84,7 @@ def _deprecated(execution: Execution, marker: str, found: str | None) -> Program
 def _name_at_next_step(execution: Execution, marker: str) -> Program[str | None]:
     """The name that is recorded under the next step id, without drawing that id."""
     drawn = execution.counter
-    checkpoint = yield from execution.peek(drawn + 1)
+    checkpoint = yield from execution.history.peek(drawn + 1)
     if execution.counter != drawn:
         raise DBOSPatchNondeterminismError(execution.workflow_id, marker, _CONCURRENT)
     return None if checkpoint is None else checkpoint.name

@@ -89,7 +89,7 @@ def _replay_or_run(call: TransactionCall) -> Program[Any]:
         if call.span is not None:
             call.span.rolled_back(pause_ms / 1000)
         yield from execution.pause(pause_ms, CurrentActivity("retry", name, step=step_id))
-        execution.reload_history(step_id)
+        execution.history.reload(step_id)
     yield from record_result(execution, step_id, name, outcome, started_at=started_at)
 
 

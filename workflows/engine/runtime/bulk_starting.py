@@ -182,7 +182,7 @@ class BulkStart:
     def _is_recorded(self, index: int, start: PreparedStart) -> Program[bool]:
         """Whether an earlier execution recorded the start, or the error that refused it."""
         parent = start.parent
-        if parent is None or not parent.has_history:
+        if parent is None or not parent.history.exists:
             return False
         checkpoint = yield from parent.checkpoint_of(start.step_id, start.function.name)
         if checkpoint is None:

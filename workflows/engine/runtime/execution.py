@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from dboshub.workflows.engine.errors import (
     DBOSStepNondeterminismError,
-    DBOSUnexpectedStepError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     ExecutionInterrupted,
@@ -22,14 +20,12 @@ from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
 from dboshub.workflows.engine.runtime.begun import BegunId
-from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.history import History
 from dboshub.workflows.engine.runtime.ownership import Ownership
 from dboshub.workflows.engine.suspension.records import Departure
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
-
-HISTORY_CHUNK = 1_000
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -47,7 +43,7 @@ class Execution:
     identity: Identity
     serialization: str | None = None
     deadline_ms: int | None = None
-    has_history: bool = False
+    has_history: InitVar[bool] = False
     queue_name: str | None = None
     partition_key: str | None = None
     begun: BegunId | None = None  # the id that its caller got
@@ -57,6 +53,7 @@ class Execution:
     counter: int = field(default=0, init=False)
     loop: AbstractEventLoop | None = field(default=None, init=False)  # that runs its coroutine
     ownership: Ownership = field(init=False)
+    history: History = field(init=False)
     body: object = field(default=None, init=False)  # the task or thread that runs its body
     tasks: int = field(default=0, init=False)  # that its body created, and that have not ended
     departure: Departure | None = field(default=None, init=False)  # once it leaves memory
@@ -67,13 +64,11 @@ class Execution:
     # Its body has ended; the outcome and `on_ended` are still to be done. Its end wakes waiters.
     is_ending: bool = field(default=False, init=False)
     is_background: bool = field(default=False, init=False)  # no caller runs it
-    _history: dict[int, Checkpoint] = field(default_factory=dict, init=False)
-    _loaded_to: float = field(default=0, init=False)
-    _loading: OneAtATime = field(default_factory=OneAtATime, init=False)
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
     _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, has_history: bool) -> None:
+        self.history = History(self.engine, self.workflow_id, exists=has_history)
         self.ownership = Ownership(self.engine.clock)
 
     @property
@@ -165,47 +160,8 @@ class Execution:
         return range(first, self.counter + 1)
 
     def checkpoint_of(self, step_id: int, name: str) -> Program[Checkpoint | None]:
-        """The checkpoint of a step, or None. A new workflow causes no query.
-
-        Raises DBOSUnexpectedStepError if another step is recorded under this id.
-        """
-        if not self.has_history:
-            return None
-        found = yield from self.peek(step_id)
-        if found is None:
-            return None
-        if found.name != name:
-            raise DBOSUnexpectedStepError(self.workflow_id, step_id, name, found.name)
-        del self._history[step_id]
-        if not self._history and self._loaded_to == inf:
-            self.has_history = False
-        return found
-
-    def peek(self, step_id: int) -> Program[Checkpoint | None]:
-        """The checkpoint under a step id, whatever its name; it stays in the history."""
-        if not self.has_history:
-            return None
-        while step_id > self._loaded_to:
-            yield from self._load_history()
-        if not self._history and self._loaded_to == inf:
-            self.has_history = False
-        return self._history.get(step_id)
-
-    def _load_history(self) -> Program[None]:
-        store, after = self.engine.store, int(self._loaded_to)
-        query = self.engine.query(
-            lambda: store.history(self.workflow_id, after=after, limit=HISTORY_CHUNK)
-        )
-        yield self._loading.perform(query, self._take_history)
-
-    def _take_history(self, chunk: list[Checkpoint]) -> None:
-        self._history.update((each.function_id, each) for each in chunk)
-        self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
-
-    def reload_history(self, step_id: int) -> None:
-        """Read the history again from a step on: a commit without a reply may have recorded it."""
-        self.has_history = True
-        self._loaded_to = min(self._loaded_to, step_id - 1)
+        """The checkpoint of a step, or None; see ``History.take``."""
+        return self.history.take(step_id, name)
 
     def replay(self, checkpoint: Checkpoint) -> Any:
         """Return what a recorded step returned, or raise what it raised."""

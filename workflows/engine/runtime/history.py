@@ -1,0 +1,75 @@
+"""The checkpoints that earlier executions of a workflow recorded, read as they are replayed."""
+
+from __future__ import annotations
+
+from math import inf
+
+from dboshub.workflows.engine.errors import DBOSUnexpectedStepError
+from dboshub.workflows.engine.programs import Program
+from dboshub.workflows.engine.records import Checkpoint
+from dboshub.workflows.engine.runtime.effects import OneAtATime
+from dboshub.workflows.engine.runtime.engine import Engine
+
+HISTORY_CHUNK = 1_000
+
+
+class History:
+    """Checkpoints by step id, in chunks of HISTORY_CHUNK. A new workflow causes no query."""
+
+    __slots__ = ("_checkpoints", "_engine", "_loaded_to", "_loading", "_workflow_id", "exists")
+
+    def __init__(self, engine: Engine, workflow_id: str, *, exists: bool) -> None:
+        """`exists`: whether there may be checkpoints."""
+        self.exists = exists
+        self._engine = engine
+        self._workflow_id = workflow_id
+        self._checkpoints: dict[int, Checkpoint] = {}
+        self._loaded_to: float = 0
+        self._loading: OneAtATime | None = None
+
+    def take(self, step_id: int, name: str) -> Program[Checkpoint | None]:
+        """The checkpoint of a step, or None; it is not kept any longer.
+
+        Raises DBOSUnexpectedStepError if another step is recorded under this id.
+        """
+        if not self.exists:
+            return None
+        found = yield from self.peek(step_id)
+        if found is None:
+            return None
+        if found.name != name:
+            raise DBOSUnexpectedStepError(self._workflow_id, step_id, name, found.name)
+        del self._checkpoints[step_id]
+        self._note_end()
+        return found
+
+    def peek(self, step_id: int) -> Program[Checkpoint | None]:
+        """The checkpoint under a step id, whatever its name; it is kept."""
+        if not self.exists:
+            return None
+        while step_id > self._loaded_to:
+            yield from self._load()
+        self._note_end()
+        return self._checkpoints.get(step_id)
+
+    def reload(self, step_id: int) -> None:
+        """Read it again from a step on: a commit without a reply may have recorded that."""
+        self.exists = True
+        self._loaded_to = min(self._loaded_to, step_id - 1)
+
+    def _load(self) -> Program[None]:
+        store, after = self._engine.store, int(self._loaded_to)
+        query = self._engine.query(
+            lambda: store.history(self._workflow_id, after=after, limit=HISTORY_CHUNK)
+        )
+        if self._loading is None:
+            self._loading = OneAtATime()
+        yield self._loading.perform(query, self._add)
+
+    def _add(self, chunk: list[Checkpoint]) -> None:
+        self._checkpoints.update((each.function_id, each) for each in chunk)
+        self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
+
+    def _note_end(self) -> None:
+        if not self._checkpoints and self._loaded_to == inf:
+            self.exists = False
