@@ -38,7 +38,7 @@ def mark(name: str) -> str:
 
 
 @DBOS.workflow()
-def sleeper() -> list[str]:
+def leaving_sleeper() -> list[str]:
     first = mark("first")
     DBOS.sleep(DAY_S)
     return [first, mark("last")]
@@ -64,7 +64,7 @@ def always_leaves() -> str:
 
 
 @DBOS.workflow()
-def receiver(timeout: float = DAY_S) -> Any:
+def leaving_receiver(timeout: float = DAY_S) -> Any:
     mark("first")
     return DBOS.recv("letters", timeout)
 
@@ -75,7 +75,7 @@ async def async_receiver() -> Any:
 
 
 @DBOS.workflow()
-def reader(other: str) -> Any:
+def leaving_reader(other: str) -> Any:
     return DBOS.get_event(other, "price", DAY_S)
 
 
@@ -86,25 +86,25 @@ def priced() -> None:
 
 
 @DBOS.workflow()
-def gated() -> str:
+def leaving_gated() -> str:
     gate.wait(30)
     return "child's"
 
 
 @DBOS.workflow()
-def parent() -> str:
-    return "parent of " + DBOS.start_workflow(gated).get_result()
+def leaving_parent() -> str:
+    return "parent of " + DBOS.start_workflow(leaving_gated).get_result()
 
 
 @DBOS.workflow()
 def first_of_two() -> str:
-    handles = [DBOS.start_workflow(gated), DBOS.start_workflow(gated)]
+    handles = [DBOS.start_workflow(leaving_gated), DBOS.start_workflow(leaving_gated)]
     return str(DBOS.wait_first(handles).get_result())
 
 
 @DBOS.workflow()
 def caller() -> list[str]:
-    return [*sleeper(), mark("called")]
+    return [*leaving_sleeper(), mark("called")]
 
 
 @DBOS.workflow()
@@ -144,7 +144,7 @@ def start(function: Any, *args: Any, workflow_id: str = "w") -> Any:
         return DBOS.start_workflow(function, *args)
 
 
-@pytest.mark.parametrize("function", [sleeper, async_sleeper])
+@pytest.mark.parametrize("function", [leaving_sleeper, async_sleeper])
 def test_a_long_sleep_leaves_memory_and_goes_on_when_it_is_over(function: Any, rows: Rows) -> None:
     handle = start(function)
     row = rows.await_suspended("w")
@@ -159,7 +159,7 @@ def test_a_long_sleep_leaves_memory_and_goes_on_when_it_is_over(function: Any, r
 
 
 def test_a_replay_before_the_time_sleeps_for_the_rest(rows: Rows) -> None:
-    start(sleeper)
+    start(leaving_sleeper)
     until = rows.await_suspended("w")["until"]
     DBOS.resume_workflow("w")
     eventually(lambda: rows.of("w")["attempts"] == 0 and rows.of("w")["status"] == "DELAYED")
@@ -169,16 +169,16 @@ def test_a_replay_before_the_time_sleeps_for_the_rest(rows: Rows) -> None:
 
 def test_a_workflow_that_opts_out_stays(rows: Rows) -> None:
     start(stays)
-    start(sleeper, workflow_id="other")
+    start(leaving_sleeper, workflow_id="other")
     rows.await_suspended("other")
     assert rows.of("w")["status"] == "PENDING"
 
 
 def test_a_workflow_of_a_queue_with_limits_stays_unless_it_says_otherwise(rows: Rows) -> None:
     for queue, function, name in (
-        (limited, sleeper, "stays"),
+        (limited, leaving_sleeper, "stays"),
         (limited, always_leaves, "says"),
-        (unlimited, sleeper, "free"),
+        (unlimited, leaving_sleeper, "free"),
     ):
         with SetWorkflowID(name):
             queue.enqueue(function)
@@ -188,7 +188,7 @@ def test_a_workflow_of_a_queue_with_limits_stays_unless_it_says_otherwise(rows: 
     assert rows.of("stays")["status"] == "PENDING"
 
 
-@pytest.mark.parametrize("function", [receiver, async_receiver])
+@pytest.mark.parametrize("function", [leaving_receiver, async_receiver])
 def test_a_message_wakes_its_receiver(function: Any, rows: Rows) -> None:
     handle = start(function)
     rows.await_suspended("w")
@@ -197,8 +197,8 @@ def test_a_message_wakes_its_receiver(function: Any, rows: Rows) -> None:
 
 
 def test_a_message_of_another_topic_wakes_nobody(rows: Rows) -> None:
-    start(receiver)
-    start(receiver, workflow_id="other")
+    start(leaving_receiver)
+    start(leaving_receiver, workflow_id="other")
     rows.await_suspended("w")
     rows.await_suspended("other")
     DBOS.send("w", "hello", "bills")
@@ -208,14 +208,14 @@ def test_a_message_of_another_topic_wakes_nobody(rows: Rows) -> None:
 
 
 def test_an_event_wakes_who_waits_for_it(rows: Rows) -> None:
-    handle = start(reader, "source")
+    handle = start(leaving_reader, "source")
     rows.await_suspended("w")
     start(priced, workflow_id="source")
     gate.set()
     assert handle.get_result() == 7
 
 
-@pytest.mark.parametrize("function", [parent, first_of_two])
+@pytest.mark.parametrize("function", [leaving_parent, first_of_two])
 def test_the_end_of_a_child_wakes_its_parent(function: Any, rows: Rows) -> None:
     handle = start(function)
     rows.await_suspended("w")
@@ -235,12 +235,12 @@ def test_a_child_that_is_called_leaves_and_its_parent_with_it(rows: Rows) -> Non
 def test_a_direct_call_from_outside_stays(rows: Rows) -> None:
     def call() -> None:
         with suppress(DBOSAwaitedWorkflowCancelledError):
-            sleeper()
+            leaving_sleeper()
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     eventually(lambda: calls.count("first") == 1)
-    start(sleeper)
+    start(leaving_sleeper)
     rows.await_suspended("w")
     running = [*current_engine.engine().executions]
     assert len(running) == 1
@@ -267,7 +267,7 @@ def test_a_body_that_swallows_its_end_has_no_outcome(rows: Rows) -> None:
 
 
 def test_a_cancelled_sleeper_never_wakes(rows: Rows) -> None:
-    start(sleeper)
+    start(leaving_sleeper)
     rows.await_suspended("w")
     DBOS.cancel_workflow("w")
     assert rows.of("w")["status"] == "CANCELLED"
@@ -275,20 +275,20 @@ def test_a_cancelled_sleeper_never_wakes(rows: Rows) -> None:
 
 def test_a_deadline_ends_a_sleeper(rows: Rows) -> None:
     with SetWorkflowTimeout(1.5):
-        start(sleeper)
+        start(leaving_sleeper)
     rows.await_suspended("w")
     eventually(lambda: rows.of("w")["status"] == "CANCELLED")
 
 
 def test_a_fork_of_a_sleeper_sleeps_for_the_rest(rows: Rows) -> None:
-    start(sleeper)
+    start(leaving_sleeper)
     until = rows.await_suspended("w")["until"]
     fork = DBOS.fork_workflow("w", 3).workflow_id
     assert rows.await_suspended(fork)["until"] == until
 
 
 def test_set_workflow_delay_does_not_change_a_sleep(rows: Rows) -> None:
-    start(sleeper)
+    start(leaving_sleeper)
     until = rows.await_suspended("w")["until"]
     DBOS.set_workflow_delay("w", delay_seconds=0)
     assert rows.of("w")["until"] == until
