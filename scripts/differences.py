@@ -65,6 +65,7 @@ REASONS = {
     "import_workflow": _CONDUCTOR,
     "pause_schedule": _TWIN,
     "resume_schedule": _TWIN,
+    "send_bulk": "`atomic`: whether all are sent or none, or each for itself",
     "start_workflows": _BULK,
     "trigger_schedule": _TWIN,
     "WorkflowCall": "an item of a call for many workflows",

@@ -81,6 +81,8 @@ ROWS = (
         Goal(ratio=6),
         ("enqueue", "--size", "8"),
     ),
+    _bulk("enqueue", "enqueue", "enqueue"),
+    _bulk("start", "start", "enqueue"),
     _bulk("send", "send", "message"),
     Row("drain 2,000", "/s", "drain", (), Goal(ratio=6), ("drain",)),
     Row(

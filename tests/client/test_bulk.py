@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dboshub import DBOSClient, SetEnqueueOptions, WorkflowCall, WorkflowHandle
+from dboshub import DBOSClient, SendMessage, SetEnqueueOptions, WorkflowCall, WorkflowHandle
 from dboshub.workflows.engine.errors import DBOSException, DBOSQueueDeduplicatedError
 from tests.client import program
 from tests.client.test_transactions import Begin, begin
@@ -80,3 +80,11 @@ def test_the_callers_transaction_goes_on_after_a_refusal(alone: DBOSClient, begi
         [answer] = alone.enqueue_workflows_in_transaction(caller, "jobs", TRIPLES[:1])
     assert isinstance(answer, WorkflowHandle)
     assert len(alone.list_workflows()) == 2
+
+
+def test_a_client_is_told_which_messages_have_no_destination(alone: DBOSClient) -> None:
+    [handle] = alone.enqueue_workflows("jobs", TRIPLES[:1], atomic=True)
+    known, unknown = SendMessage(handle.workflow_id, 1), SendMessage("nobody", 1)
+    assert alone.send_bulk([known, known]) is None
+    answers = alone.send_bulk([known, unknown], atomic=False)
+    assert [type(each).__name__ for each in answers] == ["NoneType", "DBOSNonExistentWorkflowError"]

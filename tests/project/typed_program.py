@@ -14,6 +14,7 @@ from dboshub import (
     DBOSConfiguredInstance,
     Debouncer,
     Queue,
+    SendMessage,
     SQLAlchemyDatasource,
     WorkflowCall,
     WorkflowHandle,
@@ -139,6 +140,8 @@ def starting_many(client: DBOSClient, queue: Queue) -> None:
     assert_type(DBOS.enqueue_workflows("jobs", calls, atomic=True), list[WorkflowHandle[str]])
     assert_type(queue.enqueue_workflows(calls), list[WorkflowHandle[str] | Exception])
     assert_type(queue.enqueue_workflows(calls, atomic=True), list[WorkflowHandle[str]])
+    assert_type(DBOS.send_bulk([SendMessage("w", 1)]), None)
+    assert_type(DBOS.send_bulk([SendMessage("w", 1)], atomic=False), list[Exception | None])
     named = [WorkflowCall("by name", object())]
     assert_type(client.enqueue_workflows("jobs", named, atomic=True), list[WorkflowHandle[Any]])
 

@@ -35,6 +35,8 @@ from dboshub.workflows.engine.sync_async import (
 from dboshub.workflows.engine.typed_bulk_calls import (
     EnqueueAll,
     EnqueueAllAsync,
+    SendBulk,
+    SendBulkAsync,
     async_enqueue_all_form,
     enqueue_all_form,
 )
@@ -128,8 +130,8 @@ class WorkflowsClient(TransactionsClient):
     get_event_async = client_method(_API.get_event_async)
     get_all_events = client_method(_API.get_all_events)
     get_all_events_async = client_method(_API.get_all_events_async)
-    send_bulk = client_method(_API.send_bulk)
-    send_bulk_async = client_method(_API.send_bulk_async)
+    send_bulk = cast("SendBulk", client_method(_API.send_bulk))
+    send_bulk_async = cast("SendBulkAsync", client_method(_API.send_bulk_async))
     read_stream_offset = client_method(_API.read_stream_offset)
     read_stream_offset_async = client_method(_API.read_stream_offset_async)
     wait_first = client_method(_API.wait_first)

@@ -16,6 +16,7 @@ from dboshub.workflows.engine import handles
 from dboshub.workflows.engine.current_engine import engine
 from dboshub.workflows.engine.operations import events, messages, sending, sleeping, streams
 from dboshub.workflows.engine.operations.sending import SendMessage
+from dboshub.workflows.engine.operations.sending_each import SendAnswers, send_each
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import UnseenId
 from dboshub.workflows.engine.runtime import enqueueing
@@ -30,7 +31,12 @@ from dboshub.workflows.engine.sync_async import (
     sync_form,
     sync_handle_form,
 )
-from dboshub.workflows.engine.typed_bulk_calls import async_start_all_form, start_all_form
+from dboshub.workflows.engine.typed_bulk_calls import (
+    async_send_bulk_form,
+    async_start_all_form,
+    send_bulk_form,
+    start_all_form,
+)
 from dboshub.workflows.engine.typed_calls import async_start_form, start_form
 
 DEFAULT = WorkflowSerializationFormat.DEFAULT
@@ -114,22 +120,23 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
     send_async = async_form(send)
 
-    @sync_form
+    @send_bulk_form
     def send_bulk(
         messages: list[SendMessage],
         *,
         serialization_type: WorkflowSerializationFormat | None = DEFAULT,
         send_to_forks: bool = False,
-    ) -> Program[None]:
-        """Send all of these messages or none.
+        atomic: bool = True,
+    ) -> Program[SendAnswers | None]:
+        """Send many messages by a few statements: all or none.
 
-        Raises DBOSNonExistentWorkflowError if a destination does not exist.
+        Raises DBOSNonExistentWorkflowError if a destination does not exist. Without `atomic` each
+        is sent for itself; returns None for each that was sent, or its error, in their order.
         """
-        return sending.send_bulk(
-            engine(), messages, serialization=serialization_type, to_forks=send_to_forks
-        )
+        send = sending.send_bulk if atomic else send_each
+        return send(engine(), messages, serialization=serialization_type, to_forks=send_to_forks)
 
-    send_bulk_async = async_form(send_bulk)
+    send_bulk_async = async_send_bulk_form(send_bulk)
 
     @sync_form
     def recv(topic: str | None = None, timeout_seconds: float = 60) -> Program[Any]:

@@ -9,10 +9,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, Protocol, TypeVar, cast, overload
 
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
+from dboshub.workflows.engine.operations.sending import SendMessage
+from dboshub.workflows.engine.operations.sending_each import SendAnswers
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.bulk_answers import Answers
 from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall
-from dboshub.workflows.engine.sync_async import async_answers_form, sync_answers_form
+from dboshub.workflows.engine.serialization import WorkflowSerializationFormat as Format
+from dboshub.workflows.engine.sync_async import (
+    async_answers_form,
+    async_form,
+    sync_answers_form,
+    sync_form,
+)
 
 R = TypeVar("R")
 Calls = Iterable[WorkflowCall[R]]
@@ -66,6 +74,62 @@ class EnqueueAllAsync(Protocol):
     async def __call__(
         self, queue_name: str, calls: Calls[R], *, atomic: bool = False
     ) -> list[WorkflowHandleAsync[R] | Exception]: ...
+
+
+class SendBulk(Protocol):
+    """Send messages, all or none; or else returns None or an error for each."""
+
+    @overload
+    def __call__(
+        self,
+        messages: list[SendMessage],
+        *,
+        serialization_type: Format | None = Format.DEFAULT,
+        send_to_forks: bool = False,
+        atomic: Literal[True] = True,
+    ) -> None: ...
+    @overload
+    def __call__(
+        self,
+        messages: list[SendMessage],
+        *,
+        serialization_type: Format | None = Format.DEFAULT,
+        send_to_forks: bool = False,
+        atomic: Literal[False],
+    ) -> SendAnswers: ...
+
+
+class SendBulkAsync(Protocol):
+    """Send messages, awaited."""
+
+    @overload
+    async def __call__(
+        self,
+        messages: list[SendMessage],
+        *,
+        serialization_type: Format | None = Format.DEFAULT,
+        send_to_forks: bool = False,
+        atomic: Literal[True] = True,
+    ) -> None: ...
+    @overload
+    async def __call__(
+        self,
+        messages: list[SendMessage],
+        *,
+        serialization_type: Format | None = Format.DEFAULT,
+        send_to_forks: bool = False,
+        atomic: Literal[False],
+    ) -> SendAnswers: ...
+
+
+def send_bulk_form(define: Callable[..., Program[SendAnswers | None]]) -> SendBulk:
+    """The sync form of a call that sends messages."""
+    return cast("SendBulk", sync_form(define))
+
+
+def async_send_bulk_form(call: SendBulk) -> SendBulkAsync:
+    """The async form of a ``send_bulk_form``."""
+    return cast("SendBulkAsync", async_form(cast("Any", call)))
 
 
 def start_all_form(define: Callable[..., Program[Answers]]) -> StartAll:

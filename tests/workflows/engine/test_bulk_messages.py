@@ -14,8 +14,10 @@ from dboshub.workflows.engine.errors import (
     DBOSNonExistentWorkflowError,
     DBOSStreamTimeoutError,
 )
+from dboshub.workflows.engine.operations import sending_each
 from dboshub.workflows.engine.operations.message_ids import MessageIds
 from tests.support.eventually import eventually, next_millisecond
+from tests.support.statements import Statements
 
 
 @DBOS.workflow()
@@ -76,6 +78,76 @@ def test_a_bulk_in_a_workflow_is_one_step_and_sent_once(dbos: type[DBOS]) -> Non
     [step] = DBOS.list_workflow_steps("s")
     assert (step["function_name"], step["output"], step["error"]) == ("DBOS.send_bulk", None, None)
     assert DBOS.fork_workflow("s", 2).get_result() == "sent"
+
+
+@DBOS.workflow()
+def bulk_sends_each(destinations: list[str]) -> list[str]:
+    messages = [SendMessage(each, f"to {each}", "t") for each in destinations]
+    return [*map(str, DBOS.send_bulk(messages, atomic=False))]
+
+
+@DBOS.step()
+def bulk_step_sends_each(destinations: list[str]) -> list[str]:
+    messages = [SendMessage(each, f"to {each}", "t") for each in destinations]
+    return [*map(str, DBOS.send_bulk(messages, atomic=False))]
+
+
+@DBOS.workflow()
+def bulk_sends_each_in_a_step(destinations: list[str]) -> list[str]:
+    return bulk_step_sends_each(destinations)
+
+
+def test_each_message_has_an_answer_in_its_place(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_each, "MAX_ROWS", 3)
+    receiving = begin("a", 6)
+    messages = [SendMessage("a", each, "t") for each in range(6)]
+    messages[2:2] = [SendMessage("nobody", "lost"), SendMessage("a", threading.Lock(), "t")]
+    answers = DBOS.send_bulk(messages, atomic=False)
+    assert [type(each).__name__ for each in answers[2:4]] == [
+        "DBOSNonExistentWorkflowError",
+        "TypeError",
+    ]
+    assert [each for each in answers if each is None] == [None] * 6
+    for place in (2, 3):
+        error = answers[place]
+        assert error is not None
+        assert f"item {place} of send_bulk" in error.__notes__[-1]
+    assert receiving.get_result() == [*range(6)]
+    assert DBOS.send_bulk([], atomic=False) == []
+
+
+@pytest.mark.parametrize("sends", [bulk_sends_each, bulk_sends_each_in_a_step])
+def test_a_replay_of_a_bulk_gives_the_same_answers(dbos: type[DBOS], sends: Any) -> None:
+    receiving = begin("a", 3)
+    with SetWorkflowID("s"):
+        answers = sends(["a", "nobody", "a"])
+    lost = str(DBOSNonExistentWorkflowError("`send` destination", "nobody"))
+    assert answers == ["None", lost, "None"]
+    with SetWorkflowID("nobody"):
+        DBOS.start_workflow(bulk_receives, 0).get_result()
+    assert DBOS.fork_workflow("s", 2).get_result() == answers
+    DBOS.send("a", "last", "t")
+    assert receiving.get_result() == ["to a", "to a", "last"]
+
+
+async def test_answers_to_messages_are_awaited(dbos: type[DBOS]) -> None:
+    messages = [SendMessage("nobody", 1)]
+    [answer] = await DBOS.send_bulk_async(messages, atomic=False)
+    assert isinstance(answer, DBOSNonExistentWorkflowError)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_bulk_costs_two_statements_for_each_chunk(dbos: type[DBOS], atomic: bool) -> None:
+    begin("a", 0).get_result()
+    messages = [SendMessage("a", each) for each in range(1_200)]
+    with Statements() as counted:
+        DBOS.send_bulk(messages, atomic=atomic)  # type: ignore[call-overload]
+    if engine().store.database.vendor == "postgresql":  # type: ignore[attr-defined]
+        assert counted.count('INSERT INTO "dbos"."notifications"') == (2 if atomic else 3)
+        destinations = [each for each in counted.texts if each.startswith("SELECT workflow_uuid F")]
+        assert len(destinations) == (1 if atomic else 3)
 
 
 def test_a_bulk_to_somebody_unknown_sends_nothing_at_all(dbos: type[DBOS]) -> None:

@@ -16,6 +16,7 @@ from dboshub.workflows.engine.journal.writes import (
     BulkSendWrite,
     Sender,
     SendWrite,
+    StepWrite,
     Verdict,
 )
 from dboshub.workflows.engine.operations.message_ids import MessageIds
@@ -86,14 +87,8 @@ def _send(
     *,
     to_forks: bool,
 ) -> Program[None]:
-    current = frame()
-    execution = current.execution if current is not None else None
-    is_step = current is not None and current.step is None
-    # Every durable call draws its id first, also if it then refuses its arguments.
-    step_id = execution.next_id() if execution is not None and is_step else 0
-    inherited = execution.serialization if execution is not None else None
-    name = engine.codec.format_name(serialization, inherited)
-    writes = [_write(engine, each, name) for each in messages]
+    sender = begin_sending(engine, serialization)
+    writes = [write_of(engine, each, sender.serialization) for each in messages]
     seen = Counter(each.message_uuid for each in writes)
     if repeated := sorted({key for key, count in seen.items() if count > 1}):
         keys = ", ".join(each.partition("::")[0] for each in repeated)
@@ -101,14 +96,36 @@ def _send(
             f"send_bulk received duplicate idempotency keys: {keys}. Two messages for one workflow "
             "need two keys"
         )
-    if execution is None:
-        return _send_now(engine, writes, to_forks=to_forks)
-    if not is_step:
-        return _send_in_step(execution, writes, to_forks=to_forks)
-    return _send_as_step(execution, step_id, step_name, writes, to_forks=to_forks)
+    if sender.execution is None:
+        return send_now(engine, writes, to_forks=to_forks)
+    if sender.step_id is None:
+        return send_in_step(sender.execution, writes, to_forks=to_forks)
+    return _send_as_step(sender.execution, sender.step_id, step_name, writes, to_forks=to_forks)
 
 
-def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrite:
+@dataclass(frozen=True, slots=True)
+class CurrentSender:
+    """Who sends: nobody's execution, one of its steps, or its body, which draws a step id."""
+
+    execution: Execution | None
+    step_id: int | None
+    serialization: str  # of the messages
+
+
+def begin_sending(
+    engine: Engine, serialization: WorkflowSerializationFormat | None
+) -> CurrentSender:
+    """Draw the step id, as every durable call does first, also if it then refuses arguments."""
+    current = frame()
+    execution = current.execution if current is not None else None
+    is_body = current is not None and current.step is None
+    step_id = execution.next_id() if execution is not None and is_body else None
+    inherited = execution.serialization if execution is not None else None
+    return CurrentSender(execution, step_id, engine.codec.format_name(serialization, inherited))
+
+
+def write_of(engine: Engine, message: SendMessage, serialization: str) -> SendWrite:
+    """The write of a message. Raises DBOSException for ids that cannot be."""
     destination, key = message.destination_id, message.idempotency_key
     validation.text("the destination of a message", destination)
     validation.optional_text("a topic", message.topic)
@@ -122,16 +139,17 @@ def _write(engine: Engine, message: SendMessage, serialization: str) -> SendWrit
     )
 
 
-def _send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) -> Program[None]:
+def send_now(engine: Engine, writes: Sequence[SendWrite], *, to_forks: bool) -> Program[None]:
+    """Send on nobody's behalf."""
     if not writes:
         return
-    copies = (yield from _copies_for_forks(engine, writes)) if to_forks else ()
-    answer: Answer = yield Commit(engine.journal, _as_one_write(writes, copies))
+    copies = (yield from copies_for_forks(engine, writes)) if to_forks else ()
+    answer: Answer = yield Commit(engine.journal, as_one_write(writes, copies))
     if answer.verdict is Verdict.NOTHING:
-        raise _no_destination(writes, answer)
+        raise no_destination(answer.missing or writes[0].destination)
 
 
-def _send_in_step(
+def send_in_step(
     execution: Execution, writes: Sequence[SendWrite], *, to_forks: bool
 ) -> Program[None]:
     """Send while the execution owns its row: the step of a stale one sends nothing.
@@ -140,15 +158,15 @@ def _send_in_step(
     """
     execution.raise_if_stopped()
     if execution.engine.executions.find(execution.workflow_id) is not execution:
-        yield from _send_now(execution.engine, writes, to_forks=to_forks)
+        yield from send_now(execution.engine, writes, to_forks=to_forks)
         return
     if not writes:
         return
-    copies = (yield from _copies_for_forks(execution.engine, writes)) if to_forks else ()
+    copies = (yield from copies_for_forks(execution.engine, writes)) if to_forks else ()
     sender = Sender(execution.workflow_id, execution.owner)
-    answer = yield from execution.commit(replace(_as_one_write(writes, copies), by=sender))
+    answer = yield from execution.commit(as_one_write(writes, copies, by=sender))
     if answer.verdict is Verdict.NOTHING:
-        raise _no_destination(writes, answer)
+        raise no_destination(answer.missing or writes[0].destination)
 
 
 def _send_as_step(
@@ -165,28 +183,32 @@ def _send_as_step(
         execution.replay(checkpoint)
         return
     yield from execution.verify_can_continue()
-    copies = (yield from _copies_for_forks(execution.engine, writes)) if to_forks else ()
+    copies = (yield from copies_for_forks(execution.engine, writes)) if to_forks else ()
     now = execution.engine.clock.now_ms()
     step = execution.step_write(step_id, name, started_at=now, completed_at=now)
     if not writes:
         yield from execution.commit(step)
         return
-    answer = yield from execution.commit(replace(_as_one_write(writes, copies), by=step))
+    answer = yield from execution.commit(as_one_write(writes, copies, by=step))
     if answer.verdict is Verdict.NOTHING:
-        error = _no_destination(writes, answer)
+        error = no_destination(answer.missing or writes[0].destination)
         yield from execution.commit(execution.error_write(step_id, name, error, started_at=now))
         raise error
 
 
-def _as_one_write(
-    writes: Sequence[SendWrite], copies: Sequence[SendWrite]
+def as_one_write(
+    writes: Sequence[SendWrite],
+    copies: Sequence[SendWrite],
+    *,
+    by: StepWrite | Sender | None = None,
 ) -> SendWrite | BulkSendWrite:
+    """One write of all messages, on behalf of an execution."""
     if len(writes) == 1 and not copies:
-        return writes[0]
-    return BulkSendWrite(sends=tuple(writes), copies=tuple(copies))
+        return replace(writes[0], by=by)
+    return BulkSendWrite(sends=tuple(writes), copies=tuple(copies), by=by)
 
 
-def _copies_for_forks(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
+def copies_for_forks(engine: Engine, writes: Sequence[SendWrite]) -> Program[list[SendWrite]]:
     """A copy of each message for every fork of its destination, with an id of its own."""
     ids = {each.destination for each in writes}
     forks: list[tuple[str, str]] = yield engine.query(lambda: engine.store.forks(ids))
@@ -202,7 +224,6 @@ def _uuid_for(write: SendWrite, fork: str) -> str:
     return f"{write.message_uuid.removesuffix(f'::{write.destination}')}::{fork}"
 
 
-def _no_destination(writes: Sequence[SendWrite], answer: Answer) -> DBOSNonExistentWorkflowError:
-    return DBOSNonExistentWorkflowError(
-        "`send` destination", answer.missing or writes[0].destination
-    )
+def no_destination(workflow_id: str) -> DBOSNonExistentWorkflowError:
+    """The error of a message to a workflow that does not exist."""
+    return DBOSNonExistentWorkflowError("`send` destination", workflow_id)

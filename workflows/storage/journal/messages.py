@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dboshub.workflows.engine.journal.writes import (
@@ -18,8 +19,11 @@ from dboshub.workflows.engine.journal.writes import (
     Verdict,
 )
 from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
+from dboshub.workflows.storage.id_lists import all_by_ids
 from dboshub.workflows.storage.journal.checkpoints import compare_recorded, owns, record
 from dboshub.workflows.storage.sql import Session, Statement
+
+MAX_ROWS = 1_000  # of one statement
 
 SEND = Statement(
     """
@@ -33,8 +37,27 @@ SEND = Statement(
     """
 )
 
+# Those whose destination does not exist are left out.
+SEND_ALL = Statement(
+    """
+    INSERT INTO {notifications} (
+        message_uuid, destination_uuid, topic, message, created_at_epoch_ms, serialization
+    )
+    SELECT m.message_uuid, s.workflow_uuid, m.topic, m.message, :now, m.serialization
+    FROM json_to_recordset(CAST(:messages AS json)) AS m (
+        message_uuid text, destination text, topic text, message text, serialization text
+    )
+    JOIN {workflow_status} AS s ON s.workflow_uuid = m.destination
+    ON CONFLICT (message_uuid) DO NOTHING
+    """
+)
+
 DESTINATION = Statement(
     "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid = :destination"
+)
+
+DESTINATIONS = Statement(
+    "SELECT workflow_uuid FROM {workflow_status} WHERE workflow_uuid = ANY(:ids)"
 )
 
 OLDEST_MESSAGE = Statement(
@@ -66,16 +89,9 @@ RECORDED_OUTPUT = Statement(
 
 def send(session: Session, write: SendWrite, now: int) -> bool:
     """Insert the message, once for each `message_uuid`; False if the workflow does not exist."""
-    inserted = session.run(
-        SEND,
-        destination=write.destination,
-        message_uuid=write.message_uuid,
-        topic=NULL_TOPIC if write.topic is None else write.topic,
-        message=write.message,
-        serialization=write.serialization,
-        now=now,
+    return bool(session.run(SEND, **_columns(write), now=now)) or _exists(
+        session, write.destination
     )
-    return bool(inserted) or _exists(session, write.destination)
 
 
 def send_message(session: Session, write: SendWrite, now: int) -> Answer:
@@ -91,12 +107,34 @@ def send_messages(session: Session, write: BulkSendWrite, now: int) -> Answer:
     """Send all messages or none: all destinations are looked up before the first insert."""
     if not _may_send(session, write.by):
         return REFUSED
-    for destination in _destinations(write.sends):
-        if not _exists(session, destination):
+    destinations = dict.fromkeys(each.destination for each in write.sends)
+    found = {row[0] for row in all_by_ids(session, DESTINATIONS, destinations)}
+    for destination in destinations:
+        if destination not in found:
             return Answer(Verdict.NOTHING, missing=destination)
-    for each in (*write.sends, *write.copies):
-        send(session, each, now)
+    _send_all(session, [*write.sends, *write.copies], now)
     return _recorded(session, write.by, now)
+
+
+def _send_all(session: Session, sends: Sequence[SendWrite], now: int) -> None:
+    """Insert messages, on PostgreSQL by one statement for MAX_ROWS of them."""
+    if session.vendor == "sqlite":
+        for each in sends:
+            session.run(SEND, **_columns(each), now=now)
+        return
+    for start in range(0, len(sends), MAX_ROWS):
+        messages = json.dumps([_columns(each) for each in sends[start : start + MAX_ROWS]])
+        session.run(SEND_ALL, messages=messages, now=now)
+
+
+def _columns(write: SendWrite) -> dict[str, str | None]:
+    return {
+        "destination": write.destination,
+        "message_uuid": write.message_uuid,
+        "topic": NULL_TOPIC if write.topic is None else write.topic,
+        "message": write.message,
+        "serialization": write.serialization,
+    }
 
 
 def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
@@ -135,7 +173,3 @@ def _recorded(session: Session, by: StepWrite | Sender | None, now: int) -> Answ
 
 def _exists(session: Session, destination: str) -> bool:
     return session.one(DESTINATION, destination=destination) is not None
-
-
-def _destinations(sends: Iterable[SendWrite]) -> list[str]:
-    return [*dict.fromkeys(each.destination for each in sends)]
