@@ -86,7 +86,7 @@ ROWS = (
     _bulk("send", "send", "message"),
     Row("drain 2,000", "/s", "drain", (), Goal(ratio=6), ("drain",)),
     Row(
-        "drain 2,000, worker_concurrency 100",
+        "drain 2,000, concurrency 100",
         "/s",
         "drain",
         ("--worker-concurrency", "100"),

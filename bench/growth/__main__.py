@@ -17,8 +17,7 @@ from bench.engine import machine
 from bench.engine.contest import arena
 from bench.growth import chart, report
 from bench.growth.lines import lines
-from bench.growth.measure import measured
-from bench.growth.verdict import Growth
+from bench.growth.measure import field
 
 CHART = recording.ROOT / "docs" / "img" / "growth.svg"
 
@@ -45,17 +44,15 @@ def main() -> int:
     chosen = [line for line in lines() if pattern.search(f"{line.family}: {line.name}")]
     named, rows = machine.facts(), list[dict[str, Any]]()
 
-    def told(growth: Growth) -> None:
-        row = report.figures(growth)
-        if not rows or rows[-1]["family"] != row["family"]:
-            print("", *report.head(row), sep="\n")
-        rows.append(row)
-        print(report.line(row), flush=True)
-
-    with arena() as opened:
+    with arena() as opened, field(opened, chosen, options.most) as measured:
         named |= opened.settings()
-        print(f"{report.facts(named)}", flush=True)
-        measured(opened, chosen, options.most, options.rounds, told)
+        print(report.facts(named))
+        for line in chosen:
+            row = report.figures(measured.measure(line, options.most, options.rounds))
+            if not rows or rows[-1]["family"] != row["family"]:
+                print("", *report.head(row), sep="\n")
+            rows.append(row)
+            print(report.line(row), flush=True)
     found = {"facts": named, "rounds": options.rounds, "chart": CHART.name, "rows": rows}
     if options.json:
         options.json.write_text(recording.as_json(found))

@@ -21,11 +21,13 @@ STYLE = """
     .small { font-size: 9px; fill: #59636e }
     .axis { stroke: #d1d9e0; fill: none }
     .bound { stroke: #59636e; stroke-dasharray: 3 3; fill: none }
+    circle { fill: #59636e }
     .kept { stroke: #0969da; fill: none; stroke-width: 2 }
     .worse { stroke: #d1242f; fill: none; stroke-width: 2 }
     @media (prefers-color-scheme: dark) {
         text { fill: #f0f6fc } .small { fill: #9198a1 } .axis { stroke: #3d444d }
-        .bound { stroke: #9198a1 } .kept { stroke: #4493f8 } .worse { stroke: #f85149 }
+        circle { fill: #9198a1 } .bound { stroke: #9198a1 }
+        .kept { stroke: #4493f8 } .worse { stroke: #f85149 }
     }
 """
 
@@ -61,8 +63,12 @@ def _panel(row: dict[str, Any]) -> list[str]:
         ),
         _path("bound", allowed),
         _path(row["verdict"], costs),
+        *(
+            f'<circle cx="{_x(scale, costs):.1f}" cy="{_y(costs[scale]):.1f}" r="2.5"/>'
+            for scale in costs
+        ),
     ]
-    for scale, anchor in ((first, "start"), (last, "end")):
+    for scale, anchor in {first: "start", last: "end"}.items():
         place = f'x="{_x(scale, costs):.1f}" y="{bottom + 13}" text-anchor="{anchor}"'
         parts.append(f'<text class="small" {place}>{scale:,}</text>')
     return parts

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 
@@ -21,50 +22,44 @@ PUT_AWAY = """
 """
 
 
-def once(line: Line, scale: int, url: str) -> float:
-    figure = run_program(line.program, OURS, url, *line.command(scale))
-    return statistics.median(figure) if isinstance(figure, list) else float(figure)
+class Field:
+    """The databases of all runs; those of `tables` are filled, each to its scale."""
 
+    def __init__(self, arena: Arena, tables: dict[int, str]) -> None:
+        self.arena, self.tables = arena, tables
 
-def in_filled_tables(arena: Arena, lines: Iterable[Line], scale: int, rounds: int) -> list[Growth]:
-    """Fill a database once; run all lines in it, round by round."""
-    found = [Growth(line, {scale: []}) for line in lines]
-    with arena.database(OURS) as url, psycopg.connect(url, autocommit=True) as connection:
-        fill(url, scale, steps_each=1)
-        connection.execute("CHECKPOINT")
-        for _ in range(rounds):
-            for growth in found:
-                begun = int(time.time() * 1_000)
-                growth.runs[scale].append(once(growth.line, scale, url))
-                connection.execute(PUT_AWAY, [begun])
-    return found
-
-
-def by_itself(arena: Arena, line: Line, scales: Iterable[int], rounds: int) -> Growth:
-    """Run a line at all its scales in turn, each time in a new database."""
-    growth = Growth(line, {scale: [] for scale in scales})
-    for _ in range(rounds):
-        for scale, runs in growth.runs.items():
-            with arena.database(OURS) as url:
-                runs.append(once(line, scale, url))
-    return growth
-
-
-def measured(
-    arena: Arena, lines: list[Line], most: int, rounds: int, told: Callable[[Growth], None]
-) -> list[Growth]:
-    """All lines at their scales up to `most`; tells of each when it is complete."""
-    filled = [line for line in lines if line.family == TABLES]
-    merged = {line: Growth(line) for line in filled}
-    for scale in sorted({scale for line in filled for scale in line.scales if scale <= most}):
-        for part in in_filled_tables(arena, filled, scale, rounds):
-            merged[part.line].runs |= part.runs
-    found = [*merged.values()]
-    for growth in found:
-        told(growth)
-    for line in lines:
+    @contextmanager
+    def database(self, line: Line, scale: int) -> Iterator[str]:
+        """A database for one run: a filled one, or a new one."""
         if line.family != TABLES:
-            scales = [scale for scale in line.scales if scale <= most]
-            found.append(by_itself(arena, line, scales, rounds))
-            told(found[-1])
-    return found
+            with self.arena.database(OURS) as url:
+                yield url
+            return
+        begun, url = int(time.time() * 1_000), self.tables[scale]
+        yield url
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(PUT_AWAY, [begun])
+
+    def measure(self, line: Line, most: int, rounds: int) -> Growth:
+        """Run a line at its scales up to `most` in turn."""
+        growth = Growth(line, {scale: [] for scale in line.scales if scale <= most})
+        for _ in range(rounds):
+            for scale, runs in growth.runs.items():
+                with self.database(line, scale) as url:
+                    figure = run_program(line.program, OURS, url, *line.command(scale))
+                runs.append(statistics.median(figure if isinstance(figure, list) else [figure]))
+        return growth
+
+
+@contextmanager
+def field(arena: Arena, lines: list[Line], most: int) -> Iterator[Field]:
+    """Fill a database for each scale of the lines that need one."""
+    scales = {scale for line in lines for scale in line.scales if line.family == TABLES}
+    with ExitStack() as databases:
+        tables = {}
+        for scale in sorted(scale for scale in scales if scale <= most):
+            tables[scale] = url = databases.enter_context(arena.database(OURS))
+            fill(url, scale, steps_each=1)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("CHECKPOINT")
+        yield Field(arena, tables)

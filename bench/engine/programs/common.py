@@ -27,7 +27,7 @@ def parser(text: str | None) -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser(description=text)
     arguments.add_argument("library", choices=["dboshub", "dbos"])
     arguments.add_argument("url")
-    arguments.add_argument("--seconds", type=float, default=2.0, help="measured time of the run")
+    arguments.add_argument("--seconds", type=float, default=1.5, help="measured time of the run")
     return arguments
 
 

@@ -37,8 +37,8 @@ def enqueue(options: argparse.Namespace) -> list[float]:
     opened = client(options)
     handles = []
     for _ in range(WARM_UP + options.samples):
-        # Longer than a poll's interval at times, so that no sample meets the rhythm of polls.
-        time.sleep(random.uniform(0.1, 1.1))
+        # Of all lengths up to a poll's interval, so that no sample meets the rhythm of polls.
+        time.sleep(random.uniform(0.0, 1.0))
         wanted = {"queue_name": QUEUE, "workflow_name": "waited"}
         handles.append(opened.enqueue(wanted, time.time()))
     return [handle.get_result() * 1_000 for handle in handles[WARM_UP:]]
@@ -46,7 +46,7 @@ def enqueue(options: argparse.Namespace) -> list[float]:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--samples", type=int, default=10)
+    arguments.add_argument("--samples", type=int, default=8)
     arguments.add_argument("--worker", action="store_true")
     options = arguments.parse_args()
     if options.worker:

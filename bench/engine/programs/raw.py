@@ -141,7 +141,7 @@ def main() -> None:
         "what", choices=["step", "start-and-end", "enqueue", "start", "message", "drain", "wake"]
     )
     arguments.add_argument("--size", type=int, default=1)
-    arguments.add_argument("--seconds", type=float, default=2.0)
+    arguments.add_argument("--seconds", type=float, default=1.0)
     options = arguments.parse_args()
 
     raw = Raw(options.url, options.size)

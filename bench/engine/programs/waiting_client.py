@@ -30,8 +30,8 @@ def write(options: argparse.Namespace) -> None:
     @library.DBOS.workflow()
     def source() -> None:
         for number in range(WARM_UP + options.samples):
-            # Longer than a poll's interval at times, so that no sample meets the rhythm of polls.
-            time.sleep(random.uniform(0.1, 1.1))
+            # Of all lengths up to a poll's interval, so that no sample meets the rhythm of polls.
+            time.sleep(random.uniform(0.0, 1.0))
             if options.what == "event":
                 library.DBOS.set_event(f"event-{number}", time.time())
             else:
@@ -57,7 +57,7 @@ def written(options: argparse.Namespace) -> Iterator[float]:
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("what", choices=["event", "stream"])
-    arguments.add_argument("--samples", type=int, default=10)
+    arguments.add_argument("--samples", type=int, default=8)
     arguments.add_argument("--source", help="write, by a workflow of this id")
     options = arguments.parse_args()
     if options.source:
