@@ -1,7 +1,8 @@
 """The engine of a Django process that executes no workflows; it uses Django's connections alone.
 
 A write joins the transaction that is open on the system database, or has one of its own. Others
-are told once it commits. Only while somebody waits there is a thread, which polls for all.
+are told once it commits. Only while somebody waits there are threads: one polls for all, and where
+the server can notify, another one listens on a connection of its own.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from asgiref.sync import sync_to_async
 
 from dboshub.workflows.django_database import DjangoDatabase
 from dboshub.workflows.django_database_url import is_in_memory
+from dboshub.workflows.django_listening import can_listen, listen_on
 from dboshub.workflows.django_transaction import after_commit
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.journal.writes import Answer, Write
@@ -24,6 +27,7 @@ from dboshub.workflows.engine.runtime.engine import Engine, EngineSettings
 from dboshub.workflows.engine.runtime.threads import Threads
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.waiting.notices import Notice, Notices
+from dboshub.workflows.engine.waiting.wait_listener import WaitListener
 from dboshub.workflows.engine.waiting.wait_poller import WaitPoller
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 from dboshub.workflows.storage.journal.single import apply_single
@@ -60,7 +64,14 @@ class DjangoClientEngine(Engine):
         self._database = database
         self.notices = DjangoNotices(self.waits, database)
         self.queries = DjangoThreads("dboshub-query", 1)
-        self._poller = WaitPoller(self.store, self.waits, after_poll=self._release)
+        listen = partial(listen_on, database.alias)
+        self._listener = WaitListener(self.waits, listen, self.notices.receive)
+        self._poller = WaitPoller(
+            self.store,
+            self.waits,
+            after_poll=self._release,
+            is_told=self._listener.is_connected,
+        )
         self._poller.start_on_demand()
 
     def pause(self, waiter: Waiter, until_ms: int | None) -> Wait:
@@ -72,12 +83,15 @@ class DjangoClientEngine(Engine):
                 "transaction.atomic() first; for a view under ATOMIC_REQUESTS, mark it with "
                 "@transaction.non_atomic_requests"
             )
+        if can_listen(self._database.alias):
+            self._listener.waited_for()
         return super().pause(waiter, until_ms)
 
     def close(self, timeout: float) -> None:
         """End every thread within `timeout` seconds; those who wait get DBOSException."""
-        self._poller.stop(timeout / 2)
-        super().close(timeout / 2)
+        self._listener.stop(timeout / 3)
+        self._poller.stop(timeout / 3)
+        super().close(timeout / 3)
 
     def _publish(self, writes: Sequence[Write]) -> None:
         self.notices.publish_writes(writes)

@@ -6,26 +6,20 @@ import threading
 from collections.abc import Callable
 
 from dboshub.workflows.engine.background import BackgroundLoop
-from dboshub.workflows.engine.waiting.notices import EVENTS, MESSAGES, STATUS, STREAMS
-from dboshub.workflows.storage.waiting.notify import listen
-
-# The three channels of every DBOS library, and DBOSHub's channel of status changes.
-CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS)
+from dboshub.workflows.engine.waiting.wait_listener import Listen
 
 
 class Listener:
     """``start`` starts a thread with its own connection and returns the function that stops it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, listen: Listen) -> None:
+        self._listen = listen
 
     def start(self, on_hint: Callable[[], None]) -> Callable[[], None]:
         over = threading.Event()
 
         def listen_once() -> float:
-            listen(
-                self._url,
-                CHANNELS,
+            self._listen(
                 on_connected=connected,
                 on_notice=lambda channel, payload: on_hint(),
                 is_over=over.is_set,

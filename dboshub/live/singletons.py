@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from django.db import connections
 
@@ -10,8 +10,8 @@ from dboshub.live.fanout import Broadcaster
 from dboshub.live.listener import Listener
 from dboshub.live.topic_sources import SOURCES
 from dboshub.live.watcher import Watcher
-from dboshub.workflows import django_settings
 from dboshub.workflows.django_database_url import url_of_alias
+from dboshub.workflows.django_listening import can_listen, listen_on
 from dboshub.workflows.django_settings import is_behind_pooler, system_alias, system_schema
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.database import Database, open_database
@@ -20,12 +20,12 @@ from dboshub.workflows.storage.database import Database, open_database
 @cache
 def broadcaster() -> Broadcaster:
     """The broadcaster of this process, with its watcher."""
-    made = Broadcaster()
+    made, alias = Broadcaster(), system_alias()
     Watcher(
         made,
         open_system_database,
         SOURCES,
-        listener=Listener(listen_url()) if _is_postgres() else None,
+        listener=Listener(partial(listen_on, alias)) if can_listen(alias) else None,
     )
     return made
 
@@ -53,11 +53,6 @@ def _access() -> Access:
 def system_url() -> str:
     """The URL of the database that Django uses now; a test run uses another name."""
     return url_of_alias(system_alias())
-
-
-def listen_url() -> str:
-    """The URL for LISTEN, which does not work through a transaction-mode pooler."""
-    return django_settings.listen_url() or system_url()
 
 
 def _is_postgres() -> bool:

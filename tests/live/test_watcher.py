@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from dboshub.live.timed_session import TimedSession
 from dboshub.live.watcher import Watcher
 from dboshub.queues import live as queues_live
 from dboshub.schedules import live as schedules_live
+from dboshub.workflows.django_listening import CHANNELS
 from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.live import registry, rows
 from dboshub.workflows.live.source import Timings
@@ -25,6 +27,7 @@ from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.database_clock import NOW
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.waiting.notify import listen
 from tests.live.foreign import ForeignWriter
 from tests.support.eventually import eventually
 
@@ -285,7 +288,7 @@ def test_a_notification_brings_the_next_look_forward(postgres_url: str, loop: An
         lambda: open_database(postgres_url),
         registry.SOURCES,
         slow,
-        Listener(postgres_url),
+        Listener(partial(listen, postgres_url, CHANNELS)),
     )
     writer = ForeignWriter(database)
     writer.add("a")

@@ -1,7 +1,7 @@
 """Poll for all waiters of a process that receives no notices.
 
 The thread runs while there are waiters. After a new wait the pause between two polls is 0.02 s;
-it doubles up to 1 s.
+it doubles up to 1 s. While notices arrive it is 1 s, and a new wait causes no poll.
 """
 
 from __future__ import annotations
@@ -24,9 +24,20 @@ KEPT_IDLE_S = 5.0
 class WaitPoller:
     """Polls with one query per kind of wait and CHUNK waits."""
 
-    def __init__(self, store: Store, waits: Waits, *, after_poll: Callable[[bool], None]) -> None:
-        """`after_poll` is called on the polling thread, with True if there are no waiters left."""
+    def __init__(
+        self,
+        store: Store,
+        waits: Waits,
+        *,
+        after_poll: Callable[[bool], None],
+        is_told: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`after_poll` is called on the polling thread, with True if there are no waiters left.
+
+        `is_told` says whether notices wake the waiters now.
+        """
         self._store = store
+        self._is_told = is_told
         self._waits = waits
         self._after_poll = after_poll
         self._lock = threading.Lock()
@@ -59,7 +70,8 @@ class WaitPoller:
                 thread = threading.Thread(target=self._run, name="dboshub-poll", daemon=True)
                 thread.start()
                 self._thread = thread
-        self._wake.set()
+        if not self._is_told():
+            self._wake.set()
 
     def _run(self) -> None:
         idle_since, is_released = time.monotonic(), True
@@ -105,6 +117,8 @@ class WaitPoller:
     def _wait(self) -> None:
         with self._lock:
             pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE_S)
+        if self._is_told():
+            pause = MAX_PAUSE_S
         if self._wake.wait(pause):
             self._wake.clear()
 
