@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 
 from dboshub.workflows.engine import background
-from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.engine.ports import StorageUnavailableError
+from dboshub.workflows.engine.records import Checkpoint, ClaimedWorkflow
 from dboshub.workflows.engine.registration.parameter_schema import FunctionPublisher
 from dboshub.workflows.engine.runtime.engine import Engine
+from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
 from dboshub.workflows.engine.runtime.runnable import Refusals
 from dboshub.workflows.engine.runtime.running import run_claimed
 
@@ -24,6 +27,7 @@ class EngineHost:
         self._engine = engine
         self._functions = FunctionPublisher(engine.registry)
         self._refusals = Refusals(engine)
+        self._histories: dict[str, list[Checkpoint]] = {}
         self._is_declared_dead = False
         self.wake_queues = wake_queues
 
@@ -50,9 +54,20 @@ class EngineHost:
         """The claim keys of what this process has refused, for claims to leave out."""
         return self._refusals.keys()
 
+    def prepare(self, workflows: Sequence[ClaimedWorkflow]) -> None:
+        """Read the first checkpoints of these workflows, by one query.
+
+        If it fails, each replay reads its own, as long as that takes.
+        """
+        self._histories = {}
+        replayed = [each.workflow_id for each in workflows if each.has_history]
+        if replayed:
+            with suppress(StorageUnavailableError):
+                self._histories = self._engine.store.histories(replayed, most=HISTORY_AT_ONCE)
+
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         """Run a workflow that the dispatcher claimed."""
-        run_claimed(self._engine, workflow)
+        run_claimed(self._engine, workflow, self._histories.pop(workflow.workflow_id, None))
 
     # -- for the heartbeat -----------------------------------------------------------------
 

@@ -228,6 +228,7 @@ class Dispatcher:
     def _run(self, workflows: Sequence[ClaimedWorkflow]) -> int:
         """Start workflows, hand back those that cannot run here, and return how many these are."""
         refused: list[ClaimedWorkflow] = []
+        self._host.prepare(workflows)
         for workflow in workflows:
             try:
                 if self._host.accepts(workflow):

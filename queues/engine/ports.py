@@ -78,6 +78,9 @@ class DispatcherHost(Protocol):
     def accepts(self, workflow: ClaimedWorkflow) -> bool:
         """Whether this process can run a workflow; claims leave out what it has refused."""
 
+    def prepare(self, workflows: Sequence[ClaimedWorkflow]) -> None:
+        """Read what the replays of these workflows need, before any is started."""
+
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         """Start the workflow without waiting for it."""
 

@@ -13,6 +13,7 @@ from dboshub.workflows.engine.ports import Storage
 UNCOUNTED = frozenset(
     {"owners", "settled_among", "messages_among", "events_among", "streams_among", "survey"}
     | {"release_due", "cancel_overdue", "announce"}
+    | {"waits_after", "waits_for", "forget_stale", "ready"}
 )
 
 

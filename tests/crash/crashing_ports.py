@@ -25,8 +25,9 @@ T = TypeVar("T")
 class Mortals:
     """Engines on one database, the first of which dies."""
 
-    def __init__(self, url: str) -> None:
-        self.config = checked({"name": "crash-app", "system_database_url": url})
+    def __init__(self, url: str, **config: Any) -> None:
+        given: Any = {"name": "crash-app", "system_database_url": url, **config}
+        self.config = checked(given)
 
     def run(self, death: Death, begin: Callable[[], Any]) -> bool:
         """Begin a workflow in an engine that dies; say whether its handle was given out."""
@@ -68,6 +69,7 @@ class Mortals:
         runtime.ticker.stop(2)
         runtime.dispatcher.stop(2)
         runtime.maintenance.stop(2)
+        runtime.suspending.stop(2)
         runtime.engine.drain()
         runtime.engine.close(timeout=2)
         runtime.wakeups.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,6 +44,9 @@ class ThreadHost:
 
     def accepts(self, workflow: ClaimedWorkflow) -> bool:
         return True
+
+    def prepare(self, workflows: Sequence[ClaimedWorkflow]) -> None:
+        """A body reads what it needs."""
 
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         with self._lock:

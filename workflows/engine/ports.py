@@ -50,6 +50,9 @@ class Store(Protocol):
     def history(self, workflow_id: str, *, after: int, limit: int) -> list[Checkpoint]:
         """Recorded steps with an id above `after`, by id."""
 
+    def histories(self, ids: Sequence[str], *, most: int) -> dict[str, list[Checkpoint]]:
+        """The first recorded steps of each of these workflows, at most so many, by id."""
+
     def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
         """Status and owner token of each of these workflows that exists."""
 

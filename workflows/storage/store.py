@@ -21,7 +21,12 @@ from dboshub.workflows.storage.control.transfer import export, import_
 from dboshub.workflows.storage.control.versions import set_latest_version, versions
 from dboshub.workflows.storage.database import Sessions
 from dboshub.workflows.storage.fence import lock_owner
-from dboshub.workflows.storage.journal.history import history, record_failed_attempt, steps
+from dboshub.workflows.storage.journal.history import (
+    histories,
+    history,
+    record_failed_attempt,
+    steps,
+)
 from dboshub.workflows.storage.listing import aggregates, workflow_rows
 from dboshub.workflows.storage.membership.recover import hand_back, reenqueue
 from dboshub.workflows.storage.row_locks import brief_locks, is_locked
@@ -130,6 +135,7 @@ class SqlStore:
         self.attempts = ATTEMPTS if retries_unavailable else 1
 
     history = _read(history)
+    histories = _read(histories)
     steps = _read(steps)
     owners = _read(owners)
     outcome = _read(outcome)

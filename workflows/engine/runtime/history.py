@@ -11,6 +11,7 @@ from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 
 HISTORY_CHUNK = 1_000
+HISTORY_AT_ONCE = 20  # of each workflow, where many begin at once
 
 
 class History:
@@ -64,11 +65,12 @@ class History:
         )
         if self._loading is None:
             self._loading = OneAtATime()
-        yield self._loading.perform(query, self._add)
+        yield self._loading.perform(query, self.add)
 
-    def _add(self, chunk: list[Checkpoint]) -> None:
+    def add(self, chunk: list[Checkpoint], most: int = HISTORY_CHUNK) -> None:
+        """Add the next checkpoints; fewer than `most` are the last ones."""
         self._checkpoints.update((each.function_id, each) for each in chunk)
-        self._loaded_to = chunk[-1].function_id if len(chunk) == HISTORY_CHUNK else inf
+        self._loaded_to = chunk[-1].function_id if len(chunk) == most else inf
 
     def _note_end(self) -> None:
         if not self._checkpoints and self._loaded_to == inf:

@@ -21,7 +21,7 @@ from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import ClaimedWorkflow, Status
+from dboshub.workflows.engine.records import Checkpoint, ClaimedWorkflow, Status
 from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.registration.roles import authorized
@@ -36,6 +36,7 @@ from dboshub.workflows.engine.runtime.handing_back import (
     log_end,
     run_again,
 )
+from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
 from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.refusals import refuse_queue_options
 from dboshub.workflows.engine.runtime.start_request import (
@@ -215,13 +216,17 @@ def _begin_on_loop(
     execution.loop = execution.engine.run_on_loop(_run_async(execution, body), loop)
 
 
-def run_claimed(engine: Engine, claimed: ClaimedWorkflow) -> None:
-    """Run a workflow that the dispatcher claimed.
+def run_claimed(
+    engine: Engine, claimed: ClaimedWorkflow, history: list[Checkpoint] | None = None
+) -> None:
+    """Run a workflow that the dispatcher claimed; `history` are its first checkpoints, if known.
 
     If its arguments cannot be read, that is recorded as its ERROR. If no thread can be started,
     it is enqueued again. Raises what ``runnable.obstacle`` returns for it.
     """
     execution = claimed_execution(engine, claimed)
+    if history is not None:
+        execution.history.add(history, HISTORY_AT_ONCE)
     target = engine.registry.find(
         claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
     )

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.storage.sql import Session, Statement
 
+_COLUMNS = """function_id, function_name, output, error, serialization, child_workflow_id,
+        started_at_epoch_ms, completed_at_epoch_ms"""
 HISTORY = Statement(
-    """
-    SELECT function_id, function_name, output, error, serialization, child_workflow_id,
-        started_at_epoch_ms, completed_at_epoch_ms
-    FROM {operation_outputs}
+    f"""
+    SELECT {_COLUMNS}
+    FROM {{operation_outputs}}
     WHERE workflow_uuid = :workflow_id AND function_id > :after
     ORDER BY function_id
     LIMIT :limit
     """
+)
+
+HISTORIES = Statement(
+    postgres=f"""
+    SELECT wanted.id, step.*
+    FROM unnest(CAST(:ids AS text[])) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT {_COLUMNS}
+        FROM {{operation_outputs}}
+        WHERE workflow_uuid = wanted.id AND function_id > 0
+        ORDER BY function_id
+        LIMIT :most
+    ) AS step
+    """,
+    sqlite=HISTORY.sqlite,
 )
 
 OUTLINE = Statement(
@@ -50,19 +69,31 @@ def history(
 ) -> list[Checkpoint]:
     """The recorded steps after a step id, by id. Without `load_output` payloads are None."""
     statement = HISTORY if load_output else OUTLINE
-    return [
-        Checkpoint(
-            function_id=row[0],
-            name=row[1],
-            output=row[2],
-            error=row[3],
-            serialization=row[4],
-            child_id=row[5],
-            started_at=row[6],
-            completed_at=row[7],
-        )
-        for row in session.all(statement, workflow_id=workflow_id, after=after, limit=limit)
-    ]
+    rows = session.all(statement, workflow_id=workflow_id, after=after, limit=limit)
+    return [_checkpoint(row) for row in rows]
+
+
+def histories(session: Session, ids: Sequence[str], *, most: int) -> dict[str, list[Checkpoint]]:
+    """The first recorded steps of each of these workflows, at most so many, by id."""
+    found: dict[str, list[Checkpoint]] = {each: [] for each in ids}
+    if session.vendor == "sqlite":  # a statement costs no round trip
+        return {each: history(session, each, after=0, limit=most) for each in found}
+    for workflow_id, *row in session.all(HISTORIES, ids=session.ids(found), most=most):
+        found[workflow_id].append(_checkpoint(row))
+    return found
+
+
+def _checkpoint(row: Sequence[Any]) -> Checkpoint:
+    return Checkpoint(
+        function_id=row[0],
+        name=row[1],
+        output=row[2],
+        error=row[3],
+        serialization=row[4],
+        child_id=row[5],
+        started_at=row[6],
+        completed_at=row[7],
+    )
 
 
 def steps(

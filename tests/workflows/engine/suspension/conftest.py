@@ -57,11 +57,12 @@ class Rows:
         )
         return self.of(workflow_id)
 
-    def end_sleep(self, workflow_id: str) -> None:
-        """Let the time come that a suspended workflow sleeps until."""
+    def end_sleep(self, *ids: str) -> None:
+        """Let the time come that suspended workflows sleep until."""
         with self.database.writing() as session:
-            session.run(END_SLEEP, id=workflow_id)
-            session.run(MAKE_DUE, id=workflow_id)
+            for each in ids:
+                session.run(END_SLEEP, id=each)
+                session.run(MAKE_DUE, id=each)
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ import pytest
 from dboshub import DBOS, Queue, SetWorkflowID, SetWorkflowTimeout
 from dboshub.error import DBOSAwaitedWorkflowCancelledError
 from dboshub.workflows.engine import current_engine
+from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
+from dboshub.workflows.storage.journal.history import HISTORIES, HISTORY
 from tests.support.eventually import eventually
+from tests.support.statements import Statements
 from tests.workflows.engine.calls import Calls
 from tests.workflows.engine.suspension.conftest import Rows
 
@@ -49,6 +52,15 @@ async def async_sleeper() -> list[str]:
     first = mark("first")
     await DBOS.sleep_async(DAY_S)
     return [first, mark("last")]
+
+
+@DBOS.workflow()
+def leaving_story(steps: int) -> int:
+    for number in range(steps):
+        mark(f"{number}")
+    DBOS.sleep(DAY_S)
+    mark("last")
+    return steps
 
 
 @DBOS.workflow(suspend=False)
@@ -156,6 +168,31 @@ def test_a_long_sleep_leaves_memory_and_goes_on_when_it_is_over(function: Any, r
     assert handle.get_result() == ["first", "last"]
     assert (calls.count("first"), calls.count("last")) == (1, 1)
     assert rows.of("w")["attempts"] == 1
+
+
+@pytest.mark.parametrize("steps", [HISTORY_AT_ONCE - 2, HISTORY_AT_ONCE - 1, HISTORY_AT_ONCE + 5])
+def test_a_replay_runs_no_step_again_however_many_there_are(steps: int, rows: Rows) -> None:
+    handle = start(leaving_story, steps)
+    rows.await_suspended("w")
+    rows.end_sleep("w")
+    assert handle.get_result() == steps
+    assert len(calls.noted) == steps + 1
+
+
+def test_workflows_that_wake_together_read_their_checkpoints_together(rows: Rows) -> None:
+    ids = [f"w{number}" for number in range(8)]
+    handles = [start(leaving_sleeper, workflow_id=each) for each in ids]
+    for each in ids:
+        rows.await_suspended(each)
+    with Statements() as statements:
+        rows.end_sleep(*ids)
+        assert [each.get_result() for each in handles] == [["first", "last"]] * 8
+    text = rows.database.dialect.text
+    if rows.database.vendor == "postgresql":
+        assert statements.texts.count(text(HISTORIES)) >= 1
+        assert statements.texts.count(text(HISTORY)) == 0
+    else:  # a statement costs no round trip
+        assert statements.texts.count(text(HISTORY)) == 8
 
 
 def test_a_replay_before_the_time_sleeps_for_the_rest(rows: Rows) -> None:
