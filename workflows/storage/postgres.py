@@ -39,8 +39,10 @@ RawConnection = psycopg.Connection[tuple[Any, ...]]
 class PostgresConnection:
     """One autocommit connection, which its owner keeps and closes."""
 
-    def __init__(self, dialect: Dialect, raw: RawConnection) -> None:
+    def __init__(self, dialect: Dialect, raw: RawConnection, *, keeps_settings: bool) -> None:
+        """`keeps_settings`: whether what SET changes holds for the next statement."""
         self.raw = raw
+        self.keeps_settings = keeps_settings
         self.session = _session(dialect, raw)
 
     @property
@@ -152,7 +154,7 @@ class PostgresDatabase:
         raw = self.connect_raw()
         if by_key and self._keeps_settings:
             raw.execute(BY_KEY)
-        return PostgresConnection(self.dialect, raw)
+        return PostgresConnection(self.dialect, raw, keeps_settings=self._keeps_settings)
 
     def connect_raw(self) -> RawConnection:
         raw: RawConnection = AnsweredConnection.connect(self.url, **self._parameters)

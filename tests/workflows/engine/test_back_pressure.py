@@ -24,7 +24,7 @@ def never_runs(text: str) -> None: ...
 @contextmanager
 def nothing_commits(journal: Journal) -> Iterator[None]:
     """Writes that no side lane commits stay pending in this block."""
-    with journal._main_lock:
+    with journal._main.lock:
         yield
 
 

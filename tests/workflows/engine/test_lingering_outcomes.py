@@ -51,7 +51,7 @@ def a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def groups(dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch) -> Groups:
     """The groups of outcomes that are committed, and nothing else of them."""
-    connection = current_engine.engine().journal._main
+    connection = current_engine.engine().journal._main.connection
     apply, seen = connection.apply, Groups()
 
     def record(writes: list[Write], *, now: int) -> Any:

@@ -16,6 +16,7 @@ from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.journal.admission import Admission
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
+from dboshub.workflows.engine.journal.lane import Lane
 from dboshub.workflows.engine.journal.pending_queue import PendingQueue
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
 from dboshub.workflows.engine.journal.side_lanes import SideLanes
@@ -46,8 +47,8 @@ class Journal:
         self._on_durable = on_durable
         self._ambient = ambient
         self._ambient_async = ambient_async
-        self._main = open_journal_connection()
-        self._main_lock = threading.Lock()
+        # For groups, and for a caller's write if no group is under way; and for isolated writes.
+        self._main, self._beside = Lane(open_journal_connection()), Lane(open_journal_connection())
         self._mutex = threading.Lock()
         self._pending = PendingQueue(self._mutex)
         self.hurry = self._pending.hurry
@@ -81,8 +82,8 @@ class Journal:
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
         is_isolated = self._is_isolated(write)
-        if not (is_isolated or lingers or self._pending.is_urgent):
-            answer_now = self._inline(write)
+        if not lingers:
+            answer_now = self._inline(write, is_isolated=is_isolated)
             if answer_now is not None and answer_now.verdict is not Verdict.LOCKED:
                 return answer_now
             is_isolated = answer_now is not None
@@ -142,21 +143,28 @@ class Journal:
     def _is_isolated(self, write: Write) -> bool:
         return write.isolated and self._side_lanes.most > 0
 
-    def _inline(self, write: Write) -> Answer | None:
-        """Commit a write on this thread if the connection is idle; None if it is not."""
-        if not self._main_lock.acquire(blocking=False):
+    def _inline(self, write: Write, *, is_isolated: bool) -> Answer | None:
+        """Commit a write on this thread if its connection is idle; None if it is not."""
+        lane = self._beside if is_isolated else self._main
+        if not lane.lock.acquire(blocking=False):
             return None
         try:
-            if self._pending.is_urgent or self._closing:
+            if self._closing or self._must_queue(write, is_isolated=is_isolated):
                 return None
-            answer = self._main.apply((write,), now=self._clock.now_ms())[0]
+            answer = lane.apply(write, self._clock.now_ms(), is_isolated=is_isolated)
         except StorageUnavailableError:
             return None
         finally:
-            self._main_lock.release()
+            lane.lock.release()
         if answer.verdict is not Verdict.LOCKED:
             self._on_durable((write,))
         return answer
+
+    def _must_queue(self, write: Write, *, is_isolated: bool) -> bool:
+        """Whether writes that came before, or a locked row, are in the way."""
+        if is_isolated:
+            return self._side_lanes.knows_locked(write)
+        return self._pending.is_urgent
 
     # -- committers ------------------------------------------------------------------------
 
@@ -185,13 +193,13 @@ class Journal:
     def _commit_groups(self) -> None:
         while self._await_group():
             # The connection first: writes that arrive while it is in use join this group.
-            with self._main_lock:
+            with self._main.lock:
                 with self._mutex:
                     group = self._pending.take_group()
                 if group:
-                    self._commit(group, self._main)
-        with self._main_lock:
-            self._main.close()
+                    self._commit(group, self._main.connection)
+        self._main.close()
+        self._beside.close()
 
     def _await_group(self) -> bool:
         """Wait until a group should be committed; False if none will be any more."""

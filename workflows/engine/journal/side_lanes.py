@@ -67,11 +67,15 @@ class SideLanes:
             spawn(self._serve, "isolated")
             spawn(self._retry, "locked-rows")
 
+    def knows_locked(self, write: Write) -> bool:
+        """Whether a row that a write needs was found locked, and is not known to be free yet."""
+        return bool(self._locked_rows) and any(self._locked_rows[row] for row in _rows(write))
+
     # The mutex is held in the calls of this part.
 
     def put(self, pending: PendingWrite) -> None:
         """Queue a write; one to a row that is known to be locked takes no lane."""
-        if any(self._locked_rows[row] for row in _rows(pending.write)):
+        if self.knows_locked(pending.write):
             self._put_locked(pending, 0.0)
             return
         self._writes.append(pending)

@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-from dboshub.workflows.engine.journal.writes import LOCKED, Answer, Write
-from dboshub.workflows.storage.journal.postgres_batch import Batch
+from dboshub.workflows.engine.journal.writes import DONE, LOCKED, Answer, StartWrite, Write
+from dboshub.workflows.storage.journal.postgres_at_once import statement_of
+from dboshub.workflows.storage.journal.postgres_batch import Batch, created
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
 from dboshub.workflows.storage.sql import Session
@@ -18,6 +19,8 @@ from dboshub.workflows.storage.transient_errors import raising_unavailable
 # An isolated write hardly waits for a row that another transaction has locked: the caller tries
 # again. Its COMMIT may wait: commits that notify exclude each other. Each line is one round trip.
 BEGIN = b"BEGIN; SET LOCAL lock_timeout = '2ms'"
+# For one statement and its commit. What takes longer is tried again in a transaction.
+LOCK_TIMEOUT = b"SET lock_timeout = '10ms'"
 COMMIT = b"SET LOCAL lock_timeout = '5s'; COMMIT"
 
 
@@ -44,6 +47,7 @@ class PostgresJournalConnection:
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
         self._connection: PostgresConnection | None = None
+        self._waits_briefly = False
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
         batch = Batch(writes, now)
@@ -53,13 +57,29 @@ class PostgresJournalConnection:
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         with raising_unavailable():
             try:
+                if self._apply_at_once(write, now):
+                    return created(write) if isinstance(write, StartWrite) else DONE
                 with _without_waiting(self._open()) as session:
                     return apply_single(session, write, now=now)
             except psycopg.errors.LockNotAvailable:
                 return LOCKED
 
+    def _apply_at_once(self, write: Write, now: int) -> bool:
+        """Apply a write by one statement; False if that wrote nothing."""
+        found = statement_of(write, now)
+        connection = self._open()
+        if found is None or not connection.keeps_settings:
+            return False
+        if not self._waits_briefly:
+            connection.raw.execute(LOCK_TIMEOUT)
+            self._waits_briefly = True
+        with suppress(psycopg.errors.UniqueViolation, psycopg.errors.LockNotAvailable):
+            return bool(connection.session.cursor(*found).fetchall())
+        return False
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
+        self._waits_briefly = False
         if connection is not None:
             with suppress(Exception):
                 connection.close()

@@ -183,7 +183,7 @@ class Batch:
                 self._add(STEPS, step_parameters([step for _, step in found]), wanted)
 
     def _add_starts(self, found: list[tuple[int, StartWrite]]) -> None:
-        wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
+        wanted = [(at, write.row.workflow_uuid, created(write)) for at, write in found]
         match found:
             case [(_, start)]:
                 self._add(plain.START, plain.start_parameters(start), wanted)
@@ -194,7 +194,7 @@ class Batch:
         if found:
             starts = [write for _, write in found]
             steps = [write.parent for write in starts if write.parent]
-            wanted = [(at, write.row.workflow_uuid, _created(write)) for at, write in found]
+            wanted = [(at, write.row.workflow_uuid, created(write)) for at, write in found]
             self._add(CHILDREN, row_parameters(starts) | step_parameters(steps), wanted)
 
     def _add_outcomes(self, found: list[tuple[int, OutcomeWrite]]) -> None:
@@ -206,7 +206,8 @@ class Batch:
                 self._add(OUTCOMES, _outcome_parameters([write for _, write in found]), wanted)
 
 
-def _created(write: StartWrite) -> Answer:
+def created(write: StartWrite) -> Answer:
+    """The answer to a start whose row this statement inserted."""
     row = write.row
     started = Started(created=True, status=row.status, serialization=row.serialization)
     return Answer(Verdict.DONE, started)

@@ -163,7 +163,7 @@ def test_a_connection_that_an_error_left_within_a_statement_is_replaced(postgres
     DBOS(config={"name": "test-app", "system_database_url": postgres_url})
     DBOS.launch()
     try:
-        journal: Any = current_engine.engine().journal._main
+        journal: Any = current_engine.engine().journal._main.connection
         broken = journal._open().raw
         broken.pgconn.send_query(b"SELECT 1")  # as if its answer was not read
         assert moment_is_quick() == 1

@@ -312,7 +312,7 @@ def refusing(
 ) -> list[Write]:
     """Make the connection of the journal refuse some writes, as a lower limit of a server does."""
     refused: list[Write] = []
-    connection = type(current_engine.engine().journal._main)
+    connection = type(current_engine.engine().journal._main.connection)
     apply, apply_isolated = connection.apply, connection.apply_isolated
 
     def check(write: Write) -> None:
