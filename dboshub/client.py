@@ -170,4 +170,4 @@ def _refuse(**given: Any) -> None:
 
 
 def _or_default(value: float | None, default: float) -> float:
-    return default if value is None else value
+    return default if value is None else max(0.0, value)

@@ -64,6 +64,10 @@ def _seconds(least: float) -> Rule:
     )
 
 
+# As in the dbos library, less than 0 sets no limit, as 0 does.
+LIMIT_S = Seconds("0", lambda value: _is_number(value) and value <= LONGEST_S)
+
+
 def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
@@ -90,8 +94,9 @@ RULES = {
     "executor_lease_sec": _seconds(0.003),
     "executor_heartbeat_sec": _seconds(0.001),
     "suspend_after_sec": _seconds(0),
-    "sys_db_idle_transaction_timeout_sec": _seconds(0),
-    "observability_query_timeout_sec": _seconds(0),
+    **dict.fromkeys(
+        ("sys_db_idle_transaction_timeout_sec", "observability_query_timeout_sec"), LIMIT_S
+    ),
     "notification_listener_polling_interval_sec": _seconds(0.001),
     "notification_coalesce_sec": _seconds(0.001),
     "scheduler_polling_interval_sec": _seconds(0.001),

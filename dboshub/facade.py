@@ -146,7 +146,9 @@ class DBOS(
                 "alert_handler must be defined before DBOS is launched, and after DBOS(config=…)"
             )
         if DBOS._alert_handler is not None:
-            raise DBOSException("there is an alert_handler already: declare only one")
+            raise DBOSException(
+                "An alert_handler is already defined. You can only declare one alert_handler."
+            )
         DBOS._alert_handler = func
         return func
 
@@ -209,7 +211,10 @@ class DBOS(
 
         Raises AssertionError after launch. Without a URL that of the configured DBOS is used.
         """
-        assert DBOS._runtime is None, "reset the system database before DBOS.launch()"
+        assert DBOS._runtime is None, (
+            "The system database cannot be reset after DBOS is launched: reset it before, and only "
+            "in tests"
+        )
         config = cls._instance.config if cls._instance is not None else {}
         url = system_database_url or config.get("system_database_url")
         if url is None:

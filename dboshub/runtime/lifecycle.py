@@ -155,7 +155,7 @@ class Runtime:
         self.database = open_system_database(config)
         opened.callback(self._close_database)
         storage = storage_of(
-            self.database, listing_timeout_s=config["observability_query_timeout_sec"]
+            self.database, listing_timeout_s=max(0, config["observability_query_timeout_sec"])
         )
         hooks = replace(executor_hooks(config, self.database), tracer=self.telemetry.tracer)
         self.clock = DatabaseClock()

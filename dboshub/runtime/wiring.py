@@ -106,7 +106,7 @@ def open_system_database(config: dict[str, Any]) -> Database:
         schema=config["dbos_system_schema"],
         pool_size=config["sys_db_pool_size"],
         behind_pooler=config["behind_pooler"],
-        idle_timeout=config["sys_db_idle_transaction_timeout_sec"],
+        idle_timeout=max(0, config["sys_db_idle_transaction_timeout_sec"]),
     )
     try:
         database.check_connection(create=config["run_migrations"])

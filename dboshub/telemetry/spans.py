@@ -67,7 +67,7 @@ class OtelTracer:
             operationUUID=execution.workflow_id,
             queueName=execution.queue_name if kind == "workflow" else None,
             authenticatedUser=identity.user,
-            authenticatedUserRoles=json.dumps([*identity.roles]) if identity.roles else None,
+            authenticatedUserRoles=json.dumps([*identity.roles]) if identity.roles else "",
             authenticatedUserAssumedRole=identity.assumed_role,
         )
         return self._begin(name, attributes, trace)

@@ -6,6 +6,7 @@ from dboshub.queues.api.facade import QueuesAPI, register
 from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.queue import Queue, settings_of
 from dboshub.queues.engine.settings import QueueRateLimit
+from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.sync_async import async_form, client_method, sync_form
 
@@ -30,8 +31,15 @@ class _Calls:
     ) -> Program[Queue]:
         """Create or update a queue's row, for an application or without an owner.
 
-        A client has no version, so by default it overwrites the row that is there.
+        A client has no version, so by default it overwrites the row that is there. Raises
+        DBOSException for "update_if_latest_version".
         """
+        if on_conflict == "update_if_latest_version":
+            raise DBOSException(
+                f"DBOSClient.register_queue does not support on_conflict={on_conflict!r} because "
+                "clients are not associated with an application version. Use 'always_update' or "
+                "'never_update'."
+            )
         settings = settings_of(
             name,
             worker_concurrency=worker_concurrency,

@@ -13,6 +13,7 @@ from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.queue import Queue, enqueue_on, queue_named, settings_of
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings
+from dboshub.workflows.engine.context import numbered_refusal
 from dboshub.workflows.engine.current_engine import engine, is_launched
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import OPTIONS
@@ -94,6 +95,7 @@ class QueuesAPI:
     delete_queue_async = async_form(delete_queue)
 
     @sync_handle_form
+    @numbered_refusal
     def enqueue_workflow_with_options(
         options: EnqueueOptions, *args: Any, **kwargs: Any
     ) -> Program[str]:
@@ -137,7 +139,7 @@ class QueuesAPI:
         if is_launched():
             raise DBOSException("listen_queues called after DBOS is launched")
         if QueuesAPI._listened is not None:
-            raise DBOSException("listen_queues was called already: name all queues in one call")
+            raise DBOSException("listen_queues called more than once: name all queues in one call")
         QueuesAPI._listened = tuple(
             each.name if isinstance(each, Queue) else each for each in queues
         )

@@ -25,6 +25,7 @@ from dboshub.workflows.engine.programs import Program, run, run_async
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.call_options import EnqueueOptions, checked_parameters
+from dboshub.workflows.engine.runtime.effects import drawn_late
 from dboshub.workflows.engine.runtime.enqueueing import enqueue_as
 from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
@@ -131,7 +132,7 @@ class Debouncer(Generic[P, R]):
     ) -> WorkflowHandleAsync[R]:
         """Do the same without blocking."""
         call = self._call(debounce_key, debounce_period_sec, args, kwargs)
-        return WorkflowHandleAsync(await run_async(debounce(call)))
+        return WorkflowHandleAsync(await run_async(drawn_late(lambda: debounce(call))))
 
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -64,16 +64,18 @@ class Consumer:
         """Raise DBOSInitializationError for options that contradict each other."""
         if self.ordering not in ORDERINGS:
             raise DBOSInitializationError(
-                f"Kafka ordering {self.ordering!r} is none of {', '.join(ORDERINGS)}"
+                f'invalid Kafka ordering "{self.ordering}": must be "none", "partition", or "topic"'
             )
         if self.batch_size < 1:
-            raise DBOSInitializationError(f"a Kafka batch of {self.batch_size} has no messages")
+            raise DBOSInitializationError(
+                f"Kafka batch_size must be positive, not {self.batch_size}"
+            )
         if self.queue_name is None:
             return
         if self.ordering != "none":
             raise DBOSInitializationError(
-                "only unordered Kafka messages can use a queue of your own: ordered ones use an "
-                "internal queue"
+                'a custom queue is only supported with ordering="none"; ordered consumers share an '
+                "internal partitioned queue"
             )
         declared = queue_registry.declared(self.queue_name)
         if declared is not None and declared.partitioned:

@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, overload
 from dboshub.queues.engine.queue_registry import queue_registry
 from dboshub.queues.engine.row_settings import Setting
 from dboshub.queues.engine.settings import QueueRateLimit, QueueSettings, RateLimit
+from dboshub.workflows.engine.context import numbered_refusal
 from dboshub.workflows.engine.current_engine import CLIENT_CONTEXT, ClientContext, engine
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
@@ -235,6 +236,7 @@ def enqueue_on(
 def _enqueue(
     queue: Queue, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Program[str]:
+    _expect_no_client(queue)
     _expect_key(queue, OPTIONS.get())
     return enqueue_on(queue.name, func, args, kwargs)
 
@@ -242,10 +244,19 @@ def _enqueue(
 def _enqueue_all(
     queue: Queue, calls: Iterable[WorkflowCall[Any]], *, is_atomic: bool
 ) -> Program[Answers]:
+    _expect_no_client(queue)
     expect_key = partial(_expect_key, queue)
     return enqueue_all(
         engine(), queue.name, [*calls], OPTIONS.get(), expect_key, is_atomic=is_atomic
     )
+
+
+def _expect_no_client(queue: Queue) -> None:
+    if queue._client_context is not None:
+        raise DBOSException(
+            f"Cannot enqueue on queue {queue.name} from a client-bound Queue object. Use "
+            "DBOSClient.enqueue instead."
+        )
 
 
 def _expect_key(queue: Queue, options: StartOptions) -> None:
@@ -257,4 +268,4 @@ def _expect_key(queue: Queue, options: StartOptions) -> None:
 
 
 _enqueue.__name__ = "enqueue"
-_enqueue_awaitable = awaitable(_enqueue)
+_enqueue_awaitable = awaitable(numbered_refusal(_enqueue))

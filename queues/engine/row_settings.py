@@ -138,6 +138,6 @@ def _write(name: str, field: str, value: Any) -> None:
     if settings is not None:
         if field.endswith("limiter"):
             value = RateLimit.of(value, field)
-        if table.update(replace(settings, **{field: value}).validate()):
+        if table.update(replace(settings, **{field: value}).validate(is_change=True)):
             return
     raise DBOSException(f"Queue {name} not found in the database")

@@ -89,8 +89,11 @@ class QueueSettings:
     def rate_limited(self) -> bool:
         return self.limiter is not None or self.partition_limiter is not None
 
-    def validate(self) -> QueueSettings:
-        """Raise ValueError for settings that no queue may have; return self."""
+    def validate(self, *, is_change: bool = False) -> QueueSettings:
+        """Raise ValueError for settings that no queue may have; return self.
+
+        It has the words of the dbos library, which are others for the change of one setting.
+        """
         self._validate_name()
         for field in _MINIMUM:
             self._validate_count(field)
@@ -101,6 +104,8 @@ class QueueSettings:
             upper, lower = getattr(self, larger), getattr(self, smaller)
             if upper is not None and lower is not None and lower > upper:
                 called = larger if smaller != "partition_concurrency" else "global_concurrency"
+                if is_change:
+                    raise ValueError(f"{smaller} must be less than or equal to {called}")
                 raise ValueError(f"{called} must be greater than or equal to {smaller}")
         if self.polling_interval_sec <= 0:
             raise ValueError("polling_interval_sec must be positive")
@@ -151,9 +156,9 @@ _MINIMUM = {
 _BOUNDS = (
     ("concurrency", "worker_concurrency"),
     ("concurrency", "partition_concurrency"),
-    ("concurrency", "partition_worker_concurrency"),
-    ("worker_concurrency", "partition_worker_concurrency"),
     ("partition_concurrency", "partition_worker_concurrency"),
+    ("worker_concurrency", "partition_worker_concurrency"),
+    ("concurrency", "partition_worker_concurrency"),
 )
 
 # Resume, fork and recovery enqueue here. It has no row and no limits.

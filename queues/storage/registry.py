@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from dboshub.queues.engine.ports import OnConflict
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
-from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage import fragments
 from dboshub.workflows.storage.fragments import OWN_ROWS
+from dboshub.workflows.storage.ownership import owned_by_another
 from dboshub.workflows.storage.sql import Session, Statement
 
 _VALUES = """
@@ -185,10 +185,7 @@ def _refuse_foreign(session: Session, registrar: Registrar, name: str) -> None:
         return
     row = session.one(OWNER, name=name)
     if row is not None and row[0] not in (None, registrar.application):
-        raise DBOSException(
-            f"Queue {name} belongs to application {row[0]}: "
-            "queue names are shared by all applications of a system database, so choose another"
-        )
+        raise owned_by_another("Queue", name, row[0], registrar.application)
 
 
 def _digest(settings: QueueSettings) -> str:

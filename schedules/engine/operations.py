@@ -132,11 +132,8 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
         raise DBOSException(f"schedule {name!r}: {error.message}") from None
     workflow_name, class_name = _named(given)
     queue_name = given.get("queue_name")
-    if queue_name is not None and queue_registry.table.retrieve(queue_name) is None:
-        raise DBOSException(
-            f"Queue {queue_name!r} is not declared. Please create the queue before using it in a "
-            "schedule: call DBOS.register_queue(…)"
-        )
+    if queue_name is not None:
+        _expect_queue(queue_name)
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
@@ -151,6 +148,15 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
         queue_name=queue_name,
         application_name=given.get("application_name") or engine().settings.application_name,
     )
+
+
+def _expect_queue(name: str) -> None:
+    # The application of a client's schedule may register its queue later.
+    if current_client() is None and queue_registry.table.retrieve(name) is None:
+        raise DBOSException(
+            f"Queue {name!r} is not declared. Please create the queue before using it in a "
+            "schedule: call DBOS.register_queue(…)"
+        )
 
 
 def shown(schedule: Schedule) -> WorkflowSchedule:
@@ -213,4 +219,5 @@ def _then_wake(act: Callable[[], object]) -> Callable[[], None]:
 def _refuse_in_workflow(call: str) -> None:
     current = frame()
     if current is not None and current.step is None:
+        current.execution.next_id()  # as in the dbos library: later steps have the same ids
         raise DBOSException(f"DBOS.{call} cannot be called from within a workflow")

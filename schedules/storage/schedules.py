@@ -11,6 +11,7 @@ from dboshub.schedules.engine.cron import aware
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage import fragments
+from dboshub.workflows.storage.ownership import owned_by_another
 from dboshub.workflows.storage.sql import Session, Statement, cached_statement
 
 COLUMNS = tuple(field.name for field in fields(Schedule))
@@ -72,7 +73,7 @@ LATEST_VERSION = Statement(fragments.LATEST_VERSION)
 def create(session: Session, schedule: Schedule) -> None:
     """Insert a schedule. Raises DBOSException if the name exists, and names its owner."""
     if not session.run(INSERT, **asdict(schedule)):
-        raise DBOSException(_name_conflict(session, schedule))
+        raise _name_conflict(session, schedule)
 
 
 def apply(session: Session, schedule: Schedule) -> None:
@@ -85,7 +86,7 @@ def apply(session: Session, schedule: Schedule) -> None:
     kept = ("schedule_id", "status", "last_fired_at")
     given = {key: value for key, value in asdict(schedule).items() if key not in kept}
     if not session.run(UPDATE, **given):
-        raise DBOSException(_name_conflict(session, schedule))
+        raise _name_conflict(session, schedule)
 
 
 def schedules(
@@ -166,15 +167,13 @@ def _schedule(row: Sequence[Any]) -> Schedule:
     return Schedule(**values)
 
 
-def _name_conflict(session: Session, schedule: Schedule) -> str:
+def _name_conflict(session: Session, schedule: Schedule) -> DBOSException:
     row = session.one(OWNER, schedule_name=schedule.schedule_name)
     owner = None if row is None else row[0]
     if owner is not None and owner != schedule.application_name:
-        return (
-            f"schedule {schedule.schedule_name!r} belongs to application {owner!r}: names are "
-            "shared by all applications of a database, so choose another"
-        )
-    return (
+        name = schedule.schedule_name
+        return owned_by_another("Schedule", name, owner, schedule.application_name)
+    return DBOSException(
         f"Schedule {schedule.schedule_name!r} already exists: apply_schedules changes it, "
         "delete_schedule removes it"
     )

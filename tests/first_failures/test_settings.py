@@ -34,7 +34,7 @@ CONFIGURATION: list[tuple[str, Any, str]] = [
         0,
         "must be a finite number at least 0.001 seconds, got 0: give at most 31622400",
     ),
-    ("observability_query_timeout_sec", -1, "must be a finite number at least 0 seconds, got -1"),
+    ("observability_query_timeout_sec", True, "must be a finite number at least 0 seconds"),
     ("otlp_attributes", {"a": 1}, "give a dict of texts"),
     ("otel_attribute_format", "xml", "is 'xml': give legacy or semconv"),
     ("executor_id", "", "is '': give text, or leave it out"),

@@ -122,6 +122,7 @@ def test_each_workflow_step_and_call_is_a_span_within_the_one_that_made_it(
         "operationUUID": "w",
         "applicationVersion": DBOS.application_version,
         "executorID": "local",
+        "authenticatedUserRoles": "",
     }
     assert spans.one("trunk").status.status_code is StatusCode.OK
     scope = spans.one("trunk").instrumentation_scope

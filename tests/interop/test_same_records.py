@@ -16,6 +16,12 @@ STEPS = """
     WHERE workflow_uuid = :id
     ORDER BY function_id
 """
+NUMBERS = """
+    SELECT function_id, function_name
+    FROM {operation_outputs}
+    WHERE workflow_uuid = :id
+    ORDER BY function_id
+"""
 STATUS = """
     SELECT status, name, class_name, config_name, queue_name, recovery_attempts, priority,
         serialization, application_version, application_name, owner_xid, deduplication_id,
@@ -49,6 +55,26 @@ def record(ask: Ask, question: str, workflow_id: str) -> list[tuple[Any, ...]]:
         tuple(each.replace(workflow_id, "ID") if isinstance(each, str) else each for each in row)
         for row in ask(question, id=workflow_id)
     ]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_refused_calls_take_the_same_numbers(run: Run, ask: Ask) -> None:
+    for library in (THEIRS, OURS):
+        executor = run(library, name="story", executor_id="local")
+        executor.do("start", "every_refused_call", f"by-{library}")
+        assert executor.do("result", f"by-{library}") == "done"
+        executor.stop()
+    assert record(ask, NUMBERS, f"by-{OURS}") == record(ask, NUMBERS, f"by-{THEIRS}")
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("story", ["every_refused_async_call", "every_call_beside_a_step"])
+def test_awaited_calls_take_the_same_numbers(run: Run, ask: Ask, story: str) -> None:
+    for library in (THEIRS, OURS):
+        executor = run(library, name="story", executor_id="local")
+        assert executor.do("call", story, f"by-{library}") == "done"
+        executor.stop()
+    assert record(ask, NUMBERS, f"by-{OURS}") == record(ask, NUMBERS, f"by-{THEIRS}")
 
 
 def test_every_call_takes_the_same_numbers_and_names(run: Run, ask: Ask) -> None:

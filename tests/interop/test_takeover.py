@@ -126,6 +126,22 @@ def test_what_ours_left_is_finished_by_an_executor_of_dbos(
 
 
 @pytest.mark.parametrize("first", [THEIRS, OURS])
+def test_results_that_came_in_any_order_are_those_of_their_workflows(
+    first: str, run: Run, ask: Ask, diary: Diary, open_gate: Callable[[], None]
+) -> None:
+    dying = run(first, executor_id="local")
+    dying.do("start", "results_in_any_order", "run")
+    eventually(lambda: f"{first} waits gate" in diary())
+    dying.kill()
+    before = ask(STEPS)
+    open_gate()
+    second = run(OURS if first == THEIRS else THEIRS, executor_id="local")
+    told = second.do("result", "run")
+    assert told == [10, 4, 12, 3, 2, 1, 14, "gate opened", 16, "triple"]
+    assert ask(STEPS)[: len(before)] == before
+
+
+@pytest.mark.parametrize("first", [THEIRS, OURS])
 def test_a_run_taken_from_a_living_executor_is_finished_by_its_new_owner_alone(
     first: str, run: Run, ask: Ask, diary: Diary, open_gate: Callable[[], None]
 ) -> None:

@@ -101,7 +101,7 @@ def test_without_registered_versions_everybody_is_the_latest(database: Database)
 @pytest.mark.parametrize("write", [register, declare])
 def test_a_name_belongs_to_one_application(database: Database, write: Any) -> None:
     register(database, concurrency=1)
-    with pytest.raises(DBOSException, match="belongs to application shop"):
+    with pytest.raises(DBOSException, match="already registered by application 'shop'"):
         write(database, OTHER, concurrency=2)
     assert concurrency(database) == 1
 

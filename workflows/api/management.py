@@ -140,7 +140,7 @@ class ManagementAPI:
             replacement_children=replacement_children,
             timeout_seconds=timeout_seconds,
         )
-        return _retrieved(forked)
+        return handles.retrieved(forked)
 
     fork_workflow_async = async_handle_form(fork_workflow)
 
@@ -238,13 +238,6 @@ class ManagementAPI:
         return management.delete(engine(), workflow_ids, children=delete_children)
 
     delete_workflows_async = async_form(delete_workflows)
-
-
-def _retrieved(forked: Program[str]) -> Program[str]:
-    """Read the new workflow's status, which is a step of its own in ``dbos``, too."""
-    new_id = yield from forked
-    yield from handles.status_of(new_id)
-    return new_id
 
 
 def returning(first: Program[Any] | None, value: Any) -> Program[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
 from dboshub.workflows.engine.identity import SCOPE, Identity, IdentityScope, current_identity
@@ -16,6 +17,9 @@ from dboshub.workflows.engine.programs import Outcome
 
 if TYPE_CHECKING:
     from dboshub.workflows.engine.runtime.execution import Execution
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -42,6 +46,28 @@ FRAME: ContextVar[Frame | None] = ContextVar("dboshub_frame", default=None)
 def frame() -> Frame | None:
     """The frame of the current code, or None outside any workflow."""
     return FRAME.get()
+
+
+def numbered_refusal(define: Callable[P, R]) -> Callable[P, R]:
+    """Make a call draw its step id also when it refuses its arguments, as in the dbos library.
+
+    So later steps have the same ids there and here, and each can continue workflows of the other.
+    """
+
+    @functools.wraps(define)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        current = FRAME.get()
+        if current is None or current.step is not None:
+            return define(*args, **kwargs)
+        drawn = current.execution.counter
+        try:
+            return define(*args, **kwargs)
+        except Exception:
+            if current.execution.counter == drawn:
+                current.execution.next_id()
+            raise
+
+    return call
 
 
 def stopped_here(message: str) -> BaseException:

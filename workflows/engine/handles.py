@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import _get_running_loop
 from typing import Any, Generic, TypeVar
 
 from dboshub.workflows.engine.context import frame
@@ -16,8 +16,9 @@ from dboshub.workflows.engine.current_engine import (
 from dboshub.workflows.engine.errors import DBOSNonExistentWorkflowError
 from dboshub.workflows.engine.programs import Program, refuse_in_loop, run, run_async
 from dboshub.workflows.engine.records import UnseenId
+from dboshub.workflows.engine.runtime.effects import drawn_late
 from dboshub.workflows.engine.status import WorkflowStatus
-from dboshub.workflows.engine.waiting.workflow_result import get_result
+from dboshub.workflows.engine.waiting.workflow_result import get_result, result_drawn_late
 
 R = TypeVar("R")
 
@@ -33,9 +34,34 @@ def result_of(workflow_id: str, *, is_handle: bool = True, must_exist: bool) -> 
     return get_result(engine(), workflow_id, execution, is_handle=is_handle, must_exist=must_exist)
 
 
-def status_of(workflow_id: str) -> Program[WorkflowStatus]:
+def result_of_awaited(workflow_id: str, *, must_exist: bool) -> Program[Any]:
+    """The result of a handle that a coroutine awaits: its step number is drawn at the end."""
+    current = frame()
+    if current is None or current.step is not None:
+        return get_result(engine(), workflow_id, None, is_handle=True, must_exist=must_exist)
+    return result_drawn_late(current.execution, workflow_id, must_exist=must_exist)
+
+
+def status_of(workflow_id: str, step_id: int | None = None) -> Program[WorkflowStatus]:
     """The status of a workflow. Raises DBOSNonExistentWorkflowError for an unknown id."""
-    return _expect(workflow_id, management.get_status(engine(), workflow_id))
+    return _expect(workflow_id, management.get_status(engine(), workflow_id, step_id))
+
+
+def retrieved(forked: Program[str]) -> Program[str]:
+    """Read the status of a fork, which is a step of its own in the dbos library, too.
+
+    There a coroutine draws the id of that step before the fork is made.
+    """
+    current = frame()
+    is_step = current is not None and current.step is None and _get_running_loop() is not None
+    step_id = current.execution.next_id() if current is not None and is_step else None
+    return _retrieved(forked, step_id)
+
+
+def _retrieved(forked: Program[str], step_id: int | None) -> Program[str]:
+    new_id = yield from forked
+    yield from status_of(new_id, step_id)
+    return new_id
 
 
 def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[WorkflowStatus]:
@@ -46,7 +72,7 @@ def _expect(workflow_id: str, asked: Program[WorkflowStatus | None]) -> Program[
 
 
 def _refuse_on_its_loop(workflow_id: str) -> None:
-    loop = asyncio._get_running_loop()
+    loop = _get_running_loop()
     if loop is None:
         return
     execution = engine().executions.find(workflow_id)
@@ -140,13 +166,13 @@ class WorkflowHandleAsync(Generic[R]):
         """
         with using_client(self._client_context):
             return await run_async(
-                result_of(self._awaited_id or self.workflow_id, must_exist=self.must_exist)
+                result_of_awaited(self._awaited_id or self.workflow_id, must_exist=self.must_exist)
             )
 
     async def get_status(self) -> WorkflowStatus:
         """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""
         with using_client(self._client_context):
-            return await run_async(status_of(self.workflow_id))
+            return await run_async(drawn_late(lambda: status_of(self.workflow_id)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workflow_id!r})"

@@ -51,12 +51,17 @@ class StartOptions:
         """These options without those that have a meaning on a queue alone."""
         return replace(self, deduplication_id=None, priority=0, partition_key=None, delay_s=None)
 
-    def verify_queue_options(self) -> None:
-        """Raise DBOSException for an unknown policy, or options that exclude each other."""
+    def verify_queue_options(self, *, is_by_client: bool) -> None:
+        """Raise DBOSException for an unknown policy, or options that exclude each other.
+
+        A client may give a partition key beside a deduplication id, as in the dbos library; the id
+        counts on the whole queue.
+        """
         _one_of("duplication_policy", self.duplication_policy, DUPLICATION_POLICIES)
         if self.deduplication_id is None and self.duplication_policy == "return-existing":
             raise DBOSException("duplication_policy 'return-existing' requires a deduplication_id.")
-        if self.deduplication_id is not None and self.partition_key is not None:
+        has_both = self.deduplication_id is not None and self.partition_key is not None
+        if has_both and not is_by_client:
             raise DBOSException("Deduplication is not supported for partitioned queues")
 
     def take_id(self) -> ChosenId | None:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+from dboshub.workflows.engine.context import numbered_refusal
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import OptionsBlock
 
@@ -44,12 +45,13 @@ def accept_null_shard_key(define: Callable[P, R]) -> Callable[P, R]:
     """
     if _takes_anything(define):
         return define
+    refuse = numbered_refusal(refuse_shard_key)
 
     @functools.wraps(define)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if not SHARDED.isdisjoint(kwargs):
             for name in SHARDED & kwargs.keys():
-                refuse_shard_key(kwargs.pop(name))
+                refuse(kwargs.pop(name))
         return define(*args, **kwargs)
 
     return call

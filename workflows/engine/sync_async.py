@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
+from dboshub.workflows.engine.context import numbered_refusal
 from dboshub.workflows.engine.current_engine import (
     CLIENT_CONTEXT,
     ClientContext,
@@ -24,6 +25,7 @@ from dboshub.workflows.engine.current_engine import (
 from dboshub.workflows.engine.handles import WorkflowHandle, WorkflowHandleAsync
 from dboshub.workflows.engine.observability.spans import CALLS, traced
 from dboshub.workflows.engine.programs import Program, awaitable, refuse_in_loop, run
+from dboshub.workflows.engine.runtime.effects import drawn_late
 from dboshub.workflows.engine.shard_keys import accept_null_shard_key
 
 P = ParamSpec("P")
@@ -49,6 +51,12 @@ _MAY_BLOCK_A_LOOP = frozenset(
         "set_latest_application_version",
     }
 )
+
+# Calls whose async forms draw their step ids after the tasks beside them, as in the dbos library.
+_DRAWN_LATE = frozenset({"create_schedule", "list_schedules", "get_schedule", "delete_schedule"})
+
+# Calls whose async forms draw their step id also for a function that is no workflow.
+_DRAWN_IF_REFUSED = frozenset({"start_workflow", "enqueue_workflow"})
 
 
 def sync_form(define: Callable[P, Program[R]]) -> staticmethod[P, R]:
@@ -187,6 +195,11 @@ def _async(sync_call: staticmethod[P, Any]) -> staticmethod[P, Any]:
     definition: tuple[Callable[..., Program[Any]], _Results]
     definition = getattr(sync_call.__func__, _DEFINITION)
     program, results = definition
+    name = sync_call.__func__.__name__
+    if name in _DRAWN_LATE:
+        program = _late_form(program)
+    elif name in _DRAWN_IF_REFUSED:
+        program = numbered_refusal(program)
     call = awaitable(program)
 
     @functools.wraps(call)
@@ -195,6 +208,14 @@ def _async(sync_call: staticmethod[P, Any]) -> staticmethod[P, Any]:
 
     _set_signature(async_call, program, results.async_name)
     return staticmethod(async_call)
+
+
+def _late_form(program: Callable[P, Program[R]]) -> Callable[P, Program[R]]:
+    @functools.wraps(program)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Program[R]:
+        return drawn_late(lambda: program(*args, **kwargs))
+
+    return call
 
 
 def _set_signature(call: Any, program: Callable[..., Program[Any]], result: str) -> None:

@@ -156,7 +156,7 @@ def test_the_latest_version_is_the_one_last_launched_or_set(launch: Launch) -> N
 
 async def test_versions_are_awaited_too_and_guarded_by_their_owner(launch: Launch) -> None:
     launch(application_version="mine")
-    with pytest.raises(DBOSException, match="belongs to application 'test-app'"):
+    with pytest.raises(DBOSException, match="registered by application 'test-app'"):
         await DBOS.set_latest_application_version_async("mine", application_name="other")
     await DBOS.set_latest_application_version_async("mine")
     [only] = await DBOS.list_application_versions_async()

@@ -79,10 +79,6 @@ def fork(
     Raises DBOSNonExistentWorkflowError for an unknown id, DBOSException for a timeout that is
     not positive.
     """
-    if timeout_seconds is not None and timeout_seconds <= 0:
-        raise DBOSException(
-            f"Invalid workflow timeout {timeout_seconds}. Timeouts must be positive."
-        )
     if isinstance(start_step, int) and start_step < 0:
         start_step = 0  # no step is copied
     validation.step("start_step", start_step)
@@ -90,6 +86,10 @@ def fork(
     new_id = chosen.value if chosen is not None else engine.new_workflow_id()
 
     def act() -> str:
+        if timeout_seconds is not None and timeout_seconds <= 0:
+            raise DBOSException(
+                f"Invalid workflow timeout {timeout_seconds}. Timeouts must be positive."
+            )
         try:
             engine.store.fork(
                 workflow_id,
@@ -111,14 +111,16 @@ def fork(
     return as_step(engine, "DBOS.forkWorkflow", act)
 
 
-def get_status(engine: Engine, workflow_id: str) -> Program[WorkflowStatus | None]:
-    """The status of a workflow, or None for an unknown id."""
+def get_status(
+    engine: Engine, workflow_id: str, step_id: int | None = None
+) -> Program[WorkflowStatus | None]:
+    """The status of a workflow, or None for an unknown id. Its step id may be drawn before."""
 
     def act() -> WorkflowStatus | None:
         rows = engine.store.workflows(workflow_ids=[workflow_id])
         return workflow_status(rows[0], engine.codec) if rows else None
 
-    return as_step(engine, "DBOS.getStatus", act)
+    return as_step(engine, "DBOS.getStatus", act, step_id)
 
 
 def list_workflows(engine: Engine, filters: dict[str, Any]) -> Program[list[WorkflowStatus]]:
@@ -173,13 +175,16 @@ def _revoke(engine: Engine, ids: Sequence[str], status: str | None) -> None:
     engine.after_commit(lambda: engine.executions.revoke(ids, status))
 
 
-def as_step(engine: Engine, name: str, act: Callable[[], Any]) -> Program[Any]:
-    """Call `act`; in a workflow body as a step with this name."""
+def as_step(
+    engine: Engine, name: str, act: Callable[[], Any], step_id: int | None = None
+) -> Program[Any]:
+    """Call `act`; in a workflow body as a step with this name. Its id may be drawn before."""
     current = frame()
     if current is None or current.step is not None:
         return _ask(engine, act)
     execution = current.execution
-    program = run_as_step(execution, execution.next_id(), name, _ask(engine, act))
+    step_id = execution.next_id() if step_id is None else step_id
+    program = run_as_step(execution, step_id, name, _ask(engine, act))
     return spanned(execution, STEPS[name], program) if name in STEPS else program
 
 

@@ -95,7 +95,9 @@ def latest(engine: Engine) -> Program[VersionInfo]:
     name = engine.settings.application_name
     found: list[VersionInfo] = yield engine.query(lambda: engine.store.versions(name, most=1))
     if not found:
-        raise DBOSException(f"application {name} has no version yet: none was ever launched")
+        raise DBOSException(
+            f"No application versions found: none of application {name} was ever launched"
+        )
     return found[0]
 
 

@@ -45,7 +45,9 @@ def run_step(
     current = FRAME.get()
     if current is None or current.step is not None:
         return _run_without_step(function, args, kwargs)
-    return step(current.execution, _policy(options, function), _off_loop(function), args, kwargs)
+    step_id = current.execution.next_id()  # also for options that are refused
+    policy, call = _policy(options, function), _off_loop(function)
+    return step(current.execution, policy, call, args, kwargs, step_id)
 
 
 def reserve_step() -> StepReservation:

@@ -138,14 +138,18 @@ class Reader:
 
     def value(self) -> Program[Any]:
         """The value at the offset, as soon as it is written. In a workflow body one step."""
-        execution = self._execution
-        if execution is None:
-            return self._value()
-        return run_as_step(execution, execution.next_id(), READ_AT, self._value())
+        execution, read = self._execution, self._read_one()
+        if execution is not None:
+            read = run_as_step(execution, execution.next_id(), READ_AT, read)
+        return self._before_its_end(read)
 
-    def _value(self) -> Program[Any]:
+    def _read_one(self) -> Program[Any]:
         self._reads_one_value = True
-        value = self._engine.codec.decode(*(yield from self._await_value()))
+        return self._engine.codec.decode(*(yield from self._await_value()))
+
+    def _before_its_end(self, read: Program[Any]) -> Program[Any]:
+        """The value, unless it is the end mark, which is recorded as such."""
+        value = yield from read
         if is_end(value):
             raise DBOSStreamTimeoutError(self._workflow_id, self._key).advised(
                 f"it ended before offset {self._offset}"

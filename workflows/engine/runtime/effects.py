@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar
 
-from dboshub.workflows.engine.programs import Effect
+from dboshub.workflows.engine.programs import Effect, Program
 from dboshub.workflows.engine.runtime.threads import Threads
 from dboshub.workflows.engine.waiting.waits import Waiter
+
+R = TypeVar("R")
 
 
 class Query:
@@ -115,6 +117,15 @@ class LetOthersRun:
 
     async def wait(self) -> None:
         await asyncio.sleep(0)
+
+
+def drawn_late(define: Callable[[], Program[R]]) -> Program[R]:
+    """A program that draws its step ids after the tasks that the event loop runs beside it.
+
+    The dbos library makes some calls on a thread, and draws their ids there.
+    """
+    yield LetOthersRun()
+    return (yield from define())
 
 
 class CurrentLoop:

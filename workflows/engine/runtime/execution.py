@@ -27,6 +27,10 @@ from dboshub.workflows.engine.suspension.records import Departure
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
+# How long a replay waits for the step ids that were drawn before a result was there: code that
+# does not draw them again is not deterministic.
+ORDER_WAIT_S = 10
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Execution:
@@ -64,6 +68,7 @@ class Execution:
     # Its body has ended; the outcome and `on_ended` are still to be done. Its end wakes waiters.
     is_ending: bool = field(default=False, init=False)
     is_background: bool = field(default=False, init=False)  # no caller runs it
+    _awaited_ids: tuple[int, ...] = field(default=(), init=False)  # by ``id_after``
     _stopped_by: Callable[[], BaseException] | None = field(default=None, init=False)
     _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
@@ -135,7 +140,9 @@ class Execution:
 
     def _lost_ownership(self, status: str | None) -> BaseException:
         if status == Status.CANCELLED:
-            return DBOSWorkflowCancelledError(f"Workflow {self.workflow_id} was cancelled")
+            return DBOSWorkflowCancelledError(
+                f"Workflow {self.workflow_id} is cancelled. Aborting function."
+            )
         return DBOSWorkflowConflictIDError(self.workflow_id)
 
     def _expire(self) -> Program[None]:
@@ -152,12 +159,38 @@ class Execution:
     def next_id(self) -> int:
         """Draw a step id. Call it as the step begins, before anything is awaited."""
         self.counter += 1
+        if self._awaited_ids:
+            self._wake_awaited()
         return self.counter
 
     def next_ids(self, count: int) -> range:
         """Draw several step ids, which follow each other; see ``next_id``."""
         first, self.counter = self.counter + 1, self.counter + count
+        self._wake_awaited()
         return range(first, self.counter + 1)
+
+    def id_after(self, step_id: int, activity: CurrentActivity) -> Program[int]:
+        """Draw a step id once all ids up to `step_id` are drawn, or after ORDER_WAIT_S seconds."""
+        if self.counter < step_id:
+            until = self.engine.clock.now_ms() + int(ORDER_WAIT_S * 1000)
+            self._awaited_ids += (step_id,)
+            with self.engine.waits.register(self._id_key(step_id), self.wake_key) as waiter:
+                while self.counter < step_id and (yield from self.wait(waiter, until, activity)):
+                    continue
+            self._awaited_ids = tuple(each for each in self._awaited_ids if each != step_id)
+        return self.next_id()
+
+    @property
+    def last_recorded_id(self) -> int:
+        """The greatest id of a step that is recorded and not replayed yet, or 0."""
+        return max(self.history.last_id, *(each + 1 for each in self._awaited_ids), 0)
+
+    def _wake_awaited(self) -> None:
+        reached = [each for each in self._awaited_ids if each <= self.counter]
+        self.engine.waits.wake_many(map(self._id_key, reached))
+
+    def _id_key(self, step_id: int) -> Key:
+        return ("step_id", (self.workflow_id, step_id))
 
     def checkpoint_of(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         """The checkpoint of a step, or None; see ``History.take``."""

@@ -10,6 +10,7 @@ from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.engine.runtime.effects import OneAtATime
 from dboshub.workflows.engine.runtime.engine import Engine
 
+GET_RESULT = "DBOS.getResult"
 HISTORY_CHUNK = 1_000
 HISTORY_AT_ONCE = 20  # of each workflow, where many begin at once
 
@@ -17,7 +18,15 @@ HISTORY_AT_ONCE = 20  # of each workflow, where many begin at once
 class History:
     """Checkpoints by step id, in chunks of HISTORY_CHUNK. A new workflow causes no query."""
 
-    __slots__ = ("_checkpoints", "_engine", "_loaded_to", "_loading", "_workflow_id", "exists")
+    __slots__ = (
+        "_checkpoints",
+        "_engine",
+        "_loaded_to",
+        "_loading",
+        "_results",
+        "_workflow_id",
+        "exists",
+    )
 
     def __init__(self, engine: Engine, workflow_id: str, *, exists: bool) -> None:
         """`exists`: whether there may be checkpoints."""
@@ -27,6 +36,12 @@ class History:
         self._checkpoints: dict[int, Checkpoint] = {}
         self._loaded_to: float = 0
         self._loading: OneAtATime | None = None
+        self._results: dict[str, list[int]] | None = None  # their ids, by the awaited workflow
+
+    @property
+    def last_id(self) -> int:
+        """The greatest id of the checkpoints that were read and not taken, or 0."""
+        return max(self._checkpoints, default=0)
 
     def take(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         """The checkpoint of a step, or None; it is not kept any longer.
@@ -40,9 +55,22 @@ class History:
             return None
         if found.name != name:
             raise DBOSUnexpectedStepError(self._workflow_id, step_id, name, found.name)
-        del self._checkpoints[step_id]
-        self._note_end()
+        self._remove(found)
         return found
+
+    def take_result(self, workflow_id: str) -> Program[Checkpoint | None]:
+        """The first recorded result of an awaited workflow, whatever its id; it is not kept."""
+        while self.exists:
+            ids = (self._results or {}).get(workflow_id)
+            if ids:
+                found = self._checkpoints[ids[0]]
+                self._remove(found)
+                return found
+            if self._loaded_to == inf:
+                return None
+            yield from self._load()
+            self._note_end()
+        return None
 
     def peek(self, step_id: int) -> Program[Checkpoint | None]:
         """The checkpoint under a step id, whatever its name; it is kept."""
@@ -69,8 +97,23 @@ class History:
 
     def add(self, chunk: list[Checkpoint], most: int = HISTORY_CHUNK) -> None:
         """Add the next checkpoints; fewer than `most` are the last ones."""
-        self._checkpoints.update((each.function_id, each) for each in chunk)
+        for each in chunk:
+            if each.child_id is not None and each.name == GET_RESULT:
+                self._add_result(each.child_id, each.function_id)
+            self._checkpoints[each.function_id] = each
         self._loaded_to = chunk[-1].function_id if len(chunk) == most else inf
+
+    def _add_result(self, workflow_id: str, step_id: int) -> None:
+        if self._results is None:
+            self._results = {}
+        if step_id not in self._checkpoints:  # else it is read again
+            self._results.setdefault(workflow_id, []).append(step_id)
+
+    def _remove(self, found: Checkpoint) -> None:
+        del self._checkpoints[found.function_id]
+        if found.child_id is not None and found.name == GET_RESULT and self._results is not None:
+            self._results[found.child_id].remove(found.function_id)
+        self._note_end()
 
     def _note_end(self) -> None:
         if not self._checkpoints and self._loaded_to == inf:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, frame
+from dboshub.workflows.engine.current_engine import current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.journal.group_commit import Commit
@@ -92,7 +93,7 @@ def with_ids(
     else:
         workflow_id = engine.new_workflow_id()
     if parameters.queue_name is not None:
-        options.verify_queue_options()
+        options.verify_queue_options(is_by_client=current_client() is not None)
     return PreparedStart(
         parameters=parameters,
         identity=parameters.identity or current_identity(),

@@ -87,13 +87,13 @@ def asyncio_wait(
         return asyncio.wait(tasks, timeout=timeout, return_when=return_when)
     execution = current.execution
     how = {"timeout": timeout, "return_when": return_when}
-    dividing = _wait_as_step(execution, execution.next_id(), tasks, how)
-    return run_async(spanned(execution, "asyncio_wait", dividing))
+    return run_async(spanned(execution, "asyncio_wait", _wait_as_step(execution, tasks, how)))
 
 
 def _wait_as_step(
-    execution: Execution, step_id: int, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
+    execution: Execution, tasks: list[asyncio.Future[Any]], how: dict[str, Any]
 ) -> Program[tuple[Tasks, Tasks]]:
+    step_id = execution.next_id()
     checkpoint = yield from execution.checkpoint_of(step_id, WAIT_TASKS)
     if checkpoint is None:
         done = yield from _wait_and_record(execution, step_id, tasks, how)

@@ -13,12 +13,12 @@ from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.records import Status, WorkflowOutcome
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.begun import BegunId
+from dboshub.workflows.engine.runtime.effects import LetOthersRun
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
+from dboshub.workflows.engine.runtime.history import GET_RESULT
 from dboshub.workflows.engine.runtime.step_results import record_result
 from dboshub.workflows.engine.waiting.waits import KNOWN, Key, Waiter
-
-GET_RESULT = "DBOS.getResult"
 
 
 def outcome_of(
@@ -158,13 +158,35 @@ def recorded_result(
     engine = execution.engine
     started_at = engine.clock.now_ms()
     outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
-    if isinstance(outcome.error, DBOSAwaitedWorkflowCancelledError):
-        # A deadline that both share, or a cancel of both, ends this workflow as well.
-        yield from execution.verify_can_continue()
     child_id = workflow_id if is_handle else None
     return (
         yield from record_result(
             execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=child_id
+        )
+    )
+
+
+def result_drawn_late(execution: Execution, workflow_id: str, *, must_exist: bool) -> Program[Any]:
+    """The step ``DBOS.getResult`` of a handle that a coroutine awaits.
+
+    Its number is drawn when the result is there, as in the dbos library: what runs at the same
+    time draws its numbers before. Results may come in another order at a replay, so a recorded one
+    is found by the workflow's id, and returned when the numbers before its own are drawn.
+    """
+    engine = execution.engine
+    activity = CurrentActivity("result", of=workflow_id, step=execution.counter + 1)
+    recorded = yield from execution.history.take_result(workflow_id)
+    if recorded is not None:
+        yield from execution.id_after(recorded.function_id - 1, activity)
+        execution.raise_if_stopped()
+        return execution.replay(recorded)
+    started_at = engine.clock.now_ms()
+    yield LetOthersRun()  # also where the result is known
+    outcome = yield from _awaited(engine, workflow_id, execution, must_exist=must_exist)
+    step_id = yield from execution.id_after(execution.last_recorded_id, activity)
+    return (
+        yield from record_result(
+            execution, step_id, GET_RESULT, outcome, started_at=started_at, child_id=workflow_id
         )
     )
 
@@ -178,5 +200,9 @@ def _awaited(
         return Outcome(None, error)
     try:
         return Outcome(unwrap(engine, ended, _begun(workflow_id)), None)
+    except DBOSAwaitedWorkflowCancelledError as error:
+        # A deadline that both share, or a cancel of both, ends this workflow as well.
+        yield from execution.verify_can_continue()
+        return Outcome(None, error)
     except Exception as error:
         return Outcome(None, error)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import uuid
 
-from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import VersionInfo
 from dboshub.workflows.storage.fragments import IN_SCOPE, LATEST_FIRST
+from dboshub.workflows.storage.ownership import owned_by_another
 from dboshub.workflows.storage.sql import Session, Statement
 
 _LATEST_STAMP = f"""GREATEST(
@@ -114,7 +114,4 @@ def _check_owner(session: Session, name: str, application: str | None) -> None:
     found = session.one(OWNER, name=name)
     owner = None if found is None else found[0]
     if application is not None and owner not in (None, application):
-        raise DBOSException(
-            f"application version {name!r} belongs to application {owner!r}; "
-            f"choose a distinct application_version for {application!r}"
-        )
+        raise owned_by_another("Application version", name, str(owner), application)
