@@ -31,7 +31,11 @@ STATUS_STYLES = {
         StatusStyle("PENDING", "s-running", "loader-circle", "Running", "An executor runs it."),
         StatusStyle("ENQUEUED", "s-queued", "layers", "Queued", "It waits on a queue."),
         StatusStyle(
-            "DELAYED", "s-delayed", "timer", "Delayed", "It is enqueued when its delay is over."
+            "DELAYED",
+            "s-delayed",
+            "timer",
+            "Delayed",
+            "It is enqueued when its delay or wait is over.",
         ),
         StatusStyle("SUCCESS", "s-success", "circle-check", "Succeeded", "It returned a value."),
         StatusStyle("ERROR", "s-error", "circle-x", "Failed", "It raised an error."),

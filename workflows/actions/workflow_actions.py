@@ -172,6 +172,11 @@ def set_delay(actor: Actor, workflow_id: str, *, seconds: float, reason: str = "
             raise ActionRefusedError(
                 f"It is {row.status}, so nothing delays it.", "Delay it where it is enqueued."
             )
+        if row.is_suspended:
+            raise ActionRefusedError(
+                "It has begun, and waits for something of its own.",
+                "Resume it: it goes on at once, and waits for the rest.",
+            )
         now = database_now(action.session)
         adjust.set_delay(action.session, workflow_id, until=now + int(seconds * 1_000), now=now)
         action.hint((STATUS, workflow_id))

@@ -30,7 +30,8 @@ def facts(row: WorkflowRow) -> list[Fact]:
 def _times(row: WorkflowRow) -> Iterator[Fact]:
     yield Fact("Created", row.created_at, "time")
     if row.started_at_epoch_ms is not None:
-        waited = max(0, row.started_at_epoch_ms - row.created_at)
+        due_at = max(row.created_at, row.delay_until_epoch_ms or 0)
+        waited = max(0, row.started_at_epoch_ms - due_at)
         yield Fact("Waited in queue", waited, "duration")
         yield Fact("Started", row.started_at_epoch_ms, "time")
     if row.completed_at is not None:
@@ -38,7 +39,7 @@ def _times(row: WorkflowRow) -> Iterator[Fact]:
     if row.duration_ms is not None:
         yield Fact("Ran for", row.duration_ms, "duration")
     if row.delay_until_epoch_ms is not None:
-        yield Fact("Delayed until", row.delay_until_epoch_ms, "time")
+        yield Fact("Due" if row.is_suspended else "Delayed until", row.delay_until_epoch_ms, "time")
     if row.workflow_timeout_ms is not None:
         yield Fact("Timeout", row.workflow_timeout_ms, "duration")
     if row.workflow_deadline_epoch_ms is not None:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
+from dboshub.workflows.engine.suspension.records import EVENT, MESSAGE, RESULT, WakeKey
+from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.selectors.detail.status_facts import StatusFacts, status_facts
@@ -51,7 +53,7 @@ def describe(row: WorkflowRow, last: Sequence[StepRow], facts: StatusFacts, *, n
         case "ENQUEUED":
             return _enqueued(row, facts.wait or QueueWait(), facts.executors)
         case "DELAYED":
-            return _delayed(row)
+            return _suspended(row, last, facts.wakes) if row.is_suspended else _delayed(row)
         case _:
             return _ended(row, last)
 
@@ -86,6 +88,35 @@ def _ended(row: WorkflowRow, last: Sequence[StepRow]) -> Reason:
 def _delayed(row: WorkflowRow) -> Reason:
     queue = f" on the queue {row.queue_name}" if row.queue_name else ""
     return Reason(f"Delayed; it is enqueued{queue}", until=row.delay_until_epoch_ms, is_wait=True)
+
+
+def _suspended(row: WorkflowRow, last: Sequence[StepRow], wakes: Sequence[WakeKey]) -> Reason:
+    """What a workflow waits for that has left memory; the timeout is that of the last wait."""
+    timer = last[0] if last and last[0].name == SLEEP else None
+    until = row.delay_until_epoch_ms
+    if not wakes:
+        text = "Sleeping"
+    elif len(wakes) > 1:
+        text, until = f"Waiting for the first of {len(wakes)} workflows", None
+    else:
+        text, until = _waiting_for(wakes[0]), None
+    if wakes and wakes[0].kind != RESULT and timer is not None:
+        until = timer.completed_at
+    advice = "It is out of memory; a worker goes on with it then."
+    return Reason(text, until=until, advice=advice, is_wait=True, since=row.updated_at)
+
+
+def _waiting_for(key: WakeKey) -> str:
+    kind, target, name = key
+    if kind == MESSAGE:
+        return _waiting_for_message("" if name == NULL_TOPIC else name)
+    if kind == EVENT:
+        return f"Waiting for the event {name} of {target}"
+    return f"Waiting for the result of {target}"
+
+
+def _waiting_for_message(topic: str) -> str:
+    return f"Waiting for a message{f' on the topic {topic}' if topic else ''}"
 
 
 def _enqueued(row: WorkflowRow, wait: QueueWait, executors: list[Executor] | None) -> Reason:
@@ -207,8 +238,7 @@ def activity_text(activity: Activity) -> str:
         case "sleep":
             return "Sleeping"
         case "message":
-            topic = f" on the topic {activity.name}" if activity.name else ""
-            return f"Waiting for a message{topic}"
+            return _waiting_for_message(activity.name)
         case "event" | "stream":
             return f"Waiting for the {activity.kind} {activity.name} of {activity.of}"
         case "result":

@@ -63,6 +63,11 @@ class WorkflowRow:
         return self.created_at if self.queue_name is None and not self.is_waiting else None
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether it has begun, and left memory while it waits."""
+        return self.status == "DELAYED" and self.started_at_epoch_ms is not None
+
+    @property
     def is_waiting(self) -> bool:
         return self.status in ("ENQUEUED", "DELAYED")
 

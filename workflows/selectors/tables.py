@@ -9,6 +9,7 @@ from dboshub.workflows.storage.sql import Session, Statement
 
 EXECUTORS = "dboshub_executor"
 ATTEMPTS = "dboshub_attempt"
+WAITS = "dboshub_wait"
 QUEUE_PAUSES = "dboshub_queue_pause"
 
 

@@ -286,6 +286,16 @@ def test_what_is_active_is_cancelled_before_it_is_deleted(operator: Actor, statu
     assert not Workflow.objects.exists()
 
 
+def test_only_the_delay_of_what_has_not_begun_is_changed(operator: Actor) -> None:
+    workflow("fresh", status="DELAYED", delay_until_epoch_ms=5)
+    workflow("asleep", status="DELAYED", delay_until_epoch_ms=5, started_at_epoch_ms=1_000)
+    workflow_actions.set_delay(operator, "fresh", seconds=60)
+    with pytest.raises(ActionRefusedError, match="It has begun"):
+        workflow_actions.set_delay(operator, "asleep", seconds=60)
+    assert (now("fresh").delay_until_epoch_ms or 0) > 5
+    assert now("asleep").delay_until_epoch_ms == 5
+
+
 VERBS: dict[str, Callable[[Actor, str], object]] = {
     "cancel": workflow_actions.cancel,
     "resume": workflow_actions.resume,

@@ -63,6 +63,41 @@ def test_a_sleep_that_has_not_ended_is_a_sleep(session: Session) -> None:
     assert (why(session).text, why(session).until) == ("Sleeping", T0 + 51_000)
 
 
+@pytest.mark.parametrize(
+    ("keys", "text", "until"),
+    [
+        ([], "Sleeping", T0 + 60_000),
+        ([("message", "w", "paid")], "Waiting for a message on the topic paid", T0 + 51_000),
+        ([("message", "w", "__null__topic__")], "Waiting for a message", T0 + 51_000),
+        ([("event", "w-9", "price")], "Waiting for the event price of w-9", T0 + 51_000),
+        ([("result", "w-9", "must exist")], "Waiting for the result of w-9", None),
+        (
+            [("result", f"w-{number}", "") for number in range(3)],
+            "Waiting for the first of 3 workflows",
+            None,
+        ),
+    ],
+)
+def test_a_workflow_that_left_memory_says_what_it_waits_for(
+    session: Session, keys: list[tuple[str, str, str]], text: str, until: int | None
+) -> None:
+    add_workflow(session, "w", "DELAYED", started_at_epoch_ms=T0, delay_until_epoch_ms=T0 + 60_000)
+    add_step(session, "w", 2, "DBOS.sleep", 200, 51_000)
+    for kind, target, name in keys:
+        insert(
+            session, "dboshub_wait", kind=kind, target=target, name=name,
+            workflow_uuid="w", created_at=T0,
+        )  # fmt: skip
+    found = why(session)
+    assert (found.text, found.until, found.is_wait) == (text, until, True)
+    assert "out of memory" in found.advice
+
+
+def test_a_delayed_start_is_not_a_suspended_workflow(session: Session) -> None:
+    add_workflow(session, "w", "DELAYED", started_at_epoch_ms=None, delay_until_epoch_ms=T0 + 9)
+    assert why(session).text.startswith("Delayed; it is enqueued")
+
+
 def test_a_running_workflow_is_after_its_last_step(session: Session) -> None:
     add_workflow(session, "w", "PENDING")
     assert why(session).text == "Running; no step is recorded yet."

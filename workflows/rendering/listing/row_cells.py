@@ -148,6 +148,10 @@ def _owner(row: WorkflowRow) -> SafeString:
 def _duration(row: WorkflowRow) -> SafeString:
     if row.is_final:
         return duration(row.duration_ms)
+    if row.is_suspended:
+        meaning = "It has left memory while it waits."
+        since = elapsed(row.updated_at)
+        return format_html('<span class="muted" title="{}">suspended {}</span>', meaning, since)
     if row.status == "DELAYED":
         until = time_distance(row.delay_until_epoch_ms)
         return format_html('<span class="muted">due {}</span>', until)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dboshub.workflows.engine.suspension.records import WakeKey
 from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
 from dboshub.workflows.selectors.executors import Activity, Executor, executors
 from dboshub.workflows.selectors.queue_wait import QueueWait, queue_wait
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.rows import row as find
+from dboshub.workflows.selectors.tables import WAITS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 # The kinds of activity that this release can describe.
@@ -31,11 +33,24 @@ OWNER = Statement(
 )
 
 
+MAX_WAKES = 100
+WAKES = Statement(
+    """
+    SELECT kind, target, name
+    FROM {dboshub_wait}
+    WHERE workflow_uuid = :id AND created_at = :created_at
+    ORDER BY kind, target, name
+    LIMIT :most
+    """
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
     """What was read about one workflow; only the facts that its status calls for are set.
 
     Of an enqueued workflow: `wait`, and `executors`, which is None where no table names them. Of
+    a suspended one: `wakes`, what ends its wait beside time, at most MAX_WAKES. Of
     a running one: `has_input`, the `owner` whose token the row carries, the `activity` that this
     owner published unless more was recorded since, and the `open_child` of the last step.
     """
@@ -46,12 +61,13 @@ class StatusFacts:
     owner: Executor | None = None
     activity: Activity | None = None
     open_child: WorkflowRow | None = None
+    wakes: tuple[WakeKey, ...] = ()
 
 
 def status_facts(
     session: Session, row: WorkflowRow, last: Sequence[StepRow], *, now: int
 ) -> StatusFacts:
-    """At most six statements for a workflow in flight, none for one that is delayed or has ended.
+    """At most six statements for one that is queued, runs or waits in its run; none otherwise.
 
     `last` are its last recorded steps, the last one first; `now` is the database's time.
     """
@@ -59,6 +75,9 @@ def status_facts(
         return _enqueued(session, row, now)
     if row.status == "PENDING":
         return _running(session, row, last, now)
+    if row.is_suspended and has_table(session, WAITS):
+        found = session.all(WAKES, id=row.pk, created_at=row.created_at, most=MAX_WAKES)
+        return StatusFacts(wakes=tuple(WakeKey(*each) for each in found))
     return StatusFacts()
 
 

@@ -1,0 +1,66 @@
+"""How pages show a workflow that has left memory while it waits, beside a delayed start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.connection import atomic
+from tests.support.runs import T0, add_step, add_workflow, insert
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
+    client.force_login(make_user("viv", "dboshub_workflows.view_workflow"))
+    return client
+
+
+@pytest.fixture(autouse=True)
+def rows(db: None) -> None:
+    later = now_ms() + 3_600_000
+    with atomic() as session:
+        due = {"status": "DELAYED", "delay_until_epoch_ms": later}
+        add_workflow(session, "begins", **due)
+        for each in ("sleeps", "receives"):
+            add_workflow(session, each, started_at_epoch_ms=T0, **due)
+        add_step(session, "sleeps", 1, "DBOS.sleep", 200, later - T0)
+        add_step(session, "receives", 2, "DBOS.sleep", 200, later - T0)
+        insert(
+            session, "dboshub_wait", kind="message", target="receives", name="letters",
+            workflow_uuid="receives", created_at=T0,
+        )  # fmt: skip
+
+
+def page(client: Client, name: str, *arguments: str) -> str:
+    response = client.get(reverse(f"dboshub:workflows:{name}", args=arguments))
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+@pytest.mark.parametrize(
+    ("workflow_id", "says"),
+    [
+        ("sleeps", "Sleeping, ends"),
+        ("receives", "Waiting for a message on the topic letters, ends"),
+        ("begins", "Delayed; it is enqueued"),
+    ],
+)
+def test_the_page_of_a_workflow_says_what_it_waits_for(
+    viewer: Client, workflow_id: str, says: str
+) -> None:
+    text = page(viewer, "detail", workflow_id)
+    assert says in text
+    assert ("out of memory" in text) == (workflow_id != "begins")
+
+
+def test_the_list_tells_suspended_workflows_from_delayed_starts(viewer: Client) -> None:
+    text = page(viewer, "list")
+    assert text.count(">suspended ") == 2
+    assert text.count(">due ") == 1
