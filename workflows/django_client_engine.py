@@ -30,6 +30,7 @@ from dboshub.workflows.engine.waiting.notices import Notice, Notices
 from dboshub.workflows.engine.waiting.wait_listener import WaitListener
 from dboshub.workflows.engine.waiting.wait_poller import WaitPoller
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
+from dboshub.workflows.storage.journal.messages import largest_value
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.store import SqlStore
 from dboshub.workflows.storage.waiting.notify import notify
@@ -146,6 +147,10 @@ class DjangoJournalConnection:
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         return self.apply([write], now=now)[0]
+
+    def largest(self, writes: Sequence[Write]) -> int:
+        with self._database.reading() as session:
+            return largest_value(session, writes)
 
     def close(self) -> None:
         """Django closes its connections."""

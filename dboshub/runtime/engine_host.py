@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from itertools import chain, islice
 
 from dboshub.workflows.engine import background
-from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.engine.records import Checkpoint, ClaimedWorkflow
 from dboshub.workflows.engine.registration.parameter_schema import FunctionPublisher
+from dboshub.workflows.engine.runtime.claimed import run_claimed
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
 from dboshub.workflows.engine.runtime.runnable import Refusals
-from dboshub.workflows.engine.runtime.running import run_claimed
 
 MAX_ACTIVITIES = 500
+UNPREPARED_S = 30.0  # after a read of checkpoints that failed
 
 
 class EngineHost:
@@ -28,6 +27,7 @@ class EngineHost:
         self._functions = FunctionPublisher(engine.registry)
         self._refusals = Refusals(engine)
         self._histories: dict[str, list[Checkpoint]] = {}
+        self._prepares_from = 0.0  # monotonic seconds
         self._is_declared_dead = False
         self.wake_queues = wake_queues
 
@@ -57,13 +57,18 @@ class EngineHost:
     def prepare(self, workflows: Sequence[ClaimedWorkflow]) -> None:
         """Read the first checkpoints of these workflows, by one query.
 
-        If it fails, each replay reads its own, as long as that takes.
+        If it fails, each replay reads its own, as long as that takes, and for a while nothing is
+        read here: the queries that claim would wait for it.
         """
         self._histories = {}
+        engine = self._engine
         replayed = [each.workflow_id for each in workflows if each.has_history]
-        if replayed:
-            with suppress(StorageUnavailableError):
-                self._histories = self._engine.store.histories(replayed, most=HISTORY_AT_ONCE)
+        if replayed and engine.clock.monotonic() >= self._prepares_from:
+            try:
+                self._histories = engine.store.histories(replayed, most=HISTORY_AT_ONCE)
+            except Exception as error:
+                engine.logger.info("The first steps of workflows are read by each: %s", error)
+                self._prepares_from = engine.clock.monotonic() + UNPREPARED_S
 
     def run_claimed(self, workflow: ClaimedWorkflow) -> None:
         """Run a workflow that the dispatcher claimed."""

@@ -3,6 +3,8 @@
 It queries the database when a workflow was enqueued (`wake`), when one ended here (`released`), and
 after the polling interval, when one survey covers all queues. A claim is no larger than the number
 of free slots. The internal queue comes first; the others share the slots in rotating order.
+
+A queue whose claims fail pauses alone, unless the survey fails as well: then the database is away.
 """
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ from functools import partial
 from math import inf
 
 from dboshub.queues.engine.ports import ClaimStore, DispatcherHost
-from dboshub.queues.engine.queue_state import QueueClaimState
-from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.engine.queue_state import LONGEST_PAUSE_S, QueueClaimState
 from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, ClaimedWorkflow
@@ -26,7 +27,6 @@ logger = logging.getLogger("dboshub.queues")
 
 MIN_SURVEY_INTERVAL_S = 0.01  # between surveys that wakes request
 JITTER_S = 0.004  # spreads the claims of processes that one notification wakes
-LAST_RETRY_S = 5.0
 
 NewTokens = Callable[[int], Sequence[str]]
 _Wake = tuple[float, bool]  # the earliest time of a claim; whether this process enqueued
@@ -66,11 +66,10 @@ class Dispatcher:
         self._new_tokens = new_tokens
         self._config = config or DispatcherConfig()
         self._queues: dict[str, QueueClaimState] = {}
-        self._unread_claims: list[tuple[QueueSettings, Sequence[str]]] = []
         self._unknown_queues: set[str] = set()
         self._capacity = 1
         self._rotation = 0
-        self._failures = LoopFailures("Claiming from queues", longest_pause_s=LAST_RETRY_S)
+        self._failures = LoopFailures("Claiming from queues", longest_pause_s=LONGEST_PAUSE_S)
         self._surveyed_at = self._next_survey_at = -inf
         self._wants_release_wake = False
         self._closed = False
@@ -137,14 +136,12 @@ class Dispatcher:
                 self._failures.recovered()
                 if not progress:
                     self._wait()
-        self._failures.end()
+        for failures in (self._failures, *(each.failures for each in self._queues.values())):
+            failures.end()
 
     def _once(self) -> bool:
         """Survey the queues if it is time, then claim once from each; return whether it claimed."""
         self._apply_events()
-        for lost in [*self._unread_claims]:
-            self._run(self._store.read_back(*lost))
-            self._unread_claims.remove(lost)
         if self._clock.monotonic() >= self._next_survey_at:
             self._survey()
         return self._round()
@@ -200,9 +197,22 @@ class Dispatcher:
             here = partial(self._host.running_on, state.queue.name)
             most = state.claim_size(share, free, self._capacity, here, self._clock.monotonic())
             if most:
-                self._claim(state, most)
+                self._attempt(state, most)
                 attempted = True
         return attempted
+
+    def _attempt(self, state: QueueClaimState, most: int) -> None:
+        """Claim from one queue. A failure pauses it alone; if the survey fails, that is raised."""
+        try:
+            self._read_back(state)
+            self._claim(state, most)
+        except BaseException as error:
+            if self._closed:
+                return
+            self._survey()
+            state.failed(error, self._clock.monotonic())
+        else:
+            state.failures.recovered()
 
     def _rotated(self) -> Iterator[QueueClaimState]:
         names = [name for name in self._queues if name != INTERNAL_QUEUE]
@@ -217,13 +227,20 @@ class Dispatcher:
         tokens = self._new_tokens(most)
         here = partial(self._host.running_on, state.queue.name)
         try:
-            claim = self._store.claim(state.queue, tokens, here)
-        except Exception:
-            # The claim may have been committed, so its tokens are read back later.
-            self._unread_claims.append((state.queue, tokens))
+            # After a failure without the arguments: one that cannot be read fails no others then.
+            claim = self._store.claim(state.queue, tokens, here, with_inputs=not state.is_failing)
+        except BaseException:
+            state.unread.append(tokens)
             raise
         state.claimed(claim, most, self._clock.monotonic())
         state.refused(self._run(claim.workflows), self._clock.monotonic())
+
+    def _read_back(self, state: QueueClaimState) -> None:
+        """Run what claims have taken whose replies were lost."""
+        while state.unread:
+            taken = self._store.read_back(state.queue, state.unread[0])
+            del state.unread[0]
+            self._run(taken)
 
     def _run(self, workflows: Sequence[ClaimedWorkflow]) -> int:
         """Start workflows, hand back those that cannot run here, and return how many these are."""

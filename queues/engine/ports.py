@@ -52,15 +52,24 @@ class ClaimStore(Protocol):
         """Read every queue of this application, the internal one first, in one statement."""
 
     def claim(
-        self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
+        self,
+        queue: QueueSettings,
+        tokens: Sequence[str],
+        running_here: Callable[[str], int],
+        *,
+        with_inputs: bool,
     ) -> Claim:
         """Claim at most one workflow per token; each token becomes one workflow's owner token.
 
-        `running_here` returns how many workflows of a partition run in this process.
+        `running_here` returns how many workflows of a partition run in this process. Without
+        `with_inputs` the arguments are left to be read.
         """
 
     def read_back(self, queue: QueueSettings, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
-        """The workflows that a claim with these tokens has taken, if its reply was lost."""
+        """The workflows that a claim with these tokens has taken, if its reply was lost.
+
+        Their arguments are left to be read.
+        """
 
     def hand_back(self, workflows: Sequence[ClaimedWorkflow], now: int) -> None:
         """Enqueue claimed workflows again, as if never claimed, for a process that can run them."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from math import inf
 
 from dboshub.queues.engine.ports import Claim, Survey
 from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine.background import LoopFailures
 
 MAX_CLAIM = 100  # rows in one claim: larger claims contend for the same rows
 # After a claim that found nothing: other processes claim first, and get more of the work.
@@ -16,6 +17,7 @@ EMPTY_CLAIM_DELAY_S = 0.05
 REFUSED_DELAY_S, MAX_REFUSED_DELAY_S = 0.005, 1.0  # after a claim of what cannot run here
 CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
 PACE_S = 0.004  # between claims that enqueues cause: one claim takes what arrives meanwhile
+LONGEST_PAUSE_S = 5.0  # after claims that failed
 GATHER_S = 0.05  # how long a few free slots wait until a quarter of all is free
 
 
@@ -31,6 +33,23 @@ class QueueClaimState:
     blocked_until: float = -inf  # by a limit; inf: until a workflow ends or the next survey
     gathering_since: float | None = None
     refusals: int = 0  # claims in a row of which something was handed back
+    # Tokens of claims that failed: each may have been committed.
+    unread: list[Sequence[str]] = field(default_factory=list)
+    failed_until: float = -inf
+    failures: LoopFailures = field(init=False)
+
+    def __post_init__(self) -> None:
+        what = f"Claiming from queue {self.queue.name!r}"
+        self.failures = LoopFailures(what, longest_pause_s=LONGEST_PAUSE_S)
+
+    @property
+    def is_failing(self) -> bool:
+        return self.failures.count > 0
+
+    def failed(self, error: BaseException, now: float) -> None:
+        """Ask for nothing of this queue during a pause, which no wake cuts short."""
+        self.waiting = True
+        self.failed_until = now + self.failures.failed(error)
 
     def apply_survey(self, survey: Survey) -> None:
         self.queue, self.paused = survey.queue, survey.paused
@@ -68,14 +87,14 @@ class QueueClaimState:
 
     def wants(self, now: float) -> bool:
         is_open = self.waiting and not self.paused
-        return is_open and now >= max(self.not_before, self.blocked_until)
+        return is_open and now >= max(self.not_before, self.blocked_until, self.failed_until)
 
     def next_claim_at(self) -> float | None:
         """When a claim is due without a further event, or None."""
         if not self.waiting or self.paused or self.blocked_until == inf:
             return None
         gathered = -inf if self.gathering_since is None else self.gathering_since + GATHER_S
-        return max(self.not_before, self.blocked_until, gathered)
+        return max(self.not_before, self.blocked_until, self.failed_until, gathered)
 
     def claim_size(
         self, share: int, free: int, capacity: int, running_here: Callable[[], int], now: float

@@ -163,8 +163,8 @@ class ClaimRequest:
     """A request for the next workflows of a queue, at most one for each owner token.
 
     `running_here` returns how many workflows of a partition run in this process. `refused` are
-    the claim keys of what it cannot run. `now` is in epoch milliseconds, None for the database's
-    clock.
+    the claim keys of what it cannot run. `with_inputs` asks for the arguments. `now` is in epoch
+    milliseconds, None for the database's clock.
     """
 
     claimant: Claimant
@@ -172,6 +172,7 @@ class ClaimRequest:
     tokens: Sequence[str]
     running_here: Callable[[str], int] = lambda partition: 0
     refused: Sequence[str] = ()
+    with_inputs: bool = True
     now: int | None = None
 
     def limited_to(self, most: int) -> ClaimRequest:
@@ -184,6 +185,7 @@ class ClaimRequest:
         return {
             "queue": self.queue.name,
             "rate_limited": self.queue.rate_limited,
+            "with_inputs": self.with_inputs,
             "now": self.now,
             "application": self.claimant.application,
             "version": self.claimant.version,
@@ -257,4 +259,5 @@ def claim_partitions(
 
 def read_back(session: Session, queue: str, tokens: Sequence[str]) -> list[ClaimedWorkflow]:
     """The workflows that a claim with these tokens has taken, if its reply was lost."""
-    return claimed_workflows(session.all(READ_BACK, queue=queue, tokens=session.ids(tokens)))
+    given = {"queue": queue, "tokens": session.ids(tokens), "with_inputs": False}
+    return claimed_workflows(session.all(READ_BACK, **given))

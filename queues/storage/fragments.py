@@ -1,8 +1,7 @@
 """SQL text that statements on enqueued workflows share.
 
 ``:application`` and ``:version`` are those of the executing process; ``:refused`` lists the claim
-keys (`records.claim_key`) that it cannot run; ``:now`` is in epoch milliseconds, NULL for the
-database's clock.
+keys that it cannot run; ``:now`` is in epoch milliseconds, NULL for the database's clock.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from dboshub.workflows.storage.fragments import LATEST_VERSION, OWN_ROWS, STATEM
 
 NOW_MS = f"COALESCE(:now, {STATEMENT_MS})"
 
-_CLAIM_KEY = """(
-        name || '\x1f' || COALESCE('=' || class_name, '')
+# What decides whether a process can run a workflow; an empty name is not the lack of one. As
+# digits, because SQLite may hold names that are no text, or that its JSON cuts at a NUL.
+CLAIM_KEY = """encode(convert_to(
+        COALESCE(name, '') || '\x1f' || COALESCE('=' || class_name, '')
         || '\x1f' || COALESCE('=' || config_name, '')
-        || '\x1f' || COALESCE('=' || serialization, '')
-    )"""
+        || '\x1f' || COALESCE('=' || serialization, ''), 'UTF8'), 'hex')"""
 
 # Workflows without a version are for the latest version or, if none is registered, for any.
 RUNNABLE = f"""
@@ -24,7 +24,7 @@ RUNNABLE = f"""
         application_version = :version
         OR application_version IS NULL AND :version = COALESCE(({LATEST_VERSION}), :version)
     )
-    AND NOT {_CLAIM_KEY} = ANY(:refused)
+    AND NOT {CLAIM_KEY} = ANY(:refused)
 """
 
 # Rows that another transaction has locked are skipped.

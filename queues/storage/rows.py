@@ -10,7 +10,9 @@ from dboshub.queues.engine.settings import (
     QueueSettings,
     RateLimit,
 )
+from dboshub.queues.storage.fragments import CLAIM_KEY
 from dboshub.workflows.engine.records import ClaimedWorkflow
+from dboshub.workflows.storage.fragments import INPUTS
 from dboshub.workflows.storage.sql import Row
 
 QUEUE_COLUMNS = """
@@ -42,6 +44,8 @@ _CLAIMED_FIELDS = (
     "priority",
     "created_at",
     "trace",
+    "claim_key",
+    "is_read",
 )
 
 # Whether a workflow has recorded steps.
@@ -60,30 +64,26 @@ SQLITE_TRACE = """
         THEN CAST(json_extract(attributes, '$."dbos.otelContext"') AS TEXT)
     END
 """
+_WITH_INPUTS = "CAST(:with_inputs AS boolean)"
 
 
 def claimed_columns(*, has_history: str, trace: str) -> str:
     """The columns of a claimed workflow, in the order of its fields.
 
-    The table has no alias, because RETURNING of SQLite knows none.
+    The table has no alias, because RETURNING of SQLite knows none. Without ``:with_inputs`` the
+    arguments are not read.
     """
     return f"""
         workflow_status.workflow_uuid, name, owner_xid,
-        COALESCE(
-            (
-                SELECT given.inputs
-                FROM {{workflow_input}} AS given
-                WHERE given.workflow_uuid = workflow_status.workflow_uuid
-            ),
-            inputs
-        ),
+        CASE WHEN {_WITH_INPUTS} THEN {INPUTS} END,
         serialization, recovery_attempts,
         {has_history},
         class_name, config_name, queue_name, queue_partition_key,
         workflow_deadline_epoch_ms, parent_workflow_id,
         authenticated_user, authenticated_roles, assumed_role,
         application_version, application_name, workflow_status.priority, workflow_status.created_at,
-        {trace}
+        {trace},
+        {CLAIM_KEY}, {_WITH_INPUTS}
     """
 
 
@@ -114,4 +114,4 @@ def claimed_workflows(rows: Iterable[Row]) -> list[ClaimedWorkflow]:
 
 
 def _typed(row: Row) -> Row:
-    return (*row[:6], bool(row[6]), *row[7:])
+    return (*row[:6], bool(row[6]), *row[7:-1], bool(row[-1]))

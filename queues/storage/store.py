@@ -73,7 +73,12 @@ class QueueStore:
                 start(session, row, inputs)
 
     def claim(
-        self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
+        self,
+        queue: QueueSettings,
+        tokens: Sequence[str],
+        running_here: Callable[[str], int],
+        *,
+        with_inputs: bool = True,
     ) -> Claim:
         request = ClaimRequest(
             claimant=self._claimant,
@@ -81,6 +86,7 @@ class QueueStore:
             tokens=tokens,
             running_here=running_here,
             refused=self._refused(),
+            with_inputs=with_inputs,
         )
         line = self._line(request)
         if queue.has_shared_limits:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dboshub import DBOS
 from dboshub.queues.storage import claim
 from dboshub.queues.storage.registry import list_queues
-from dboshub.workflows.engine.records import ClaimedWorkflow, claim_key
 from dboshub.workflows.storage.control.delete import delete
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.membership import executors, recover
@@ -20,7 +20,7 @@ from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
 from tests.fuzz.columns import tables
 from tests.fuzz.rows import good, insert
-from tests.fuzz.values import BIG, Hostile
+from tests.fuzz.values import BIG, SQLITE_TEXTS, Hostile
 from tests.queues.rows import claim_request, enqueue, tokens
 from tests.schedules.test_ticker import Clock, Process
 from tests.support.eventually import eventually
@@ -57,32 +57,39 @@ def test_a_row_that_was_claimed_too_often_lets_its_neighbours_be_claimed(
 
 
 @pytest.mark.parametrize("column", ["class_name", "config_name", "serialization"])
-def test_an_empty_name_is_not_the_lack_of_one(column: str) -> None:
-    plain = ClaimedWorkflow(
-        workflow_id="w",
-        name="checkout",
-        owner="me",
-        inputs=None,
-        serialization=None,
-        recovery_attempts=1,
-        has_history=False,
-    )
-    assert claim_key(replace(plain, **{column: ""})) != claim_key(plain)
+def test_an_empty_name_is_not_the_lack_of_one(database: Database, column: str) -> None:
+    enqueue_rows(database, none={column: None}, empty={column: ""})
+    assert left_after_refusing(database, "empty") == ["none"]
 
 
-def test_what_is_refused_leaves_what_differs_by_an_empty_name(database: Database) -> None:
+def test_a_claim_leaves_out_what_was_refused_for_names_that_are_no_text(sqlite_url: str) -> None:
+    """As texts with a NUL, and bytes; it would be claimed and handed back for ever."""
+    database = open_database(sqlite_url)
+    migrate(database)
+    names = ("name", "class_name", "config_name", "serialization")
+    strange = {f"{name} {each.label}": {name: each} for name in names for each in SQLITE_TEXTS}
+    enqueue_rows(database, good={}, **strange)
+    assert left_after_refusing(database, *strange) == ["good"]
+    database.close()
+
+
+def enqueue_rows(database: Database, **rows: dict[str, Any]) -> None:
     model = tables()["workflow_status"]
     with database.writing() as session:
-        for workflow_id, class_name in (("none", None), ("empty", "")):
-            names = {"queue_name": "q", "name": "checkout", "class_name": class_name}
-            row = good(model, workflow_uuid=workflow_id, status="ENQUEUED", **names)
-            assert insert(session, "workflow_status", row)
-    request = claim_request(tokens(2))
+        for workflow_id, values in rows.items():
+            row = good(model, workflow_uuid=workflow_id, queue_name="q", status="ENQUEUED")
+            assert insert(session, "workflow_status", row | values)
+
+
+def left_after_refusing(database: Database, *refused: str) -> list[str]:
+    """The workflows that a claim takes, for a process that has refused these of them."""
+    request = claim_request(tokens(50))
     with database.writing() as session:
-        refused = [each for each in claim.claim(session, request) if each.class_name == ""]
+        keys = {each.workflow_id: each.claim_key for each in claim.claim(session, request)}
         session.run(ENQUEUED_AGAIN)
-        left = claim.claim(session, replace(request, refused=[claim_key(refused[0])]))
-    assert [each.workflow_id for each in left] == ["none"]
+        known = replace(request, refused=[keys[each] for each in refused])
+        left = claim.claim(session, known)
+    return [each.workflow_id for each in left]
 
 
 @pytest.mark.parametrize("stored", [0.0, -1.0, 1e-300, float("nan"), float("-inf")])

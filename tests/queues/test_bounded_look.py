@@ -28,7 +28,7 @@ from tests.queues.rows import APP, VERSION, claim_request, enqueue, run, tokens
 from tests.queues.test_dispatcher import register
 from tests.workflows.selectors.test_plans import examined
 
-REFUSED = ["\x1f".join(("unknown", "", "", ""))]
+REFUSED = [b"unknown\x1f\x1f\x1f".hex()]
 AT_ONCE = 10
 LINE = Statement("""
     WITH RECURSIVE numbers (n) AS (
@@ -199,7 +199,7 @@ def read_of(
     """
     run(database, EMPTY)
     run(database, LINE, rows=rows)
-    refused = ["\x1f".join(("work", "", "", ""))]
+    refused = [b"work\x1f\x1f\x1f".hex()]
     if database.vendor == "postgresql":
         explained = Statement(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.postgres}")
         with database.writing() as session:

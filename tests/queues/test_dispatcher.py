@@ -300,12 +300,17 @@ class FailingStore(QueueStore):
         return super().read_back(queue, tokens)
 
     def claim(
-        self, queue: QueueSettings, tokens: Sequence[str], running_here: Callable[[str], int]
+        self,
+        queue: QueueSettings,
+        tokens: Sequence[str],
+        running_here: Callable[[str], int],
+        *,
+        with_inputs: bool = True,
     ) -> Claim:
         if self._committed and self.away:
-            super().claim(queue, tokens, running_here)
+            super().claim(queue, tokens, running_here, with_inputs=with_inputs)
         self._refuse()
-        return super().claim(queue, tokens, running_here)
+        return super().claim(queue, tokens, running_here, with_inputs=with_inputs)
 
     def _refuse(self) -> None:
         if self.away:

@@ -153,6 +153,7 @@ def test_a_hot_statement_uses_its_index(
         "executor": "local",
         "incarnation": "0" * 32,
         "rate_limited": False,
+        "with_inputs": True,
         "refused": [],
         "most": 100,
     }

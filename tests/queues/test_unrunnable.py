@@ -46,8 +46,8 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     claim = QueueStore.claim
 
-    def counted(self: QueueStore, *args: object) -> object:
-        taken = claim(self, *args)  # type: ignore[arg-type]
+    def counted(self: QueueStore, *args: object, **how: object) -> object:
+        taken = claim(self, *args, **how)  # type: ignore[arg-type]
         if taken.workflows:
             found.append([each.workflow_id for each in taken.workflows])
         return taken

@@ -7,6 +7,7 @@
     ├── DBOSWorkflowCancelledError    the workflow was cancelled
     ├── ExecutionInterrupted          this process is stopping; nothing is recorded
     │   └── WorkflowSuspended         the workflow leaves memory while it waits
+    ├── UnreadableHistory             a recorded step cannot be read; nothing is recorded
     └── ResourcesExhausted            this process cannot start a thread now; nothing is recorded
 
 Errors have the words and the fields of the dbos library; what to do about one comes after them.
@@ -80,6 +81,10 @@ class WorkflowSuspended(ExecutionInterrupted):
         self.args = (workflow_id,)
 
 
+class UnreadableHistory(DBOSBaseException):
+    """A recorded step cannot be read: the workflow stays PENDING, and is tried again later."""
+
+
 class ResourcesExhausted(DBOSBaseException):
     """This process cannot start a thread or an event loop now: the workflow is enqueued again."""
 
@@ -97,6 +102,16 @@ class DBOSRecoveryError(FieldsError):
 
     def __init__(self, workflow_id: str, message: str | None = None) -> None:
         super().__init__(workflow_id, message)
+
+
+class UnansweredQueryError(DBOSException):
+    """The database fails for one query each time, although it answers others."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"a query was given up, for which the database fails while it answers others: {reason}"
+        )
+        self.args = (reason,)
 
 
 class DBOSInitializationError(DBOSException):

@@ -25,7 +25,11 @@ class StorageUnavailableError(Exception):
 
 
 class StorageExhaustedError(StorageUnavailableError):
-    """The database had no memory for a call. Later, or with smaller values, it may succeed."""
+    """The database had no memory for a call, or the connection ended.
+
+    Later, or with smaller values, it may succeed. If the database answers other calls, the value
+    may be why: who repeats this one without end would never be answered.
+    """
 
 
 class JournalConnection(Protocol):
@@ -41,6 +45,12 @@ class JournalConnection(Protocol):
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         """Commit one write. LOCKED, within milliseconds, if another transaction holds its row."""
 
+    def largest(self, writes: Sequence[Write]) -> int:
+        """The size of the largest value that these writes move, in characters.
+
+        It asks the database in any case, and so tells whether that answers.
+        """
+
     def close(self) -> None: ...
 
 
@@ -55,6 +65,9 @@ class Store(Protocol):
 
     def owners(self, ids: Iterable[str]) -> dict[str, tuple[str, str | None]]:
         """Status and owner token of each of these workflows that exists."""
+
+    def arguments(self, workflow_id: str) -> str | None:
+        """The serialized arguments of a workflow; None if there are none, or no such workflow."""
 
     def outcome(self, workflow_id: str) -> WorkflowOutcome | None:
         """Status and outcome of a workflow; None if it does not exist."""

@@ -106,7 +106,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedWorkflow:
-    """A workflow that this process claimed from a queue and must run."""
+    """A workflow that this process claimed from a queue and must run.
+
+    `claim_key` says what decides whether a process can run it. The arguments are read with the
+    claim, or are still to be read (`is_read` is false).
+    """
 
     workflow_id: str
     name: str
@@ -129,17 +133,8 @@ class ClaimedWorkflow:
     priority: int = 0
     created_at: int = 0
     trace: str | None = None  # carrier (JSON) of the trace in which it was enqueued
-
-
-def claim_key(workflow: ClaimedWorkflow) -> str:
-    """What decides whether a process can run a workflow, as the claim's statement spells it.
-
-    Another program may have written an empty name of a class: that is not the lack of one.
-    """
-    rest = workflow.class_name, workflow.config_name, workflow.serialization
-    return "\x1f".join(
-        [workflow.name or "", *("" if each is None else f"={each}" for each in rest)]
-    )
+    claim_key: str = ""
+    is_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,18 @@ RESTART = f"""{REENQUEUE},
         deduplication_id = NULL,
         completed_at = NULL"""
 
+# The arguments of a workflow; older libraries wrote them into its row.
+INPUTS = """
+    COALESCE(
+        (
+            SELECT given.inputs
+            FROM {workflow_input} AS given
+            WHERE given.workflow_uuid = workflow_status.workflow_uuid
+        ),
+        inputs
+    )
+"""
+
 # Every reader of `application_versions` uses this order, so that all agree which one is the latest.
 LATEST_FIRST = "version_timestamp DESC, created_at DESC, version_id"
 LATEST_VERSION = f"""

@@ -42,6 +42,7 @@ from dboshub.workflows.storage.waiting.awaited_values import (
     streams_among,
 )
 from dboshub.workflows.storage.waiting.outcomes import (
+    arguments,
     outcome,
     owners,
     retire,
@@ -138,6 +139,7 @@ class SqlStore:
     histories = _read(histories)
     steps = _read(steps)
     owners = _read(owners)
+    arguments = _read(arguments)
     outcome = _read(outcome)
     settled_among = _read(settled_among)
     terminal_among = _read(terminal_among)

@@ -18,6 +18,8 @@ _TRANSIENT_CLASSES = ("08", "53", "57")
 _TRANSIENT_CODES = frozenset({"40001", "40P01", "25P03", "55P03"})
 _QUERY_CANCELLED = "57014"
 _OUT_OF_MEMORY = "53200"
+# Connection exception, the crash of another process of the server.
+_CONNECTION_ENDED = ("08", "57P02")
 # SQLite's primary result codes for a disk or a memory that is full, or fails, for a moment.
 _MOMENTARY = frozenset(
     {
@@ -55,10 +57,16 @@ def is_momentary(error: BaseException) -> bool:
     return is_transient(error)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the database had no memory, which one value may cause, now and whenever it comes."""
+def is_of_this_call(error: BaseException) -> bool:
+    """Whether a call failed in a way that one value may cause, now and whenever it comes.
+
+    The database had no memory for it, or the connection ended.
+    """
     if isinstance(error, psycopg.Error):
-        return error.sqlstate == _OUT_OF_MEMORY
+        code = error.sqlstate
+        if code is None:
+            return is_transient(error)
+        return code == _OUT_OF_MEMORY or code.startswith(_CONNECTION_ENDED)
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_NOMEM
     return isinstance(error, MemoryError)  # sqlite3's own name for it
@@ -92,7 +100,7 @@ def raising_unavailable() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_of_this_call(error):
             raise StorageExhaustedError(str(error) or "out of memory") from error
         if is_momentary(error):
             raise StorageUnavailableError(str(error)) from error

@@ -8,6 +8,8 @@
 | ``LEAST(a, b)``, ``GREATEST``     | ``MIN(a, b)``, ``MAX``                         |
 | ``octet_length(a)``               | ``LENGTH(a)``, in characters                   |
 | ``json_build_array``, ``json_agg``| ``json_array``, ``json_group_array``           |
+| ``encode(convert_to(a, 'UTF8'),   | ``lower(hex(a))``                              |
+| 'hex')``                          |                                                |
 | ``clock_timestamp()`` and         | ``julianday('now')``, which does not change    |
 | ``statement_timestamp()`` in ms   | within a statement                             |
 | ``FOR UPDATE`` and its variants   | nothing: a transaction that writes is the only |
@@ -33,6 +35,7 @@ _RULES = (
     (re.compile(r"\bGREATEST\("), "MAX("),
     (re.compile(r"\boctet_length\(", re.IGNORECASE), "LENGTH("),
     (re.compile(r"\bjson_build_array\("), "json_array("),
+    (re.compile(r"\bencode\(convert_to\((.+?), 'UTF8'\), 'hex'\)", re.DOTALL), r"lower(hex(\1))"),
     (re.compile(r"\bjson_agg\("), "json_group_array("),
     (
         re.compile(

@@ -10,13 +10,15 @@ from typing import TypeVar
 
 from dboshub.workflows.engine.background import LoopFailures
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite
+from dboshub.workflows.engine.journal.writes import ConsumeWrite, Write
 from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
 
 RETRY_FIRST_S, RETRY_MAX_S = 0.05, 2.0
-# Only a write of so many characters may itself be why the database has no memory for it.
+# Only a value of so many characters may itself be why the database fails for it.
 LARGE_WRITE = 1024 * 1024
-ATTEMPTS_WITHOUT_MEMORY = 8  # in about 5 s
+ATTEMPTS_WITH_LARGE = 8  # in about 5 s
 R = TypeVar("R")
+Largest = Callable[[Sequence[Write]], int]
 
 
 class CommitRetry:
@@ -32,15 +34,21 @@ class CommitRetry:
         self._working: dict[threading.Thread, float] = {}
         self._stopped = threading.Event()
 
-    def until_answered(self, attempt: Callable[[], R], group: Sequence[PendingWrite] = ()) -> R:
+    def until_answered(
+        self,
+        attempt: Callable[[], R],
+        group: Sequence[PendingWrite] = (),
+        largest: Largest = lambda writes: 0,
+    ) -> R:
         """The result of the first attempt that the database answers.
 
         Pauses between attempts grow from 0.05 s to 2 s. Raises JournalClosedError after
-        ``stop_retrying``, and ValueError if the database has no memory for a large write of the
-        `group` that is committed: at once if there are others, who need not wait for it.
+        ``stop_retrying``, and ValueError if the database answers, but fails for a large value of
+        the `group` that is committed: at once if there are others, who need not wait for it.
+        `largest` is that of the connection.
         """
         thread = threading.current_thread()
-        pause, exhausted = RETRY_FIRST_S, 0
+        pause = RETRY_FIRST_S
         self._working[thread] = time.monotonic()
         try:
             while True:
@@ -53,9 +61,9 @@ class CommitRetry:
                     self._outage.failed(error)
                     if not self._retries_unavailable:
                         raise
-                    exhausted = exhausted + 1 if isinstance(error, StorageExhaustedError) else 0
-                    if exhausted and exhausted >= _attempts_without_memory(group):
-                        raise _no_memory_for(group, error) from error
+                    size = _size_at_fault(error, group, largest)
+                    if size >= LARGE_WRITE and _is_given_up(group):
+                        raise _cannot_be_kept(size, error) from error
                 else:
                     self._outage.recovered()
                     return result
@@ -75,16 +83,35 @@ class CommitRetry:
         return 0.0 if begun is None else time.monotonic() - begun
 
 
-def _attempts_without_memory(group: Sequence[PendingWrite]) -> float:
-    """After how many attempts for lack of memory a group is given up."""
-    if all(pending.size < LARGE_WRITE for pending in group):
-        return float("inf")
-    return 1 if len(group) > 1 else ATTEMPTS_WITHOUT_MEMORY
+def _size_at_fault(
+    error: StorageUnavailableError, group: Sequence[PendingWrite], largest: Largest
+) -> int:
+    """The size of the value that may be why a group fails; 0 if the database does not answer."""
+    is_suspect = any(
+        pending.size >= LARGE_WRITE or isinstance(pending.write, ConsumeWrite) for pending in group
+    )
+    if not is_suspect or not isinstance(error, StorageExhaustedError):
+        return 0
+    try:
+        return largest([pending.write for pending in group])
+    except StorageUnavailableError:
+        return 0
 
 
-def _no_memory_for(group: Sequence[PendingWrite], error: StorageUnavailableError) -> ValueError:
-    size = max(pending.size for pending in group)
+def _is_given_up(group: Sequence[PendingWrite]) -> bool:
+    """Whether to try a group with a large value no more.
+
+    A write by itself counts its failures: between them it may find its row locked, by a session
+    of the server that has not heard yet that its connection ended.
+    """
+    if len(group) > 1:
+        return True
+    group[0].failures += 1
+    return group[0].failures >= ATTEMPTS_WITH_LARGE
+
+
+def _cannot_be_kept(size: int, error: StorageUnavailableError) -> ValueError:
     return ValueError(
-        f"a value of {size:,} characters cannot be kept: the database had no memory for it "
-        f"({error})"
+        f"a value of {size:,} characters cannot be kept: "
+        f"the database answers others, but each time fails for it ({error})"
     )

@@ -210,7 +210,9 @@ class Journal:
         writes = [pending.write for pending in group]
         try:
             answers = self.retry.until_answered(
-                lambda: connection.apply(writes, now=self._clock.now_ms()), group
+                lambda: connection.apply(writes, now=self._clock.now_ms()),
+                group,
+                connection.largest,
             )
         except BaseException as error:
             self._commit_separately(group, connection, error)
@@ -233,6 +235,7 @@ class Journal:
             answer = self.retry.until_answered(
                 lambda: connection.apply_isolated(pending.write, now=self._clock.now_ms()),
                 [pending],
+                connection.largest,
             )
         except BaseException as error:
             self._fail([pending], error)

@@ -21,6 +21,7 @@ class PendingWrite:
         "_gate",
         "answer",
         "error",
+        "failures",
         "is_isolated",
         "lingers",
         "loop",
@@ -44,6 +45,7 @@ class PendingWrite:
         self.size = write.size
         self.is_isolated = is_isolated
         self.lingers = lingers and not is_isolated
+        self.failures = 0  # for which its size may be the reason
         self.loop = loop
         self.answer: Answer | None = None
         self.error: BaseException | None = None

@@ -15,7 +15,6 @@ from typing import Any
 
 from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.context import FRAME, frame, stopped_here
-from dboshub.workflows.engine.errors import ExecutionInterrupted
 from dboshub.workflows.engine.fence import while_owner
 from dboshub.workflows.engine.journal.group_commit import Journal
 from dboshub.workflows.engine.membership.incarnations import new_incarnation, token_prefix
@@ -24,11 +23,11 @@ from dboshub.workflows.engine.ports import (
     NO_HOOKS,
     EngineHooks,
     Storage,
-    StorageUnavailableError,
 )
 from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.runtime.effects import Query, Wait
 from dboshub.workflows.engine.runtime.executions import Executions
+from dboshub.workflows.engine.runtime.insisting import Insisting
 from dboshub.workflows.engine.runtime.slots import Slots
 from dboshub.workflows.engine.runtime.threads import Loop, Threads
 from dboshub.workflows.engine.serialization import Codec
@@ -42,7 +41,6 @@ MAX_THREADS = 10_000
 QUERY_THREADS = 64
 MIN_JOIN_S = 0.05
 CLAIM_PAUSE_S = 1.0
-QUERY_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +92,7 @@ class Engine:
         self.waits = Waits()
         self.notices = Notices(self.waits)
         self.journal = self._new_journal(storage, hooks)
+        self.insisting = Insisting(self.store.owners, lambda: self.is_closed)
         self.slots = Slots(settings.slots)
         self.executions = Executions(self.slots, self.waits, self.store.owners)
         self.notices.is_ending = self.executions.is_ending
@@ -153,10 +152,10 @@ class Engine:
     def query(self, ask: Callable[[], Any], *, insists: bool = True) -> Query:
         """The effect of calling `ask`, which queries the database.
 
-        Within a workflow it is called until the database answers, unless it `insists` not: an
-        outage is no error of the workflow.
+        Within a workflow it is called until the database answers, unless it `insists` not: see
+        ``Insisting``.
         """
-        return Query(self.queries, partial(self._until_answered, ask) if insists else ask)
+        return Query(self.queries, partial(self._insisted, ask) if insists else ask)
 
     def change(self, act: Callable[[], Any]) -> Query:
         """The effect of calling `act`, which changes rows beside the journal.
@@ -170,19 +169,9 @@ class Engine:
             return self.query(act)
         return self.query(partial(while_owner, execution, act))
 
-    def _until_answered(self, ask: Callable[[], Any]) -> Any:
+    def _insisted(self, ask: Callable[[], Any]) -> Any:
         current = frame()
-        while True:
-            try:
-                return ask()
-            except StorageUnavailableError as error:
-                if current is None:
-                    raise
-                self.logger.warning("A query of a workflow is repeated: %s", error)
-                current.execution.raise_if_stopped()
-                if self.is_closed:
-                    raise ExecutionInterrupted(current.execution.workflow_id) from error
-            time.sleep(QUERY_PAUSE_S)
+        return ask() if current is None else self.insisting.ask(current.execution, ask)
 
     def waiting(self, waiter: Waiter, deadline: float | None) -> Wait:
         """The effect of waiting until `deadline` (monotonic seconds), inside an execution."""

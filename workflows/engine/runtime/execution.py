@@ -73,7 +73,7 @@ class Execution:
     _is_told: bool = field(default=False, init=False)  # the reason was raised into the body
 
     def __post_init__(self, has_history: bool) -> None:
-        self.history = History(self.engine, self.workflow_id, exists=has_history)
+        self.history = History(self.engine, self, exists=has_history)
         self.ownership = Ownership(self.engine.clock)
 
     @property

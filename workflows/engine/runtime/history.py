@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import inf
+from typing import Protocol
 
-from dboshub.workflows.engine.errors import DBOSUnexpectedStepError
+from dboshub.workflows.engine.errors import DBOSUnexpectedStepError, UnreadableHistory
+from dboshub.workflows.engine.ports import StorageExhaustedError
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint
 from dboshub.workflows.engine.runtime.effects import OneAtATime
@@ -13,14 +17,26 @@ from dboshub.workflows.engine.runtime.engine import Engine
 GET_RESULT = "DBOS.getResult"
 HISTORY_CHUNK = 1_000
 HISTORY_AT_ONCE = 20  # of each workflow, where many begin at once
+SHRINK = 10  # how many times smaller a chunk is, after the database failed for one
+
+
+class Replaying(Protocol):
+    """The execution that replays a history."""
+
+    workflow_id: str
+
+    def stop(self, reason: Callable[[], BaseException]) -> None: ...
+    def raise_if_stopped(self) -> None: ...
 
 
 class History:
-    """Checkpoints by step id, in chunks of HISTORY_CHUNK. A new workflow causes no query."""
+    """Checkpoints by step id, in chunks of up to HISTORY_CHUNK. A new workflow causes no query."""
 
     __slots__ = (
+        "_at_once",
         "_checkpoints",
         "_engine",
+        "_execution",
         "_loaded_to",
         "_loading",
         "_results",
@@ -28,13 +44,15 @@ class History:
         "exists",
     )
 
-    def __init__(self, engine: Engine, workflow_id: str, *, exists: bool) -> None:
+    def __init__(self, engine: Engine, execution: Replaying, *, exists: bool) -> None:
         """`exists`: whether there may be checkpoints."""
         self.exists = exists
         self._engine = engine
-        self._workflow_id = workflow_id
+        self._execution = execution
+        self._workflow_id = execution.workflow_id
         self._checkpoints: dict[int, Checkpoint] = {}
         self._loaded_to: float = 0
+        self._at_once = HISTORY_CHUNK
         self._loading: OneAtATime | None = None
         self._results: dict[str, list[int]] | None = None  # their ids, by the awaited workflow
 
@@ -86,22 +104,45 @@ class History:
         self.exists = True
         self._loaded_to = min(self._loaded_to, step_id - 1)
 
-    def _load(self) -> Program[None]:
-        store, after = self._engine.store, int(self._loaded_to)
-        query = self._engine.query(
-            lambda: store.history(self._workflow_id, after=after, limit=HISTORY_CHUNK)
-        )
-        if self._loading is None:
-            self._loading = OneAtATime()
-        yield self._loading.perform(query, self.add)
-
-    def add(self, chunk: list[Checkpoint], most: int = HISTORY_CHUNK) -> None:
+    def add(self, chunk: list[Checkpoint], most: int) -> None:
         """Add the next checkpoints; fewer than `most` are the last ones."""
         for each in chunk:
             if each.child_id is not None and each.name == GET_RESULT:
                 self._add_result(each.child_id, each.function_id)
             self._checkpoints[each.function_id] = each
         self._loaded_to = chunk[-1].function_id if len(chunk) == most else inf
+
+    def _load(self) -> Program[None]:
+        query = self._engine.query(partial(self._read, int(self._loaded_to)))
+        if self._loading is None:
+            self._loading = OneAtATime()
+        try:
+            yield self._loading.perform(query, self._take)
+        except Exception as error:
+            self._stop_unread(error)
+
+    def _stop_unread(self, error: Exception) -> None:
+        """Stop the execution: an error would become that of a step which may have succeeded."""
+        why = f"Workflow {self._workflow_id} is left PENDING, its steps cannot be read: {error}"
+        self._engine.logger.error(why)
+        self._execution.stop(lambda: UnreadableHistory(why))
+        self._execution.raise_if_stopped()
+
+    def _read(self, after: int) -> tuple[list[Checkpoint], int]:
+        """The next checkpoints and how many were asked for, fewer where the database fails then."""
+        store, limit = self._engine.store, self._at_once
+        while True:
+            try:
+                return store.history(self._workflow_id, after=after, limit=limit), limit
+            except StorageExhaustedError:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // SHRINK)
+
+    def _take(self, read: tuple[list[Checkpoint], int]) -> None:
+        chunk, limit = read
+        self._at_once = min(HISTORY_CHUNK, limit * SHRINK)
+        self.add(chunk, limit)
 
     def _add_result(self, workflow_id: str, step_id: int) -> None:
         if self._results is None:

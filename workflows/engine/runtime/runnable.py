@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from dboshub.workflows.engine.errors import DBOSWorkflowFunctionNotFoundError
-from dboshub.workflows.engine.records import ClaimedWorkflow, claim_key
+from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.serialization import UnknownFormatError
 
@@ -42,7 +42,7 @@ class Refusals:
         reason = obstacle(self._engine, workflow)
         if reason is None:
             return True
-        key = claim_key(workflow)
+        key = workflow.claim_key
         with self._lock:
             is_new = key not in self._refused
             self._refused.pop(key, None)

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, FramedCall
 from dboshub.workflows.engine.errors import (
     DBOSNotAuthorizedError,
-    DBOSRecoveryError,
     DBOSWorkflowCancelledError,
     DBOSWorkflowConflictIDError,
     WorkflowSuspended,
 )
 from dboshub.workflows.engine.identity import current_identity
-from dboshub.workflows.engine.observability.alerts import DEAD_LETTERED
 from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
 from dboshub.workflows.engine.programs import run as block
-from dboshub.workflows.engine.records import Checkpoint, ClaimedWorkflow, Status
-from dboshub.workflows.engine.registration.arguments import ValidateArgs
-from dboshub.workflows.engine.registration.registry import Target, validator_of
+from dboshub.workflows.engine.registration.registry import Target
 from dboshub.workflows.engine.registration.roles import authorized
 from dboshub.workflows.engine.registration.workflow import Workflow
-from dboshub.workflows.engine.runtime.claimed import claimed_arguments, claimed_execution
 from dboshub.workflows.engine.runtime.effects import CurrentLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -36,7 +30,6 @@ from dboshub.workflows.engine.runtime.handing_back import (
     log_end,
     run_again,
 )
-from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
 from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.refusals import refuse_queue_options
 from dboshub.workflows.engine.runtime.start_request import (
@@ -214,76 +207,6 @@ def _begin_on_loop(
     execution: Execution, body: Program[Any], loop: AbstractEventLoop | None
 ) -> None:
     execution.loop = execution.engine.run_on_loop(_run_async(execution, body), loop)
-
-
-def run_claimed(
-    engine: Engine, claimed: ClaimedWorkflow, history: list[Checkpoint] | None = None
-) -> None:
-    """Run a workflow that the dispatcher claimed; `history` are its first checkpoints, if known.
-
-    If its arguments cannot be read, that is recorded as its ERROR. If no thread can be started,
-    it is enqueued again. Raises what ``runnable.obstacle`` returns for it.
-    """
-    execution = claimed_execution(engine, claimed)
-    if history is not None:
-        execution.history.add(history, HISTORY_AT_ONCE)
-    target = engine.registry.find(
-        claimed.workflow_id, claimed.name, claimed.class_name, claimed.config_name
-    )
-    try:
-        args, kwargs = claimed_arguments(engine, claimed)
-    except DBOSRecoveryError as error:
-        unreadable = error
-        _in_thread(execution, lambda: _fail(execution, unreadable))
-        return
-    limit = target.workflow.max_recovery_attempts
-    if limit is not None and (claimed.recovery_attempts or 0) > limit + 1:
-        _in_thread(execution, lambda: _dead_letter(execution))
-        return
-    validate = validator_of(target.workflow, claimed.serialization or engine.codec.name)
-    if validate is None:
-        run_in_background(execution, target, target.arguments(args), kwargs)
-        return
-    engine.executions.add(execution)
-    _in_thread(execution, lambda: _run_validated(execution, target, validate, args, kwargs))
-
-
-def _run_validated(
-    execution: Execution,
-    target: Target,
-    validate: ValidateArgs,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
-    """Validate the arguments, then run; an error of the validator is the workflow's outcome."""
-    try:
-        args, kwargs = validate(args, kwargs)
-    except Exception as error:
-        try:
-            _fail(execution, error)
-        finally:
-            execution.engine.executions.remove(execution)
-        return
-    run_in_background(execution, target, target.arguments(args), kwargs)
-
-
-def _dead_letter(execution: Execution) -> None:
-    engine = execution.engine
-    status, now = Status.MAX_RECOVERY_ATTEMPTS_EXCEEDED, engine.clock.now_ms()
-    engine.store.retire(execution.workflow_id, execution.owner, status=status, now=now)
-    engine.waits.wake("result", execution.workflow_id)
-    message = f"Workflow {execution.workflow_id} was started too often without ending"
-    about = {"workflow_id": execution.workflow_id, "executor_id": str(engine.settings.executor_id)}
-    engine.queries.submit(lambda: engine.alert(DEAD_LETTERED, message, about))
-
-
-def _fail(execution: Execution, error: Exception) -> None:
-    with suppress(DBOSWorkflowConflictIDError):
-        block(record_outcome(execution, *readable(execution, Outcome(None, error))))
-
-
-def _in_thread(execution: Execution, task: Callable[[], None]) -> None:
-    begin(execution, lambda: execution.engine.run_in_thread(task))
 
 
 def _run(execution: Execution, body: Program[Any]) -> None:

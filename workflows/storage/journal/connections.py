@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from dboshub.workflows.engine.journal.writes import DONE, LOCKED, Answer, StartWrite, Write
+from dboshub.workflows.storage.journal.messages import largest_value
 from dboshub.workflows.storage.journal.postgres_at_once import statement_of
 from dboshub.workflows.storage.journal.postgres_batch import Batch, created
 from dboshub.workflows.storage.journal.single import apply_single
@@ -37,6 +38,10 @@ class SqliteJournalConnection:
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         return self.apply([write], now=now)[0]
 
+    def largest(self, writes: Sequence[Write]) -> int:
+        with raising_unavailable(), self._database.reading() as session:
+            return largest_value(session, writes)
+
     def close(self) -> None:
         """Do nothing: the database owns the writer and keeps it open."""
 
@@ -63,6 +68,10 @@ class PostgresJournalConnection:
                     return apply_single(session, write, now=now)
             except psycopg.errors.LockNotAvailable:
                 return LOCKED
+
+    def largest(self, writes: Sequence[Write]) -> int:
+        with raising_unavailable():
+            return largest_value(self._open().session, writes)
 
     def _apply_at_once(self, write: Write, now: int) -> bool:
         """Apply a write by one statement; False if that wrote nothing."""

@@ -17,6 +17,7 @@ from dboshub.workflows.engine.journal.writes import (
     SendWrite,
     StepWrite,
     Verdict,
+    Write,
 )
 from dboshub.workflows.engine.waiting.notices import NULL_TOPIC
 from dboshub.workflows.storage.id_lists import all_by_ids
@@ -63,6 +64,18 @@ DESTINATIONS = Statement(
 OLDEST_MESSAGE = Statement(
     """
     SELECT message_uuid, message, serialization
+    FROM {notifications}
+    WHERE destination_uuid = :workflow_id AND topic = :topic AND consumed = FALSE
+    ORDER BY created_at_epoch_ms, message_uuid
+    LIMIT 1
+    """
+)
+
+IS_ANSWERING = Statement("SELECT 1")
+# PostgreSQL knows it without reading the message.
+MESSAGE_SIZE = Statement(
+    """
+    SELECT octet_length(message)
     FROM {notifications}
     WHERE destination_uuid = :workflow_id AND topic = :topic AND consumed = FALSE
     ORDER BY created_at_epoch_ms, message_uuid
@@ -149,8 +162,7 @@ def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
     recorded = session.one(RECORDED_OUTPUT, **at)
     if recorded is not None:
         return Answer(Verdict.DONE, received=(recorded[0], recorded[1]))
-    topic = NULL_TOPIC if write.topic is None else write.topic
-    message = session.one(OLDEST_MESSAGE, workflow_id=step.workflow_id, topic=topic)
+    message = session.one(OLDEST_MESSAGE, **_waiting(write))
     if message is None:
         if write.is_last_try:
             record(session, step, now)
@@ -159,6 +171,20 @@ def consume_message(session: Session, write: ConsumeWrite, now: int) -> Answer:
     session.run(CONSUME, message_uuid=uuid, function_id=step.function_id)
     record(session, replace(step, output=text, serialization=serialization), now)
     return Answer(Verdict.DONE, received=(text, serialization))
+
+
+def largest_value(session: Session, writes: Sequence[Write]) -> int:
+    """The size of the largest value that these writes bring, or would consume."""
+    consumed = [each for each in writes if isinstance(each, ConsumeWrite)]
+    sizes = [session.one(MESSAGE_SIZE, **_waiting(each)) for each in consumed]
+    if not consumed:
+        session.one(IS_ANSWERING)
+    return max([each.size for each in writes] + [row[0] or 0 for row in sizes if row])
+
+
+def _waiting(write: ConsumeWrite) -> dict[str, str]:
+    topic = NULL_TOPIC if write.topic is None else write.topic
+    return {"workflow_id": write.workflow_id, "topic": topic}
 
 
 def _may_send(session: Session, by: StepWrite | Sender | None) -> bool:

@@ -1,11 +1,11 @@
-"""Owners and outcomes of workflows, and the end of a run without an outcome."""
+"""Owners, arguments and outcomes of workflows, and the end of a run without an outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from dboshub.workflows.engine.records import WorkflowOutcome
-from dboshub.workflows.storage.fragments import RETIRE
+from dboshub.workflows.storage.fragments import INPUTS, RETIRE
 from dboshub.workflows.storage.fragments import TERMINAL as IS_TERMINAL
 from dboshub.workflows.storage.id_lists import all_by_ids
 from dboshub.workflows.storage.sql import Session, Statement
@@ -36,6 +36,8 @@ SETTLED = Statement(
     postgres=_SETTLED.format(list="unnest(CAST(:ids AS text[]))"),
     sqlite=_SETTLED.format(list="json_each(:ids)").replace("wanted (value)", "wanted"),
 )
+
+ARGUMENTS = Statement(f"SELECT {INPUTS} FROM {{workflow_status}} WHERE workflow_uuid = :id")
 
 # Outcomes are in workflow_output; older libraries wrote them into the workflow's row.
 OUTCOME = Statement(
@@ -71,6 +73,12 @@ def terminal_among(session: Session, ids: Iterable[str]) -> list[str]:
 def settled_among(session: Session, ids: Iterable[str]) -> list[tuple[str, bool]]:
     """The workflows that ended (True) or do not exist (False)."""
     return [(row[0], bool(row[1])) for row in all_by_ids(session, SETTLED, ids)]
+
+
+def arguments(session: Session, workflow_id: str) -> str | None:
+    """The serialized arguments of a workflow; None if there are none, or no such workflow."""
+    row = session.one(ARGUMENTS, id=workflow_id)
+    return None if row is None else row[0]
 
 
 def outcome(session: Session, workflow_id: str) -> WorkflowOutcome | None:

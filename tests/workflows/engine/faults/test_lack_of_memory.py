@@ -10,7 +10,7 @@ import pytest
 
 from dboshub import DBOS
 from dboshub.workflows.engine.journal import commit_retry
-from dboshub.workflows.engine.journal.commit_retry import ATTEMPTS_WITHOUT_MEMORY, LARGE_WRITE
+from dboshub.workflows.engine.journal.commit_retry import ATTEMPTS_WITH_LARGE, LARGE_WRITE
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, Write
 from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
 from dboshub.workflows.storage.transient_errors import is_momentary, raising_unavailable
@@ -45,16 +45,16 @@ def test_a_value_that_the_database_has_no_memory_for_is_an_error_that_says_so(
     handle = DBOS.start_workflow(workflow, LARGE_WRITE)
     neighbour = DBOS.start_workflow(memory_gives, 10)
     assert neighbour.get_result() == "x" * 10
-    with pytest.raises(Exception, match="the database had no memory for it"):
+    with pytest.raises(Exception, match="cannot be kept: the database answers others"):
         handle.get_result()
     assert handle.get_status().status == "ERROR"
-    assert len(no_memory) >= ATTEMPTS_WITHOUT_MEMORY
+    assert len(no_memory) >= ATTEMPTS_WITH_LARGE
 
 
 def test_arguments_that_the_database_has_no_memory_for_are_refused(
     no_memory: list[int], dbos: type[DBOS]
 ) -> None:
-    with pytest.raises(ValueError, match="the database had no memory for it"):
+    with pytest.raises(ValueError, match="cannot be kept: the database answers others"):
         DBOS.start_workflow(memory_takes, "x" * LARGE_WRITE)
 
 
@@ -66,11 +66,11 @@ def test_a_database_without_memory_is_waited_for_by_small_values(
 
     def is_early(write: OutcomeWrite) -> bool:
         tried.append(write)
-        return len(tried) <= ATTEMPTS_WITHOUT_MEMORY + 3
+        return len(tried) <= ATTEMPTS_WITH_LARGE + 3
 
     refusing(monkeypatch, OutcomeWrite, is_early, out_of_memory)
     assert DBOS.start_workflow(memory_gives, 10).get_result() == "x" * 10
-    assert len(tried) > ATTEMPTS_WITHOUT_MEMORY + 3
+    assert len(tried) > ATTEMPTS_WITH_LARGE + 3
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from dboshub import DBOS, SetWorkflowID
 from dboshub.workflows.engine import current_engine
-from dboshub.workflows.engine.runtime import engine as engine_module
+from dboshub.workflows.engine.runtime import insisting
 from dboshub.workflows.storage.transient_errors import is_momentary, is_transient
 from tests.support.eventually import eventually
 
@@ -138,7 +138,7 @@ def test_a_statement_timeout_is_no_error_of_a_workflow(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "QUERY_PAUSE_S", 0.02)
+    monkeypatch.setattr(insisting, "LONGEST_PAUSE_S", 0.02)
     DBOS(config={"name": "test-app", "system_database_url": postgres_url})
     DBOS.launch()
     try:

@@ -1,0 +1,76 @@
+"""A queue whose claims fail pauses alone: the others are served, and somebody hears of it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from dboshub.queues.engine.queue_state import QueueClaimState
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.workflows.engine import background
+from dboshub.workflows.storage.database import Database
+from dboshub.workflows.storage.sql import Statement
+from tests.queues.host import ThreadHost, dispatching
+from tests.queues.rows import enqueue
+from tests.queues.test_dispatcher import register
+from tests.support.eventually import eventually
+
+# Whatever one row makes a claim fail with, the driver raises it.
+BREAK = Statement(
+    postgres="""
+        CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'not this row'; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status} FOR EACH ROW
+        WHEN (NEW.queue_name = 'bad' AND NEW.status = 'PENDING')
+        EXECUTE FUNCTION {schema}.refuse()
+    """,
+    sqlite="""
+        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status}
+        WHEN NEW.queue_name = 'bad' AND NEW.status = 'PENDING'
+        BEGIN SELECT RAISE(ABORT, 'not this row'); END
+    """,
+)
+MEND = Statement(postgres="DROP TRIGGER refuse ON {workflow_status}", sqlite="DROP TRIGGER refuse")
+WHAT = "Claiming from queue 'bad'"
+
+
+@pytest.mark.parametrize("settings", [{}, {"concurrency": 1}], ids=["free", "limited"])
+def test_a_queue_whose_claims_fail_pauses_alone(
+    database: Database, settings: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    register(database, "bad", **settings)
+    register(database, "good")
+    run(database, BREAK)
+    [held] = enqueue(database, "bad")
+    host = ThreadHost(database)
+    with dispatching(database, host, polling_interval=60) as dispatcher:
+        eventually(lambda: failures() >= 2)
+        for _ in range(3):
+            wanted = enqueue(database, "good")
+            dispatcher.wake("good")
+            eventually(partial(host.started.__contains__, *wanted))
+        assert "Claiming from queues" not in caplog.text
+        assert caplog.text.count(f"{WHAT} fails") == 1
+        run(database, MEND)
+        eventually(lambda: held in host.started)
+        eventually(lambda: not failures())
+
+
+def test_no_wake_cuts_the_pause_of_a_failing_queue_short() -> None:
+    state = QueueClaimState(QueueSettings(name="bad"))
+    state.failed(OSError("not this row"), now=10.0)
+    state.woken(10.01, is_local=True)
+    assert not state.wants(10.05)
+    assert state.wants(10.2)
+    assert 10.05 < (state.next_claim_at() or 0) < 10.2
+
+
+def run(database: Database, statement: Statement) -> None:
+    with database.writing() as session:
+        session.run(statement)
+
+
+def failures() -> int:
+    """How often in a row the claims of the bad queue have failed, as health shows it."""
+    return sum(each.failures for each in background.failing() if each.what == WHAT)
