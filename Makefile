@@ -62,7 +62,7 @@ bench-check: dev ## The same, and fail where a figure is below 80 % of its goal
 bench-growth: dev ## Measure how it grows, up to ten million workflows; ARGS="--most 1e5 --rounds 1" is quick
 	$(PYTHON) -m bench.growth $(ARGS)
 
-bench-pages: dev ## Measure every page over a million workflows and ten million steps
+bench-pages: dev ## Measure every page over a million workflows and ten million steps, on both databases
 	$(PYTHON) -m bench.pages $(ARGS)
 
 load: dev ## Open 500 pages on one web process and see what its live view promises, and keeps

@@ -14,12 +14,15 @@ RESULTS, DOCUMENT = ROOT / "bench" / "results", ROOT / "docs" / "performance.md"
 
 
 def record(name: str, found: dict[str, Any], text: str) -> None:
-    """Keep the figures, and replace what the document shows of them."""
+    """Keep the figures, and replace what the document shows of them.
+
+    Raises ValueError if the document does not have the marks.
+    """
     RESULTS.mkdir(exist_ok=True)
     path(name).write_text(as_json(found))
     begin, end = marks(name)
-    before, _, rest = DOCUMENT.read_text().partition(begin)
-    _, _, after = rest.partition(end)
+    before, rest = DOCUMENT.read_text().split(begin)
+    _, after = rest.split(end)
     DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
 
 

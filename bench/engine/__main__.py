@@ -12,6 +12,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench import recording
 from bench.engine import machine, report
@@ -20,38 +21,50 @@ from bench.engine.rows import FLOOR, ROWS
 
 
 def main() -> int:
+    options = parsed()
+    found, is_whole = measured(options)
+    if options.json:
+        options.json.write_text(recording.as_json(found))
+    if options.record and is_whole:
+        recording.record("engine", found, report.document(found))
+    missed = [row["name"] for row in found["rows"] if row["verdict"] == report.MISSED]
+    if options.check and missed:
+        print(f"\nBelow {FLOOR:.0%} of the goal: {', '.join(missed)}")
+    return 0 if is_whole and not (options.check and missed) else 1
+
+
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="", help="a pattern: only rows whose name has it")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contender")
+    parser.add_argument("--alone", action="store_true", help="without dbos: quicker, no ratio")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     parser.add_argument("--record", action="store_true", help="keep them, and show them in docs")
-    parser.add_argument("--check", action="store_true", help=f"fail below {FLOOR:.0%} of a goal")
+    parser.add_argument("--check", action="store_true", help=f"fail below {FLOOR:.0%}% of a goal")
     options = parser.parse_args()
+    if options.record and (options.rows or options.alone):
+        parser.error("--record is for all rows, with dbos")
+    return options
 
-    chosen = [row for row in ROWS if re.search(options.rows, row.name, re.IGNORECASE)]
-    if options.record and options.rows:
-        parser.error("--record is for all rows")
-    named, rows, failed = machine.facts(), [], False
+
+def measured(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """The figures of the chosen rows, printed as they come; and whether no program failed."""
+    rows, is_whole, named = [], True, machine.facts()
     with arena() as opened:
-        server = opened.settings()
-        print(f"{report.facts(named | server)}\n")
-        print(*report.head(), sep="\n", flush=True)
-        for row in chosen:
+        named |= opened.settings()
+        print(report.facts(named), "", *report.head(), sep="\n", flush=True)
+        for row in ROWS:
+            if not re.search(options.rows, row.name, re.IGNORECASE):
+                continue
             try:
-                rows.append(report.figures(opened.contest(row, options.rounds)))
-                print(report.line(rows[-1]), flush=True)
+                result = opened.contest(row, options.rounds, alone=options.alone)
             except BenchmarkError as error:
-                failed = True
+                is_whole = False
                 print(f"{row.name}: {error}", file=sys.stderr, flush=True)
-    found = {"facts": named | server, "rounds": options.rounds, "rows": rows}
-    if options.json:
-        options.json.write_text(recording.as_json(found))
-    if options.record and not failed:
-        recording.record("engine", found, report.document(found))
-    missed = [row["name"] for row in rows if row["verdict"] == report.MISSED]
-    if options.check and missed:
-        print(f"\nBelow {FLOOR:.0%} of the goal: {', '.join(missed)}")
-    return 1 if failed or (options.check and missed) else 0
+            else:
+                rows.append(report.figures(result))
+                print(report.line(rows[-1]), flush=True)
+    return {"facts": named, "rounds": options.rounds, "rows": rows}, is_whole
 
 
 if __name__ == "__main__":

@@ -86,9 +86,12 @@ class Arena:
             figure = run_program(*command(row, contender, url))
         return statistics.median(figure) if isinstance(figure, list) else float(figure)
 
-    def contest(self, row: Row, rounds: int) -> Result:
-        """Let all contenders take turns; every other round in the opposite order."""
-        contenders = [OURS, THEIRS, *([RAW] if row.raw else [])]
+    def contest(self, row: Row, rounds: int, *, alone: bool = False) -> Result:
+        """Let all contenders take turns; every other round in the opposite order.
+
+        With `alone` dbos takes no part.
+        """
+        contenders = [OURS, *([] if alone else [THEIRS]), *([RAW] if row.raw else [])]
         result = Result(row, {contender: [] for contender in contenders})
         for number in range(rounds):
             for contender in contenders if number % 2 else reversed(contenders):

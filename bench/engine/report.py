@@ -10,24 +10,28 @@ from bench.engine.rows import FLOOR
 
 HEAD = ("work", "here", "dbos", "ratio", "raw limit", "goal", "")
 WIDTHS = (43, 25, 25, 6, 25, 7, 8)
-REACHED, NEAR, MISSED = "reached", f"≥ {FLOOR:.0%}", "below"
+REACHED, NEAR, MISSED, UNKNOWN = "reached", f"≥ {FLOOR:.0%}", "below", "-"
 
 
 def figures(result: Result) -> dict[str, Any]:
     """One row of the JSON: every run, and what follows from them."""
-    if result.reached():
-        verdict = REACHED
-    else:
-        verdict = NEAR if result.reached(FLOOR) else MISSED
     return {
         "name": result.row.name,
         "unit": result.row.unit,
         "goal": str(result.row.goal),
-        "verdict": verdict,
+        "verdict": _verdict(result),
         "ratio": result.ratio,
         "median": {name: result.median(name) for name in result.runs},
         "runs": result.runs,
     }
+
+
+def _verdict(result: Result) -> str:
+    if result.row.goal.ratio and not result.ratio:
+        return UNKNOWN
+    if result.reached():
+        return REACHED
+    return NEAR if result.reached(FLOOR) else MISSED
 
 
 def lines(rows: Iterable[dict[str, Any]]) -> list[str]:

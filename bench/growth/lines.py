@@ -41,7 +41,8 @@ class Line:
 def lines() -> Iterator[Line]:
     """All lines, those of one family after each other."""
     for row in ROWS:
-        yield Line(TABLES, row.name, row.unit, TABLE_SCALES, row.program, row.arguments)
+        name, _, _ = row.name.partition(" (")
+        yield Line(TABLES, name, row.unit, TABLE_SCALES, row.program, row.arguments)
     family = "workflows waiting in one queue"
     for count in WORKERS:
         name = f"drain, {count} worker{'s' if count > 1 else ''}"

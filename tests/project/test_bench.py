@@ -44,6 +44,11 @@ def test_a_wait_is_judged_by_its_length(ours: float, verdict: str) -> None:
     assert found["ratio"] == 400 / ours
 
 
+def test_a_rate_without_that_of_dbos_is_not_judged() -> None:
+    assert report.figures(Result(QUICK, {OURS: [1.0]}))["verdict"] == "-"
+    assert report.figures(Result(PROMPT, {OURS: [1.0]}))["verdict"] == "reached"
+
+
 def test_the_table_has_medians_and_spread() -> None:
     result = Result(QUICK, {OURS: [2_000.0, 1_000.0, 3_000.0], THEIRS: [90.0], RAW: [5_000.0]})
     cells = [cell.strip() for cell in report.line(report.figures(result)).split("|")]

@@ -1,8 +1,13 @@
-"""Workflows per second that some worker processes run while so many wait in their queue."""
+"""Workflows per second that some worker processes run while so many wait in their queue.
+
+All workers are ready before the first of them claims.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 
 import psycopg
@@ -12,10 +17,9 @@ from bench.engine.programs.common import (
     parser,
     second_process,
     tell,
-    until_end_of_input,
 )
 
-QUEUE, WARM_UP_S = "backlog", 1.0
+QUEUE = "backlog"
 WAITING = "SELECT count(*) FROM dbos.workflow_status WHERE queue_name = %s AND status = 'ENQUEUED'"
 ENQUEUE = """
     WITH created AS (
@@ -45,8 +49,11 @@ def work(options: argparse.Namespace) -> None:
         pass
 
     library.DBOS.launch()
+    print("ready", flush=True)
+    sys.stdin.readline()
     library.DBOS.register_queue(QUEUE)
-    until_end_of_input()
+    sys.stdin.read()
+    os._exit(0)
 
 
 def top_up(connection: psycopg.Connection, count: int) -> None:
@@ -68,10 +75,11 @@ def main() -> None:
         work(options)
     with psycopg.connect(options.url, autocommit=True) as connection:
         top_up(connection, options.waiting)
-        for _ in range(options.workers):
-            second_process(__spec__.name, options.library, options.url, "--worker")
-        time.sleep(WARM_UP_S)
+        mine = __spec__.name, options.library, options.url, "--worker"
+        workers = [second_process(*mine) for _ in range(options.workers)]
         begun = int(time.time() * 1_000)
+        for worker in workers:
+            print("claim", file=worker.stdin, flush=True)
         time.sleep(options.seconds)
         window = [begun, begun + int(options.seconds * 1_000), QUEUE]
         count, milliseconds = connection.execute(ENDED, window).fetchone() or (0, 0)
