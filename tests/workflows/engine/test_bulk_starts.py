@@ -374,6 +374,39 @@ def test_a_crash_in_the_middle_starts_the_rest_and_nothing_twice(
     assert new == {forked.workflow_id, *(f"{forked.workflow_id}-{n}" for n in (3, 4, 5))}
 
 
+@pytest.mark.parametrize("how", ["start", "enqueue"])
+def test_a_process_that_stops_in_the_middle_leaves_the_rest_to_the_next(
+    launch: Callable[..., None], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    launch()
+    monkeypatch.setattr(bulk_starting, "MAX_ROWS", 3)
+    committed, commit = [], bulk_starting.BulkStart._commit
+
+    def once(self: bulk_starting.BulkStart, chunk: list[Any]) -> Any:
+        yield from commit(self, chunk)
+        committed.append(chunk)
+        if len(committed) == 2:
+            raise SystemExit
+
+    monkeypatch.setattr(bulk_starting.BulkStart, "_commit", once)
+    with SetWorkflowID("p"):
+        DBOS.start_workflow(starts_ten, how)
+    eventually(lambda: len(committed) == 2)
+    DBOS.destroy(grace_period_sec=2)
+    launch()
+    assert DBOS.retrieve_workflow("p").get_result() == [2 * each for each in range(10)]
+    assert {*rows()} == {"p", *(f"p-{each}" for each in range(1, 11))}
+    starts = [each for each in DBOS.list_workflow_steps("p") if each["function_id"] <= 10]
+    assert [each["child_workflow_id"] for each in starts] == [f"p-{n}" for n in range(1, 11)]
+
+
+@DBOS.workflow(name="bulk_starts_ten")
+def starts_ten(how: str) -> list[int]:
+    calls = [WorkflowCall(double, each) for each in range(10)]
+    bulk = DBOS.start_workflows if how == "start" else queue.enqueue_workflows
+    return [each.get_result() for each in bulk(calls, atomic=False)]  # type: ignore[union-attr]
+
+
 def test_a_workflow_that_lost_its_row_enqueues_no_more(dbos: type[DBOS]) -> None:
     started = DBOS.start_workflow(cancels_itself)
     eventually(lambda: started.get_status().status == "CANCELLED")

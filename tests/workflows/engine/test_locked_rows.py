@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import psycopg
 import pytest
 
-from dboshub import DBOS, DBOSConfig, SetWorkflowID
+from dboshub import DBOS, DBOSConfig, SetWorkflowID, WorkflowCall
 from dboshub.workflows.engine import current_engine
+from dboshub.workflows.engine.errors import DBOSConflictingWorkflowError
 from dboshub.workflows.engine.journal.pending_write import JournalClosedError
 from tests.support.eventually import eventually
 
@@ -143,3 +145,27 @@ def test_a_journal_closes_in_time_although_a_row_is_locked(held: None, config: D
         for each in senders:
             each.join(20)
         assert not any(each.is_alive() for each in senders)
+
+
+def test_many_starts_wait_for_an_id_that_is_being_used_and_delay_no_others(
+    launch: Callable[..., None], config: DBOSConfig
+) -> None:
+    launch()
+    calls = [WorkflowCall(quick, each) for each in range(20)]
+    calls[7] = calls[7].options(workflow_id="taken")
+    found: list[list[Any]] = []
+    with psycopg.connect(config["system_database_url"] or "") as other:
+        other.execute(
+            "INSERT INTO dbos.workflow_status (workflow_uuid, status, name, created_at, updated_at)"
+            " VALUES ('taken', 'SUCCESS', 'locked.other', 1, 1)"
+        )
+        waiting = threading.Thread(target=lambda: found.append(DBOS.start_workflows(calls)))
+        waiting.start()
+        more = DBOS.start_workflows([WorkflowCall(quick, each) for each in range(20)], atomic=True)
+        assert [each.get_result() for each in more] == [*range(20)]
+        assert found == []
+        other.commit()
+    waiting.join(20)
+    [answers] = found
+    assert isinstance(answers.pop(7), DBOSConflictingWorkflowError)
+    assert [each.get_result() for each in answers] == [*range(7), *range(8, 20)]

@@ -18,6 +18,7 @@ from dboshub.workflows.engine.operations.sending import (
     send_now,
     write_of,
 )
+from dboshub.workflows.engine.ports import StorageUnavailableError
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
@@ -55,7 +56,8 @@ def send_each(
     else:
         step = sender.execution, sender.step_id
         return _send_as_step(engine, step, writes, answers, to_forks=to_forks)
-    return _send_in_chunks(engine, deliver, writes, answers)
+    is_outside = sender.execution is None
+    return _send_in_chunks(engine, deliver, writes, answers, is_outside=is_outside)
 
 
 def _send_in_chunks(
@@ -63,18 +65,37 @@ def _send_in_chunks(
     deliver: Callable[[Sequence[SendWrite]], Program[None]],
     writes: Numbered,
     answers: SendAnswers,
+    *,
+    is_outside: bool,
 ) -> Program[SendAnswers]:
+    """Outside a workflow an outage is the answer to the messages that it keeps from delivery."""
     for first in range(0, len(writes), MAX_ROWS):
-        chunk, is_sent = writes[first : first + MAX_ROWS], False
-        while not is_sent:
-            known = yield from _with_destination(engine, chunk)
-            try:
-                yield from deliver([write for _, write in known])
-                is_sent = True
-            except DBOSNonExistentWorkflowError:
-                continue  # a destination was deleted meanwhile
-        _refuse_others(chunk, known, answers)
+        chunk = writes[first : first + MAX_ROWS]
+        try:
+            known = yield from _send_known(engine, deliver, chunk)
+        except StorageUnavailableError as error:
+            if not is_outside:
+                raise
+            for place, _ in chunk:
+                answers[place] = error
+        else:
+            _refuse_others(chunk, known, answers)
     return answers
+
+
+def _send_known(
+    engine: Engine,
+    deliver: Callable[[Sequence[SendWrite]], Program[None]],
+    writes: Numbered,
+) -> Program[Numbered]:
+    """Send those whose destination exists; returns them."""
+    while True:
+        known = yield from _with_destination(engine, writes)
+        try:
+            yield from deliver([write for _, write in known])
+        except DBOSNonExistentWorkflowError:
+            continue  # a destination was deleted meanwhile
+        return known
 
 
 def _send_as_step(

@@ -19,6 +19,10 @@ from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.journal.insert_workflows import insert_all, record_all
 from dboshub.workflows.storage.sql import Session, Statement
 
+# Of one statement.
+MAX_ROWS = 1_000
+MAX_SIZE = 16 * 1024 * 1024  # characters of arguments
+
 SAVEPOINT = Statement("SAVEPOINT dboshub_starts")
 UNDO = Statement("ROLLBACK TO SAVEPOINT dboshub_starts")
 RELEASE = Statement("RELEASE SAVEPOINT dboshub_starts")
@@ -46,44 +50,46 @@ def start_many(session: Session, write: BulkStartWrite, now: int) -> Answer:
         return _start_each(session, write, now)
     session.run(SAVEPOINT)
     answer = _start_each(session, write, now)
-    if any(map(_is_refused, write.starts, answer.starts)):
+    is_refused = any(map(_is_refused, write.starts, answer.starts))
+    if is_refused or answer.verdict is Verdict.CONFLICT:
         session.run(UNDO)
-        answer = replace(answer, verdict=Verdict.NOTHING)
     session.run(RELEASE)
-    return answer
+    return replace(answer, verdict=Verdict.NOTHING) if is_refused else answer
 
 
 def _start_each(session: Session, write: BulkStartWrite, now: int) -> Answer:
-    started = [
-        result
-        for starts in _without_repetition(write.starts)
-        for result in insert_all(session, starts, now)
-    ]
-    children = [
-        each.parent
-        for each, result in zip(write.starts, started, strict=True)
-        if each.parent is not None and _is_attachable(each, result)
-    ]
-    conflict = record_all(session, [*write.refused, *children], now)
+    conflict = record_all(session, write.refused, now)
+    started: list[Started] = []
+    for starts in _statements(write.starts):
+        results = insert_all(session, starts, now)
+        children = [
+            each.parent
+            for each, result in zip(starts, results, strict=True)
+            if each.parent is not None and _is_attachable(each, result)
+        ]
+        conflict = record_all(session, children, now) if conflict is None else conflict
+        started += results
     if conflict is not None:
         return replace(CONFLICT, conflict=conflict)
     return Answer(Verdict.DONE, starts=tuple(started))
 
 
-def _without_repetition(starts: Sequence[StartWrite]) -> Iterator[list[StartWrite]]:
-    """The starts in order, in lists in which no two can be in each other's way."""
+def _statements(starts: Sequence[StartWrite]) -> Iterator[list[StartWrite]]:
+    """The starts in order, in lists of limited size; of no list two are in each other's way."""
     chunk: list[StartWrite] = []
     seen: set[object] = set()
+    size = 0
     for each in starts:
         row = each.row
         keys: set[object] = {row.workflow_uuid}
         if row.deduplication_id is not None:
             keys.add((row.queue_name, row.deduplication_id))
-        if not seen.isdisjoint(keys):
+        if not seen.isdisjoint(keys) or len(chunk) == MAX_ROWS or size >= MAX_SIZE:
             yield chunk
-            chunk, seen = [], set()
+            chunk, seen, size = [], set(), 0
         chunk.append(each)
         seen |= keys
+        size += each.size
     if chunk:
         yield chunk
 
