@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-check bench-growth bench-pages load load-attack screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-check bench-growth bench-pages bench-sleepers load load-attack screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-check: dev ## The same, and fail where a figure is below 80 % of its goal
 
 bench-growth: dev ## Measure how it grows, up to ten million workflows; ARGS="--most 1e5 --rounds 1" is quick
 	$(PYTHON) -m bench.growth $(ARGS)
+
+bench-sleepers: dev ## Let a million workflows sleep in one worker, wake a thousand a second, kill it; ARGS="--sleepers 1e4" is quick
+	$(PYTHON) -m bench.sleeping $(ARGS)
 
 bench-pages: dev ## Measure every page over a million workflows and ten million steps, on both databases
 	$(PYTHON) -m bench.pages $(ARGS)

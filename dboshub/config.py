@@ -15,6 +15,7 @@ from dboshub.workflows.storage.database_urls import is_sqlite, with_suffix
 DEFAULT_POOL = 20
 IDLE_TRANSACTION_S = 60.0
 QUERY_TIMEOUT_S = 30.0
+SUSPEND_AFTER_S = 60.0
 
 
 class DBOSConfig(TypedDict, total=False):
@@ -24,13 +25,13 @@ class DBOSConfig(TypedDict, total=False):
     direct connection beside it, for LISTEN alone. ``executor_lease_sec`` and
     ``executor_heartbeat_sec`` say how soon others take over the work of a process that died;
     ``max_executor_threads`` how many workflows run here at once. A workflow that waits longer than
-    ``suspend_after_sec`` leaves memory; 0 keeps all of them there. ``enable_otlp`` turns
-    OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers with
-    arguments and results only if ``admin_shows_payloads``. Listings and aggregates are given up
-    after ``observability_query_timeout_sec``, 30 by default; 0 lets them take their time. Of a
+    ``suspend_after_sec``, 60 by default, leaves memory; 0 keeps all of them there. ``enable_otlp``
+    turns OpenTelemetry on. The admin server runs where there is an ``admin_token``, and answers
+    with arguments and results only if ``admin_shows_payloads``. Listings and aggregates are given
+    up after ``observability_query_timeout_sec``, 30 by default; 0 lets them take their time. Of a
     ``system_database_engine`` the URL is used, of ``db_engine_kwargs`` the ``pool_size``, as no
-    SQLAlchemy engine is made; ``sys_db_polling_concurrency`` limits nothing, as one poll serves
-    all that wait, and ``notification_coalesce_sec`` delays nothing, as writes that are committed
+    SQLAlchemy engine is made; ``sys_db_polling_concurrency`` limits nothing, as one poll serves all
+    that wait, and ``notification_coalesce_sec`` delays nothing, as writes that are committed
     together are told of together. The older ``database_url`` is the application database; the
     system database is then ``…_dbos_sys`` beside it, or the same SQLite file.
     """
@@ -129,7 +130,7 @@ def checked(config: DBOSConfig) -> dict[str, Any]:
         "executor_id": os.environ.get("DBOS__VMID") or "local",
         "admin_token": os.environ.get("DBOSHUB_ADMIN_SERVER_TOKEN"),
         "max_executor_threads": 1_000,
-        "suspend_after_sec": 0.0,
+        "suspend_after_sec": SUSPEND_AFTER_S,
         "lease": lease,
         **given,
     }

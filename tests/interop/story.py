@@ -75,6 +75,20 @@ def who() -> str:
 
 
 @DBOS.workflow()
+def naps(seconds: float) -> list[Any]:
+    """Doubles before a sleep and after it; returns who ended it."""
+    double(1)
+    DBOS.sleep(seconds)
+    double(2)
+    return [LIBRARY]
+
+
+@DBOS.workflow()
+def awaits_post() -> list[Any]:
+    return [LIBRARY, DBOS.recv("post", timeout_seconds=3_600)]
+
+
+@DBOS.workflow()
 def fails(words: str) -> None:
     raise ValueError(words)
 
