@@ -54,9 +54,12 @@ class Checkpoint:
     completed_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewWorkflow:
-    """A row to insert. Its fields are the columns of ``workflow_status``."""
+    """A row to insert. Its fields are the columns of ``workflow_status``.
+
+    It is not frozen, because that would double the time to make one: nobody changes it.
+    """
 
     workflow_uuid: str
     status: str

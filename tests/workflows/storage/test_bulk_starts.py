@@ -32,6 +32,14 @@ COUNTS = Statement(
     """
 )
 INPUT = Statement("SELECT inputs FROM {workflow_input} WHERE workflow_uuid = :id")
+DIFFERENCES = Statement(
+    """
+    SELECT attributes, priority, is_debounced, queue_partition_key, assumed_role
+    FROM {workflow_status}
+    WHERE workflow_uuid LIKE 'child%'
+    ORDER BY workflow_uuid
+    """
+)
 
 
 def row(name: str, **columns: Any) -> NewWorkflow:
@@ -147,3 +155,19 @@ def test_a_step_with_another_checkpoint_is_a_conflict(
     answer = applied(database, bulk(child(1), child(2), is_atomic=is_atomic))
     assert (answer.verdict, answer.conflict) == (Verdict.CONFLICT, 2)
     assert counts(database)[0] == left
+
+
+def test_each_row_keeps_what_differs_from_the_others(database: Database) -> None:
+    given: list[dict[str, Any]] = [
+        {"attributes": '{"a": 1}', "priority": 1},
+        {"attributes": '{"a": true}', "priority": 2, "is_debounced": True},
+        {"queue_partition_key": "k", "assumed_role": "admin"},
+    ]
+    applied(database, bulk(*(child(number, **each) for number, each in enumerate(given))))
+    with database.reading() as session:
+        found = session.all(DIFFERENCES)
+    assert [tuple(each) for each in found] == [
+        ('{"a": 1}', 1, False, None, None),
+        ('{"a": true}', 2, True, None, None),
+        (None, 0, False, "k", "admin"),
+    ]

@@ -39,7 +39,7 @@ from dboshub.workflows.engine.runtime.starting import (
     start_write,
     with_ids,
 )
-from dboshub.workflows.engine.runtime.workflow_call import WorkflowCall, resolve
+from dboshub.workflows.engine.runtime.workflow_call import CallResolver, WorkflowCall
 
 # Of one commit, unless all are to be committed at once.
 MAX_ROWS = 500
@@ -104,7 +104,7 @@ class BulkStart:
         self._engine = engine
         self._calls = calls
         self._queue_name = queue_name
-        self._ambient = ambient
+        self._resolver = CallResolver(engine, ambient)
         self._verify = verify
         self._is_atomic = is_atomic
         self._name = "start_workflows" if queue_name is None else "enqueue_workflows"
@@ -163,10 +163,10 @@ class BulkStart:
             queue_name = INTERNAL_QUEUE
         step_id = self._steps[index] if self._steps else 0
         try:
-            found = resolve(self._engine, call, queue_name, self._ambient)
-            self._verify(found.parameters.options)
-            given = found.parameters, found.args, call.kwargs
-            return with_ids(self._engine, *given, self._parent, step_id), found.target
+            parameters, target, args = self._resolver.resolve(call, queue_name)
+            self._verify(parameters.options)
+            given = parameters, args, call.kwargs
+            return with_ids(self._engine, *given, self._parent, step_id), target
         except Exception as error:
             self._answers.refuse(index, error)
             return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, Unpack, overload
 
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.options import StartOptions
@@ -66,34 +65,53 @@ class WorkflowCall(Generic[R]):
         return f"WorkflowCall({name}, …{given})"
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedCall:
-    """A call with its function looked up; `target` is None for a function that is named."""
+class Resolved(NamedTuple):
+    """A call whose function is looked up; `target` is None for a function that is named."""
 
     parameters: StartParameters
     target: Target | None
     args: tuple[Any, ...]
 
 
-def resolve(
-    engine: Engine, call: WorkflowCall[Any], queue_name: str | None, ambient: StartOptions
-) -> ResolvedCall:
-    """Look up the function of a call, and check its options.
+class CallResolver:
+    """Looks up the functions of calls, and checks their options.
 
-    `ambient` has the options that the call does not name. Raises DBOSException for a function
-    that is not registered, and for options that cannot be.
+    `ambient` has the options that a call does not name.
     """
-    given, target, args = call.given, None, call.args
-    if isinstance(call.func, str):
-        function = named_function(call.func, given)
-    else:
-        _refuse_options_of_names(given)
-        target, args = engine.registry.target_of_call(call.func, args)
-        function = FunctionReference.of(target)
-    if not given:
-        return ResolvedCall(StartParameters(function, queue_name, ambient), target, args)
-    options, identity = start_options(given, ambient), identity_of(given)
-    return ResolvedCall(StartParameters(function, queue_name, options, identity), target, args)
+
+    def __init__(self, engine: Engine, ambient: StartOptions) -> None:
+        self._engine = engine
+        self._ambient = ambient
+        # Of calls without options of their own, by function, queue and kind of the first argument,
+        # which may be the receiver of a method.
+        self._known: dict[object, tuple[StartParameters, Target | None]] = {}
+
+    def resolve(self, call: WorkflowCall[Any], queue_name: str | None) -> Resolved:
+        """Raises DBOSException for a function or for options that cannot be."""
+        if call.given:
+            return self._resolve(call, queue_name)
+        first = call.args[0] if call.args else None
+        key = (call.func, queue_name, type(first))
+        known = self._known.get(key)
+        if known is not None:
+            return Resolved(*known, call.args)
+        found = self._resolve(call, queue_name)
+        if found.args is call.args and not isinstance(first, type):
+            self._known[key] = found[:2]
+        return found
+
+    def _resolve(self, call: WorkflowCall[Any], queue_name: str | None) -> Resolved:
+        given, target, args = call.given, None, call.args
+        if isinstance(call.func, str):
+            function = named_function(call.func, given)
+        else:
+            _refuse_options_of_names(given)
+            target, args = self._engine.registry.target_of_call(call.func, args)
+            function = FunctionReference.of(target)
+        if not given:
+            return Resolved(StartParameters(function, queue_name, self._ambient), target, args)
+        options, identity = start_options(given, self._ambient), identity_of(given)
+        return Resolved(StartParameters(function, queue_name, options, identity), target, args)
 
 
 def _refuse_options_of_names(given: CallOptions) -> None:

@@ -25,7 +25,7 @@ from dboshub.workflows.engine.journal.writes import (
     Verdict,
     Write,
 )
-from dboshub.workflows.engine.records import NewWorkflow, Started
+from dboshub.workflows.engine.records import Started
 from dboshub.workflows.storage.journal import postgres_plain as plain
 from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES
 from dboshub.workflows.storage.journal.step_columns import (
@@ -73,12 +73,19 @@ _INSERT_ROWS = f"""
         INSERT INTO {{workflow_input}} (workflow_uuid, inputs, retention_timestamp)
         SELECT created.workflow_uuid, input.inputs, :now
         FROM created
-        JOIN json_to_recordset(CAST(:inputs AS json)) AS input (id text, inputs text)
+        JOIN json_each_text(CAST(:inputs AS json)) AS input (id, inputs)
             ON input.id = created.workflow_uuid
         ON CONFLICT (workflow_uuid) DO NOTHING
     )
 """
-_GIVEN_ROWS = "SELECT * FROM json_populate_recordset(NULL::{workflow_status}, CAST(:rows AS json))"
+# What all rows have in common is given once.
+_GIVEN_ROWS = """
+    SELECT *
+    FROM json_populate_recordset(
+        json_populate_record(NULL::{workflow_status}, CAST(:common AS json)),
+        CAST(:rows AS json)
+    )
+"""
 
 STARTS = Statement(
     f"""
@@ -219,21 +226,26 @@ def step_parameters(steps: Sequence[StepWrite]) -> Parameters:
 
 
 def row_parameters(starts: Sequence[StartWrite]) -> Parameters:
-    """The parameters of STARTS."""
-    return {
-        "rows": json.dumps([_row(write.row) for write in starts]),
-        "inputs": json.dumps(
-            [{"id": write.row.workflow_uuid, "inputs": write.inputs} for write in starts]
-        ),
+    """The parameters of STARTS. No two starts have one workflow id."""
+    columns = zip(*(_values(each.row) for each in starts), strict=True)
+    given = dict(zip(COLUMNS, columns, strict=True))
+    common = {
+        name: values[0]
+        for name, values in given.items()
+        if name != "workflow_uuid" and values.count(values[0]) == len(values)
     }
-
-
-def _row(row: NewWorkflow) -> dict[str, object]:
-    values = zip(COLUMNS, _values(row), strict=True)
-    record = {name: value for name, value in values if value is not None}
-    if row.attributes is not None:
-        record["attributes"] = json.loads(row.attributes)
-    return record
+    varying = {name: values for name, values in given.items() if name not in common}
+    rows = [
+        dict(zip(varying, values, strict=True)) for values in zip(*varying.values(), strict=True)
+    ]
+    for each in (common, *rows):
+        if each.get("attributes") is not None:
+            each["attributes"] = json.loads(each["attributes"])
+    return {
+        "common": json.dumps(common),
+        "rows": json.dumps(rows),
+        "inputs": json.dumps({each.row.workflow_uuid: each.inputs for each in starts}),
+    }
 
 
 def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
