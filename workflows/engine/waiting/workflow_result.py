@@ -48,21 +48,32 @@ def outcome_of(
         if is_local:
             engine.journal.hurry()
             yield from _wait(engine, waiter, execution, workflow_id)
-        while True:
-            kept = _kept(engine, workflow_id)
-            if kept is not None:
-                return kept
-            found: WorkflowOutcome | None = yield engine.query(
-                lambda: engine.store.outcome(workflow_id)
-            )
-            if found is None and is_known:
-                raise DBOSNonExistentWorkflowError("result", workflow_id)
-            if found is not None and found.has_ended and not _is_ending_here(engine, workflow_id):
-                return found
-            if found is not None and not is_known:
-                is_known = True
-                waiter.also((KNOWN, workflow_id))
+        return (yield from _when_ended(engine, waiter, execution, workflow_id, is_known=is_known))
+
+
+def _when_ended(
+    engine: Engine,
+    waiter: Waiter,
+    execution: Execution | None,
+    workflow_id: str,
+    *,
+    is_known: bool,
+) -> Program[WorkflowOutcome]:
+    """Look at each wake whether the workflow has ended. One that `is_known` must not be missing."""
+    while True:
+        while _is_ending_here(engine, workflow_id):
             yield from _wait(engine, waiter, execution, workflow_id)
+        found = _kept(engine, workflow_id)
+        if found is None:
+            found = yield engine.query(lambda: engine.store.outcome(workflow_id))
+        if found is None and is_known:
+            raise DBOSNonExistentWorkflowError("result", workflow_id)
+        if found is not None and found.has_ended and not _is_ending_here(engine, workflow_id):
+            return found
+        if found is not None and not is_known:
+            is_known = True
+            waiter.also((KNOWN, workflow_id))
+        yield from _wait(engine, waiter, execution, workflow_id)
 
 
 def _begun(workflow_id: str) -> BegunId | None:
