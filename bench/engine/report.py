@@ -9,7 +9,7 @@ from bench.engine.contest import OURS, RAW, THEIRS, Result
 from bench.engine.rows import FLOOR
 
 HEAD = ("work", "here", "dbos", "ratio", "raw limit", "goal", "")
-WIDTHS = (43, 25, 25, 6, 25, 7, 8)
+WIDTHS = (43, 26, 26, 6, 28, 7, 7)
 REACHED, NEAR, MISSED, UNKNOWN = "reached", f"≥ {FLOOR:.0%}", "below", "-"
 
 

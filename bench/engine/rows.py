@@ -59,7 +59,7 @@ def _bulk(name: str, what: str, raw: str) -> Row:
         "bulk",
         (what,),
         Goal(ratio=15),
-        (raw, "--size", "50"),
+        (raw, "--size", "500"),
         (what, "--one-by-one"),
     )
 

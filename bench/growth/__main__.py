@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from bench import recording
 from bench.engine import machine
-from bench.engine.contest import arena
+from bench.engine.contest import BenchmarkError, arena
 from bench.growth import chart, report
-from bench.growth.lines import lines
-from bench.growth.measure import field
+from bench.growth.lines import Line, lines
+from bench.growth.measure import Field
 
 CHART = recording.ROOT / "docs" / "img" / "growth.svg"
 
@@ -27,6 +29,19 @@ def scale(text: str) -> int:
 
 
 def main() -> int:
+    options = parsed()
+    found, is_whole = measured(options)
+    if options.json:
+        options.json.write_text(recording.as_json(found))
+    if options.chart:
+        options.chart.write_text(chart.drawn(found["rows"]))
+    if options.record and is_whole:
+        CHART.write_text(chart.drawn(found["rows"]))
+        recording.record("growth", found, report.document(found))
+    return 0 if is_whole and all(row["verdict"] == "kept" for row in found["rows"]) else 1
+
+
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--rows", default="", help="a pattern: only lines whose family or name has it"
@@ -39,29 +54,37 @@ def main() -> int:
     options = parser.parse_args()
     if options.record and options.rows:
         parser.error("--record is for all lines")
+    return options
 
-    pattern = re.compile(options.rows, re.IGNORECASE)
-    chosen = [line for line in lines() if pattern.search(f"{line.family}: {line.name}")]
-    named, rows = machine.facts(), list[dict[str, Any]]()
 
-    with arena() as opened, field(opened, chosen, options.most) as measured:
+def chosen(options: argparse.Namespace) -> Iterator[Line]:
+    for line in lines():
+        name = f"{line.family}: {line.name}"
+        if line.scales[0] <= options.most and re.search(options.rows, name, re.IGNORECASE):
+            yield line
+
+
+def measured(options: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """The figures of the chosen lines, printed as they come; and whether no program failed."""
+    rows, is_whole, named = [], True, machine.facts()
+    with arena() as opened, ExitStack() as kept_open:
+        field = Field(opened, kept_open)
         named |= opened.settings()
-        print(report.facts(named))
-        for line in chosen:
-            row = report.figures(measured.measure(line, options.most, options.rounds))
+        print(report.facts(named), flush=True)
+        for line in chosen(options):
+            try:
+                growth = field.measure(line, options.most, options.rounds)
+            except BenchmarkError as error:
+                is_whole = False
+                print(f"{line.name}: {error}", file=sys.stderr, flush=True)
+                continue
+            row = report.figures(growth)
             if not rows or rows[-1]["family"] != row["family"]:
                 print("", *report.head(row), sep="\n")
             rows.append(row)
             print(report.line(row), flush=True)
     found = {"facts": named, "rounds": options.rounds, "chart": CHART.name, "rows": rows}
-    if options.json:
-        options.json.write_text(recording.as_json(found))
-    if options.chart:
-        options.chart.write_text(chart.drawn(rows))
-    if options.record:
-        CHART.write_text(chart.drawn(rows))
-        recording.record("growth", found, report.document(found))
-    return 0 if all(row["verdict"] == "kept" for row in rows) else 1
+    return found, is_whole
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import psycopg
 
 from bench.engine.contest import OURS, Arena, run_program
 from bench.filling import fill
-from bench.growth.lines import TABLES, Line
+from bench.growth.lines import KEPT, TABLES, Line
 from bench.growth.verdict import Growth
 
 # What a killed program left would be recovered, or claimed, by the next one.
@@ -23,43 +23,41 @@ PUT_AWAY = """
 
 
 class Field:
-    """The databases of all runs; those of `tables` are filled, each to its scale."""
+    """The databases of all runs. Those that are large are made once, and kept to the end."""
 
-    def __init__(self, arena: Arena, tables: dict[int, str]) -> None:
-        self.arena, self.tables = arena, tables
-
-    @contextmanager
-    def database(self, line: Line, scale: int) -> Iterator[str]:
-        """A database for one run: a filled one, or a new one."""
-        if line.family != TABLES:
-            with self.arena.database(OURS) as url:
-                yield url
-            return
-        begun, url = int(time.time() * 1_000), self.tables[scale]
-        yield url
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(PUT_AWAY, [begun])
+    def __init__(self, arena: Arena, kept_open: ExitStack) -> None:
+        self.arena, self.kept_open = arena, kept_open
+        self.kept: dict[tuple[str, int], str] = {}
 
     def measure(self, line: Line, most: int, rounds: int) -> Growth:
         """Run a line at its scales up to `most` in turn."""
         growth = Growth(line, {scale: [] for scale in line.scales if scale <= most})
         for _ in range(rounds):
             for scale, runs in growth.runs.items():
-                with self.database(line, scale) as url:
+                with self._database(line, scale) as url:
                     figure = run_program(line.program, OURS, url, *line.command(scale))
                 runs.append(statistics.median(figure if isinstance(figure, list) else [figure]))
         return growth
 
-
-@contextmanager
-def field(arena: Arena, lines: list[Line], most: int) -> Iterator[Field]:
-    """Fill a database for each scale of the lines that need one."""
-    scales = {scale for line in lines for scale in line.scales if line.family == TABLES}
-    with ExitStack() as databases:
-        tables = {}
-        for scale in sorted(scale for scale in scales if scale <= most):
-            tables[scale] = url = databases.enter_context(arena.database(OURS))
-            fill(url, scale, steps_each=1)
+    @contextmanager
+    def _database(self, line: Line, scale: int) -> Iterator[str]:
+        """A database for one run: a kept one, or a new one."""
+        if line.family not in KEPT:
+            with self.arena.database(OURS) as url:
+                yield url
+            return
+        url, begun = self._kept(line.family, scale), int(time.time() * 1_000)
+        yield url
+        if line.family == TABLES:
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute("CHECKPOINT")
-        yield Field(arena, tables)
+                connection.execute(PUT_AWAY, [begun])
+
+    def _kept(self, family: str, scale: int) -> str:
+        key = family, scale
+        if key not in self.kept:
+            self.kept[key] = url = self.kept_open.enter_context(self.arena.database(OURS))
+            if family == TABLES:
+                fill(url, scale, steps_each=1)
+                with psycopg.connect(url, autocommit=True) as connection:
+                    connection.execute("CHECKPOINT")
+        return self.kept[key]

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import time
+from typing import Any
 
 import psycopg
 
@@ -56,7 +57,7 @@ def work(options: argparse.Namespace) -> None:
     os._exit(0)
 
 
-def top_up(connection: psycopg.Connection, count: int) -> None:
+def top_up(connection: psycopg.Connection[Any], count: int) -> None:
     """Enqueue what is missing, as if over the last moments, and let the planner know of it."""
     row = connection.execute(WAITING, [QUEUE]).fetchone()
     missing = count - (row[0] if row else 0)
