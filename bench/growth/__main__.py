@@ -1,7 +1,7 @@
 """How every kind of work grows: with what the tables hold, what waits, and how large things are.
 
 Each line is one program of `make bench` or beside it, run at several scales. A line is "kept" if
-an item costs at no scale more than the scale's logarithm allows, measured from the smallest one.
+an item never costs more than the logarithm allows, measured from any smaller scale.
 """
 
 from __future__ import annotations

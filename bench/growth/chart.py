@@ -68,7 +68,7 @@ def _panel(row: dict[str, Any]) -> list[str]:
             for scale in costs
         ),
     ]
-    for scale, anchor in {first: "start", last: "end"}.items():
+    for scale, anchor in {last: "end", first: "start"}.items():
         place = f'x="{_x(scale, costs):.1f}" y="{bottom + 13}" text-anchor="{anchor}"'
         parts.append(f'<text class="small" {place}>{scale:,}</text>')
     return parts

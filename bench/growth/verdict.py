@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from bench.growth.lines import Line
 
@@ -31,11 +32,17 @@ class Growth:
         return {scale: median / first for scale, median in medians.items()}
 
     def is_logarithmic(self) -> bool:
-        """Whether no cost is above the logarithm's, within the noise of measuring."""
-        first = next(iter(self.runs))
-        return all(cost <= NOISE * bound(first, scale) for scale, cost in self.costs().items())
+        """Whether no cost is above what the logarithm allows, measured from any smaller scale.
+
+        Up to the noise of measuring.
+        """
+        costs = self.costs()
+        return all(
+            costs[large] <= costs[small] * bound(small, large) * NOISE
+            for small, large in combinations(costs, 2)
+        )
 
 
-def bound(first: int, scale: int) -> float:
-    """How many times more an item may cost at this scale than at the first."""
-    return math.log(scale) / math.log(first)
+def bound(small: int, large: int) -> float:
+    """How many times more an item may cost at the larger scale than at the smaller one."""
+    return math.log(large) / math.log(small)
