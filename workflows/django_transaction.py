@@ -23,7 +23,7 @@ from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.transient_errors import is_transient
+from dboshub.workflows.storage.transient_errors import is_of_this_call, is_transient
 
 logger = logging.getLogger("dboshub")
 
@@ -83,6 +83,9 @@ class DjangoTransactor:
         return is_transient(error) or (
             error.__cause__ is not None and is_transient(error.__cause__)
         )
+
+    def is_of_this_call(self, error: Exception) -> bool:
+        return is_of_this_call(error.__cause__ or error)
 
     def close(self) -> None:
         """Nothing to close: Django owns its connections."""

@@ -18,10 +18,11 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.django_settings import counts_rollups
 from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.models import QueueSample
-from dboshub.workflows.models.rollups import MINUTE
+from dboshub.workflows.models.rollups import MAX_NAME_LENGTH, MINUTE
 from dboshub.workflows.rollups.lease import LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import RollupMaintainer
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.stored_values import LARGEST
 
 STATEMENT_LIMIT_MS = 60_000
 RETRY_S = 60.0
@@ -67,6 +68,8 @@ def background_reading() -> Iterator[Session]:
 def samples(session: Session, now: int) -> Iterator[QueueSample]:
     """A sample of each busy queue for this minute."""
     for name, depth in busy_depths(session, now):
+        if len(name) > MAX_NAME_LENGTH:
+            continue
         yield QueueSample(
             width=MINUTE,
             at=now // MINUTE * MINUTE,
@@ -74,8 +77,13 @@ def samples(session: Session, now: int) -> Iterator[QueueSample]:
             waiting=depth.waiting.number,
             running=depth.running.number,
             is_at_least=depth.waiting.at_least or depth.running.at_least,
-            oldest_ms=None if depth.oldest_at is None else max(0, now - depth.oldest_at),
+            oldest_ms=None if depth.oldest_at is None else _age(now - depth.oldest_at),
         )
+
+
+def _age(ms: int) -> int:
+    """As its column holds it: a row may say that it is older than any clock."""
+    return max(0, min(ms, LARGEST))
 
 
 def _turn(work: RollupMaintainer) -> float:

@@ -69,7 +69,7 @@ OLDEST = _of_names(f"""
     SELECT name, MIN((
         SELECT MIN(created_at) FROM {{workflow_status}}
         WHERE queue_name = levels.name AND {ENQUEUED} AND SCOPE AND priority = levels.priority
-    )), COUNT(*)
+    )) AS created_at, COUNT(*)
     FROM levels
     WHERE priority IS NOT NULL
     GROUP BY name

@@ -44,7 +44,7 @@ KEYS = Statement(f"""
                 AND queue_partition_key = held.key
             LIMIT :counted
         ) AS oldest
-    )
+    ) AS created_at
     FROM held
     WHERE key IS NOT NULL
 """)

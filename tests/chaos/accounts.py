@@ -24,12 +24,17 @@ STEPS = Statement(
     """
     SELECT workflow_uuid, function_id, output
     FROM {operation_outputs}
-    WHERE output IS NOT NULL AND (function_name LIKE '%effect%' OR function_name LIKE '%enter%')
+    WHERE output IS NOT NULL AND (
+        function_name LIKE '%effect%'
+        OR function_name LIKE '%enter%'
+        OR function_name LIKE '%sell%'
+    )
     """
 )
 EVENTS = Statement("SELECT workflow_uuid, value FROM {workflow_events}")
 STREAMS = Statement('SELECT workflow_uuid, value FROM {streams} ORDER BY workflow_uuid, "offset"')
 BOOKS = Statement("SELECT workflow, number FROM chaos_books")
+SALES = Statement("SELECT workflow, number FROM chaos_sales")
 
 # A process that was stopped between the check of its ownership and the body of a step begins that
 # step when it goes on, which no lease can prevent. Seconds in which it is forgiven.
@@ -89,6 +94,7 @@ class Account:
     events: dict[str, list[Any]]
     streams: dict[str, list[Any]]
     books: dict[str, list[int]]
+    sales: dict[str, list[int]]
 
 
 def account(ledger: Ledger, database: Database) -> Account:
@@ -110,6 +116,7 @@ def account(ledger: Ledger, database: Database) -> Account:
             events=_by_workflow(session, EVENTS),
             streams=_by_workflow(session, STREAMS),
             books=_grouped(session.all(BOOKS)),
+            sales=_grouped(session.all(SALES)),
         )
 
 

@@ -39,7 +39,7 @@ class Way:
     by_client: bool = False
 
 
-# Of each 16 requests one goes to RATED: a rate of 30 a second stays below its limit.
+# Of each 17 requests one goes to RATED: a rate of 30 a second stays below its limit.
 WAYS = (
     Way(program.steps),
     Way(program.steps, NARROW.name),
@@ -54,6 +54,7 @@ WAYS = (
     Way(program.looped, NARROW.name, by_client=True),
     Way(program.listening, PLAIN.name),
     Way(program.napping, PLAIN.name, by_client=True),
+    Way(program.selling, PLAIN.name),
     Way(program.failing, PLAIN.name),
     Way(program.looped, APIECE.name),
     Way(program.napping),

@@ -7,14 +7,17 @@ that it was made of.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from dboshub import DBOS
+from dboshub import DBOS, SQLAlchemyDatasource
 from tests.chaos.ledger import Ledger
 from tests.chaos.names import COMPLAINT, PERIOD_S, PLAIN, QUEUES, SAID
 
@@ -24,6 +27,19 @@ STEP_S = 0.02
 NAP_S = 0.2
 # Longer than any fault: who waits for a message waits for it until it comes.
 PATIENCE_S = 600.0
+
+URL = os.environ["DBOS_SYSTEM_DATABASE_URL"]
+# Behind a pooler no statement is prepared.
+ARGUMENTS = {} if URL.startswith("sqlite") else {"prepare_threshold": None}
+# Not by `create`, which asks the database: a process may begin while that is away.
+shop = SQLAlchemyDatasource(
+    database_url=URL,
+    engine_kwargs={"pool_pre_ping": True, "connect_args": ARGUMENTS},
+    engine=None,
+    schema=None,
+    serializer=None,
+)
+SOLD = text("INSERT INTO chaos_sales (workflow, number) VALUES (:workflow, :number)")
 
 
 def register_queues() -> None:
@@ -68,6 +84,15 @@ def enter(number: int) -> str:
         cursor.execute(
             "INSERT INTO chaos_books (workflow, number) VALUES (%s, %s)", [DBOS.workflow_id, number]
         )
+    ledger.write("ended", token=token)
+    return token
+
+
+@shop.transaction()
+def sell(number: int) -> str:
+    """The same on a connection of a datasource, whose checkpoints are copied afterwards."""
+    token = begin()
+    shop.sql_session().execute(SOLD, {"workflow": DBOS.workflow_id, "number": number})
     ledger.write("ended", token=token)
     return token
 
@@ -136,6 +161,17 @@ def booking(number: int) -> dict[str, Any]:
         try:
             return result(number, first, recorded(enter(number)))
         except DatabaseError as error:
+            ledger.write("cut", workflow=DBOS.workflow_id, error=repr(error))
+            DBOS.sleep(NAP_S)
+
+
+@DBOS.workflow()
+def selling(number: int) -> dict[str, Any]:
+    first = recorded(effect())
+    while True:
+        try:
+            return result(number, first, recorded(sell(number)))
+        except SQLAlchemyError as error:
             ledger.write("cut", workflow=DBOS.workflow_id, error=repr(error))
             DBOS.sleep(NAP_S)
 

@@ -43,6 +43,7 @@ def sound() -> Account:
             row("d", "listening", "apiece", 4),
             row("e", "failing", "keyed", 5, status="ERROR", error=ValueError(COMPLAINT)),
             row("f", "steps", "keyed", 6, partition="1"),
+            row("g", "selling", "rated", 7),
         )
     }
     rows["d"].result["heard"] = 4
@@ -57,6 +58,7 @@ def sound() -> Account:
         events={"b": [2]},
         streams={"b": [*SAID, END_OF_STREAM]},
         books={"c": [3]},
+        sales={"g": [7]},
     )
 
 
@@ -99,6 +101,10 @@ def book_twice(seen: Account) -> None:
     seen.books["c"].append(3)
 
 
+def sell_nothing(seen: Account) -> None:
+    del seen.sales["g"]
+
+
 def drop_the_event(seen: Account) -> None:
     del seen.events["b"]
 
@@ -137,6 +143,7 @@ def test_a_sound_account_gives_no_complaint() -> None:
         (say_twice, "b said"),
         (drop_the_event, "b has events"),
         (book_twice, "c has the entries [3, 3]"),
+        (sell_nothing, "g has the entries None"),
         (start_too_many_at_once("narrow", 1, spread=True), "narrow (all) ran"),
         (start_too_many_at_once("apiece", 1, spread=False), "apiece (1) ran"),
         (start_too_many_at_once("keyed", 1, spread=True), "keyed (1) ran"),

@@ -110,10 +110,11 @@ def announced(seen: Account) -> Iterator[str]:
 
 
 def booked(seen: Account) -> Iterator[str]:
-    """A transaction of user code was done once."""
-    for row in _successes(seen, "booking"):
-        if seen.books.get(row.id) != [row.result["number"]]:
-            yield f"{row.id} has the entries {seen.books.get(row.id)}"
+    """A transaction of user code was done once, on Django's connection or on a datasource's."""
+    for name, entries in (("booking", seen.books), ("selling", seen.sales)):
+        for row in _successes(seen, name):
+            if entries.get(row.id) != [row.result["number"]]:
+                yield f"{row.id} has the entries {entries.get(row.id)}"
 
 
 def _successes(seen: Account, name: str) -> Iterable[Row]:

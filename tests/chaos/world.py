@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from dboshub import SQLAlchemyDatasource
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
@@ -32,7 +33,10 @@ from tests.chaos.verdict import Verdict, judge
 from tests.support.eventually import eventually
 
 HANDICAPS = ROOT / "tests" / "chaos" / "handicaps"
-BOOKS = Statement("CREATE TABLE chaos_books (workflow text NOT NULL, number integer NOT NULL)")
+BOOKS, SALES = (
+    Statement(f"CREATE TABLE {name} (workflow text NOT NULL, number integer NOT NULL)")
+    for name in ("chaos_books", "chaos_sales")
+)
 UNFINISHED = Statement(
     """
     SELECT workflow_uuid, status, queue_name, owner_xid
@@ -86,6 +90,8 @@ class World:
             migrate(database)
             with database.writing() as session:
                 session.run(BOOKS)
+                session.run(SALES)
+        SQLAlchemyDatasource.migrate(self.database_url)
         self.start_load()
         for _ in range(self._how_many):
             self.add_worker()

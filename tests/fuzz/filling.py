@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from random import Random
 
 from dboshub.workflows.storage.sql import Session
-from tests.fuzz.columns import tables
-from tests.fuzz.rows import WHOLE, Bad, at_random, good, in_circles, insert, one_by_one
+from tests.fuzz.columns import Table, tables
+from tests.fuzz.rows import (
+    WHOLE,
+    Bad,
+    at_random,
+    good,
+    in_circles,
+    insert,
+    one_by_one,
+    store,
+    together,
+)
 from tests.support.runs import add_event, add_message, add_step, add_stream, add_workflow
 
 GOOD = 5
@@ -24,28 +34,37 @@ class Filled:
     bad: list[Bad] = field(default_factory=list)
     good: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def values(self) -> int:
+        """How many hostile values were stored."""
+        return sum(len(each.hostile) for each in self.bad)
+
     def ids(self) -> list[tuple[str, str]]:
         """The ids of the hostile workflows that are text, and what is hostile in each."""
-        rows = (each for each in self.bad if each.table == "workflow_status")
+        rows = (each for each in self.bad if each.table.name == "workflow_status")
         known = ((each.values["workflow_uuid"], each.what) for each in rows)
         return [(workflow_id, what) for workflow_id, what in known if isinstance(workflow_id, str)]
 
 
-def fill(session: Session, random: Random, *, is_short: bool, only: Iterable[str] = ()) -> Filled:
-    """Store all hostile values, one in each row, and rows with several of them, among good ones."""
+def fill(session: Session, random: Random, *, is_short: bool, only: Iterable[Table] = ()) -> Filled:
+    """Store all hostile values among good rows, and rows with several of them.
+
+    There is a row for each, or in the short profile for TOGETHER of them; in all tables that
+    programs share, or in `only` these.
+    """
     filled = Filled()
     add_whole(session)
-    for table, model in tables().items():
-        if only and table not in only:
-            continue
-        bad = [*one_by_one(model, session.vendor, is_short=is_short)]
-        bad += in_circles(model)
-        bad += [at_random(model, session.vendor, random) for _ in range(RANDOM_ROWS)]
-        filled.bad += [each for each in bad if insert(session, table, each.values)]
-        rows = [good(model) for _ in range(GOOD)]
-        assert all(insert(session, table, row) for row in rows), table
-        key = model._meta.pk_fields[0].column
-        filled.good[table] = [row[key] for row in rows]
+    for table in only or tables().values():
+        bad = [*in_circles(table)]
+        bad += [at_random(table, session.vendor, random) for _ in range(RANDOM_ROWS)]
+        if is_short:
+            bad += together(table, session.vendor, random)
+        else:
+            bad += one_by_one(table, session.vendor)
+        filled.bad += store(session, bad)
+        rows = [good(table) for _ in range(GOOD)]
+        assert all(insert(session, table.name, row) for row in rows), table.name
+        filled.good[table.name] = [row[table.key] for row in rows]
     return filled
 
 

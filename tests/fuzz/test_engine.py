@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS, DBOSClient
+from dboshub.doctor import system_database
+from dboshub.doctor.findings import State
 from dboshub.workflows.engine.background import failing
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.storage.database import Database
@@ -52,9 +54,10 @@ def test_good_work_is_done_beside_hostile_rows(
     database_url: str,
     launch: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with database.writing() as session:
-        filled = fill(session, seeded(), is_short=True)
+        filled = fill(session, seeded(), is_short=False)
         ids = [*add_work(session)]
     # Of hostile executors none has beaten when this lease has passed.
     launch(name="shop", application_version="v1", executor_id="mine", executor_lease_sec=3)
@@ -64,6 +67,10 @@ def test_good_work_is_done_beside_hostile_rows(
     assert failing() == []
     assert [each.getMessage() for each in caplog.records if is_of_a_loop(each)] == []
     assert refused_calls(database_url, filled) == []
+    monkeypatch.setattr(system_database, "system_database_url", lambda: database_url)
+    said = {each.name: each for each in system_database.system_database()}
+    assert "alive" in said["executors"].says
+    assert [each.says for each in said.values() if each.state is State.WRONG] == []
     assert DBOS.retrieve_workflow(ids[0]).get_result() == "paid"
 
 

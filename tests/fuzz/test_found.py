@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dboshub import DBOS
-from dboshub.queues.storage import claim
+from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage import claim, registry
 from dboshub.queues.storage.registry import list_queues
 from dboshub.workflows.storage.control.delete import delete
 from dboshub.workflows.storage.database import Database, open_database
@@ -20,7 +21,7 @@ from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
 from tests.fuzz.columns import tables
 from tests.fuzz.rows import good, insert
-from tests.fuzz.values import BIG, SQLITE_TEXTS, Hostile
+from tests.fuzz.values import BIG, SQLITE_TEXTS, Hostile, hostile
 from tests.queues.rows import claim_request, enqueue, tokens
 from tests.schedules.test_ticker import Clock, Process
 from tests.support.eventually import eventually
@@ -90,6 +91,27 @@ def left_after_refusing(database: Database, *refused: str) -> list[str]:
         known = replace(request, refused=[keys[each] for each in refused])
         left = claim.claim(session, known)
     return [each.workflow_id for each in left]
+
+
+def test_a_record_of_a_declaration_that_is_none_is_replaced(database: Database) -> None:
+    """As is what another release recorded: the code declares the queue anew."""
+    declared, rows = tables()["dboshub_queue_declaration"], tables()["queues"]
+    with database.writing() as session:
+        digests = hostile("text", session.vendor)
+        names = [f"declared{number}" for number in range(len(digests))]
+        stored = []
+        for name, digest in zip(names, digests, strict=True):
+            assert insert(session, rows.name, good(rows, name=name, concurrency=7))
+            row = good(declared, queue_name=name) | {"digest": digest}
+            stored += [name] if insert(session, declared.name, row) else []
+        registrar = registry.Registrar("shop", "v1")
+        for name in names:
+            registry.declare(session, registrar, QueueSettings(name=name, concurrency=3), now=1)
+        found = list_queues(session, application="shop")
+        again = [session.one(registry.DECLARED, name=name) for name in names]
+    assert len(stored) > len(digests) // 2
+    assert {each.name: each.concurrency for each in found} == dict.fromkeys(names, 3)
+    assert len(set(again)) == len(names)
 
 
 @pytest.mark.parametrize("stored", [0.0, -1.0, 1e-300, float("nan"), float("-inf")])

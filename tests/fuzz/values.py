@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ TEXTS = (
     Hostile("empty", ""),
     Hostile("blank", " \t"),
     Hostile("long", "x" * LONG),
+    Hostile("long and random", secrets.token_urlsafe(LONG)),
     Hostile("slashes", "/../a//b/."),
     Hostile("address", "a?b=c#d&e;f%2f%00%"),
     Hostile("lines", "a\nb\r\nc\x85d\u2028e"),
@@ -94,6 +97,7 @@ SQLITE_NUMBERS = (
     Hostile("minus infinite", float("-inf")),
 )
 REALS = (0.0, -1.0, 1e-300, 1e300, -1e300, float("inf"), float("-inf"), float("nan"), 5e-324)
+UNREADABLE = '{"a": ' + "9" * 5_000 + "}"  # to Python
 JSONS = (
     "null",
     "7",
@@ -103,7 +107,7 @@ JSONS = (
     '[{"a": [1]}]',
     '{"": {"": ""}}',
     '{"a": ' * 500 + "1" + "}" * 500,
-    '{"a": ' + "9" * 5_000 + "}",
+    UNREADABLE,
     '{"a": 1e400, "dbos.otelContext": [1], "b": -0.0}',
     '{"dbos.otelContext": "{"}',
     json.dumps({"<b>\u202e": ["\x1b[31m", "\ud83d\ude00"]}),
@@ -111,17 +115,24 @@ JSONS = (
 )
 
 
-def hostile(kind: str, vendor: str, *, is_short: bool = True) -> list[Hostile]:
-    """All values of a kind of column, as far as this database may take them."""
+def hostile(
+    kind: str, vendor: str, *, is_short: bool = True, is_own: bool = False
+) -> list[Hostile]:
+    """All values of a kind of column, as far as this database may take them.
+
+    A table that `is_own` has values that Python wrote, of its columns' types alone.
+    """
     found = [Hostile("NULL", None), *_of_kind(kind)]
+    if is_own and kind == "json":
+        found = [each for each in found if each.value != UNREADABLE]
     if kind == "text" and not is_short:
         found.append(Hostile("huge", "y" * HUGE))
-    if vendor == "sqlite":
+    if vendor == "sqlite" and not is_own:
         found += SQLITE_TEXTS
         if kind == "json":
             found += TEXTS
         elif kind != "text":
-            found += SQLITE_NUMBERS
+            found += [*SQLITE_NUMBERS, Hostile("real time", time.time() * 1_000 + 0.25)]
             found += [Hostile(f"{each}", each) for each in BIGINTS]
     return found
 

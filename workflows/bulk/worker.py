@@ -52,40 +52,52 @@ def run_round(owner: str) -> float:
     """Process one chunk of each due job; return the seconds until the next round."""
     jobs = BulkJob.objects.filter(state__in=ACTIVE).order_by("next_at", "pk")
     now = now_ms()
-    due = [*jobs.filter(next_at__lte=now)[:MAX_JOBS_PER_ROUND]]
-    worked = [job for job in due if _lease(job, owner, now) and _step(job, owner)]
+    # Those of other processes would fill the round.
+    due = jobs.filter(_is_free(owner, now), next_at__lte=now).values_list("pk", "state")
+    worked = [
+        job_id
+        for job_id, state in due[:MAX_JOBS_PER_ROUND]
+        if _lease(job_id, owner, now) and _step(job_id, state, owner)
+    ]
     if worked:
         return 0
     later = jobs.filter(next_at__gt=now).values_list("next_at", flat=True).first()
     return IDLE_S if later is None else min(IDLE_S, max(0.0, (later - now_ms()) / 1_000))
 
 
-def _lease(job: BulkJob, owner: str, now: int) -> bool:
+def _lease(job_id: int, owner: str, now: int) -> bool:
     """Take or extend the lease of a job; False while another process holds it."""
-    is_free = Q(lease_owner__in=("", owner)) | Q(lease_until__lt=now)
-    mine = BulkJob.objects.filter(is_free, pk=job.pk, state__in=ACTIVE)
+    mine = BulkJob.objects.filter(_is_free(owner, now), pk=job_id, state__in=ACTIVE)
     return bool(mine.update(lease_owner=owner, lease_until=now + LEASE_MS))
 
 
-def _step(job: BulkJob, owner: str) -> bool:
+def _is_free(owner: str, now: int) -> Q:
+    """Whether no other process holds the lease; none holds one for longer than it lasts."""
+    until = Q(lease_until__lt=now) | Q(lease_until__gt=now + 2 * LEASE_MS)
+    return Q(lease_owner__in=("", owner)) | until
+
+
+def _step(job_id: int, state: str, owner: str) -> bool:
     try:
-        if job.state == BulkJob.State.RUNNING:
-            return do_chunk(job.pk, owner)
+        if state == BulkJob.State.RUNNING:
+            return do_chunk(job_id, owner)
+        job = BulkJob.objects.get(pk=job_id)
         user = account_of(job)
         if user is None:
             raise LookupError(f"the account {job.username!r} was deleted or disabled")
         return collect_page(job, viewer_for(user)) is not None
     except Exception as error:
-        logger.exception("bulk.failed", extra={"job": job.pk})
-        _retry_later_or_stop(job, error)
+        logger.exception("bulk.failed", extra={"job": job_id})
+        _retry_later_or_stop(job_id, state, error)
         return False
 
 
-def _retry_later_or_stop(job: BulkJob, error: Exception) -> None:
+def _retry_later_or_stop(job_id: int, state: str, error: Exception) -> None:
     """Retry the job later after a transient error; stop it after any other."""
-    same = BulkJob.objects.filter(pk=job.pk, state=job.state)
+    same = BulkJob.objects.filter(pk=job_id, state=state)
     if is_transient(error.__cause__ or error):
         same.update(next_at=now_ms() + RETRY_MS)
     else:
-        why = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+        # PostgreSQL's text holds no NUL.
+        why = f"{type(error).__name__}: {error}".split("\n", 1)[0].replace("\0", "")
         same.update(state=BulkJob.State.STOPPED, note=why, ended_at=now_ms())

@@ -77,6 +77,9 @@ class SystemApplicationDatabase:
     def is_transient(self, error: Exception) -> bool:
         return sqlalchemy_support.is_transient(error)
 
+    def is_of_this_call(self, error: Exception) -> bool:
+        return sqlalchemy_support.is_of_this_call(error)
+
     def close(self) -> None:
         if "_engine" in self.__dict__:
             self._engine.dispose()

@@ -135,6 +135,9 @@ class Source(ABC):
     def is_transient(self, error: Exception) -> bool:
         return sqlalchemy_support.is_transient(error)
 
+    def is_of_this_call(self, error: Exception) -> bool:
+        return sqlalchemy_support.is_of_this_call(error)
+
     # -- checkpoints -----------------------------------------------------------------------
 
     @property

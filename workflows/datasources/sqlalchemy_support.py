@@ -222,6 +222,14 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
+def is_of_this_call(error: BaseException) -> bool:
+    """Whether a value of the transaction may be why it fails: see ``transient_errors``."""
+    from dboshub.workflows.storage import transient_errors
+
+    cause = getattr(error, "orig", None) or error.__cause__ or error
+    return transient_errors.is_of_this_call(cause)
+
+
 def isolation_options(dialect: Dialect, isolation_level: str) -> dict[str, Any]:
     """The execution options of a level; none on SQLite, which is always SERIALIZABLE.
 

@@ -17,7 +17,10 @@ from dboshub.workflows.engine.context import Frame, FramedCall, StepStatus
 from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError
 from dboshub.workflows.engine.observability.spans import step_span
 from dboshub.workflows.engine.observability.tracing import Span
-from dboshub.workflows.engine.operations.ambient_transaction import transaction_pauses_ms
+from dboshub.workflows.engine.operations.ambient_transaction import (
+    ATTEMPTS_OF_ITSELF,
+    transaction_pauses_ms,
+)
 from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Call, Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
@@ -102,13 +105,19 @@ def run_without_step(
 def _until_recorded(call: TransactionStep) -> Program[Outcome]:
     """Repeat until the datasource has a checkpoint, or refuses it for a lasting reason."""
     source, failure, pauses = call.source, None, transaction_pauses_ms()
+    failed = 0
     while True:
         try:
             if failure is not None:
                 return (yield from _record_failure(call, failure))
+            found = yield from _recorded(call)
+            if found is not None:
+                return found
+            failed += 1
             return (yield from _perform(call))
         except Exception as error:
-            if not source.is_transient(error):
+            failed = failed if source.is_of_this_call(error) else 0
+            if failed == ATTEMPTS_OF_ITSELF or not source.is_transient(error):
                 if failure is not None:
                     return Outcome(None, failure)
                 failure = error
@@ -120,14 +129,16 @@ def _until_recorded(call: TransactionStep) -> Program[Outcome]:
         yield from call.execution.pause(pause_ms, retry)
 
 
-def _perform(call: TransactionStep) -> Program[Outcome]:
-    source, engine = call.source, call.execution.engine
-    # Also after a COMMIT without a reply: if the checkpoint is there, it succeeded.
-    found = yield from source.in_transaction(
+def _recorded(call: TransactionStep) -> Program[Outcome | None]:
+    """The outcome in the datasource, also after a COMMIT without a reply; None if there is none."""
+    found = yield from call.source.in_transaction(
         lambda session: datasource_checkpoints.find(session, *call.key)
     )
-    if found is not None:
-        return source.outcome_of(found)
+    return None if found is None else call.source.outcome_of(found)
+
+
+def _perform(call: TransactionStep) -> Program[Outcome]:
+    source, engine = call.source, call.execution.engine
     session = source.open()
     try:
         yield InSession(session, source.begin_at_level(call.options.isolation_level))
@@ -157,12 +168,10 @@ def _record_failure(call: TransactionStep, failure: Exception) -> Program[Outcom
 
 def _recorded_by_other_execution(call: TransactionStep) -> Program[Outcome]:
     """The outcome that another execution of this workflow recorded for the step."""
-    found = yield from call.source.in_transaction(
-        lambda session: datasource_checkpoints.find(session, *call.key)
-    )
+    found = yield from _recorded(call)
     if found is None:
         raise DBOSWorkflowConflictIDError(call.execution.workflow_id)
-    return call.source.outcome_of(found)
+    return found
 
 
 def _delete_checkpoints(source: Source, execution: Execution) -> Program[None]:

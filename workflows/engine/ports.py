@@ -234,6 +234,9 @@ class TransactionRunner(Protocol):
     def is_transient(self, error: Exception) -> bool:
         """Whether the same transaction may succeed later."""
 
+    def is_of_this_call(self, error: Exception) -> bool:
+        """Whether a value of the transaction may be why it fails, now and whenever it is tried."""
+
 
 class Application(Protocol):
     """The database of ``@DBOS.transaction``."""

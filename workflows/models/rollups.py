@@ -7,6 +7,9 @@ from django.db import models
 from dboshub.workflows.clock import now_ms
 
 MINUTE, HOUR = 60_000, 3_600_000
+# A longer name does not fit into an index of PostgreSQL.
+MAX_NAME_LENGTH = 500
+MAX_COUNT = 2**31 - 1
 
 
 class Lease(models.Model):

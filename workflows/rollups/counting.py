@@ -1,7 +1,7 @@
 """Counts the workflows of time spans from the system tables, along two time indexes.
 
 The result is bounded: in a span with more than MAX_SERIES series, the smallest are counted
-together as the rest.
+together as the rest, and so are those with names that no index holds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dboshub.workflows.models import Rollup
+from dboshub.workflows.models.rollups import MAX_COUNT, MAX_NAME_LENGTH
 from dboshub.workflows.rollups.histogram import bucket_sql, stored
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -27,24 +28,27 @@ OUTCOMES = {
 }
 
 # `run` is set if the workflow ended by itself, `wait` if it was dequeued. A delayed workflow waits
-# from its due time.
+# from its due time. In floating point: a row may hold times whose difference no integer is. The
+# moment is one of the span's, though on SQLite it may be no integer.
 COUNTED = f"""
 WITH events AS (
     SELECT created_at AS moment, application_name, name, queue_name, 'CREATED' AS kind,
-        CAST(NULL AS bigint) AS run, CAST(NULL AS bigint) AS wait
+        CAST(NULL AS double precision) AS run, CAST(NULL AS double precision) AS wait
     FROM {{workflow_status}}
     WHERE created_at >= :since AND created_at < :until
     UNION ALL
     SELECT completed_at, application_name, name, queue_name, status,
         CASE WHEN status IN ('SUCCESS', 'ERROR')
-            THEN completed_at - COALESCE(started_at_epoch_ms, created_at) END,
-        CASE WHEN queue_name IS NOT NULL THEN started_at_epoch_ms
+            THEN completed_at - CAST(COALESCE(started_at_epoch_ms, created_at)
+                AS double precision) END,
+        CASE WHEN queue_name IS NOT NULL THEN CAST(started_at_epoch_ms AS double precision)
             - CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms
                 ELSE created_at END END
     FROM {{workflow_status}}
     WHERE completed_at IS NOT NULL AND completed_at >= :since AND completed_at < :until
 ), counted AS (
-    SELECT moment / :width * :width AS at, COALESCE(application_name, '') AS application,
+    SELECT CAST(moment AS bigint) / :width * :width AS at,
+        COALESCE(application_name, '') AS application,
         COALESCE(name, '') AS name, COALESCE(queue_name, '') AS queue, kind,
         {bucket_sql("run")} AS run, {bucket_sql("wait")} AS wait, COUNT(*) AS number
     FROM events
@@ -55,14 +59,18 @@ WITH events AS (
     ) AS place
     FROM counted
     GROUP BY at, application, name, queue
-), named AS (
-    SELECT counted.at, counted.application, kind, run, wait, number,
-        CASE WHEN place <= :series THEN 'one' ELSE 'rest' END AS scope,
-        CASE WHEN place <= :series THEN counted.name ELSE '' END AS name,
-        CASE WHEN place <= :series THEN counted.queue ELSE '' END AS queue
+), placed AS (
+    SELECT counted.*, place <= :series AND LENGTH(counted.name) <= {MAX_NAME_LENGTH}
+        AND LENGTH(counted.queue) <= {MAX_NAME_LENGTH} AS is_one
     FROM counted
     JOIN ranked ON ranked.at = counted.at AND ranked.application = counted.application
         AND ranked.name = counted.name AND ranked.queue = counted.queue
+), named AS (
+    SELECT at, application, kind, run, wait, number,
+        CASE WHEN is_one THEN 'one' ELSE 'rest' END AS scope,
+        CASE WHEN is_one THEN name ELSE '' END AS name,
+        CASE WHEN is_one THEN queue ELSE '' END AS queue
+    FROM placed
 )
 """
 ANSWER = Statement(
@@ -78,8 +86,8 @@ FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, 
 
 # Read from the indexes alone; the values change when a row enters or leaves a span.
 _FINGERPRINT = """
-    SELECT MOMENT / :width * :width AS at, 'MOMENT', COUNT(*),
-        SUM(MOMENT - MOMENT / :width * :width)
+    SELECT CAST(MOMENT AS bigint) / :width * :width AS at, 'MOMENT', COUNT(*),
+        SUM(MOMENT - CAST(MOMENT AS bigint) / :width * :width)
     FROM {workflow_status}
     WHERE MOMENT IS NOT NULL AND MOMENT >= :since AND MOMENT < :until
     GROUP BY 1
@@ -109,8 +117,13 @@ class Tally:
             self.wait[wait] += number
 
     def columns(self) -> dict[str, Any]:
-        counts = {name: self.outcomes[name] for name in OUTCOMES.values()}
+        counts = {name: _within(self.outcomes[name]) for name in OUTCOMES.values()}
         return counts | {"run": stored(self.run), "wait": stored(self.wait)}
+
+
+def _within(number: int) -> int:
+    """As a column holds it."""
+    return max(-MAX_COUNT, min(number, MAX_COUNT))
 
 
 Tallies = dict[Key, Tally]

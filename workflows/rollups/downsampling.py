@@ -13,20 +13,24 @@ from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.counting import MAX_SERIES, OUTCOMES, Key, Tallies, Tally
 from dboshub.workflows.rollups.histogram import merged
 from dboshub.workflows.rollups.lease import LeaseHandle
-from dboshub.workflows.rollups.store import delete_spans, hub_alias, insert_rollups
+from dboshub.workflows.rollups.store import hub_alias, insert_rollups
 
 # How long minutes are kept before they are downsampled, and hours before they are deleted.
 MINUTES_KEPT_MS, HOURS_KEPT_MS = 48 * HOUR, 400 * 24 * HOUR
 
 
 def downsample_hour(lease: LeaseHandle, now: int) -> bool:
-    """Downsample the oldest hour whose minutes are all too old; False if there is none."""
+    """Downsample the oldest hour whose minutes are all too old; False if there is none.
+
+    Times before the oldest that is kept belong to no hour.
+    """
+    kept, until = now - HOURS_KEPT_MS, (now - MINUTES_KEPT_MS) // HOUR * HOUR
     oldest = [
-        model.objects.filter(width=MINUTE).aggregate(first=Min("at"))["first"]
+        model.objects.filter(width=MINUTE, at__gte=kept, at__lt=until).aggregate(first=Min("at"))
         for model in (RolledSpan, QueueSample)
     ]
-    found = [each for each in oldest if each is not None]
-    if not found or min(found) // HOUR * HOUR + HOUR > now - MINUTES_KEPT_MS:
+    found = [each["first"] for each in oldest if each["first"] is not None]
+    if not found:
         return False
     start = min(found) // HOUR * HOUR
     with transaction.atomic(using=hub_alias()):
@@ -34,24 +38,24 @@ def downsample_hour(lease: LeaseHandle, now: int) -> bool:
         _downsample_counts(start)
         _downsample_samples(start)
         for model in (RolledSpan, Rollup, QueueSample):
-            model.objects.filter(width=HOUR, at__lt=now - HOURS_KEPT_MS).delete()
+            model.objects.filter(width__in=(MINUTE, HOUR), at__lt=kept).delete()
     return True
 
 
 def _downsample_counts(start: int) -> None:
     """Replace minutes by their hour, unless the hour was counted from the system tables."""
-    minutes = range(start, start + HOUR, MINUTE)
-    covered = RolledSpan.objects.filter(width=MINUTE, at__in=minutes).count()
+    within = {"width": MINUTE, "at__gte": start, "at__lt": start + HOUR}
+    spans, rollups = RolledSpan.objects.filter(**within), Rollup.objects.filter(**within)
+    covered = min(spans.count(), HOUR // MINUTE)
     if covered and not RolledSpan.objects.filter(width=HOUR, at=start).exists():
-        insert_rollups(
-            HOUR, {start: merge_rollups(Rollup.objects.filter(width=MINUTE, at__in=minutes))}
-        )
+        insert_rollups(HOUR, {start: merge_rollups(rollups)})
         RolledSpan.objects.create(width=HOUR, at=start, covered=covered)
-    delete_spans(MINUTE, minutes)
+    rollups.delete()
+    spans.delete()
 
 
 def _downsample_samples(start: int) -> None:
-    minutes = QueueSample.objects.filter(width=MINUTE, at__range=(start, start + HOUR - MINUTE))
+    minutes = QueueSample.objects.filter(width=MINUTE, at__gte=start, at__lt=start + HOUR)
     largest = minutes.values("queue").annotate(
         most_waiting=Max("waiting"), most_running=Max("running"), longest=Max("oldest_ms")
     )

@@ -11,6 +11,8 @@ from math import sqrt
 # holds durations below 1 ms.
 BOUNDS = tuple(sorted({round(2 ** (quarter / 4)) for quarter in range(127)}))
 
+MAX_KEY_LENGTH = 5  # more than the number of any bucket has
+
 StoredHistogram = Mapping[str, int]
 
 
@@ -25,11 +27,12 @@ def bucket_sql(column: str) -> str:
 
 
 def merged(histograms: Iterable[StoredHistogram]) -> Counter[int]:
-    """The sum of stored histograms."""
+    """The sum of stored histograms; what is none, though a row holds it, is left out."""
     total: Counter[int] = Counter()
     for each in histograms:
-        for key, number in each.items():
-            total[int(key)] += number
+        for key, number in each.items() if isinstance(each, dict) else ():
+            if key.isdecimal() and len(key) < MAX_KEY_LENGTH and type(number) is int:
+                total[int(key)] += number
     return total
 
 

@@ -25,7 +25,8 @@ class LeaseHandle:
     def take(self, now: int) -> bool:
         """Take or extend the lease; False while another process holds it. `now` is epoch ms."""
         Lease.objects.get_or_create(name=self.name)
-        free = Q(owner=self.owner) | Q(until__lt=now)
+        # Nobody holds it for longer than it lasts.
+        free = Q(owner=self.owner) | Q(until__lt=now) | Q(until__gt=now + 2 * LEASE_MS)
         until = now + LEASE_MS
         held = Lease.objects.filter(free, name=self.name).update(owner=self.owner, until=until)
         return bool(held)

@@ -23,6 +23,8 @@ from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.step_results import record_result
 
 FIRST_PAUSE_MS, MAX_PAUSE_MS = 1, 2_000
+# In a row, while the database answers others in between: a value makes it fail. In about 18 s.
+ATTEMPTS_OF_ITSELF = 24
 
 
 @dataclass(slots=True)
@@ -66,7 +68,7 @@ def _replay_or_run(call: TransactionCall) -> Program[Any]:
         return execution.value_write(step_id, name, value, started_at=started_at)
 
     activity = CurrentActivity("step", name, step=step_id, since=started_at)
-    pauses = transaction_pauses_ms()
+    pauses, failed = transaction_pauses_ms(), 0
     while True:
         # Also after a COMMIT without a reply: if the checkpoint is there, it succeeded.
         checkpoint = yield from execution.checkpoint_of(step_id, name)
@@ -83,7 +85,8 @@ def _replay_or_run(call: TransactionCall) -> Program[Any]:
                 yield from execution.verify_can_continue()
                 raise DBOSWorkflowConflictIDError(execution.workflow_id)
             return value
-        if not call.transactor.is_transient(outcome.error):
+        failed = failed + 1 if call.transactor.is_of_this_call(outcome.error) else 0
+        if failed == ATTEMPTS_OF_ITSELF or not call.transactor.is_transient(outcome.error):
             break
         pause_ms = next(pauses)
         if call.span is not None:
