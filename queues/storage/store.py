@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +27,11 @@ from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.membership.recover import hand_back
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.transient_errors import is_momentary
+
+logger = logging.getLogger("dboshub.queues")
+
+REFUSED_MS = 600_000
 
 
 class QueueStore:
@@ -120,9 +126,36 @@ class QueueStore:
             with self._single_statement() as session:
                 return due_workflows.release_due(session, self._application, now=now)
 
-        released = sorted(set(due_workflows.in_batches(one_batch)))
+        try:
+            found = due_workflows.in_batches(one_batch)
+        except Exception as error:
+            if is_momentary(error):
+                raise
+            found = self._release_one_by_one(now)
+        released = sorted(set(found))
         if released:
             self.announce(released)
+        return released
+
+    def _release_one_by_one(self, now: int) -> list[str]:
+        """Enqueue what is due; what the database refuses to enqueue waits REFUSED_MS longer.
+
+        As PostgreSQL does for names that fit into a row and into no index of what is enqueued.
+        """
+        with self._database.reading() as session:
+            ids = due_workflows.due(session, self._application, now=now)
+        released: list[str] = []
+        for workflow_id in ids:
+            try:
+                with self._single_statement() as session:
+                    released += due_workflows.release_one(session, workflow_id, now=now)
+            except Exception as error:
+                if is_momentary(error):
+                    raise
+                logger.warning("Workflow %s stays delayed: %s", workflow_id, error)
+                until = now + REFUSED_MS
+                with self._database.writing() as session:
+                    due_workflows.postpone(session, workflow_id, now=now, until=until)
         return released
 
     def cancel_overdue(self, now: int) -> list[str]:

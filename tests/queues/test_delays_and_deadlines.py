@@ -9,7 +9,8 @@ from dboshub.queues.storage import due_workflows
 from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.storage.database import Database
-from tests.queues.rows import APP, VERSION, columns_of, enqueue
+from dboshub.workflows.storage.sql import Statement
+from tests.queues.rows import APP, VERSION, columns_of, enqueue, run
 from tests.support.eventually import eventually
 
 
@@ -116,3 +117,36 @@ def test_the_duties_are_done_unasked_and_told(database: Database) -> None:
     finally:
         assert duties.stop()
     assert (enqueued, cancelled) == (["q"], [overdue])
+
+
+# Whatever one row makes the database refuse, such as a name that no index holds.
+REFUSE = Statement(
+    postgres="""
+        CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no index holds it'; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status} FOR EACH ROW
+        WHEN (NEW.queue_name = 'bad' AND NEW.status = 'ENQUEUED')
+        EXECUTE FUNCTION {schema}.refuse()
+    """,
+    sqlite="""
+        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status}
+        WHEN NEW.queue_name = 'bad' AND NEW.status = 'ENQUEUED'
+        BEGIN SELECT RAISE(ABORT, 'no index holds it'); END
+    """,
+)
+
+
+def test_a_delayed_workflow_that_cannot_be_enqueued_keeps_no_other_waiting(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(database, REFUSE)
+    delayed = {"status": "DELAYED", "delay_until_epoch_ms": 1}
+    [bad] = enqueue(database, "bad", **delayed)
+    good = enqueue(database, count=2, **delayed)
+    store = QueueStore(database, application=APP, version=VERSION, executor_id="local")
+    assert store.release_due(2) == ["q"]
+    assert [columns_of(database, each, "status") for each in good] == [("ENQUEUED",)] * 2
+    status, until = columns_of(database, bad, "status", "delay_until_epoch_ms")
+    assert (status, until > 2) == ("DELAYED", True)
+    assert f"Workflow {bad} stays delayed: no index holds it" in caplog.text
+    assert store.release_due(2) == []

@@ -86,7 +86,8 @@ class Threads:
 
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for all threads; False if one has not ended."""
-        threads = [each for each in self._threads if each is not threading.current_thread()]
+        with self._lock:
+            threads = [each for each in self._threads if each is not threading.current_thread()]
         for thread in threads:
             thread.join(timeout / max(1, len(threads)))
         return not any(thread.is_alive() for thread in threads)
