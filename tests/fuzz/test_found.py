@@ -14,8 +14,12 @@ from dboshub import DBOS
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import claim, registry
 from dboshub.queues.storage.registry import list_queues
+from dboshub.workflows.clock import now_ms
+from dboshub.workflows.rendering.status_reasons import reason
+from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.control.delete import delete
 from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.listing.aggregates import WORKFLOW_VALUES, workflow_aggregates
 from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Statement
@@ -74,12 +78,27 @@ def test_a_claim_leaves_out_what_was_refused_for_names_that_are_no_text(sqlite_u
     database.close()
 
 
+def test_that_nobody_knows_a_name_that_is_no_text_is_why_it_waits(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        migrate(database)
+        enqueue_rows(database, **{each.label: {"name": each} for each in SQLITE_TEXTS})
+        with database.writing() as session:
+            now = now_ms()
+            executor = good(tables()["dboshub_executor"], last_beat_at=now, queues=None)
+            assert insert(session, "dboshub_executor", executor)
+            for each in SQLITE_TEXTS:
+                found = row(session, each.label)
+                assert found is not None
+                said = reason(session, found, None, now=now).text
+                assert said.startswith("Enqueued, no live executor knows a workflow named")
+
+
 def enqueue_rows(database: Database, **rows: dict[str, Any]) -> None:
     model = tables()["workflow_status"]
     with database.writing() as session:
         for workflow_id, values in rows.items():
-            row = good(model, workflow_uuid=workflow_id, queue_name="q", status="ENQUEUED")
-            assert insert(session, "workflow_status", row | values)
+            made = good(model, workflow_uuid=workflow_id, queue_name="q", status="ENQUEUED")
+            assert insert(session, "workflow_status", made | values)
 
 
 def left_after_refusing(database: Database, *refused: str) -> list[str]:
@@ -93,6 +112,19 @@ def left_after_refusing(database: Database, *refused: str) -> list[str]:
     return [each.workflow_id for each in left]
 
 
+def test_times_beyond_any_clock_fail_no_aggregate_of_others(database: Database) -> None:
+    model = tables()["workflow_status"]
+    with database.writing() as session:
+        for created, ended in ((-BIG, BIG), (BIG, -BIG), (1, 5)):
+            times = {"created_at": created, "completed_at": ended, "started_at_epoch_ms": ended}
+            assert insert(session, "workflow_status", good(model, status="SUCCESS", **times))
+        [found] = workflow_aggregates(
+            session, {}, groups=["status"], values=[*WORKFLOW_VALUES], bucket_ms=None
+        )
+    assert (found["count"], found["min_created_at"]) == (3, -BIG)
+    assert found["max_total_latency_ms"] == found["max_queue_wait_ms"] == BIG
+
+
 def test_a_record_of_a_declaration_that_is_none_is_replaced(database: Database) -> None:
     """As is what another release recorded: the code declares the queue anew."""
     declared, rows = tables()["dboshub_queue_declaration"], tables()["queues"]
@@ -102,8 +134,8 @@ def test_a_record_of_a_declaration_that_is_none_is_replaced(database: Database) 
         stored = []
         for name, digest in zip(names, digests, strict=True):
             assert insert(session, rows.name, good(rows, name=name, concurrency=7))
-            row = good(declared, queue_name=name) | {"digest": digest}
-            stored += [name] if insert(session, declared.name, row) else []
+            recorded = good(declared, queue_name=name) | {"digest": digest}
+            stored += [name] if insert(session, declared.name, recorded) else []
         registrar = registry.Registrar("shop", "v1")
         for name in names:
             registry.declare(session, registrar, QueueSettings(name=name, concurrency=3), now=1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from dboshub.workflows.storage.listing.workflow_rows import listed, matching, owned, prefixed
 from dboshub.workflows.storage.sql import Session, cached_statement
+from dboshub.workflows.storage.stored_values import whole
 
 WORKFLOW_GROUPS = {
     "status": "s.status",
@@ -16,13 +17,21 @@ WORKFLOW_GROUPS = {
     "application_version": "s.application_version",
     "application_name": "s.application_name",
 }
+
+
+def _longest(start: str, end: str, condition: str = "TRUE") -> str:
+    """In floating point: a row may hold times whose difference no integer is."""
+    took = f"CAST({end} AS double precision) - {start}"
+    return f"MAX(CASE WHEN {condition} THEN {took} END)"
+
+
 WORKFLOW_VALUES = {
     "count": "COUNT(*)",
     "min_created_at": "MIN(s.created_at)",
-    "max_queue_wait_ms": (
-        "MAX(CASE WHEN s.queue_name IS NOT NULL THEN s.started_at_epoch_ms - s.created_at END)"
+    "max_queue_wait_ms": _longest(
+        "s.created_at", "s.started_at_epoch_ms", "s.queue_name IS NOT NULL"
     ),
-    "max_total_latency_ms": "MAX(s.completed_at - s.created_at)",
+    "max_total_latency_ms": _longest("s.created_at", "s.completed_at"),
 }
 STEP_GROUPS = {
     "function_name": "s.function_name",
@@ -30,7 +39,7 @@ STEP_GROUPS = {
 }
 STEP_VALUES = {
     "count": "COUNT(*)",
-    "max_duration_ms": "MAX(s.completed_at_epoch_ms - s.started_at_epoch_ms)",
+    "max_duration_ms": _longest("s.started_at_epoch_ms", "s.completed_at_epoch_ms"),
 }
 BUCKET = "time_bucket"
 
@@ -98,10 +107,14 @@ def _aggregates(
         {
             "group": dict(zip(grouped, row, strict=False)),
             **dict.fromkeys(known),
-            **dict(zip(wanted, row[len(grouped) :], strict=True)),
+            **dict(zip(wanted, map(_whole, row[len(grouped) :]), strict=True)),
         }
         for row in found
     ]
+
+
+def _whole(value: Any) -> Any:
+    return whole(value) if isinstance(value, float) else value
 
 
 def _matching_steps(
