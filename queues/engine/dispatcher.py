@@ -204,7 +204,9 @@ class Dispatcher:
     def _attempt(self, state: QueueClaimState, most: int) -> None:
         """Claim from one queue. A failure pauses it alone; if the survey fails, that is raised."""
         try:
-            self._read_back(state)
+            if state.unread:
+                self._read_back(state)  # how much to claim depends on what this finds
+                return
             self._claim(state, most)
         except BaseException as error:
             if self._closed:

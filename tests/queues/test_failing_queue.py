@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
+from typing import Any
 
 import pytest
 
+from dboshub.queues.engine.ports import Claim
 from dboshub.queues.engine.queue_state import QueueClaimState
 from dboshub.queues.engine.settings import QueueSettings
+from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.engine import background
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Statement
 from tests.queues.host import ThreadHost, dispatching
-from tests.queues.rows import enqueue
+from tests.queues.rows import APP, VERSION, enqueue
 from tests.queues.test_dispatcher import register
 from tests.support.eventually import eventually
 
@@ -55,6 +59,30 @@ def test_a_queue_whose_claims_fail_pauses_alone(
         run(database, MEND)
         eventually(lambda: held in host.started)
         eventually(lambda: not failures())
+
+
+class LostReplies(QueueStore):
+    """Claims whose first one is committed, and its reply lost."""
+
+    is_lost = False
+
+    def claim(self, *args: Any, **how: Any) -> Claim:
+        found = super().claim(*args, **how)
+        if found.workflows and not self.is_lost:
+            self.is_lost = True
+            raise ConnectionError("the reply was lost")
+        return found
+
+
+def test_what_a_lost_claim_has_taken_counts_against_the_limit(database: Database) -> None:
+    register(database, "q", worker_concurrency=1)
+    enqueue(database, "q", count=4)
+    host = ThreadHost(database, body=lambda workflow: time.sleep(0.05))
+    store = LostReplies(database, application=APP, version=VERSION, executor_id="local")
+    with dispatching(database, host, store):
+        eventually(lambda: len(host.started) == 4)
+    assert store.is_lost
+    assert host.most["q"] == 1
 
 
 def test_no_wake_cuts_the_pause_of_a_failing_queue_short() -> None:
