@@ -22,6 +22,7 @@ from django.db import Error as DatabaseError
 from dboshub.management.output import rendered
 from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
+from dboshub.standalone.preparation import prepare_for_other_database
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.visible_text import visible
@@ -93,8 +94,14 @@ class SubcommandsCommand(TerminalCommand):
             each = parsers.add_parser(
                 subcommand.name, help=subcommand.help, description=subcommand.help
             )
-            for add in (*subcommand.arguments, as_json):
+            for add in (*subcommand.arguments, url, schema, as_json):
                 add(each)
+
+    def handle(self, *, as_json: bool, url: str | None, schema: str, **options: Any) -> None:
+        # Both became settings before Django read them.
+        if url is not None:
+            prepare_for_other_database()
+        super().handle(as_json=as_json, **options)
 
     def run_subcommand(self, **options: Any) -> Any:
         name = options.pop("subcommand")

@@ -81,7 +81,7 @@ def resume(*, workflow_id: str, reason: str, queue: str | None, **_: Any) -> dic
 
 
 def fork(*, workflow_id: str, step: int, **options: Any) -> dict[str, Any]:
-    return outline(_fork(workflow_id, step, options))
+    return outline(_fork(workflow_id, step, options, options["new_id"]))
 
 
 def fork_from_failure(
@@ -146,7 +146,7 @@ def import_(*, file: str, reason: str, **_: Any) -> list[dict[str, Any]]:
     return [outline(each) for each in transfer.import_workflows(actor(), text, reason=reason)]
 
 
-def _fork(workflow_id: str, step: int, options: dict[str, Any]) -> str:
+def _fork(workflow_id: str, step: int, options: dict[str, Any], new_id: str | None = None) -> str:
     return workflow_actions.fork(
         actor(),
         workflow_id,
@@ -154,6 +154,7 @@ def _fork(workflow_id: str, step: int, options: dict[str, Any]) -> str:
         reason=options["reason"],
         queue=options["queue"],
         version=options["app_version"],
+        new_id=new_id,
     )
 
 
@@ -213,6 +214,13 @@ SUBCOMMANDS = (
         (
             workflow_id,
             step,
+            argument(
+                "-f",
+                "--forked-workflow-id",
+                dest="new_id",
+                metavar="ID",
+                help="id of the new workflow; by default a new one",
+            ),
             queue,
             version,
             reason,

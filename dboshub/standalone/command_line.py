@@ -18,7 +18,7 @@ import django
 from django.core.management.base import CommandError
 
 from dboshub.management.command_errors import explained_outages
-from dboshub.standalone import dashboard_options
+from dboshub.standalone import dashboard_options, other_database
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.environment import EnvironmentValueError
 
@@ -68,6 +68,8 @@ def execute(arguments: Sequence[str], *, program: str) -> None:
     try:
         if arguments and arguments[0] == "dashboard":
             os.environ.update(dashboard_options.environment_for(arguments[1:]))
+        elif arguments and arguments[0] in other_database.COMMANDS:
+            os.environ.update(other_database.environment_for(arguments[1:]))
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
         _load_settings(arguments)
         from django.core.management import execute_from_command_line

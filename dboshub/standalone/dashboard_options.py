@@ -77,11 +77,15 @@ def environment_for(arguments: Sequence[str]) -> dict[str, str]:
         found["DBOSHUB_DATABASE_URL"] = options["hub_database"]
     # An empty URL is a mistake, such as a variable that is not set, and no wish for the default.
     if "url" in options:
-        found |= _look_at(options["url"], {**os.environ, **found})
+        found |= look_at(options["url"], {**os.environ, **found})
     return found
 
 
-def _look_at(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+def look_at(url: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables with which a process uses another system database.
+
+    What the hub keeps about it is in a file of its own: nothing is created in that database.
+    """
     schema = environment.get("DBOS_SYSTEM_SCHEMA", "").strip() or SCHEMA
     database = require_system_tables(
         url,

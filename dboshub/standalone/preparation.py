@@ -12,7 +12,11 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from dboshub.workflows.django_settings import data_dir, hub_database_url
+from dboshub.workflows.django_settings import (
+    data_dir,
+    given_system_database_url,
+    hub_database_url,
+)
 from dboshub.workflows.invocation import command
 
 Say = Callable[[str], object]
@@ -29,9 +33,7 @@ def prepare(say: Say) -> None:
             raise CommandError(f"{_counted(missing)}: run `{command('migrate')}`.")
         return
     if _is_own():
-        connections[DEFAULT_DB_ALIAS].prepare_database()
-        if unapplied():
-            call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+        make_tables()
     elif missing := unapplied():
         raise CommandError(
             f"{_counted(missing)} of DBOS_SYSTEM_DATABASE_URL: run `{command('migrate')}` to "
@@ -40,6 +42,26 @@ def prepare(say: Say) -> None:
         )
     collect_static_files()
     call_command("ensure_admin", stdout=_Lines(say))
+
+
+def make_tables() -> None:
+    """Create or upgrade the tables of the hub in its own database."""
+    connections[DEFAULT_DB_ALIAS].prepare_database()
+    if unapplied():
+        call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
+
+
+def prepare_for_other_database() -> None:
+    """Make the file for what the hub keeps about the database of ``--sys-db-url``.
+
+    Raises CommandError in a Django project, whose settings name its databases.
+    """
+    if not (hub_database_url() and given_system_database_url()):
+        raise CommandError(
+            "--sys-db-url works with the settings of DBOSHub alone: run `dboshub` without "
+            "DJANGO_SETTINGS_MODULE and --settings."
+        )
+    make_tables()
 
 
 def unapplied() -> list[str]:

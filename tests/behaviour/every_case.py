@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.behaviour import details, failures, identities, loops, options, refusals
+from tests.behaviour import details, failures, identities, loops, options, recoveries, refusals
 from tests.behaviour.cases import CASES
 
-MODULES = (details, failures, identities, loops, options, refusals)
+MODULES = (details, failures, identities, loops, options, recoveries, refusals)
 NAMES = [*CASES]

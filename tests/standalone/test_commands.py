@@ -9,6 +9,7 @@ import pytest
 
 from dboshub.standalone.command_line import COMMANDS, unknown
 from dboshub.standalone.data_directory import checkout, data_directory
+from tests.standalone.foreign import ENDED, FAILED, assert_unchanged, dump
 from tests.standalone.process import ROOT, run
 
 
@@ -103,3 +104,28 @@ def test_the_doctor_finds_a_prepared_hub_well(database_url: str, tmp_path: Path)
     assert done.returncode == 1
     assert sorted(tmp_path.rglob("*")) == before
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("foreign_url", ["sqlite", "postgres"], indirect=True)
+def test_a_command_uses_another_database(foreign_url: str, tmp_path: Path) -> None:
+    """As with the command of dbos; what is kept about it is in a file of the hub's own."""
+    data = {"DBOSHUB_DATA_DIR": str(tmp_path / "data")}
+    about = ("--sys-db-url", foreign_url)
+    before = dump(foreign_url, with_index=False)
+    listed = run("workflow", "list", "-s", foreign_url, "--json", cwd=tmp_path, **data)
+    assert listed.returncode == 0, listed.stderr
+    assert ENDED in {each["workflow_id"] for each in json.loads(listed.stdout)}
+    assert_unchanged(before, dump(foreign_url, with_index=False))
+    fork = ("workflow", "fork", ENDED, "-S", "1", "-f", "again", "-v", "v9", *about, "--json")
+    forked = run(*fork, cwd=tmp_path, **data)
+    assert forked.returncode == 0, forked.stderr
+    told = json.loads(forked.stdout)
+    assert (told["workflow_id"], told["forked_from"], told["app_version"]) == ("again", ENDED, "v9")
+    taken = run("workflow", "fork", FAILED, "-f", "again", *about, cwd=tmp_path, **data)
+    assert taken.returncode == 1
+    assert "exists and is no fork of" in taken.stderr
+    for verb in ("queue", "schedule"):
+        assert run(verb, "list", *about, cwd=tmp_path, **data).returncode == 0
+    nowhere = run("workflow", "list", "-s", "sqlite:///no/such.file", cwd=tmp_path, **data)
+    assert nowhere.returncode == 1
+    assert len(nowhere.stderr.splitlines()) == 1

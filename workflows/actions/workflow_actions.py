@@ -18,6 +18,7 @@ from dboshub.workflows.actions.audit import (
     audited_action,
 )
 from dboshub.workflows.actions.checks import missing_workflow, require_queue, require_workflow
+from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.journal.writes import SendWrite
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, TERMINAL, Status
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
@@ -84,10 +85,12 @@ def fork(
     reason: str = "",
     queue: str | None = None,
     version: str | None = None,
+    new_id: str | None = None,
 ) -> str:
     """Enqueue a new workflow that replays the steps before `start_step`; return its id.
 
     Without `version`, an executor of the latest version runs it. The source does not change.
+    Raises ForkIdTaken if `new_id` belongs to a workflow that is no fork of this one.
     """
     with _acting_on(actor, "fork", workflow_id, FORK_WORKFLOW, reason) as (action, row):
         if start_step < 0:
@@ -95,7 +98,7 @@ def fork(
                 f"There is no step {start_step}.", "Fork from 1 to run it from its beginning."
             )
         _require_usable_queue(action, queue, None)
-        new_id = str(uuid.uuid4())
+        new_id = str(uuid.uuid4()) if new_id is None else validation.workflow_id(new_id)
         forking.fork(
             action.session,
             workflow_id,

@@ -5,6 +5,7 @@ Each program has two forms: ``name`` blocks, ``name_async`` is awaited.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from dboshub.workflows.engine import handles
@@ -114,6 +115,11 @@ class ManagementAPI:
         )
 
     resume_workflows_async = async_handles_form(resume_workflows)
+
+    @sync_handles_form
+    def _recover_pending_workflows(executor_ids: Sequence[str] = ("local",)) -> Program[list[str]]:
+        """Run again what executors left PENDING; programs for ``dbos`` call it in their tests."""
+        return management.recover(engine(), executor_ids)
 
     @sync_handle_form
     def fork_workflow(

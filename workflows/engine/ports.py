@@ -107,7 +107,7 @@ class Store(Protocol):
     def hand_back(self, owned: Iterable[tuple[str, str]], *, now: int) -> int:
         """Enqueue PENDING workflows again that still have these owners, as if never claimed."""
 
-    def reenqueue(self, owned: Iterable[tuple[str, str]], *, now: int) -> int:
+    def reenqueue(self, owned: Iterable[tuple[str, str | None]], *, now: int) -> int:
         """Enqueue PENDING workflows again that still have these owners; return how many."""
 
     def record_failed_attempt(

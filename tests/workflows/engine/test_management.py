@@ -9,6 +9,7 @@ import pytest
 from dboshub import DBOS, SetWorkflowID
 from dboshub.workflows.engine.errors import (
     DBOSAwaitedWorkflowCancelledError,
+    DBOSException,
     DBOSNonExistentWorkflowError,
 )
 from tests.support.eventually import eventually
@@ -133,6 +134,19 @@ def test_unknown_ids_are_told_or_ignored_as_documented(dbos: type[DBOS]) -> None
     with pytest.raises(DBOSNonExistentWorkflowError):
         DBOS.fork_workflow("nobody", 1)
     assert DBOS.get_workflow_status("nobody") is None
+
+
+def test_a_fork_does_not_take_the_id_of_another_workflow(dbos: type[DBOS]) -> None:
+    begin("one")
+    begin("other")
+    for _ in range(2):  # a repeated fork is one fork
+        with SetWorkflowID("fork"):
+            assert DBOS.fork_workflow("one", 1).workflow_id == "fork"
+    with SetWorkflowID("other"), pytest.raises(DBOSException, match="other exists and is no fork"):
+        DBOS.fork_workflow("one", 1)
+    for workflow_id in ("one", "other", "fork"):
+        DBOS.send(workflow_id, "now", "go")
+        DBOS.get_result(workflow_id)
 
 
 def test_finished_workflows_are_not_resumed(dbos: type[DBOS]) -> None:

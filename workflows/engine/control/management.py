@@ -12,6 +12,7 @@ from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.context import frame
 from dboshub.workflows.engine.control.list_filters import ListFilters, QueuedFilters, checked
 from dboshub.workflows.engine.errors import DBOSException, DBOSNonExistentWorkflowError
+from dboshub.workflows.engine.membership.incarnations import incarnation_of, token_prefix
 from dboshub.workflows.engine.observability.spans import STEPS, spanned
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program
@@ -50,6 +51,39 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
         announce(engine, resumed, queue_name)
 
     return as_step(engine, "DBOS.resumeWorkflow", act)
+
+
+def recover(engine: Engine, executor_ids: Sequence[str]) -> Program[list[str]]:
+    """Enqueue again what these executors left PENDING in this version; return the ids.
+
+    What this process itself runs is taken from it, as in the dbos library. What another live
+    process of the hub runs stays with it; a dead one's is recovered without being asked for.
+    """
+    mine, settings = token_prefix(engine.incarnation), engine.settings
+
+    def act() -> list[str]:
+        pending = engine.store.workflows(
+            executor_id=[*executor_ids],
+            status=[Status.PENDING],
+            app_version=[settings.application_version],
+            own_application=settings.application_name,
+            load_input=False,
+            load_output=False,
+        )
+        found = engine.store.owners([each["workflow_id"] for each in pending])
+        owned = [
+            (workflow_id, owner)
+            for workflow_id, (status, owner) in found.items()
+            if status == Status.PENDING
+            and (owner is None or incarnation_of(owner) is None or owner.startswith(mine))
+        ]
+        engine.store.reenqueue(owned, now=engine.clock.now_ms())
+        ids = [workflow_id for workflow_id, _ in owned]
+        _revoke(engine, ids, Status.ENQUEUED)
+        announce(engine, ids, None)
+        return ids
+
+    return _ask(engine, act)
 
 
 def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Program[None]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Unpack
 
+from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, ForkOptions
 from dboshub.workflows.storage.fragments import locked_ids
 from dboshub.workflows.storage.sql import Session, Statement
@@ -166,7 +167,7 @@ class ForkSourceMissing(LookupError):
     """The workflow to fork from does not exist."""
 
 
-class ForkIdTaken(ValueError):
+class ForkIdTaken(DBOSException):
     """The new id belongs to a workflow that is no fork of this source."""
 
 
@@ -249,4 +250,4 @@ def _expect_fork_of(session: Session, source: str, new_id: str) -> None:
     # A call whose reply was lost is repeated: its fork exists and is complete.
     row = session.one(FORKED_FROM, new_id=new_id)
     if row is None or row[0] != source:
-        raise ForkIdTaken(new_id)
+        raise ForkIdTaken(f"Workflow {new_id} exists and is no fork of {source}: choose another id")
