@@ -97,9 +97,10 @@ class SubcommandsCommand(TerminalCommand):
             for add in (*subcommand.arguments, url, schema, as_json):
                 add(each)
 
-    def handle(self, *, as_json: bool, url: str | None, schema: str, **options: Any) -> None:
-        # Both became settings before Django read them.
-        if url is not None:
+    def handle(self, *, as_json: bool, **options: Any) -> None:
+        # The URL and its schema became settings before Django read them.
+        options.pop("schema")
+        if options.pop("url") is not None:
             prepare_for_other_database()
         super().handle(as_json=as_json, **options)
 

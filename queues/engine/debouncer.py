@@ -26,6 +26,7 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.call_options import EnqueueOptions, checked_parameters
 from dboshub.workflows.engine.runtime.effects import drawn_late
+from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.enqueueing import enqueue_as
 from dboshub.workflows.engine.runtime.start_request import FunctionReference, StartParameters
 
@@ -137,9 +138,17 @@ class Debouncer(Generic[P, R]):
     def _call(
         self, key: str, period_s: float, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> _DebounceCall:
+        self._expect_known(engine())
         options = replace(_allowed_options(OPTIONS.get()), application_name=self._application)
         parameters = StartParameters(self._function, self._queue_name, options, current_identity())
         return _checked(_DebounceCall(parameters, self._timeout_s, key, period_s, args, kwargs))
+
+    def _expect_known(self, launched: Engine) -> None:
+        """Raise DBOSException for a name of this application that this executor does not know."""
+        is_own = self._application in (None, launched.settings.application_name)
+        name = self._function.name
+        if is_own and launched.runs_workflows and name not in launched.registry.workflows:
+            raise DBOSException(f"Invalid workflow name provided to debouncer: {name}")
 
 
 class DebouncerClient:

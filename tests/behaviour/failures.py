@@ -274,6 +274,22 @@ def a_negative_timeout_of_a_stream_is_refused() -> str:
     return raised(lambda: [*DBOS.read_stream("anything", "key", timeout_seconds=-1)])
 
 
+@behaviour([True] * 5)
+def an_interval_of_a_stream_is_checked() -> list[bool]:
+    said = "polling_interval_sec must be a finite number at least 0.001 seconds, got "
+    return [
+        f"{said}{interval!r}"
+        in words(lambda interval=interval: [*DBOS.read_stream("a", "b", **interval_of(interval))])
+        for interval in (0, -1, 0.0001, float("inf"))
+    ] + [
+        f"{said}0" in words(DBOS.read_stream_offset, "a", "b", 0, **interval_of(0)),
+    ]
+
+
+def interval_of(seconds: float) -> dict[str, float]:
+    return {"polling_interval_sec": seconds}
+
+
 @behaviour([None, "SUCCESS", True])
 def a_status_is_a_plain_object() -> list[Any]:
     handle = DBOS.start_workflow(failures_plain)

@@ -192,3 +192,9 @@ def limits_of_no_time(config: dict[str, Any]) -> list[float]:
     DBOS.list_workflows()
     DBOS.destroy()
     return [*limits.values()]
+
+
+@behaviour(True)
+def a_debouncer_of_an_unknown_name_is_refused() -> bool:
+    debounce = library.Debouncer("nobody registered this").debounce
+    return "Invalid workflow name provided to debouncer" in words(debounce, "key", 0.1)

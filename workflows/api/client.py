@@ -195,7 +195,9 @@ class WorkflowsClient(TransactionsClient):
 
         Raises DBOSStreamTimeoutError if the next value takes longer than `timeout_seconds`.
         """
-        return self._reader(workflow_id, key, offset, timeout_seconds).values()
+        return self._reader(
+            workflow_id, key, offset, timeout_seconds, polling_interval_sec
+        ).values()
 
     @accept_null_shard_key
     def read_stream_async(
@@ -208,10 +210,17 @@ class WorkflowsClient(TransactionsClient):
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Any, None]:
         """Yield the values of a stream for ``async for``; see ``read_stream``."""
-        return self._reader(workflow_id, key, offset, timeout_seconds).values_async()
+        return self._reader(
+            workflow_id, key, offset, timeout_seconds, polling_interval_sec
+        ).values_async()
 
     def _reader(
-        self, workflow_id: str, key: str, offset: int, timeout_seconds: float | None
+        self,
+        workflow_id: str,
+        key: str,
+        offset: int,
+        timeout_s: float | None,
+        interval_s: float | None,
     ) -> streams.Reader:
         with using_client(self._client_context):
-            return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds)
+            return streams.Reader(engine(), workflow_id, key, offset, timeout_s, interval_s)

@@ -204,7 +204,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
 
         Raises DBOSStreamTimeoutError if the next value takes longer than `timeout_seconds`.
         """
-        return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values()
+        return streams.Reader(
+            engine(), workflow_id, key, offset, timeout_seconds, polling_interval_sec
+        ).values()
 
     @staticmethod
     @accept_null_shard_key
@@ -217,7 +219,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Any, None]:
         """Yield the values of a stream for ``async for``; see ``read_stream``."""
-        return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).values_async()
+        return streams.Reader(
+            engine(), workflow_id, key, offset, timeout_seconds, polling_interval_sec
+        ).values_async()
 
     @sync_form
     def read_stream_offset(
@@ -233,7 +237,9 @@ class WorkflowsAPI(FunctionsAPI, ManagementAPI, TransferAPI, AggregatesAPI):
         Raises DBOSStreamTimeoutError if that takes longer than `timeout_seconds`, or if the stream
         ends before the offset.
         """
-        return streams.Reader(engine(), workflow_id, key, offset, timeout_seconds).value()
+        return streams.Reader(
+            engine(), workflow_id, key, offset, timeout_seconds, polling_interval_sec
+        ).value()
 
     read_stream_offset_async = async_form(read_stream_offset)
 

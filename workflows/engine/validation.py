@@ -14,6 +14,7 @@ APPLICATION_NAME = re.compile(r"[a-z0-9_-]{3,256}\Z")
 
 # About three centuries. Larger values leave the range of epoch milliseconds in databases.
 MAX_SECONDS = 1e10
+SHORTEST_POLLING_S = 0.001
 
 
 def text(what: str, value: Any) -> str:
@@ -45,6 +46,16 @@ def workflow_id(value: Any) -> str:
             "only whitespace."
         )
     return text("a workflow id", value)
+
+
+def polling_interval(value: Any) -> None:
+    """Raise ValueError for a polling interval that the dbos library does not take."""
+    is_number = isinstance(value, int | float) and math.isfinite(value)
+    if value is not None and not (is_number and value >= SHORTEST_POLLING_S):
+        raise ValueError(
+            f"polling_interval_sec must be a finite number at least {SHORTEST_POLLING_S} seconds, "
+            f"got {value!r}"
+        )
 
 
 def queue_name(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
+from math import inf
 from typing import Any
 
 from dboshub.workflows.engine import validation
@@ -106,15 +107,18 @@ class Reader:
         key: str,
         offset: int,
         timeout_seconds: float | None,
+        polling_interval_sec: float | None = None,
     ) -> None:
+        """`polling_interval_sec` has no effect: one poll serves all readers of the process."""
         current = frame()
+        validation.polling_interval(polling_interval_sec)
         self._engine = engine
         self._workflow_id = validation.text("a workflow id", workflow_id)
         self._key = validation.text("the key of a stream", key)
         self._offset = max(0, offset)
-        if timeout_seconds is not None and timeout_seconds < 0:
+        if timeout_seconds is not None and not timeout_seconds >= 0:
             raise ValueError(f"timeout_seconds must not be negative, got {timeout_seconds}")
-        self._timeout_s = timeout_seconds
+        self._timeout_s = None if timeout_seconds == inf else timeout_seconds
         self._execution = (
             current.execution if current is not None and current.step is None else None
         )
