@@ -109,7 +109,7 @@ def test_there_is_one_alert_handler_and_it_is_declared_in_time(
         DBOS.alert_handler(hear)
     DBOS(config=config)
     assert DBOS.alert_handler(hear) is hear
-    with pytest.raises(DBOSException, match="only one"):
+    with pytest.raises(DBOSException, match="only declare one"):
         DBOS.alert_handler(hear)
     DBOS.launch()
     with pytest.raises(DBOSException, match="before DBOS is launched"):

@@ -32,7 +32,7 @@ def test_a_reset_leaves_an_empty_database_that_can_be_launched_on(
 ) -> None:
     launch()
     assert life_named(1) == 1
-    with pytest.raises(AssertionError, match=r"before DBOS\.launch"):
+    with pytest.raises(AssertionError, match=r"cannot be reset after DBOS"):
         DBOS.reset_system_database(truncate=truncate)
     DBOS.destroy()
     DBOS(config=config)
