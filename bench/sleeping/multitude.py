@@ -38,7 +38,8 @@ def wake_evenly(connection: Connection, prefix: str, *, first_ms: int, rate: int
         f"workflow_status SET delay_until_epoch_ms = {at}",
         f"operation_outputs SET output = (({at}) / 1000.0)::text, completed_at_epoch_ms = {at}",
     ):
-        statement = f"UPDATE dbos.{change} WHERE workflow_uuid >= %s AND workflow_uuid < %s"
+        statement = f"""UPDATE dbos.{change}
+            WHERE workflow_uuid >= %s COLLATE "C" AND workflow_uuid < %s COLLATE "C" """
         connection.execute(statement.encode(), span(prefix))
 
 

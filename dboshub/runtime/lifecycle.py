@@ -185,7 +185,6 @@ class Runtime:
             engine,
             wrap_storage(SqlSuspensionStore(self.database)),
             after_s=config["suspend_after_sec"],
-            has_limits=self.dispatcher.has_limits,
         )
         self.listeners = Listeners(engine, store, self._announce)
         self.heartbeat = HeartbeatLoop(

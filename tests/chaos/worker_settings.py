@@ -1,4 +1,4 @@
-"""The project's settings for the suite's processes: a lease short enough to outlast."""
+"""The project's settings for the suite's processes: a short lease, and waits that leave memory."""
 
 from __future__ import annotations
 
@@ -10,4 +10,5 @@ DBOS_CONFIG = {
     "name": "chaos",
     "application_version": "1",
     "executor_lease_sec": float(os.environ["CHAOS_LEASE"]),
+    "suspend_after_sec": 0.1,
 }

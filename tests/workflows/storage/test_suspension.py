@@ -213,7 +213,9 @@ def test_a_wait_row_that_is_written_anew_is_no_stale_one(postgres: Database) -> 
     run(database, OWN, id="w", owner=OWNER)
     with database.writing() as session:
         leaving.suspend(session, [departure], now=NOW)
-        assert store.forget_stale(waits) == 0
+        with database.writing() as other:
+            assert waking.stale(other, waits) == waits
+            assert waking.forget_stale(other, waits) == 0
     assert waits_in(store) == list(waits)
 
 
@@ -261,7 +263,8 @@ LOOKS: dict[str, tuple[Statement, dict[str, Any]]] = {
     "first of the walk": (waking.FIRST_WAITS, {"most": 100}),
     "next of the walk": (waking.NEXT_WAITS, {"most": 100, **AFTER}),
     "notices": (waking.WAITS_FOR, {"most": 100, "listed": LISTED}),
-    "stale rows": (waking.FORGET_STALE, {"listed": LISTED}),
+    "stale rows": (waking.STALE, {"listed": LISTED}),
+    "their deletion": (waking.FORGET_STALE, {"listed": LISTED}),
     "wake": (waking.WAKE, {"listed": IDS, "now": 2}),
     "sleeps that are over": (RELEASE, {"application": "shop", "now": 100, "most": 1_000}),
 }

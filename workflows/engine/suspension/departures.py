@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dboshub.workflows.engine.clock import Clock
 from dboshub.workflows.engine.errors import WorkflowSuspended
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.suspension.branches import is_alone
@@ -20,6 +19,7 @@ from dboshub.workflows.engine.suspension.records import (
 from dboshub.workflows.engine.waiting.waits import KNOWN, Waiter
 
 if TYPE_CHECKING:
+    from dboshub.workflows.engine.runtime.engine import Engine
     from dboshub.workflows.engine.runtime.execution import Execution
 
 # A replay reads all checkpoints: the wait must be longer by the threshold for each so many steps.
@@ -54,24 +54,17 @@ class Suspension:
 class SuspendAfter(Suspension):
     """Workflows that wait longer than `seconds` leave memory."""
 
-    def __init__(
-        self,
-        seconds: float,
-        clock: Clock,
-        *,
-        has_limits: Callable[[str], bool],
-        write: Callable[[Execution], None],
-    ) -> None:
-        """`has_limits` says whether a queue has limits; `write` writes an execution's departure."""
+    def __init__(self, seconds: float, engine: Engine, write: Callable[[Execution], None]) -> None:
+        """`write` writes an execution's departure."""
         self._seconds = seconds
-        self._clock = clock
-        self._has_limits = has_limits
+        self._engine = engine
+        self._clock = engine.clock
         self._write = write
 
     def admits(self, choice: bool | None, queue_name: str | None) -> bool:
         if choice is not None:
             return choice
-        return queue_name is None or not self._has_limits(queue_name)
+        return queue_name is None or not self._engine.has_limits(queue_name)
 
     def wait(
         self, execution: Execution, waiter: Waiter, until_ms: int | None, deadline: float | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.suspension.departures import SuspendAfter
@@ -18,22 +17,13 @@ class Suspending:
     It wakes what others suspended also if nothing leaves this process.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        store: SuspensionStore,
-        *,
-        after_s: float,
-        has_limits: Callable[[str], bool],
-    ) -> None:
+    def __init__(self, engine: Engine, store: SuspensionStore, *, after_s: float) -> None:
         """Waits longer than `after_s` leave memory, none if it is 0; see ``SuspendAfter``."""
         self._waker = Waker(engine, store)
         self._suspender = Suspender(engine, store, self._waker.written)
         engine.notices.on_awaited = self._waker.noticed
         if after_s:
-            engine.suspension = SuspendAfter(
-                after_s, engine.clock, has_limits=has_limits, write=self._suspender.add
-            )
+            engine.suspension = SuspendAfter(after_s, engine, self._suspender.add)
 
     def start(self) -> None:
         self._suspender.start()

@@ -29,8 +29,12 @@ class SqlSuspensionStore:
             return waking.waits_after(session, last, most=most)
 
     def forget_stale(self, waits: Sequence[WaitRow]) -> int:
+        with self._database.reading() as session:
+            found = waking.stale(session, waits)
+        if not found:
+            return 0
         with self._database.writing() as session:
-            return waking.forget_stale(session, waits)
+            return waking.forget_stale(session, found)
 
     def ready(self, waits: Sequence[WaitRow]) -> list[WaitRow]:
         with self._database.reading() as session:

@@ -57,20 +57,24 @@ NEXT_WAITS = Statement(f"""
     ORDER BY kind, target, name, workflow_uuid
     LIMIT :most
 """)
+_STALE = f"""
+    FROM {{listed}} AS listed
+    JOIN {{dboshub_wait}} AS wait ON {_ROW_OF_WAIT}
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM {{workflow_status}} AS status
+        WHERE status.workflow_uuid = wait.workflow_uuid
+            AND status.created_at = wait.created_at
+            AND status.status = 'DELAYED'
+    )
+"""
+STALE = _by_list(f"SELECT {_COLUMNS} {_STALE}")
 # A wait row that is being written anew is locked by whoever writes it, and skipped.
 FORGET_STALE = _by_list(f"""
     DELETE FROM {{dboshub_wait}}
     WHERE (kind, target, name, workflow_uuid) IN (
         SELECT wait.kind, wait.target, wait.name, wait.workflow_uuid
-        FROM {{listed}} AS listed
-        JOIN {{dboshub_wait}} AS wait ON {_ROW_OF_WAIT}
-        WHERE NOT EXISTS (
-            SELECT 1
-            FROM {{workflow_status}} AS status
-            WHERE status.workflow_uuid = wait.workflow_uuid
-                AND status.created_at = wait.created_at
-                AND status.status = 'DELAYED'
-        )
+        {_STALE}
         FOR UPDATE OF wait SKIP LOCKED
     )
 """)
@@ -104,6 +108,11 @@ def waits_after(session: Session, last: WaitRow | None, *, most: int) -> list[Wa
     after = last._asdict()
     del after["created_at"]
     return _waits(session.all(NEXT_WAITS, **after, most=most))
+
+
+def stale(session: Session, waits: Sequence[WaitRow]) -> list[WaitRow]:
+    """Those of these wait rows whose workflow is not suspended any more."""
+    return _waits(session.all(STALE, listed=json.dumps(waits)))
 
 
 def forget_stale(session: Session, waits: Sequence[WaitRow]) -> int:
