@@ -73,7 +73,7 @@ def _suspend(url: str, connection: Connection, real: int) -> dict[str, Any]:
     client.destroy()
     until(lambda: _count(connection, SUSPENDED) == real)
     _, took_ms = connection.execute(SUSPENDED).fetchone() or (0, 1)
-    return {"suspended": real, "suspended per s": real * 1000 / took_ms}
+    return {"suspended": real, "enqueued and suspended per s": real * 1000 / took_ms}
 
 
 def _hold(worker: Worker) -> dict[str, Any]:
