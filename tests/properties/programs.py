@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dboshub import DBOS, Queue
+from dboshub import DBOS, Queue, SendMessage, WorkflowCall
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 
 Call = tuple[Any, ...]
@@ -18,7 +18,7 @@ _lock = threading.Lock()
 _number = st.integers(0, 9)
 _key = st.sampled_from(["a", "b"])
 _leaf = st.one_of(
-    st.tuples(st.sampled_from(["step", "failing", "send"]), _number),
+    st.tuples(st.sampled_from(["step", "failing", "send", "send_each"]), _number),
     st.tuples(st.sampled_from(["set_event", "stream"]), _key, _number),
     st.tuples(st.just("get_event"), _key),
     st.tuples(st.sampled_from(["sleep", "recv", "anonymous"])),
@@ -26,8 +26,13 @@ _leaf = st.one_of(
 
 
 def _with_children(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    kinds = st.sampled_from(["child", "start", "enqueue"])
-    return st.one_of(_leaf, st.tuples(kinds, st.lists(inner, max_size=3)))
+    kinds, bulk = (
+        st.sampled_from(["child", "start", "enqueue"]),
+        st.sampled_from(["starts", "enqueues"]),
+    )
+    program = st.lists(inner, max_size=3)
+    many = st.lists(st.lists(inner, max_size=1), max_size=5)
+    return st.one_of(_leaf, st.tuples(kinds, program), st.tuples(bulk, many, st.booleans()))
 
 
 programs: st.SearchStrategy[list[Call]] = st.lists(
@@ -54,7 +59,7 @@ def interpret(program: list[Call]) -> list[Any]:
 
 
 def _made(name: str, *args: Any) -> Any:
-    me = DBOS.workflow_id
+    me = str(DBOS.workflow_id)
     match name:
         case "step":
             return add_one(*args)
@@ -65,17 +70,29 @@ def _made(name: str, *args: Any) -> Any:
                 return repr(error)
         case "send":
             return DBOS.send(me, *args, topic="letters")
+        case "send_each":
+            messages = [SendMessage(each, *args, topic="letters") for each in (me, "nobody")]
+            return [*map(repr, DBOS.send_bulk(messages, atomic=False))]
         case "recv":
             return DBOS.recv("letters", timeout_seconds=0)
         case "get_event":
             return DBOS.get_event(me, *args, timeout_seconds=0)
-        case "child":
-            return interpret(*args)
-        case "start":
-            return DBOS.start_workflow(interpret, *args).get_result()
-        case "enqueue":
-            return queue.enqueue(interpret, *args).get_result()
+        case "child" | "start" | "enqueue" | "starts" | "enqueues":
+            return _given_by_children(name, *args)
     return _told(name, *args)
+
+
+def _given_by_children(name: str, programs: list[Any], atomic: bool = False) -> Any:
+    match name:
+        case "child":
+            return interpret(programs)
+        case "start":
+            return DBOS.start_workflow(interpret, programs).get_result()
+        case "enqueue":
+            return queue.enqueue(interpret, programs).get_result()
+    bulk = DBOS.start_workflows if name == "starts" else queue.enqueue_workflows
+    answers: list[Any] = bulk([WorkflowCall(interpret, each) for each in programs], atomic=atomic)
+    return [each.get_result() for each in answers]
 
 
 def _told(name: str, *args: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine.runtime import bulk_starting
 from dboshub.workflows.storage.sql import Statement
 from tests.crash.crash_points import Death
 from tests.crash.crashing_ports import Mortals
@@ -24,6 +25,12 @@ RECORDED = Statement("SELECT workflow_uuid, function_id FROM {operation_outputs}
 EXISTS = Statement("SELECT 1 FROM {workflow_status} WHERE workflow_uuid = :id")
 deaths = st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=3)
 _names = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bulk call of five has three commits, between which an engine may die."""
+    monkeypatch.setattr(bulk_starting, "MAX_ROWS", 2)
 
 
 def check(url: str, program: list[Call], deaths: list[tuple[int, bool]]) -> None:
