@@ -11,12 +11,14 @@ import pytest
 from bench import page_report, recording
 from bench.engine import report as engine
 from bench.growth import report as growth
+from bench.sleeping import __main__ as sleeping
 
 DOCUMENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "engine": engine.document,
     "growth": growth.document,
     "pages-1000000": page_report.document,
     "pages-10000000": page_report.document,
+    "sleepers": sleeping.shown,
 }
 
 
