@@ -243,23 +243,13 @@ SUBCOMMANDS = (
         "rewind",
         "run it again under its own id",
         rewind,
-        (
-            workflow_id,
-            step,
-            queue,
-            version,
-            reason,
-        ),
+        (workflow_id, step, queue, version, reason),
     ),
     Subcommand(
         "delete",
         "delete an ended workflow with all its data",
         delete,
-        (
-            workflow_id,
-            children,
-            reason,
-        ),
+        (workflow_id, children, reason),
     ),
     Subcommand(
         "send",
