@@ -42,8 +42,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--record", action="store_true", help="keep them, and show them in docs")
     parser.add_argument("--check", action="store_true", help=f"fail below {FLOOR:.0%}% of a goal")
     options = parser.parse_args()
-    if options.record and (options.rows or options.alone):
-        parser.error("--record is for all rows, with dbos")
+    if options.record and options.rows:
+        parser.error("--record is for all rows")
+    if options.alone and (options.record or options.check):
+        parser.error("--record and --check need dbos")
     return options
 
 
