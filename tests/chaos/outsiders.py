@@ -25,10 +25,20 @@ PAUSE_S = 0.1
 def holding(world: World, seconds: float, statements: tuple[str, ...]) -> None:
     """A transaction holds what these statements lock."""
     with world.fault(), psycopg.connect(world.database_url) as other:
-        for statement in statements:
-            other.execute(statement.encode())
+        while not _has_locked(other, statements):
+            other.rollback()
         world.run(seconds)
         other.rollback()
+
+
+def _has_locked(other: psycopg.Connection[Any], statements: tuple[str, ...]) -> bool:
+    """Whether the statements were executed; a deadlock with the engine may end this one."""
+    try:
+        for statement in statements:
+            other.execute(statement.encode())
+    except psycopg.errors.DeadlockDetected:
+        return False
+    return True
 
 
 def writing_to_the_file(world: World, seconds: float) -> None:

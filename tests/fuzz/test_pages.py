@@ -47,7 +47,9 @@ SORTED = (
     "q=charge",
     "since=1h",
 )
-CHOSEN = 15  # hostile workflows whose pages the short profile asks for
+# Hostile workflows whose pages are asked for, in the short profile and in the other one. There each
+# has some seventy, and another run takes others.
+CHOSEN, CHOSEN_OF_ALL = 15, 150
 OLDER = re.compile(r'href="(?:/workflows/)?\?([^"]*\bafter=[^"]*)"')
 
 
@@ -76,15 +78,17 @@ def test_no_row_breaks_a_page(root: Client) -> None:
 
 
 @pytest.mark.fuzz
-@pytest.mark.timeout(3_600)
+@pytest.mark.timeout(1_800)
 def test_no_row_breaks_any_page_of_it(root: Client) -> None:
     random = seeded()
     with atomic() as session:
         filled = fill(session, random, is_short=False)
     assert failures(root, [*pages(), *listings(), *of_admin(filled)], fragments=True) == []
-    for workflow_id, what in filled.ids():
+    ids = filled.ids()
+    odd = [each for each in ids if each[1].startswith("workflow_uuid:") or "circle" in each[1]]
+    for workflow_id, what in {*random.sample(ids, CHOSEN_OF_ALL), *odd}:
         assert failures(root, addresses(workflow_id)) == [], what
-    assert unsourced(filled.ids()) == []
+    assert unsourced(ids) == []
     assert unlisted(root, filled) == set()
 
 
