@@ -219,7 +219,8 @@ class HeartbeatLoop:
             if self._membership.declare_dead(each, self.incarnation)
         }
         if now_dead:
-            log.warning("declared dead: %s", ", ".join(sorted(now_dead)))
+            names = (f"{each:.40}" for each in sorted(now_dead))  # ours have 32 characters
+            log.warning("declared dead: %s", ", ".join(names))
         left = frozenset(each.incarnation for each in others) - now_dead
         # The process that declared it dead may have died before its sweep: all observers sweep.
         if now_dead or self._seen - left:
