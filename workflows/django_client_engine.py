@@ -24,7 +24,7 @@ from dboshub.workflows.engine.ports import EngineHooks, Storage
 from dboshub.workflows.engine.registration.registry import registry
 from dboshub.workflows.engine.runtime.effects import Wait
 from dboshub.workflows.engine.runtime.engine import Engine, EngineSettings
-from dboshub.workflows.engine.runtime.threads import Threads
+from dboshub.workflows.engine.runtime.threads import Refused, Threads
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.waiting.notices import Notice, Notices
 from dboshub.workflows.engine.waiting.wait_listener import WaitListener
@@ -183,7 +183,7 @@ class DjangoThreads(Threads):
         # The loop itself remembers its tasks weakly.
         self._running: set[asyncio.Task[None]] = set()
 
-    def submit(self, task: Callable[[], None]) -> None:
+    def submit(self, task: Callable[[], None], refused: Refused | None = None) -> None:
         running = asyncio.create_task(_in_django_thread(task))
         self._running.add(running)
         running.add_done_callback(self._running.discard)

@@ -16,7 +16,10 @@ MAX_CLAIM = 100  # rows in one claim: larger claims contend for the same rows
 EMPTY_CLAIM_DELAY_S = 0.05
 REFUSED_DELAY_S, MAX_REFUSED_DELAY_S = 0.005, 1.0  # after a claim of what cannot run here
 CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
-PACE_S = 0.004  # between claims that enqueues cause: one claim takes what arrives meanwhile
+# Between claims that enqueues cause: one claim takes what arrives meanwhile. The pause doubles
+# while many arrive, so that claims leave the database to whoever enqueues.
+PACE_S, MAX_PACE_S = 0.004, 0.05
+MANY = 8  # workflows in one claim
 LONGEST_PAUSE_S = 5.0  # after claims that failed
 GATHER_S = 0.05  # how long a few free slots wait until a quarter of all is free
 
@@ -30,6 +33,7 @@ class QueueClaimState:
     waiting: bool = False  # workflows are enqueued, as far as is known
     not_before: float = -inf
     claimed_at: float = -inf
+    pace: float = PACE_S  # seconds
     blocked_until: float = -inf  # by a limit; inf: until a workflow ends or the next survey
     gathering_since: float | None = None
     refusals: int = 0  # claims in a row of which something was handed back
@@ -58,9 +62,12 @@ class QueueClaimState:
 
     def woken(self, at: float, *, is_local: bool) -> None:
         """A workflow was enqueued, by this process (`is_local`) or by another."""
+        at = max(at, self.claimed_at + self.pace)
+        if not self.waiting:
+            self.not_before = at if is_local else max(self.not_before, at)
+        elif is_local:
+            self.not_before = min(self.not_before, at)
         self.waiting, self.blocked_until = True, -inf
-        at = max(at, self.claimed_at + PACE_S)
-        self.not_before = at if is_local else max(self.not_before, at)
 
     def has_claim_due(self, now: float) -> bool:
         """Whether a claim will begin after `now`. Any thread may ask.
@@ -120,6 +127,8 @@ class QueueClaimState:
     def claimed(self, claim: Claim, asked: int, now: float) -> None:
         """Update the state by the result of a claim for `asked` workflows."""
         self.claimed_at = now
+        has_many = len(claim.workflows) >= MANY
+        self.pace = min(2 * self.pace, MAX_PACE_S) if has_many else PACE_S
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended or claim.has_more
         if claim.limited:

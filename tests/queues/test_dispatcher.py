@@ -102,12 +102,14 @@ def test_claims_that_enqueues_cause_keep_their_distance(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_state, "PACE_S", 0.4)
+    monkeypatch.setattr(queue_state, "MAX_PACE_S", 0.4)
     register(database)
     counted = CountedDatabase(database)
     store = QueueStore(counted, application=APP, version=VERSION, executor_id="local")
     host = ThreadHost(database, slots=1_000)
     with dispatching(database, host, store, polling_interval=60) as dispatcher:
         eventually(lambda: dispatcher._queues)
+        dispatcher._queues["q"].pace = 0.4
         counted.statements.clear()
         began = time.monotonic()
         for _ in range(40):

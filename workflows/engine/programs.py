@@ -43,13 +43,13 @@ def run(program: Program[R]) -> R:
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a generator's return is untyped here
     except RuntimeError as error:
-        raised = _stop_iteration_of(error)
+        raised = stop_iteration_of(error)
         if raised is None:
             raise
         raise raised from None
 
 
-def _stop_iteration_of(error: RuntimeError) -> StopIteration | None:
+def stop_iteration_of(error: RuntimeError) -> StopIteration | None:
     """The StopIteration of user code that a program of ours raised; Python replaces it."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

@@ -81,15 +81,28 @@ class Journal:
             answer = joined.apply(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
-        is_isolated = self._is_isolated(write)
-        if not lingers:
-            answer_now = self._inline(write, is_isolated=is_isolated)
-            if answer_now is not None and answer_now.verdict is not Verdict.LOCKED:
-                return answer_now
-            is_isolated = answer_now is not None
+        answer_now, is_isolated = self._at_once(write, lingers=lingers)
+        if answer_now is not None:
+            return answer_now
         pending = PendingWrite(write, is_isolated=is_isolated, lingers=lingers)
         self._hand_in(pending)
         return pending.block()
+
+    def write_then(
+        self, write: Write, then: Callable[[PendingWrite], None], *, lingers: bool = False
+    ) -> Answer | None:
+        """Make a write durable; returns its answer if that is there at once.
+
+        Otherwise `then` gets the settled write, on a thread of the journal. It must neither wait
+        nor raise. See ``write``.
+        """
+        if self._ambient() is not None:
+            return self.write(write)
+        answer, is_isolated = self._at_once(write, lingers=lingers)
+        if answer is None:
+            pending = PendingWrite(write, is_isolated=is_isolated, lingers=lingers, then=then)
+            self._hand_in(pending)
+        return answer
 
     async def write_async(self, write: Write, *, lingers: bool = False) -> Answer:
         """Make a write durable, and await that; see ``write``.
@@ -142,6 +155,14 @@ class Journal:
 
     def _is_isolated(self, write: Write) -> bool:
         return write.isolated and self._side_lanes.most > 0
+
+    def _at_once(self, write: Write, *, lingers: bool) -> tuple[Answer | None, bool]:
+        """The answer to a write committed on this thread, or None, and whether to isolate it."""
+        is_isolated = self._is_isolated(write)
+        answer = None if lingers else self._inline(write, is_isolated=is_isolated)
+        if answer is not None and answer.verdict is Verdict.LOCKED:
+            return None, True
+        return answer, is_isolated
 
     def _inline(self, write: Write, *, is_isolated: bool) -> Answer | None:
         """Commit a write on this thread if its connection is idle; None if it is not."""
@@ -272,20 +293,3 @@ class Journal:
                 self._wake_threads()
         deliver(released)
         self._failures.recovered()
-
-
-class Commit:
-    """The effect of making a write durable."""
-
-    __slots__ = ("_journal", "_lingers", "_write")
-
-    def __init__(self, journal: Journal, write: Write, *, lingers: bool = False) -> None:
-        self._journal = journal
-        self._write = write
-        self._lingers = lingers
-
-    def block(self) -> Answer:
-        return self._journal.write(self._write, lingers=self._lingers)
-
-    async def wait(self) -> Answer:
-        return await self._journal.write_async(self._write, lingers=self._lingers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from dboshub.workflows.engine.journal.writes import Answer, Write
 
@@ -14,7 +14,7 @@ class JournalClosedError(BaseException):
 
 
 class PendingWrite:
-    """A write of a thread, which blocks, or of a task of `loop`, which awaits."""
+    """A write of a thread, which blocks, or of a task of `loop`, which awaits, or of nobody."""
 
     __slots__ = (
         "_future",
@@ -26,6 +26,7 @@ class PendingWrite:
         "lingers",
         "loop",
         "size",
+        "then",
         "write",
     )
 
@@ -36,10 +37,12 @@ class PendingWrite:
         *,
         is_isolated: bool = False,
         lingers: bool = False,
+        then: Callable[[PendingWrite], None] | None = None,
     ) -> None:
         """`is_isolated`: whether it is committed alone, on a side lane.
 
-        `lingers`: whether it may wait for others to be committed with.
+        `lingers`: whether it may wait for others to be committed with. `then`: who is told when
+        it is settled, if no thread blocks.
         """
         self.write = write
         self.size = write.size
@@ -50,8 +53,9 @@ class PendingWrite:
         self.answer: Answer | None = None
         self.error: BaseException | None = None
         self._future = loop.create_future() if loop is not None else None
+        self.then = then
         self._gate: threading.Lock | None = None
-        if loop is None:
+        if loop is None and then is None:
             self._gate = threading.Lock()
             self._gate.acquire()
 
@@ -85,7 +89,9 @@ class PendingWrite:
 
     def release(self) -> None:
         """Wake the waiter. For a task, call this on its loop; for a thread, on any thread."""
-        if self._gate is not None:
+        if self.then is not None:
+            self.then(self)
+        elif self._gate is not None:
             self._gate.release()
         elif self._future is not None and not self._future.done():
             self._future.set_result(None)

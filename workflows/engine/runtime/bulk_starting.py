@@ -13,7 +13,7 @@ from typing import Any
 
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.journal.group_commit import Commit
+from dboshub.workflows.engine.journal.commit import Commit
 from dboshub.workflows.engine.journal.writes import (
     Answer,
     BulkStartWrite,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine.errors import (
@@ -20,7 +21,7 @@ from dboshub.workflows.engine.registration.arguments import ValidateArgs
 from dboshub.workflows.engine.registration.registry import Target, validator_of
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.handing_back import begin, log_end
+from dboshub.workflows.engine.runtime.handing_back import hand_back, log_end
 from dboshub.workflows.engine.runtime.history import HISTORY_AT_ONCE
 from dboshub.workflows.engine.runtime.outcomes import readable, record_outcome
 from dboshub.workflows.engine.runtime.running import run_in_background
@@ -169,4 +170,4 @@ def _fail(execution: Execution, error: Exception) -> None:
 
 
 def _in_thread(execution: Execution, task: Callable[[], None]) -> None:
-    begin(execution, lambda: execution.engine.run_in_thread(task))
+    execution.engine.run_in_thread(task, partial(hand_back, execution))

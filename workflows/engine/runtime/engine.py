@@ -28,8 +28,9 @@ from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.runtime.effects import Query, Wait
 from dboshub.workflows.engine.runtime.executions import Executions
 from dboshub.workflows.engine.runtime.insisting import Insisting
+from dboshub.workflows.engine.runtime.loop import Loop
 from dboshub.workflows.engine.runtime.slots import Slots
-from dboshub.workflows.engine.runtime.threads import Loop, Threads
+from dboshub.workflows.engine.runtime.threads import Refused, Threads
 from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.engine.suspension.departures import Suspension
 from dboshub.workflows.engine.waiting.notices import Notices
@@ -189,9 +190,9 @@ class Engine:
         left = (until_ms - self.clock.now_ms()) / 1000
         return Wait(waiter, self.clock.monotonic() + left)
 
-    def run_in_thread(self, task: Callable[[], None]) -> None:
-        """Run a task on a thread for workflows."""
-        self.threads.submit(task)
+    def run_in_thread(self, task: Callable[[], None], refused: Refused) -> None:
+        """Run a task on a thread for workflows; `refused` is called if none can be started."""
+        self.threads.submit(task, refused)
 
     def run_on_loop(
         self, coroutine: Coroutine[Any, Any, Any], caller: asyncio.AbstractEventLoop | None

@@ -14,7 +14,7 @@ from dboshub.workflows.engine.errors import (
     ExecutionInterrupted,
 )
 from dboshub.workflows.engine.identity import Identity
-from dboshub.workflows.engine.journal.group_commit import Commit
+from dboshub.workflows.engine.journal.commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.engine.records import Checkpoint, Status

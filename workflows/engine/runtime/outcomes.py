@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from dboshub.workflows.engine.errors import DBOSWorkflowConflictIDError, ExecutionInterrupted
-from dboshub.workflows.engine.journal.group_commit import Commit
+from dboshub.workflows.engine.journal.commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, OutcomeWrite, Verdict
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.records import Status, WorkflowOutcome
@@ -44,7 +44,12 @@ def record_outcome(execution: Execution, outcome: Outcome, text: str) -> Program
     engine, workflow_id = execution.engine, execution.workflow_id
     write = _write(execution, outcome, text)
     try:
-        answer: Answer = yield Commit(engine.journal, write, lingers=_may_linger(execution))
+        answer: Answer = yield Commit(
+            engine.journal,
+            write,
+            lingers=_may_linger(execution),
+            may_detach=execution.is_background and outcome.error is None,
+        )
     except Exception as refused:
         engine.logger.warning(
             "The outcome of workflow %s is recorded as text: the database refuses it",

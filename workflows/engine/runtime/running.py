@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, FramedCall
@@ -17,15 +18,16 @@ from dboshub.workflows.engine.identity import current_identity
 from dboshub.workflows.engine.observability.spans import workflow_span
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Outcome, Program, run_async
-from dboshub.workflows.engine.programs import run as block
 from dboshub.workflows.engine.registration.registry import Target
 from dboshub.workflows.engine.registration.roles import authorized
 from dboshub.workflows.engine.registration.workflow import Workflow
+from dboshub.workflows.engine.runtime.background_run import BackgroundRun
 from dboshub.workflows.engine.runtime.effects import CurrentLoop
 from dboshub.workflows.engine.runtime.engine import Engine
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.handing_back import (
     begin,
+    hand_back,
     has_lost_its_loop,
     log_end,
     run_again,
@@ -200,20 +202,13 @@ def run_in_background(
     if target.workflow.is_async:
         begin(execution, lambda: _begin_on_loop(execution, body, loop))
     else:
-        begin(execution, lambda: engine.run_in_thread(lambda: _run(execution, body)))
+        engine.run_in_thread(BackgroundRun(execution, body).begin, partial(hand_back, execution))
 
 
 def _begin_on_loop(
     execution: Execution, body: Program[Any], loop: AbstractEventLoop | None
 ) -> None:
     execution.loop = execution.engine.run_on_loop(_run_async(execution, body), loop)
-
-
-def _run(execution: Execution, body: Program[Any]) -> None:
-    try:
-        block(body)
-    except BaseException as error:
-        log_end(execution, error)
 
 
 async def _run_async(execution: Execution, body: Program[Any]) -> None:

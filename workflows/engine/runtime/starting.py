@@ -9,7 +9,7 @@ from dboshub.workflows.engine.context import Frame, frame
 from dboshub.workflows.engine.current_engine import current_client
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.identity import current_identity
-from dboshub.workflows.engine.journal.group_commit import Commit
+from dboshub.workflows.engine.journal.commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, StartWrite, StepWrite, Verdict
 from dboshub.workflows.engine.options import OPTIONS
 from dboshub.workflows.engine.programs import Program

@@ -1,29 +1,29 @@
-"""Daemon threads for sync workflows, and the event loop of async ones without a caller's."""
+"""Daemon threads for sync workflows and for queries of coroutines."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import queue
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from typing import Any
-
-from dboshub.workflows.engine.errors import LoopEnded, ResourcesExhausted
+from functools import partial
 
 logger = logging.getLogger("dboshub")
 
-LOOK_S = 0.5  # how often a thread that awaits a coroutine looks whether its loop is closed
+# Threads that were woken or started at once, and have taken no task yet.
+MOST_COMING = 2
 Task = Callable[[], None]
+Refused = Callable[[BaseException], None]
 
 
 class Threads:
     """Daemon threads, started as needed and reused when idle.
 
-    `after_task` is called on the thread after each task. With `short_tasks` a task waits for a
-    busy thread if no other one can be started.
+    A thread that takes a task calls the next thread for what is left: short tasks need few
+    threads, and tasks that block get as many as `limit`. `after_task` is called on the thread
+    after each task. With `short_tasks` a task waits for a busy thread if no other one can be
+    started.
     """
 
     def __init__(
@@ -38,9 +38,12 @@ class Threads:
         self._name = name
         self._limit = limit
         self._after_task = after_task
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0
+        self._called = threading.Condition(self._lock)
+        self._tasks: deque[tuple[Task, Refused | None]] = deque()
+        self._idle = 0  # threads that wait to be called
+        self._coming = 0  # threads that were called, and have taken no task yet
+        self._is_stopping = False
         self._threads: set[threading.Thread] = set()
 
     def keep_one(self) -> None:
@@ -50,39 +53,32 @@ class Threads:
         """
         with self._lock:
             self._start_one()
-            self._idle += 1
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: Task, refused: Refused | None = None) -> None:
         """Run a task on an idle thread or a new one; at the limit, when a thread is idle.
 
-        Raises RuntimeError if no thread can be started; the task is not run then.
+        If no thread can be started the task is not run: `refused` is called with the reason, now
+        or when it is its turn. Without `refused` RuntimeError is raised, or the task waits.
         """
         with self._lock:
-            if self._idle:
-                self._idle -= 1
-            elif len(self._threads) < self._limit:
-                self._start_one()
-        self._tasks.put(task)
-
-    def _start_one(self) -> None:
-        """Start a thread; the lock is held."""
-        thread = threading.Thread(
-            target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError:
-            if not (self._short_tasks and self._threads):
-                raise
-        else:
-            self._threads.add(thread)
+            self._tasks.append((task, refused))
+            try:
+                self._call_thread()
+                return
+            except RuntimeError as error:
+                self._tasks.pop()
+                if refused is None:
+                    raise
+                shortage = error
+        refused(shortage)
 
     def stop(self) -> None:
-        """Make every thread end after its current task."""
+        """Make every thread end when no task is left."""
         with self._lock:
-            threads = [*self._threads]
-        for _ in threads:
-            self._tasks.put(None)
+            self._is_stopping = True
+            self._coming += self._idle
+            self._idle = 0
+            self._called.notify_all()
 
     def join(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for all threads; False if one has not ended."""
@@ -92,148 +88,69 @@ class Threads:
             thread.join(timeout / max(1, len(threads)))
         return not any(thread.is_alive() for thread in threads)
 
-    def _work(self) -> None:
+    # The lock is held in the calls of this part.
+
+    def _call_thread(self) -> None:
+        """Let a thread come for the next task, unless enough of them do."""
+        if not self._tasks or self._coming >= MOST_COMING:
+            return
+        if self._idle:
+            self._idle -= 1
+            self._coming += 1
+            self._called.notify()
+        elif len(self._threads) < self._limit:
+            self._start_one()
+
+    def _start_one(self) -> None:
+        thread = threading.Thread(
+            target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+        )
         try:
-            while (task := self._tasks.get()) is not None:
+            thread.start()
+        except RuntimeError:
+            # A thread that comes takes a task, and calls the next one for what is left.
+            if not (self._coming or (self._short_tasks and self._threads)):
+                raise
+        else:
+            self._threads.add(thread)
+            self._coming += 1
+
+    def _call_for_the_rest(self) -> Sequence[Task]:
+        """Let a thread come for what is left; returns how to refuse it if none can be started."""
+        try:
+            self._call_thread()
+        except RuntimeError as error:
+            left = [partial(refused, error) for _, refused in self._tasks if refused is not None]
+            self._tasks = deque(each for each in self._tasks if each[1] is None)
+            return left
+        return []
+
+    # What runs on the threads.
+
+    def _work(self) -> None:
+        with self._lock:
+            self._coming -= 1
+        try:
+            while (task := self._next()) is not None:
                 try:
                     # In a copy of the context, so that a task changes nothing for the next one.
                     copy_context().run(task)
                     self._after_task()
                 except BaseException:
                     logger.exception("engine.task_failed")
-                with self._lock:
-                    self._idle += 1
         finally:
             self._threads.discard(threading.current_thread())
 
-
-class Loop:
-    """The event loop of coroutines that no running loop started.
-
-    It is the adopted one while that runs; else one on a daemon thread, which starts when needed.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._adopted: asyncio.AbstractEventLoop | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._tasks: set[Any] = set()  # an event loop refers to its tasks only weakly
-
-    def adopt(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """Use the application's loop from now on, for as long as it runs."""
-        self._adopted = loop
-
-    def submit(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        on: asyncio.AbstractEventLoop | None = None,
-    ) -> asyncio.AbstractEventLoop:
-        """Run a coroutine as a task, on the caller's running loop if `on` names it.
-
-        Returns the loop that runs it. Its errors are not raised here. Raises ResourcesExhausted
-        if a loop is needed and cannot be started.
-        """
-        if on is not None:
-            self._keep(on.create_task(coroutine))
-            return on
-        loop = self._adopted
-        if loop is not None and loop.is_running():
-            try:
-                self._keep(asyncio.run_coroutine_threadsafe(coroutine, loop))
-                return loop
-            except RuntimeError:
-                pass  # it was closed just now
-        try:
-            loop = self.own()
-        except ResourcesExhausted:
-            coroutine.close()
-            raise
-        self._keep(asyncio.run_coroutine_threadsafe(coroutine, loop))
-        return loop
-
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine, and block until its result is there.
-
-        Raises LoopEnded, which user code does not catch, if its loop ends before.
-        """
-        loop = self._adopted
-        # A loop whose thread blocks here would never run it.
-        if loop is None or not loop.is_running() or loop is asyncio._get_running_loop():
-            loop = self.own()
-        raised: list[asyncio.CancelledError] = []
-        task = _watched(coroutine, raised)
-        future = asyncio.run_coroutine_threadsafe(task, loop)
-        while not wait([future], LOOK_S).done:
-            if loop.is_closed():
-                raise LoopEnded("the event loop was closed")
-        if future.cancelled() and not raised:
-            raise LoopEnded("the event loop cancelled its tasks")
-        return future.result()
-
-    def own(self) -> asyncio.AbstractEventLoop:
-        """The loop on a daemon thread; starts it if it does not run.
-
-        Raises ResourcesExhausted if it cannot.
-        """
+    def _next(self) -> Task | None:
         with self._lock:
-            if self._loop is None:
-                self._loop, self._thread = self._start()
-            return self._loop
-
-    def _start(self) -> tuple[asyncio.AbstractEventLoop, threading.Thread]:
-        try:
-            loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=loop.run_forever, name=self._name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                loop.close()
-                raise
-        except (OSError, RuntimeError) as error:
-            # Control flow, because the coroutine may be that of a step or of a workflow.
-            raise ResourcesExhausted(str(error)) from error
-        return loop, thread
-
-    def _keep(self, task: Any) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def stop(self, timeout: float) -> None:
-        """Cancel all tasks of the own loop and close it.
-
-        Waits up to `timeout` seconds for its thread.
-        """
-        with self._lock:
-            loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
-        thread.join(timeout)
-        if not thread.is_alive():
-            loop.close()
-
-
-async def _watched(
-    coroutine: Coroutine[Any, Any, Any], raised: list[asyncio.CancelledError]
-) -> Any:
-    """Await a coroutine; note the CancelledError that it raised itself."""
-    try:
-        return await coroutine
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or not task.cancelling():
-            raised.append(error)
-        raise
-
-
-async def _cancel_all() -> None:
-    loop = asyncio.get_running_loop()
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await loop.shutdown_asyncgens()
-    loop.stop()
+            while not self._tasks:
+                if self._is_stopping:
+                    return None
+                self._idle += 1
+                self._called.wait()
+                self._coming -= 1
+            task, _ = self._tasks.popleft()
+            refusals = self._call_for_the_rest()
+        for refuse in refusals:
+            refuse()
+        return task

@@ -111,7 +111,11 @@ def test_an_outcome_that_cannot_be_written_at_all_is_logged(
             raise PermissionError("the table is read-only")
         return write(wanted, **options)
 
+    def refuse_then(wanted: Any, then: Any, **options: Any) -> Any:
+        return refuse(wanted, **options)
+
     monkeypatch.setattr(journal, "write", refuse)
+    monkeypatch.setattr(journal, "write_then", refuse_then)
     DBOS.start_workflow(heard_returns)
     eventually(lambda: "the table is read-only" in caplog.text)
     eventually(lambda: not current_engine.engine().executions)
