@@ -198,3 +198,25 @@ def limits_of_no_time(config: dict[str, Any]) -> list[float]:
 def a_debouncer_of_an_unknown_name_is_refused() -> bool:
     debounce = library.Debouncer("nobody registered this").debounce
     return "Invalid workflow name provided to debouncer" in words(debounce, "key", 0.1)
+
+
+async def _asynchronous() -> None: ...
+
+
+@behaviour([True] * 4, launched=False)
+def datasources_of_the_other_kind(config: dict[str, Any]) -> list[bool]:
+    DBOS(config=config)
+    source = library.SQLAlchemyDatasource.create(config["system_database_url"])
+    needs = "SyncDatasource.transaction requires a non-coroutine function, but _asynchronous is a "
+    found = [
+        needs in words(source.transaction(), _asynchronous),
+        "Function _asynchronous is a coroutine; use AsyncDatasource.run_tx_step_async instead"
+        in words(source.run_tx_step, None, _asynchronous),
+        "sql_session() must be called within a sync datasource transaction"
+        in words(source.sql_session),
+    ]
+    DBOS.launch()
+    late = words(library.SQLAlchemyDatasource.create, config["system_database_url"])
+    found.append("Datasources must be created before DBOS.launch()" in late)
+    DBOS.destroy()
+    return found

@@ -41,6 +41,8 @@ CLOSE_S = 5.0
 class AsyncSource(Source):
     """A datasource with awaited sessions, on any event loop."""
 
+    kind = "an async"
+
     def __init__(
         self,
         *,
@@ -117,11 +119,16 @@ class AsyncSource(Source):
             self._engines[loop] = engine
         return engine
 
-    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(
+        self, function: Callable[..., Any], *, is_decorated: bool = False
+    ) -> Callable[..., Any]:
         if not inspect.iscoroutinefunction(function):
+            name = getattr(function, "__qualname__", function)
             raise DBOSException(
-                f"{getattr(function, '__qualname__', function)} is no coroutine function: it "
+                f"AsyncDatasource.transaction requires a coroutine function, but {name} is not: it "
                 "needs a SQLAlchemyDatasource"
+                if is_decorated
+                else f"Function {name} must be a coroutine function for AsyncDatasource"
             )
         return function
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.datasources.joined_transaction import (
@@ -48,6 +48,7 @@ class Source(ABC):
     """A database of the user. Subclasses open its sessions."""
 
     known: weakref.WeakSet[Source] = weakref.WeakSet()  # all sources of this process
+    kind: ClassVar[str]  # for errors: a sync, or an async
 
     def __init__(self, *, url: str, schema: str | None, serializer: Serializer | None) -> None:
         self.url = url
@@ -58,7 +59,9 @@ class Source(ABC):
         self._current: ContextVar[Any] = ContextVar("dboshub_datasource_session", default=None)
 
     @abstractmethod
-    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(
+        self, function: Callable[..., Any], *, is_decorated: bool = False
+    ) -> Callable[..., Any]:
         """The function. Raises DBOSException for a sync one if this is async, and vice versa."""
 
     @abstractmethod
@@ -103,7 +106,9 @@ class Source(ABC):
     def session(self) -> Any:
         """The session of the current transaction. Raises AssertionError outside one."""
         session = self._current.get()
-        assert session is not None, "sql_session() must be called within a datasource transaction"
+        assert session is not None, (
+            f"sql_session() must be called within {self.kind} datasource transaction"
+        )
         return session
 
     @contextmanager
@@ -224,7 +229,7 @@ def decorator(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         chosen: DatasourceOptions = {"name": name, "isolation_level": isolation_level}
-        options = checked_options(source.checked_function(function), chosen)
+        options = checked_options(source.checked_function(function, is_decorated=True), chosen)
 
         @functools.wraps(function)
         def begin(*args: Any, **kwargs: Any) -> Any:
@@ -239,7 +244,7 @@ def decorator(
 def refuse_after_launch() -> None:
     """Raise DBOSException after launch: recovery needs all datasources at once."""
     if is_launched():
-        raise DBOSException("datasources must be created before DBOS.launch()")
+        raise DBOSException("Datasources must be created before DBOS.launch()")
 
 
 def checked_options(

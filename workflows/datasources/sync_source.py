@@ -38,6 +38,8 @@ R = TypeVar("R")
 class SyncSource(Source):
     """A datasource with blocking sessions."""
 
+    kind = "a sync"
+
     def __init__(
         self,
         *,
@@ -83,10 +85,17 @@ class SyncSource(Source):
         if self.made_engine:
             self.engine.dispose()
 
-    def checked_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def checked_function(
+        self, function: Callable[..., Any], *, is_decorated: bool = False
+    ) -> Callable[..., Any]:
         if inspect.iscoroutinefunction(function):
+            name = function.__qualname__
             raise DBOSException(
-                f"{function.__qualname__} is async: it needs an AsyncSQLAlchemyDatasource"
+                f"SyncDatasource.transaction requires a non-coroutine function, but {name} is a "
+                "coroutine: it needs an AsyncSQLAlchemyDatasource"
+                if is_decorated
+                else f"Function {name} is a coroutine; use AsyncDatasource.run_tx_step_async "
+                "instead"
             )
         return function
 

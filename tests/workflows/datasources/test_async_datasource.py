@@ -114,7 +114,7 @@ async def test_outside_a_workflow_it_is_a_transaction_only(
 async def test_what_no_transaction_can_be_is_refused_with_advice(
     source: AsyncSQLAlchemyDatasource, application_url: str
 ) -> None:
-    with pytest.raises(DBOSException, match="no coroutine function"):
+    with pytest.raises(DBOSException, match="coroutine function"):
         source.transaction(len)
     with pytest.raises(AssertionError, match="within"):
         source.sql_session()

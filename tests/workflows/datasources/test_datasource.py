@@ -221,9 +221,9 @@ def test_what_no_transaction_can_be_is_refused_with_advice(
 ) -> None:
     async def nothing() -> None: ...
 
-    with pytest.raises(DBOSException, match="AsyncSQLAlchemyDatasource"):
+    with pytest.raises(DBOSException, match="is a coroutine"):
         source.transaction(nothing)
-    with pytest.raises(DBOSException, match="AsyncSQLAlchemyDatasource"):
+    with pytest.raises(DBOSException, match="is a coroutine"):
         source.run_tx_step(None, nothing)
     with pytest.raises(DBOSException, match="bogus"):
         source.run_tx_step({"bogus": 1}, len, "")  # type: ignore[typeddict-unknown-key]
