@@ -123,7 +123,7 @@ class QueueSettings:
 
     def _validate_count(self, field: str) -> None:
         value, minimum = getattr(self, field), _MINIMUM[field]
-        if value is not None and (not isinstance(value, int) or value < minimum):
+        if value is not None and (type(value) is not int or value < minimum):
             raise ValueError(f"{field} must be at least {minimum}")
 
     def columns(self) -> dict[str, Any]:

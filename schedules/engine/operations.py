@@ -134,6 +134,9 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
     queue_name = given.get("queue_name")
     if queue_name is not None:
         _expect_queue(queue_name)
+    backfills = given.get("automatic_backfill", False)
+    if not isinstance(backfills, bool):
+        raise DBOSException(f"automatic_backfill is {backfills!r:.100}: give True or False")
     return Schedule(
         schedule_id=str(uuid.uuid4()),
         schedule_name=name,
@@ -143,7 +146,7 @@ def schedule_of(wanted: ScheduleInput | ClientScheduleInput) -> Schedule:
         context=engine().codec.encode(
             given.get("context"), subject=Subject("the context", f"schedule {name!r}", "context")
         ),
-        automatic_backfill=given.get("automatic_backfill", False),
+        automatic_backfill=backfills,
         cron_timezone=given.get("cron_timezone"),
         queue_name=queue_name,
         application_name=given.get("application_name") or engine().settings.application_name,

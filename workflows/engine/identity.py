@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+
+from dboshub.workflows.engine.errors import DBOSException
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,15 @@ class Identity:
 
 
 ANONYMOUS = Identity()
+
+
+def roles_of(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Roles as an identity keeps them. Raises DBOSException for anything but a list of texts."""
+    if given is None:
+        return None
+    if isinstance(given, str) or not all(isinstance(each, str) for each in given):
+        raise DBOSException(f"the roles are {given!r:.100}: give a list of texts")
+    return tuple(given)
 
 
 class IdentityScope:

@@ -198,7 +198,7 @@ class SetEnqueueOptions(OptionsBlock):
 
 
 def _is_priority(value: Any) -> bool:
-    return isinstance(value, int) and 1 <= value <= MAX_PRIORITY
+    return type(value) is int and 1 <= value <= MAX_PRIORITY
 
 
 def checked_reuse_policy(given: str | None) -> str:

@@ -58,6 +58,13 @@ def polling_interval(value: Any) -> None:
         )
 
 
+def workflow_ids(value: Any) -> list[str]:
+    """The values as a list. Raises DBOSException for one text, and for ids that are no text."""
+    if isinstance(value, str):
+        raise DBOSException(f"the workflow ids are the text {value!r:.100}: give a list of ids")
+    return [text("a workflow id", each) for each in value]
+
+
 def queue_name(value: Any) -> str:
     """The value, if workflows can be enqueued on a queue with this name.
 

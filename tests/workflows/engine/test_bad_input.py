@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from dboshub import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, SetWorkflowTimeout
+from dboshub import (
+    DBOS,
+    DBOSConfig,
+    DBOSContextSetAuth,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    SetWorkflowTimeout,
+)
 from dboshub.workflows.engine.errors import (
     DBOSException,
     DBOSInitializationError,
@@ -422,3 +429,44 @@ def test_after_a_refusal_a_right_configuration_launches(
     refuse(max_executor_threads=0)
     launch()
     assert bad_echo(1) == 1
+
+
+# -- values of another type than is meant ------------------------------------------------------
+
+
+@DBOS.workflow()
+def bad_tick(at: Any, context: Any) -> None: ...
+
+
+WRONG_TYPES: dict[str, Callable[[], Any]] = {
+    "one id for many": lambda: DBOS.cancel_workflows("one"),  # type: ignore[arg-type]
+    "an id that is no text": lambda: DBOS.cancel_workflow(5),  # type: ignore[arg-type]
+    "an id to delete": lambda: DBOS.delete_workflow(5),  # type: ignore[arg-type]
+    "an id to resume": lambda: DBOS.resume_workflow(5),  # type: ignore[arg-type]
+    "a version": lambda: DBOS.set_latest_application_version(5),  # type: ignore[arg-type]
+    "a priority": lambda: SetEnqueueOptions(priority=True),
+    "a limit": lambda: DBOS.list_workflows(limit=True),
+    "a fraction as a limit": lambda: DBOS.list_workflows(limit=1.5),  # type: ignore[arg-type]
+    "an offset": lambda: DBOS.list_workflows(offset="1"),  # type: ignore[arg-type]
+    "an offset of a stream": lambda: DBOS.read_stream_offset("one", "key", True),
+    "a step": lambda: DBOS.rewind_workflow("one", start_step=True),
+    "roles": lambda: DBOSContextSetAuth("ada", "admin"),
+    "required roles": lambda: DBOS.required_roles("admin"),
+    "automatic backfill": lambda: DBOS.create_schedule(
+        schedule_name="bad",
+        workflow_fn=bad_tick,
+        schedule="0 0 1 1 *",
+        automatic_backfill="yes",  # type: ignore[arg-type]
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_TYPES)
+def test_a_value_of_another_type_is_refused_by_both_databases(what: str, dbos: type[DBOS]) -> None:
+    with pytest.raises(DBOSException):
+        WRONG_TYPES[what]()
+
+
+def test_a_limit_of_a_queue_is_a_number(dbos: type[DBOS]) -> None:
+    with pytest.raises(ValueError, match="worker_concurrency must be at least 0"):
+        DBOS.register_queue("bad", worker_concurrency=True)

@@ -30,7 +30,7 @@ def rewind(
     """
 
     def act() -> None:
-        if start_step < 1:
+        if validation.step("start_step", max(start_step, 0)) < 1:
             raise ValueError(f"start_step must be >= 1, got {start_step}")
         engine.before_rewind(workflow_id, start_step)
         try:

@@ -115,8 +115,11 @@ def checked(filters: Mapping[str, Any], known: type) -> dict[str, Any]:
         if key in given:
             given[key] = epoch_ms(key, given[key])
     for key in ("limit", "offset"):
-        if given.get(key, 0) < 0:
-            raise DBOSException(f"{key} cannot be negative: {given[key]}")
+        count = given.get(key, 0)
+        if type(count) is not int:
+            raise DBOSException(f"{key} is {count!r:.100}: give a whole number")
+        if count < 0:
+            raise DBOSException(f"{key} cannot be negative: {count}")
     _refuse_unknown_status(given.get("status", ()))
     return given
 

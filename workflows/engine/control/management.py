@@ -29,7 +29,9 @@ def cancel(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
     """Cancel those that are not SUCCESS or ERROR; unknown ids are ignored."""
 
     def act() -> None:
-        cancelled = engine.store.cancel(ids, children=children, now=engine.clock.now_ms())
+        cancelled = engine.store.cancel(
+            validation.workflow_ids(ids), children=children, now=engine.clock.now_ms()
+        )
         _revoke(engine, cancelled, Status.CANCELLED)
         engine.notices.publish((STATUS, each) for each in cancelled)
 
@@ -44,7 +46,9 @@ def resume(engine: Engine, ids: Sequence[str], *, queue_name: str | None = None)
 
     def act() -> None:
         try:
-            resumed = engine.store.resume(ids, queue=queue_name, now=engine.clock.now_ms())
+            resumed = engine.store.resume(
+                validation.workflow_ids(ids), queue=queue_name, now=engine.clock.now_ms()
+            )
         except KeyError as missing:
             raise DBOSNonExistentWorkflowError("target", str(missing.args[0])) from None
         _revoke(engine, resumed, Status.ENQUEUED)
@@ -90,7 +94,7 @@ def delete(engine: Engine, ids: Sequence[str], *, children: bool = False) -> Pro
     """Delete workflows in any status with all their data; unknown ids are ignored."""
 
     def act() -> None:
-        deleted = engine.store.delete(ids, children=children)
+        deleted = engine.store.delete(validation.workflow_ids(ids), children=children)
         _revoke(engine, deleted, None)
         engine.notices.publish((STATUS, each) for each in deleted)
 

@@ -113,5 +113,6 @@ def versions(engine: Engine) -> Program[list[VersionInfo]]:
 def set_latest(engine: Engine, name: str, application: str | None) -> Program[None]:
     """Make a version the latest. Raises DBOSException if another application owns it."""
     owner = application or engine.settings.application_name
+    validation.text("an application version", name)
     now = engine.clock.now_ms()
     yield engine.change(lambda: engine.store.set_latest_version(name, application=owner, now=now))

@@ -115,6 +115,8 @@ class Reader:
         self._engine = engine
         self._workflow_id = validation.text("a workflow id", workflow_id)
         self._key = validation.text("the key of a stream", key)
+        if type(offset) is not int:
+            raise DBOSException(f"the offset is {offset!r:.100}: give a whole number")
         self._offset = max(0, offset)
         if timeout_seconds is not None and not timeout_seconds >= 0:
             raise ValueError(f"timeout_seconds must not be negative, got {timeout_seconds}")

@@ -19,6 +19,7 @@ from dboshub.workflows.engine.identity import (
     IdentityScope,
     current_identity,
     leave_scope,
+    roles_of,
     scope,
     set_identity,
 )
@@ -47,8 +48,7 @@ def set_authentication(
     All threads and tasks of a block share it, and it ends with the block. Raises AssertionError
     outside ``DBOSContextEnsure()``, ``DBOSContextSetAuth(…)``, a request and a workflow.
     """
-    roles = None if authenticated_roles is None else tuple(authenticated_roles)
-    set_identity(Identity(authenticated_user, roles))
+    set_identity(Identity(authenticated_user, roles_of(authenticated_roles)))
 
 
 class _IdentityBlock:
@@ -97,7 +97,7 @@ class DBOSContextSetAuth(_IdentityBlock):
 
     def __init__(self, user: str | None, roles: Sequence[str] | None) -> None:
         super().__init__()
-        self._identity = Identity(user, None if roles is None else tuple(roles))
+        self._identity = Identity(user, roles_of(roles))
 
     def __enter__(self) -> DBOSContextSetAuth:
         self._enter(self._identity)
@@ -126,12 +126,13 @@ def authorized(name: str, required: Sequence[str] | None, identity: Identity) ->
 @with_parentheses("@DBOS.required_roles([…])")
 def required_roles(roles: Sequence[str]) -> Callable[[F], F]:
     """Require one of these roles of the caller; above or below the other decorator."""
+    required = roles_of(roles) or ()
 
     def decorate(function: F) -> F:
         workflow = getattr(function, WORKFLOW_MARK, None)
         if workflow is None:
-            return _role_checked(function, tuple(roles))
-        workflow.required_roles = tuple(roles)
+            return _role_checked(function, required)
+        workflow.required_roles = required
         return function
 
     return decorate
@@ -143,6 +144,7 @@ def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
 
     This also registers the class, under its qualified name.
     """
+    required = roles_of(roles) or ()
 
     def decorate(cls: C) -> C:
         if CLASS_MARK not in vars(cls):
@@ -151,9 +153,9 @@ def default_required_roles(roles: Sequence[str]) -> Callable[[C], C]:
             function = plain(attribute)
             workflow = getattr(function, WORKFLOW_MARK, None)
             if workflow is not None and workflow.required_roles is None:
-                workflow.required_roles = tuple(roles)
+                workflow.required_roles = required
             elif hasattr(function, STEP_MARK) and not hasattr(function, ROLES_MARK):
-                role_checked = _role_checked(function, tuple(roles))
+                role_checked = _role_checked(function, required)
                 kind = type(attribute) if isinstance(attribute, _KINDS) else None
                 setattr(cls, name, role_checked if kind is None else kind(role_checked))
         return cls

@@ -8,7 +8,7 @@ from typing import Any, Required, TypedDict
 
 from dboshub.workflows.engine import shard_keys, validation
 from dboshub.workflows.engine.errors import DBOSException
-from dboshub.workflows.engine.identity import Identity
+from dboshub.workflows.engine.identity import Identity, roles_of
 from dboshub.workflows.engine.observability.tracing import TRACE_ATTRIBUTE, carrier_of
 from dboshub.workflows.engine.options import (
     NO_OPTIONS,
@@ -137,4 +137,4 @@ def identity_of(given: Mapping[str, Any]) -> Identity | None:
     roles: Sequence[str] | None = given.get("authenticated_roles")
     if user is None and roles is None:
         return None
-    return Identity(user, None if roles is None else tuple(roles))
+    return Identity(user, roles_of(roles))
