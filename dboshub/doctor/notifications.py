@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 
@@ -12,6 +13,7 @@ from dboshub.workflows.storage.connection_errors import REACH_TIMEOUT_S, reason_
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.database_urls import libpq_url
 from dboshub.workflows.storage.postgres import PostgresDatabase
+from dboshub.workflows.storage.waiting.notify import is_pooled
 
 CHANNEL = "dboshub_doctor"
 WAIT_S = 2.0
@@ -23,7 +25,8 @@ def notifications(database: Database, *, is_replica: bool) -> Iterator[Finding]:
     if not isinstance(database, PostgresDatabase):
         yield ok("notifications", "SQLite has none: changes are found by looking at the file")
         return
-    pooled = _is_pooled(database.url)
+    with _connect(database.url) as connection:
+        pooled = is_pooled(connection)
     yield from _pooler(pooled)
     if is_replica:
         yield note("notifications", "a replica has none: pages and workers look every second")
@@ -51,20 +54,17 @@ def _pooler(pooled: bool) -> Iterator[Finding]:
         yield ok("pooler", "none")
 
 
-def _is_pooled(url: str) -> bool:
-    """A pooler answers the handshake with a process id of its own."""
-    with psycopg.connect(url, autocommit=True, connect_timeout=REACH_TIMEOUT_S) as connection:
-        row = connection.execute("SELECT pg_backend_pid()").fetchone()
-        return bool(row and row[0] != connection.info.backend_pid)
-
-
 def _undelivered(url: str) -> str:
-    """Why a notice does not arrive; empty if it does."""
+    """Why a notice of another connection does not arrive; empty if it does."""
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=REACH_TIMEOUT_S) as connection:
+        with _connect(url) as connection, _connect(url) as other:
             connection.execute(f"LISTEN {CHANNEL}")
-            connection.execute(f"NOTIFY {CHANNEL}, 'here'")
+            other.execute(f"NOTIFY {CHANNEL}, 'here'")
             arrived = [*connection.notifies(timeout=WAIT_S, stop_after=1)]
     except psycopg.Error as error:
         return reason_of(error)
     return "" if arrived else "a notice did not arrive"
+
+
+def _connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(url, autocommit=True, connect_timeout=REACH_TIMEOUT_S)

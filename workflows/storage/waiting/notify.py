@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.sql import Session, Statement
 
 CHECK_EVERY_S = 20.0
+PROBE, PROBE_S = "dboshub_probe", 2.0
+BEHIND_POOLER = (
+    "a pooler in transaction mode is before the server, and notices do not pass it: say so by "
+    "behind_pooler (DBOSHUB_BEHIND_POOLER), or name a connection past it in listen_url "
+    "(DBOSHUB_LISTEN_DSN)"
+)
 MAX_PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
 
 # PostgreSQL only: on SQLite other processes notice the commit by polling.
@@ -44,10 +52,12 @@ def listen(
     """Call `on_notice` for every notice on these channels until `is_over` returns True.
 
     `is_over` is called at least every 0.5 seconds. Raises psycopg.Error when the connection is
-    lost, which a question every CHECK_EVERY_S finds out; the caller decides when to try again.
+    lost, which a question every CHECK_EVERY_S finds out, and NotSupportedError at once if a pooler
+    in transaction mode is in between; the caller decides when to try again.
     """
-    parameters = {**KEEPALIVES, "application_name": "dboshub-listener", "connect_timeout": 10}
-    with AnsweredConnection.connect(url, autocommit=True, **parameters) as connection:
+    with _connect(url) as connection:
+        if is_pooled(connection) and not _hears(connection, url):
+            raise psycopg.NotSupportedError(BEHIND_POOLER)
         for channel in channels:
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         # Notices that were sent before LISTEN are lost, so the caller must read the tables now.
@@ -61,3 +71,22 @@ def listen(
                 on_notice(notice.channel, notice.payload)
                 if is_over():
                     return
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a pooler is in between: it answers the handshake with a process id of its own."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return bool(row and row[0] != connection.info.backend_pid)
+
+
+def _hears(connection: AnsweredConnection, url: str) -> bool:
+    """Whether a notice of another connection arrives; its own would through any pooler."""
+    connection.execute(f"LISTEN {PROBE}")
+    with _connect(url) as other:
+        other.execute(f"NOTIFY {PROBE}")
+    return bool([*connection.notifies(timeout=PROBE_S, stop_after=1)])
+
+
+def _connect(url: str) -> AnsweredConnection:
+    parameters = {**KEEPALIVES, "application_name": "dboshub-listener", "connect_timeout": 10}
+    return AnsweredConnection.connect(url, autocommit=True, **parameters)
