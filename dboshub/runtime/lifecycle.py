@@ -174,6 +174,7 @@ class Runtime:
             clock=engine.clock,
             new_tokens=lambda count: [engine.new_token() for _ in range(count)],
             config=DispatcherConfig(listen=listen),
+            count_peers=lambda: self.heartbeat.peers,
         )
         self.maintenance = Maintenance(
             store,

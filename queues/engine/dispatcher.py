@@ -26,7 +26,8 @@ from dboshub.workflows.engine.records import INTERNAL_QUEUE, RESERVED_PREFIX, Cl
 logger = logging.getLogger("dboshub.queues")
 
 MIN_SURVEY_INTERVAL_S = 0.01  # between surveys that wakes request
-JITTER_S = 0.004  # spreads the claims of processes that one notification wakes
+# Spreads the claims of the processes that one notification wakes: for each of the others, at most.
+JITTER_S, MAX_JITTER_S = 0.0005, 0.004
 
 NewTokens = Callable[[int], Sequence[str]]
 _Wake = tuple[float, bool]  # the earliest time of a claim; whether this process enqueued
@@ -47,8 +48,8 @@ class DispatcherConfig:
 class Dispatcher:
     """Claims workflows and gives them to the host; while the database is away it retries.
 
-    `new_tokens` returns so many new owner tokens. All methods but `start` may be called from any
-    thread, and none waits for the database.
+    `new_tokens` returns so many new owner tokens, `count_peers` how many other processes claim. All
+    methods but `start` may be called from any thread, and none waits for the database.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Dispatcher:
         clock: Clock,
         new_tokens: NewTokens,
         config: DispatcherConfig | None = None,
+        count_peers: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
         self._host = host
         self._clock = clock
         self._new_tokens = new_tokens
         self._config = config or DispatcherConfig()
+        self._count_peers = count_peers
         self._queues: dict[str, QueueClaimState] = {}
         self._unknown_queues: set[str] = set()
         self._capacity = 1
@@ -93,9 +96,12 @@ class Dispatcher:
         with self._changed:
             known_at, known_local = self._woken.get(queue_name, (inf, False))
             if is_local > known_local or known_at == inf:
-                at = now if is_local else now + random.uniform(0, JITTER_S)
+                at = now if is_local else now + random.uniform(0, self._jitter())
                 self._woken[queue_name] = (min(at, known_at), is_local)
                 self._changed.notify()
+
+    def _jitter(self) -> float:
+        return min(self._count_peers() * JITTER_S, MAX_JITTER_S)
 
     def released(self, queue_name: str | None) -> None:
         """A workflow ended or gave up its slot here, so that another one may start."""

@@ -29,7 +29,8 @@ def work(name: str, steps: int, seconds: float) -> int:
     return steps
 
 
-@DBOS.workflow()
+@DBOS.workflow(suspend=False)
 def nap(seconds: float) -> str:
+    """Stay here for so long, however long that is."""
     DBOS.sleep(seconds)
     return "rested"

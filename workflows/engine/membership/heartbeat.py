@@ -208,6 +208,11 @@ class HeartbeatLoop:
             heartbeat.others, self._lease_monitor.observe(started, finished, heartbeat.others)
         )
 
+    @property
+    def peers(self) -> int:
+        """How many other executors the last heartbeat saw."""
+        return len(self._seen)
+
     def _examine(
         self, others: tuple[ObservedExecutor, ...], expired: list[ObservedExecutor]
     ) -> None:
