@@ -1,5 +1,7 @@
 // The search box as a combobox: what the server suggests for the text before the caret.
 const WAIT_MS = 120;
+const AGAIN_MS = 1000;
+const TRIES = 3;
 
 class Suggestions {
   constructor(box) {
@@ -37,7 +39,7 @@ class Suggestions {
     this.timer = setTimeout(() => this.fetch(), WAIT_MS);
   }
 
-  async fetch() {
+  async fetch(tries = TRIES) {
     const before = this.input.value.slice(0, this.input.selectionStart ?? undefined);
     const address = `${this.box.dataset.suggest}?${new URLSearchParams({ text: before })}`;
     this.asked?.abort();
@@ -45,8 +47,17 @@ class Suggestions {
     try {
       const answer = await fetch(address, { signal: this.asked.signal });
       if (answer.ok) this.show((await answer.json()).options, before.length);
-    } catch {
-      // Without an answer there are no suggestions; the box works all the same.
+      else this.askAgain(tries);
+    } catch (error) {
+      if (error.name !== "AbortError") this.askAgain(tries);
+    }
+  }
+
+  // Without an answer there are no suggestions, rather than those for an earlier text.
+  askAgain(tries) {
+    this.close();
+    if (tries > 1 && document.activeElement === this.input) {
+      this.timer = setTimeout(() => this.fetch(tries - 1), AGAIN_MS);
     }
   }
 
