@@ -19,6 +19,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
+from dboshub.checks import OUR_CHECKS
 from dboshub.management.output import rendered
 from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
@@ -61,6 +62,7 @@ class Subcommand:
 class TerminalCommand(BaseCommand, ABC):
     """A command with `arguments` that prints the result of `run_subcommand`."""
 
+    requires_system_checks = OUR_CHECKS
     arguments: Sequence[Arguments] = ()
 
     def needs_databases(self, **options: Any) -> bool:

@@ -14,6 +14,7 @@ from django.db import IntegrityError, router, transaction
 from django.urls import NoReverseMatch, reverse
 
 from dboshub import env
+from dboshub.checks import OUR_CHECKS
 from dboshub.management.readiness import require_databases
 from dboshub.workflows.invocation import command
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         "DBOSHUB_ADMIN_NAME and DBOSHUB_ADMIN_PASSWORD; without a password, a random one is "
         "printed once."
     )
+    requires_system_checks = OUR_CHECKS
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_databases()

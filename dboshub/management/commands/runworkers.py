@@ -14,6 +14,7 @@ from django.db import connections
 
 from dboshub.background.bulk_jobs import start_bulk_job_thread
 from dboshub.background.rollups import start_rollup_thread
+from dboshub.checks import OUR_CHECKS
 from dboshub.management.readiness import require_databases
 from dboshub.management.terminal import errors_as_command_errors
 from dboshub.runtime.module_import import ModuleImportError
@@ -42,6 +43,7 @@ SUPERVISED = "The supervisor starts this worker again."
 
 class Command(BaseCommand):
     help = "Run workflows: those of every installed app's workflows.py, and of --import modules."
+    requires_system_checks = OUR_CHECKS
 
     _ends_to_record: Sequence[Thread] = ()
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # A replay reads all checkpoints: the wait must be longer by the threshold for each so many steps.
 STEPS_PER_THRESHOLD = 1_000
+# A sleep stays for a moment: who has just started a workflow may look at it, or cancel it.
+SLEEP_STAYS_S = 5.0
 # What waits for more stays in memory, as does what has longer keys: an index holds them.
 MAX_KEYS = 100
 MAX_KEY_BYTES = 1_000
@@ -85,7 +87,8 @@ class SuspendAfter(Suspension):
         if keys is None or not self._is_long(execution, keys, until_ms):
             return None
         # How long a sleep takes is known. What else is waited for may come soon.
-        return self._clock.monotonic() + (self._least_s(execution) if keys else 0.0)
+        stays_s = self._least_s(execution) if keys else min(self._seconds, SLEEP_STAYS_S)
+        return self._clock.monotonic() + stays_s
 
     def _leave(self, execution: Execution, waiter: Waiter, until_ms: int | None) -> float | None:
         """Raise WorkflowSuspended, or return when to ask again; None: not in this wait."""
