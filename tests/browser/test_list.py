@@ -144,6 +144,11 @@ def test_the_keyboard_searches_walks_and_opens(page: Page) -> None:
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
+    # The first Escape closes the suggestions, the second one leaves the field.
+    expect(page.locator("#search-options")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#search-options")).to_be_hidden()
+    expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
