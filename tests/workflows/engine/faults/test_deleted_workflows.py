@@ -53,6 +53,7 @@ def gone_awaits_its_child() -> int:
     with SetWorkflowID("child"):
         DBOS.start_workflow(gone_is_quick, 7)
     handle = DBOS.retrieve_workflow("child")
+    DBOS.set_event("found", True)
     DBOS.recv("deleted", timeout_seconds=30)
     result: int = handle.get_result()
     return result
@@ -138,7 +139,8 @@ def test_who_asks_afterwards_gets_the_error_at_once(dbos: type[DBOS], database_u
 def test_a_parent_of_a_deleted_child_fails_alike_in_every_replay(dbos: type[DBOS]) -> None:
     with SetWorkflowID("parent"):
         parent = DBOS.start_workflow(gone_awaits_its_child)
-    assert DBOS.retrieve_workflow("child", existing_workflow=False).get_result() == 7
+    assert DBOS.get_event("parent", "found", timeout_seconds=30)
+    assert DBOS.retrieve_workflow("child").get_result() == 7
     DBOS.delete_workflow("child")
     DBOS.send("parent", None, "deleted")
     with pytest.raises(DBOSNonExistentWorkflowError, match="child"):
