@@ -21,6 +21,7 @@ from tests.crash.scenario import LOG, RESULT, effects, story
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 WORKFLOW = "order-1"
+FEWEST_CALLS, MOST_CALLS = 22, 35
 RECORDED = Statement("SELECT workflow_uuid, function_id FROM {operation_outputs}")
 EXISTS = Statement("SELECT 1 FROM {workflow_status} WHERE workflow_uuid = :id")
 
@@ -56,16 +57,17 @@ def live_and_let_die(url: str, at: int, *, after: bool) -> Death:
 def test_an_uninterrupted_run_comes_to_the_expected_result(database_url: str) -> None:
     death = live_and_let_die(database_url, at=10_000, after=True)
     assert not death.struck.is_set()
-    assert len(death.calls) > 25
+    # Outcomes that nobody waits for share a commit by chance: 25 to 28 calls.
+    assert FEWEST_CALLS <= len(death.calls) <= MOST_CALLS
 
 
-@pytest.mark.parametrize("at", [3, 12, 21, 30])
+@pytest.mark.parametrize("at", [3, 10, 16, FEWEST_CALLS])
 def test_dying_here_and_there_changes_nothing(database_url: str, at: int) -> None:
-    live_and_let_die(database_url, at, after=True)
+    assert live_and_let_die(database_url, at, after=True).struck.is_set()
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", range(1, 46))
+@pytest.mark.parametrize("at", range(1, MOST_CALLS + 1))
 def test_dying_at_a_storage_call_changes_nothing(database_url: str, at: int, after: bool) -> None:
     live_and_let_die(database_url, at, after=after)

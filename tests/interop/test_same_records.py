@@ -70,11 +70,18 @@ def test_refused_calls_take_the_same_numbers(run: Run, ask: Ask) -> None:
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize("story", ["every_refused_async_call", "every_call_beside_a_step"])
 def test_awaited_calls_take_the_same_numbers(run: Run, ask: Ask, story: str) -> None:
-    for library in (THEIRS, OURS):
+    def numbers(library: str, workflow_id: str) -> list[tuple[Any, ...]]:
         executor = run(library, name="story", executor_id="local")
-        assert executor.do("call", story, f"by-{library}") == "done"
+        assert executor.do("call", story, workflow_id) == "done"
         executor.stop()
-    assert record(ask, NUMBERS, f"by-{OURS}") == record(ask, NUMBERS, f"by-{THEIRS}")
+        return record(ask, NUMBERS, workflow_id)
+
+    ours = numbers(OURS, f"by-{OURS}")
+    # A thread of the dbos library draws some numbers, and seldom before what the loop begins.
+    theirs: list[list[tuple[Any, ...]]] = []
+    while ours not in theirs and len(theirs) < 5:
+        theirs.append(numbers(THEIRS, f"by-{THEIRS}-{len(theirs)}"))
+    assert ours in theirs
 
 
 def test_every_call_takes_the_same_numbers_and_names(run: Run, ask: Ask) -> None:
