@@ -21,15 +21,17 @@ failed=0
 # tables to make first, and each of those with a browser two servers to start.
 run() {
     database=$1 marks=$2
+    # Modules with fixtures of their own stay together; those of browser tests are of the process.
+    distribution="loadscope --no-loadscope-reorder"
     case $marks in
         django*) processes=${TEST_PROCESSES:-3} ;;
-        browser*) processes=${TEST_PROCESSES:-4} ;;
+        browser*) processes=${TEST_PROCESSES:-4} distribution=worksteal ;;
         *) processes=${TEST_PROCESSES:-5} ;;
     esac
     shift 2
     echo "== $database: $marks =="
     DBOSHUB_TEST_DATABASE=$database .venv/bin/python -m pytest \
-        -q -n "$processes" --dist loadscope --no-loadscope-reorder \
+        -q -n "$processes" --dist $distribution \
         --durations 10 -m "$marks" "$@"
     code=$?
     # 2: interrupted.
