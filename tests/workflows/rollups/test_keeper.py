@@ -15,6 +15,7 @@ from dboshub.workflows.rollups.downsampling import MINUTES_KEPT_MS, downsample_h
 from dboshub.workflows.rollups.histogram import bucket
 from dboshub.workflows.rollups.lease import LEASE_MS, LeaseHandle, LeaseLostError
 from dboshub.workflows.rollups.maintenance import (
+    CLOSING_DELAY_MS,
     FOLLOWER_POLL_S,
     RECOUNTED_MINUTES,
     RollupMaintainer,
@@ -166,13 +167,14 @@ def keeper(owner: str) -> RollupMaintainer:
     return RollupMaintainer(LeaseHandle("rollups", owner), reading, lambda session, now: [])
 
 
-def now() -> int:
+def last_closed() -> int:
+    """The end of the minutes that are counted by now."""
     with reading() as session:
-        return database_now(session)
+        return (database_now(session) - CLOSING_DELAY_MS) // MINUTE * MINUTE
 
 
 def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
-    begun = now() // MINUTE * MINUTE
+    begun = last_closed()
     work("old", "SUCCESS", begun - 30 * MINUTE, created_at=begun - 40 * MINUTE)
     leader, follower = keeper("one"), keeper("two")
 
@@ -191,7 +193,7 @@ def test_one_of_several_leads_and_the_next_takes_over_what_is_left() -> None:
 
 
 def test_what_is_missing_is_filled_in_newest_first_and_long_ago_by_hours() -> None:
-    begun = now() // MINUTE * MINUTE
+    begun = last_closed()
     long_ago = (begun - MINUTES_KEPT_MS) // HOUR * HOUR - 2 * HOUR
     work("old", "SUCCESS", long_ago + 5, created_at=long_ago)
     alone = keeper("one")
@@ -205,6 +207,6 @@ def test_what_is_missing_is_filled_in_newest_first_and_long_ago_by_hours() -> No
     assert edges == sorted(edges, reverse=True)
     assert one(long_ago, width=HOUR).succeeded == 1
     hours = {*RolledSpan.objects.filter(width=HOUR).values_list("at", flat=True)}
-    by_now = (now() // MINUTE * MINUTE - MINUTES_KEPT_MS) // HOUR * HOUR  # the hour may have turned
+    by_now = (last_closed() - MINUTES_KEPT_MS) // HOUR * HOUR  # the hour may have turned
     assert {long_ago, long_ago + HOUR} <= hours <= {*range(long_ago, by_now, HOUR)}
     assert RolledSpan.objects.filter(width=MINUTE, at__lt=long_ago + 2 * HOUR).count() == 0
