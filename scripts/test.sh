@@ -24,7 +24,7 @@ run() {
     # Modules with fixtures of their own stay together; those of browser tests are of the process.
     distribution="loadscope --no-loadscope-reorder"
     case $marks in
-        django*) processes=${TEST_PROCESSES:-3} ;;
+        django*) processes=${TEST_PROCESSES:-2} ;;
         browser*) processes=${TEST_PROCESSES:-4} distribution=worksteal ;;
         *) processes=${TEST_PROCESSES:-5} ;;
     esac
