@@ -39,7 +39,7 @@ def history(
     Depth is not sampled by application, so viewers of some applications get no depth charts.
     `places` is the present concurrency limit.
     """
-    over = series(until - SPAN, until, STEP, viewer, queue=queue)
+    over = series(until - SPAN, until, STEP, viewer, queue=queue, with_runs=False)
     if all(each.is_gap for each in over):
         return [], []
     ended = throughput(over, _link(queue, by="completed"))

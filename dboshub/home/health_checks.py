@@ -12,7 +12,7 @@ from dboshub.schedules import selectors as schedules
 from dboshub.schedules.engine.records import ACTIVE, Schedule
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
-from dboshub.workflows.rollups.series import counted_until, failing, ranked
+from dboshub.workflows.rollups.series import failing, ranked
 from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
@@ -29,15 +29,24 @@ def view_rights(user: Any) -> frozenset[str]:
 
 
 def current_problems(
-    session: Session, viewer: Viewer, rights: frozenset[str], waiting: dict[str, int], now: int
+    session: Session,
+    viewer: Viewer,
+    rights: frozenset[str],
+    *,
+    waiting: dict[str, int],
+    counted: int | None,
+    now: int,
 ) -> list[findings.Group]:
-    """The findings that a user may see, most severe first."""
-    seen = executor_overview(session, viewer, now=now)
+    """The findings that a user may see, most severe first.
+
+    `waiting` has the oldest enqueued workflow of each queue; `counted` is the end of the rollups.
+    """
+    seen = executor_overview(session, viewer, now=now, published=False)
     found = [
         findings.dead_executors(seen, now),
         findings.stranded_versions(seen),
         findings.recovery_loops(recovered_repeatedly(session, viewer)),
-        _failing(session, viewer, now),
+        _failing(session, viewer, counted, now),
     ]
     if "queues" in rights:
         found.append(_growing(waiting, now, viewer))
@@ -46,10 +55,9 @@ def current_problems(
     return [group for group in found if group.findings]
 
 
-def _failing(session: Session, viewer: Viewer, now: int) -> findings.Group:
+def _failing(session: Session, viewer: Viewer, until: int | None, now: int) -> findings.Group:
     """Failing workflows, from the rollups, or else among the newest ended workflows."""
-    until, note = counted_until(), ""
-    found = None
+    found, note = None, ""
     if until is not None and until > now - HOUR:
         found = failing(until, viewer)
     if found is None:

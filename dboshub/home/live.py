@@ -12,6 +12,7 @@ from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.live.polling import IntervalSource
 from dboshub.workflows.live.source import PollTick, TopicState, digest
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.rollups.series import counted_until
 from dboshub.workflows.storage.sql import Session
 
 
@@ -31,6 +32,13 @@ class ProblemsSource(IntervalSource):
 
 def _facts(session: Session, topic: Topic, tick: PollTick) -> TopicState:
     viewer, rights = viewer_of_topic(topic), frozenset(topic.key.split(",")) - {""}
-    groups = current_problems(session, viewer, rights, waiting_since(session, viewer), tick.now_ms)
+    groups = current_problems(
+        session,
+        viewer,
+        rights,
+        waiting=waiting_since(session, viewer),
+        counted=counted_until(),
+        now=tick.now_ms,
+    )
     html = format_html("<strong>{}</strong>", "The problems have changed.")
     return TopicState(digest=problems_digest(groups), body=lambda shown: {"cells": {"news": html}})

@@ -21,7 +21,7 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering import charts
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.series import counted_until, series
-from dboshub.workflows.rollups.totals import all_counts
+from dboshub.workflows.rollups.totals import shared_counts
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.workflow_health import oldest_running
@@ -52,12 +52,14 @@ def home(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"section": "home", "live_problems": live_problems}
     try:
         with bounded_reading() as session:
-            now = database_now(session)
+            now, counted = database_now(session), counted_until()
             waiting = waiting_since(session, viewer)
-            groups = health_checks.current_problems(session, viewer, rights, waiting, now)
+            groups = health_checks.current_problems(
+                session, viewer, rights, waiting=waiting, counted=counted, now=now
+            )
             context |= {"now": now, "groups": groups, "problems_digest": problems_digest(groups)}
             context |= _in_flight(request, session, viewer, waiting)
-            context |= _charts(request, viewer, now)
+            context |= _charts(request, viewer, counted, now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/home/home.html", context, status=503)
@@ -68,7 +70,7 @@ def _in_flight(
     request: HttpRequest, session: Session, viewer: Viewer, waiting: dict[str, int]
 ) -> dict[str, Any]:
     """The counts by status, the oldest running workflow and the longest waiting queue."""
-    counted = all_counts(session, viewer=viewer)
+    counted = shared_counts(session, viewer)
     return {
         "pills": [(STATUS_STYLES[token], count) for token, count in counted.items()],
         "live_counts": subscription_for(request, "counts"),
@@ -78,12 +80,11 @@ def _in_flight(
     }
 
 
-def _charts(request: HttpRequest, viewer: Viewer, now: int) -> dict[str, Any]:
+def _charts(request: HttpRequest, viewer: Viewer, until: int | None, now: int) -> dict[str, Any]:
     span = request.GET.get("span", "")
     span = span if span in SPANS else "24h"
     name = request.GET.get("name", "").replace("\x00", "")[:MAX_NAME_LENGTH]
     length, step, _ = SPANS[span]
-    until = counted_until()
     context: dict[str, Any] = {
         "name": name,
         "span": span,

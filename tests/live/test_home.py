@@ -12,6 +12,7 @@ from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.live.source import PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models.rollups import HOUR
+from dboshub.workflows.rollups.series import counted_until
 from dboshub.workflows.selectors.scope import EVERYTHING
 from tests.support.runs import add_workflow
 
@@ -37,7 +38,9 @@ def test_a_page_that_was_just_rendered_shows_what_is_true() -> None:
     work("a", "ERROR", "charge", now_ms())
     with reading() as session:
         waiting = waiting_since(session, EVERYTHING)
-        groups = current_problems(session, EVERYTHING, frozenset(), waiting, now_ms())
+        groups = current_problems(
+            session, EVERYTHING, frozenset(), waiting=waiting, counted=counted_until(), now=now_ms()
+        )
     assert len(groups) == 1
     assert poll(ProblemsSource(), 0, FEW).digest == problems_digest(groups)
 

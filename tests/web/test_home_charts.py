@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from dboshub.workflows.rendering.charts import HEIGHT, durations, failure_rate, labels, throughput
+from dboshub.workflows.rendering.chart_svg import chart_columns
+from dboshub.workflows.rendering.charts import (
+    HEIGHT,
+    Chart,
+    ChartColumn,
+    Rect,
+    durations,
+    failure_rate,
+    labels,
+    throughput,
+)
 from dboshub.workflows.rollups.counting import Tally
 from dboshub.workflows.rollups.histogram import bucket
 from dboshub.workflows.rollups.series import TimeBucket
@@ -70,3 +80,19 @@ def test_what_is_counted_in_part_says_so() -> None:
 def test_few_labels_say_when() -> None:
     found = labels([stretch(place) for place in range(60)])
     assert [label.text for label in found] == [f"00:{place}0" for place in range(6)]
+
+
+def test_columns_are_drawn_as_links_and_hatched_gaps_and_their_texts_are_escaped() -> None:
+    rects = (Rect("s-error", 60.0, 60.0),)
+    columns = (
+        ChartColumn("0%", "50%", "<b>1</b>", "/?a=1&b=2", False, rects),
+        ChartColumn("50%", "50%", "not counted", "", True),
+    )
+    drawn = chart_columns(Chart("", "", columns, ()), 7)
+    assert drawn == (
+        '<a class="column" href="/?a=1&amp;b=2" tabindex="-1"><title>&lt;b&gt;1&lt;/b&gt;</title>'
+        '<rect class="column-hit" x="0%" y="0" width="50%" height="120"/>'
+        '<rect class="column-part s-error" x="0%" y="60.0" width="50%" height="60.0"/></a>'
+        '<rect x="50%" y="0" width="50%" height="120" fill="url(#gap-7)">'
+        "<title>not counted</title></rect>"
+    )

@@ -51,20 +51,23 @@ class RolledSpan(models.Model):
 
 
 class Rollup(models.Model):
-    """Counts of one span, for a name on a queue, for all of an application, or for its rest.
+    """Counts of one span, for all of an application, for a name, for the rest of the names, or for
+    a queue.
 
     `created` counts by creation time, everything else by end time. `run` and `wait` are histograms
-    (`rollups.histogram`). An empty text means "none".
+    (`rollups.histogram`). An empty text means "none". Rows of earlier releases count a name on one
+    queue; in a span that has them, no row counts a queue.
     """
 
     class Scope(models.TextChoices):
         ALL = "all"
         ONE = "one"
         REST = "rest"
+        QUEUE = "queue"
 
     width = models.IntegerField()
     at = models.BigIntegerField()
-    scope = models.CharField(max_length=4, choices=Scope.choices)
+    scope = models.CharField(max_length=5, choices=Scope.choices)
     application = models.TextField(blank=True)
     name = models.TextField(blank=True)
     queue = models.TextField(blank=True)

@@ -23,7 +23,17 @@ def sprite() -> str:
 
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; hidden from screen readers unless it has a label."""
-    accessible = format_html('role="img" aria-label="{}"', label) if label else _hidden()
+    if not label:
+        return _plain_icon(name)
+    return _icon(name, format_html('role="img" aria-label="{}"', label))
+
+
+@cache
+def _plain_icon(name: str) -> SafeString:
+    return _icon(name, format_html('aria-hidden="{}"', "true"))
+
+
+def _icon(name: str, accessible: SafeString) -> SafeString:
     return format_html(
         '<svg class="icon" width="16" height="16" {}><use href="{}#{}"></use></svg>',
         accessible,
@@ -98,7 +108,3 @@ def _time(ms: int, now: int, clock: SafeString) -> SafeString:
         time_format.relative(ms, now),
         clock,
     )
-
-
-def _hidden() -> SafeString:
-    return format_html('aria-hidden="{}"', "true")

@@ -1,7 +1,7 @@
 """Counts the workflows of time spans from the system tables, along two time indexes.
 
-The result is bounded: in a span with more than MAX_SERIES series, the smallest are counted
-together as the rest, and so are those with names that no index holds.
+The result is bounded: in a span with more than MAX_SERIES names, the smallest are counted
+together as the rest, and so are those that no index holds. Of queues, such are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dboshub.workflows.models.rollups import MAX_COUNT, MAX_NAME_LENGTH
 from dboshub.workflows.rollups.histogram import bucket_sql, stored
 from dboshub.workflows.storage.sql import Session, Statement
 
-# Combinations of name and queue that are counted separately in one span.
+# Names, and queues, that are counted separately in one span.
 MAX_SERIES = 500
 OUTCOMES = {
     "CREATED": "created",
@@ -53,34 +53,44 @@ WITH events AS (
         {bucket_sql("run")} AS run, {bucket_sql("wait")} AS wait, COUNT(*) AS number
     FROM events
     GROUP BY 1, 2, 3, 4, 5, 6, 7
-), ranked AS (
-    SELECT at, application, name, queue, ROW_NUMBER() OVER (
-        PARTITION BY at ORDER BY SUM(number) DESC, application, name, queue
+), names AS (
+    SELECT at, application, name, ROW_NUMBER() OVER (
+        PARTITION BY at ORDER BY SUM(number) DESC, application, name
     ) AS place
     FROM counted
-    GROUP BY at, application, name, queue
-), placed AS (
-    SELECT counted.*, place <= :series AND LENGTH(counted.name) <= {MAX_NAME_LENGTH}
-        AND LENGTH(counted.queue) <= {MAX_NAME_LENGTH} AS is_one
+    GROUP BY at, application, name
+), queues AS (
+    SELECT at, application, queue, ROW_NUMBER() OVER (
+        PARTITION BY at ORDER BY SUM(number) DESC, application, queue
+    ) AS place
     FROM counted
-    JOIN ranked ON ranked.at = counted.at AND ranked.application = counted.application
-        AND ranked.name = counted.name AND ranked.queue = counted.queue
+    WHERE queue <> '' AND LENGTH(queue) <= {MAX_NAME_LENGTH}
+    GROUP BY at, application, queue
 ), named AS (
+    SELECT counted.*, place <= :series AND LENGTH(counted.name) <= {MAX_NAME_LENGTH} AS is_one
+    FROM counted
+    JOIN names ON names.at = counted.at AND names.application = counted.application
+        AND names.name = counted.name
+), placed AS (
     SELECT at, application, kind, run, wait, number,
         CASE WHEN is_one THEN 'one' ELSE 'rest' END AS scope,
-        CASE WHEN is_one THEN name ELSE '' END AS name,
-        CASE WHEN is_one THEN queue ELSE '' END AS queue
-    FROM placed
+        CASE WHEN is_one THEN name ELSE '' END AS name, '' AS queue
+    FROM named
+    UNION ALL
+    SELECT counted.at, counted.application, kind, run, wait, number, 'queue', '', counted.queue
+    FROM counted
+    JOIN queues ON queues.at = counted.at AND queues.application = counted.application
+        AND queues.queue = counted.queue AND place <= :series
 )
 """
 ANSWER = Statement(
     COUNTED
     + """
 SELECT at, scope, application, name, queue, kind, run, CAST(NULL AS bigint), SUM(number)
-FROM named GROUP BY at, scope, application, name, queue, kind, run
+FROM placed GROUP BY at, scope, application, name, queue, kind, run
 UNION ALL
 SELECT at, scope, application, name, queue, '', CAST(NULL AS bigint), wait, SUM(number)
-FROM named WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, wait
+FROM placed WHERE wait IS NOT NULL GROUP BY at, scope, application, name, queue, wait
 """
 )
 
@@ -172,12 +182,12 @@ def count(session: Session, since: int, until: int, *, width: int) -> dict[int, 
     found: dict[int, Tallies] = {at: {} for at in range(since, until, width)}
     rows = session.all(ANSWER, since=since, until=until, width=width, series=MAX_SERIES)
     for at, scope, application, name, queue, kind, run, wait, number in rows:
-        for key in (
-            (scope, application, name, queue),
-            (Rollup.Scope.ALL.value, application, "", ""),
-        ):
-            tally = found[at].setdefault(key, Tally())
-            tally.add(kind, run, wait, int(number))
+        keys: list[Key] = [(scope, application, name, queue)]
+        # Each workflow has a name, or belongs to the rest of them; not each has a queue.
+        if scope != Rollup.Scope.QUEUE:
+            keys.append((Rollup.Scope.ALL.value, application, "", ""))
+        for key in keys:
+            found[at].setdefault(key, Tally()).add(kind, run, wait, int(number))
     return found
 
 

@@ -79,17 +79,30 @@ def _downsample_samples(start: int) -> None:
 
 
 def merge_rollups(rows: Iterable[Rollup]) -> Tallies:
-    """One span from several. Beyond MAX_SERIES series, the smallest are added to the rest."""
+    """One span from several. Beyond MAX_SERIES, the smallest names are added to the rest, and the
+    smallest queues are left out."""
     groups: dict[Key, list[Rollup]] = defaultdict(list)
     for row in rows:
-        groups[row.scope, row.application, row.name, row.queue].append(row)
-    ones = sorted(
-        (key for key in groups if key[0] == Rollup.Scope.ONE),
-        key=lambda key: -sum(_size(row) for row in groups[key]),
-    )
-    for key in ones[MAX_SERIES:]:
-        groups[Rollup.Scope.REST.value, key[1], "", ""] += groups.pop(key)
+        for key in _keys(row):
+            groups[key].append(row)
+    for scope in (Rollup.Scope.ONE, Rollup.Scope.QUEUE):
+        of_scope = [key for key in groups if key[0] == scope]
+        of_scope.sort(key=lambda key: -sum(_size(row) for row in groups[key]))
+        for key in of_scope[MAX_SERIES:]:
+            left = groups.pop(key)
+            if scope == Rollup.Scope.ONE:
+                groups[Rollup.Scope.REST.value, key[1], "", ""] += left
     return {key: total(group) for key, group in groups.items()}
+
+
+def _keys(row: Rollup) -> list[Key]:
+    """What a row counts: one of an earlier release counts for its name and for its queue."""
+    if row.scope != Rollup.Scope.ONE or not row.queue:
+        return [(row.scope, row.application, row.name, row.queue)]
+    return [
+        (Rollup.Scope.ONE.value, row.application, row.name, ""),
+        (Rollup.Scope.QUEUE.value, row.application, "", row.queue),
+    ]
 
 
 def total(rows: Iterable[Rollup]) -> Tally:

@@ -58,19 +58,29 @@ def counted_until() -> int | None:
 
 
 def series(
-    since: int, until: int, step: int, viewer: Viewer, *, name: str = "", queue: str = ""
+    since: int,
+    until: int,
+    step: int,
+    viewer: Viewer,
+    *,
+    name: str = "",
+    queue: str = "",
+    with_runs: bool = True,
 ) -> list[TimeBucket]:
     """The buckets of `step` ms between two times; the first one is complete.
 
-    They count all workflows, or those of a name, of a queue, or of both. The database sums them: a
-    day of one name may be tens of thousands of rows.
+    They count all workflows, or those of a name or of a queue, and contain run times if
+    `with_runs`. The database sums them.
     """
     since = since // step * step
     counted = {"width__in": (MINUTE, HOUR), "at__gte": since, "at__lt": until}
     rows = visible(Rollup.objects.filter(**counted), viewer)
-    one = {key: value for key, value in (("name", name), ("queue", queue)) if value}
-    rows = rows.filter(scope="one", **one) if one else rows.filter(scope="all")
-    tallies = _tallies(rows, step)
+    if queue:
+        # Rows of an earlier release count a name on a queue.
+        rows = rows.filter(scope__in=("one", "queue"), queue=queue)
+    else:
+        rows = rows.filter(scope="one", name=name) if name else rows.filter(scope="all")
+    tallies = _tallies(rows, step, with_runs)
     spans = RolledSpan.objects.filter(**counted).annotate(bucket=_bucket(step))
     covered = dict(spans.values("bucket").values_list("bucket", Sum("covered")))
     return [
@@ -89,24 +99,37 @@ def _bucket(step: int) -> CombinedExpression:
     return F("at") - F("at") % step
 
 
-def _tallies(rows: QuerySet[Rollup], step: int) -> dict[int, Tally]:
-    """Outcomes and run times by bucket."""
+COUNTED = "SELECT at - at %% %s AS bucket, NULL, {sums} FROM ({rows}) AS found GROUP BY 1"
+# The rows are read once for both.
+COUNTED_WITH_RUNS = """
+    WITH rolled AS (SELECT at - at %% %s AS bucket, run, {names} FROM ({rows}) AS found)
+    SELECT bucket, NULL, {sums} FROM rolled GROUP BY bucket
+    UNION ALL
+    SELECT bucket, runs.key, SUM(CAST(runs.value AS bigint)){nothing}
+    FROM rolled CROSS JOIN {members}(run) AS runs
+    GROUP BY 1, 2
+"""
+
+
+def _tallies(rows: QuerySet[Rollup], step: int, with_runs: bool) -> dict[int, Tally]:
+    """Outcomes, and run times if they are wanted, by bucket."""
     found: dict[int, Tally] = defaultdict(Tally)
-    sums = [Sum(name) for name in OUTCOMES.values()]
-    by_bucket = rows.annotate(bucket=_bucket(step)).values("bucket")
-    for at, *numbers in by_bucket.values_list("bucket", *sums):
-        found[at].outcomes.update(dict(zip(OUTCOMES.values(), numbers, strict=True)))
-    connection = connections[rows.db]
-    members = "jsonb_each_text" if connection.vendor == "postgresql" else "json_each"
-    inner, params = rows.values("at", "run").query.sql_with_params()
+    connection, names = connections[rows.db], [*OUTCOMES.values()]
+    inner, params = rows.values("at", "run", *names).query.sql_with_params()
+    text = (COUNTED_WITH_RUNS if with_runs else COUNTED).format(
+        rows=inner,
+        names=", ".join(names),
+        sums=", ".join(f"SUM({name})" for name in names),
+        nothing=", NULL" * (len(names) - 1),
+        members="jsonb_each_text" if connection.vendor == "postgresql" else "json_each",
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT at - at %% %s, runs.key, SUM(CAST(runs.value AS bigint)) FROM ({inner})"
-            f" AS rolled CROSS JOIN {members}(run) AS runs GROUP BY 1, 2",
-            [step, *params],
-        )
-        for at, key, number in cursor.fetchall():
-            found[at].run[int(key)] += int(number)
+        cursor.execute(text, [step, *params])
+        for at, key, *numbers in cursor.fetchall():
+            if key is None:
+                found[at].outcomes.update(dict(zip(names, map(int, numbers), strict=True)))
+            else:
+                found[at].run[int(key)] += int(numbers[0])
     return found
 
 

@@ -9,13 +9,12 @@ from dboshub.workflows.models import RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups.series import counted_until, visible
-from dboshub.workflows.selectors.counts import Count, counts
+from dboshub.workflows.selectors.counts import Count, counts, first_of_many
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
-from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.sql import Session
 
-CACHE_S = 60
+COUNTS_S, CACHE_S = 2, 60
 MAX_NAMES = 200
-FIRST = Statement("SELECT MIN(created_at) FROM {workflow_status}")
 
 # A skip scan: each step of the recursion reads one entry of the index on names.
 NAMES = """
@@ -30,14 +29,21 @@ NAMES = """
 """
 
 
+def shared_counts(session: Session, viewer: Viewer) -> dict[str, Count]:
+    """The number of workflows by status, read every COUNTS_S for all viewers of one scope."""
+    key = f"counts-{viewer.key}"
+    found = page_cache().get_or_set(key, lambda: all_counts(session, viewer=viewer), COUNTS_S)
+    return found or {}
+
+
 def all_counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
     """The number of workflows by status. A large number of SUCCESS comes from the rollups."""
+    total = _succeeded(session, viewer)
+    if total is not None and total.is_about:
+        return counts(session, viewer=viewer, with_succeeded=False) | {"SUCCESS": total}
     found = counts(session, viewer=viewer)
-    if found["SUCCESS"].at_least:
-        first = session.one(FIRST)
-        total = _succeeded(viewer, first[0]) if first and first[0] is not None else None
-        if total is not None and total.number > found["SUCCESS"].number:
-            found["SUCCESS"] = total
+    if total is not None and total.number > found["SUCCESS"].number:
+        found["SUCCESS"] = total
     return found
 
 
@@ -50,22 +56,25 @@ def names(viewer: Viewer) -> list[str]:
         return [name for (name,) in cursor.fetchall()]
 
 
-def _succeeded(viewer: Viewer, first: int) -> Count | None:
-    """Workflows that succeeded since the oldest row was created, cached for CACHE_S.
+def _succeeded(session: Session, viewer: Viewer) -> Count | None:
+    """Workflows that succeeded since the oldest row was created, cached for CACHE_S; None if the
+    newest rows are all there are, or nothing was counted.
 
     The number is approximate: it includes workflows that were deleted or run again since.
     """
     key = f"succeeded-{viewer.key}"
-    known: Count | None = page_cache().get(key)
+    # Within a tuple: that there is none is remembered, too.
+    known: tuple[Count | None] | None = page_cache().get(key)
     if known is None:
-        known = _sum(viewer, first)
+        known = (_sum(session, viewer),)
         page_cache().set(key, known, CACHE_S)
-    return known
+    return known[0]
 
 
-def _sum(viewer: Viewer, first: int) -> Count | None:
-    until = counted_until()
-    if until is None:
+def _sum(session: Session, viewer: Viewer) -> Count | None:
+    first = first_of_many(session)
+    until = None if first is None else counted_until()
+    if first is None or until is None:
         return None
     since = {"width__in": (MINUTE, HOUR), "at__gte": first // HOUR * HOUR}
     rows = visible(Rollup.objects.filter(**since, scope="all"), viewer)

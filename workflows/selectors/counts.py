@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.statuses import FAILED
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Session, Statement
 
 # No index serves SUCCESS: it is counted among this many of the newest rows.
 NEWEST_ROWS = 20_000
@@ -16,6 +16,20 @@ SHOWN_CAP = 10_000
 MAX_INDEXED = 100_000
 MAX_OLDER = 500
 
+# The scope is no part of what is scanned: an application may have few rows among millions.
+SUCCEEDED = """
+    SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' AND SCOPE THEN 1 ELSE 0 END), 0),
+        COUNT(*)
+    FROM (
+        SELECT status, application_name FROM {workflow_status}
+        ORDER BY created_at DESC LIMIT :newest
+    ) AS newest
+"""
+EXTENT = Statement(
+    "SELECT (SELECT MIN(created_at) FROM {workflow_status}) AS created_at,"
+    " (SELECT COUNT(*) FROM (SELECT 1 AS one FROM {workflow_status}"
+    " ORDER BY created_at DESC LIMIT :newest) AS newest)"
+)
 IN_FLIGHT_OF_QUEUE = """
     SELECT COUNT(*) FROM (
         SELECT 1 FROM {workflow_status}
@@ -37,7 +51,9 @@ class Count:
         return f"{'≈' if self.is_about else ''}{self.number:,}{'+' if self.at_least else ''}"
 
 
-def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]:
+def counts(
+    session: Session, *, viewer: Viewer = EVERYTHING, with_succeeded: bool = True
+) -> dict[str, Count]:
     """Counts by status, exact up to MAX_INDEXED; SUCCESS is counted among the newest rows."""
     served = {
         "PENDING": "status = 'PENDING'",
@@ -49,14 +65,19 @@ def counts(session: Session, *, viewer: Viewer = EVERYTHING) -> dict[str, Count]
         f" WHERE {where} AND SCOPE LIMIT :most) AS few_{status.lower()}"
         for status, where in served.items()
     ]
-    parts.append(
-        "SELECT 'SUCCESS', COALESCE(SUM(CASE WHEN status = 'SUCCESS' THEN 1 ELSE 0 END), 0), "
-        "COUNT(*) FROM (SELECT status FROM {workflow_status} WHERE SCOPE "
-        "ORDER BY created_at DESC LIMIT :newest) AS newest"
-    )
-    sql = " UNION ALL ".join(parts)
-    found = all_in_scope(session, sql, viewer, newest=NEWEST_ROWS, most=MAX_INDEXED + 1)
+    params = {"most": MAX_INDEXED + 1}
+    if with_succeeded:
+        parts.append(SUCCEEDED)
+        params["newest"] = NEWEST_ROWS
+    found = all_in_scope(session, " UNION ALL ".join(parts), viewer, **params)
     return {status: _count(number, seen) for status, number, seen in found}
+
+
+def first_of_many(session: Session) -> int | None:
+    """When the oldest row was created (epoch ms), if the table has more rows than those among
+    which SUCCESS is counted."""
+    found = session.one(EXTENT, newest=NEWEST_ROWS)
+    return found[0] if found and found[1] >= NEWEST_ROWS else None
 
 
 def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHING) -> Count:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.executors import COLUMNS, Executor, from_record
+from dboshub.workflows.selectors.executors import COLUMNS, IDENTITY, Executor, from_record
 from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
@@ -120,14 +120,17 @@ class ExecutorOverview:
 
 
 OWN = ("registered_at", "slots", "busy", "COALESCE(stopped_at, declared_dead_at)", "stopped_at")
-PROCESSES = Statement(
-    f"""
-    SELECT {", ".join(OWN)}, {COLUMNS}
-    FROM {{dboshub_executor}}
-    ORDER BY CASE WHEN stopped_at IS NULL AND declared_dead_at IS NULL THEN 0 ELSE 1 END,
-        last_beat_at DESC
-    LIMIT :most
-    """
+PROCESSES, PUBLISHING_PROCESSES = (
+    Statement(
+        f"""
+        SELECT {", ".join(OWN)}, {columns}
+        FROM {{dboshub_executor}}
+        ORDER BY CASE WHEN stopped_at IS NULL AND declared_dead_at IS NULL THEN 0 ELSE 1 END,
+            last_beat_at DESC
+        LIMIT :most
+        """
+    )
+    for columns in (IDENTITY, COLUMNS)
 )
 # An owner token is `hub:<incarnation>:<n>`; an incarnation has 32 characters.
 RUNNING = """
@@ -188,9 +191,14 @@ class _InFlightCounts:
         )
 
 
-def executor_overview(session: Session, viewer: Viewer, *, now: int) -> ExecutorOverview:
-    """Everything that the executor page shows, in at most six statements."""
-    processes = known_processes(session, viewer, now)
+def executor_overview(
+    session: Session, viewer: Viewer, *, now: int, published: bool = True
+) -> ExecutorOverview:
+    """Everything that the executor page shows, in at most six statements.
+
+    What each process publishes, up to megabytes, is read only if `published`.
+    """
+    processes = known_processes(session, viewer, now, published=published)
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
     for row in all_in_scope(session, RUNNING, viewer, most=MAX_ROWS_SCANNED["PENDING"]):
@@ -220,12 +228,15 @@ def executor_overview(session: Session, viewer: Viewer, *, now: int) -> Executor
     )
 
 
-def known_processes(session: Session, viewer: Viewer, now: int) -> list[Process] | None:
+def known_processes(
+    session: Session, viewer: Viewer, now: int, *, published: bool = False
+) -> list[Process] | None:
     """The live processes, then those that ended last; None if there is no table of executors."""
     if not has_table(session, EXECUTORS):
         return None
     found = []
-    for row in session.all(PROCESSES, most=MAX_PROCESSES):
+    asked = PUBLISHING_PROCESSES if published else PROCESSES
+    for row in session.all(asked, most=MAX_PROCESSES):
         executor = from_record(row[len(OWN) :], now)
         if viewer.may_see(executor.application):
             found.append(Process(executor, *row[: len(OWN)]))

@@ -25,8 +25,10 @@ def _short(column: str) -> str:
     return f"CASE WHEN LENGTH({column}) <= {MAX_PUBLISHED} THEN {column} END"
 
 
-COLUMNS = f"""incarnation, executor_id, application_name, application_version, hostname, pid,
-        last_beat_at, lease_ms, {_short("queues")},
+# What a process is, without and with what it published.
+IDENTITY = """incarnation, executor_id, application_name, application_version, hostname, pid,
+        last_beat_at, lease_ms"""
+COLUMNS = f"""{IDENTITY}, {_short("queues")},
         {_short("functions")}, {_short("activity")}"""
 LIVE = Statement(
     f"""
@@ -127,9 +129,9 @@ def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
 
 
 def from_record(row: Sequence[Any], now: int) -> Executor:
-    """An executor from its COLUMNS."""
+    """An executor from its COLUMNS, or from those of its IDENTITY: as if it published nothing."""
     incarnation, name, application, version, host, pid, beat, lease, *published = row
-    queues, functions, activity = map(readable_json, published)
+    queues, functions, activity = map(readable_json, published or (None, None, None))
     return Executor(
         incarnation=incarnation,
         executor_id=name,

@@ -8,9 +8,11 @@ from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.invocation import command
 from dboshub.workflows.rendering import components
+from dboshub.workflows.rendering.chart_svg import chart_columns
 
 register = template.Library()
 
+register.simple_tag(chart_columns)
 register.simple_tag(components.icon)
 register.simple_tag(components.status_pill, name="status")
 register.simple_tag(components.time_ago, name="when")

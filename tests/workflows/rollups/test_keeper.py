@@ -62,9 +62,11 @@ def test_a_minute_holds_what_ended_and_what_was_made_in_it_by_name_and_queue(
     assert recount_spans(lease) == 10
 
     mail = one(end, scope="one", name="checkout")
-    assert (mail.queue, mail.succeeded, mail.created, mail.failed) == ("mail", 1, 0, 0)
+    assert (mail.queue, mail.succeeded, mail.created, mail.failed) == ("", 1, 0, 0)
     assert mail.run == {str(bucket(4_000)): 1}
     assert mail.wait == {str(bucket(3 * MINUTE + 1_000)): 1}
+    queue = one(end, scope="queue", queue="mail")
+    assert (queue.name, queue.succeeded, queue.run, queue.wait) == ("", 1, mail.run, mail.wait)
     refund = one(end, scope="one", name="refund")
     assert (refund.failed, refund.cancelled, refund.wait) == (1, 1, {})
     assert refund.run == {str(bucket(3 * MINUTE + 6_000)): 1}
@@ -118,14 +120,15 @@ def test_a_quiet_minute_is_known_to_be_zero_and_an_uncounted_one_is_a_gap(
     assert not Rollup.objects.exists()
 
 
-def test_beyond_so_many_names_the_least_are_one_rest(lease: LeaseHandle) -> None:
+def test_beyond_so_many_names_and_queues_the_least_are_not_told_apart(lease: LeaseHandle) -> None:
     with atomic() as session:
         for number in range(MAX_SERIES + 3):
             columns = {"name": f"n{number:03}", "created_at": T0, "completed_at": T0 + 1}
-            add_workflow(session, f"w{number}", "CANCELLED", **columns)
+            add_workflow(session, f"w{number}", "CANCELLED", queue_name=f"q{number}", **columns)
         add_workflow(session, "often", "CANCELLED", created_at=T0, completed_at=T0, name="n502")
     recount_spans(lease, T0, T0 + MINUTE)
     assert Rollup.objects.filter(scope="one").count() == MAX_SERIES
+    assert Rollup.objects.filter(scope="queue").count() == MAX_SERIES
     assert one(T0, scope="one", name="n502").cancelled == 2
     assert (one(T0, scope="rest").cancelled, one(T0).cancelled) == (3, MAX_SERIES + 4)
 
@@ -150,6 +153,25 @@ def test_old_minutes_become_hours_that_know_how_much_of_them_was_counted(
     assert QueueSample.objects.get(width=HOUR).waiting == 8
     assert {row.at for row in RolledSpan.objects.filter(width=MINUTE)} == {T0 + HOUR}
     assert one(T0 + HOUR, width=MINUTE).failed == 1
+
+
+def test_minutes_of_an_earlier_release_become_hours_by_name_and_by_queue(
+    lease: LeaseHandle,
+) -> None:
+    for minute, (queue, number) in enumerate((("mail", 1), ("web", 2), ("", 4))):
+        shared = {"width": MINUTE, "at": T0 + minute * MINUTE, "application": "shop"}
+        columns = {"succeeded": number, "run": {"5": number}}
+        RolledSpan.objects.create(width=MINUTE, at=T0 + minute * MINUTE)
+        Rollup.objects.create(scope="all", **shared, **columns)
+        Rollup.objects.create(scope="one", name="pay", queue=queue, **shared, **columns)
+    assert downsample_hour(lease, T0 + HOUR + MINUTES_KEPT_MS)
+    hours = Rollup.objects.filter(width=HOUR).values_list("scope", "name", "queue", "succeeded")
+    assert {*hours} == {
+        ("all", "", "", 7),
+        ("one", "pay", "", 7),
+        ("queue", "", "mail", 1),
+        ("queue", "", "web", 2),
+    }
 
 
 def test_who_lost_the_lease_writes_nothing(lease: LeaseHandle) -> None:

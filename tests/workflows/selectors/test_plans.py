@@ -12,7 +12,13 @@ import pytest
 from django.http import QueryDict
 
 from dboshub.workflows.search.criteria import parse
-from dboshub.workflows.selectors.counts import SHOWN_CAP, counts, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.counts import (
+    SHOWN_CAP,
+    counts,
+    first_of_many,
+    in_flight_of,
+    older_in_flight,
+)
 from dboshub.workflows.selectors.facets import facets
 from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, WorkflowPager, read_cursor
@@ -23,7 +29,7 @@ from dboshub.workflows.selectors.relations.lineage import (
     MAX_RELATIVES,
     first_children,
 )
-from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
 from dboshub.workflows.selectors.workflow_health import MAX_ROWS_SCANNED, recovered_repeatedly
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
@@ -34,6 +40,7 @@ T0 = 1_700_000_000_000
 INDEXED = 20 * PAGE_SIZE
 MOST = 20_000
 ROWS = 200_000
+TINY = Viewer(frozenset({"tiny"}), unclaimed=False)
 
 # Old to new: a waiting backlog under everything, then years of success, then one bulk enqueue.
 # A thousandth belongs to one application, a few rows failed, one parent has most of the children.
@@ -273,15 +280,20 @@ def test_who_watches_a_parent_of_very_many_reads_some_of_them(skewed: Database) 
     assert sum(spy.examined) <= 500
 
 
-def test_what_all_viewers_share_is_a_statement_each(skewed: Database) -> None:
+@pytest.mark.parametrize("viewer", [EVERYTHING, TINY])
+def test_what_viewers_share_is_a_statement_each(skewed: Database, viewer: Viewer) -> None:
     with skewed.reading() as session:
         spy = Spy(session)
-        found = counts(spy.spied())
-        assert found["ENQUEUED"].number == 20_000
-        assert str(found["SUCCESS"]) == "10,000+"
-        names = facets(spy.spied())["name"]
+        found = counts(spy.spied(), viewer=viewer)
+        names = facets(spy.spied(), viewer=viewer)["name"]
+        assert first_of_many(spy.spied()) == 1_600_000_000_001
+    is_whole = viewer is EVERYTHING
+    assert found["ENQUEUED"].number == (20_000 if is_whole else 0)
+    # The application has a thousandth of the newest 20,000 rows, of which one failed.
+    assert str(found["SUCCESS"]) == ("10,000+" if is_whole else "19+")
     assert names == ["common"]
-    assert len(spy.examined) == 2
     in_flight_and_failed = 20_000 + 6 + 10
-    assert spy.examined[0] <= MOST + in_flight_and_failed
-    assert spy.examined[1] <= MOST
+    counted, suggested, extent = spy.examined
+    assert counted <= MOST + in_flight_and_failed
+    assert suggested <= MOST
+    assert extent <= MOST + 1

@@ -163,7 +163,8 @@ def _folded(same: list[Line]) -> list[Line]:
     extent: tuple[Span, ...] = ()
     if spans:
         extent = (Span("extent", min(s.start for s in spans), max(s.end for s in spans)),)
-    inner = tuple(_deeper(line) for line in [*failed, *(x for x in same if x not in failed)])
+    others = (line for line in same if line.state != "failed")
+    inner = tuple(_deeper(line) for line in [*failed, *others])
     return [
         Line(
             f"{len(same)} of {same[0].label}",
