@@ -2,7 +2,7 @@
 the list's filters, on PostgreSQL, milliseconds and rows examined, page 1 and page 10.
 
 Rows examined is what PostgreSQL counts: rows read by scans plus rows thrown away by filters. A
-filter that no index serves runs as a walk with a budget of its own, 200 ms a page.
+filter that no index serves is searched within a time limit of its own, here 200 ms.
 
 Both databases are made anew, PostgreSQL on a server of its own, and deleted; one that --url names
 is made once, kept, and measured again as it is.

@@ -6,7 +6,7 @@ from django.urls import path
 
 from dboshub.workflows.converters import register_converters
 from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
-from dboshub.workflows.views.workflow_list import workflow_list
+from dboshub.workflows.views.workflow_list import next_part, workflow_list
 
 register_converters()
 
@@ -14,6 +14,7 @@ app_name = "workflows"
 
 urlpatterns = [
     path("", workflow_list, name="list"),
+    path("part/", next_part, name="next_part"),
     path("suggest/", search.suggest, name="suggest"),
     path("columns/", search.save_columns, name="columns"),
     path("bulk/", bulk.job_list, name="bulk_list"),

@@ -7,8 +7,13 @@ function boxes() {
   return [...document.querySelectorAll(BOX)];
 }
 
-function reveal() {
-  for (const all of document.querySelectorAll(".check-all")) all.hidden = false;
+// Rows that come later are not checked, and then not all of the page are.
+function update() {
+  const isAll = boxes().every((each) => each.checked);
+  for (const all of document.querySelectorAll(".check-all")) {
+    all.hidden = false;
+    all.checked = isAll;
+  }
 }
 
 document.addEventListener("click", (event) => {
@@ -22,7 +27,8 @@ document.addEventListener("click", (event) => {
       for (const each of shown.slice(from, to + 1)) each.checked = box.checked;
     }
     last = box;
+    update();
   }
 });
-document.addEventListener("htmx:after:swap", reveal);
-reveal();
+document.addEventListener("htmx:after:swap", update);
+update();

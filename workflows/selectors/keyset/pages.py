@@ -31,21 +31,36 @@ CURSOR = re.compile(r"(-?\d{1,18})~(\w{0,64})~([^\x00]*)", re.ASCII | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`older` and `newer` are cursors. `searched_to` (epoch ms) is set if the time ran out."""
+    """`older` and `newer` are cursors. `searched_to` (epoch ms) is set if the time ran out;
+    `is_backward` if the search went from older rows to newer ones."""
 
     rows: list[WorkflowRow]
     older: str | None = None
     newer: str | None = None
     searched_to: int | None = None
+    is_backward: bool = False
 
     @property
     def is_first(self) -> bool:
         return self.newer is None
 
+    @property
+    def goes_on_older(self) -> bool:
+        """Whether the search for older rows ran out of time."""
+        return self.searched_to is not None and not self.is_backward
+
+    @property
+    def goes_on_newer(self) -> bool:
+        """Whether the search for newer rows ran out of time."""
+        return self.searched_to is not None and self.is_backward
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPager:
-    """Reads pages of one filter for one viewer."""
+    """Reads pages of one filter for one viewer.
+
+    The first chunk of a search has `first_chunk` rows, by default as many as a page may need.
+    """
 
     session: Session
     criteria: Criteria
@@ -53,6 +68,7 @@ class WorkflowPager:
     size: int = PAGE_SIZE
     clock: Callable[[], float] = time.monotonic
     budget_s: float = BUDGET_S
+    first_chunk: int | None = None
 
     def first(self) -> Page:
         return self.after(None)
@@ -85,6 +101,7 @@ class WorkflowPager:
             older=write_cursor(positions[-1] if positions else cursor),
             newer=None if is_top or newer is None else write_cursor(newer),
             searched_to=found.reached.at if found.is_cut_short and found.reached else None,
+            is_backward=True,
         )
 
     def _merge(self, direction: Direction, cursor: Position | None) -> MergedRows:
@@ -92,7 +109,8 @@ class WorkflowPager:
         merge = RangeMerge(self.session, ranges, direction, self.clock, self.budget_s)
         # One row more than is shown tells whether there is another page.
         want = self.size + 1
-        return merge.take(want, start=cursor, chunk=want * (4 if _checks(ranges) else 1))
+        chunk = self.first_chunk or want * (4 if _checks(ranges) else 1)
+        return merge.take(want, start=cursor, chunk=chunk)
 
 
 def write_cursor(position: Position) -> str:
