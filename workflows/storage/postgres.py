@@ -44,6 +44,7 @@ class PostgresConnection:
         self.raw = raw
         self.keeps_settings = keeps_settings
         self.session = _session(dialect, raw)
+        self._repeating = _session(dialect, raw, keeps_cursors=True)
 
     @property
     def is_idle(self) -> bool:
@@ -54,6 +55,10 @@ class PostgresConnection:
     def transaction(self) -> Iterator[Session]:
         with self.raw.transaction():
             yield self.session
+
+    def rows(self, statement: Statement, params: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+        """Execute one of a few statements whose parameters are small; return its rows."""
+        return self._repeating.cursor(statement, params).fetchall()
 
     def batch(
         self, statements: Sequence[tuple[Statement, dict[str, Any]]]
@@ -224,11 +229,23 @@ def drop(url: str) -> None:
         server.execute(command.format(sql.Identifier(given.get("dbname", ""))))
 
 
-def _session(dialect: Dialect, raw: RawConnection) -> Session:
+def _session(dialect: Dialect, raw: RawConnection, *, keeps_cursors: bool = False) -> Session:
+    """A session; if it `keeps_cursors`, rows must be fetched before a statement is repeated.
+
+    A kept cursor knows how to adapt the next parameters, and keeps the last ones.
+    """
+    cursors: dict[str, tuple[psycopg.Cursor[tuple[Any, ...]], bytes]] = {}
+
     def execute(text: str, params: dict[str, Any]) -> Cursor:
         return raw.execute(text.encode(), params)
+
+    def execute_again(text: str, params: dict[str, Any]) -> Cursor:
+        cursor, encoded = cursors.get(text) or cursors.setdefault(
+            text, (raw.cursor(), text.encode())
+        )
+        return cursor.execute(encoded, params)
 
     def script(text: str) -> None:
         raw.execute(text.encode())
 
-    return Session(dialect, execute, script)
+    return Session(dialect, execute_again if keeps_cursors else execute, script)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -151,6 +152,44 @@ def test_outcomes_of_many_starts_share_a_statement(
         eventually(lambda: len(journal.admission) == 20)
         assert [handle.get_result() for handle in handles] == [1] * 20
     assert costs["statements"] == of(database_url, postgres=21, sqlite=80)
+
+
+def test_a_step_an_outcome_and_a_start_of_three_threads_share_a_statement(
+    dbos: type[DBOS], database_url: str, counting: Callable[[], Any]
+) -> None:
+    engine = current_engine.engine()
+    journal, write, end = engine.journal, threading.Event(), threading.Event()
+
+    @DBOS.step(name="costs_held_step")
+    def held_step() -> None:
+        write.wait(30)
+
+    @DBOS.workflow(name="costs_held_in_a_step")
+    def held_in_a_step() -> None:
+        held_step()
+        end.wait(30)
+
+    @DBOS.workflow(name="costs_held_before_its_outcome")
+    def held_before_its_outcome() -> None:
+        write.wait(30)
+
+    @DBOS.workflow(name="costs_held_after_its_start")
+    def held_after_its_start() -> None:
+        end.wait(30)
+
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(held_in_a_step), pool.submit(held_before_its_outcome)]
+        eventually(lambda: len(engine.executions) == 2)
+        with counting() as costs:
+            with journal._main.lock:
+                calls.append(pool.submit(held_after_its_start))
+                write.set()
+                eventually(lambda: len(journal.admission) == 3)
+            eventually(lambda: not len(journal.admission))
+        end.set()
+        for call in calls:
+            call.result(30)
+    assert costs["statements"] == of(database_url, postgres=1, sqlite=6)
 
 
 @pytest.mark.parametrize("by", ["client", "worker"])

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from dboshub.workflows.engine.journal.writes import (
-    DONE,
     LOCKED,
     REFUSED,
     OutcomeWrite,
@@ -141,16 +140,48 @@ def test_a_repeated_start_and_step_are_told_apart_alone(
     assert journal.apply([*steps, start_of("new")], now=NOW)[:-1] == [LOCKED] * size
 
 
-def test_one_of_each_kind_is_one_transaction(
-    journal: PostgresJournalConnection, postgres_url: str
+@SIZES
+def test_writes_of_several_kinds_are_one_statement(
+    journal: PostgresJournalConnection, postgres_url: str, size: int
 ) -> None:
-    journal.apply([start_of("first"), start_of("second")], now=NOW)
-    answers = journal.apply([step_of("first"), outcome_of("second"), start_of("third")], now=NOW)
-    assert answers[:2] == [DONE, DONE]
-    assert answers[2].started is not None
-    assert answers[2].started.created
+    names = [f"w{n}" for n in range(size)]
+    journal.apply([start_of(f"{name}-{kind}") for name in names for kind in "so"], now=NOW)
+    writes = [
+        write
+        for name in names
+        for write in (outcome_of(f"{name}-o"), start_of(f"{name}-new"), step_of(f"{name}-s"))
+    ]
+    assert len(Batch(writes, NOW).statements) == 1
+    assert len(Batch(writes[1:], NOW).statements) == 1
+    answers = journal.apply(writes, now=NOW)
+    assert [each.verdict for each in answers] == [Verdict.DONE] * len(writes)
+    assert [bool(each.started and each.started.created) for each in answers[:3]] == [
+        *(False, True, False)
+    ]
     written = "SELECT xmin FROM dbos.operation_outputs UNION SELECT xmin FROM dbos.workflow_output"
     assert len(rows(postgres_url, written)) == 1
+
+
+def test_a_step_and_the_outcome_of_one_workflow_are_both_written(
+    journal: PostgresJournalConnection, postgres_url: str
+) -> None:
+    journal.apply([start_of("one"), start_of("other")], now=NOW)
+    for name in ("one", "other"):
+        answers = journal.apply([outcome_of(name), step_of(name), start_of(f"{name}-2")], now=NOW)
+        assert [each.verdict for each in answers] == [Verdict.DONE] * 3
+    written = "SELECT xmin FROM dbos.operation_outputs UNION SELECT xmin FROM dbos.workflow_output"
+    assert len(rows(postgres_url, written)) == 2
+
+
+def test_what_is_locked_in_a_group_of_several_kinds_keeps_no_other_write_waiting(
+    journal: PostgresJournalConnection, postgres_url: str
+) -> None:
+    journal.apply([start_of(name) for name in ("free", "held", "ending")], now=NOW)
+    writes = [step_of("free"), step_of("held"), outcome_of("ending"), start_of("new")]
+    with psycopg.connect(postgres_url) as other:
+        other.execute("SELECT FROM dbos.workflow_status WHERE workflow_uuid = 'held' FOR UPDATE")
+        verdicts = [each.verdict for each in journal.apply(writes, now=NOW)]
+    assert verdicts == [Verdict.DONE, Verdict.LOCKED, Verdict.DONE, Verdict.DONE]
 
 
 @SIZES

@@ -23,6 +23,8 @@ BEGIN = b"BEGIN; SET LOCAL lock_timeout = '2ms'"
 # For one statement and its commit. What takes longer is tried again in a transaction.
 LOCK_TIMEOUT = b"SET lock_timeout = '10ms'"
 COMMIT = b"SET LOCAL lock_timeout = '5s'; COMMIT"
+# Characters. The statement of a smaller write keeps its cursor, and the write's parameters with it.
+SMALL = 64 * 1024
 
 
 class SqliteJournalConnection:
@@ -57,7 +59,10 @@ class PostgresJournalConnection:
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
         batch = Batch(writes, now)
         with raising_unavailable():
-            return batch.answers(self._open().batch(batch.statements))
+            connection = self._open()
+            if len(writes) == 1 and writes[0].size <= SMALL:
+                return batch.answers([connection.rows(*batch.statements[0])])
+            return batch.answers(connection.batch(batch.statements))
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         with raising_unavailable():
@@ -83,6 +88,8 @@ class PostgresJournalConnection:
             connection.raw.execute(LOCK_TIMEOUT)
             self._waits_briefly = True
         with suppress(psycopg.errors.UniqueViolation, psycopg.errors.LockNotAvailable):
+            if write.size <= SMALL:
+                return bool(connection.rows(*found))
             return bool(connection.session.cursor(*found).fetchall())
         return False
 

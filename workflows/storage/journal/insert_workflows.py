@@ -52,7 +52,7 @@ def record_all(session: Session, steps: Sequence[StepWrite], now: int) -> int | 
     recorded: set[int] = set()
     if session.vendor == "postgresql" and len(steps) > 1:
         rows = session.all(STEPS, **step_parameters(steps), now=now)
-        recorded = {function_id for _, function_id in rows}
+        recorded = {function_id for *_, function_id in rows}
     for step in steps:
         if step.function_id in recorded or record(session, step, now):
             continue
@@ -64,12 +64,12 @@ def record_all(session: Session, steps: Sequence[StepWrite], now: int) -> int | 
 def _inserted(session: Session, starts: Sequence[StartWrite], now: int) -> dict[str, Started]:
     rows = {each.row.workflow_uuid: each.row for each in starts}
     return {
-        row[0]: Started(
+        created: Started(
             created=True,
-            status=rows[row[0]].status,
-            serialization=rows[row[0]].serialization,
+            status=rows[created].status,
+            serialization=rows[created].serialization,
         )
-        for row in session.all(STARTS, **row_parameters(starts), now=now)
+        for _, created, _ in session.all(STARTS, **row_parameters(starts), now=now)
     }
 
 

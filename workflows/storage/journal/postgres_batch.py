@@ -1,6 +1,6 @@
-"""Apply a group of writes with one statement for each kind of write. PostgreSQL only.
+"""Apply a group of writes with one statement. PostgreSQL only.
 
-The only write of its kind gets plain parameters (`postgres_plain`).
+A single write gets plain parameters (`postgres_plain`). Children have a statement of their own.
 
 Every statement locks the rows of the writes' workflows with SKIP LOCKED, so it never waits for
 another transaction, and writes only for the rows that it locked and whose owner is right. A write
@@ -11,7 +11,8 @@ isolated connection, which returns which of them it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -41,26 +42,31 @@ _GIVEN_STEPS = f"""
     SELECT *
     FROM json_to_recordset(CAST(:steps AS json)) AS g ({GIVEN_STEP})
 """
-_FENCE = """
-    SELECT workflow_uuid, owner_xid, status
-    FROM {workflow_status}
-    WHERE workflow_uuid = ANY(ARRAY(SELECT workflow_id FROM given))
-    ORDER BY workflow_uuid
-    FOR NO KEY UPDATE SKIP LOCKED
-"""
 
-STEPS = Statement(
-    f"""
-    WITH given AS MATERIALIZED ({_GIVEN_STEPS}),
-    fence AS MATERIALIZED ({_FENCE})
-    INSERT INTO {{operation_outputs}} ({STEP_COLUMNS})
-    SELECT {GIVEN_STEP_VALUES}
-    FROM given
-    JOIN fence ON fence.workflow_uuid = given.workflow_id AND fence.owner_xid = given.owner
-    ON CONFLICT (workflow_uuid, function_id) DO NOTHING
-    RETURNING workflow_uuid, function_id
+
+def _fence(given: str) -> str:
+    """The rows of the workflows that a relation names, locked."""
+    return f"""
+        SELECT workflow_uuid, owner_xid, status
+        FROM {{workflow_status}}
+        WHERE workflow_uuid = ANY(ARRAY(SELECT workflow_id FROM {given}))
+        ORDER BY workflow_uuid
+        FOR NO KEY UPDATE SKIP LOCKED
     """
-)
+
+
+_STEPS = f"""
+    given AS MATERIALIZED ({_GIVEN_STEPS}),
+    fence AS MATERIALIZED ({_fence("given")}),
+    recorded AS (
+        INSERT INTO {{operation_outputs}} ({STEP_COLUMNS})
+        SELECT {GIVEN_STEP_VALUES}
+        FROM given
+        JOIN fence ON fence.workflow_uuid = given.workflow_id AND fence.owner_xid = given.owner
+        ON CONFLICT (workflow_uuid, function_id) DO NOTHING
+        RETURNING workflow_uuid, function_id
+    )
+"""
 
 _INSERT_ROWS = f"""
     created AS (
@@ -87,17 +93,12 @@ _GIVEN_ROWS = """
     )
 """
 
-STARTS = Statement(
-    f"""
-    WITH admitted AS MATERIALIZED ({_GIVEN_ROWS}), {_INSERT_ROWS}
-    SELECT workflow_uuid FROM created
-    """
-)
+_STARTS = f"admitted AS MATERIALIZED ({_GIVEN_ROWS}), {_INSERT_ROWS}"
 
 CHILDREN = Statement(
     f"""
     WITH given AS MATERIALIZED ({_GIVEN_STEPS}),
-    fence AS MATERIALIZED ({_FENCE}),
+    fence AS MATERIALIZED ({_fence("given")}),
     admitted AS MATERIALIZED (
         SELECT child.*
         FROM ({_GIVEN_ROWS}) AS child
@@ -110,44 +111,64 @@ CHILDREN = Statement(
     FROM given
     JOIN created ON created.workflow_uuid = given.child_id
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
-    RETURNING child_workflow_id
+    RETURNING 'child', child_workflow_id, 0
     """
 )
 
-OUTCOMES = Statement(
-    f"""
-    WITH given AS MATERIALIZED (
+_OUTCOMES = f"""
+    outcome AS MATERIALIZED (
         SELECT *
         FROM json_to_recordset(CAST(:outcomes AS json)) AS g (
             workflow_id text, owner text, status text, output text, error text, ended_at bigint
         )
     ),
-    fence AS MATERIALIZED ({_FENCE}),
+    ending AS MATERIALIZED ({_fence("outcome")}),
     ended AS (
         UPDATE {{workflow_status}} AS s
-        SET status = given.status,
+        SET status = outcome.status,
             deduplication_id = NULL,
             owner_xid = NULL,
-            updated_at = given.ended_at,
-            completed_at = given.ended_at
-        FROM given
-        JOIN fence ON fence.workflow_uuid = given.workflow_id
-            AND fence.owner_xid = given.owner
-            AND fence.status = 'PENDING'
-        WHERE s.workflow_uuid = given.workflow_id
-        RETURNING s.workflow_uuid, given.output, given.error, given.ended_at
+            updated_at = outcome.ended_at,
+            completed_at = outcome.ended_at
+        FROM outcome
+        JOIN ending ON ending.workflow_uuid = outcome.workflow_id
+            AND ending.owner_xid = outcome.owner
+            AND ending.status = 'PENDING'
+        WHERE s.workflow_uuid = outcome.workflow_id
+        RETURNING s.workflow_uuid, outcome.output, outcome.error, outcome.ended_at
+    ),
+    kept AS (
+        INSERT INTO {{workflow_output}} (workflow_uuid, output, error, retention_timestamp)
+        SELECT workflow_uuid, output, error, ended_at FROM ended
+        ON CONFLICT (workflow_uuid) DO UPDATE
+        SET output = excluded.output,
+            error = excluded.error,
+            retention_timestamp = excluded.retention_timestamp
+        RETURNING workflow_uuid
     )
-    INSERT INTO {{workflow_output}} (workflow_uuid, output, error, retention_timestamp)
-    SELECT workflow_uuid, output, error, ended_at FROM ended
-    ON CONFLICT (workflow_uuid) DO UPDATE
-    SET output = excluded.output,
-        error = excluded.error,
-        retention_timestamp = excluded.retention_timestamp
-    RETURNING workflow_uuid
-    """
-)
+"""
+
+# What a statement does, and what it returns of each row that it wrote, by kind.
+_PARTS = {
+    "start": (_STARTS, "SELECT 'start', workflow_uuid, 0 FROM created"),
+    "step": (_STEPS, "SELECT 'step', workflow_uuid, function_id FROM recorded"),
+    "outcome": (_OUTCOMES, "SELECT 'outcome', workflow_uuid, 0 FROM kept"),
+}
+
+
+@cache
+def together(*kinds: str) -> Statement:
+    """One statement for writes of these kinds. It commits by itself: no BEGIN, no COMMIT."""
+    parts = [_PARTS[kind] for kind in kinds]
+    ctes, rows = (list(each) for each in zip(*parts, strict=True))
+    return Statement(f"WITH {', '.join(ctes)} {' UNION ALL '.join(rows)}")
+
+
+STEPS, STARTS = together("step"), together("start")
 
 Parameters = dict[str, Any]
+Key = tuple[str, str, int]
+Kinds = dict[str, list[Any]]
 _values = attrgetter(*COLUMNS)
 
 
@@ -155,62 +176,61 @@ class Batch:
     """The statements of one group, in a fixed order, and the reading of their results."""
 
     def __init__(self, writes: Sequence[Write], now: int) -> None:
-        self.size = len(writes)
-        self.now = now
-        self.statements: list[tuple[Statement, Parameters]] = []
-        self._wanted: list[list[tuple[int, Any, Answer]]] = []
-        places = list(enumerate(writes))
-        self._add_children([(n, w) for n, w in places if isinstance(w, StartWrite) and w.parent])
-        self._add_starts([(n, w) for n, w in places if isinstance(w, StartWrite) and not w.parent])
-        self._add_steps([(n, w) for n, w in places if isinstance(w, StepWrite)])
-        self._add_outcomes([(n, w) for n, w in places if isinstance(w, OutcomeWrite)])
+        # What is returned of each write if it is written, and the answer to it then.
+        self._wanted: list[tuple[Key, Answer]] = []
+        kinds: Kinds = {}
+        for write in writes:
+            key, answer = _wanted(write)
+            self._wanted.append((key, answer))
+            kinds.setdefault(key[0], []).append(write)
+        self.statements = [
+            (statement, parameters | {"now": now}) for statement, parameters in _statements(kinds)
+        ]
 
     def answers(self, results: Sequence[Sequence[Any]]) -> list[Answer]:
         """The answer to each write, in the order of the writes; LOCKED if no statement wrote it."""
-        found = [LOCKED] * self.size
-        for wanted, rows in zip(self._wanted, results, strict=True):
-            written = {row[0] if len(row) == 1 else tuple(row) for row in rows}
-            for place, key, answer in wanted:
-                if key in written:
-                    found[place] = answer
-        return found
+        written = {tuple(row) for rows in results for row in rows}
+        return [answer if key in written else LOCKED for key, answer in self._wanted]
 
-    def _add(
-        self, statement: Statement, parameters: Parameters, wanted: list[tuple[int, Any, Answer]]
-    ) -> None:
-        self.statements.append((statement, parameters | {"now": self.now}))
-        self._wanted.append(wanted)
 
-    def _add_steps(self, found: list[tuple[int, StepWrite]]) -> None:
-        wanted = [(at, (step.workflow_id, step.function_id), DONE) for at, step in found]
-        match found:
-            case [(_, step)]:
-                self._add(plain.STEP, step_row(step), wanted)
-            case [_, *_]:
-                self._add(STEPS, step_parameters([step for _, step in found]), wanted)
+def _wanted(write: Write) -> tuple[Key, Answer]:
+    match write:
+        case StepWrite():
+            return ("step", write.workflow_id, write.function_id), DONE
+        case OutcomeWrite():
+            return ("outcome", write.workflow_id, 0), DONE
+        case StartWrite(parent=None):
+            return ("start", write.row.workflow_uuid, 0), created(write)
+        case StartWrite():
+            return ("child", write.row.workflow_uuid, 0), created(write)
+    raise TypeError(f"{type(write).__name__} is never part of a group")
 
-    def _add_starts(self, found: list[tuple[int, StartWrite]]) -> None:
-        wanted = [(at, write.row.workflow_uuid, created(write)) for at, write in found]
-        match found:
-            case [(_, start)]:
-                self._add(plain.START, plain.start_parameters(start), wanted)
-            case [_, *_]:
-                self._add(STARTS, row_parameters([write for _, write in found]), wanted)
 
-    def _add_children(self, found: list[tuple[int, StartWrite]]) -> None:
-        if found:
-            starts = [write for _, write in found]
-            steps = [write.parent for write in starts if write.parent]
-            wanted = [(at, write.row.workflow_uuid, created(write)) for at, write in found]
-            self._add(CHILDREN, row_parameters(starts) | step_parameters(steps), wanted)
+def _statements(kinds: Kinds) -> Iterator[tuple[Statement, Parameters]]:
+    if "child" in kinds:
+        yield CHILDREN, _child_parameters(kinds["child"])
+    others = [kind for kind in _PARAMETERS if kind in kinds]
+    if len(others) > 1 and not _is_ended_within(kinds):
+        parameters: Parameters = {}
+        for kind in others:
+            parameters |= _PARAMETERS[kind](kinds[kind])
+        yield together(*others), parameters
+        return
+    for kind in others:
+        match kinds[kind]:
+            case [write]:
+                yield plain.STATEMENTS[kind], plain.PARAMETERS[kind](write)
+            case writes:
+                yield together(kind), _PARAMETERS[kind](writes)
 
-    def _add_outcomes(self, found: list[tuple[int, OutcomeWrite]]) -> None:
-        wanted = [(at, write.workflow_id, DONE) for at, write in found]
-        match found:
-            case [(_, outcome)]:
-                self._add(plain.OUTCOME, plain.outcome_parameters(outcome), wanted)
-            case [_, *_]:
-                self._add(OUTCOMES, _outcome_parameters([write for _, write in found]), wanted)
+
+def _is_ended_within(kinds: Kinds) -> bool:
+    """Whether a step and the outcome of one workflow are in this group.
+
+    Within one statement the outcome could come first, and then the step would be refused.
+    """
+    ended = {write.workflow_id for write in kinds.get("outcome", ())}
+    return any(write.workflow_id in ended for write in kinds.get("step", ()))
 
 
 def created(write: StartWrite) -> Answer:
@@ -250,3 +270,16 @@ def row_parameters(starts: Sequence[StartWrite]) -> Parameters:
 
 def _outcome_parameters(outcomes: Sequence[OutcomeWrite]) -> Parameters:
     return {"outcomes": json.dumps([plain.outcome_parameters(write) for write in outcomes])}
+
+
+def _child_parameters(starts: Sequence[StartWrite]) -> Parameters:
+    steps = [write.parent for write in starts if write.parent]
+    return row_parameters(starts) | step_parameters(steps)
+
+
+# In the order in which the kinds are written.
+_PARAMETERS: dict[str, Callable[[Sequence[Any]], Parameters]] = {
+    "start": row_parameters,
+    "step": step_parameters,
+    "outcome": _outcome_parameters,
+}

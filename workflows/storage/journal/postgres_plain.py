@@ -1,4 +1,4 @@
-"""Apply the only write of its kind in a group, with plain parameters. PostgreSQL only.
+"""Apply a single write, with plain parameters. PostgreSQL only.
 
 They cost the server less than half of what a JSON parameter does (`postgres_batch`). What is
 locked is skipped, and a write that its statement does not return was refused, locked or repeated,
@@ -7,11 +7,12 @@ as there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, StartWrite
 from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES, VALUES
-from dboshub.workflows.storage.journal.step_columns import STEP_COLUMNS, STEP_PARAMETERS
+from dboshub.workflows.storage.journal.step_columns import STEP_COLUMNS, STEP_PARAMETERS, step_row
 from dboshub.workflows.storage.sql import Statement
 
 Parameters = dict[str, Any]
@@ -24,7 +25,7 @@ STEP = Statement(
     WHERE workflow_uuid = :workflow_id AND owner_xid = :owner
     FOR NO KEY UPDATE SKIP LOCKED
     ON CONFLICT (workflow_uuid, function_id) DO NOTHING
-    RETURNING workflow_uuid, function_id
+    RETURNING 'step', workflow_uuid, function_id
     """
 )
 
@@ -39,7 +40,7 @@ START = Statement(
     INSERT INTO {{workflow_input}} (workflow_uuid, inputs, retention_timestamp)
     SELECT workflow_uuid, :inputs, :now FROM created
     ON CONFLICT (workflow_uuid) DO NOTHING
-    RETURNING workflow_uuid
+    RETURNING 'start', workflow_uuid, 0
     """
 )
 
@@ -66,7 +67,7 @@ OUTCOME = Statement(
     SET output = excluded.output,
         error = excluded.error,
         retention_timestamp = excluded.retention_timestamp
-    RETURNING workflow_uuid
+    RETURNING 'outcome', workflow_uuid, 0
     """
 )
 
@@ -85,3 +86,11 @@ def outcome_parameters(write: OutcomeWrite) -> Parameters:
         "error": write.error,
         "ended_at": write.now,
     }
+
+
+STATEMENTS = {"start": START, "step": STEP, "outcome": OUTCOME}
+PARAMETERS: dict[str, Callable[[Any], Parameters]] = {
+    "start": start_parameters,
+    "step": step_row,
+    "outcome": outcome_parameters,
+}
