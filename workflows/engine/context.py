@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from dboshub.workflows.engine.errors import DBOSException, ExecutionInterrupted
 from dboshub.workflows.engine.identity import SCOPE, Identity, IdentityScope, current_identity
@@ -31,8 +31,7 @@ class StepStatus:
     max_attempts: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A workflow body, or a step inside one."""
 
     execution: Execution

@@ -7,6 +7,7 @@ custom Serializer has a name of its own. Only executors decode: web pages never 
 from __future__ import annotations
 
 import base64
+import binascii
 import io
 import json
 import pickle
@@ -62,7 +63,7 @@ class DefaultSerializer(Serializer):
     """Pickle as base64 text. A picklable value is restored unchanged."""
 
     def serialize(self, data: Any) -> str:
-        return base64.b64encode(pickle.dumps(data)).decode("ascii")
+        return binascii.b2a_base64(pickle.dumps(data), newline=False).decode("ascii")
 
     def deserialize(self, serialized_data: str) -> Any:
         return RecordUnpickler(io.BytesIO(base64.b64decode(serialized_data))).load()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 MAX_DEPTH = 30
@@ -50,6 +51,7 @@ class Arguments:
         return Subject(f"argument {key + 1}", self.owner)
 
 
+@lru_cache(maxsize=1_024)
 def result_of(kind: str, name: str) -> Subject:
     """The result of a step, a transaction or a workflow of this name."""
     return Subject("the result", f"{kind} {name!r}")

@@ -40,9 +40,12 @@ CONFLICT = Answer(Verdict.CONFLICT)
 NOTHING = Answer(Verdict.NOTHING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StepWrite:
-    """The checkpoint of a step."""
+    """The checkpoint of a step.
+
+    It is not frozen, because that would double the time to make one: nobody changes it.
+    """
 
     workflow_id: str
     owner: str

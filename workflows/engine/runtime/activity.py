@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 MAX_NAME_LENGTH = 200
@@ -35,6 +34,22 @@ class CurrentActivity(NamedTuple):
         return {"workflow": workflow_id} | {key: value for key, value in fields.items() if value}
 
 
+class _Tracked:
+    """The block in which an activity is under way."""
+
+    __slots__ = ("_activity", "_open")
+
+    def __init__(self, activity: CurrentActivity, under_way: list[CurrentActivity]) -> None:
+        self._activity = activity
+        self._open = under_way
+
+    def __enter__(self) -> None:
+        self._open.append(self._activity)
+
+    def __exit__(self, *_: object) -> None:
+        self._open.remove(self._activity)
+
+
 class Activities:
     """All activities of one execution that are under way. Any thread may read `latest`."""
 
@@ -43,14 +58,9 @@ class Activities:
     def __init__(self) -> None:
         self._open: list[CurrentActivity] = []
 
-    @contextmanager
-    def track(self, activity: CurrentActivity) -> Iterator[None]:
+    def track(self, activity: CurrentActivity) -> AbstractContextManager[None]:
         """Publish an activity for the time of the block."""
-        self._open.append(activity)
-        try:
-            yield
-        finally:
-            self._open.remove(activity)
+        return _Tracked(activity, self._open)
 
     @property
     def count(self) -> int:

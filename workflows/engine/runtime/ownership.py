@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dboshub.workflows.engine.clock import Clock
 
@@ -10,8 +10,7 @@ from dboshub.workflows.engine.clock import Clock
 VALID_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A query of the owner: when it began, in monotonic seconds, and after how many doubts."""
 
     began_at: float

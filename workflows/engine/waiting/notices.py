@@ -16,6 +16,7 @@ from dboshub.workflows.engine.journal.writes import (
     OutcomeWrite,
     SendWrite,
     StartWrite,
+    StepWrite,
     StreamWrite,
     Write,
 )
@@ -109,6 +110,8 @@ class Notices:
 
 def _each(writes: Sequence[Write]) -> Iterator[Write]:
     for write in writes:
+        if isinstance(write, StepWrite):
+            continue
         if isinstance(write, BulkSendWrite):
             yield from (*write.sends, *write.copies)
         elif isinstance(write, BulkStartWrite):

@@ -13,6 +13,8 @@ from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.sql import Session, Statement
 
 CHECK_EVERY_S = 20.0
+# After a notice, so that those of many small commits wake the process together.
+PAUSE_S = 0.002
 PROBE, PROBE_S = "dboshub_probe", 2.0
 BEHIND_POOLER = (
     "a pooler in transaction mode is before the server, and notices do not pass it: say so by "
@@ -67,10 +69,12 @@ def listen(
             if time.monotonic() - checked_at >= CHECK_EVERY_S:
                 connection.execute("SELECT 1")
                 checked_at = time.monotonic()
-            for notice in connection.notifies(timeout=0.5):
+            # It returns what has arrived once there is anything.
+            notices = [*connection.notifies(timeout=0.5, stop_after=1)]
+            for notice in notices:
                 on_notice(notice.channel, notice.payload)
-                if is_over():
-                    return
+            if notices:
+                time.sleep(PAUSE_S)
 
 
 def is_pooled(connection: psycopg.Connection[Any]) -> bool:
