@@ -51,15 +51,18 @@ def a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def groups(dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch) -> Groups:
     """The groups of outcomes that are committed, and nothing else of them."""
-    connection = current_engine.engine().journal._main.connection
-    apply, seen = connection.apply, Groups()
+    journal, seen = current_engine.engine().journal, Groups()
 
-    def record(writes: list[Write], *, now: int) -> Any:
-        outcomes = [each for each in writes if isinstance(each, OutcomeWrite)]
-        seen.extend([outcomes] if outcomes else [])
-        return apply(writes, now=now)
+    def recording(apply: Callable[..., Any]) -> Callable[..., Any]:
+        def record(writes: list[Write], *, now: int) -> Any:
+            outcomes = [each for each in writes if isinstance(each, OutcomeWrite)]
+            seen.extend([outcomes] if outcomes else [])
+            return apply(writes, now=now)
 
-    monkeypatch.setattr(connection, "apply", record)
+        return record
+
+    for lane in (journal._main, journal._lingering):
+        monkeypatch.setattr(lane.connection, "apply", recording(lane.connection.apply))
     return seen
 
 
@@ -82,6 +85,29 @@ def test_a_start_does_not_wait_for_them(groups: Groups) -> None:
     second = DBOS.start_workflow(lingering, 2)
     eventually(all_wait_for_their_outcomes(2))
     assert (first.get_result(), second.get_result()) == (1, 2)
+
+
+def test_a_start_is_committed_while_they_are(
+    dbos: type[DBOS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller commits it, and waits for no other thread."""
+    monkeypatch.setattr(pending_queue, "LINGER_S", 0.0)
+    connection = current_engine.engine().journal._lingering.connection
+    apply, began, release = connection.apply, threading.Event(), threading.Event()
+    too_late: list[bool] = []
+
+    def held(writes: list[Write], *, now: int) -> Any:
+        began.set()
+        too_late.append(not release.wait(30))
+        return apply(writes, now=now)
+
+    monkeypatch.setattr(connection, "apply", held)
+    first = DBOS.start_workflow(lingering, 1)
+    assert began.wait(30)
+    second = DBOS.start_workflow(lingering, 2)
+    release.set()
+    assert (first.get_result(), second.get_result()) == (1, 2)
+    assert not any(too_late)
 
 
 def test_who_waits_before_the_end_has_it_at_once(groups: Groups) -> None:

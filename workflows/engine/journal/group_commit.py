@@ -18,7 +18,8 @@ from dboshub.workflows.engine.journal.admission import Admission
 from dboshub.workflows.engine.journal.commit_retry import CommitRetry
 from dboshub.workflows.engine.journal.lane import Lane
 from dboshub.workflows.engine.journal.pending_queue import PendingQueue
-from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite, deliver
+from dboshub.workflows.engine.journal.pending_write import JournalClosedError, PendingWrite
+from dboshub.workflows.engine.journal.relay import Relay
 from dboshub.workflows.engine.journal.side_lanes import SideLanes
 from dboshub.workflows.engine.journal.writes import Answer, Verdict, Write
 from dboshub.workflows.engine.ports import (
@@ -47,10 +48,13 @@ class Journal:
         self._on_durable = on_durable
         self._ambient = ambient
         self._ambient_async = ambient_async
-        # For groups, and for a caller's write if no group is under way; and for isolated writes.
-        self._main, self._beside = Lane(open_journal_connection()), Lane(open_journal_connection())
+        # For groups, and for a caller's write if no group is under way; for its isolated write; and
+        # for groups that nobody waits for, so that those keep no caller's write waiting.
+        self._lanes = [Lane(open_journal_connection()) for _ in range(3)]
+        self._main, self._beside, self._lingering = self._lanes
         self._mutex = threading.Lock()
-        self._pending = PendingQueue(self._mutex)
+        self._relay = Relay()
+        self._pending = PendingQueue(self._mutex, self._relay)
         self.hurry = self._pending.hurry
         self.admission = Admission(self._enqueue)
         self._threads: list[threading.Thread] = []
@@ -76,8 +80,7 @@ class Journal:
         transaction of the caller it is durable when the caller commits. Raises
         JournalClosedError after ``close``, StorageUnavailableError if retries are off.
         """
-        joined = self._ambient()
-        if joined is not None:
+        if (joined := self._ambient()) is not None:
             answer = joined.apply(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
@@ -110,8 +113,7 @@ class Journal:
         A cancelled task waits for its write before it ends, also while there is no room for it:
         the step that it records has happened.
         """
-        joined = self._ambient_async()
-        if joined is not None:
+        if (joined := self._ambient_async()) is not None:
             answer = await joined.apply_async(write, now=self._clock.now_ms())
             joined.on_commit(lambda: self._on_durable((write,)))
             return answer
@@ -138,7 +140,8 @@ class Journal:
             self._pending.clear()
             self._side_lanes.clear()
             self._wake_threads()
-        deliver(pending.settle(None, JournalClosedError()) for pending in left)
+        self._relay.deliver(pending.settle(None, JournalClosedError()) for pending in left)
+        self._relay.finish()
 
     def _hand_in(self, pending: PendingWrite) -> None:
         with self._mutex:
@@ -213,14 +216,15 @@ class Journal:
 
     def _commit_groups(self) -> None:
         while self._await_group():
+            lane = self._main if self._pending.is_urgent else self._lingering
             # The connection first: writes that arrive while it is in use join this group.
-            with self._main.lock:
+            with lane.lock:
                 with self._mutex:
                     group = self._pending.take_group()
                 if group:
-                    self._commit(group, self._main.connection)
-        self._main.close()
-        self._beside.close()
+                    self._commit(group, lane.connection)
+        for lane in self._lanes:
+            lane.close()
 
     def _await_group(self) -> bool:
         """Wait until a group should be committed; False if none will be any more."""
@@ -291,5 +295,5 @@ class Journal:
             released = self.admission.remove(done)
             if self._is_over():
                 self._wake_threads()
-        deliver(released)
+        self._relay.deliver(released)
         self._failures.recovered()

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from dboshub.workflows.engine.journal.pending_write import PendingWrite
+from dboshub.workflows.engine.journal.relay import FINISH_AFTER_S, Relay
 
 MAX_GROUP_WRITES = 256
 MAX_GROUP_SIZE = 4 * 1024 * 1024  # characters of payload
@@ -21,19 +22,22 @@ class PendingQueue:
     Every method but ``hurry`` is called with the journal's mutex held.
     """
 
-    def __init__(self, mutex: threading.Lock) -> None:
+    def __init__(self, mutex: threading.Lock, relay: Relay) -> None:
         self._mutex = mutex
+        self._relay = relay
         self._arrived = threading.Condition(mutex)
         self._writes: deque[PendingWrite] = deque()
         self._linger_until = 0.0  # monotonic seconds
-        # Whether a write must be committed now. Read without the mutex, too.
+        # Whether somebody waits for a write. Read without the mutex, too.
         self.is_urgent = False
 
     def put(self, pending: PendingWrite) -> None:
         """Add a write; wake the committer if it has something to do or to wait for."""
         self._writes.append(pending)
-        if not pending.lingers or len(self._writes) >= MAX_GROUP_WRITES:
+        if not pending.lingers:
             self.is_urgent = True
+        elif len(self._writes) >= MAX_GROUP_WRITES:
+            self._linger_until = 0.0
         elif len(self._writes) == 1:
             self._linger_until = time.monotonic() + LINGER_S
         else:
@@ -48,15 +52,20 @@ class PendingQueue:
                 self._arrived.notify()
 
     def wait(self, is_over: Callable[[], bool], is_closing: Callable[[], bool]) -> bool:
-        """Wait until a group should be committed; False if none will be any more."""
-        self._arrived.wait_for(lambda: self._writes or is_over())
+        """Wait until a group should be committed; False if none will be any more.
+
+        Meanwhile every thread of the group before is woken.
+        """
+        while not (self._writes or is_over()):
+            left_s = FINISH_AFTER_S if self._relay.is_under_way else None
+            if not self._arrived.wait(left_s):
+                self._relay.finish()
         while self._writes and not (self.is_urgent or is_closing()):
             left = self._linger_until - time.monotonic()
             if left <= 0:
                 break
             self._arrived.wait(left)
-        self.is_urgent = bool(self._writes)
-        return self.is_urgent
+        return bool(self._writes)
 
     def take_group(self) -> list[PendingWrite]:
         """The next writes, no two with the same conflict key."""

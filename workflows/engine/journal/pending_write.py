@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from dboshub.workflows.engine.journal.writes import Answer, Write
 
@@ -22,9 +22,11 @@ class PendingWrite:
         "answer",
         "error",
         "failures",
+        "is_interruptible",
         "is_isolated",
         "lingers",
         "loop",
+        "on_woken",
         "size",
         "then",
         "write",
@@ -54,15 +56,23 @@ class PendingWrite:
         self.error: BaseException | None = None
         self._future = loop.create_future() if loop is not None else None
         self.then = then
+        self.on_woken: Callable[[], None] | None = None  # what its thread does first
+        self.is_interruptible = False
         self._gate: threading.Lock | None = None
         if loop is None and then is None:
             self._gate = threading.Lock()
             self._gate.acquire()
+            # Its thread may stop to wait: signals interrupt the main thread, and no other.
+            self.is_interruptible = threading.get_ident() == threading.main_thread().ident
 
     def block(self) -> Answer:
         """Block until the write is settled. Returns its answer or raises its error."""
         assert self._gate is not None
-        self._gate.acquire()
+        try:
+            self._gate.acquire()
+        finally:
+            if self.on_woken is not None:
+                self.on_woken()
         return self._result()
 
     async def wait(self) -> Answer:
@@ -83,7 +93,7 @@ class PendingWrite:
         return self._result()
 
     def settle(self, answer: Answer | None, error: BaseException | None = None) -> PendingWrite:
-        """Set the answer or the error; ``deliver`` then wakes the waiter."""
+        """Set the answer or the error; the relay then wakes the waiter."""
         self.answer, self.error = answer, error
         return self
 
@@ -105,23 +115,3 @@ class PendingWrite:
             raise self.error
         assert self.answer is not None
         return self.answer
-
-
-def deliver(pending_writes: Iterable[PendingWrite]) -> None:
-    """Wake the waiters of settled writes, with one call into each event loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[PendingWrite]] = {}
-    for pending in pending_writes:
-        if pending.loop is None:
-            pending.release()
-        else:
-            waiting.setdefault(pending.loop, []).append(pending)
-    for loop, settled in waiting.items():
-        try:
-            loop.call_soon_threadsafe(_release, settled)
-        except RuntimeError:
-            pass  # the loop is closed: its tasks do not wait any more
-
-
-def _release(pending_writes: list[PendingWrite]) -> None:
-    for pending in pending_writes:
-        pending.release()
