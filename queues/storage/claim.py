@@ -21,7 +21,7 @@ from dboshub.queues.storage.rows import (
 )
 from dboshub.workflows.engine.membership.incarnations import incarnation_of
 from dboshub.workflows.engine.records import ClaimedWorkflow
-from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
+from dboshub.workflows.storage.fragments import ENQUEUED, PENDING, is_still
 from dboshub.workflows.storage.membership.executors import LIVE
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.translation import sqlite_text
@@ -117,7 +117,7 @@ def _claim(candidates: str, *, token: str, has_history: str, trace: str) -> str:
             END
         FROM candidate
         WHERE workflow_status.workflow_uuid = candidate.workflow_uuid
-            AND status = 'ENQUEUED'
+            AND {is_still("ENQUEUED")}
         RETURNING {claimed_columns(has_history=has_history, trace=trace)}
     """
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, StartWrite
+from dboshub.workflows.storage.fragments import is_still
 from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES, VALUES
 from dboshub.workflows.storage.journal.step_columns import STEP_COLUMNS, STEP_PARAMETERS, step_row
 from dboshub.workflows.storage.sql import Statement
@@ -45,9 +46,9 @@ START = Statement(
 )
 
 OUTCOME = Statement(
-    """
+    f"""
     WITH ended AS (
-        UPDATE {workflow_status}
+        UPDATE {{workflow_status}}
         SET status = :status,
             deduplication_id = NULL,
             owner_xid = NULL,
@@ -55,13 +56,15 @@ OUTCOME = Statement(
             completed_at = :ended_at
         WHERE workflow_uuid = (
             SELECT workflow_uuid
-            FROM {workflow_status}
-            WHERE workflow_uuid = :workflow_id AND owner_xid = :owner AND status = 'PENDING'
+            FROM {{workflow_status}}
+            WHERE workflow_uuid = :workflow_id
+                AND owner_xid = :owner
+                AND {is_still("PENDING")}
             FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING workflow_uuid
     )
-    INSERT INTO {workflow_output} (workflow_uuid, output, error, retention_timestamp)
+    INSERT INTO {{workflow_output}} (workflow_uuid, output, error, retention_timestamp)
     SELECT workflow_uuid, :output, :error, :ended_at FROM ended
     ON CONFLICT (workflow_uuid) DO UPDATE
     SET output = excluded.output,

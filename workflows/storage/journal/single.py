@@ -22,6 +22,7 @@ from dboshub.workflows.engine.journal.writes import (
     StreamWrite,
     Write,
 )
+from dboshub.workflows.storage.fragments import is_still
 from dboshub.workflows.storage.journal.checkpoints import (
     compare_recorded,
     owns,
@@ -61,14 +62,14 @@ APPEND = Statement(
 )
 
 END = Statement(
-    """
-    UPDATE {workflow_status}
+    f"""
+    UPDATE {{workflow_status}}
     SET status = :status,
         deduplication_id = NULL,
         owner_xid = NULL,
         updated_at = :now,
         completed_at = :now
-    WHERE workflow_uuid = :workflow_id AND owner_xid = :owner AND status = 'PENDING'
+    WHERE workflow_uuid = :workflow_id AND owner_xid = :owner AND {is_still("PENDING")}
     """
 )
 

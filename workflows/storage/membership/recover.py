@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from dboshub.workflows.engine.membership.incarnations import ProcessIdentity, token_prefix
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.storage.fragments import IN_SCOPE, REENQUEUE
+from dboshub.workflows.storage.fragments import IN_SCOPE, REENQUEUE, is_still
 from dboshub.workflows.storage.membership import executors
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
@@ -59,7 +59,7 @@ def _reenqueue_statement(attempts: str) -> Statement:
                 JOIN json_array_elements(CAST(:owned AS json)) AS pair
                     ON held.workflow_uuid = pair ->> 0
                         AND held.owner_xid IS NOT DISTINCT FROM pair ->> 1
-                WHERE held.status = 'PENDING'
+                WHERE {is_still("PENDING", "held.")}
                 ORDER BY held.workflow_uuid
                 FOR NO KEY UPDATE OF held SKIP LOCKED
             )
@@ -70,7 +70,7 @@ def _reenqueue_statement(attempts: str) -> Statement:
             FROM json_each(:owned) AS pair
             WHERE workflow_uuid = json_extract(pair.value, '$[0]')
                 AND owner_xid IS json_extract(pair.value, '$[1]')
-                AND status = 'PENDING'
+                AND {is_still("PENDING")}
         """,
     )
 

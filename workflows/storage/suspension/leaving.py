@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.engine.suspension.records import Departure, Suspended, WaitRow
+from dboshub.workflows.storage.fragments import is_still
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.translation import sqlite_text
 
@@ -48,7 +49,7 @@ SUSPEND = Statement(
             FROM {{workflow_status}} AS status
             JOIN json_array_elements(CAST(:leaving AS json)) AS leaving
                 ON status.workflow_uuid = leaving ->> 0 AND status.owner_xid = leaving ->> 1
-            WHERE status.status = 'PENDING'
+            WHERE {is_still("PENDING", "status.")}
             ORDER BY status.workflow_uuid
             FOR NO KEY UPDATE OF status SKIP LOCKED
         )
@@ -64,15 +65,17 @@ SUSPEND = Statement(
         FROM json_each(:leaving) AS leaving
         WHERE workflow_uuid = json_extract(leaving.value, '$[0]')
             AND owner_xid = json_extract(leaving.value, '$[1]')
-            AND status = 'PENDING'
+            AND {is_still("PENDING")}
         RETURNING workflow_uuid, created_at
     """,
 )
 STILL_OWNED = Statement(
-    """
+    f"""
     SELECT workflow_uuid
-    FROM {workflow_status}
-    WHERE workflow_uuid = ANY(:ids) AND owner_xid = ANY(:owners) AND status = 'PENDING'
+    FROM {{workflow_status}}
+    WHERE workflow_uuid = ANY(:ids)
+        AND owner_xid = ANY(:owners)
+        AND {is_still("PENDING")}
     """
 )
 FORGET = Statement("DELETE FROM {dboshub_wait} WHERE workflow_uuid = ANY(:ids)")

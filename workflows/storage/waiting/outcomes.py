@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dboshub.workflows.engine.records import WorkflowOutcome
-from dboshub.workflows.storage.fragments import INPUTS, RETIRE
+from dboshub.workflows.storage.fragments import INPUTS, RETIRE, is_still
 from dboshub.workflows.storage.fragments import TERMINAL as IS_TERMINAL
 from dboshub.workflows.storage.id_lists import all_by_ids
 from dboshub.workflows.storage.sql import Session, Statement
@@ -55,7 +55,7 @@ END_WITHOUT_OUTCOME = Statement(
     f"""
     UPDATE {{workflow_status}}
     SET status = :status, {RETIRE}
-    WHERE workflow_uuid = :id AND status = 'PENDING' AND owner_xid = :owner
+    WHERE workflow_uuid = :id AND owner_xid = :owner AND {is_still("PENDING")}
     """
 )
 

@@ -1,0 +1,113 @@
+"""Rows are found by their keys, also while the statistics know nothing of a burst. PostgreSQL only.
+
+The planner takes what is in flight for a few rows then, and every index of it for a short way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from dboshub.queues.storage import claim
+from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.journal import postgres_batch, postgres_plain, single
+from dboshub.workflows.storage.membership import recover
+from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.suspension import leaving
+from dboshub.workflows.storage.waiting import outcomes
+
+IN_FLIGHT, WANTED = 2_000, 20
+# Rows that the nodes of a plan may give or throw away for each that the statement changes.
+A_ROW = 40
+# The same for a plan that reads the table once, which may be right for many rows.
+TABLE = 4 * IN_FLIGHT
+BURST = Statement("""
+    INSERT INTO {workflow_status} (
+        workflow_uuid, status, name, queue_name, owner_xid, created_at, updated_at
+    )
+    SELECT status || n, status, 'work', 'q', status || n, n, n
+    FROM generate_series(1, :rows) AS n,
+        unnest(CAST(ARRAY['ENQUEUED', 'PENDING'] AS text[])) AS status
+""")
+OWNED = [f"PENDING{each}" for each in range(1, WANTED + 1)]
+PAIRS = [[each, each] for each in OWNED]
+OUTCOME = {
+    "workflow_id": OWNED[0],
+    "owner": OWNED[0],
+    "status": "SUCCESS",
+    "output": "1",
+    "error": None,
+    "ended_at": 5,
+    "now": 5,
+}
+CLAIM = {
+    "queue": "q",
+    "most": WANTED,
+    "tokens": ["t"] * WANTED,
+    "refused": [],
+    "application": "shop",
+    "version": "v1",
+    "executor": "local",
+    "incarnation": None,
+    "rate_limited": False,
+    "with_inputs": True,
+    "now": None,
+}
+
+
+@pytest.fixture(scope="module")
+def burst(postgres_server: Any) -> Iterator[Database]:
+    with postgres_server.fresh_database() as url:
+        database = open_database(url)
+        try:
+            migrate(database)
+            with database.writing() as session:
+                session.run(BURST, rows=IN_FLIGHT)
+            yield database
+        finally:
+            database.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "params", "most"),
+    [
+        (claim.CLAIM, CLAIM, WANTED * A_ROW),
+        (postgres_plain.OUTCOME, OUTCOME, A_ROW),
+        (single.END, OUTCOME, A_ROW),
+        (postgres_batch.together("outcome"), {"outcomes": json.dumps([OUTCOME])}, A_ROW),
+        (recover.KEEP_ATTEMPTS, {"owned": json.dumps(PAIRS), "now": 5}, TABLE + WANTED * A_ROW),
+        (
+            outcomes.END_WITHOUT_OUTCOME,
+            {"id": OWNED[0], "owner": OWNED[0], "status": "CANCELLED", "now": 5},
+            A_ROW,
+        ),
+        (
+            leaving.SUSPEND,
+            {"leaving": json.dumps([[each, each, 9, 0] for each in OWNED]), "now": 5},
+            TABLE + WANTED * A_ROW,
+        ),
+        (leaving.STILL_OWNED, {"ids": OWNED, "owners": OWNED}, TABLE + WANTED * A_ROW),
+    ],
+)
+def test_a_statement_reads_little_for_each_row_that_it_changes(
+    burst: Database, statement: Statement, params: dict[str, Any], most: int
+) -> None:
+    explained = Statement(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.postgres}")
+    with burst.writing() as session:
+        found = session.one(explained, **params)
+        assert found is not None
+        raise psycopg.Rollback
+    plan = found[0][0]["Plan"]
+    assert work(plan) <= most, json.dumps(plan, indent=1)
+
+
+def work(node: dict[str, Any]) -> float:
+    """Rows that a plan and those below it gave or threw away."""
+    thrown = sum(rows for name, rows in node.items() if name.startswith("Rows Removed"))
+    own: float = (node["Actual Rows"] + thrown) * node["Actual Loops"]
+    return own + sum(work(each) for each in node.get("Plans", ()))
