@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from dboshub.workflows.engine.stored_json import stored_texts
 from dboshub.workflows.storage.answers import KEEPALIVES, AnsweredConnection
 from dboshub.workflows.storage.sql import Session, Statement
 
@@ -22,6 +24,8 @@ BEHIND_POOLER = (
     "(DBOSHUB_LISTEN_DSN)"
 )
 MAX_PAYLOAD_BYTES = 7_999  # PostgreSQL's limit
+# On our own channels one notice carries many payloads, as a JSON list. Those of DBOS carry one.
+OWN_CHANNELS = "dboshub_"
 
 # PostgreSQL only: on SQLite other processes notice the commit by polling.
 NOTIFY = Statement(
@@ -34,13 +38,46 @@ NOTIFY = Statement(
 
 def notify(session: Session, notices: Iterable[tuple[str, str]]) -> None:
     """Send (channel, payload) pairs. One that is too large is not sent: receivers poll, too."""
-    sent = [each for each in notices if len(each[1].encode()) <= MAX_PAYLOAD_BYTES]
+    sent = [each for each in packed(notices) if len(each[1].encode()) <= MAX_PAYLOAD_BYTES]
     if sent:
         session.all(
             NOTIFY,
             channels=[channel for channel, _ in sent],
             payloads=[payload for _, payload in sent],
         )
+
+
+def packed(notices: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The same in as few notices as can hold them; ``unpacked`` restores each."""
+    own: dict[str, list[str]] = {}
+    for channel, payload in notices:
+        if channel.startswith(OWN_CHANNELS):
+            own.setdefault(channel, []).append(payload)
+        else:
+            yield channel, payload
+    for channel, payloads in own.items():
+        if len(payloads) == 1 and not payloads[0].startswith("["):
+            yield channel, payloads[0]
+        else:
+            yield from ((channel, each) for each in _lists(payloads))
+
+
+def _lists(payloads: Iterable[str]) -> Iterator[str]:
+    texts: list[str] = []
+    size = 1
+    for text in map(json.dumps, payloads):
+        if texts and size + len(text) + 1 > MAX_PAYLOAD_BYTES:
+            yield f"[{','.join(texts)}]"
+            texts, size = [], 1
+        texts.append(text)
+        size += len(text) + 1
+    yield f"[{','.join(texts)}]"
+
+
+def unpacked(channel: str, payload: str) -> list[str]:
+    """The payloads that a notice carries."""
+    is_list = channel.startswith(OWN_CHANNELS) and payload.startswith("[")
+    return (stored_texts(payload) if is_list else []) or [payload]
 
 
 def listen(
@@ -72,7 +109,8 @@ def listen(
             # It returns what has arrived once there is anything.
             notices = [*connection.notifies(timeout=0.5, stop_after=1)]
             for notice in notices:
-                on_notice(notice.channel, notice.payload)
+                for payload in unpacked(notice.channel, notice.payload):
+                    on_notice(notice.channel, payload)
             if notices:
                 time.sleep(PAUSE_S)
 
