@@ -103,10 +103,10 @@ def start_options(given: Mapping[str, Any], ambient: StartOptions) -> StartOptio
     if given.get("workflow_id") is not None:
         blocks.append(SetWorkflowID(given["workflow_id"], workflow_id_reuse_policy=policy))
     application = validation.optional_text("an application name", given.get("application_name"))
-    options = replace(ambient, application_name=application)
+    changes: dict[str, Any] = {"application_name": application}
     for block in blocks:
-        options = replace(options, **block.changes())
-    return options
+        changes |= block.changes()
+    return replace(ambient, **changes)
 
 
 def _enqueue_options(given: Mapping[str, Any], ambient: StartOptions) -> SetEnqueueOptions:

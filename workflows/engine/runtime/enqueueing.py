@@ -49,8 +49,10 @@ def enqueue_as(
 
     Its id is drawn, and its options are taken, before anything is awaited.
     """
-    options = replace(parameters.options, trace=OPTIONS.get().trace)
-    return enqueue(engine, replace(parameters, options=options), args, kwargs)
+    options, trace = parameters.options, OPTIONS.get().trace
+    if trace is not options.trace:
+        parameters = replace(parameters, options=replace(options, trace=trace))
+    return enqueue(engine, parameters, args, kwargs)
 
 
 def options_of_client() -> StartOptions:

@@ -6,11 +6,13 @@ The insert comes first; the table is read only after a conflict.
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 
 from dboshub.workflows.engine.records import NewWorkflow, Started
 from dboshub.workflows.storage.sql import Row, Session, Statement
 
 COLUMNS = tuple(field.name for field in fields(NewWorkflow))
+values_of = attrgetter(*COLUMNS)  # of a row, in the order of COLUMNS
 NAMES = ", ".join(COLUMNS)
 VALUES = ", ".join(
     "CAST(:attributes AS jsonb)" if name == "attributes" else f":{name}" for name in COLUMNS
@@ -49,7 +51,7 @@ DEDUPLICATED_BY = Statement(
 def start(session: Session, row: NewWorkflow, inputs: str) -> Started:
     """Insert one workflow. A repetition with the same ``creator_xid`` counts as created."""
     while True:
-        if session.run(INSERT, **{name: getattr(row, name) for name in COLUMNS}):
+        if session.run(INSERT, **dict(zip(COLUMNS, values_of(row), strict=True))):
             session.run(
                 INSERT_INPUT, workflow_uuid=row.workflow_uuid, inputs=inputs, now=row.created_at
             )

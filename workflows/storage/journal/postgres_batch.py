@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from operator import attrgetter
 from typing import Any
 
 from dboshub.workflows.engine.journal.writes import (
@@ -28,7 +27,7 @@ from dboshub.workflows.engine.journal.writes import (
 )
 from dboshub.workflows.engine.records import Started
 from dboshub.workflows.storage.journal import postgres_plain as plain
-from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES
+from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES, values_of
 from dboshub.workflows.storage.journal.step_columns import (
     GIVEN_STEP,
     GIVEN_STEP_VALUES,
@@ -169,7 +168,6 @@ STEPS, STARTS = together("step"), together("start")
 Parameters = dict[str, Any]
 Key = tuple[str, str, int]
 Kinds = dict[str, list[Any]]
-_values = attrgetter(*COLUMNS)
 
 
 class Batch:
@@ -247,7 +245,7 @@ def step_parameters(steps: Sequence[StepWrite]) -> Parameters:
 
 def row_parameters(starts: Sequence[StartWrite]) -> Parameters:
     """The parameters of STARTS. No two starts have one workflow id."""
-    columns = zip(*(_values(each.row) for each in starts), strict=True)
+    columns = zip(*(values_of(each.row) for each in starts), strict=True)
     given = dict(zip(COLUMNS, columns, strict=True))
     common = {
         name: values[0]

@@ -12,7 +12,7 @@ from typing import Any
 
 from dboshub.workflows.engine.journal.writes import OutcomeWrite, StartWrite
 from dboshub.workflows.storage.fragments import is_still
-from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES, VALUES
+from dboshub.workflows.storage.journal.insert_workflow import COLUMNS, NAMES, VALUES, values_of
 from dboshub.workflows.storage.journal.step_columns import STEP_COLUMNS, STEP_PARAMETERS, step_row
 from dboshub.workflows.storage.sql import Statement
 
@@ -76,8 +76,7 @@ OUTCOME = Statement(
 
 
 def start_parameters(write: StartWrite) -> Parameters:
-    row = write.row
-    return {name: getattr(row, name) for name in COLUMNS} | {"inputs": write.inputs}
+    return dict(zip(COLUMNS, values_of(write.row), strict=True), inputs=write.inputs)
 
 
 def outcome_parameters(write: OutcomeWrite) -> Parameters:
