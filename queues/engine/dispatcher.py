@@ -91,7 +91,7 @@ class Dispatcher:
         """
         now = self._clock.monotonic()
         state = None if queue_name is None else self._queues.get(queue_name)
-        if state is not None and state.has_claim_due(now):
+        if self._is_passed_over(queue_name) if state is None else state.has_claim_due(now):
             return
         with self._changed:
             known_at, known_local = self._woken.get(queue_name, (inf, False))
@@ -99,6 +99,12 @@ class Dispatcher:
                 at = now if is_local else now + random.uniform(0, self._jitter())
                 self._woken[queue_name] = (min(at, known_at), is_local)
                 self._changed.notify()
+
+    def _is_passed_over(self, queue_name: str | None) -> bool:
+        """Whether a wake of a queue without a state changes nothing: others may serve it."""
+        if queue_name is None:
+            return False
+        return queue_name in self._unknown_queues or not self._config.serves(queue_name)
 
     def _jitter(self) -> float:
         return min(self._count_peers() * JITTER_S, MAX_JITTER_S)
@@ -160,7 +166,7 @@ class Dispatcher:
             state = None if name is None else self._queues.get(name)
             if state is not None:
                 state.woken(at, is_local=is_local)
-            elif name is None or (self._config.serves(name) and name not in self._unknown_queues):
+            elif not self._is_passed_over(name):
                 self._next_survey_at = min(
                     self._next_survey_at, self._surveyed_at + MIN_SURVEY_INTERVAL_S
                 )

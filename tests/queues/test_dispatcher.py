@@ -74,6 +74,18 @@ def test_a_queue_registered_a_moment_ago_is_found_when_it_is_woken(database: Dat
         eventually(lambda: host.started == [workflow_id])
 
 
+def test_queues_of_other_processes_wake_nobody_here(database: Database) -> None:
+    host = ThreadHost(database)
+    with dispatching(database, host, polling_interval=60, listen=["served"]) as dispatcher:
+        eventually(lambda: dispatcher._queues)
+        dispatcher.wake("served")
+        eventually(lambda: "served" in dispatcher._unknown_queues)
+        with dispatcher._changed:
+            dispatcher.wake("not-served")
+            dispatcher.wake("served")
+            assert dispatcher._woken == {}
+
+
 def test_work_nobody_announced_is_found_by_the_next_look(database: Database) -> None:
     register(database)
     host = ThreadHost(database)
