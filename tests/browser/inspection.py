@@ -17,7 +17,11 @@ QUIET: dict[str, Any] = {"preload": False, "resultTypes": ["violations"]}
 COLOURS = QUIET | {"runOnly": ["color-contrast", "link-in-text-block"]}
 # Width moves things and scheme colours them; what a phone hides is looked at in both schemes.
 LOOKS = ((1440, "light", QUIET), (1440, "dark", COLOURS), (390, "dark", QUIET))
-SETTLED = "() => Promise.allSettled(document.getAnimations().map((each) => each.finished))"
+# An animation of a page that the browser does not draw just then never finishes.
+SETTLED = """() => Promise.race([
+  Promise.allSettled(document.getAnimations().map((each) => each.finished)),
+  new Promise((done) => setTimeout(done, 2000)),
+])"""
 # What has left a list while its page is looked at is dimmed, as what cannot be used is.
 JUDGED = """options => axe.run({
   include: [["html"]], exclude: [["tr.has-left"], ["tr.is-gone"], ["section.is-gone"]],
