@@ -65,6 +65,7 @@ def get(*, workflow_id: str, **_: Any) -> dict[str, Any]:
         found = existing(session, workflow_id)
     for payload in ("input", "output", "error"):
         found[payload] = _shown(found[payload], found["serialization"])
+    found["was_forked_from"] = bool(found["was_forked_from"])  # a number on SQLite
     for key in ("attributes", "authenticated_roles"):
         # Text on SQLite, JSON on PostgreSQL.
         found[key] = readable_json(found[key]) if isinstance(found[key], str) else found[key]

@@ -20,6 +20,8 @@ from dboshub.workflows.storage.sql import Session, Statement
 MAX_WAITING, MAX_RUNNING, MAX_DELAYED, MAX_STARTED = 9_000, 5_000, 3_000, 2_000
 # The search for a queue's oldest workflow reads at most this many priorities.
 MAX_PRIORITIES = 20
+# The oldest is the one that waits longest among so many of a priority that were created first.
+MAX_OLDEST = 3
 
 NONE = Count(0)
 
@@ -50,7 +52,11 @@ def _of_names(sql: str) -> Statement:
     )
 
 
-# The oldest workflow of each priority, because the index is ordered by priority first.
+# Since when an enqueued workflow waits.
+ENQUEUED_AT = """CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms
+        ELSE created_at END"""
+# The oldest workflow of each priority, because the index is ordered by priority first. What was
+# created first may have been delayed or suspended, so the first few are read.
 OLDEST = _of_names(f"""
     WITH RECURSIVE levels (name, priority, place) AS (
         SELECT name, (
@@ -67,9 +73,13 @@ OLDEST = _of_names(f"""
         WHERE priority IS NOT NULL AND place <= {MAX_PRIORITIES}
     )
     SELECT name, MIN((
-        SELECT MIN(created_at) FROM {{workflow_status}}
-        WHERE queue_name = levels.name AND {ENQUEUED} AND SCOPE AND priority = levels.priority
-    )) AS created_at, COUNT(*)
+        SELECT MIN(enqueued_at) FROM (
+            SELECT {ENQUEUED_AT} AS enqueued_at FROM {{workflow_status}}
+            WHERE queue_name = levels.name AND {ENQUEUED} AND SCOPE AND priority = levels.priority
+            ORDER BY created_at
+            LIMIT {MAX_OLDEST}
+        ) AS earliest
+    )) AS enqueued_at, COUNT(*)
     FROM levels
     WHERE priority IS NOT NULL
     GROUP BY name
@@ -125,7 +135,7 @@ DUE = Statement("""
 def oldest(
     session: Session, names: Sequence[str], viewer: Viewer
 ) -> dict[str, tuple[int | None, bool]]:
-    """The creation time of each queue's oldest workflow, and whether it is surely the oldest."""
+    """Since when each queue's oldest workflow waits, and whether it is surely the oldest."""
     scope, params = viewer.scope()
     found = session.all(_scoped(OLDEST, scope), names=session.ids(names), **params)
     return {name: (at, priorities <= MAX_PRIORITIES) for name, at, priorities in found}

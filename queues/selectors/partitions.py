@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from dboshub.queues.selectors.depths import ENQUEUED_AT
 from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.sql import Row, Session, Statement
@@ -38,13 +39,13 @@ KEYS = Statement(f"""
             LIMIT :counted
         ) AS running
     ), (
-        SELECT MIN(created_at) FROM (
-            SELECT created_at FROM {{workflow_status}}
+        SELECT MIN(enqueued_at) FROM (
+            SELECT {ENQUEUED_AT} AS enqueued_at FROM {{workflow_status}}
             WHERE queue_name = :queue AND status = 'ENQUEUED' AND {_HELD} AND SCOPE
                 AND queue_partition_key = held.key
             LIMIT :counted
         ) AS oldest
-    ) AS created_at
+    ) AS enqueued_at
     FROM held
     WHERE key IS NOT NULL
 """)

@@ -75,6 +75,11 @@ _NEXT_OF_PARTITION = f"""
     LIMIT :most
 """
 
+# A workflow that was suspended began earlier. A rate limit counts this claim as a start, too.
+_STARTED_AT = f"""CASE
+                WHEN started_at_epoch_ms IS NULL OR CAST(:rate_limited AS boolean) THEN {NOW_MS}
+                ELSE started_at_epoch_ms
+            END"""
 # A concurrent claimer may have recorded steps and handed the row back. This statement's snapshot
 # may be too old to contain the steps, but not the locked row, and whoever takes or gives back a row
 # makes `updated_at` differ from `created_at`.
@@ -108,7 +113,7 @@ def _claim(candidates: str, *, token: str, has_history: str, trace: str) -> str:
                 ELSE recovery_attempts
             END,
             rate_limited = CAST(:rate_limited AS boolean),
-            started_at_epoch_ms = {NOW_MS},
+            started_at_epoch_ms = {_STARTED_AT},
             updated_at = {NOW_MS},
             workflow_deadline_epoch_ms = CASE
                 WHEN workflow_deadline_epoch_ms IS NOT NULL THEN workflow_deadline_epoch_ms

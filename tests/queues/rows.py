@@ -19,13 +19,13 @@ INSERT = Statement("""
         workflow_uuid, status, name, queue_name, priority, created_at, updated_at,
         application_name, application_version, queue_partition_key, recovery_attempts,
         workflow_timeout_ms, workflow_deadline_epoch_ms, deduplication_id, is_debounced,
-        delay_until_epoch_ms, inputs, owner_xid
+        delay_until_epoch_ms, started_at_epoch_ms, inputs, owner_xid
     )
     VALUES (
         :workflow_uuid, :status, :name, :queue_name, :priority, :created_at, :updated_at,
         :application_name, :application_version, :queue_partition_key, :recovery_attempts,
         :workflow_timeout_ms, :workflow_deadline_epoch_ms, :deduplication_id, :is_debounced,
-        :delay_until_epoch_ms, :inputs, :owner_xid
+        :delay_until_epoch_ms, :started_at_epoch_ms, :inputs, :owner_xid
     )
 """)
 FINISH = Statement("""
@@ -74,6 +74,7 @@ def enqueue(database: Database, queue: str = "q", count: int = 1, **columns: Any
                 "deduplication_id": None,
                 "is_debounced": False,
                 "delay_until_epoch_ms": None,
+                "started_at_epoch_ms": None,
                 "inputs": None,
                 "owner_xid": None,
                 **columns,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from dboshub.queues.engine.settings import RateLimit
 from dboshub.queues.storage import claim
 from dboshub.workflows.engine.records import ClaimedWorkflow
 from dboshub.workflows.storage.database import Database
@@ -87,6 +88,18 @@ def test_a_claim_stamps_the_row(database: Database) -> None:
     )
     assert abs(started - time.time() * 1000) < 60_000
     assert (updated, attempts, limited) == (started, 1, False)
+
+
+@pytest.mark.parametrize(("limiter", "expected"), [(None, 77), (RateLimit(3, 1.0), 5_000)])
+def test_a_suspended_workflow_keeps_its_start_unless_a_rate_counts_starts(
+    database: Database, limiter: RateLimit | None, expected: int
+) -> None:
+    [workflow_id] = enqueue(database, started_at_epoch_ms=77)
+    request = claim_request(tokens(1), now=5_000)
+    request = replace(request, queue=replace(request.queue, limiter=limiter))
+    with database.writing() as session:
+        claim.claim(session, request)
+    assert columns_of(database, workflow_id, "started_at_epoch_ms") == (expected,)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from dboshub.workflows.models import (
     RolledSpan,
     Rollup,
     ScopeRule,
+    Workflow,
 )
 from tests.support.runs import add_workflow, insert
 
@@ -131,6 +132,17 @@ def test_the_oldest_is_found_behind_every_priority(viewer: Client) -> None:
     for priority in range(10, 40):
         enqueue(1, priority=priority, created_at=now)
     assert re.search(r"oldest\s+at least\s+2 h", row_of(page(viewer, LIST)))
+
+
+def test_what_was_delayed_waits_since_the_end_of_its_delay(viewer: Client) -> None:
+    add()
+    beat()
+    now = now_ms()
+    enqueue(2, created_at=now - 2 * 3_600_000)
+    Workflow.objects.filter(pk__endswith="-0").update(
+        created_at=now - 5 * 3_600_000, delay_until_epoch_ms=now - 60_000
+    )
+    assert re.search(r"oldest\s+2 h", row_of(page(viewer, LIST)))
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class CancelForm(ActionForm):
     permission = CANCEL_WORKFLOW
     title = "Cancel this workflow?"
     consequence = (
-        "It is taken from its executor and stops at its next step. What is recorded stays, "
-        "and resuming goes on from there."
+        "It stops at its next step, or where it waits. What is recorded stays, and resuming goes "
+        "on from there."
     )
     button = "Cancel the workflow"
     is_danger = True
@@ -67,8 +67,8 @@ class ResumeForm(ActionForm):
     permission = RESUME_WORKFLOW
     title = "Resume this workflow?"
     consequence = (
-        "It is enqueued again and goes on after its last completed step. If it is running, it is "
-        "taken from its executor first."
+        "It is enqueued again and goes on after its last completed step, or with the rest of its "
+        "wait. If it is running, it is taken from its executor first."
     )
     button = "Resume the workflow"
 

@@ -28,18 +28,22 @@ def facts(row: WorkflowRow) -> list[Fact]:
 
 
 def _times(row: WorkflowRow) -> Iterator[Fact]:
+    started, due = row.started_at_epoch_ms, row.delay_until_epoch_ms
+    # A due time after the start is of a wait in which the workflow left memory.
+    was_suspended = started is not None and due is not None and due > started
+    has_missed_it = row.completed_at is not None and due is not None and due > row.completed_at
     yield Fact("Created", row.created_at, "time")
-    if row.started_at_epoch_ms is not None:
-        due_at = max(row.created_at, row.delay_until_epoch_ms or 0)
-        waited = max(0, row.started_at_epoch_ms - due_at)
-        yield Fact("Waited in queue", waited, "duration")
-        yield Fact("Started", row.started_at_epoch_ms, "time")
+    if started is not None:
+        enqueued = row.created_at if was_suspended else row.enqueued_at
+        yield Fact("Waited in queue", max(0, started - enqueued), "duration")
+        yield Fact("Started", started, "time")
     if row.completed_at is not None:
         yield Fact("Ended", row.completed_at, "time")
     if row.duration_ms is not None:
         yield Fact("Ran for", row.duration_ms, "duration")
-    if row.delay_until_epoch_ms is not None:
-        yield Fact("Due" if row.is_suspended else "Delayed until", row.delay_until_epoch_ms, "time")
+    if due is not None:
+        label = "Was due" if has_missed_it else "Delayed until"
+        yield Fact("Enqueued again" if was_suspended else label, due, "time")
     if row.workflow_timeout_ms is not None:
         yield Fact("Timeout", row.workflow_timeout_ms, "duration")
     if row.workflow_deadline_epoch_ms is not None:
@@ -48,7 +52,7 @@ def _times(row: WorkflowRow) -> Iterator[Fact]:
 
 def _place(row: WorkflowRow) -> Iterator[Fact]:
     if row.queue_name == INTERNAL_QUEUE:
-        yield Fact("Queue", "internal (resumed, forked or recovered)")
+        yield Fact("Queue", "internal (none was named)")
     elif row.queue_name:
         yield Fact("Queue", row.queue_name, url=_list(queue=row.queue_name))
     if row.priority:

@@ -108,7 +108,7 @@ def steps_section(
     page = steps.page(session, found.pk, start=start, newest=found.status != "SUCCESS")
     retries = attempts.counts(session, found.pk, page.first, page.last + 1)
     edge = None
-    if found.status == "PENDING" and not page.has_later:
+    if (found.status == "PENDING" or found.is_suspended) and not page.has_later:
         edge = _edge(session, found, page.steps, now)
         if edge is not None and page.last + 1 in retries:
             edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
@@ -231,7 +231,7 @@ def _listed(
 def _edge(
     session: Session, found: WorkflowRow, known: tuple[steps.StepRow, ...], now: int
 ) -> LiveEdge | None:
-    """The current activity of a running workflow, unless the last recorded step shows it."""
+    """What a workflow that has begun does now, unless the last recorded step shows it."""
     why: Reason = reason(session, found, known[:-3:-1], now=now)
     if why.is_trouble or _is_timed(why, known):
         return None

@@ -28,7 +28,7 @@ class Reason:
     """`until` and `since` are epoch ms: when the status ends by itself, and when it began.
 
     `advice` is what a person can do. `is_trouble` means that the workflow does not go on by
-    itself, `is_wait` that it waits, `is_said` that its executor says so.
+    itself, `is_wait` that it waits, `is_said` that its executor says or has recorded so.
     """
 
     text: str
@@ -38,6 +38,11 @@ class Reason:
     is_wait: bool = False
     since: int | None = None
     is_said: bool = False
+
+    @property
+    def lacks_stop(self) -> bool:
+        """Whether the sentence that `until` completes has no full stop yet."""
+        return self.until is not None or not self.text.endswith(".")
 
 
 def reason(session: Session, row: WorkflowRow, last: Sequence[StepRow], *, now: int) -> Reason:
@@ -72,6 +77,8 @@ def _ended(row: WorkflowRow, last: Sequence[StepRow]) -> Reason:
                 is_trouble=True,
             )
         case "CANCELLED":
+            if is_amid_wait(last, row.completed_at):
+                return Reason("Stopped while it waited.", advice="Resume waits for the rest.")
             return Reason(
                 f"Stopped {after}.", advice="Resume goes on from its first unrecorded step."
             )
@@ -102,8 +109,9 @@ def _suspended(row: WorkflowRow, last: Sequence[StepRow], wakes: Sequence[WakeKe
         text, until = _waiting_for(wakes[0]), None
     if wakes and wakes[0].kind != RESULT and timer is not None:
         until = timer.completed_at
-    advice = "It is out of memory; a worker goes on with it then."
-    return Reason(text, until=until, advice=advice, is_wait=True, since=row.updated_at)
+    advice = "It is suspended: no executor holds it in memory meanwhile."
+    since = row.updated_at
+    return Reason(text, until=until, advice=advice, is_wait=True, since=since, is_said=True)
 
 
 def _waiting_for(key: WakeKey) -> str:
@@ -194,12 +202,12 @@ def _no_executor(found: list[Executor] | None, row: WorkflowRow) -> Reason | Non
 
 
 def _waiting_in_queue(row: WorkflowRow, limit: str, ahead: str) -> Reason:
-    queue = "to be recovered" if row.queue_name == INTERNAL_QUEUE else f"on {row.queue_name}"
+    enqueued = "Enqueued" if row.queue_name == INTERNAL_QUEUE else f"Enqueued on {row.queue_name}"
     if limit:
-        return Reason(f"Enqueued {queue}; {limit}.", is_wait=True)
+        return Reason(f"{enqueued}; {limit}.", is_wait=True)
     if ahead:
-        return Reason(f"Enqueued {queue}, {ahead} ahead of it.", is_wait=True)
-    return Reason(f"Enqueued {queue}, next in line.", is_wait=True)
+        return Reason(f"{enqueued}, {ahead} ahead of it.", is_wait=True)
+    return Reason(f"{enqueued}, next in line.", is_wait=True)
 
 
 def _running(last: Sequence[StepRow], facts: StatusFacts, now: int) -> Reason:
@@ -270,7 +278,19 @@ def after_step(last: Sequence[StepRow]) -> str:
     """`after step 4 (charge)`; the timeout beside a wait is part of that wait's step."""
     if not last:
         return "before its first step"
-    step = last[0]
-    if step.name == SLEEP and len(last) > 1 and last[1].name in (RECV, GET_EVENT):
-        step = last[1]
+    step = last[1] if _is_beside_wait(last) else last[0]
     return f"after step {step.function_id} ({step.name})"
+
+
+def is_amid_wait(last: Sequence[StepRow], at: int | None) -> bool:
+    """Whether at this time (epoch ms) a sleep, or a wait with a timeout, had not ended yet."""
+    if not last or not last[0].is_timer or _is_beside_wait(last):
+        return False
+    return at is not None and (last[0].completed_at or 0) > at
+
+
+def _is_beside_wait(last: Sequence[StepRow]) -> bool:
+    """Whether the last step is the timeout of a wait that has ended."""
+    if len(last) < 2 or not last[0].is_timer:
+        return False
+    return last[1].name in (RECV, GET_EVENT) and last[1].function_id == last[0].function_id - 1

@@ -28,8 +28,9 @@ OUTCOMES = {
 }
 
 # `run` is set if the workflow ended by itself, `wait` if it was dequeued. A delayed workflow waits
-# from its due time. In floating point: a row may hold times whose difference no integer is. The
-# moment is one of the span's, though on SQLite it may be no integer.
+# from its due time; a due time after its start is of a later wait. In floating point: a row may
+# hold times whose difference no integer is. The moment is one of the span's, though on SQLite it
+# may be no integer.
 COUNTED = f"""
 WITH events AS (
     SELECT created_at AS moment, application_name, name, queue_name, 'CREATED' AS kind,
@@ -42,7 +43,8 @@ WITH events AS (
             THEN completed_at - CAST(COALESCE(started_at_epoch_ms, created_at)
                 AS double precision) END,
         CASE WHEN queue_name IS NOT NULL THEN CAST(started_at_epoch_ms AS double precision)
-            - CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms
+            - CASE WHEN delay_until_epoch_ms > created_at
+                AND delay_until_epoch_ms <= started_at_epoch_ms THEN delay_until_epoch_ms
                 ELSE created_at END END
     FROM {{workflow_status}}
     WHERE completed_at IS NOT NULL AND completed_at >= :since AND completed_at < :until

@@ -68,6 +68,11 @@ class WorkflowRow:
         return self.status == "DELAYED" and self.started_at_epoch_ms is not None
 
     @property
+    def enqueued_at(self) -> int:
+        """Since when an enqueued workflow waits: its creation, or the end of its delay."""
+        return max(self.created_at, self.delay_until_epoch_ms or 0)
+
+    @property
     def is_waiting(self) -> bool:
         return self.status in ("ENQUEUED", "DELAYED")
 

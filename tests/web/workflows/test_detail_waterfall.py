@@ -102,6 +102,22 @@ def test_a_wait_that_has_not_ended_is_drawn_until_now() -> None:
     assert (line.spans[0].start, line.spans[0].end) == (T0 + 200, T0 + 10_000)
 
 
+@pytest.mark.parametrize(("status", "state"), [("DELAYED", "waiting"), ("CANCELLED", "cancelled")])
+def test_a_wait_that_has_not_ended_is_not_done(status: str, state: str) -> None:
+    row = workflow(status=status, queue_name="q", started_at_epoch_ms=T0 + 100)
+    found = drawn(row, step(1, "DBOS.sleep", 200, 60_000), step(3, "DBOS.sleep", 300, 60_000))
+    assert [line.state for line in found.lines] == [state] * 3
+    assert [(s.kind, s.start - T0) for s in found.lines[0].spans] == [
+        ("queued", 0),
+        ("extent", 100),
+    ]
+
+
+def test_a_sleep_that_has_ended_is_done() -> None:
+    found = drawn(workflow(status="PENDING"), step(1, "DBOS.sleep", 200, 300))
+    assert found.lines[1].state == "done"
+
+
 def test_a_child_is_drawn_with_its_wait_and_its_steps_at_its_call_site() -> None:
     child = workflow("c", queue_name="q", started_at_epoch_ms=T0 + 2_000)
     family = StepChildren({"c": child}, {"c": (step(1, "inner", 2_000, 3_000, workflow_uuid="c"),)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,14 +29,16 @@ def rows(db: None) -> None:
     with atomic() as session:
         due = {"status": "DELAYED", "delay_until_epoch_ms": later}
         add_workflow(session, "begins", **due)
-        for each in ("sleeps", "receives"):
-            add_workflow(session, each, started_at_epoch_ms=T0, **due)
+        for each in ("sleeps", "receives", "awaits"):
+            add_workflow(session, each, started_at_epoch_ms=T0 + 100, **due)
         add_step(session, "sleeps", 1, "DBOS.sleep", 200, later - T0)
         add_step(session, "receives", 2, "DBOS.sleep", 200, later - T0)
-        insert(
-            session, "dboshub_wait", kind="message", target="receives", name="letters",
-            workflow_uuid="receives", created_at=T0,
-        )  # fmt: skip
+        waits = (("receives", "message", "receives", "letters"), ("awaits", "result", "sleeps", ""))
+        for each, kind, target, name in waits:
+            insert(
+                session, "dboshub_wait", kind=kind, target=target, name=name,
+                workflow_uuid=each, created_at=T0,
+            )  # fmt: skip
 
 
 def page(client: Client, name: str, *arguments: str) -> str:
@@ -49,6 +52,7 @@ def page(client: Client, name: str, *arguments: str) -> str:
     [
         ("sleeps", "Sleeping, ends"),
         ("receives", "Waiting for a message on the topic letters, ends"),
+        ("awaits", "Waiting for the result of sleeps. "),
         ("begins", "Delayed; it is enqueued"),
     ],
 )
@@ -57,10 +61,23 @@ def test_the_page_of_a_workflow_says_what_it_waits_for(
 ) -> None:
     text = page(viewer, "detail", workflow_id)
     assert says in text
-    assert ("out of memory" in text) == (workflow_id != "begins")
+    assert ("It is suspended" in text) == ("Enqueued again" in text) == (workflow_id != "begins")
+    waited = re.search(r"Waited in queue</dt> <dd> <[^>]+>100 ms", text)
+    assert bool(waited) == (workflow_id != "begins")
+
+
+def test_the_timeline_shows_a_wait_that_no_step_records(viewer: Client) -> None:
+    assert "Waiting for the result of sleeps</bdi>" in page(viewer, "detail", "awaits")
+    assert "Waiting for a message" not in page(viewer, "steps", "receives")
+
+
+def test_the_table_of_steps_says_that_the_end_of_a_sleep_may_not_be_reached(
+    viewer: Client,
+) -> None:
+    assert "<td>up to " in page(viewer, "steps", "sleeps")
 
 
 def test_the_list_tells_suspended_workflows_from_delayed_starts(viewer: Client) -> None:
     text = page(viewer, "list")
-    assert text.count(">suspended ") == 2
+    assert text.count(">suspended ") == 3
     assert text.count(">due ") == 1

@@ -83,6 +83,14 @@ def test_work_that_was_delayed_waits_from_its_due_time(lease: LeaseHandle) -> No
     assert one(T0 + MINUTE).wait == {str(bucket(1_000)): 1}
 
 
+def test_a_wait_in_the_run_is_no_wait_on_the_queue(lease: LeaseHandle) -> None:
+    times = {"delay_until_epoch_ms": T0 + 60_000, "started_at_epoch_ms": T0 + 1_000}
+    work("a", "SUCCESS", T0 + 70_000, queue_name="mail", **times)
+    recount_spans(lease)
+    found = one(T0 + MINUTE)
+    assert (found.wait, found.run) == ({str(bucket(1_000)): 1}, {str(bucket(69_000)): 1})
+
+
 def test_counting_again_changes_nothing(lease: LeaseHandle) -> None:
     work("a", "SUCCESS", T0 + 5_000)
     recount_spans(lease)

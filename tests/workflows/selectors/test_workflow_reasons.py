@@ -90,12 +90,23 @@ def test_a_workflow_that_left_memory_says_what_it_waits_for(
         )  # fmt: skip
     found = why(session)
     assert (found.text, found.until, found.is_wait) == (text, until, True)
-    assert "out of memory" in found.advice
+    assert "suspended" in found.advice
 
 
 def test_a_delayed_start_is_not_a_suspended_workflow(session: Session) -> None:
     add_workflow(session, "w", "DELAYED", started_at_epoch_ms=None, delay_until_epoch_ms=T0 + 9)
     assert why(session).text.startswith("Delayed; it is enqueued")
+
+
+def test_what_was_stopped_in_a_wait_says_so_and_what_waited_before_does_not(
+    session: Session,
+) -> None:
+    for name in ("asleep", "received"):
+        add_workflow(session, name, "CANCELLED")
+        add_step(session, name, 2, "DBOS.sleep", 200, 51_000)
+    add_step(session, "received", 1, "DBOS.recv", 200, 300)
+    assert why(session, "asleep").text == "Stopped while it waited."
+    assert why(session, "received").text == "Stopped after step 1 (DBOS.recv)."
 
 
 def test_a_running_workflow_is_after_its_last_step(session: Session) -> None:

@@ -141,7 +141,7 @@ def _duration(row: WorkflowRow) -> SafeString:
         until = time_distance(row.delay_until_epoch_ms)
         return format_html('<span class="muted">due {}</span>', until)
     if row.is_waiting:
-        return format_html('<span class="muted">waits {}</span>', elapsed(row.created_at))
+        return format_html('<span class="muted">waits {}</span>', elapsed(row.enqueued_at))
     return elapsed(row.began_at)
 
 

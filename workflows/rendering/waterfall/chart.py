@@ -26,7 +26,7 @@ class ChartInput:
     """A page of steps of a workflow, and what is known about them. Times are epoch ms.
 
     `notes` are texts such as error messages, and `retries` numbers of failed attempts, both by step
-    id. `edge` is the current activity of a running workflow. `window` zooms to a time.
+    id. `edge` is the current activity of a workflow that has begun. `window` zooms to a time.
     """
 
     row: WorkflowRow
@@ -66,7 +66,7 @@ def _lines(given: ChartInput) -> list[Line]:
     own = Line(
         row.name or "(no name)",
         "workflow",
-        state(row.status),
+        state(row),
         workflow_spans(row, row.completed_at or given.now),
         child=row,
     )
@@ -76,7 +76,7 @@ def _lines(given: ChartInput) -> list[Line]:
     if edge is not None:
         kind = "wait" if edge.is_wait else "run"
         span = Span(kind, edge.since, max(edge.since, given.now))
-        last = Line(edge.label, "loader-circle", "running", (span,))
+        last = Line(edge.label, "loader-circle", "waiting" if edge.is_wait else "running", (span,))
         lines.append(replace(last, retries=edge.retries, retried=edge.retried))
     return lines
 

@@ -143,7 +143,7 @@ class Scale:
             last = (segment.end - self.origin) // step
             for number in range(first, min(last, first + 2 * MAX_TICKS) + 1):
                 at = self.position(self.origin + number * step)
-                if at < 94 and (not found or at - float(found[-1].x[:-1]) > 7):
+                if not found or (at < segment.right - 6 and at - float(found[-1].x[:-1]) > 7):
                     found.append(Tick(percent(at), number * step))
         return found
 

@@ -22,6 +22,8 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 
 # From this number on, consecutive steps of one name are folded into one line.
 MIN_FOLDED = 6
+# A folded line has the first of these states that one of its lines has, or else "done".
+FIRST_SHOWN = ("failed", "running", "waiting", "queued")
 
 ICONS = {
     SLEEP: "timer",
@@ -69,16 +71,19 @@ class LineBuilder:
     ) -> list[Line]:
         """One line per step of a workflow, with its children, and groups folded."""
         recorded = {step.function_id: step for step in steps}
-        until = row.completed_at or self.now
         found: list[Line] = []
         for step in steps:
             if _is_timer_of(recorded.get(step.function_id - 1), step):
                 continue
-            line = self._line(step, recorded, until, depth)
+            line = self._line(step, recorded, row, depth)
             found.append(annotations.on(line, step.function_id) if annotations else line)
         return [line for _, same in groupby(found, _alike) for line in _folded(list(same))]
 
-    def _line(self, step: StepRow, recorded: dict[int, StepRow], until: int, depth: int) -> Line:
+    def _line(
+        self, step: StepRow, recorded: dict[int, StepRow], row: WorkflowRow, depth: int
+    ) -> Line:
+        until = row.completed_at or self.now
+        unfinished = "cancelled" if row.is_final else "waiting"
         child = self.children.rows.get(step.child_id or "") if step.starts_child else None
         if child is not None:
             return self._child_line(step, child, depth)
@@ -86,10 +91,12 @@ class LineBuilder:
             # The timer is recorded when the wait begins, the wait itself when it ends.
             span = Span("wait", step.started_at or until, max(step.started_at or until, until))
             return Line(
-                "waits for a message or event", "mail", "waiting", (span,), depth=depth, step=step
+                "waits for a message or event", "mail", unfinished, (span,), depth=depth, step=step
             )
         icon = "workflow" if step.child_id and step.starts_child else ICONS.get(step.name, "box")
         outcome = "failed" if step.is_failed else "done"
+        if step.is_timer and (step.completed_at or 0) > until:
+            outcome = unfinished
         return Line(step.name, icon, outcome, _step_spans(step, until), depth=depth, step=step)
 
     def _child_line(self, step: StepRow, child: WorkflowRow, depth: int) -> Line:
@@ -97,7 +104,7 @@ class LineBuilder:
         return Line(
             step.name,
             "workflow",
-            "failed" if step.is_failed else state(child.status),
+            "failed" if step.is_failed else state(child),
             workflow_spans(child, child.completed_at or self.now),
             depth=depth,
             step=step,
@@ -114,7 +121,7 @@ def _step_spans(step: StepRow, until: int) -> tuple[Span, ...]:
     assert start is not None
     assert end is not None
     # The recorded end of a sleep is in the future while it sleeps.
-    end = min(end, until) if step.name == SLEEP else end
+    end = min(end, until) if step.is_timer else end
     return (Span("wait" if step.name in WAITS else "run", start, max(start, end)),)
 
 
@@ -130,23 +137,25 @@ def workflow_spans(row: WorkflowRow, until: int) -> tuple[Span, ...]:
 
 def _is_timer_of(before: StepRow | None, step: StepRow) -> bool:
     """Whether this sleep is the timer of a recv or getEvent that has ended."""
-    return step.name == SLEEP and before is not None and before.name in (RECV, GET_EVENT)
+    return step.is_timer and before is not None and before.name in (RECV, GET_EVENT)
 
 
 def is_open_wait(step: StepRow, recorded: dict[int, StepRow]) -> bool:
     """Whether this sleep is the timer of a wait that has not ended: the wait has no row yet."""
-    return step.name == SLEEP and step.function_id > 1 and step.function_id - 1 not in recorded
+    return step.is_timer and step.function_id > 1 and step.function_id - 1 not in recorded
 
 
-def state(status: str) -> str:
-    """The state of a line, from the status of its workflow."""
+def state(row: WorkflowRow) -> str:
+    """The state of the line of a workflow."""
+    if row.is_suspended:
+        return "waiting"
     return {
         "SUCCESS": "done",
         "PENDING": "running",
         "ENQUEUED": "queued",
         "DELAYED": "queued",
         "CANCELLED": "cancelled",
-    }.get(status, "failed")
+    }.get(row.status, "failed")
 
 
 def _alike(line: Line) -> tuple[str, bool]:
@@ -158,7 +167,7 @@ def _folded(same: list[Line]) -> list[Line]:
         return same
     failed = [line for line in same if line.state == "failed"]
     states = {line.state for line in same}
-    whole = next((each for each in ("failed", "running", "queued") if each in states), "done")
+    whole = next((each for each in FIRST_SHOWN if each in states), "done")
     spans = [span for line in same for span in line.spans]
     extent: tuple[Span, ...] = ()
     if spans:

@@ -42,6 +42,11 @@ class StepRow:
         return self.error_size is not None
 
     @property
+    def is_timer(self) -> bool:
+        """Whether its end was recorded when it began, and may not be reached."""
+        return self.name == SLEEP
+
+    @property
     def starts_child(self) -> bool:
         return self.child_id is not None and not self.name.startswith("DBOS.")
 
