@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,16 @@ from dboshub.workflows.engine.ports import Storage
 # What background threads ask at times of their own would make the count differ from run to run.
 UNCOUNTED = frozenset(
     {"owners", "settled_among", "messages_among", "events_among", "streams_among", "survey"}
-    | {"release_due", "cancel_overdue", "announce"}
+    | {"cancel_overdue", "announce"}
     | {"waits_after", "waits_for", "forget_stale", "ready"}
 )
+
+
+# What finds nothing is no event: how often it looks is chance.
+FINDS: dict[str, Callable[[Any], bool]] = {
+    "claim": lambda claim: bool(claim.workflows),
+    "release_due": bool,
+}
 
 
 class Died(BaseException):
@@ -75,13 +82,10 @@ class Mortal:
             return attribute
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            # A claim that finds nothing is no event: how many there are is chance.
-            if name == "claim" and not self._death.struck.is_set():
-                return self._claim(attribute, args, kwargs)
+            if name in FINDS and not self._death.struck.is_set():
+                found = attribute(*args, **kwargs)
+                has_found = FINDS[name](found)
+                return self._death.pass_through(name, lambda: found) if has_found else found
             return self._death.pass_through(name, lambda: attribute(*args, **kwargs))
 
         return call
-
-    def _claim(self, attribute: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Any:
-        found = attribute(*args, **kwargs)
-        return self._death.pass_through("claim", lambda: found) if found.workflows else found

@@ -1,4 +1,4 @@
-"""What the killed workers run: five steps each, every execution of a step noted in a file."""
+"""What the killed workers run: every kind of long wait, and steps that note each execution."""
 
 from __future__ import annotations
 
@@ -45,20 +45,34 @@ def stamp(number: int) -> int:
 
 @DBOS.workflow(name="deliveries.label")
 def label(number: int) -> int:
+    DBOS.sleep(0.3)
     return stamp(number)
+
+
+@DBOS.workflow(name="deliveries.courier")
+def courier(delivery: str) -> None:
+    DBOS.sleep(0.2)
+    DBOS.set_event("on its way", True)
+    DBOS.sleep(0.2)
+    DBOS.send(delivery, "signed", "receipts")
 
 
 @DBOS.workflow(name="deliveries.deliver")
 def deliver(number: int) -> int:
     picked = pick(number)
-    DBOS.set_event("picked", picked)
+    sent = DBOS.start_workflow(courier, DBOS.workflow_id)
     packed = pack(picked)
-    DBOS.sleep(0.1)
-    return label(packed) + stamp(packed)
+    labelled = DBOS.start_workflow(label, packed)
+    assert DBOS.get_event(sent.workflow_id, "on its way", 60)
+    assert DBOS.recv("receipts", 60) == "signed"
+    return labelled.get_result() + stamp(packed)
 
 
-@DBOS.workflow(name="deliveries.weigh_all")
+@DBOS.workflow(name="deliveries.weigh_all", suspend=True)
 async def weigh_all(number: int) -> int:
     first = await weigh(number)
-    await DBOS.sleep_async(0.1)
+    sent = await DBOS.start_workflow_async(courier, DBOS.workflow_id)
+    assert await DBOS.get_event_async(sent.workflow_id, "on its way", 60)
+    assert await DBOS.recv_async("receipts", 60) == "signed"
+    await sent.get_result()
     return first + await weigh(number)

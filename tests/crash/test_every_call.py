@@ -6,56 +6,34 @@ result of an uninterrupted run, and no step runs again once its checkpoint is re
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from dboshub import DBOS, SetWorkflowID
-from dboshub.workflows.storage.sql import Statement
+from dboshub import DBOS
 from tests.crash.crash_points import Death
 from tests.crash.crashing_ports import Mortals
-from tests.crash.scenario import LOG, RESULT, effects, story
+from tests.crash.lives import WORKFLOW, live_and_let_die
+from tests.crash.scenario import LOG, RESULT, story
 
 # A dead engine's threads end by the death that struck them.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
-WORKFLOW = "order-1"
 FEWEST_CALLS, MOST_CALLS = 22, 35
-RECORDED = Statement("SELECT workflow_uuid, function_id FROM {operation_outputs}")
-EXISTS = Statement("SELECT 1 FROM {workflow_status} WHERE workflow_uuid = :id")
-
-
-def begin() -> Any:
-    with SetWorkflowID(WORKFLOW):
-        return DBOS.start_workflow(story, 5)
 
 
 def outcome() -> tuple[Any, list[Any]]:
     return DBOS.get_result(WORKFLOW), [*DBOS.read_stream(WORKFLOW, "log")]
 
 
-def live_and_let_die(url: str, at: int, *, after: bool) -> Death:
-    effects.clear()
-    engines = Mortals(url)
+def die(url: str, at: int, *, after: bool) -> Death:
     death = Death(at, after=after)
-    acknowledged = engines.run(death, begin)
-    recorded = {(workflow, step) for workflow, step in engines.ask(RECORDED)}
-    before = Counter(effects)
-    if not acknowledged and not engines.ask(EXISTS, id=WORKFLOW):
-        assert not effects
-        return death
-    assert engines.recover(outcome) == (RESULT, LOG)
-    for name, times in Counter(effects).items():
-        workflow, step, _ = name.rsplit("/", 2)
-        if (workflow, int(step)) in recorded:
-            assert times == before[name], f"{name} ran again after its checkpoint"
-        assert times <= 2
+    assert live_and_let_die(Mortals(url), death, story, outcome) in (None, (RESULT, LOG))
     return death
 
 
 def test_an_uninterrupted_run_comes_to_the_expected_result(database_url: str) -> None:
-    death = live_and_let_die(database_url, at=10_000, after=True)
+    death = die(database_url, at=10_000, after=True)
     assert not death.struck.is_set()
     # Outcomes that nobody waits for share a commit by chance: 25 to 28 calls.
     assert FEWEST_CALLS <= len(death.calls) <= MOST_CALLS
@@ -63,11 +41,11 @@ def test_an_uninterrupted_run_comes_to_the_expected_result(database_url: str) ->
 
 @pytest.mark.parametrize("at", [3, 10, 16, FEWEST_CALLS])
 def test_dying_here_and_there_changes_nothing(database_url: str, at: int) -> None:
-    assert live_and_let_die(database_url, at, after=True).struck.is_set()
+    assert die(database_url, at, after=True).struck.is_set()
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(1, MOST_CALLS + 1))
 def test_dying_at_a_storage_call_changes_nothing(database_url: str, at: int, after: bool) -> None:
-    live_and_let_die(database_url, at, after=after)
+    die(database_url, at, after=after)
