@@ -24,21 +24,27 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line: its program and arguments, how dbos differs, and the raw limit beside it."""
+class Work:
+    """One kind of work: the unit of its figure, and the program that measures it."""
 
     name: str
     unit: str
     program: str
     arguments: tuple[str, ...]
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.unit.endswith("/s")
+
+
+@dataclass(frozen=True)
+class Row(Work):
+    """One line: a kind of work, how dbos differs, and the raw limit beside it."""
+
     goal: Goal
     raw: tuple[str, ...] = ()
     # Where dbos has no such call: the arguments of what its users do instead.
     theirs: tuple[str, ...] = ()
-
-    @property
-    def more_is_better(self) -> bool:
-        return self.unit == "/s"
 
 
 def _steps(name: str, kind: str, count: int, ratio: float) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.engine.rows import ROWS
+from bench.engine.rows import ROWS, Work
 
 TABLES, WAITING = "workflows in the tables", "workflows waiting in one queue"
 # The families whose databases take long to make.
@@ -20,21 +20,13 @@ VALUE_SECONDS = "5"
 
 
 @dataclass(frozen=True)
-class Line:
+class Line(Work):
     """One kind of work, measured at several scales of one thing."""
 
     family: str
-    name: str
-    unit: str
     scales: tuple[int, ...]
-    program: str
-    arguments: tuple[str, ...] = ()
     # The argument that gets the scale; without one the tables are filled to it.
     scaled: str = ""
-
-    @property
-    def more_is_better(self) -> bool:
-        return self.unit.endswith("/s")
 
     def command(self, scale: int) -> tuple[str, ...]:
         return (*self.arguments, *((self.scaled, str(scale)) if self.scaled else ()))
@@ -44,17 +36,17 @@ def lines() -> Iterator[Line]:
     """All lines, those of one family after each other."""
     for row in ROWS:
         name, _, _ = row.name.partition(" (")
-        yield Line(TABLES, name, row.unit, TABLE_SCALES, row.program, row.arguments)
+        yield Line(name, row.unit, row.program, row.arguments, TABLES, TABLE_SCALES)
     for count in WORKERS:
         name = f"drain, {count} worker{'s' if count > 1 else ''}"
         rest = ("--workers", str(count), "--seconds", "3")
-        yield Line(WAITING, name, "/s", WAITING_SCALES, "backlog", rest, "--waiting")
+        yield Line(name, "/s", "backlog", rest, WAITING, WAITING_SCALES, "--waiting")
     family = "steps of one workflow"
-    yield Line(family, "last steps", "/s", STEP_SCALES, "long_workflow", ("recorded",), "--count")
-    yield Line(family, "replay", "/s", STEP_SCALES, "long_workflow", ("replayed",), "--count")
+    for name, what in (("last steps", "recorded"), ("replay", "replayed")):
+        yield Line(name, "/s", "long_workflow", (what,), family, STEP_SCALES, "--count")
     family = "children of one parent"
-    yield Line(family, "children to all results", "/s", CHILD_SCALES, "children", (), "--count")
+    yield Line("children to all results", "/s", "children", (), family, CHILD_SCALES, "--count")
     family = "bytes of one value"
     for what, name in (("steps", "results of steps"), ("workflows", "arguments and results")):
         rest = (what, "--seconds", VALUE_SECONDS)
-        yield Line(family, name, "MB/s", BYTE_SCALES, "values", rest, "--size")
+        yield Line(name, "MB/s", "values", rest, family, BYTE_SCALES, "--size")

@@ -11,8 +11,8 @@ from bench.growth import chart, report
 from bench.growth.lines import Line, lines
 from bench.growth.verdict import Growth
 
-RATE = Line("waiting", "drain", "/s", (10, 100, 1_000), "backlog", (), "--waiting")
-WAIT = Line("tables", "start", "ms", (10, 1_000), "idle_queue")
+RATE = Line("drain", "/s", "backlog", (), "waiting", (10, 100, 1_000), "--waiting")
+WAIT = Line("start", "ms", "idle_queue", (), "tables", (10, 1_000))
 
 
 def test_every_line_has_a_program_and_growing_scales() -> None:

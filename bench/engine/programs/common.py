@@ -11,6 +11,7 @@ import importlib
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
-WARM_UP_S = 0.5
+WARM_UP_S, WARM_UP_SAMPLES = 0.5, 1
 VERSION, QUEUE = "1", "bench"
 
 
@@ -72,6 +73,11 @@ def until_end_of_input(*figures: float) -> None:
     print("ready", *figures, sep="\n", flush=True)
     sys.stdin.read()
     os._exit(0)
+
+
+def pause() -> None:
+    """Sleep up to the interval of a poll, so that no sample meets the rhythm of polls."""
+    time.sleep(random.uniform(0.0, 1.0))
 
 
 class Window:

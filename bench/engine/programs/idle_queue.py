@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import random
 import time
 
 from bench.engine.programs.common import (
     QUEUE,
+    WARM_UP_SAMPLES,
     client,
     configured,
     parser,
+    pause,
     second_process,
     tell,
     until_end_of_input,
 )
-
-WARM_UP = 1
 
 
 def work(options: argparse.Namespace) -> None:
@@ -36,12 +35,11 @@ def enqueue(options: argparse.Namespace) -> list[float]:
     """Give the milliseconds that each workflow waited for its start."""
     opened = client(options)
     handles = []
-    for _ in range(WARM_UP + options.samples):
-        # Of all lengths up to a poll's interval, so that no sample meets the rhythm of polls.
-        time.sleep(random.uniform(0.0, 1.0))
+    for _ in range(WARM_UP_SAMPLES + options.samples):
+        pause()
         wanted = {"queue_name": QUEUE, "workflow_name": "waited"}
         handles.append(opened.enqueue(wanted, time.time()))
-    return [handle.get_result() * 1_000 for handle in handles[WARM_UP:]]
+    return [handle.get_result() * 1_000 for handle in handles[WARM_UP_SAMPLES:]]
 
 
 def main() -> None:

@@ -6,21 +6,20 @@ The client has default settings. Each value is the moment just before it was wri
 from __future__ import annotations
 
 import argparse
-import random
 import time
 import uuid
 from collections.abc import Iterator
 
 from bench.engine.programs.common import (
+    WARM_UP_SAMPLES,
     client,
     configured,
     parser,
+    pause,
     second_process,
     tell,
     until_end_of_input,
 )
-
-WARM_UP = 1
 
 
 def write(options: argparse.Namespace) -> None:
@@ -29,9 +28,8 @@ def write(options: argparse.Namespace) -> None:
 
     @library.DBOS.workflow()
     def source() -> None:
-        for number in range(WARM_UP + options.samples):
-            # Of all lengths up to a poll's interval, so that no sample meets the rhythm of polls.
-            time.sleep(random.uniform(0.0, 1.0))
+        for number in range(WARM_UP_SAMPLES + options.samples):
+            pause()
             if options.what == "event":
                 library.DBOS.set_event(f"event-{number}", time.time())
             else:
@@ -44,7 +42,7 @@ def write(options: argparse.Namespace) -> None:
 
 
 def written(options: argparse.Namespace) -> Iterator[float]:
-    opened, count = client(options), WARM_UP + options.samples
+    opened, count = client(options), WARM_UP_SAMPLES + options.samples
     if options.what == "event":
         for number in range(count):
             yield opened.get_event(options.source, f"event-{number}", timeout_seconds=10)
@@ -65,7 +63,7 @@ def main() -> None:
     options.source = str(uuid.uuid4())
     rest = [options.what, "--samples", str(options.samples), "--source", options.source]
     second_process(__spec__.name, options.library, options.url, *rest)
-    tell([(time.time() - at) * 1_000 for at in written(options)][WARM_UP:])
+    tell([(time.time() - at) * 1_000 for at in written(options)][WARM_UP_SAMPLES:])
 
 
 if __name__ == "__main__":

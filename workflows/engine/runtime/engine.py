@@ -32,7 +32,7 @@ from dboshub.workflows.engine.runtime.loop import Loop
 from dboshub.workflows.engine.runtime.slots import Slots
 from dboshub.workflows.engine.runtime.threads import Refused, Threads
 from dboshub.workflows.engine.serialization import Codec
-from dboshub.workflows.engine.suspension.departures import Suspension
+from dboshub.workflows.engine.suspension.departures import StayInMemory, Suspension
 from dboshub.workflows.engine.waiting.notices import Notices
 from dboshub.workflows.engine.waiting.waits import Waiter, Waits
 
@@ -71,7 +71,7 @@ class Engine:
     """Journal, waits, threads and settings of one process."""
 
     is_closed = False
-    suspension = Suspension()  # it keeps all workflows in memory
+    suspension: Suspension = StayInMemory()
     _claims_from = 0.0  # monotonic seconds
 
     def __init__(

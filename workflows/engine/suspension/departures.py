@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dboshub.workflows.engine.errors import WorkflowSuspended
 from dboshub.workflows.engine.programs import Program
@@ -31,12 +31,11 @@ MAX_KEYS = 100
 MAX_KEY_BYTES = 1_000
 
 
-class Suspension:
-    """Decides for the executions of one process. This one keeps all of them in memory."""
+class Suspension(Protocol):
+    """Decides for the executions of one process whether they leave memory."""
 
     def admits(self, choice: bool | None, queue_name: str | None) -> bool:
         """Whether a workflow may leave memory; `choice` is what its decorator says."""
-        return False
 
     def wait(
         self, execution: Execution, waiter: Waiter, until_ms: int | None, deadline: float | None
@@ -45,16 +44,29 @@ class Suspension:
 
         Raises WorkflowSuspended if the workflow leaves memory.
         """
+
+    def suspend(self, execution: Execution) -> None:
+        """End an execution whose body has ended by WorkflowSuspended."""
+
+
+class StayInMemory:
+    """A ``Suspension`` that keeps all workflows in memory."""
+
+    def admits(self, choice: bool | None, queue_name: str | None) -> bool:
+        return False
+
+    def wait(
+        self, execution: Execution, waiter: Waiter, until_ms: int | None, deadline: float | None
+    ) -> Program[bool]:
         woken: bool = yield execution.engine.waiting(waiter, deadline)
         return woken
 
     def suspend(self, execution: Execution) -> None:
-        """Write the row of an execution whose body has ended by WorkflowSuspended."""
-        raise NotImplementedError
+        execution.engine.executions.remove(execution)
 
 
-class SuspendAfter(Suspension):
-    """Workflows that wait longer than `seconds` leave memory."""
+class SuspendAfter:
+    """A ``Suspension`` by which workflows that wait longer than `seconds` leave memory."""
 
     def __init__(self, seconds: float, engine: Engine, write: Callable[[Execution], None]) -> None:
         """`write` writes an execution's departure."""
