@@ -104,7 +104,7 @@ def a_retrieved_handle_gives_what_was_recorded() -> list[str]:
 
 @behaviour(["DBOSAwaitedWorkflowCancelledError", "CANCELLED", "CANCELLED"])
 def a_parent_ends_with_the_deadline_of_its_child() -> list[str]:
-    with library.SetWorkflowTimeout(0.2), library.SetWorkflowID("parent with a deadline"):
+    with library.SetWorkflowTimeout(1), library.SetWorkflowID("parent with a deadline"):
         handle = DBOS.start_workflow(details_parent_of_endless)
     found = raised(handle.get_result)
     statuses = [each.status for each in DBOS.list_workflows(workflow_id_prefix=handle.workflow_id)]

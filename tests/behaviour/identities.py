@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+import time
 from typing import Any
 
 from tests.behaviour.cases import DBOS, QUEUE, behaviour, library, raised
@@ -201,11 +202,17 @@ def what_a_client_enqueues_needs_the_role(config: dict[str, Any]) -> list[Any]:
     return found
 
 
+def _cancel_once_it_runs(workflow_id: str) -> None:
+    while DBOS.get_workflow_status(workflow_id) is None:
+        time.sleep(0.01)
+    DBOS.cancel_workflow(workflow_id)
+
+
 @behaviour(["DBOSAwaitedWorkflowCancelledError"] * 4)
 def a_cancelled_call_raises_what_except_exception_catches() -> list[str]:
     with library.SetWorkflowTimeout(0.2):
         timed_out = raised(identity_endless)
-    threading.Timer(0.2, lambda: DBOS.cancel_workflow("cancelled call")).start()
+    threading.Thread(target=_cancel_once_it_runs, args=("cancelled call",)).start()
     with library.SetWorkflowID("cancelled call"):
         cancelled = raised(identity_endless)
 

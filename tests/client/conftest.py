@@ -30,7 +30,7 @@ def make_client(database_url: str) -> Iterator[MakeClient]:
     for each in made:
         each.destroy()
     DBOS.destroy()
-    eventually(lambda: engine_threads() == [], timeout=5)
+    eventually(lambda: engine_threads() == [])
 
 
 @pytest.fixture

@@ -232,7 +232,7 @@ def test_destroying_closes_every_connection(postgres_server: Server) -> None:
                 "SELECT COUNT(*) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-            eventually(lambda: session.one(others) == (0,), timeout=5)
+            eventually(lambda: session.one(others) == (0,))
         database.close()
 
 

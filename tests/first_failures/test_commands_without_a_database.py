@@ -16,7 +16,7 @@ from dboshub.workflows import invocation
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
 from tests.first_failures.conftest import Manage, RunCommands
-from tests.first_failures.unreachable import REFUSING, SECRET, silent_server
+from tests.first_failures.unreachable import REFUSING, SECRET, SOON_S, silent_server
 
 READERS = ("workflow list", "workflow get no-id", "queue list", "schedule list", "ensure_admin")
 WRITERS = ("workflow start shop.order", "queue pause orders", "schedule pause nightly")
@@ -37,7 +37,7 @@ def test_every_command_says_at_once_which_server_refuses(run_commands: RunComman
             )
         ), (command, done["told"])
         assert len(done["told"].splitlines()) == 1, done["told"]
-        assert done["seconds"] < 5, command  # on a busy machine; a pool alone would take ten
+        assert done["seconds"] < SOON_S, command
         assert SECRET not in done["told"]
 
 
@@ -52,7 +52,7 @@ def test_a_silent_server_is_given_up_in_two_seconds(run_commands: RunCommands) -
     with silent_server() as url:
         for done in run_commands(url, "workflow list", "runworkers", "migrate --no-input"):
             assert "as user 'ada': no answer within 2 s." in done["told"]
-            assert done["seconds"] < 7
+            assert done["seconds"] < SOON_S
 
 
 def test_commands_that_name_a_database_tell_it_alike(
@@ -62,7 +62,7 @@ def test_commands_that_name_a_database_tell_it_alike(
     for done in run_commands(REFUSING, *(f"{each} --url {REFUSING}" for each in commands)):
         assert "Cannot connect to PostgreSQL database 'shop' on 127.0.0.1, port 1" in done["told"]
         assert len(done["told"].splitlines()) == 1, done["told"]
-        assert done["seconds"] < 5
+        assert done["seconds"] < SOON_S
     [done] = run_commands(REFUSING, f"reset --yes --url sqlite:///{tmp_path}/none.sqlite3")
     assert "none.sqlite3: there is no such file" in done["told"]
     assert not [*tmp_path.glob("none*")]

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SECRET = "tops3cret"
+# A server that does not answer is given up after two seconds; a pool alone would take ten.
+SOON_S = 8.0
 REFUSING = f"postgresql://ada:{SECRET}@127.0.0.1:1/shop"
 
 

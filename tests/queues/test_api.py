@@ -257,8 +257,10 @@ def test_a_delayed_workflow_runs_when_its_time_has_come(launch: Callable[..., Ru
     launch()
     with SetEnqueueOptions(delay_seconds=0.2):
         handle = queue.enqueue(queue_quadruple, 4)
-    assert handle.get_status().status == "DELAYED"
     assert handle.get_result() == 16
+    ended: Any = handle.get_status()
+    assert ended.delay_until_epoch_ms == ended.created_at + 200
+    assert ended.dequeued_at >= ended.delay_until_epoch_ms
 
 
 def test_a_process_serves_only_what_it_listens_to(launch: Callable[..., Runtime]) -> None:

@@ -105,9 +105,9 @@ def test_an_idle_process_asks_one_question_per_interval_for_all_queues(
     began = time.monotonic()
     with dispatching(database, ThreadHost(database), store, polling_interval=0.1):
         eventually(lambda: len(counted.statements) >= 8)
-        elapsed = time.monotonic() - began
-    assert len(set(counted.statements)) == 1
-    assert len(counted.statements) <= elapsed / 0.095 + 2
+        asked, elapsed = [*counted.statements], time.monotonic() - began
+    assert len(set(asked)) == 1
+    assert len(asked) <= elapsed / 0.095 + 2
 
 
 def test_claims_that_enqueues_cause_keep_their_distance(
@@ -127,9 +127,9 @@ def test_claims_that_enqueues_cause_keep_their_distance(
         for _ in range(40):
             enqueue(database)
             dispatcher.wake("q")
-        eventually(lambda: len(host.started) == 40)
-        elapsed = time.monotonic() - began
-    assert len(counted.statements) <= elapsed / 0.4 + 1
+        eventually(lambda: len(host.started) == 40, timeout=30)
+        claims, elapsed = len(counted.statements), time.monotonic() - began
+    assert claims <= elapsed / 0.4 + 1
 
 
 def test_no_wake_is_lost_however_they_come(database: Database) -> None:
@@ -177,12 +177,10 @@ def test_an_ended_workflow_makes_room_at_once(database: Database) -> None:
     register(database, concurrency=1)
     waiting = enqueue(database, count=15)
     host = ThreadHost(database)
-    began = time.monotonic()
     with dispatching(database, host, polling_interval=60):
-        eventually(lambda: len(host.started) == 15)
+        eventually(lambda: len(host.started) == 15, timeout=30)
     assert host.started == waiting
     assert host.most["q"] == 1
-    assert time.monotonic() - began < 10
 
 
 def test_a_rate_limit_lets_the_next_wave_go_when_its_period_is_over(database: Database) -> None:

@@ -18,7 +18,7 @@ from tests.standalone.process import run
 from tests.support.postgres import Server
 
 # Seconds: two for a server that does not answer, the rest to start Python on a busy machine.
-AT_ONCE = 6.0
+AT_ONCE = 20.0
 
 WRONG = {
     "a missing file": ("sqlite:///{folder}/none.sqlite3", "there is no such file"),

@@ -20,7 +20,7 @@ def threads() -> set[threading.Thread]:
 
 
 def assert_no_thread_but(known: set[threading.Thread]) -> None:
-    eventually(lambda: not threads() - known or _say(threads() - known), timeout=5)
+    eventually(lambda: not threads() - known or _say(threads() - known))
 
 
 def assert_loop_is_done(loop: asyncio.AbstractEventLoop | None) -> None:
@@ -32,7 +32,7 @@ def assert_loop_is_done(loop: asyncio.AbstractEventLoop | None) -> None:
 
 def assert_no_connection(server: Server, database: str) -> None:
     """Nobody is connected to the database any more."""
-    eventually(lambda: not (found := server.connected_to(database)) or _say(found), timeout=5)
+    eventually(lambda: not (found := server.connected_to(database)) or _say(found))
 
 
 def assert_not_open(file: Path) -> None:

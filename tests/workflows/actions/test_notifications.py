@@ -36,7 +36,7 @@ def test_cancelling_and_resuming_are_heard_when_they_commit(
         workflow_actions.resume(operator, "w")
 
         heard = [
-            (each.channel, each.payload) for each in listener.notifies(timeout=5, stop_after=3)
+            (each.channel, each.payload) for each in listener.notifies(timeout=20, stop_after=3)
         ]
     assert heard[0] == ("dboshub_status", "w")
     assert sorted(heard[1:]) == [

@@ -44,6 +44,14 @@ def long_way() -> list[str]:
 
 
 @DBOS.workflow()
+def recovery_waits() -> list[str]:
+    first = mark("first")
+    DBOS.set_event("halfway", True)
+    DBOS.recv("go on", 60)
+    return [first, mark("last")]
+
+
+@DBOS.workflow()
 def held() -> str:
     mark("before")
     DBOS.set_event("halfway", True)
@@ -72,7 +80,7 @@ def test_a_stopped_process_hands_back_and_the_next_one_goes_on(
     launch: Callable[..., None], database_url: str
 ) -> None:
     launch()
-    begin(long_way)
+    begin(recovery_waits)
     DBOS.destroy(grace_period_sec=2)
     database = open_database(database_url)
     with database.reading() as session:
@@ -80,6 +88,7 @@ def test_a_stopped_process_hands_back_and_the_next_one_goes_on(
         assert session.one(ATTEMPTS, id="w") == ("ENQUEUED", 0, None)
     database.close()
     launch()
+    DBOS.send("w", "now", "go on")
     assert DBOS.get_result("w") == ["first", "last"]
     assert (calls.count("first"), calls.count("last")) == (1, 1)
 
@@ -90,7 +99,7 @@ def test_destroy_leaves_nothing_and_tolerates_never_having_launched(
     DBOS.destroy()
     launch()
     assert long_way() == ["first", "last"]
-    DBOS.destroy(workflow_completion_timeout_sec=5)
+    DBOS.destroy(workflow_completion_timeout_sec=30)
     assert engine_threads() == []
     launch()
     assert long_way() == ["first", "last"]
@@ -99,7 +108,7 @@ def test_destroy_leaves_nothing_and_tolerates_never_having_launched(
 def test_destroy_waits_for_running_workflows_if_asked(launch: Callable[..., None]) -> None:
     launch()
     begin(long_way)
-    DBOS.destroy(workflow_completion_timeout_sec=5)
+    DBOS.destroy(workflow_completion_timeout_sec=30)
     launch()
     assert DBOS.get_workflow_status("w").status == "SUCCESS"
 
@@ -137,9 +146,10 @@ def test_the_application_version_follows_the_code_and_can_be_set(
 
 def test_another_version_leaves_the_work_alone(launch: Callable[..., None]) -> None:
     launch(application_version="v1")
-    begin(long_way)
+    begin(recovery_waits)
     DBOS.destroy(grace_period_sec=2)
     launch(application_version="v2")
+    DBOS.send("w", "now", "go on")
     with pytest.raises(AssertionError):
         eventually(lambda: DBOS.get_workflow_status("w").status == "SUCCESS", timeout=1.5)
     DBOS.destroy()

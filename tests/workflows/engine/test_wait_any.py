@@ -13,6 +13,7 @@ from tests.support.eventually import eventually
 from tests.workflows.engine.calls import Calls
 
 calls = Calls()
+gates: dict[str, asyncio.Event] = {}
 
 
 @DBOS.workflow()
@@ -34,14 +35,19 @@ def choose_first(ids: list[str]) -> str:
 @DBOS.step()
 async def choose_number(number: int) -> int:
     calls.note("number", number)
-    await asyncio.sleep(0.3 if number == 0 else 0)
+    if number == 0:
+        await gates["the last one"].wait()
     return number
 
 
 @DBOS.workflow()
 async def choose_tasks(return_when: str) -> tuple[list[int], list[int]]:
+    gate = gates["the last one"] = asyncio.Event()
+    if return_when != "FIRST_COMPLETED":
+        gate.set()
     tasks = [asyncio.ensure_future(choose_number(number)) for number in range(3)]
     done, pending = await DBOS.asyncio_wait(tasks, return_when=return_when)
+    gate.set()
     split = (
         sorted(number for number, task in enumerate(tasks) if task in done),
         sorted(number for number, task in enumerate(tasks) if task in pending),
@@ -225,12 +231,12 @@ def test_a_preemptible_step_ends_with_its_workflow_and_records_nothing(dbos: typ
     DBOS.cancel_workflow("w")
     with pytest.raises(DBOSAwaitedWorkflowCancelledError):
         handle.get_result()
-    eventually(lambda: calls.count("ended"), timeout=5)
+    eventually(lambda: calls.count("ended"))
     assert names("w") == []
     DBOS.resume_workflow("w")
     eventually(lambda: calls.count("began") == 2)
     DBOS.cancel_workflow("w")
-    eventually(lambda: calls.count("ended") == 2, timeout=5)
+    eventually(lambda: calls.count("ended") == 2)
 
 
 async def test_a_preemptible_step_that_is_not_preempted_is_as_any(dbos: type[DBOS]) -> None:
