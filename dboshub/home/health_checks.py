@@ -15,7 +15,11 @@ from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.series import failing, ranked
 from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import Viewer
-from dboshub.workflows.selectors.workflow_health import failures, recovered_repeatedly
+from dboshub.workflows.selectors.workflow_health import (
+    MANY_ATTEMPTS,
+    failures,
+    recovered_repeatedly,
+)
 from dboshub.workflows.storage.sql import Session
 
 MAX_SCHEDULES = 100
@@ -45,7 +49,9 @@ def current_problems(
     found = [
         findings.dead_executors(seen, now),
         findings.stranded_versions(seen),
-        findings.recovery_loops(recovered_repeatedly(session, viewer)),
+        findings.recovery_loops(
+            recovered_repeatedly(session, viewer) if seen.most_attempts >= MANY_ATTEMPTS else ()
+        ),
         _failing(session, viewer, counted, now),
     ]
     if "queues" in rights:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from dboshub.home import findings, health_checks
+from dboshub.home.chart_table import table_rows
 from dboshub.home.live import problems_digest
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
@@ -108,11 +109,7 @@ def _charts(request: HttpRequest, viewer: Viewer, until: int | None, now: int) -
             charts.durations(found, link),
         ],
         "labels": charts.labels(found),
-        "table": [
-            (each, link(each), charts.percentiles(each).values())
-            for each in reversed(found)
-            if each.ended or each.tally.outcomes["created"]
-        ],
+        "table_rows": table_rows(reversed(found), link),
     }
 
 

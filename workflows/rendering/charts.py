@@ -16,7 +16,7 @@ from dboshub.workflows.rendering.time_format import (
     utc_datetime,
 )
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.rollups.histogram import percentile
+from dboshub.workflows.rollups import histogram
 from dboshub.workflows.rollups.series import TimeBucket
 
 HEIGHT, LABEL_HEIGHT = 120, 16
@@ -165,7 +165,9 @@ def durations(buckets: Sequence[TimeBucket], link: Link) -> Chart:
 
 
 def percentiles(bucket: TimeBucket) -> dict[str, int | None]:
-    return {name: percentile(bucket.tally.run, share) for name, share in SHARES.items()}
+    return dict(
+        zip(SHARES, histogram.percentiles(bucket.tally.run, [*SHARES.values()]), strict=True)
+    )
 
 
 def labels(buckets: Sequence[TimeBucket]) -> list[Label]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 
 # Lower bounds of the buckets, in milliseconds: four per doubling, from 1 ms to five weeks. Bucket 0
@@ -41,14 +41,16 @@ def stored(histogram: Mapping[int, int]) -> dict[str, int]:
     return {str(key): histogram[key] for key in sorted(histogram)}
 
 
-def percentile(histogram: Mapping[int, int], share: float) -> int | None:
-    """The duration (ms) that this share does not exceed, or None; the middle of a bucket."""
-    wanted, passed = share * sum(histogram.values()), 0
+def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[int | None]:
+    """The durations (ms) that these shares, which ascend, do not exceed, or None; the middle of a
+    bucket each."""
+    found: list[int | None] = []
+    total, passed = sum(histogram.values()), 0
     for key in sorted(histogram):
         passed += histogram[key]
-        if histogram[key] and passed >= wanted:
-            return _middle(key)
-    return None
+        while histogram[key] and len(found) < len(shares) and passed >= shares[len(found)] * total:
+            found.append(_middle(key))
+    return found + [None] * (len(shares) - len(found))
 
 
 def _middle(key: int) -> int:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
+from dboshub.workflows.selectors.keyset.index_predicates import (
+    FAILED_INDEX,
+    enqueued_order,
+    enqueued_predicate,
+)
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer, all_in_scope
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.sql import Session, Statement
@@ -87,7 +91,7 @@ def older_in_flight(session: Session, before: int, *, viewer: Viewer = EVERYTHIN
     """
     waiting = (
         f"SELECT created_at FROM {{workflow_status}} WHERE {enqueued_predicate(session)} AND SCOPE"
-        " ORDER BY queue_name, priority, created_at LIMIT :most"
+        f" ORDER BY {enqueued_order(session)} LIMIT :most"
     )
     running = (
         "SELECT created_at FROM {workflow_status} WHERE status = 'PENDING' AND SCOPE"

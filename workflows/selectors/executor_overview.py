@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.executors import COLUMNS, IDENTITY, Executor, from_record
-from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_order, enqueued_predicate
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
 from dboshub.workflows.storage.fragments import LATEST_FIRST
@@ -108,12 +108,13 @@ class Version:
 @dataclass(frozen=True, slots=True)
 class ExecutorOverview:
     """`processes` is None if there is no table of executors. `is_cut` means that rows in flight
-    were left out."""
+    were left out. `most_attempts` is the most starts of one of those that were read."""
 
     processes: list[Process] | None
     holders: list[Holder]
     versions: list[Version]
     is_cut: bool
+    most_attempts: int = 0
 
     def of(self, *, live: bool) -> list[Process]:
         return [each for each in self.processes or () if each.is_live is live]
@@ -135,9 +136,10 @@ PROCESSES, PUBLISHING_PROCESSES = (
 # An owner token is `hub:<incarnation>:<n>`; an incarnation has 32 characters.
 RUNNING = """
     SELECT incarnation, executor_id, application_name, application_version, COUNT(*),
-        MIN(created_at), MAX(updated_at)
+        MIN(created_at), MAX(updated_at), MAX(recovery_attempts)
     FROM (
         SELECT executor_id, application_name, application_version, created_at, updated_at,
+            recovery_attempts,
             CASE WHEN owner_xid LIKE 'hub:%' THEN substr(owner_xid, 5, 32) END AS incarnation
         FROM {workflow_status}
         WHERE status = 'PENDING' AND SCOPE
@@ -147,9 +149,9 @@ RUNNING = """
     GROUP BY incarnation, executor_id, application_name, application_version
 """
 WAITING = """
-    SELECT application_name, application_version, COUNT(*)
+    SELECT application_name, application_version, COUNT(*), MAX(recovery_attempts)
     FROM (
-        SELECT application_name, application_version
+        SELECT application_name, application_version, recovery_attempts
         FROM {workflow_status}
         WHERE SERVED AND SCOPE
         ORDER BY ORDER_OF_INDEX
@@ -157,9 +159,10 @@ WAITING = """
     ) AS looked
     GROUP BY application_name, application_version
 """
-INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], str]] = {
-    "ENQUEUED": (enqueued_predicate, "queue_name, priority, created_at"),
-    "DELAYED": (lambda _: "status = 'DELAYED'", "delay_until_epoch_ms"),
+# By status: the condition and the order of its index.
+INDEXED_STATUSES: dict[str, tuple[Callable[[Session], str], Callable[[Session], str]]] = {
+    "ENQUEUED": (enqueued_predicate, enqueued_order),
+    "DELAYED": (lambda _: "status = 'DELAYED'", lambda _: "delay_until_epoch_ms"),
 }
 LAUNCHED = f"""
     SELECT version_name, application_name, version_timestamp, created_at
@@ -177,11 +180,20 @@ class _InFlightCounts:
     by_version: dict[str | None, Counter[str]] = field(default_factory=dict)
     applications: dict[str | None, str | None] = field(default_factory=dict)
     by_status: Counter[str] = field(default_factory=Counter)
+    most_attempts: int = 0
 
-    def add(self, status: str, application: str | None, version: str | None, count: int) -> None:
+    def add(
+        self,
+        status: str,
+        application: str | None,
+        version: str | None,
+        count: int,
+        attempts: int | None,
+    ) -> None:
         self.by_version.setdefault(version, Counter())[status] += count
         self.applications.setdefault(version, application)
         self.by_status[status] += count
+        self.most_attempts = max(self.most_attempts, attempts or 0)
 
     @property
     def cut(self) -> frozenset[str]:
@@ -202,8 +214,8 @@ def executor_overview(
     live = {each.executor.incarnation for each in processes or () if each.is_live}
     looked, held, holders = _InFlightCounts(), Counter[str](), []
     for row in all_in_scope(session, RUNNING, viewer, most=MAX_ROWS_SCANNED["PENDING"]):
-        incarnation, executor_id, application, version, count, oldest_at, moved_at = row
-        looked.add("PENDING", application, version, count)
+        incarnation, executor_id, application, version, count, oldest_at, moved_at, attempts = row
+        looked.add("PENDING", application, version, count, attempts)
         held[incarnation or ""] += count
         if incarnation not in live:
             is_ours = incarnation is not None
@@ -211,11 +223,12 @@ def executor_overview(
                 Holder(executor_id, application, version, count, oldest_at, moved_at, is_ours)
             )
     for status, (served, order) in INDEXED_STATUSES.items():
-        text = WAITING.replace("SERVED", served(session)).replace("ORDER_OF_INDEX", order)
-        for application, version, count in all_in_scope(
+        text = WAITING.replace("SERVED", served(session))
+        text = text.replace("ORDER_OF_INDEX", order(session))
+        for application, version, count, attempts in all_in_scope(
             session, text, viewer, most=MAX_ROWS_SCANNED[status]
         ):
-            looked.add(status, application, version, count)
+            looked.add(status, application, version, count, attempts)
     launched = all_in_scope(session, LAUNCHED, viewer, most=MAX_VERSIONS)
     counted = [
         replace(each, pending_count=held[each.executor.incarnation]) for each in processes or ()
@@ -225,6 +238,7 @@ def executor_overview(
         sorted(holders, key=lambda each: -each.count),
         _versions(launched, looked, [each.executor for each in counted if each.is_live]),
         bool(looked.cut),
+        looked.most_attempts,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dboshub.workflows.selectors.keyset.index_predicates import enqueued_predicate
+from dboshub.workflows.selectors.keyset.index_predicates import enqueued_order, enqueued_predicate
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
 from dboshub.workflows.storage.sql import Row, Session
 
-# Running and enqueued rows that are scanned: no index serves the number of recoveries.
+# Running and enqueued rows that are scanned, the oldest first: no index serves the number of
+# recoveries.
 MAX_ROWS_SCANNED = 5_000
 # The first start counts as one attempt, each recovery as one more.
 MANY_ATTEMPTS = 4
@@ -27,13 +28,13 @@ RECOVERED = f"""
         SELECT * FROM (
             SELECT {COLUMNS} FROM {{workflow_status}}
             WHERE status = 'PENDING' AND SCOPE
-            ORDER BY created_at DESC LIMIT :looked
+            ORDER BY created_at LIMIT :looked
         ) AS running
         UNION ALL
         SELECT * FROM (
             SELECT {COLUMNS} FROM {{workflow_status}}
             WHERE ENQUEUED AND SCOPE
-            ORDER BY queue_name, priority, created_at LIMIT :looked
+            ORDER BY ORDER_OF_INDEX LIMIT :looked
         ) AS enqueued
     ) AS looked
     WHERE recovery_attempts >= :many
@@ -73,6 +74,7 @@ def oldest_running(session: Session, viewer: Viewer) -> WorkflowRow | None:
 def recovered_repeatedly(session: Session, viewer: Viewer) -> list[RepeatedRecovery]:
     """The workflows in flight with the most recoveries, among the scanned rows."""
     text = RECOVERED.replace("ENQUEUED", enqueued_predicate(session))
+    text = text.replace("ORDER_OF_INDEX", enqueued_order(session))
     found = all_in_scope(
         session, text, viewer, looked=MAX_ROWS_SCANNED, many=MANY_ATTEMPTS, shown=MAX_RECOVERIES
     )

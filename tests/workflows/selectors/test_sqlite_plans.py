@@ -9,11 +9,14 @@ import pytest
 from django.http import QueryDict
 
 from dboshub.workflows.search.criteria import parse
-from dboshub.workflows.selectors.counts import counts, in_flight_of
+from dboshub.workflows.selectors.counts import counts, in_flight_of, older_in_flight
+from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.facets import facets
 from dboshub.workflows.selectors.keyset import plan
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.relations.child_counts import child_counts
+from dboshub.workflows.selectors.scope import EVERYTHING
+from dboshub.workflows.selectors.workflow_health import recovered_repeatedly
 from dboshub.workflows.statuses import FAILED
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.listing.watch import CHILDREN, grouped
@@ -44,12 +47,13 @@ def filled(sqlite_url: str) -> Iterator[Database]:
 
 
 def plans(session: Session) -> tuple[Session, list[str]]:
-    """A session that notes how SQLite goes about each statement."""
+    """A session that notes how SQLite goes about each statement on workflows."""
     notes: list[str] = []
 
     def execute(text: str, params: dict[str, Any]) -> Cursor:
-        for row in session._execute(f"EXPLAIN QUERY PLAN {text}", params).fetchall():
-            notes.append(row[3])
+        if "workflow_status" in text:
+            plan = session._execute(f"EXPLAIN QUERY PLAN {text}", params)
+            notes.extend(row[3] for row in plan.fetchall())
         return session._execute(text, params)
 
     return Session(session.dialect, execute, session._script), notes
@@ -99,3 +103,13 @@ def test_what_is_counted_and_suggested_is_read_from_indexes(filled: Database) ->
     assert "MATERIALIZE few" in notes
     for index in ("pending", "delayed", "failed", "in_flight_v2"):
         assert any(f"idx_workflow_status_{index}" in note for note in notes), notes
+
+
+def test_a_backlog_is_read_in_the_order_of_its_index_and_not_sorted(filled: Database) -> None:
+    with filled.reading() as session:
+        spied, notes = plans(session)
+        older_in_flight(spied, T0)
+        recovered_repeatedly(spied, EVERYTHING)
+        executor_overview(spied, EVERYTHING, now=T0)
+    assert any("idx_workflow_status_in_flight_v2" in note for note in notes)
+    assert not [note for note in notes if "RIGHT PART OF ORDER BY" in note]

@@ -19,3 +19,11 @@ def enqueued_predicate(session: Session) -> str:
     """
     own = " AND status IN ('ENQUEUED', 'PENDING')" if session.vendor == "sqlite" else ""
     return f"status = 'ENQUEUED'{own}"
+
+
+def enqueued_order(session: Session) -> str:
+    """The order of that index: by queue, and in each as rows are claimed.
+
+    SQLite reads the rows of a queue in this order, and would sort them all if it were written.
+    """
+    return "queue_name" if session.vendor == "sqlite" else "queue_name, priority, created_at"

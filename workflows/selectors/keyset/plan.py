@@ -10,7 +10,11 @@ from typing import Any
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.search.predicates import Predicate, id_prefix, status_predicate
 from dboshub.workflows.selectors.keyset.attribute_index import ids_with_attributes
-from dboshub.workflows.selectors.keyset.index_predicates import FAILED_INDEX, enqueued_predicate
+from dboshub.workflows.selectors.keyset.index_predicates import (
+    FAILED_INDEX,
+    enqueued_order,
+    enqueued_predicate,
+)
 from dboshub.workflows.selectors.keyset.ranges import IdSetRange, IndexRange, KeysetRange
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import FAILED
@@ -67,7 +71,7 @@ def _ranges_of_status(
         served = _literal(f"status = '{status}' AND {FAILED_INDEX}")
         return [IndexRange(status, [served, *times], others)]
     waiting = enqueued_predicate(session) if status == "ENQUEUED" else "status = 'DELAYED'"
-    order = "queue_name, priority" if status == "ENQUEUED" else "delay_until_epoch_ms"
+    order = enqueued_order(session) if status == "ENQUEUED" else "delay_until_epoch_ms"
     narrowed, params = _narrowed(waiting, criteria.single_value("queue"))
     ids = _ids(session, f"WHERE {narrowed} ORDER BY {order}", **params)
     if ids is not None:
