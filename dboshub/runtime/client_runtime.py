@@ -8,7 +8,7 @@ from dboshub.queues.engine.undeclared import UndeclaredQueues
 from dboshub.queues.storage.store import RegistryStore
 from dboshub.runtime.client_options import ClientOptions
 from dboshub.runtime.stop_budget import StopBudget
-from dboshub.runtime.wiring import PostgresNotifier, engine_hooks, storage_of
+from dboshub.runtime.wiring import engine_hooks, storage_of
 from dboshub.schedules.engine.runs import Runs
 from dboshub.schedules.engine.schedule_registry import ScheduleServices
 from dboshub.schedules.storage.store import ScheduleStore
@@ -26,6 +26,7 @@ from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.database_clock import adjust
 from dboshub.workflows.storage.postgres import PostgresDatabase
 from dboshub.workflows.storage.schema.state import inspect
+from dboshub.workflows.storage.waiting.notifier import PostgresNotifier
 
 CLOSE_S = 5.0
 

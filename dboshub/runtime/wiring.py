@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -24,14 +24,6 @@ from dboshub.workflows.engine.ports import EngineHooks, Storage
 from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.runtime.engine import Engine, ExecutorSettings
 from dboshub.workflows.engine.serialization import Codec
-from dboshub.workflows.engine.waiting.notices import (
-    EVENTS,
-    MESSAGES,
-    QUEUE,
-    STATUS,
-    STREAMS,
-    Notice,
-)
 from dboshub.workflows.storage.control import versions
 from dboshub.workflows.storage.database import (
     Database,
@@ -51,39 +43,9 @@ from dboshub.workflows.storage.schema.errors import HubTablesMissingError
 from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.store import SqlStore
-from dboshub.workflows.storage.waiting import notify
+from dboshub.workflows.storage.waiting.notifier import PostgresNotifier
 
-CHANNELS = (MESSAGES, EVENTS, STREAMS, STATUS, QUEUE)
 ISOLATED_CONNECTIONS = 4
-
-
-class PostgresNotifier:
-    """Sends and receives notices by PostgreSQL NOTIFY."""
-
-    def __init__(self, database: PostgresDatabase, listen_url: str) -> None:
-        """`listen_url` leads to the server itself: a pooler in transaction mode cannot LISTEN."""
-        self._database = database
-        self._listen_url = listen_url
-
-    def send(self, notices: Sequence[Notice]) -> None:
-        """Send notices to all processes that listen on the database."""
-        with self._database.reading() as session:
-            notify.notify(session, notices)
-
-    def listen(
-        self,
-        on_connected: Callable[[], None],
-        on_notice: Callable[[str, str], None],
-        is_over: Callable[[], bool],
-    ) -> None:
-        """Pass notices on until `is_over`. Raises when the connection is lost."""
-        notify.listen(
-            self._listen_url,
-            CHANNELS,
-            on_connected=on_connected,
-            on_notice=on_notice,
-            is_over=is_over,
-        )
 
 
 def notice_transport(config: dict[str, Any], database: Database) -> PostgresNotifier | None:

@@ -47,6 +47,11 @@ class PostgresConnection:
         self._repeating = _session(dialect, raw, keeps_cursors=True)
 
     @property
+    def pid(self) -> int | None:
+        """The server process of this connection; None if a pooler may change it."""
+        return self.raw.info.backend_pid if self.keeps_settings else None
+
+    @property
     def is_idle(self) -> bool:
         """Whether it is open, and neither a statement nor a transaction is under way."""
         return self.raw.info.transaction_status is TransactionStatus.IDLE

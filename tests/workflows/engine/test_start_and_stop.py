@@ -14,7 +14,6 @@ from dboshub import DBOS, SetWorkflowID
 from dboshub.queues.engine.dispatcher import Dispatcher
 from dboshub.queues.engine.maintenance import Maintenance
 from dboshub.queues.kafka_listener import Listeners
-from dboshub.runtime.wiring import PostgresNotifier
 from dboshub.schedules.engine.ticker import Ticker
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.errors import DBOSInitializationError
@@ -25,6 +24,7 @@ from dboshub.workflows.engine.waiting.notices import STATUS, Notice
 from dboshub.workflows.engine.waiting.wakeups import Wakeups
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.waiting.notifier import PostgresNotifier
 from tests.support.eventually import eventually
 from tests.support.leaks import assert_no_thread_but, threads
 

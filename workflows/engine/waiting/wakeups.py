@@ -41,6 +41,9 @@ class NoticeTransport(Protocol):
     ) -> None:
         """Pass notices on until `is_over`. Raises when the connection is lost."""
 
+    def close(self) -> None:
+        """Close what `send` keeps open, after its last call."""
+
 
 class Wakeups:
     """The threads that wake waiters of one engine, and that verify ownership."""
@@ -96,6 +99,8 @@ class Wakeups:
         self._engine.notices.wake_sender()
         for loop in self._loops:
             loop.stop(max(0.0, deadline - time.monotonic()))
+        if self._transport is not None:
+            self._transport.close()
 
     def _loop(self, name: str, what: str, turn: Callable[[], float]) -> BackgroundLoop:
         return BackgroundLoop(

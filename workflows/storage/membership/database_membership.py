@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from dboshub.workflows.engine.membership.heartbeat import Heartbeat
 from dboshub.workflows.engine.membership.leases import ObservedExecutor
-from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.membership import executors, recover
 from dboshub.workflows.storage.membership.executors import Executor
+from dboshub.workflows.storage.own_connection import OwnConnection
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_transient
 
@@ -25,7 +26,7 @@ class DatabaseMembership:
     def __init__(self, database: Database, executor: Executor) -> None:
         self._database = database
         self._executor = executor
-        self._connection: Connection | None = None
+        self._own = OwnConnection(database)
 
     def register(self, incarnation: str, functions: str) -> None:
         with self._session() as session:
@@ -84,9 +85,7 @@ class DatabaseMembership:
             executors.stop(session, incarnation)
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._own.close()
 
     def _reenqueue(self, owned: list[recover.Owned], now_ms: int) -> int:
         if not owned:
@@ -100,10 +99,5 @@ class DatabaseMembership:
             with self._database.writing() as session:
                 yield session
             return
-        connection, self._connection = self._connection or self._database.connect(), None
-        try:
+        with self._own.use() as connection:
             yield connection.session
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection

@@ -87,12 +87,14 @@ def listen(
     on_connected: Callable[[], None],
     on_notice: Callable[[str, str], None],
     is_over: Callable[[], bool],
+    is_own: Callable[[int], bool] = lambda pid: False,
 ) -> None:
     """Call `on_notice` for every notice on these channels until `is_over` returns True.
 
-    `is_over` is called at least every 0.5 seconds. Raises psycopg.Error when the connection is
-    lost, which a question every CHECK_EVERY_S finds out, and NotSupportedError at once if a pooler
-    in transaction mode is in between; the caller decides when to try again.
+    Notices from a server process that `is_own` are left out. `is_over` is called at least every
+    0.5 seconds. Raises psycopg.Error when the connection is lost, which a question every
+    CHECK_EVERY_S finds out, and NotSupportedError at once if a pooler in transaction mode is in
+    between; the caller decides when to try again.
     """
     with _connect(url) as connection:
         if is_pooled(connection) and not _hears(connection, url):
@@ -109,8 +111,9 @@ def listen(
             # It returns what has arrived once there is anything.
             notices = [*connection.notifies(timeout=0.5, stop_after=1)]
             for notice in notices:
-                for payload in unpacked(notice.channel, notice.payload):
-                    on_notice(notice.channel, payload)
+                if not is_own(notice.pid):
+                    for payload in unpacked(notice.channel, notice.payload):
+                        on_notice(notice.channel, payload)
             if notices:
                 time.sleep(PAUSE_S)
 
