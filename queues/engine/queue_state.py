@@ -17,7 +17,8 @@ EMPTY_CLAIM_DELAY_S = 0.05
 REFUSED_DELAY_S, MAX_REFUSED_DELAY_S = 0.005, 1.0  # after a claim of what cannot run here
 CONTENTION_DELAY_S = 0.01  # after a claim that found the queue locked
 # Between claims that enqueues cause: one claim takes what arrives meanwhile. The pause doubles
-# while many arrive, so that claims leave the database to whoever enqueues.
+# after a claim of many, so that claims leave the database to whoever enqueues, and halves after one
+# of few: where many arrive, a full claim is followed at once by one of what came meanwhile.
 PACE_S, MAX_PACE_S = 0.004, 0.05
 MANY = 8  # workflows in one claim
 LONGEST_PAUSE_S = 5.0  # after claims that failed
@@ -128,7 +129,7 @@ class QueueClaimState:
         """Update the state by the result of a claim for `asked` workflows."""
         self.claimed_at = now
         has_many = len(claim.workflows) >= MANY
-        self.pace = min(2 * self.pace, MAX_PACE_S) if has_many else PACE_S
+        self.pace = min(2 * self.pace, MAX_PACE_S) if has_many else max(self.pace / 2, PACE_S)
         full = len(claim.workflows) >= asked
         self.waiting = full or claim.limited or claim.contended or claim.has_more
         if claim.limited:

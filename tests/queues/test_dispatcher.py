@@ -35,6 +35,13 @@ def register(database: Database, name: str = "q", **settings: object) -> None:
         )
 
 
+def claim_of(database: Database, count: int) -> Claim:
+    """A claim of so many workflows."""
+    enqueue(database, count=count)
+    store = QueueStore(database, application=APP, version=VERSION, executor_id="local")
+    return store.claim(QueueSettings(name="q"), ["t"] * count, lambda partition: 0)
+
+
 def test_everything_enqueued_runs_once_and_in_order(database: Database) -> None:
     register(database)
     waiting = enqueue(database, count=250)
@@ -130,6 +137,16 @@ def test_claims_that_enqueues_cause_keep_their_distance(
         eventually(lambda: len(host.started) == 40, timeout=30)
         claims, elapsed = len(counted.statements), time.monotonic() - began
     assert claims <= elapsed / 0.4 + 1
+
+
+def test_their_distance_grows_while_many_arrive_and_shrinks_by_degrees(database: Database) -> None:
+    register(database)
+    state = queue_state.QueueClaimState(QueueSettings(name="q"))
+    pauses = []
+    for count in (8, 8, 8, 8, 8, 1, 8, 1, 1, 1, 1):
+        state.claimed(claim_of(database, count), 100, 0.0)
+        pauses.append(round(state.pace * 1_000, 2))
+    assert pauses == [8, 16, 32, 50, 50, 25, 50, 25, 12.5, 6.25, 4]
 
 
 def test_no_wake_is_lost_however_they_come(database: Database) -> None:
