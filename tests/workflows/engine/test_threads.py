@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -75,6 +76,20 @@ def test_what_is_submitted_before_the_end_is_run() -> None:
     gate.set()
     assert threads.join(10)
     assert done == [1]
+
+
+def test_tasks_that_many_threads_submit_at_once_run_once_each() -> None:
+    done = list[int]()
+    with running(3) as threads:
+
+        def submit(first: int) -> None:
+            for each in range(first, first + 1_000):
+                threads.submit(partial(done.append, each), lambda shortage: None)
+
+        with ThreadPoolExecutor(8) as submitters:
+            [*submitters.map(submit, range(0, 8_000, 1_000))]
+        eventually(lambda: len(done) >= 8_000)
+    assert sorted(done) == [*range(8_000)]
 
 
 def test_a_task_whose_turn_finds_no_thread_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,13 +60,20 @@ class Threads:
         If no thread can be started the task is not run: `refused` is called with the reason, now
         or when it is its turn. Without `refused` RuntimeError is raised, or the task waits.
         """
+        given = (task, refused)
+        self._tasks.append(given)
+        # Whoever comes looks for tasks after this moment. A submitter does not wait for a thread
+        # that holds the lock to get its turn of the interpreter.
+        if self._coming >= MOST_COMING:
+            return
         with self._lock:
-            self._tasks.append((task, refused))
             try:
                 self._call_thread()
                 return
             except RuntimeError as error:
-                self._tasks.pop()
+                if given not in self._tasks:
+                    return  # a thread that was busy has taken it
+                self._tasks.remove(given)
                 if refused is None:
                     raise
                 shortage = error
@@ -120,10 +127,19 @@ class Threads:
         try:
             self._call_thread()
         except RuntimeError as error:
-            left = [partial(refused, error) for _, refused in self._tasks if refused is not None]
-            self._tasks = deque(each for each in self._tasks if each[1] is None)
-            return left
+            return [partial(refused, error) for refused in self._take_refusals()]
         return []
+
+    def _take_refusals(self) -> list[Refused]:
+        """Take out the tasks that may be refused. Others may be added meanwhile."""
+        refusals: list[Refused] = []
+        for _ in range(len(self._tasks)):
+            task, refused = self._tasks.popleft()
+            if refused is None:
+                self._tasks.append((task, None))
+            else:
+                refusals.append(refused)
+        return refusals
 
     # What runs on the threads.
 
