@@ -15,6 +15,7 @@ from dboshub.workflows.selectors.queue_wait import RATE_SINCE
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.translation import sqlite_text
 
 # Budgets of counted rows for one page, which its queues share.
 MAX_WAITING, MAX_RUNNING, MAX_DELAYED, MAX_STARTED = 9_000, 5_000, 3_000, 2_000
@@ -48,7 +49,9 @@ def _of_names(sql: str) -> Statement:
     """A statement in which NAMES stands for the queues' names, as the table `asked`."""
     return Statement(
         postgres=sql.replace("NAMES", "unnest(CAST(:names AS text[])) AS asked (name)"),
-        sqlite=sql.replace("NAMES", "(SELECT value AS name FROM json_each(:names)) AS asked"),
+        sqlite=sqlite_text(
+            sql.replace("NAMES", "(SELECT value AS name FROM json_each(:names)) AS asked")
+        ),
     )
 
 

@@ -6,7 +6,7 @@ keys that it cannot run; ``:now`` is in epoch milliseconds, NULL for the databas
 
 from __future__ import annotations
 
-from dboshub.workflows.storage.fragments import LATEST_VERSION, OWN_ROWS, STATEMENT_MS
+from dboshub.workflows.storage.fragments import LATEST_VERSION, STATEMENT_MS
 
 NOW_MS = f"COALESCE(:now, {STATEMENT_MS})"
 
@@ -17,13 +17,15 @@ CLAIM_KEY = """encode(convert_to(
         || '\x1f' || COALESCE('=' || config_name, '')
         || '\x1f' || COALESCE('=' || serialization, ''), 'UTF8'), 'hex')"""
 
-# Workflows without a version are for the latest version or, if none is registered, for any.
+# Workflows without a version are for the latest version or, if none is registered, for any. It is a
+# CASE because of that the planner expects every other row to pass. Of equations it may expect so
+# few that it reads and sorts the whole queue, where the first rows of the index are wanted.
 RUNNABLE = f"""
-    {OWN_ROWS}
-    AND (
-        application_version = :version
-        OR application_version IS NULL AND :version = COALESCE(({LATEST_VERSION}), :version)
-    )
+    CASE
+        WHEN application_name <> :application THEN FALSE
+        WHEN application_version IS NULL THEN :version = COALESCE(({LATEST_VERSION}), :version)
+        ELSE application_version = :version
+    END
     AND NOT {CLAIM_KEY} = ANY(:refused)
 """
 

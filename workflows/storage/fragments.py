@@ -14,11 +14,10 @@ STATEMENT_MS = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)
 TERMINAL = "status IN ('SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"
 ACTIVE = "status IN ('ENQUEUED', 'PENDING', 'DELAYED')"
 
-# The condition of the partial indexes on work in flight. SQLite uses a partial index only where
-# the statement repeats its condition word for word.
-IN_FLIGHT = "status IN ('ENQUEUED', 'PENDING')"
-ENQUEUED = f"status = 'ENQUEUED' AND {IN_FLIGHT}"
-PENDING = f"status = 'PENDING' AND {IN_FLIGHT}"
+# As conditions, for which the index of work in flight is right. By the parentheses the translation
+# finds them.
+ENQUEUED = "(status = 'ENQUEUED')"
+PENDING = "(status = 'PENDING')"
 
 
 def is_still(status: str, table: str = "") -> str:

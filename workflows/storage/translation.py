@@ -12,6 +12,9 @@
 | 'hex')``                          |                                                |
 | ``clock_timestamp()`` and         | ``julianday('now')``, which does not change    |
 | ``statement_timestamp()`` in ms   | within a statement                             |
+| ``(status = 'ENQUEUED')`` or      | the same, and the condition of the indexes on  |
+| ``'PENDING'``                     | work in flight: a partial index is used only   |
+|                                   | where a statement repeats its condition        |
 | ``FOR UPDATE`` and its variants   | nothing: a transaction that writes is the only |
 |                                   | writer, because it begins with IMMEDIATE       |
 
@@ -25,6 +28,10 @@ import re
 _NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 _RULES = (
+    (
+        re.compile(r"\(status = '(ENQUEUED|PENDING)'\)"),
+        r"(status = '\1' AND status IN ('ENQUEUED', 'PENDING'))",
+    ),
     (re.compile(r"= ANY\(:(\w+)\)"), r"IN (SELECT value FROM json_each(:\1))"),
     (
         re.compile(r"to_regclass\('\{(\w+)\}'\) IS NOT NULL"),
