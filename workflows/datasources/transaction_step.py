@@ -25,7 +25,7 @@ from dboshub.workflows.engine.ports import TransactionOptions
 from dboshub.workflows.engine.programs import Call, Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.step_results import record_result
+from dboshub.workflows.engine.runtime.step_results import replay_or_run
 from dboshub.workflows.storage import datasource_checkpoints
 
 
@@ -61,20 +61,7 @@ def step(
         frame = Frame(execution, StepStatus(step_id), span)
         body = FramedCall(frame, function, args, kwargs)
         call = TransactionStep(source, execution, options, step_id, body, span)
-        return (yield from _replay_or_run(call))
-
-
-def _replay_or_run(call: TransactionStep) -> Program[Any]:
-    execution, step_id, name = call.execution, call.step_id, call.options.name
-    checkpoint = yield from execution.checkpoint_of(step_id, name)
-    if checkpoint is not None:
-        execution.raise_if_stopped()
-        return execution.replay(checkpoint)
-    yield from execution.verify_can_continue()
-    started_at = execution.engine.clock.now_ms()
-    with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
-        outcome = yield from _until_recorded(call)
-    return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
+        return (yield from replay_or_run(execution, step_id, options.name, _until_recorded(call)))
 
 
 def run_without_step(

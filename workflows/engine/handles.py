@@ -83,8 +83,8 @@ def _refuse_on_its_loop(workflow_id: str) -> None:
         )
 
 
-class WorkflowHandle(Generic[R]):
-    """A workflow in any status, executed by any process."""
+class _Handle:
+    """What handles for threads and for coroutines have in common."""
 
     shard_key: str | None = None  # only sharded databases have keys
     # Whether a missing row is an error; it is not for an id that may be used later.
@@ -107,6 +107,13 @@ class WorkflowHandle(Generic[R]):
 
     def get_workflow_id(self) -> str:
         return self.workflow_id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.workflow_id!r})"
+
+
+class WorkflowHandle(_Handle, Generic[R]):
+    """A workflow in any status, executed by any process."""
 
     def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Wait for the result; raises what the workflow raised.
@@ -129,34 +136,9 @@ class WorkflowHandle(Generic[R]):
         with using_client(self._client_context):
             return run(status_of(self.workflow_id))
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.workflow_id!r})"
 
-
-class WorkflowHandleAsync(Generic[R]):
+class WorkflowHandleAsync(_Handle, Generic[R]):
     """A ``WorkflowHandle`` for coroutines."""
-
-    shard_key: str | None = None  # only sharded databases have keys
-    # Whether a missing row is an error; it is not for an id that may be used later.
-    must_exist: bool = True
-    # A BegunId, if the handle is that of an execution of this process; not pickled.
-    _awaited_id: str | None = None
-    # The client that made the handle. It is not pickled: an unpickled handle uses the engine.
-    _client_context: ClientContext | None = None
-
-    def __init__(self, workflow_id: str) -> None:
-        self.workflow_id = str(workflow_id)
-        self._awaited_id = workflow_id
-        if isinstance(workflow_id, UnseenId):
-            self.must_exist = False
-        self._client_context = CLIENT_CONTEXT.get()
-
-    def __getstate__(self) -> dict[str, Any]:
-        kept = {"workflow_id": self.workflow_id}
-        return kept if self.must_exist else {**kept, "must_exist": False}
-
-    def get_workflow_id(self) -> str:
-        return self.workflow_id
 
     async def get_result(self, *, polling_interval_sec: float = 1.0) -> R:
         """Await the result; raises what the workflow raised.
@@ -173,6 +155,3 @@ class WorkflowHandleAsync(Generic[R]):
         """The current status. Raises DBOSNonExistentWorkflowError for an unknown id."""
         with using_client(self._client_context):
             return await run_async(drawn_late(lambda: status_of(self.workflow_id)))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.workflow_id!r})"

@@ -20,7 +20,7 @@ from dboshub.workflows.engine.observability.tracing import Span
 from dboshub.workflows.engine.programs import Outcome, Program
 from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
-from dboshub.workflows.engine.runtime.step_results import record_result
+from dboshub.workflows.engine.runtime.step_results import replay_or_run
 
 MAX_PAUSE_S = 3600.0
 
@@ -103,20 +103,7 @@ def step(
     step_id = execution.next_id() if step_id is None else step_id
     call = StepCall(execution, policy, function, args, kwargs, step_id)
     with step_span(execution, policy.name) as call.span:
-        return (yield from _replay_or_run(call))
-
-
-def _replay_or_run(call: StepCall) -> Program[Any]:
-    execution, step_id, name = call.execution, call.step_id, call.policy.name
-    checkpoint = yield from execution.checkpoint_of(step_id, name)
-    if checkpoint is not None:
-        execution.raise_if_stopped()
-        return execution.replay(checkpoint)
-    yield from execution.verify_can_continue()
-    started_at = execution.engine.clock.now_ms()
-    with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
-        outcome = yield from _attempts(call)
-    return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
+        return (yield from replay_or_run(execution, step_id, policy.name, _attempts(call)))
 
 
 def _attempts(call: StepCall) -> Program[Outcome]:

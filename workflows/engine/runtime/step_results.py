@@ -6,7 +6,23 @@ from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.programs import Outcome, Program
+from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
+
+
+def replay_or_run(
+    execution: Execution, step_id: int, name: str, attempts: Program[Outcome]
+) -> Program[Any]:
+    """Return or raise what a step recorded; or run its attempts, and record their outcome."""
+    checkpoint = yield from execution.checkpoint_of(step_id, name)
+    if checkpoint is not None:
+        execution.raise_if_stopped()
+        return execution.replay(checkpoint)
+    yield from execution.verify_can_continue()
+    started_at = execution.engine.clock.now_ms()
+    with execution.activities.track(CurrentActivity("step", name, step=step_id, since=started_at)):
+        outcome = yield from attempts
+    return (yield from record_result(execution, step_id, name, outcome, started_at=started_at))
 
 
 def run_as_step(
