@@ -28,9 +28,9 @@ def eventually(condition: Callable[[], T], timeout: float = 10, interval: float 
 
 
 def next_millisecond() -> None:
-    """Let the clock move on: what is written in one millisecond has no order."""
-    now = time.time_ns() // 10**6
-    eventually(lambda: time.time_ns() // 10**6 > now, interval=0.0005)
+    """Let every clock move on: what is written in one millisecond has no order."""
+    now = time.time_ns()
+    eventually(lambda: time.time_ns() - now > 10**6, interval=0.0005)
 
 
 async def eventually_async(
