@@ -26,7 +26,7 @@ run() {
     case $marks in
         django*) processes=${TEST_PROCESSES:-2} ;;
         browser*) processes=${TEST_PROCESSES:-4} distribution=worksteal ;;
-        *) processes=${TEST_PROCESSES:-4} ;;
+        *) processes=${TEST_PROCESSES:-5} ;;
     esac
     shift 2
     echo "== $database: $marks =="
