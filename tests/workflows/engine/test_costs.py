@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
 from dboshub import DBOS, DBOSClient, DBOSConfig, Queue
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.journal.pending_write import PendingWrite
 from dboshub.workflows.engine.runtime.threads import Threads
+from dboshub.workflows.engine.waiting.notices import QUEUE, Notice
 from dboshub.workflows.engine.waiting.waits import Waiter
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.waiting.notifier import PostgresNotifier
 from tests.support.eventually import eventually
 
-UNSERVED = Queue("costs-unserved")
+SERVED = Queue("costs-served")
 # Threads that serve calls; the others work at intervals, or for many calls at once.
 CALLS = ("MainThread", "dboshub-journal", "dboshub-workflow")
 
@@ -214,3 +217,40 @@ def test_an_enqueue_takes_one_statement_and_no_other_thread(
         assert costs == {"statements": of(database_url, postgres=1, sqlite=2)}
     finally:
         client.destroy()
+
+
+def test_the_notice_of_an_enqueue_does_not_come_back(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would cause a second claim. The queue is known to have work here already."""
+    sent, send = list[Notice](), PostgresNotifier.send
+    woken = list[tuple[str, bool]]()
+
+    def noted(notifier: PostgresNotifier, notices: Sequence[Notice]) -> None:
+        send(notifier, notices)
+        sent.extend(notices)
+
+    monkeypatch.setattr(PostgresNotifier, "send", noted)
+    DBOS(config={"name": "test-app", "system_database_url": postgres_url})
+    DBOS.launch()
+    try:
+        notices = current_engine.engine().notices
+        monkeypatch.setattr(notices, "on_enqueued", lambda *wake: woken.append(wake))
+        heard(postgres_url, "costs-before", woken)  # it listens
+        SERVED.enqueue(costs_nothing)
+        eventually(lambda: (QUEUE, SERVED.name) in sent)
+        heard(postgres_url, "costs-after", woken)
+        assert {*woken} == {(SERVED.name, True), ("costs-before", False), ("costs-after", False)}
+    finally:
+        DBOS.destroy()
+
+
+def heard(url: str, queue: str, woken: list[tuple[str, bool]]) -> None:
+    """Send the notice of another process until it has arrived."""
+
+    def has_arrived() -> bool:
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute(f"NOTIFY {QUEUE}, '{queue}'".encode())
+        return (queue, False) in woken
+
+    eventually(has_arrived)
