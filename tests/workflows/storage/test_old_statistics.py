@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dboshub.queues.storage import claim
+from dboshub.queues.storage import claim, survey
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.journal import postgres_batch, postgres_plain, single
 from dboshub.workflows.storage.membership import recover
@@ -20,6 +20,7 @@ from dboshub.workflows.storage.schema.migrate import migrate
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.suspension import leaving
 from dboshub.workflows.storage.waiting import outcomes
+from tests.queues.test_dispatcher import register
 
 IN_FLIGHT, WANTED = 2_000, 20
 # Rows that the nodes of a plan may give or throw away for each that the statement changes.
@@ -74,17 +75,27 @@ def burst(postgres_server: Any) -> Iterator[Database]:
             migrate(database)
             with database.writing() as session:
                 session.run(BURST, rows=IN_FLIGHT)
+            register(database, "q")
             yield database
         finally:
             database.close()
 
 
-def test_a_claim_reads_the_first_rows_of_a_long_queue(burst: Database) -> None:
+@pytest.mark.parametrize(
+    ("statement", "params"),
+    [
+        (claim.CLAIM, CLAIM),
+        (survey.SURVEY, CLAIM | {"kafka_interval": None, "most": 500}),
+    ],
+)
+def test_a_long_queue_is_read_from_its_head(
+    burst: Database, statement: Statement, params: dict[str, Any]
+) -> None:
     """The statistics know of it then, and that most rows belong to another application."""
     with burst.writing() as session:
         session.run(OTHERS, rows=20 * IN_FLIGHT)
         session.script("ANALYZE dbos.workflow_status")
-        plan = explained(session, claim.CLAIM, CLAIM)
+        plan = explained(session, statement, params)
         raise psycopg.Rollback
     assert work(plan) <= WANTED * A_ROW, json.dumps(plan, indent=1)
 
