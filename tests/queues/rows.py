@@ -45,6 +45,23 @@ VERSION_ROW = Statement("""
 _names = itertools.count(1)
 
 
+def refusing(status: str, text: str) -> Statement:
+    """Make the database refuse, with this text, to give rows of the queue "bad" this status."""
+    is_bad = f"NEW.queue_name = 'bad' AND NEW.status = '{status}'"
+    return Statement(
+        postgres=f"""
+            CREATE FUNCTION {{schema}}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION '{text}'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON {{workflow_status}} FOR EACH ROW
+            WHEN ({is_bad}) EXECUTE FUNCTION {{schema}}.refuse()
+        """,
+        sqlite=f"""
+            CREATE TRIGGER refuse BEFORE UPDATE ON {{workflow_status}} WHEN {is_bad}
+            BEGIN SELECT RAISE(ABORT, '{text}'); END
+        """,
+    )
+
+
 def claim_request(given: list[str], queue: str = "q", **fields: Any) -> ClaimRequest:
     """A request of CLAIMANT for at most one workflow per token."""
     settings = QueueSettings(name=queue)

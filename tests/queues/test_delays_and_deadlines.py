@@ -9,8 +9,7 @@ from dboshub.queues.storage import due_workflows
 from dboshub.queues.storage.store import QueueStore
 from dboshub.workflows.engine.clock import DatabaseClock
 from dboshub.workflows.storage.database import Database
-from dboshub.workflows.storage.sql import Statement
-from tests.queues.rows import APP, VERSION, columns_of, enqueue, run
+from tests.queues.rows import APP, VERSION, columns_of, enqueue, refusing, run
 from tests.support.eventually import eventually
 
 
@@ -120,20 +119,7 @@ def test_the_duties_are_done_unasked_and_told(database: Database) -> None:
 
 
 # Whatever one row makes the database refuse, such as a name that no index holds.
-REFUSE = Statement(
-    postgres="""
-        CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'no index holds it'; END $$;
-        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status} FOR EACH ROW
-        WHEN (NEW.queue_name = 'bad' AND NEW.status = 'ENQUEUED')
-        EXECUTE FUNCTION {schema}.refuse()
-    """,
-    sqlite="""
-        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status}
-        WHEN NEW.queue_name = 'bad' AND NEW.status = 'ENQUEUED'
-        BEGIN SELECT RAISE(ABORT, 'no index holds it'); END
-    """,
-)
+REFUSE = refusing("ENQUEUED", "no index holds it")
 
 
 def test_a_delayed_workflow_that_cannot_be_enqueued_keeps_no_other_waiting(

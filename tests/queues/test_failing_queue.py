@@ -16,25 +16,12 @@ from dboshub.workflows.engine import background
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Statement
 from tests.queues.host import ThreadHost, dispatching
-from tests.queues.rows import APP, VERSION, enqueue
+from tests.queues.rows import APP, VERSION, enqueue, refusing, run
 from tests.queues.test_dispatcher import register
 from tests.support.eventually import eventually
 
 # Whatever one row makes a claim fail with, the driver raises it.
-BREAK = Statement(
-    postgres="""
-        CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'not this row'; END $$;
-        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status} FOR EACH ROW
-        WHEN (NEW.queue_name = 'bad' AND NEW.status = 'PENDING')
-        EXECUTE FUNCTION {schema}.refuse()
-    """,
-    sqlite="""
-        CREATE TRIGGER refuse BEFORE UPDATE ON {workflow_status}
-        WHEN NEW.queue_name = 'bad' AND NEW.status = 'PENDING'
-        BEGIN SELECT RAISE(ABORT, 'not this row'); END
-    """,
-)
+BREAK = refusing("PENDING", "not this row")
 MEND = Statement(postgres="DROP TRIGGER refuse ON {workflow_status}", sqlite="DROP TRIGGER refuse")
 WHAT = "Claiming from queue 'bad'"
 
@@ -92,11 +79,6 @@ def test_no_wake_cuts_the_pause_of_a_failing_queue_short() -> None:
     assert not state.wants(10.05)
     assert state.wants(10.2)
     assert 10.05 < (state.next_claim_at() or 0) < 10.2
-
-
-def run(database: Database, statement: Statement) -> None:
-    with database.writing() as session:
-        session.run(statement)
 
 
 def failures() -> int:
