@@ -188,7 +188,7 @@ class Journal:
         """Whether writes that came before, or a locked row, are in the way."""
         if is_isolated:
             return self._side_lanes.knows_locked(write)
-        return self._pending.is_urgent
+        return self._pending.must_queue
 
     # -- committers ------------------------------------------------------------------------
 
