@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 # The most statements of each page; about a third of them are the session, the person and the
 # time limit that every page has.
 BUDGETS = {
-    "dboshub:home": 34,
+    "dboshub:home": 30,
     "dboshub:workflows:list": 17,
     "dboshub:workflows:detail w0": 42,
     "dboshub:workflows:steps w0": 9,
