@@ -108,6 +108,7 @@ MADE = (
     ("/workflows/bulk/new/?verb=cancel&status=ENQUEUED", "main form[method=post] button"),
     ("/exports/new/?of=workflows", "main form[method=post] button"),
 )
+IS_PREPARED = Statement("SELECT 1 FROM {queues} WHERE name = 'every-mail'")
 AWAY = Statement("ALTER TABLE workflow_schedules RENAME TO away")
 BACK = Statement("ALTER TABLE away RENAME TO workflow_schedules")
 
@@ -127,6 +128,7 @@ def database(served: HubProcess) -> Iterator[Database]:
             waits = {"queue_name": "every-mail", "parent_workflow_id": "every-1"}
             add_workflow(session, "every-2", "ENQUEUED", **waits)
             add_workflow(session, "every-3", "PENDING", executor_id="worker-1")
+        if session.one(IS_PREPARED) is None:
             insert(session, "queues", queue_id="every-q", name="every-mail", concurrency=2)
             named = {"schedule_id": "every-s", "schedule_name": "every-night"}
             more = {"workflow_name": "checkout", "schedule": "0 3 * * *", "context": "{}"}

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.support.rows import insert
+from tests.support.runs import delete_workflows
 
 # The same pages come from both databases.
 ONCE = pytest.mark.parametrize("served", ["sqlite"], indirect=True)
@@ -62,7 +63,7 @@ def rows(served: HubProcess) -> Iterator[None]:
     """Sixty finished rows and three failed ones."""
     database = open_database(served.database_url)
     with database.writing() as session:
-        session.script("DELETE FROM " + session.dialect.table("workflow_status"))
+        delete_workflows(session)
         for number in range(60):
             insert(session, workflow_uuid=f"done-{number:02}", created_at=T0 + number)
         for number in range(3):

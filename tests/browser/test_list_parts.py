@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from dboshub.workflows.storage.database import open_database
 from tests.browser.hub import HubProcess
 from tests.support.rows import insert
+from tests.support.runs import delete_workflows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,7 +30,7 @@ def short(served: HubProcess) -> Iterator[HubProcess]:
     """A second server on the same database, with a thousand workflows of which few are rare."""
     database = open_database(served.database_url)
     with database.writing() as session:
-        session.script("DELETE FROM " + session.dialect.table("workflow_status"))
+        delete_workflows(session)
         for number in range(1_000):
             name = "rare" if number % 15 == 0 else "common"
             status = "ERROR" if number == 0 else "SUCCESS"

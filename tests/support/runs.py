@@ -9,6 +9,10 @@ from typing import Any
 from dboshub.workflows.storage.sql import Session, Statement
 
 T0 = 1_790_000_000_000
+OF_WORKFLOWS = (
+    *("workflow_input", "workflow_output", "operation_outputs", "notifications", "streams"),
+    *("workflow_events", "workflow_events_history", "workflow_status"),
+)
 
 
 def pickled(value: Any) -> str:
@@ -19,6 +23,12 @@ def insert(session: Session, table: str, **columns: Any) -> None:
     names = ", ".join(f'"{name}"' for name in columns)
     values = ", ".join(f":{name}" for name in columns)
     session.run(Statement(f"INSERT INTO {{{table}}} ({names}) VALUES ({values})"), **columns)
+
+
+def delete_workflows(session: Session) -> None:
+    """Delete all, with what belongs to them."""
+    for table in OF_WORKFLOWS:
+        session.run(Statement(f"DELETE FROM {{{table}}}"))
 
 
 def add_workflow(
