@@ -132,7 +132,8 @@ class QueueStore:
             if is_momentary(error):
                 raise
             found = self._release_one_by_one(now)
-        released = sorted(set(found))
+        # Another program may have delayed a workflow that is on no queue.
+        released = sorted({queue for queue in found if queue})
         if released:
             self.announce(released)
         return released

@@ -98,6 +98,15 @@ def test_more_than_one_batch_is_worked_off(
     assert release(database, 2) == []
 
 
+def test_a_delayed_workflow_on_no_queue_is_released_with_the_others(database: Database) -> None:
+    """Another program may write one."""
+    enqueue(database, status="DELAYED", delay_until_epoch_ms=1)
+    [stray] = enqueue(database, status="DELAYED", delay_until_epoch_ms=1, queue_name=None)
+    store = QueueStore(database, application=APP, version=VERSION, executor_id="local")
+    assert store.release_due(2) == ["q"]
+    assert columns_of(database, stray, "status") == ("ENQUEUED",)
+
+
 def test_the_duties_are_done_unasked_and_told(database: Database) -> None:
     enqueued: list[str] = []
     cancelled: list[str] = []

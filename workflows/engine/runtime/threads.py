@@ -144,10 +144,10 @@ class Threads:
     # What runs on the threads.
 
     def _work(self) -> None:
-        with self._lock:
-            self._coming -= 1
+        is_coming = True
         try:
-            while (task := self._next()) is not None:
+            while (task := self._next(is_coming=is_coming)) is not None:
+                is_coming = False
                 try:
                     # In a copy of the context, so that a task changes nothing for the next one.
                     copy_context().run(task)
@@ -157,8 +157,10 @@ class Threads:
         finally:
             self._threads.discard(threading.current_thread())
 
-    def _next(self) -> Task | None:
+    def _next(self, *, is_coming: bool) -> Task | None:
         with self._lock:
+            # With the lock until it takes a task: one that has a thread coming is not refused.
+            self._coming -= is_coming
             while not self._tasks:
                 if self._is_stopping:
                     return None

@@ -142,7 +142,7 @@ def wake(session: Session, waits: Sequence[WaitRow], *, now: int) -> list[str]:
     woken = session.all(WAKE, listed=listed, now=now)
     if woken:
         session.run(FORGET, ids=session.ids(row[0] for row in woken))
-    return sorted({row[1] for row in woken})
+    return sorted({row[1] for row in woken if row[1]})
 
 
 def _waits(rows: Sequence[Row]) -> list[WaitRow]:
