@@ -60,12 +60,16 @@ def audited(served: HubProcess, workflow_id: str) -> list[tuple[str, str, str]]:
 
 
 def confirm(page: Page, verb: str, reason: str = "") -> None:
-    """Click an action and its confirmation, in a dialog or on a page of its own."""
+    """Click an action and its confirmation, in a dialog or on a page of its own.
+
+    Ends on the page that the action leads to: the one before may show its effect earlier.
+    """
     page.locator(f'a[data-needs="{verb}"]').first.click()
     form = page.locator("#confirm")
     if reason:
         form.locator("[name=reason]").fill(reason)
-    form.locator("button").last.click()
+    with page.expect_navigation():
+        form.locator("button").last.click()
 
 
 def status(page: Page, word: str) -> None:
