@@ -59,7 +59,8 @@ def _of_names(sql: str) -> Statement:
 ENQUEUED_AT = """CASE WHEN delay_until_epoch_ms > created_at THEN delay_until_epoch_ms
         ELSE created_at END"""
 # The oldest workflow of each priority, because the index is ordered by priority first. What was
-# created first may have been delayed or suspended, so the first few are read.
+# created first may have been delayed or suspended, so the first few are read. On SQLite a row may
+# hold text for a number: results are read as numbers by the names of their columns.
 OLDEST = _of_names(f"""
     WITH RECURSIVE levels (name, priority, place) AS (
         SELECT name, (
@@ -82,7 +83,7 @@ OLDEST = _of_names(f"""
             ORDER BY created_at
             LIMIT {MAX_OLDEST}
         ) AS earliest
-    )) AS enqueued_at, COUNT(*)
+    )) AS created_at, COUNT(*)
     FROM levels
     WHERE priority IS NOT NULL
     GROUP BY name

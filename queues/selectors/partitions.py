@@ -45,7 +45,7 @@ KEYS = Statement(f"""
                 AND queue_partition_key = held.key
             LIMIT :counted
         ) AS oldest
-    ) AS enqueued_at
+    ) AS created_at
     FROM held
     WHERE key IS NOT NULL
 """)
