@@ -41,6 +41,8 @@ class DatabaseClock:
         A clock that is more than MAX_STANDSTILL_S ahead goes back.
         """
         told = max(self._anchor + time.monotonic(), self._told)
-        self._anchor = database_now_ms / 1000 - measured_at
-        ahead_s = told - (self._anchor + time.monotonic())
+        anchor = database_now_ms / 1000 - measured_at
+        ahead_s = told - (anchor + time.monotonic())
+        # First, because other threads ask meanwhile.
         self._told = told if ahead_s <= MAX_STANDSTILL_S else 0.0
+        self._anchor = anchor
