@@ -14,6 +14,7 @@ HUB_MODELS = {
     ("dboshub_workflows", "auditevent"),
     ("dboshub_workflows", "bulkjob"),
     ("dboshub_workflows", "bulkitem"),
+    ("dboshub_workflows", "change"),
     ("dboshub_workflows", "lease"),
     ("dboshub_workflows", "rolledspan"),
     ("dboshub_workflows", "rollup"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,55 +18,13 @@ from dboshub.management.terminal import (
     workflow_id,
 )
 from dboshub.management.workflow_queries import children, outline
-from dboshub.workflows.actions import starting, transfer, workflow_actions
-from dboshub.workflows.actions.start_request import StartRequest
+from dboshub.management.workflow_start import version
+from dboshub.workflows.actions import transfer, workflow_actions
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine import validation
-from dboshub.workflows.engine.visible_text import visible
-from dboshub.workflows.selectors.scope import viewer_for
-from dboshub.workflows.selectors.startable import known_names, recent
+from dboshub.workflows.selectors.changes import queues_left
+from dboshub.workflows.selectors.rows import rows_by_id
 from dboshub.workflows.storage.control.fork_points import fork_points
-from dboshub.workflows.storage.database_clock import database_now
-
-
-def start(*, positional: list[Any], named: dict[str, Any], **options: Any) -> dict[str, Any]:
-    if not options["force"]:
-        _expect_known(options["name"], options["application"])
-    request = StartRequest(
-        name=options["name"],
-        args=positional,
-        kwargs=named,
-        workflow_id=options["id"] or "",
-        queue=options["queue"] or "",
-        application=options["application"],
-        version=options["app_version"] or "",
-        delay_s=options["delay"],
-    )
-    return outline(starting.start(actor(), request, reason=options["reason"]))
-
-
-def _expect_known(name: str, application: str | None) -> None:
-    """Raise CommandError for a name that no live executor publishes and no recent run has.
-
-    Without any such executor nothing is known: a warning says so.
-    """
-    viewer = viewer_for(actor().user)
-    with reading() as session:
-        names = known_names(session, viewer, now=database_now(session), application=application)
-        if name in (names or ()) or recent(session, name, viewer):
-            return
-    shown = visible(repr(name))
-    if names is None:
-        sys.stderr.write(
-            f"Warning: no live executor says which workflows it runs, so {shown} may be unknown. "
-            "It waits until one that runs it starts.\n"
-        )
-        return
-    near = get_close_matches(name, names, n=3) or names[:10]
-    raise CommandError(
-        f"No live executor runs a workflow {shown}, and none ran lately. Known are: "
-        f"{', '.join(visible(each) for each in near)}. --force enqueues it all the same."
-    )
 
 
 def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[str, Any]:
@@ -75,7 +32,12 @@ def cancel(*, workflow_id: str, reason: str, children: bool, **_: Any) -> dict[s
     return outline(workflow_id)
 
 
-def resume(*, workflow_id: str, reason: str, queue: str | None, **_: Any) -> dict[str, Any]:
+def resume(
+    *, workflow_id: str, reason: str, queue: str | None, at_once: bool, **_: Any
+) -> dict[str, Any]:
+    if queue is None and not at_once:
+        with reading() as session:
+            queue = queues_left(rows_by_id(session, [workflow_id]).values()).get(workflow_id)
     workflow_actions.resume(actor(), workflow_id, reason=reason, queue=queue)
     return outline(workflow_id)
 
@@ -158,54 +120,24 @@ def _fork(workflow_id: str, step: int, options: dict[str, Any], new_id: str | No
     )
 
 
-version = argument(
-    "-v",
-    "--version",
-    "--application-version",
-    dest="app_version",
-    metavar="NAME",
-    help="application version that runs it; by default the latest",
-)
 step = argument("-S", "--step", type=int, default=1, help="first step to run again")
 
 SUBCOMMANDS = (
-    Subcommand(
-        "start",
-        "enqueue a workflow by its name",
-        start,
-        (
-            argument("name", help="registered name of the workflow"),
-            argument(
-                "--args",
-                dest="positional",
-                type=json_of(list),
-                default=[],
-                help="JSON list of arguments",
-            ),
-            argument(
-                "--kwargs",
-                dest="named",
-                type=json_of(dict),
-                default={},
-                help="JSON object of arguments",
-            ),
-            argument("--id", help="workflow id; a random one by default"),
-            argument("-a", "--application", help="application that runs it; by default any"),
-            argument("--delay", type=float, help="seconds until it is due"),
-            argument(
-                "--force", action="store_true", help="also a name that nobody is known to run"
-            ),
-            queue,
-            version,
-            reason,
-        ),
-    ),
     Subcommand("cancel", "cancel a workflow", cancel, (workflow_id, children, reason)),
     Subcommand(
         "resume",
         "enqueue it again; it goes on after its last completed step",
         resume,
-        (workflow_id, queue, reason),
+        (
+            workflow_id,
+            argument("--queue", help="queue to run on; by default the one that it came from"),
+            argument(
+                "--at-once",
+                action="store_true",
+                help="on no queue, past every limit",
+            ),
+            reason,
+        ),
     ),
     Subcommand(
         "fork",

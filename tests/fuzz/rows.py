@@ -166,6 +166,7 @@ KNOWN: dict[str, Callable[[int, int], Row]] = {
     },
     "dboshub_bulk": _job,
     "dboshub_bulk_item": _item,
+    "dboshub_change": lambda number, _: {"workflow_id": f"w{number}", "at": number, "was": "{}"},
     "dboshub_rollup": _rollup,
     "dboshub_rolled_span": _span,
     "dboshub_queue_sample": _sample,

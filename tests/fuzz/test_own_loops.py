@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 # More turns than a loop needs for all rows.
 MANY = 5_000
 WORKFLOWS = ("workflow_status", "workflow_input", "operation_outputs", "queues")
-BULK = ("dboshub_bulk", "dboshub_bulk_item")
+BULK = ("dboshub_bulk", "dboshub_bulk_item", "dboshub_change")
 ROLLUPS = ("dboshub_rollup", "dboshub_rolled_span", "dboshub_queue_sample", "dboshub_lease")
 VERBS = ("cancel", "resume", "fork_from_failure", "delete")
 FUTURE = 2**63 - 1

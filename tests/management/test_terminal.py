@@ -242,6 +242,18 @@ def test_an_import_that_meets_a_deduplication_id_changes_nothing(tmp_path: Path)
     assert [each["workflow_id"] for each in answer("workflow", "list")] == ["second"]
 
 
+def test_what_is_resumed_goes_back_onto_its_queue_unless_at_once() -> None:
+    with atomic() as session:
+        insert(session, "queues", queue_id="q", name="mail")
+        add_workflow(session, "one", "ENQUEUED", queue_name="mail")
+        add_workflow(session, "two", "ENQUEUED", queue_name="mail")
+    for each in ("one", "two"):
+        told("workflow", "cancel", each)
+    assert answer("workflow", "resume", "one")["queue_name"] == "mail"
+    at_once = answer("workflow", "resume", "two", "--at-once")
+    assert at_once["queue_name"] == "_dbos_internal_queue"
+
+
 def test_queues_are_registered_changed_paused_and_deleted() -> None:
     made = answer("queue", "add", "mail", "--concurrency", "5", "--limiter", "10", "60")
     assert (made["concurrency"], made["limiter"]) == (5, {"limit": 10, "period": 60.0})

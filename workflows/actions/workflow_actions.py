@@ -17,6 +17,7 @@ from dboshub.workflows.actions.audit import (
     AuditedAction,
     audited_action,
 )
+from dboshub.workflows.actions.changes import record_changes
 from dboshub.workflows.actions.checks import missing_workflow, require_queue, require_workflow
 from dboshub.workflows.engine import validation
 from dboshub.workflows.engine.journal.writes import SendWrite
@@ -53,9 +54,12 @@ def cancel(actor: Actor, workflow_id: str, *, reason: str = "", children: bool =
                 "It is cancelled already.", "Resume it to go on after its last completed step."
             )
         below = _descendants(action, workflow_id) if children else []
-        cancelled = cancelling.cancel(
-            action.session, [workflow_id, *below], now=database_now(action.session)
-        )
+        rows, now = _locked(action, [workflow_id, *below]), database_now(action.session)
+        row = rows[workflow_id]
+        wanted = [each for each in rows.values() if each is row or each.status in ACTIVE]
+        if row.status not in FINISHED:
+            record_changes(wanted, at=now)
+        cancelled = cancelling.cancel(action.session, [each.pk for each in wanted], now=now)
         if workflow_id not in cancelled:
             raise _has_ended("cancel")
         action.hint(*((STATUS, each) for each in cancelled))
@@ -206,11 +210,7 @@ def delete(actor: Actor, workflow_id: str, *, reason: str = "", children: bool =
     """Delete an ended workflow with everything it recorded, and its descendants if `children`."""
     with _acting_on(actor, "delete", workflow_id, DELETE_WORKFLOW, reason) as (action, _):
         ids = [workflow_id, *(_descendants(action, workflow_id) if children else [])]
-        # Lock before reading: otherwise one could be resumed between the two.
-        action.session.all(deleting.LOCK, ids=action.session.ids(sorted(ids)))
-        rows = _visible(action, ids)
-        if workflow_id not in rows:
-            raise missing_workflow(workflow_id)
+        rows = _locked(action, ids)
         running = [each for each in ids if each in rows and rows[each].status in ACTIVE]
         if running:
             raise ActionRefusedError(
@@ -246,6 +246,16 @@ def _descendants(action: AuditedAction, workflow_id: str) -> list[str]:
             "Do it without the children, or ask an administrator.",
         )
     return below
+
+
+def _locked(action: AuditedAction, ids: list[str]) -> dict[str, WorkflowRow]:
+    """The rows, locked and in the given order; refused if the first is gone."""
+    # Lock before reading: otherwise one could be resumed between the two.
+    action.session.all(deleting.LOCK, ids=action.session.ids(sorted(ids)))
+    rows = _visible(action, ids)
+    if ids[0] not in rows:
+        raise missing_workflow(ids[0])
+    return {each: rows[each] for each in ids if each in rows}
 
 
 def _visible(action: AuditedAction, ids: list[str]) -> dict[str, WorkflowRow]:

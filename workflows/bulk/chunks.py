@@ -7,7 +7,7 @@ completed after it; after a crash, a marked item is checked before it is tried a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,8 +136,8 @@ class Chunk:
                 item.state, item.note = State.SKIPPED, why
             else:
                 ready[item.workflow_id] = item
-        options, now = self.job.options, now_ms()
-        batch = Batch(session, viewer, options, self.partitioned, now, ready, rows)
+        now = _unused_stamp(rows.values())
+        batch = Batch(self.job, session, viewer, self.partitioned, now, ready, rows)
         if ready:
             VERBS[self.job.verb].perform(batch)
         if session.vendor == "postgresql":
@@ -174,6 +174,14 @@ class Chunk:
             AuditEvent.objects.bulk_update(self.events, ["outcome", "detail"])
         else:
             AuditEvent.objects.bulk_create(self.events)
+
+
+def _unused_stamp(rows: Iterable[WorkflowRow]) -> int:
+    """The time (epoch ms) of a change, other than that of the last change of each row."""
+    now, used = now_ms(), {row.updated_at for row in rows}
+    while now in used:
+        now += 1
+    return now
 
 
 def _leased(job_id: int, owner: str) -> BulkJob | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from django.db import router, transaction
+from django.db.models import Count
 from django.http import QueryDict
 
 from dboshub.workflows.bounded_reading import bounded_reading
@@ -103,7 +104,7 @@ def _next(job: BulkJob, part: str, page: Page) -> dict[str, str] | None:
 def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
     """Store the rows that the verb takes as items, and count the others by reason."""
     verb, left_out = VERBS[job.verb], Counter(job.left_out)
-    items: list[BulkItem] = []
+    taken: list[WorkflowRow] = []
     for row in rows:
         if row.created_at > job.created_at:
             # It was created after the user saw the list.
@@ -112,8 +113,10 @@ def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
         if why:
             left_out[why] += 1
         else:
-            items.append(_item(job, verb, row))
+            taken.append(row)
     # A workflow whose status changes meanwhile can be read twice; it is stored once.
+    plans = verb.foresee(taken)
+    items = [_item(job, verb, row, plans.get(row.pk)) for row in taken]
     BulkItem.objects.bulk_create(items, ignore_conflicts=True)
     job.total += len(items)
     job.left_out = dict(left_out)
@@ -125,13 +128,14 @@ def _refusal(job: BulkJob, verb: Verb, row: WorkflowRow) -> str:
     return verb.refusals.get(row.status, "in a status unknown here")
 
 
-def _item(job: BulkJob, verb: Verb, row: WorkflowRow) -> BulkItem:
+def _item(job: BulkJob, verb: Verb, row: WorkflowRow, plan: str | None) -> BulkItem:
     return BulkItem(
         job=job,
         workflow_id=row.pk,
         name=row.name,
         application_name=row.application_name,
         was=row.status,
+        plan=plan,
         # Chosen now, so that a fork that is tried twice is created once.
         made=str(uuid.uuid4()) if verb.makes else "",
     )
@@ -139,4 +143,6 @@ def _item(job: BulkJob, verb: Verb, row: WorkflowRow) -> BulkItem:
 
 def _end(job: BulkJob) -> None:
     job.total = job.items.count()
+    planned = job.items.exclude(plan=None).values_list("plan")
+    job.plan = dict(planned.annotate(count=Count("pk")).order_by("-count", "plan"))
     job.state = BulkJob.State.FROZEN

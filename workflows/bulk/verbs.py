@@ -6,19 +6,21 @@ fails and its items are tried one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dboshub.workflows.actions.changes import record_changes
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
-from dboshub.workflows.models import BulkItem
+from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import (
     CANCEL_WORKFLOW,
     DELETE_WORKFLOW,
     FORK_WORKFLOW,
     RESUME_WORKFLOW,
 )
+from dboshub.workflows.selectors.changes import queues_left
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.statuses import FAILED, IN_FLIGHT, STATUSES
@@ -30,20 +32,32 @@ from dboshub.workflows.storage.control.fork_points import fork_points
 from dboshub.workflows.storage.sql import Session
 
 OWN_QUEUE = "own"
+# The option `unknown` of a job onto the queue each came from: what becomes of the others.
+AT_ONCE = "now"
+NOT_KNOWN = "nothing says which queue it came from"
 
 
 @dataclass(slots=True)
 class Batch:
     """Items whose workflows exist, are locked, and have the expected status."""
 
+    job: BulkJob
     session: Session
     viewer: Viewer
-    options: Mapping[str, Any]
     partitioned: bool
     now: int
     items: dict[str, BulkItem]
     rows: dict[str, WorkflowRow]
     notices: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        found: dict[str, Any] = self.job.options
+        return found
+
+    def record(self, ids: Iterable[str]) -> None:
+        """Record rows before they are changed, so that the job can be undone."""
+        record_changes((self.rows[each] for each in ids), at=self.now, job=self.job)
 
     def done(self, workflow_id: str, note: str = "") -> None:
         self._end(workflow_id, BulkItem.State.DONE, note)
@@ -51,19 +65,25 @@ class Batch:
     def skip(self, workflow_id: str, why: str) -> None:
         self._end(workflow_id, BulkItem.State.SKIPPED, why)
 
-    def queue_of(self, workflow_id: str) -> str:
-        """The queue that was chosen for all, or the workflow's own queue."""
+    def queues(self) -> dict[str, str]:
+        """The queue for each workflow: the one chosen for all, or the one that it came from.
+
+        Skips those that cannot run on it: a partitioned queue needs a partition key.
+        """
         chosen = str(self.options.get("queue") or "")
         if chosen == OWN_QUEUE:
-            chosen = self.rows[workflow_id].queue_name or ""
-        return chosen or INTERNAL_QUEUE
-
-    def skip_without_partition_key(self) -> list[str]:
-        """The ids that can run on the chosen queue: a partitioned one needs a partition key."""
+            return self._own_queues()
         for workflow_id in [*self.items] if self.partitioned else []:
             if self.rows[workflow_id].queue_partition_key is None:
                 self.skip(workflow_id, "The queue is partitioned and it has no partition key.")
-        return [*self.items]
+        return dict.fromkeys(self.items, chosen or INTERNAL_QUEUE)
+
+    def _own_queues(self) -> dict[str, str]:
+        left = queues_left(self.rows[each] for each in self.items)
+        for workflow_id in [*self.items]:
+            if workflow_id not in left and self.options.get("unknown") != AT_ONCE:
+                self.skip(workflow_id, NOT_KNOWN)
+        return {each: left.get(each) or INTERNAL_QUEUE for each in self.items}
 
     def with_descendants(self) -> dict[str, list[str]]:
         """Each id with its descendants, if children are included; skips ids with hidden ones."""
@@ -72,9 +92,13 @@ class Batch:
             below: list[str] = []
             if self.options.get("children"):
                 below = cancelling.descendants(self.session, [workflow_id])
-                if len(rows_by_id(self.session, below, viewer=self.viewer)) < len(below):
+                # Lock before reading: what is recorded of them is what is changed.
+                self.session.all(deleting.LOCK, ids=self.session.ids(sorted(below)))
+                rows = rows_by_id(self.session, below, viewer=self.viewer)
+                if len(rows) < len(below):
                     self.skip(workflow_id, "Some of its children are not visible to you.")
                     continue
+                self.rows |= rows
             found[workflow_id] = below
         return found
 
@@ -99,6 +123,9 @@ class Verb:
     # Whether it also applies to a workflow whose status changed to another one of `takes`.
     follows: bool = False
     makes: bool = False
+    # What it would do to each row, if that differs among them; what the numbers are called.
+    foresee: Callable[[Sequence[WorkflowRow]], dict[str, str]] = lambda rows: {}
+    plan_title: str = ""
 
     def fits(self, was: str, status: str) -> bool:
         return status == was or (self.follows and status in self.takes)
@@ -106,18 +133,21 @@ class Verb:
 
 def _cancel(batch: Batch) -> None:
     below = batch.with_descendants()
-    wanted = [*below, *(each for ids in below.values() for each in ids)]
+    also = dict.fromkeys(each for ids in below.values() for each in ids if each not in below)
+    wanted = [*below, *(each for each in also if batch.rows[each].status in ACTIVE)]
+    batch.record(wanted)
     cancelled = set(cancelling.cancel(batch.session, wanted, now=batch.now))
     batch.notices += [(STATUS, each) for each in cancelled]
     for workflow_id, ids in below.items():
-        also = len(cancelled.intersection(ids))
-        batch.done(workflow_id, f"with {also:,} descendants" if also else "")
+        count = len(cancelled.intersection(ids))
+        batch.done(workflow_id, f"with {count:,} descendants" if count else "")
 
 
 def _resume(batch: Batch) -> None:
     by_queue: dict[str, list[str]] = {}
-    for workflow_id in batch.skip_without_partition_key():
-        by_queue.setdefault(batch.queue_of(workflow_id), []).append(workflow_id)
+    for workflow_id, queue in batch.queues().items():
+        by_queue.setdefault(queue, []).append(workflow_id)
+    batch.record(batch.items)
     for queue, ids in by_queue.items():
         for workflow_id in resuming.resume(batch.session, ids, queue=queue, now=batch.now):
             batch.notices.append((STATUS, workflow_id))
@@ -126,18 +156,18 @@ def _resume(batch: Batch) -> None:
 
 
 def _fork(batch: Batch) -> None:
-    ids, options = batch.skip_without_partition_key(), batch.options
+    queues, options = batch.queues(), batch.options
     how = options.get("start")
     name = options["name"] if how == "name" else None
     step = options["step"] if how == "number" else None
-    points = fork_points(batch.session, ids, name=name or "")
+    points = fork_points(batch.session, queues, name=name or "")
     wanted: list[forking.Fork] = []
-    for workflow_id in ids:
+    for workflow_id, queue in queues.items():
         start = points[workflow_id].start(step=step, name=name, from_last=how == "last")
         if start is None:
             batch.skip(workflow_id, f"It recorded no step {name!r}.")
             continue
-        queue, key = batch.queue_of(workflow_id), batch.rows[workflow_id].queue_partition_key
+        key = batch.rows[workflow_id].queue_partition_key
         wanted.append(forking.Fork(workflow_id, batch.items[workflow_id].made, start, queue, key))
         batch.notices.append((QUEUE, queue))
         batch.done(workflow_id, f"from step {start} {_onto(queue)}")
@@ -159,6 +189,16 @@ def _delete(batch: Batch) -> None:
     batch.notices += [(STATUS, each) for each in doomed]
     for workflow_id, found in below.items():
         batch.done(workflow_id, f"with {len(found):,} descendants" if found else "")
+
+
+def _back(rows: Sequence[WorkflowRow]) -> dict[str, str]:
+    """Where each goes if it goes to the queue that it came from."""
+    left = queues_left(rows)
+    return {row.pk: _to(left[row.pk]) if row.pk in left else NOT_KNOWN for row in rows}
+
+
+def _to(queue: str) -> str:
+    return f"back onto {queue}" if queue and queue != INTERNAL_QUEUE else "was on no queue"
 
 
 def _onto(queue: str) -> str:
@@ -191,6 +231,8 @@ VERBS: dict[str, Verb] = {
             refusals=REFUSED_ENDED | {"PENDING": "running: resume it on its own page"},
             consequence="Each is enqueued again and goes on after its last completed step.",
             perform=_resume,
+            foresee=_back,
+            plan_title="Own queue",
         ),
         Verb(
             name="fork_from_failure",
@@ -204,6 +246,8 @@ VERBS: dict[str, Verb] = {
                 "that one and the rest anew. The failed ones stay as they are."
             ),
             perform=_fork,
+            foresee=_back,
+            plan_title="Own queue",
             makes=True,
         ),
         Verb(

@@ -6,18 +6,18 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS
+from dboshub.workflows.bulk.verbs import AT_ONCE, NOT_KNOWN, OWN_QUEUE, VERBS
 from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.models import BulkJob
 
 # The options of each verb.
 FIELDS = {
     "cancel": ("children",),
-    "resume": ("queue",),
-    "fork_from_failure": ("start", "step", "name", "queue"),
+    "resume": ("queue", "unknown"),
+    "fork_from_failure": ("start", "step", "name", "queue", "unknown"),
     "delete": ("children",),
 }
-OPTIONS = ("start", "step", "name", "queue", "children")
+OPTIONS = ("start", "step", "name", "queue", "unknown", "children")
 
 
 class BulkStartForm(forms.Form):
@@ -39,6 +39,11 @@ class BulkStartForm(forms.Form):
         required=False, max_length=MAX_TEXT, label="Step name", help_text="if chosen"
     )
     queue = forms.ChoiceField(required=False, label="Onto the queue")
+    unknown = forms.ChoiceField(
+        required=False,
+        label="Where nothing says which",
+        choices=[("", "leave it as it is"), (AT_ONCE, "as soon as possible, past every limit")],
+    )
     children = forms.BooleanField(required=False, label="Their children too, and theirs")
     rate = forms.FloatField(
         required=False,
@@ -61,7 +66,7 @@ class BulkStartForm(forms.Form):
         self.verb = VERBS[job.verb]
         wanted = FIELDS[job.verb] if job.started_at is None else ()
         for name in OPTIONS:
-            if name not in wanted:
+            if name not in wanted or (name == "unknown" and NOT_KNOWN not in (job.plan or {})):
                 del self.fields[name]
         field = self.fields.get("queue")
         if isinstance(field, forms.ChoiceField):

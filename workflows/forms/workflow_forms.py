@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from dboshub.workflows.actions import workflow_actions
 from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.forms.confirm_form import MAX_TEXT, ActionResult, ConfirmForm
 from dboshub.workflows.forms.json_fields import MAX_JSON, parsed_json
 from dboshub.workflows.permissions import (
@@ -74,6 +75,21 @@ class ResumeForm(ActionForm):
 
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     field_order = ["queue", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "queue" in self.initial:
+            self.fields["queue"].help_text = self._where_from(self.initial["queue"])
+
+    def _where_from(self, queue: str | None) -> str:
+        """What is known of the queue that it came from; None if nothing is."""
+        if queue is None:
+            return "Nothing says which queue it came from."
+        if not queue or queue == INTERNAL_QUEUE:
+            return "It was on no queue."
+        field = self.fields["queue"]
+        known = isinstance(field, forms.ChoiceField) and queue in dict(field.choices)  # type: ignore[arg-type]
+        return "It came from this one." if known else f"It came from {queue!r}, which is not there."
 
     def perform(self, actor: Actor) -> ActionResult:
         data = self.cleaned_data

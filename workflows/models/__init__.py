@@ -1,13 +1,14 @@
 """Models of the system tables and of the hub's own tables. Field names are column names.
 
 `storage/schema` creates the system tables and statements in `storage` write them: the ORM only
-reads them. Audit events, bulk jobs, scopes and rollups are ordinary tables of the hub.
+reads them. Audit events, bulk jobs, changes, scopes and rollups are ordinary tables of the hub.
 """
 
 from __future__ import annotations
 
 from dboshub.workflows.models.audit import AuditEvent
 from dboshub.workflows.models.bulk import BulkItem, BulkJob
+from dboshub.workflows.models.changes import Change
 from dboshub.workflows.models.communication import Event, EventHistory, Message, StreamValue
 from dboshub.workflows.models.executors import ApplicationVersion, Executor
 from dboshub.workflows.models.rollups import Lease, QueueSample, RolledSpan, Rollup
@@ -21,6 +22,7 @@ __all__ = [
     "AuditEvent",
     "BulkItem",
     "BulkJob",
+    "Change",
     "Event",
     "EventHistory",
     "Executor",

@@ -43,6 +43,8 @@ class BulkJob(models.Model):
     cursor = models.JSONField(null=True)
     is_capped = models.BooleanField(default=False)
     left_out = models.JSONField(default=dict, blank=True)
+    # The numbers of what it would do, where that differs among the items.
+    plan = models.JSONField(default=dict, null=True, blank=True)
 
     total = models.IntegerField(default=0)
     done = models.IntegerField(default=0)
@@ -82,6 +84,8 @@ class BulkItem(models.Model):
     name = models.TextField(null=True)
     application_name = models.TextField(null=True)
     was = models.CharField(max_length=40)
+    # What the action would do, if that differs among the items.
+    plan = models.TextField(null=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     note = models.TextField(blank=True)
     # The id of the workflow that the action creates, if it creates one.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
-from dboshub.workflows.bulk.verbs import VERBS, Verb
+from dboshub.workflows.bulk.verbs import AT_ONCE, OWN_QUEUE, VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.search.criteria import parse, public_query
@@ -39,6 +39,7 @@ ITEM_STYLES = {
     )
 }
 UNATTENDED_AFTER_MS = 15_000
+MAX_PLANS = 12
 STARTS = {
     "failed": "from the last failed step, or the last recorded one",
     "last": "from the last recorded step",
@@ -120,14 +121,24 @@ class ShownJob:
         return [f"{count:,}{'+' if is_cut else ''} {why}" for why, count in counts]
 
     @property
+    def plan(self) -> list[str]:
+        """The numbers of what it would do, where that differs, most first."""
+        counts = sorted((self.job.plan or {}).items(), key=lambda each: (-each[1], each[0]))
+        shown = [f"{count:,} {what}" for what, count in counts[:MAX_PLANS]]
+        rest = sum(count for _, count in counts[MAX_PLANS:])
+        return [*shown, f"{rest:,} otherwise"] if rest else shown
+
+    @property
     def option_texts(self) -> list[str]:
         """The options of the job in words."""
         options = self.job.options
         words = [STARTS[options["start"]].format(**options)] if "start" in options else []
         if "queue" in options:
             queue = options["queue"]
-            onto = {"": "past every limit", "own": "onto the queue each came from"}
+            onto = {"": "past every limit", OWN_QUEUE: "onto the queue each came from"}
             words.append(onto.get(queue, f"onto {queue}"))
+            if queue == OWN_QUEUE and options.get("unknown") == AT_ONCE:
+                words.append("past every limit where nothing says which")
         if options.get("children"):
             words.append("with all descendants")
         if self.job.rate:

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
 from dboshub.workflows.forms.workflow_forms import FORMS, ActionForm
+from dboshub.workflows.selectors.changes import queues_left
 from dboshub.workflows.selectors.detail import steps
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.rows import WorkflowRow
@@ -40,7 +41,13 @@ def _ask(request: HttpRequest, found: WorkflowRow, form: ActionForm, **how: Any)
 def _initial(
     request: HttpRequest, session: Session, found: WorkflowRow, verb: str
 ) -> dict[str, Any]:
-    """The initial values; a fork begins at the given step, or at the last step if it failed."""
+    """The initial values.
+
+    A fork begins at the given step, or at the last step if it failed. A resumed workflow goes back
+    to the queue it came from; None if that is not known.
+    """
+    if verb == "resume":
+        return {"queue": queues_left([found]).get(found.pk)}
     if verb != "fork":
         return {"topic": request.GET.get("topic", "")}
     asked = query_int(request, "step")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dboshub.management import workflow_actions, workflow_queries
+from dboshub.management import workflow_actions, workflow_queries, workflow_start
 from dboshub.management.terminal import SubcommandsCommand
 
 
 class Command(SubcommandsCommand):
     help = "Start, list, inspect, control, export and import workflows."
-    subcommands = (*workflow_queries.SUBCOMMANDS, *workflow_actions.SUBCOMMANDS)
+    subcommands = (
+        *workflow_queries.SUBCOMMANDS,
+        workflow_start.START,
+        *workflow_actions.SUBCOMMANDS,
+    )

@@ -93,6 +93,22 @@ def test_resuming_onto_a_queue(operator: Client) -> None:
     assert (status(), Workflow.objects.get(pk=ID).queue_name) == ("ENQUEUED", "orders")
 
 
+def test_resuming_offers_the_queue_that_it_came_from(operator: Client) -> None:
+    address = reverse("dboshub:workflows:do", args=["resume", ID])
+    add(queue_name="orders")
+    with atomic() as session:
+        insert(session, "queues", queue_id="q", name="orders")
+    do(operator, "cancel")
+    offered = said(operator.get(address))
+    assert '<option value="orders" selected>' in offered
+    assert "It came from this one." in offered
+
+    Workflow.objects.update(completed_at=5)
+    unknown = said(operator.get(address))
+    assert '<option value="orders" selected>' not in unknown
+    assert "Nothing says which queue it came from." in unknown
+
+
 def test_forking_leads_to_the_fork(operator: Client) -> None:
     add("ERROR")
     response = do(operator, "fork", step="3")
