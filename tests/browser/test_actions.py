@@ -53,7 +53,7 @@ DENIED = (
     (FLEET, "", FLEET + "promote/{}-version"),
     ("/workflows/start/{}", "lacks the permission", "/workflows/start/{}"),
     ("/workflows/bulk/new/", "may look but not act", "/workflows/bulk/new/"),
-    ("/workflows/errors/group/?name={}&step=door", "after step door", "/workflows/bulk/new/"),
+    ("/workflows/errors/group/?name={}&step=door", "after door", "/workflows/bulk/new/"),
     ("/schedules/new", "lacks the permission", "/schedules/new"),
 )
 # Somebody posts what no button of theirs would.

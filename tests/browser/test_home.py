@@ -73,7 +73,7 @@ def test_an_error_group_is_forked_without_scripts_after_a_dry_run(
     plain = context.new_page()
     plain.goto("/workflows/errors/?q=name:door")
     plain.get_by_role("link", name="ValueError").click()
-    expect(plain.get_by_text("after step open_door")).to_be_visible()
+    expect(plain.get_by_text("after open_door")).to_be_visible()
     plain.get_by_role("button", name="Fork 2 from the failed step").click()
     expect(plain.locator("main")).to_contain_text("group-0")
     expect(plain.locator("main")).to_contain_text("group-1")

@@ -15,7 +15,7 @@ from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.payloads import redacted
 from dboshub.workflows.payloads.redacted import NOT_READ, readable
-from dboshub.workflows.rendering import error_groups
+from dboshub.workflows.rendering import error_facts
 from dboshub.workflows.storage.sql import Statement
 from dboshub.workflows.time_budget import is_spent, time_budget
 from tests.support.runs import add_step, add_workflow
@@ -71,7 +71,7 @@ def test_no_value_is_read_and_no_statement_begins_after_the_time() -> None:
 def test_errors_that_were_not_read_in_time_are_a_group_of_their_own(
     reader: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_groups, "is_spent", Spent(after=3))
+    monkeypatch.setattr(error_facts, "is_spent", Spent(after=3))
     answer = reader.get("/workflows/errors/")
     assert answer.status_code == 200
     html = answer.content.decode()

@@ -1,40 +1,46 @@
-"""Groups failed runs by exception class and last step."""
+"""Groups failed work by application, exception class, last step and the frame that raised."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlencode
 
-from dboshub.workflows.payloads.redacted import readable
-from dboshub.workflows.payloads.tree import Failure, Instance, Malformed, Node, Sequence, Truncated
+from django.utils.crypto import salted_hmac
+
+from dboshub.workflows.rendering.error_facts import ErrorFacts, error_facts
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.rendering.waterfall.scale import percent
-from dboshub.workflows.selectors.failed_runs import MAX_ERROR_LENGTH, FailedRun
-from dboshub.workflows.time_budget import is_spent
+from dboshub.workflows.selectors.detail.steps import GET_RESULT
+from dboshub.workflows.selectors.failed_runs import FailedRun
+from dboshub.workflows.selectors.failures.works import FailedWork, State, failed_at
+from dboshub.workflows.selectors.rows import WorkflowRow
 
 BARS = 24
 HEIGHT = 28
-# Bytes of an error that are read: base64 has four characters per three bytes.
-MAX_ERROR_BYTES = MAX_ERROR_LENGTH // 4 * 3 // 2
-GAVE_UP = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
-WITHHELD, UNREADABLE, RECOVERED = "withheld", "unreadable", "recovered too often"
-NOT_READ = "not read in time"
+KEY_LENGTH = 24
+# The keys of a query string that name a group.
+PARTS = ("application", "kind", "step", "frame")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A failed run with the class (`kind`) and message of its error, if permitted and readable."""
+class Case:
+    """A piece of failed work, the run that tells why, and what its error says."""
 
-    failed: FailedRun
-    kind: str
-    message: str
+    work: FailedWork
+    cause: FailedRun
+    said: ErrorFacts
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.kind, self.failed.step or ""
+    def parts(self) -> tuple[str, str, str, str]:
+        """What the cases of one group have in common."""
+        application = self.cause.row.application_name or ""
+        return application, self.said.kind, self.cause.step or "", self.said.frame
+
+    @property
+    def version(self) -> str:
+        return self.cause.row.application_version or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +54,34 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class ErrorGroup:
-    """The runs of one group, newest first. `kind` is a dotted class name, or why it is unknown."""
+    """The cases of one group, what failed last first. `kind` is a dotted class name, or why it is
+    unknown."""
 
-    runs: tuple[Run, ...]
+    cases: tuple[Case, ...]
     bars: tuple[Bar, ...]
 
     @property
+    def key(self) -> str:
+        """A name for the group that tells nothing of the error to those who may not see it."""
+        return salted_hmac("dboshub.incident", repr(self.cases[0].parts)).hexdigest()[:KEY_LENGTH]
+
+    @property
+    def application(self) -> str:
+        return self.cases[0].parts[0]
+
+    def query(self, among: str = "") -> str:
+        """The query string of the group; `among` is the filter whose runs were grouped."""
+        named = urlencode(dict(zip(PARTS, self.cases[0].parts, strict=True)))
+        return f"{among}&{named}" if among else named
+
+    def is_named(self, given: Mapping[str, str]) -> bool:
+        """Whether a query string names it; what it leaves out may be anything."""
+        parts = zip(PARTS, self.cases[0].parts, strict=True)
+        return all(given.get(name, part) == part for name, part in parts)
+
+    @property
     def kind(self) -> str:
-        return self.runs[0].kind
+        return self.cases[0].said.kind
 
     @property
     def title(self) -> str:
@@ -64,85 +90,111 @@ class ErrorGroup:
 
     @property
     def step(self) -> str:
-        return self.runs[0].failed.step or ""
+        return self.cases[0].cause.step or ""
+
+    @property
+    def frame(self) -> str:
+        return self.cases[0].said.frame
 
     @property
     def message(self) -> str:
-        return next((run.message for run in self.runs if run.message), "")
+        return next((case.said.message for case in self.cases if case.said.message), "")
+
+    @property
+    def traceback(self) -> str:
+        return next((case.said.traceback for case in self.cases if case.said.traceback), "")
+
+    @property
+    def runs(self) -> list[WorkflowRow]:
+        """The failed runs, forks and parents included."""
+        return [row for case in self.cases for row in case.work.runs]
+
+    @property
+    def open(self) -> list[Case]:
+        """The cases that nobody acts on."""
+        return [case for case in self.cases if case.work.is_open]
+
+    @property
+    def states(self) -> Counter[State]:
+        return Counter(case.work.state for case in self.cases)
+
+    @property
+    def state(self) -> State:
+        """Open while any case is, then acted on while any is."""
+        return next(each for each in State if self.states[each])
 
     @property
     def count(self) -> int:
-        return len(self.runs)
+        return sum(len(case.work.runs) for case in self.cases)
 
     @property
     def first_at(self) -> int:
-        return min(run.failed.at for run in self.runs)
+        return min(case.work.first_at for case in self.cases)
 
     @property
     def last_at(self) -> int:
-        return max(run.failed.at for run in self.runs)
+        return max(case.work.last_at for case in self.cases)
 
     @property
     def names(self) -> list[tuple[str, int]]:
-        return Counter(run.failed.row.name or "" for run in self.runs).most_common()
+        return Counter(row.name or "" for row in self.runs).most_common()
 
     @property
     def versions(self) -> list[tuple[str, int]]:
-        return Counter(run.failed.row.application_version or "" for run in self.runs).most_common()
+        return Counter(row.application_version or "" for row in self.runs).most_common()
 
-    def query(self, among: str) -> str:
-        """The query string of the group; `among` is the filter whose runs were grouped."""
-        named = urlencode({"kind": self.kind, "step": self.step})
-        return f"{among}&{named}" if among else named
+    @property
+    def queues(self) -> list[tuple[str, int]]:
+        return Counter(row.queue_name for row in self.runs if row.queue_name).most_common()
 
-
-def read_runs(failed: Iterable[FailedRun], *, payload: bool) -> list[Run]:
-    return [_read(each, payload) for each in failed]
-
-
-def grouped(runs: list[Run], now: int) -> list[ErrorGroup]:
-    """The groups, largest first. Their bars share one time axis that ends at `now` (epoch ms)."""
-    members: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        members.setdefault(run.key, []).append(run)
-    start = min((run.failed.at for run in runs), default=now)
-    found = [ErrorGroup(tuple(each), _bars(each, start, now)) for each in members.values()]
-    return sorted(found, key=lambda group: (-group.count, -group.last_at))
+    @property
+    def came_back(self) -> Case | None:
+        """The first open case that failed after others of the group had been made good."""
+        good = max((case.work.resolved_at or 0 for case in self.cases), default=0)
+        later = (case for case in self.open if case.work.first_at > good > 0)
+        return min(later, key=lambda case: case.work.first_at, default=None)
 
 
-def _read(failed: FailedRun, payload: bool) -> Run:
-    if failed.row.status == GAVE_UP and failed.error is None:
-        return Run(failed, RECOVERED, "")
-    if not payload:
-        return Run(failed, WITHHELD, "")
-    if is_spent():
-        return Run(failed, NOT_READ, "")
-    return Run(failed, *_said(failed.error, failed.row.serialization))
+def cause_rows(works: Iterable[FailedWork]) -> list[WorkflowRow]:
+    """The runs of which one tells why each work failed: their errors are read."""
+    rows = {row.pk: row for work in works for row in (work.head, work.first)}
+    return [*rows.values()]
 
 
-@lru_cache(maxsize=1_024)
-def _said(text: str | None, serialization: str | None) -> tuple[str, str]:
-    # Cached, because a page is reloaded often and many runs fail with the same error.
-    return _named(readable(text, serialization, limit=MAX_ERROR_BYTES))
+def cases(works: Iterable[FailedWork], read: Iterable[FailedRun], *, payload: bool) -> list[Case]:
+    """The works with what their errors say; without `payload` nothing is said of errors."""
+    known = {each.row.pk: each for each in read}
+    return [
+        Case(work, cause, error_facts(cause, payload=payload))
+        for work in works
+        if (cause := _cause(work, known)) is not None
+    ]
 
 
-def _named(node: Node | None) -> tuple[str, str]:
-    """The class name and message of an error, as far as it is readable."""
-    match node:
-        case Failure(class_name=name, message=message):
-            return name.removeprefix("builtins."), message
-        case Instance(class_name=name):
-            return name.removeprefix("builtins."), ""
-        case Truncated(node=inner) | Malformed(node=inner) if inner is not None:
-            return _named(inner)
-        case Sequence(kind="parts", items=(first, *_)):
-            return _named(first)
-    return UNREADABLE, ""
+def grouped(found: Iterable[Case], now: int) -> list[ErrorGroup]:
+    """The groups, those with open cases first, then the largest. Their bars share one time axis
+    that ends at `now` (epoch ms)."""
+    members: dict[tuple[str, ...], list[Case]] = {}
+    for case in found:
+        members.setdefault(case.parts, []).append(case)
+    start = min((case.work.first_at for each in members.values() for case in each), default=now)
+    groups = [ErrorGroup(tuple(each), _bars(each, start, now)) for each in members.values()]
+    states = [*State]
+    return sorted(groups, key=lambda each: (states.index(each.state), -each.count, -each.last_at))
 
 
-def _bars(runs: list[Run], start: int, end: int) -> tuple[Bar, ...]:
+def _cause(work: FailedWork, known: Mapping[str, FailedRun]) -> FailedRun | None:
+    """The child that failed first if its parent failed while it awaited one, else the parent."""
+    head, first = known.get(work.head.pk), known.get(work.first.pk)
+    if head is None or (first is not None and (head.step or "").startswith(GET_RESULT)):
+        return first
+    return head
+
+
+def _bars(found: list[Case], start: int, end: int) -> tuple[Bar, ...]:
+    times = [failed_at(row) for case in found for row in case.work.runs]
     step = max(1, -(-(end + 1 - start) // BARS))
-    counted = Counter(min(BARS - 1, (run.failed.at - start) // step) for run in runs)
+    counted = Counter(min(BARS - 1, (at - start) // step) for at in times)
     top = max(counted.values())
     bars = []
     for place, number in sorted(counted.items()):

@@ -43,10 +43,6 @@ class FailedRun:
     step: str | None
     error: str | None
 
-    @property
-    def at(self) -> int:
-        return self.row.completed_at or self.row.updated_at
-
 
 def failed_runs(session: Session, rows: Sequence[WorkflowRow], *, payload: bool) -> list[FailedRun]:
     """The rows in their order with error and step, in one statement; deleted ones are left out."""

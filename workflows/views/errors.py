@@ -1,30 +1,36 @@
-"""Pages of errors: failed runs in groups, and one group with the action to fork its runs."""
+"""Pages of errors: failed work in groups, and one group with a button that forks what is open."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import actor_of, may_act
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.bulk.job_actions import create_job
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.live.errors import newest_failed, only_failed
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
-from dboshub.workflows.rendering.error_groups import ErrorGroup, grouped, read_runs
+from dboshub.workflows.rendering.error_groups import ErrorGroup, cases, cause_rows, grouped
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.failed_runs import failed_runs
+from dboshub.workflows.selectors.failures.works import failed_works
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
+from dboshub.workflows.views.confirm import status_of
 
 # Failed runs that are read, the newest first.
 MAX_RUNS = 500
@@ -41,6 +47,10 @@ class FailedRuns:
     page: Page
     groups: list[ErrorGroup]
     now: int
+
+    def group(self, given: Mapping[str, str]) -> ErrorGroup | None:
+        """The first group that a query string names."""
+        return next((each for each in self.groups if each.is_named(given)), None)
 
 
 @require_safe
@@ -68,21 +78,47 @@ def error_list(request: HttpRequest) -> HttpResponse:
     return _answer(request, "dboshub/errors/list.html", context)
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_group(request: HttpRequest) -> HttpResponse:
-    """One group: times, versions, runs, and a button to fork them all."""
+    """One group: its error, times, versions and runs. A POST collects what is open for a fork."""
     seen = _read(request)
-    kind, step = request.GET.get("kind"), request.GET.get("step", "")
-    group = next(
-        (each for each in seen.groups if each.step == step and kind in (None, each.kind)), None
-    )
-    context = _shared(request, seen) | {"section": "errors", "looked": MAX_RUNS, "group": group}
-    context |= {"step": step, "kind": kind}
+    group = seen.group(request.GET)
+    if request.method != "POST" or group is None:
+        return _show_group(request, seen, group)
+    targets = [case.work.target for case in group.open]
+    if not targets:
+        messages.success(request, "Nothing of this error is open any more.")
+        return redirect(request.get_full_path())
+    try:
+        # Chosen just now: what was forked before and is open is to be forked again.
+        job = create_job(
+            actor_of(request), FORK, query=_query(request, seen.criteria), ids=targets, again=True
+        )
+    except ActionRefusedError as refusal:
+        return _show_group(request, seen, group, refusal=refusal, status=status_of(refusal))
+    return redirect("dboshub:workflows:bulk", job.pk)
+
+
+def _show_group(
+    request: HttpRequest,
+    seen: FailedRuns,
+    group: ErrorGroup | None,
+    *,
+    refusal: ActionRefusedError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = _shared(request, seen) | {
+        "section": "errors",
+        "looked": MAX_RUNS,
+        "group": group,
+        "refusal": refusal,
+    }
     if group is not None:
         context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
-        context |= {"verb": FORK, "shown": group.runs[:MAX_SHOWN]}
-    return _answer(request, "dboshub/errors/group.html", context, status=200 if group else 404)
+        ordered = sorted(group.cases, key=lambda case: not case.work.is_open)
+        context["shown"] = ordered[:MAX_SHOWN]
+    return _answer(request, "dboshub/errors/group.html", context, status=status if group else 404)
 
 
 def _read(request: HttpRequest) -> FailedRuns:
@@ -93,8 +129,9 @@ def _read(request: HttpRequest) -> FailedRuns:
         criteria = parse(request.GET, now=now, attributes=payload)
         cursor = read_cursor(request.GET.get("after", ""))
         page = WorkflowPager(session, only_failed(criteria), viewer, size=MAX_RUNS).after(cursor)
-        failed = failed_runs(session, page.rows, payload=payload)
-    return FailedRuns(criteria, page, grouped(read_runs(failed, payload=payload), now), now)
+        works = failed_works(session, page.rows, viewer=viewer)
+        read = failed_runs(session, cause_rows(works), payload=payload)
+    return FailedRuns(criteria, page, grouped(cases(works, read, payload=payload), now), now)
 
 
 def _shared(request: HttpRequest, seen: FailedRuns) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dboshub.workflows.connection import atomic
+from dboshub.workflows.engine.error_text import traceback_of
 from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
 from dboshub.workflows.views import errors
 from tests.support.runs import T0, add_step, add_workflow, insert
@@ -72,11 +73,11 @@ def test_failed_runs_are_grouped_by_class_and_last_step(viewer: Client) -> None:
 
     rows = groups(page(viewer))
 
-    assert "TimeoutError after charge bank checkout 3 3" in rows[0]
+    assert "TimeoutError after charge bank Open checkout 3 3" in rows[0]
     assert "v1 3" in rows[0]
-    assert any("TimeoutError after ship bank checkout 1 1" in row for row in rows)
-    assert any("ValueError before any step no refund 1 1" in row for row in rows)
-    assert any("recovered too often before any step checkout 1" in row for row in rows)
+    assert any("TimeoutError after ship bank Open checkout 1 1" in row for row in rows)
+    assert any("ValueError before any step no Open refund 1 1" in row for row in rows)
+    assert any("recovered too often before any step Open checkout 1" in row for row in rows)
     assert len(rows) == 4
 
 
@@ -110,30 +111,136 @@ def test_pages_of_the_newest_are_told_of_more_but_not_by_attributes(viewer: Clie
     assert 'data-kind="errors"' not in page(viewer, f"{PAGE}?attr.tier=gold")
 
 
-def test_one_group_shows_its_runs_and_forks_exactly_them(
-    client: Client, make_user: Callable[..., Any]
-) -> None:
+def fork(workflow_id: str, source: str, status: str, at: int = 60_000) -> None:
+    ended = None if status == "ENQUEUED" else T0 + at
+    with atomic() as session:
+        times = {"created_at": T0 + at, "updated_at": T0 + at, "completed_at": ended}
+        add_workflow(session, workflow_id, status, forked_from=source, **times)
+
+
+def post(client: Client, html: str) -> Any:
+    """Press the button that collects what is open."""
+    form = re.search(r'<form method="post" action="([^"]*errors/group[^"]*)">', html)
+    assert form is not None, words(html)
+    return client.post(unescape(form[1]))
+
+
+@pytest.fixture
+def operator(client: Client, make_user: Callable[..., Any]) -> Client:
     client.force_login(make_user("op", *SEES, "dboshub_workflows.fork_workflow"))
+    return client
+
+
+def test_one_group_shows_its_runs_and_forks_exactly_them(operator: Client) -> None:
     for number in range(3):
         fail(f"a/{number}", ValueError("no"), "charge")
     fail("b", ValueError("no"), "ship")
     fail("c", KeyError("no"), "charge")
 
-    html = page(client, group_url(page(client), "ValueError"))
+    html = page(operator, group_url(page(operator), "ValueError"))
 
     assert "Fork 3 from the failed step" in words(html)
-    form = re.search(r'<form method="post" action="([^"]+bulk/new/)">(.*?)</form>', html, re.DOTALL)
-    assert form is not None
-    fields: dict[str, list[str]] = {}
-    for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form[2]):
-        fields.setdefault(name, []).append(unescape(value))
-    answer = client.post(form[1], fields)
+    answer = post(operator, html)
     job = BulkJob.objects.get()
     assert answer["Location"] == reverse("dboshub:workflows:bulk", args=[job.pk])
     assert (job.verb, job.state) == ("fork_from_failure", "frozen")
     frozen = {*BulkItem.objects.values_list("workflow_id", flat=True)}
     assert frozen == {"a/0", "a/1", "a/2"}
-    assert "At most per second" in page(client, answer["Location"])
+    assert "At most per second" in page(operator, answer["Location"])
+
+
+def test_only_what_is_still_open_is_forked(operator: Client) -> None:
+    for number in range(5):
+        fail(f"a{number}", ValueError("no"), "charge")
+    fork("good", "a0", "SUCCESS")
+    fork("going", "a1", "ENQUEUED")
+    fork("stopped", "a2", "CANCELLED")
+    fail("b3", ValueError("no"), "charge", at=60_000, forked_from="a3")
+
+    html = page(operator, group_url(page(operator), "ValueError"))
+
+    said = words(html)
+    assert "Open 3 of 5 open" in said
+    assert "Fork 3 from the failed step" in said
+    assert 'href="/workflows/run/good"' in html
+    post(operator, html)
+    assert {*BulkItem.objects.values_list("workflow_id", flat=True)} == {"a2", "b3", "a4"}
+
+
+def test_a_group_whose_failures_were_all_made_good_is_resolved_and_forks_nothing(
+    operator: Client,
+) -> None:
+    fail("a", ValueError("no"), "charge")
+    html = page(operator, group_url(page(operator), "ValueError"))
+    fork("b", "a", "SUCCESS")
+    answer = post(operator, html)
+    assert "Nothing of this error is open any more" in words(page(operator, answer["Location"]))
+    assert not BulkJob.objects.exists()
+    assert [
+        "ValueError after charge no Resolved 0 of 1 open" in row for row in groups(page(operator))
+    ] == [True]
+    html = page(operator, answer["Location"])
+    assert "Fork 1 from" not in words(html)
+
+
+def test_an_error_that_came_back_says_since_when_and_in_which_version(viewer: Client) -> None:
+    fail("a", ValueError("no"), "charge")
+    fork("b", "a", "SUCCESS")
+    fail("c", ValueError("no"), "charge", at=120_000, application_version="v2")
+    said = words(page(viewer, group_url(page(viewer), "ValueError")))
+    assert re.search(r"Came back .* in version v2 , after earlier ones were resolved", said)
+
+
+def raised(error: type[Exception], text: str) -> Exception:
+    """An error with a traceback, as the engine records one."""
+    try:
+        raise error(text)
+    except error as caught:
+        caught.add_note(traceback_of(caught) or "")
+        return caught
+
+
+def test_the_same_error_raised_elsewhere_is_another_group_and_shows_its_traceback(
+    viewer: Client,
+) -> None:
+    fail("a", raised(ValueError, "no"), "charge")
+    fail("b", ValueError("no"), "charge")
+    listed = page(viewer)
+    assert len(groups(listed)) == 2
+    assert "raised by raised in test_errors.py" in words(listed)
+    [url] = [
+        unescape(each)
+        for each in re.findall(r'href="([^"]+)" title="ValueError"', listed)
+        if "frame=raised" in each
+    ]
+    html = page(viewer, url)
+    assert "Where it was raised" in words(html)
+    assert "Traceback (most recent call last)" in words(html)
+
+
+def test_a_parent_that_failed_because_its_child_did_is_told_with_the_child(
+    operator: Client,
+) -> None:
+    fail("child", KeyError("key"), "charge", parent_workflow_id="top")
+    fail("top", ValueError("no"), "DBOS.getResult", at=1_000)
+    fail("other", KeyError("key"), "charge", parent_workflow_id="gathers")
+    fail("gathers", ValueError("no"), "sum", at=2_000)
+    rows = groups(page(operator))
+    assert any(re.search("KeyError after charge .key. Open checkout 2 2", row) for row in rows)
+    assert any("ValueError after sum no Open checkout 2 2" in row for row in rows)
+    assert len(rows) == 2
+    html = page(operator, group_url(page(operator), "KeyError"))
+    assert "child of checkout" in words(html)
+    post(operator, html)
+    assert {*BulkItem.objects.values_list("workflow_id", flat=True)} == {"top"}
+
+
+def test_forking_what_is_open_needs_the_permission_and_a_refusal_is_noted(viewer: Client) -> None:
+    fail("a", ValueError("no"), "charge")
+    answer = viewer.post(group_url(page(viewer), "ValueError"))
+    assert answer.status_code == 403
+    assert AuditEvent.objects.get(action="bulk_freeze").outcome == "refused"
+    assert not BulkJob.objects.exists()
 
 
 def test_without_the_right_to_act_nothing_is_offered(viewer: Client) -> None:
@@ -151,7 +258,7 @@ def test_who_may_not_see_payloads_sees_groups_by_step_alone(
     fail("b", KeyError("MARKER"), "charge")
     html = page(client)
     assert "grouped only by their last step" in words(html)
-    assert ["withheld after charge checkout 2 2" in row for row in groups(html)] == [True]
+    assert ["withheld after charge Open checkout 2 2" in row for row in groups(html)] == [True]
     for text in (html, page(client, group_url(html, "withheld"))):
         assert "MARKER" not in text
         assert "ValueError" not in text

@@ -1,0 +1,1 @@
+"""Failed work: which runs failed, and whether a later run of the same work made it good."""
