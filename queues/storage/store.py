@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 
 from dboshub.queues.engine.ports import Claim, OnConflict, Postponement, Survey
 from dboshub.queues.engine.settings import QueueSettings
@@ -26,12 +27,24 @@ from dboshub.workflows.storage.answering import AnsweringSessions
 from dboshub.workflows.storage.database import Database, Sessions
 from dboshub.workflows.storage.journal.insert_workflow import start
 from dboshub.workflows.storage.membership.recover import hand_back
+from dboshub.workflows.storage.own_connection import OwnConnection
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.transient_errors import is_momentary
 
 logger = logging.getLogger("dboshub.queues")
 
 REFUSED_MS = 600_000
+# Claims keep one plan, so it must be right for a queue of any length: along the index in which the
+# rows stand in order, then to each row by its key. To plan takes as long as to claim.
+CLAIM_PLANNER = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_sort": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
 
 
 class QueueStore:
@@ -59,6 +72,11 @@ class QueueStore:
         self._begin_with_others: set[str] = set()
         self._lines: dict[str, LinePastRefused] = {}
         self._cursors: defaultdict[str, PartitionCursor] = defaultdict(PartitionCursor)
+        self._own = OwnConnection(partial(database.connect, planner=CLAIM_PLANNER))
+
+    def close(self) -> None:
+        """Close the connection that claims; no thread claims any more."""
+        self._own.close()
 
     def survey(self) -> list[Survey]:
         with self._database.reading() as session:
@@ -98,8 +116,18 @@ class QueueStore:
         if queue.has_shared_limits:
             with self._database.writing() as session:
                 return claim_within_limits(session, request, self._cursors[queue.name], line)
-        with self._single_statement() as session:
+        with self._claiming() if line is FROM_FIRST else self._single_statement() as session:
             return line.claim(session, request)
+
+    @contextmanager
+    def _claiming(self) -> Iterator[Session]:
+        """A session for claims from the first workflow on; PostgreSQL has a connection for them."""
+        if self._database.vendor == "postgresql":
+            with self._own.use() as connection:
+                yield connection.repeating
+        else:
+            with self._database.writing() as session:
+                yield session
 
     def _line(self, request: ClaimRequest) -> Line:
         """How to claim: past what is for others in parts, once that may be much."""

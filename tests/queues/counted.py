@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from dboshub.workflows.storage.database import Connection, Database
+from dboshub.workflows.storage.database import Connection, Database, Planner
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 
 
@@ -31,8 +31,11 @@ class CountedDatabase:
     def writing(self) -> AbstractContextManager[Session]:
         return self._counted(self._database.writing())
 
-    def connect(self) -> Connection:
-        return self._database.connect()
+    def connect(self, *, planner: Planner | None = None) -> Connection:
+        connection = self._database.connect(planner=planner)
+        connection.session = self._counting(connection.session)
+        connection.repeating = self._counting(connection.repeating)
+        return connection
 
     def change_counter(self) -> Callable[[], int] | None:
         return self._database.change_counter()
@@ -43,9 +46,11 @@ class CountedDatabase:
     @contextmanager
     def _counted(self, opened: AbstractContextManager[Session]) -> Iterator[Session]:
         with opened as session:
+            yield self._counting(session)
 
-            def execute(text: str, params: dict[str, Any]) -> Cursor:
-                self.statements.append(text)
-                return session._execute(text, params)
+    def _counting(self, session: Session) -> Session:
+        def execute(text: str, params: dict[str, Any]) -> Cursor:
+            self.statements.append(text)
+            return session._execute(text, params)
 
-            yield Session(session.dialect, execute, session.script)
+        return Session(session.dialect, execute, session.script)

@@ -86,8 +86,9 @@ def dispatching(
 ) -> Iterator[Dispatcher]:
     """A running dispatcher for this host, as in a process of its own."""
     process, numbers = next(_processes), itertools.count(1)
+    own = QueueStore(database, application=APP, version=VERSION, executor_id="local")
     dispatcher = Dispatcher(
-        store or QueueStore(database, application=APP, version=VERSION, executor_id="local"),
+        store or own,
         host,
         clock=DatabaseClock(),
         new_tokens=lambda count: [f"p{process}:{next(numbers)}" for _ in range(count)],
@@ -100,3 +101,6 @@ def dispatching(
     finally:
         assert dispatcher.stop()
         host.join()
+        for each in (store, own):
+            if isinstance(each, QueueStore):
+                each.close()

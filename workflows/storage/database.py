@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -18,11 +18,16 @@ from dboshub.workflows.storage.database_urls import (
 )
 from dboshub.workflows.storage.sql import Dialect, Session, Vendor
 
+# Settings of PostgreSQL's planner by their names; SQLite has none.
+Planner = Mapping[str, str]
+
 
 class Connection(Protocol):
     """A connection that its owner keeps and closes, such as a journal connection."""
 
     session: Session
+    # For a few statements: fetch the rows of one before it is repeated.
+    repeating: Session
 
     def transaction(self) -> AbstractContextManager[Session]: ...
     def close(self) -> None: ...
@@ -58,7 +63,7 @@ class Database(Sessions, Protocol):
         within 2 s unless the URL sets ``connect_timeout``.
         """
 
-    def connect(self) -> Connection:
+    def connect(self, *, planner: Planner | None = None) -> Connection:
         """A dedicated connection that the caller closes."""
 
     def change_counter(self) -> Callable[[], int] | None:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from dboshub.workflows.storage.database import Connection
 
-C = TypeVar("C", bound=Connection, covariant=True)
-
-
-class Connecting(Protocol[C]):
-    """A database whose connections are of this kind."""
-
-    def connect(self) -> C: ...
+C = TypeVar("C", bound=Connection)
 
 
 class OwnConnection(Generic[C]):
     """Opened when it is needed, and again after an error. One thread at a time uses it."""
 
-    def __init__(self, database: Connecting[C]) -> None:
-        self._database = database
+    def __init__(self, connect: Callable[[], C]) -> None:
+        self._connect = connect
         self._kept: C | None = None
 
     @contextmanager
     def use(self) -> Iterator[C]:
         """The connection, which an error in this block closes."""
-        connection, self._kept = self._kept or self._database.connect(), None
+        connection, self._kept = self._kept or self._connect(), None
         try:
             yield connection
         except BaseException:

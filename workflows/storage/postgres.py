@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from dboshub.workflows.storage.connection_errors import (
     REACH_TIMEOUT_S,
     cannot_connect,
 )
+from dboshub.workflows.storage.database import Planner
 from dboshub.workflows.storage.database_urls import libpq_parameters
 from dboshub.workflows.storage.reconnecting import STEADY
 from dboshub.workflows.storage.row_locks import LOCK_TIMEOUT, are_brief
@@ -30,8 +32,7 @@ POOL_CLOSE_S = 1.0  # for the pool's own threads, which may be connecting
 # For this transaction only: behind a pooler others use the connection next.
 STATEMENT_TIMEOUT = Statement("SELECT set_config('statement_timeout', :timeout, true)")
 IDLE_TIMEOUT = "SELECT set_config('idle_in_transaction_session_timeout', %s, false)"
-# A plan that was made for a small table, and kept, would read all of it when it has grown.
-BY_KEY = "SET enable_seqscan = off"
+SET_PLANNER = "SELECT set_config(key, value, false) FROM json_each_text(CAST(%s AS json))"
 _PARAMETERS: dict[str, Any] = {"application_name": "dboshub", **KEEPALIVES}
 RawConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -44,7 +45,7 @@ class PostgresConnection:
         self.raw = raw
         self.keeps_settings = keeps_settings
         self.session = _session(dialect, raw)
-        self._repeating = _session(dialect, raw, keeps_cursors=True)
+        self.repeating = _session(dialect, raw, keeps_cursors=True)
 
     @property
     def pid(self) -> int | None:
@@ -63,7 +64,7 @@ class PostgresConnection:
 
     def rows(self, statement: Statement, params: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Execute one of a few statements whose parameters are small; return its rows."""
-        return self._repeating.cursor(statement, params).fetchall()
+        return self.repeating.cursor(statement, params).fetchall()
 
     def batch(
         self, statements: Sequence[tuple[Statement, dict[str, Any]]]
@@ -159,11 +160,10 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise cannot_connect(self._given, error, timeout=timeout) from None
 
-    def connect(self, *, by_key: bool = False) -> PostgresConnection:
-        """A connection of the caller's own; `by_key` if all its statements find rows by keys."""
+    def connect(self, *, planner: Planner | None = None) -> PostgresConnection:
         raw = self.connect_raw()
-        if by_key and self._keeps_settings:
-            raw.execute(BY_KEY)
+        if planner and self._keeps_settings:
+            raw.execute(SET_PLANNER, [json.dumps(dict(planner))])
         return PostgresConnection(self.dialect, raw, keeps_settings=self._keeps_settings)
 
     def connect_raw(self) -> RawConnection:
@@ -237,7 +237,8 @@ def drop(url: str) -> None:
 def _session(dialect: Dialect, raw: RawConnection, *, keeps_cursors: bool = False) -> Session:
     """A session; if it `keeps_cursors`, rows must be fetched before a statement is repeated.
 
-    A kept cursor knows how to adapt the next parameters, and keeps the last ones.
+    Its statements are prepared at once then, where the connection may prepare any. A kept cursor
+    knows how to adapt the next parameters, and keeps the last ones.
     """
     cursors: dict[str, tuple[psycopg.Cursor[tuple[Any, ...]], bytes]] = {}
 
@@ -248,7 +249,7 @@ def _session(dialect: Dialect, raw: RawConnection, *, keeps_cursors: bool = Fals
         cursor, encoded = cursors.get(text) or cursors.setdefault(
             text, (raw.cursor(), text.encode())
         )
-        return cursor.execute(encoded, params)
+        return cursor.execute(encoded, params, prepare=True)
 
     def script(text: str) -> None:
         raw.execute(text.encode())

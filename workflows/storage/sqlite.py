@@ -13,6 +13,7 @@ from typing import Any
 from dboshub.workflows.engine.errors import DBOSQueryTimeoutError
 from dboshub.workflows.storage.access import Access
 from dboshub.workflows.storage.connection_errors import cannot_open
+from dboshub.workflows.storage.database import Planner
 from dboshub.workflows.storage.sql import Cursor, Dialect, Session, Vendor
 from dboshub.workflows.storage.sqlite_file import (
     FileState,
@@ -45,7 +46,7 @@ class SqliteConnection:
         self.raw = raw
         for pragma in _PRAGMAS:
             raw.execute(pragma)
-        self.session = _session(dialect, self.current)
+        self.session = self.repeating = _session(dialect, self.current)
 
     def current(self) -> sqlite3.Connection:
         """What the next statement runs on."""
@@ -162,7 +163,7 @@ class SqliteDatabase:
         except (sqlite3.Error, OSError) as error:
             raise cannot_open(self.path, error) from None
 
-    def connect(self) -> SqliteConnection:
+    def connect(self, *, planner: Planner | None = None) -> SqliteConnection:
         if self.access in READERS:
             has_writers = self.access is Access.READING
             return ReadingConnection(self.dialect, self.path, has_writers=has_writers)

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from dboshub.queues.storage import claim, survey
+from dboshub.queues.storage.store import CLAIM_PLANNER
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.journal import postgres_batch, postgres_plain, single
 from dboshub.workflows.storage.membership import recover
@@ -40,6 +41,16 @@ OTHERS = Statement("""
         workflow_uuid, status, name, application_name, created_at, updated_at
     )
     SELECT 'other' || n, 'SUCCESS', 'work', 'other', n, n FROM generate_series(1, :rows) AS n
+""")
+# Executions of a prepared statement by its one plan, and by plans of their own.
+PLANS = Statement(
+    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE :like"
+)
+# Rows of workflows that this transaction has read.
+READ = Statement("""
+    SELECT seq_tup_read + idx_tup_fetch
+    FROM pg_stat_xact_user_tables
+    WHERE relname = 'workflow_status'
 """)
 OWNED = [f"PENDING{each}" for each in range(1, WANTED + 1)]
 PAIRS = [[each, each] for each in OWNED]
@@ -128,6 +139,29 @@ def test_a_statement_reads_little_for_each_row_that_it_changes(
         plan = explained(session, statement, params)
         raise psycopg.Rollback
     assert work(plan) <= most, json.dumps(plan, indent=1)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_one_plan_of_claims_reads_a_long_queue_from_its_head(
+    burst: Database, *, is_known: bool
+) -> None:
+    """It is made without knowing how many are wanted, whether statistics know of the queue or not.
+
+    For a tenth of a long queue, as the planner assumes then, to read all of it would be right.
+    """
+    connection = burst.connect(planner=CLAIM_PLANNER)
+    try:
+        with connection.transaction() as session:
+            if is_known:
+                session.script("ANALYZE dbos.workflow_status")
+            assert len(connection.repeating.all(claim.CLAIM, **CLAIM)) == WANTED
+            assert session.one(PLANS, like="%chosen%") == (1, 0)
+            read = session.one(READ)
+            raise psycopg.Rollback
+    finally:
+        connection.close()
+    assert read is not None
+    assert WANTED <= read[0] <= 4 * WANTED
 
 
 def explained(session: Session, statement: Statement, params: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from dboshub.workflows.engine.clock import Clock
@@ -134,11 +135,17 @@ class Engine:
     def become(self, incarnation: str) -> None:
         """Draw the tokens of this incarnation from now on; stop what an earlier one owns."""
         self.incarnation = incarnation
-        self.executions.expect_owners(token_prefix(incarnation))
+        self._token_prefix = token_prefix(incarnation)
+        self.executions.expect_owners(self._token_prefix)
 
     def new_token(self) -> str:
         """A new ownership token: it names the incarnation and is never used twice."""
-        return f"{token_prefix(self.incarnation)}{next(self._numbers)}"
+        return f"{self._token_prefix}{next(self._numbers)}"
+
+    def new_tokens(self, count: int) -> list[str]:
+        """So many tokens; see ``new_token``."""
+        prefix = self._token_prefix
+        return [f"{prefix}{number}" for number in islice(self._numbers, count)]
 
     def new_workflow_id(self) -> str:
         return str(uuid.uuid4())

@@ -9,11 +9,11 @@ import psycopg
 
 from dboshub.workflows.engine.journal.writes import DONE, LOCKED, Answer, StartWrite, Write
 from dboshub.workflows.storage.journal.messages import largest_value
-from dboshub.workflows.storage.journal.postgres_at_once import statement_of
+from dboshub.workflows.storage.journal.postgres_at_once import Found, statement_of
 from dboshub.workflows.storage.journal.postgres_batch import Batch, created
 from dboshub.workflows.storage.journal.single import apply_single
 from dboshub.workflows.storage.postgres import PostgresConnection, PostgresDatabase
-from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.storage.sql import Row, Session
 from dboshub.workflows.storage.sqlite import SqliteDatabase
 from dboshub.workflows.storage.transient_errors import raising_unavailable
 
@@ -23,6 +23,8 @@ BEGIN = b"BEGIN; SET LOCAL lock_timeout = '2ms'"
 # For one statement and its commit. What takes longer is tried again in a transaction.
 LOCK_TIMEOUT = b"SET lock_timeout = '10ms'"
 COMMIT = b"SET LOCAL lock_timeout = '5s'; COMMIT"
+# A plan that was made for a small table, and kept, would read all of it when it has grown.
+BY_KEY = {"enable_seqscan": "off"}
 # Characters. The statement of a smaller write keeps its cursor, and the write's parameters with it.
 SMALL = 64 * 1024
 
@@ -60,9 +62,9 @@ class PostgresJournalConnection:
         batch = Batch(writes, now)
         with raising_unavailable():
             connection = self._open()
-            if len(writes) == 1 and writes[0].size <= SMALL:
-                return batch.answers([connection.rows(*batch.statements[0])])
-            return batch.answers(connection.batch(batch.statements))
+            if len(writes) > 1:
+                return batch.answers(connection.batch(batch.statements))
+            return batch.answers([_written(connection, batch.statements[0], writes[0])])
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         with raising_unavailable():
@@ -87,11 +89,10 @@ class PostgresJournalConnection:
         if not self._waits_briefly:
             connection.raw.execute(LOCK_TIMEOUT)
             self._waits_briefly = True
-        with suppress(psycopg.errors.UniqueViolation, psycopg.errors.LockNotAvailable):
-            if write.size <= SMALL:
-                return bool(connection.rows(*found))
-            return bool(connection.session.cursor(*found).fetchall())
-        return False
+        try:
+            return bool(_written(connection, found, write))
+        except psycopg.errors.LockNotAvailable:
+            return False
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -105,8 +106,18 @@ class PostgresJournalConnection:
         if self._connection is not None and not self._connection.is_idle:
             self.close()
         if self._connection is None:
-            self._connection = self._database.connect(by_key=True)
+            self._connection = self._database.connect(planner=BY_KEY)
         return self._connection
+
+
+def _written(connection: PostgresConnection, found: Found, write: Write) -> Sequence[Row]:
+    """What the statement of one write returns of it; nothing if it is recorded already."""
+    try:
+        if write.size <= SMALL:
+            return connection.rows(*found)
+        return connection.session.cursor(*found).fetchall()
+    except psycopg.errors.UniqueViolation:
+        return ()
 
 
 @contextmanager

@@ -119,7 +119,8 @@ def statement_of(write: Write, now: int) -> Found | None:
     """The one statement that applies a write, with its parameters; None if it takes several."""
     match write:
         case StartWrite(parent=None):
-            return plain.START, plain.start_parameters(write) | {"now": now}
+            start = plain.START_CHOSEN if write.chosen_id else plain.START
+            return start, plain.start_parameters(write) | {"now": now}
         case EventWrite(step=None):
             return EVENT, _value(write)
         case EventWrite(step=StepWrite() as step):

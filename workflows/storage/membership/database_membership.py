@@ -26,7 +26,7 @@ class DatabaseMembership:
     def __init__(self, database: Database, executor: Executor) -> None:
         self._database = database
         self._executor = executor
-        self._own = OwnConnection(database)
+        self._own = OwnConnection(database.connect)
 
     def register(self, incarnation: str, functions: str) -> None:
         with self._session() as session:

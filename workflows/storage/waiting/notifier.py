@@ -26,7 +26,7 @@ class PostgresNotifier:
 
     def __init__(self, database: PostgresDatabase, listen_url: str) -> None:
         """`listen_url` leads to the server itself: a pooler in transaction mode cannot LISTEN."""
-        self._sender = OwnConnection(database)
+        self._sender = OwnConnection(database.connect)
         self._sender_pid: int | None = None
         self._listen_url = listen_url
 
