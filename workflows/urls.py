@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from dboshub.workflows.converters import register_converters
-from dboshub.workflows.views import actions, bulk, detail, errors, executors, search, start
+from dboshub.workflows.views import actions, bulk, compare, detail, errors, executors, search, start
 from dboshub.workflows.views.workflow_list import next_part, workflow_list
 
 register_converters()
@@ -22,6 +22,8 @@ urlpatterns = [
     path("bulk/<int:job_id>/", bulk.job_detail, name="bulk"),
     path("errors/", errors.error_list, name="errors"),
     path("errors/group/", errors.error_group, name="error_group"),
+    path("compare/", compare.compare_page, name="compare"),
+    path("compare/step/", compare.compare_step, name="compare_step"),
     path("run/<dboshub_id:workflow_id>", detail.workflow_detail, name="detail"),
     path("steps/<dboshub_id:workflow_id>", detail.step_table, name="steps"),
     path(

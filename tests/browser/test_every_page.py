@@ -67,6 +67,15 @@ PAGES = {
         "/workflows/value/every-1?of=input",
         "/workflows/stream/every-1?key=log",
     ),
+    "comparisons": (
+        "/workflows/compare/",
+        "/workflows/compare/?a=every-1&b=every-4",
+        "/workflows/compare/?a=every-1&b=every-3",
+        "/workflows/compare/?a=every-3",
+        "/workflows/compare/?a=every-1&b=nobody",
+        "/workflows/compare/step/?a=every-1&b=every-4&left=1&right=1",
+        "/workflows/compare/step/?a=every-1&b=every-4&left=2&right=3",
+    ),
     "actions": (
         "/workflows/start/",
         "/workflows/start/every_order?app=shop",
@@ -128,6 +137,13 @@ def database(served: HubProcess) -> Iterator[Database]:
             waits = {"queue_name": "every-mail", "parent_workflow_id": "every-1"}
             add_workflow(session, "every-2", "ENQUEUED", **waits)
             add_workflow(session, "every-3", "PENDING", executor_id="worker-1")
+            given = {"inputs": {"a": 2, "b": "x" * 300}, "created_at": T0 - 1_000}
+            add_workflow(session, "every-4", output={"sent": True}, **given)
+            add_step(session, "every-4", 1, "charge", 0, 700, output=[1, 3])
+            add_step(session, "every-4", 2, "pack", output={"boxes": 2})
+            add_step(session, "every-4", 3, "ship", output="sent")
+            for number in range(4, 20):
+                add_step(session, "every-4", number, "poll", output=number)
         if session.one(IS_PREPARED) is None:
             insert(session, "queues", queue_id="every-q", name="every-mail", concurrency=2)
             named = {"schedule_id": "every-s", "schedule_name": "every-night"}

@@ -28,13 +28,16 @@ PAGES = {
     "schedule": "nightly",
     "fleet": "",
     "errors": "",
+    "comparison": "",
 }
+FILTERS = {"comparison": "a=waits&b=nobody"}
 NEWS = {
     "queues": "UPDATE {queues} SET concurrency = 9",
     "queue": "UPDATE {workflow_status} SET status = 'PENDING' WHERE workflow_uuid = 'waits'",
     "schedules": "UPDATE {workflow_schedules} SET last_fired_at = '2023-11-14T22:00:00+00:00'",
     "schedule": "UPDATE {workflow_schedules} SET status = 'PAUSED'",
     "fleet": "UPDATE {dboshub_executor} SET last_beat_at = 0",
+    "comparison": "UPDATE {workflow_status} SET status = 'PENDING' WHERE workflow_uuid = 'waits'",
     "errors": "UPDATE {workflow_status} SET status = 'ERROR', completed_at = 1700000000000",
 }
 
@@ -65,7 +68,7 @@ def seen(
 def test_what_changes_on_a_page_is_news_and_a_second_look_is_not(
     filled: Database, kind: str
 ) -> None:
-    topic = Topic(kind=kind, key=PAGES[kind])
+    topic = Topic(kind=kind, key=PAGES[kind], filter=FILTERS.get(kind, ""))
     first = seen(SOURCES[kind](), filled, topic)
     assert seen(SOURCES[kind](), filled, topic) == first
     with filled.writing() as session:

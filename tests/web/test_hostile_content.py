@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -23,7 +24,7 @@ from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Executor
 from dboshub.workflows.storage.sql import Session, Statement
-from tests.support.runs import add_workflow
+from tests.support.runs import add_step, add_workflow
 from tests.web.routes import THERE, routes
 from tests.web.workflows.test_detail import add_everything, addresses
 
@@ -155,12 +156,16 @@ def test_what_is_hostile_is_shown_as_text_on_every_page(root: Client, payload: s
     add_everything(NASTY, "value", "ERROR")
     with atomic() as session:
         add_workflow(session, "flying", "FLYING")
+        add_step(session, "flying", 1, "charge", output=1)
         spoil(session, value, form)
     named = {"schedule_name": NASTY, "workflow_name": NASTY, "schedule": NASTY, "status": NASTY}
     Schedule.objects.create(schedule_id="s", context=value, **named)
     known = [each for each in addresses(NASTY) if "download" not in each]
+    known += ["/workflows/?status=FLYING", "/workflows/run/flying"]
+    two = urlencode({"a": NASTY, "b": "flying", "left": 1, "right": 1})
+    known += [f"/workflows/compare/?{two}", f"/workflows/compare/step/?{two}"]
     answered = shown = 0
-    for address in [*pages(), *known, "/workflows/?status=FLYING", "/workflows/run/flying"]:
+    for address in [*pages(), *known]:
         answer = root.get(address, follow=True)
         assert answer.status_code < 500, address
         if answer.headers.get("Content-Type", "").startswith("text/html"):

@@ -21,8 +21,10 @@ from dboshub.models import SavedView
 from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
 from dboshub.workflows.clock import now_ms
+from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import BulkJob
 from dboshub.workflows.search.terms import KEYS as FILTER
+from tests.support.runs import add_step, add_workflow
 from tests.web.routes import Route, places, routes, things
 from tests.web.workflows.test_detail import add_everything
 
@@ -33,6 +35,8 @@ ALSO = {
     "dboshub:workflows:value": ["of=event&key=progress&step=1"],
     "dboshub:workflows:error_group": ["kind=ValueError&step=ship"],
     "dboshub:workflows:stream": ["key=log"],
+    "dboshub:workflows:compare": ["a=w", "a=w&b=w2"],
+    "dboshub:workflows:compare_step": ["a=w&b=w2&left=1&right=1"],
     "dboshub:exports:new": ["of=workflows", "of=audit"],
     "dboshub:schedules:do": ["start=2026-01-01T00:00&end=2026-01-01T02:00"],
 }
@@ -90,6 +94,9 @@ def root(client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.Monk
     client.force_login(user)
     client.raise_request_exception = False
     add_everything("w", "value", "ERROR")
+    with atomic() as session:
+        add_workflow(session, "w2", inputs="other")
+        add_step(session, "w2", 1, "charge", output="other")
     BulkJob.objects.create(pk=1, verb="cancel", state="done", username="root", started_at=1)
     Queue.objects.create(queue_id="q", name="q")
     Schedule.objects.create(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from dboshub.workflows.live.bulk import JobListSource, JobSource
+from dboshub.workflows.live.comparison import ComparisonSource
 from dboshub.workflows.live.counts import CountSource
 from dboshub.workflows.live.errors import ErrorSource
 from dboshub.workflows.live.executors import ExecutorPageSource, HeartbeatSource
@@ -25,6 +26,7 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "messages": partial(SectionSource, "messages"),
     "stream": StreamSource,
     "errors": ErrorSource,
+    "comparison": ComparisonSource,
     "bulk": JobSource,
     "bulk_jobs": JobListSource,
     "fleet": ExecutorPageSource,

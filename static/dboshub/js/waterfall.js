@@ -12,7 +12,7 @@ function visibleSummaries(chart) {
 function travel(event) {
   const here = event.target.closest?.(SUMMARY);
   if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
-  const all = visibleSummaries(here.closest(".chart"));
+  const all = visibleSummaries(here.closest(".chart, .pairs"));
   const at = all.indexOf(here);
   const fold = here.parentElement;
   const moves = {

@@ -43,6 +43,8 @@ LOOKING = (
 STEER = "dboshub_schedules.change_schedule"
 # What leaves no trace in any table but the person's own session or cookies.
 WITHOUT_TRACE = {"login", "logout", "dboshub:theme", "dboshub:workflows:columns"}
+# What only leads to another page.
+WITHOUT_TRACE |= {"dboshub:workflows:compare"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,8 @@ def everywhere() -> list[str]:
         *old,
         "/workflows/?status=ERROR&name=check*",
         "/workflows/?id=w",
+        "/workflows/compare/?a=w&b=old",
+        "/workflows/compare/?a=old&b=w",
     ]
 
 

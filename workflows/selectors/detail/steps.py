@@ -58,6 +58,18 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepCount:
+    """The number of recorded steps, and of those that failed. `is_capped` means at least."""
+
+    total: int
+    failed: int
+
+    @property
+    def is_capped(self) -> bool:
+        return self.total >= MAX_COUNTED
+
+
+@dataclass(frozen=True, slots=True)
 class StepPage:
     """Some consecutive steps, and the number of all steps. `is_capped` means at least `total`."""
 
@@ -129,9 +141,15 @@ def page(
         steps, has_later = found[:PAGE_SIZE], len(found) > PAGE_SIZE
         # TypeScript numbers steps from 0, Python from 1.
         has_earlier = bound > 1
+    count = counted(session, workflow_id)
+    numbers = count.total, count.failed, count.is_capped
+    return StepPage(tuple(steps), *numbers, has_earlier, has_later)
+
+
+def counted(session: Session, workflow_id: str) -> StepCount:
+    """The number of steps, up to MAX_COUNTED."""
     count = session.one(COUNTS, id=workflow_id, most=MAX_COUNTED)
-    total, failed = (count[0], count[1]) if count else (0, 0)
-    return StepPage(tuple(steps), total, failed, total >= MAX_COUNTED, has_earlier, has_later)
+    return StepCount(*count) if count else StepCount(0, 0)
 
 
 def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
