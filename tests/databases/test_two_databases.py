@@ -64,6 +64,45 @@ for verb in ("fork_from_failure", "delete"):
 print(Workflow.objects.filter(status="CANCELLED").count(), BulkJob.objects.get(pk=1)._state.db)
 """
 
+# What was cancelled goes back onto its queue, and is put back as it was: each time a process dies.
+RESUMED_AND_UNDONE = """
+from django.contrib.auth.models import User
+from dboshub.workflows.actions.audit import Actor
+from dboshub.workflows.bulk import chunks, job_actions
+from dboshub.workflows.bulk.worker import run_round
+from dboshub.workflows.models import BulkItem, BulkJob, Change, Workflow
+
+class Death(BaseException):
+    pass
+
+def die(*_):
+    raise Death
+
+ada, one = Actor(User.objects.get()), Workflow.objects.get(status="CANCELLED")
+def work_after_a_death(job, **how):
+    job_actions.start_job(ada, job.pk, **how)
+    close, chunks.Chunk.close = chunks.Chunk.close, die
+    try:
+        run_round("dies")
+    except Death:
+        chunks.Chunk.close = close
+    left = BulkItem.objects.get(job=job).state
+    BulkJob.objects.update(lease_until=0)
+    while run_round("takes over") == 0:
+        pass
+    one.refresh_from_db()
+    job.refresh_from_db()
+    print(left, job.done, job.skipped, one.status, one.queue_name)
+    return job
+
+job = job_actions.create_job(ada, "resume", query="status=CANCELLED")
+resumed = work_after_a_death(job, options={"queue": "own"})
+work_after_a_death(job_actions.create_undo(ada, resumed.pk))
+moved = job_actions.create_job(ada, "resume", query="status=CANCELLED")
+print(*moved.plan, Change.objects.first()._state.db)
+job_actions.discard_job(ada, moved.pk)
+"""
+
 # What collectstatic would have made is not what is asked about.
 READ_ONLY = """
 from django.conf import settings
@@ -119,6 +158,14 @@ def test_a_foreign_database_is_watched_and_steered_without_a_table_of_ours_in_it
         "default",
         "shop",
     ], acted.stderr
+    undone = manage(
+        database_url, "shell", "-c", RESUMED_AND_UNDONE, DBOSHUB_DATABASE_URL=another_url
+    )
+    assert undone.stdout.splitlines()[-3:] == [
+        "started 1 0 ENQUEUED orders",
+        "started 1 0 CANCELLED None",
+        "back onto orders default",
+    ], undone.stderr
     died = manage(database_url, "shell", "-c", DIES_BETWEEN, DBOSHUB_DATABASE_URL=another_url)
     assert died.stdout.splitlines()[-3:] == [
         "started done 1 1",

@@ -7,20 +7,7 @@ from collections.abc import Iterable
 from dboshub.workflows.models import BulkJob, Change
 from dboshub.workflows.selectors.changes import queues_left
 from dboshub.workflows.selectors.rows import WorkflowRow
-
-COLUMNS = (
-    "status",
-    "queue_name",
-    "queue_partition_key",
-    "application_version",
-    "priority",
-    "delay_until_epoch_ms",
-    "deduplication_id",
-    "workflow_deadline_epoch_ms",
-    "started_at_epoch_ms",
-    "completed_at",
-    "recovery_attempts",
-)
+from dboshub.workflows.storage.control.restore import COLUMNS
 
 
 def record_changes(rows: Iterable[WorkflowRow], *, at: int, job: BulkJob | None = None) -> None:
@@ -30,17 +17,26 @@ def record_changes(rows: Iterable[WorkflowRow], *, at: int, job: BulkJob | None 
     """
     wanted = [*rows]
     left = queues_left(wanted)
+    _save(
+        Change(
+            job=job,
+            workflow_id=row.pk,
+            at=at,
+            was={name: getattr(row, name) for name in COLUMNS},
+            queue=left.get(row.pk),
+        )
+        for row in wanted
+    )
+
+
+def record_creations(ids: Iterable[str], *, at: int, job: BulkJob) -> None:
+    """Record workflows that are about to be created at this time: they had no columns before."""
+    _save(Change(job=job, workflow_id=each, at=at, was={}) for each in ids)
+
+
+def _save(changes: Iterable[Change]) -> None:
     Change.objects.bulk_create(
-        [
-            Change(
-                job=job,
-                workflow_id=row.pk,
-                at=at,
-                was={name: getattr(row, name) for name in COLUMNS},
-                queue=left.get(row.pk),
-            )
-            for row in wanted
-        ],
+        changes,
         update_conflicts=True,
         unique_fields=("job", "workflow_id"),
         update_fields=("at", "was", "queue"),

@@ -15,12 +15,12 @@ from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
 from dboshub.workflows.actions.audit import Actor, new_audit_event
-from dboshub.workflows.bulk.target_set import FORKED, HIDDEN
-from dboshub.workflows.bulk.verbs import OWN_QUEUE, VERBS, Batch
+from dboshub.workflows.bulk.batch import FORKED, HIDDEN, OWN_QUEUE, Batch
+from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading, system_alias
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob
+from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Change
 from dboshub.workflows.selectors.registered_queues import is_partitioned
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
@@ -32,6 +32,7 @@ from dboshub.workflows.storage.waiting.notify import notify
 MAX_CHUNK = 250
 MAX_NOTE_LENGTH = 500
 ALREADY_DONE = "done already, before its process ended"
+WITH_ANOTHER = "with another of the set, above it"
 State = BulkItem.State
 
 
@@ -127,11 +128,15 @@ class Chunk:
         rows = rows_by_id(session, ids, viewer=viewer)
         uncertain = [item for item in items if item.state == State.STARTED]
         made = rows_by_id(session, [item.made for item in uncertain]) if uncertain else {}
+        changes = self._own_changes(uncertain)
         ready: dict[str, BulkItem] = {}
         for item in items:
             row = rows.get(item.workflow_id)
-            if item in uncertain and self._was_done(item, row, made):
+            change = changes.get(item.workflow_id)
+            if item in uncertain and self._was_done(item, row, made, change):
                 item.state, item.note = State.DONE, ALREADY_DONE
+            elif change is not None and (row is None or row.updated_at == change.at):
+                item.state, item.note = State.DONE, WITH_ANOTHER
             elif why := self._refusal(item, row):
                 item.state, item.note = State.SKIPPED, why
             else:
@@ -143,12 +148,26 @@ class Chunk:
         if session.vendor == "postgresql":
             notify(session, dict.fromkeys(batch.notices))
 
+    def _own_changes(self, uncertain: Sequence[BulkItem]) -> dict[str, Change]:
+        """What the job recorded of these items before: an earlier try, or their ancestors did."""
+        if not uncertain and not self.job.options.get("children"):
+            return {}
+        ids = [item.workflow_id for item in self.items]
+        return {each.workflow_id: each for each in self.job.changes.filter(workflow_id__in=ids)}
+
     def _was_done(
-        self, item: BulkItem, row: WorkflowRow | None, made: dict[str, WorkflowRow]
+        self,
+        item: BulkItem,
+        row: WorkflowRow | None,
+        made: dict[str, WorkflowRow],
+        change: Change | None,
     ) -> bool:
+        """Whether the action was committed by the process that marked the item."""
         if VERBS[self.job.verb].makes:
             return item.made in made
-        return row is None or row.status != item.was
+        if row is None:
+            return True
+        return change is not None and row.updated_at != change.was.get("updated_at")
 
     def _refusal(self, item: BulkItem, row: WorkflowRow | None) -> str:
         """Why an item is skipped: it changed after the set was fixed. Empty if it did not."""
@@ -206,6 +225,7 @@ def _open(job_id: int, owner: str) -> Chunk | None:
     items = [*waiting.order_by("state", "-pk")[:size]]
     if not items:
         job.state, job.ended_at = BulkJob.State.DONE, now_ms()
+        job.recount()
         job.save()
         return None
     return Chunk(job, Actor(user, job.address), partitioned, items, now_ms())

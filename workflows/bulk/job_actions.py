@@ -19,14 +19,16 @@ from dboshub.workflows.actions.audit import (
     refuse_if_read_only,
     require_permission,
 )
-from dboshub.workflows.bulk.target_set import collect_page, collect_selected
-from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.bulk.retention import DAYS, is_kept
+from dboshub.workflows.bulk.target_set import collect_selected
+from dboshub.workflows.bulk.undo_set import collect_next
+from dboshub.workflows.bulk.verbs import OFFERED, VERBS
 from dboshub.workflows.bulk.worker import wake_worker
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
 from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.search.criteria import parse, public_query
-from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.scope import Viewer, viewer_for
 
 State = BulkJob.State
 # A request collects the set for up to COLLECT_S; the worker continues with a large one.
@@ -48,7 +50,7 @@ def create_job(
     ActionRefusedError.
     """
     refuse_if_read_only(actor, "bulk_freeze", "bulk", verb)
-    require_permission(actor, VERBS[verb].permission, "bulk_freeze", "bulk", verb)
+    require_permission(actor, OFFERED[verb].permission, "bulk_freeze", "bulk", verb)
     job = BulkJob(verb=verb, options={"again": again, "checked": ids is not None}, filter=query)
     _assign_owner(job, actor)
     viewer = viewer_for(actor.user)
@@ -62,10 +64,50 @@ def create_job(
     if ids is not None:
         collect_selected(job, ids, viewer)
         return job
+    return _collect(job, viewer)
+
+
+def create_undo(actor: Actor, job_id: int) -> BulkJob:
+    """Create a job that undoes another one as far as that is possible.
+
+    It does nothing until it is started. Needs the permission for what is undone. Raises
+    ActionRefusedError.
+    """
+    source = BulkJob.objects.filter(pk=job_id).first()
+    if source is None:
+        raise _missing()
+    verb = VERBS[source.verb]
+    refuse_if_read_only(actor, "bulk_undo", "bulk", str(job_id))
+    require_permission(actor, verb.permission, "bulk_undo", "bulk", str(job_id))
+    why = undo_refusal(source)
+    if why:
+        raise ActionRefusedError(why, "Act on its workflows one by one, or choose them anew.")
+    job = BulkJob(verb=f"undo_{verb.action}", options={"again": True}, undoes=source)
+    _assign_owner(job, actor)
+    delete_old_drafts()
+    with transaction.atomic(using=router.db_for_write(BulkJob)):
+        job.save()
+        record(actor, "bulk_undo", "bulk", str(source.pk), verb=source.verb, by=job.pk)
+    return _collect(job, viewer_for(actor.user))
+
+
+def undo_refusal(job: BulkJob) -> str:
+    """Why the job cannot be undone now; empty if it can."""
+    if not VERBS[job.verb].undo:
+        return "This cannot be undone."
+    if job.state not in (State.STOPPED, State.DONE) or job.started_at is None:
+        return f"This job is {job.get_state_display().lower()}: it cannot be undone now."
+    if not is_kept(job.started_at):
+        return f"It is older than {DAYS} days: what it changed is not recorded any more."
+    return "" if job.changes.exists() else "It changed nothing that is recorded."
+
+
+def _collect(job: BulkJob, viewer: Viewer) -> BulkJob:
+    """Collect the set for COLLECT_S at most; the worker goes on."""
     deadline = time.monotonic() + COLLECT_S
     while job.state == State.COLLECTING and time.monotonic() < deadline:
         try:
-            job = collect_page(job, viewer) or BulkJob.objects.get(pk=job.pk)
+            job = collect_next(job, viewer) or BulkJob.objects.get(pk=job.pk)
         except DatabaseError:
             # The worker tries again, or shows the error on the page of the job.
             break
@@ -128,7 +170,7 @@ def retry_failed(actor: Actor, job_id: int, *, reason: str = "") -> None:
         action.detail.update(
             verb=job.verb, items=failed.update(state=BulkItem.State.WAITING, note="", at=None)
         )
-        job.failed = 0
+        job.recount()
         _run(job, actor)
 
 
@@ -149,7 +191,7 @@ def _changing(
     permission."""
     found = BulkJob.objects.filter(pk=job_id).first()
     if found is None:
-        raise ActionRefusedError("There is no such bulk job.", "Choose one from the list.")
+        raise _missing()
     permission = VERBS[found.verb].permission
     with (
         audited_action(
@@ -194,6 +236,10 @@ def _assign_owner(job: BulkJob, actor: Actor) -> None:
     job.user = actor.user
     job.username = actor.name
     job.address = actor.address
+
+
+def _missing() -> ActionRefusedError:
+    return ActionRefusedError("There is no such bulk job.", "Choose one from the list.")
 
 
 def _refused(job: BulkJob) -> ActionRefusedError:

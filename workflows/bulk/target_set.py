@@ -17,6 +17,7 @@ from django.db.models import Count
 from django.http import QueryDict
 
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.bulk.batch import FORKED, HIDDEN
 from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.connection import reading
 from dboshub.workflows.models import BulkItem, BulkJob
@@ -31,8 +32,6 @@ MAX_LEFT_OUT = 10_000
 PAGE_SIZE = 1_000
 COLLECTING = BulkJob.State.COLLECTING
 TAKEN, OTHERS = "taken", "others"
-FORKED = "forked already"
-HIDDEN = "deleted, or not visible to you"
 
 
 def collect_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
@@ -44,7 +43,7 @@ def collect_selected(job: BulkJob, ids: Iterable[str], viewer: Viewer) -> None:
     with transaction.atomic(using=router.db_for_write(BulkJob)):
         job.left_out = +Counter({HIDDEN: len(wanted) - len(rows)})
         _keep(job, rows)
-        _end(job)
+        end_collection(job)
         job.save()
 
 
@@ -54,16 +53,22 @@ def collect_page(job: BulkJob, viewer: Viewer) -> BulkJob | None:
     criteria = _criteria(job, place["part"])
     page = _read(criteria, place["after"], viewer) if criteria else Page(rows=[])
     with transaction.atomic(using=router.db_for_write(BulkJob)):
-        same = BulkJob.objects.select_for_update().filter(pk=job.pk, state=COLLECTING)
-        fresh = same.first()
-        if fresh is None or fresh.cursor != job.cursor:
+        fresh = still_collecting(job)
+        if fresh is None:
             return None
         _keep(fresh, _within(fresh, page) if place["part"] == TAKEN else page.rows)
         fresh.cursor = _next(fresh, place["part"], page)
         if fresh.cursor is None:
-            _end(fresh)
+            end_collection(fresh)
         fresh.save()
         return fresh
+
+
+def still_collecting(job: BulkJob) -> BulkJob | None:
+    """The locked job; None if another process has continued or ended the collection."""
+    same = BulkJob.objects.select_for_update().filter(pk=job.pk, state=COLLECTING)
+    fresh = same.first()
+    return fresh if fresh is not None and fresh.cursor == job.cursor else None
 
 
 def _within(job: BulkJob, page: Page) -> list[WorkflowRow]:
@@ -116,7 +121,7 @@ def _keep(job: BulkJob, rows: Iterable[WorkflowRow]) -> None:
             taken.append(row)
     # A workflow whose status changes meanwhile can be read twice; it is stored once.
     plans = verb.foresee(taken)
-    items = [_item(job, verb, row, plans.get(row.pk)) for row in taken]
+    items = [item_of(job, verb, row, plans.get(row.pk)) for row in taken]
     BulkItem.objects.bulk_create(items, ignore_conflicts=True)
     job.total += len(items)
     job.left_out = dict(left_out)
@@ -128,7 +133,7 @@ def _refusal(job: BulkJob, verb: Verb, row: WorkflowRow) -> str:
     return verb.refusals.get(row.status, "in a status unknown here")
 
 
-def _item(job: BulkJob, verb: Verb, row: WorkflowRow, plan: str | None) -> BulkItem:
+def item_of(job: BulkJob, verb: Verb, row: WorkflowRow, plan: str | None) -> BulkItem:
     return BulkItem(
         job=job,
         workflow_id=row.pk,
@@ -141,7 +146,8 @@ def _item(job: BulkJob, verb: Verb, row: WorkflowRow, plan: str | None) -> BulkI
     )
 
 
-def _end(job: BulkJob) -> None:
+def end_collection(job: BulkJob) -> None:
+    """Fix the set, and count what it holds."""
     job.total = job.items.count()
     planned = job.items.exclude(plan=None).values_list("plan")
     job.plan = dict(planned.annotate(count=Count("pk")).order_by("-count", "plan"))

@@ -11,7 +11,8 @@ from django.db import connections
 from django.db.models import Q
 
 from dboshub.workflows.bulk.chunks import account_of, do_chunk
-from dboshub.workflows.bulk.target_set import collect_page
+from dboshub.workflows.bulk.retention import forget_old_changes
+from dboshub.workflows.bulk.undo_set import collect_next
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.engine.background import BackgroundLoop
 from dboshub.workflows.models import BulkJob
@@ -61,6 +62,7 @@ def run_round(owner: str) -> float:
     ]
     if worked:
         return 0
+    forget_old_changes()
     later = jobs.filter(next_at__gt=now).values_list("next_at", flat=True).first()
     return IDLE_S if later is None else min(IDLE_S, max(0.0, (later - now_ms()) / 1_000))
 
@@ -85,7 +87,7 @@ def _step(job_id: int, state: str, owner: str) -> bool:
         user = account_of(job)
         if user is None:
             raise LookupError(f"the account {job.username!r} was deleted or disabled")
-        return collect_page(job, viewer_for(user)) is not None
+        return collect_next(job, viewer_for(user)) is not None
     except Exception as error:
         logger.exception("bulk.failed", extra={"job": job_id})
         _retry_later_or_stop(job_id, state, error)

@@ -6,18 +6,25 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.bulk.verbs import AT_ONCE, NOT_KNOWN, OWN_QUEUE, VERBS
+from dboshub.workflows.bulk.batch import AT_ONCE, NOT_KNOWN, OWN_QUEUE
+from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.engine.options import MAX_PRIORITY
 from dboshub.workflows.forms.confirm_form import MAX_TEXT
 from dboshub.workflows.models import BulkJob
 
-# The options of each verb.
+# The fields of each verb.
 FIELDS = {
     "cancel": ("children",),
     "resume": ("queue", "unknown"),
     "fork_from_failure": ("start", "step", "name", "queue", "unknown"),
+    "move": ("version",),
+    "prioritize": ("priority",),
+    "delay": ("delay", "unit"),
     "delete": ("children",),
 }
-OPTIONS = ("start", "step", "name", "queue", "unknown", "children")
+ALWAYS = ("rate", "per", "reason")
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+MAX_DELAY_S = 10 * 365 * SECONDS["day"]
 
 
 class BulkStartForm(forms.Form):
@@ -44,13 +51,26 @@ class BulkStartForm(forms.Form):
         label="Where nothing says which",
         choices=[("", "leave it as it is"), (AT_ONCE, "as soon as possible, past every limit")],
     )
+    version = forms.ChoiceField(required=False, label="To the version")
+    priority = forms.IntegerField(
+        min_value=0, max_value=MAX_PRIORITY, label="Priority", help_text="0 runs first."
+    )
+    delay = forms.FloatField(min_value=0, max_value=MAX_DELAY_S, label="For")
+    unit = forms.ChoiceField(
+        label="Unit", choices=[(each, f"{each}s") for each in SECONDS], initial="minute"
+    )
     children = forms.BooleanField(required=False, label="Their children too, and theirs")
     rate = forms.FloatField(
         required=False,
         min_value=0.01,
         max_value=10_000,
-        label="At most per second",
+        label="At most",
         help_text="Empty: as fast as it goes.",
+    )
+    per = forms.ChoiceField(
+        required=False,
+        label="Workflows per",
+        choices=[("second", "second"), ("minute", "minute")],
     )
     reason = forms.CharField(
         required=False,
@@ -60,29 +80,49 @@ class BulkStartForm(forms.Form):
     )
 
     def __init__(
-        self, job: BulkJob, *args: Any, queues: tuple[str, ...] = (), **kwargs: Any
+        self,
+        job: BulkJob,
+        *args: Any,
+        queues: tuple[str, ...] = (),
+        versions: tuple[str, ...] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.verb = VERBS[job.verb]
-        wanted = FIELDS[job.verb] if job.started_at is None else ()
-        for name in OPTIONS:
-            if name not in wanted or (name == "unknown" and NOT_KNOWN not in (job.plan or {})):
-                del self.fields[name]
-        field = self.fields.get("queue")
-        if isinstance(field, forms.ChoiceField):
-            own = (OWN_QUEUE, "the one each came from, if it came from one")
-            now = ("", "none: as soon as possible, past every limit")
-            field.choices = [own, now, *((name, name) for name in queues)]
-            self.initial.setdefault("queue", OWN_QUEUE)
+        wanted = [*(FIELDS.get(job.verb, ()) if job.started_at is None else ()), *ALWAYS]
+        if NOT_KNOWN not in (job.plan or {}):
+            wanted = [name for name in wanted if name != "unknown"]
+        self.fields = {name: self.fields[name] for name in wanted}
+        own = (OWN_QUEUE, "the one each came from, if it came from one")
+        now = ("", "none: as soon as possible, past every limit")
+        self._choose("queue", [own, now, *((name, name) for name in queues)])
+        latest = ("", "none: the latest runs them")
+        self._choose("version", [*((name, name) for name in versions), latest])
+        self.initial.setdefault("queue", OWN_QUEUE)
         self.initial.setdefault("rate", job.rate)
+
+    def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields.get(name)
+        if isinstance(field, forms.ChoiceField):
+            field.choices = choices
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         for choice, field in (("number", "step"), ("name", "name")):
             if data.get("start") == choice and data.get(field) in (None, ""):
                 self.add_error(field, "Say which.")
+        if (data.get("delay") or 0) * SECONDS[data.get("unit") or "second"] > MAX_DELAY_S:
+            self.add_error("delay", "That is longer than ten years.")
         return data
 
     def options(self) -> dict[str, Any]:
-        """The chosen options of the job, by name."""
-        return {name: self.cleaned_data[name] for name in OPTIONS if name in self.fields}
+        """The chosen options of the job, by name; a delay in seconds."""
+        data = {name: self.cleaned_data[name] for name in self.fields if name not in ALWAYS}
+        if "delay" in data:
+            data["seconds"] = data.pop("delay") * SECONDS[data.pop("unit")]
+        return data
+
+    def per_second(self) -> float | None:
+        """The largest number of workflows per second; None for no limit."""
+        rate: float | None = self.cleaned_data["rate"]
+        return rate and rate / SECONDS[self.cleaned_data["per"] or "second"]

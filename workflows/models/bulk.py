@@ -36,6 +36,10 @@ class BulkJob(models.Model):
     filter = models.TextField(blank=True)
     options = models.JSONField(default=dict, blank=True)
     rate = models.FloatField(null=True)
+    # The job that this one undoes.
+    undoes = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="undone_by"
+    )
     # Why it stopped by itself.
     note = models.TextField(blank=True)
 
@@ -67,6 +71,13 @@ class BulkJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.total} ({self.state})"
+
+    def recount(self) -> None:
+        """Count the results of its items."""
+        counts = dict(self.items.values_list("state").annotate(count=models.Count("pk")))
+        self.done = counts.get(BulkItem.State.DONE, 0)
+        self.skipped = counts.get(BulkItem.State.SKIPPED, 0)
+        self.failed = counts.get(BulkItem.State.FAILED, 0)
 
 
 class BulkItem(models.Model):

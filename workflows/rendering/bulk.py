@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
+from dboshub.workflows.bulk.batch import AT_ONCE, OWN_QUEUE
 from dboshub.workflows.bulk.target_set import MAX_LEFT_OUT
-from dboshub.workflows.bulk.verbs import AT_ONCE, OWN_QUEUE, VERBS, Verb
+from dboshub.workflows.bulk.verbs import VERBS, Verb
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.models import BulkItem, BulkJob
+from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.search.criteria import parse, public_query
 from dboshub.workflows.statuses import StatusStyle
 
@@ -139,11 +141,23 @@ class ShownJob:
             words.append(onto.get(queue, f"onto {queue}"))
             if queue == OWN_QUEUE and options.get("unknown") == AT_ONCE:
                 words.append("past every limit where nothing says which")
+        if "version" in options:
+            version = options["version"]
+            words.append(f"to version {version}" if version else "to no version: the latest")
+        if "priority" in options:
+            words.append(f"to priority {options['priority']}")
+        if "seconds" in options:
+            words.append(f"for {duration(round(1_000 * options['seconds']))}")
         if options.get("children"):
             words.append("with all descendants")
         if self.job.rate:
-            words.append(f"at most {self.job.rate:g} per second")
+            words.append(f"at most {rate_text(self.job.rate)}")
         return words
+
+
+def rate_text(rate: float) -> str:
+    """A number of workflows per second in words."""
+    return f"{rate:g} per second" if rate >= 1 else f"{60 * rate:g} per minute"
 
 
 def show_job(job: BulkJob, *, payload: bool = False) -> ShownJob:

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.bulk import job_actions
-from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.bulk.retention import DAYS
+from dboshub.workflows.bulk.verbs import OFFERED
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import reading
 from dboshub.workflows.forms.bulk_forms import BulkStartForm
@@ -26,6 +27,7 @@ from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors import bulk as selector
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.selectors.versions import version_names
 from dboshub.workflows.views.confirm import INVALID, status_of
 from dboshub.workflows.views.workflow_required import query_int
 
@@ -57,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the filter and the actions; a POST creates the job."""
     given = request.POST if request.method == "POST" else request.GET
     verb = given.get("verb", "")
-    if verb and verb not in VERBS:
+    if verb and verb not in OFFERED:
         raise Http404(f"no bulk action {verb}")
     query = _filter(given)
     if request.method != "POST" or not verb:
@@ -89,6 +91,9 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     if do == "start" and not form.is_valid():
         return _show(request, job, form, status=INVALID)
     try:
+        if do == "undo":
+            undoing = job_actions.create_undo(actor_of(request), job.pk)
+            return redirect("dboshub:workflows:bulk", undoing.pk)
         message = _control(request, job, do, form)
     except ActionRefusedError as refusal:
         return _show(request, job, form, refusal=refusal, status=status_of(refusal))
@@ -102,8 +107,9 @@ def _control(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -
     """Perform the action of a button; return the message. Raises ActionRefusedError."""
     actor, reason = actor_of(request), request.POST.get("reason", "")[:MAX_TEXT]
     if do == "start":
-        rate = form.cleaned_data["rate"]
-        job_actions.start_job(actor, job.pk, options=form.options(), rate=rate, reason=reason)
+        job_actions.start_job(
+            actor, job.pk, options=form.options(), rate=form.per_second(), reason=reason
+        )
         return "Started: a process of DBOSHub works on it."
     if do == "stop":
         job_actions.stop_job(actor, job.pk, reason=reason)
@@ -118,9 +124,11 @@ def _control(request: HttpRequest, job: BulkJob, do: str, form: BulkStartForm) -
 
 
 def _form(request: HttpRequest, job: BulkJob, data: QueryDict | None = None) -> BulkStartForm:
+    viewer = viewer_for(request.user)
     with reading() as session:
-        names = queue_names(session, viewer_for(request.user))
-    return BulkStartForm(job, data, queues=names)
+        names = queue_names(session, viewer)
+        versions = version_names(session, viewer) if job.verb == "move" else ()
+    return BulkStartForm(job, data, queues=names, versions=versions)
 
 
 def _show(
@@ -147,6 +155,9 @@ def _show(
         "tabs": tabs(shown, state),
         "refusal": refusal,
         "permitted": may_act(request.user, shown.verb.permission),
+        "undo_refusal": job_actions.undo_refusal(job),
+        "undone_by": [*job.undone_by.exclude(started_at=None)],
+        "days": DAYS,
         "now": now_ms(),
         "live_page": subscription_for(request, "bulk", str(job.pk)),
         "live_digest": digest(job_facts([job])),
@@ -163,7 +174,7 @@ def _ask(
     status: int = 200,
 ) -> HttpResponse:
     criteria = parse(QueryDict(query), now=now_ms(), attributes=request.user.has_perm(VIEW_PAYLOAD))
-    permitted = [each for each in VERBS.values() if may_act(request.user, each.permission)]
+    permitted = [each for each in OFFERED.values() if may_act(request.user, each.permission)]
     context = {
         "section": "workflows",
         "verbs": permitted,

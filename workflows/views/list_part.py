@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from dboshub.workflows.actions.audit import may_act
-from dboshub.workflows.bulk.verbs import VERBS
+from dboshub.workflows.bulk.verbs import OFFERED
 from dboshub.workflows.live.rows import row_digest
 from dboshub.workflows.live.subscriptions import Subscription, subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
@@ -62,7 +62,7 @@ class ListRequest:
             "criteria": self.criteria,
             "query": self.criteria.query(),
             "columns": self.columns,
-            "verbs": [each for each in VERBS.values() if may_act(user, each.permission)],
+            "verbs": [each for each in OFFERED.values() if may_act(user, each.permission)],
         }
 
     def topic(self, kind: str, key: str = "") -> Subscription:

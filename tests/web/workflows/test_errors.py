@@ -146,7 +146,7 @@ def test_one_group_shows_its_runs_and_forks_exactly_them(operator: Client) -> No
     assert (job.verb, job.state) == ("fork_from_failure", "frozen")
     frozen = {*BulkItem.objects.values_list("workflow_id", flat=True)}
     assert frozen == {"a/0", "a/1", "a/2"}
-    assert "At most per second" in page(operator, answer["Location"])
+    assert 'name="rate"' in page(operator, answer["Location"])
 
 
 def test_only_what_is_still_open_is_forked(operator: Client) -> None:

@@ -47,6 +47,36 @@ def process_that_dies(number: int) -> None:
         os._exit(0)
 
 
+def counts(job: BulkJob) -> Counter[str]:
+    """What the job counts, which is what its items say."""
+    job.refresh_from_db()
+    found = +Counter(done=job.done, skipped=job.skipped, failed=job.failed)
+    items = Counter(job.items.values_list("state", flat=True))
+    assert found == +Counter({each: items[each] for each in ("done", "skipped", "failed")})
+    return found
+
+
+def test_an_undo_puts_each_back_once_however_often_the_process_dies(
+    operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "MAX_CHUNK", 5)
+    ids = workflows(60, "ENQUEUED", queue_name="mail", priority=3)
+    job = job_actions.create_job(operator, "cancel")
+    for _ in ("cancelled", "undone"):
+        job_actions.start_job(operator, job.pk)
+        for number in range(3):
+            process_that_dies(number)
+            counts(job)
+            BulkJob.objects.update(lease_until=0)
+        while run_round("the last") == 0:
+            pass
+        assert counts(job) == {"done": len(ids)}
+        job = job_actions.create_undo(operator, job.pk) if job.undoes is None else job
+
+    kept = Workflow.objects.values_list("status", "queue_name", "priority", "completed_at")
+    assert Counter(kept) == {("ENQUEUED", "mail", 3, None): len(ids)}
+
+
 def test_each_workflow_is_forked_once_however_often_the_process_dies(
     operator: Actor, workflows: Workflows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,8 +87,8 @@ def test_each_workflow_is_forked_once_however_often_the_process_dies(
 
     for number in range(4):
         process_that_dies(number)
-        job.refresh_from_db()
-        assert (job.state, job.done) == ("running", 5 * SURVIVED * (number + 1))
+        assert counts(job)["done"] == 5 * SURVIVED * (number + 1)
+        assert job.state == "running"
         # A minute later.
         BulkJob.objects.update(lease_until=0)
     while run_round("the last") == 0:

@@ -11,7 +11,7 @@ import pytest
 from dboshub.workflows.actions import workflow_actions
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.bulk import job_actions
-from dboshub.workflows.bulk.verbs import NOT_KNOWN
+from dboshub.workflows.bulk.batch import NOT_KNOWN
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.engine.records import INTERNAL_QUEUE

@@ -1,12 +1,15 @@
-"""Change a workflow's attributes and delay; its run continues."""
+"""Change the attributes of a workflow, and version, priority and delay of those that wait."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
+from dboshub.workflows.storage.fragments import is_still, locked_ids
+from dboshub.workflows.storage.id_lists import id_chunks
 from dboshub.workflows.storage.sql import Session, Statement
 
 ATTRIBUTES = Statement(
@@ -30,6 +33,36 @@ SET_DELAY = Statement(
     SET delay_until_epoch_ms = :until, updated_at = :now
     WHERE workflow_uuid = :workflow_id AND status = 'DELAYED' AND started_at_epoch_ms IS NULL
     """
+)
+
+
+# As an expression, so that the planner finds the rows by their key: see fragments.is_still.
+_WAITS = "COALESCE(status, '') IN ('ENQUEUED', 'DELAYED')"
+_NOT_BEGUN = "started_at_epoch_ms IS NULL"
+
+
+def _on_waiting(assignments: str, condition: str = _WAITS) -> Statement:
+    return Statement(
+        f"""
+        UPDATE {{workflow_status}}
+        SET {assignments}, updated_at = :now
+        WHERE {locked_ids(condition)}
+        """
+    )
+
+
+SET_VERSION = _on_waiting("application_version = :version")
+SET_PRIORITY = _on_waiting("priority = :priority")
+DELAY = _on_waiting(
+    "status = 'DELAYED', delay_until_epoch_ms = :until", f"{_WAITS} AND {_NOT_BEGUN}"
+)
+# As at the end of a delay: a debounced workflow loses its deduplication id.
+END_DELAY = _on_waiting(
+    """
+            status = 'ENQUEUED',
+            delay_until_epoch_ms = :now,
+            deduplication_id = CASE WHEN is_debounced THEN NULL ELSE deduplication_id END""",
+    f"{is_still('DELAYED')} AND {_NOT_BEGUN}",
 )
 
 
@@ -73,3 +106,28 @@ def set_delay(session: Session, workflow_id: str, *, until: int, now: int) -> No
     A workflow that has begun waits for something of its own, which no delay changes.
     """
     session.run(SET_DELAY, workflow_id=workflow_id, until=until, now=now)
+
+
+def set_version(session: Session, ids: Iterable[str], version: str | None, *, now: int) -> None:
+    """Let this version run those of the workflows that wait; None: the latest one."""
+    _run(session, SET_VERSION, ids, version=version, now=now)
+
+
+def set_priority(session: Session, ids: Iterable[str], priority: int, *, now: int) -> None:
+    """Change the priority of those of the workflows that wait; a lower one runs first."""
+    _run(session, SET_PRIORITY, ids, priority=priority, now=now)
+
+
+def delay(session: Session, ids: Iterable[str], *, until: int, now: int) -> None:
+    """Delay those of the workflows that wait and have not begun, until then (epoch ms)."""
+    _run(session, DELAY, ids, until=until, now=now)
+
+
+def end_delay(session: Session, ids: Iterable[str], *, now: int) -> None:
+    """Enqueue those of the workflows that are delayed and have not begun."""
+    _run(session, END_DELAY, ids, now=now)
+
+
+def _run(session: Session, statement: Statement, ids: Iterable[str], **params: Any) -> None:
+    for chunk in id_chunks(ids):
+        session.run(statement, ids=session.ids(chunk), **params)
