@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -157,23 +156,33 @@ def install(launched: Engine | None) -> None:
     _engine, _pid = launched, os.getpid()
 
 
-@contextmanager
-def using_client(client_context: ClientContext | None) -> Iterator[None]:
+class UsingClient:
+    """The block in which calls use a client; see ``using_client``."""
+
+    __slots__ = ("_context", "_tokens")
+
+    def __init__(self, client_context: ClientContext | None) -> None:
+        self._context = client_context
+
+    def __enter__(self) -> None:
+        if self._context is not None:
+            self._tokens = (
+                CLIENT_CONTEXT.set(self._context),
+                FRAME.set(None),
+                SCOPE.set(IdentityScope(ANONYMOUS)),
+            )
+
+    def __exit__(self, *_: object) -> None:
+        if self._context is not None:
+            client, frame, scope = self._tokens
+            CLIENT_CONTEXT.reset(client)
+            FRAME.reset(frame)
+            SCOPE.reset(scope)
+
+
+def using_client(client_context: ClientContext | None) -> UsingClient:
     """Make calls in the block use a client, outside any workflow and without an identity.
 
     None changes nothing.
     """
-    if client_context is None:
-        yield
-        return
-    tokens = (
-        CLIENT_CONTEXT.set(client_context),
-        FRAME.set(None),
-        SCOPE.set(IdentityScope(ANONYMOUS)),
-    )
-    try:
-        yield
-    finally:
-        CLIENT_CONTEXT.reset(tokens[0])
-        FRAME.reset(tokens[1])
-        SCOPE.reset(tokens[2])
+    return UsingClient(client_context)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -94,14 +92,26 @@ def is_permission_denied(error: BaseException) -> bool:
     return isinstance(error, denied)
 
 
-@contextmanager
-def raising_unavailable() -> Iterator[None]:
-    """Raise StorageUnavailableError for a momentary error; other errors propagate."""
-    try:
-        yield
-    except Exception as error:
+class RaisingUnavailable:
+    """The block in which a momentary error becomes a StorageUnavailableError."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not isinstance(error, Exception):
+            return
         if is_of_this_call(error):
             raise StorageExhaustedError(str(error) or "out of memory") from error
         if is_momentary(error):
             raise StorageUnavailableError(str(error)) from error
-        raise
+
+
+_RAISING = RaisingUnavailable()
+
+
+def raising_unavailable() -> RaisingUnavailable:
+    """Raise StorageUnavailableError for a momentary error; other errors propagate."""
+    return _RAISING

@@ -18,6 +18,7 @@ import pytest
 from dboshub import DBOS, DBOSClient, DBOSConfig, Queue
 from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.journal.pending_write import PendingWrite
+from dboshub.workflows.engine.journal.writes import ISOLATE_ABOVE
 from dboshub.workflows.engine.runtime.threads import Threads
 from dboshub.workflows.engine.waiting.notices import QUEUE, Notice
 from dboshub.workflows.engine.waiting.waits import Waiter
@@ -35,6 +36,11 @@ def costs_step() -> int:
     return 1
 
 
+@DBOS.step()
+def costs_large_step() -> str:
+    return "x" * ISOLATE_ABOVE
+
+
 @DBOS.workflow()
 def costs_nothing() -> int:
     return 1
@@ -44,6 +50,7 @@ def costs_nothing() -> int:
 def costs_calls(count: int, kind: str, destination: str = "") -> None:
     calls: dict[str, Callable[[], Any]] = {
         "step": costs_step,
+        "large step": costs_large_step,
         "event": lambda: DBOS.set_event("key", 1),
         "stream": lambda: DBOS.write_stream("key", 1),
         "send": lambda: DBOS.send(destination, 1, "topic"),
@@ -102,7 +109,14 @@ def per_call(counting: Callable[[], Any], kind: str, destination: str = "") -> C
 
 @pytest.mark.parametrize(
     ("kind", "postgres", "sqlite"),
-    [("step", 1, 2), ("event", 1, 4), ("stream", 1, 3), ("send", 1, 3), ("child", 3, 8)],
+    [
+        ("step", 1, 2),
+        ("large step", 1, 2),
+        ("event", 1, 4),
+        ("stream", 1, 3),
+        ("send", 1, 3),
+        ("child", 3, 8),
+    ],
 )
 def test_a_call_within_a_workflow_takes_no_other_thread(
     kind: str,

@@ -56,6 +56,17 @@ class EnqueueOptions(CallOptions, total=False):
     shard_key: None
 
 
+# The options of SetEnqueueOptions, by the fields of StartOptions.
+_QUEUE_OPTIONS = {
+    "deduplication_id": "deduplication_id",
+    "priority": "priority",
+    "application_version": "app_version",
+    "partition_key": "queue_partition_key",
+    "delay_s": "delay_seconds",
+    "duplication_policy": "duplication_policy",
+}
+
+
 def checked_parameters(
     given: Mapping[str, Any], ambient: StartOptions = NO_OPTIONS
 ) -> StartParameters:
@@ -93,32 +104,30 @@ def named_function(name: Any, given: Mapping[str, Any]) -> FunctionReference:
 
 def start_options(given: Mapping[str, Any], ambient: StartOptions) -> StartOptions:
     """The options that are given, in place of those of `ambient`."""
-    blocks: list[OptionsBlock] = [
-        _enqueue_options(given, ambient),
-        SetWorkflowAttributes(_attributes(given, ambient)),
-    ]
+    blocks: list[OptionsBlock] = []
+    queue_options = {key: given[key] for key in _QUEUE_OPTIONS.values() if key in given}
+    if queue_options:
+        blocks.append(_enqueue_options(queue_options, ambient))
+    if "attributes" in given or "otel_context" in given:
+        blocks.append(SetWorkflowAttributes(_attributes(given, ambient)))
     if given.get("workflow_timeout") is not None:
         blocks.append(SetWorkflowTimeout(given["workflow_timeout"]))
     policy = checked_reuse_policy(given.get("workflow_id_reuse_policy"))
     if given.get("workflow_id") is not None:
         blocks.append(SetWorkflowID(given["workflow_id"], workflow_id_reuse_policy=policy))
     application = validation.optional_text("an application name", given.get("application_name"))
-    changes: dict[str, Any] = {"application_name": application}
+    changes: dict[str, Any] = {}
     for block in blocks:
         changes |= block.changes()
-    return replace(ambient, **changes)
+    if application is not None:
+        changes["application_name"] = application
+    return replace(ambient, **changes) if changes else ambient
 
 
 def _enqueue_options(given: Mapping[str, Any], ambient: StartOptions) -> SetEnqueueOptions:
-    around = {
-        "deduplication_id": ambient.deduplication_id,
-        "priority": ambient.priority or None,
-        "app_version": ambient.application_version,
-        "queue_partition_key": ambient.partition_key,
-        "delay_seconds": ambient.delay_s,
-        "duplication_policy": ambient.duplication_policy,
-    }
-    named = {name: given[name] for name in around if given.get(name) is not None}
+    around = {key: getattr(ambient, field) for field, key in _QUEUE_OPTIONS.items()}
+    around["priority"] = ambient.priority or None
+    named = {key: value for key, value in given.items() if value is not None}
     return SetEnqueueOptions(**(around | named))
 
 

@@ -77,7 +77,8 @@ class Notices:
         if self.has_sender:
             with self._lock:
                 self._pending.update(dict.fromkeys(notices))
-            self._has_pending.set()
+                if not self._has_pending.is_set():
+                    self._has_pending.set()
 
     def receive(self, channel: str, payload: str) -> None:
         """Handle a notice that arrived, from another process or from this one."""

@@ -59,18 +59,19 @@ class PostgresJournalConnection:
         self._waits_briefly = False
 
     def apply(self, writes: Sequence[Write], *, now: int) -> list[Answer]:
-        batch = Batch(writes, now)
         with raising_unavailable():
             connection = self._open()
-            if len(writes) > 1:
-                return batch.answers(connection.batch(batch.statements))
-            return batch.answers([_written(connection, batch.statements[0], writes[0])])
+            found = statement_of(writes[0], now) if len(writes) == 1 else None
+            if found is not None:
+                return [_answer(writes[0]) if _written(connection, found, writes[0]) else LOCKED]
+            batch = Batch(writes, now)
+            return batch.answers(connection.batch(batch.statements))
 
     def apply_isolated(self, write: Write, *, now: int) -> Answer:
         with raising_unavailable():
             try:
                 if self._apply_at_once(write, now):
-                    return created(write) if isinstance(write, StartWrite) else DONE
+                    return _answer(write)
                 with _without_waiting(self._open()) as session:
                     return apply_single(session, write, now=now)
             except psycopg.errors.LockNotAvailable:
@@ -108,6 +109,11 @@ class PostgresJournalConnection:
         if self._connection is None:
             self._connection = self._database.connect(planner=BY_KEY)
         return self._connection
+
+
+def _answer(write: Write) -> Answer:
+    """The answer to a write that its statement has written."""
+    return created(write) if isinstance(write, StartWrite) else DONE
 
 
 def _written(connection: PostgresConnection, found: Found, write: Write) -> Sequence[Row]:

@@ -1,4 +1,4 @@
-"""Apply one isolated write by one statement, where nothing stands in its way. PostgreSQL only.
+"""Apply one write by one statement, where nothing stands in its way. PostgreSQL only.
 
 It takes one round trip where a transaction takes six. A statement returns a row only if it wrote
 all that belongs to its write. Without one it wrote nothing: the row is locked or has another owner,
@@ -11,6 +11,7 @@ from typing import Any
 
 from dboshub.workflows.engine.journal.writes import (
     EventWrite,
+    OutcomeWrite,
     SendWrite,
     StartWrite,
     StepWrite,
@@ -118,6 +119,10 @@ SEND_STEP = Statement(f"WITH {_step(_HAS_DESTINATION)} {_message('step')}")
 def statement_of(write: Write, now: int) -> Found | None:
     """The one statement that applies a write, with its parameters; None if it takes several."""
     match write:
+        case StepWrite():
+            return plain.STEP, step_row(write) | {"now": now}
+        case OutcomeWrite():
+            return plain.OUTCOME, plain.outcome_parameters(write)
         case StartWrite(parent=None):
             start = plain.START_CHOSEN if write.chosen_id else plain.START
             return start, plain.start_parameters(write) | {"now": now}
