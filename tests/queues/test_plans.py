@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.storage import bounded_look, claim, due_workflows, limited_claim, survey
 from dboshub.workflows.storage.database import Database, open_database
+from dboshub.workflows.storage.journal import postgres_batch
 from dboshub.workflows.storage.schema.migrate import migrate
-from dboshub.workflows.storage.sql import Statement
+from dboshub.workflows.storage.sql import Dialect, Statement
 from tests.queues.rows import APP, VERSION
 from tests.queues.test_dispatcher import register
 
@@ -93,6 +95,21 @@ def plan(database: Database, statement: Statement, **params: Any) -> str:
             for key, value in params.items()
         }
         return "\n".join(str(row[-1]) for row in session.all(explained, **given))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        claim.CLAIM,
+        claim.CLAIM_AMONG,
+        claim.CLAIM_PARTITIONS,
+        postgres_batch.CHILDREN,
+        postgres_batch.together("start", "step", "outcome"),
+    ],
+)
+def test_the_driver_keeps_what_it_parsed_of_a_hot_statement(statement: Statement) -> None:
+    text = Dialect("postgresql", "dbos", pyformat=True).text(statement)
+    assert len(text.encode()) <= MAX_CACHED_STATEMENT_LENGTH
 
 
 @pytest.mark.parametrize(

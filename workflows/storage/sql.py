@@ -23,6 +23,7 @@ Row = tuple[Any, ...]
 MAX_COMPILED = 4_096
 
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+_INDENTATION = re.compile(r"\n\s+")
 _TABLE = re.compile(r"('?)\{([a-z_][a-z0-9_]*)\}('?)")
 
 
@@ -80,8 +81,10 @@ class Dialect:
     def compile(self, source: str) -> str:
         """Replace ``:name`` by the driver's parameter style, and table names.
 
-        A schema may have any name, so what a name contains is not replaced again.
+        A schema may have any name, so what a name contains is not replaced again. Lines begin at
+        the margin: psycopg parses a statement of more than 4,096 bytes each time anew.
         """
+        source = _INDENTATION.sub("\n", source)
         if self._pyformat:
             source = _PARAMETER.sub(r"%(\1)s", source.replace("%", "%%"))
         return self.render(source, self._pyformat)
