@@ -13,6 +13,9 @@ class QueuesConfig(AppConfig):
     verbose_name = "DBOSHub: queues"
 
     def ready(self) -> None:
+        from dboshub.queues.why_not.answer import explain
         from dboshub.workflows.installation_check import check_apps
+        from dboshub.workflows.rendering.reason import explain_waiting_by
 
         register(check_apps)
+        explain_waiting_by(explain)

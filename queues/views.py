@@ -18,6 +18,7 @@ from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
+from dboshub.queues.why_not.heads import of_head, of_heads
 from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.source import digest
@@ -43,13 +44,14 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         with bounded_reading() as session:
             now = database_now(session)
             page = overview.page(session, viewer, now=now, after=after, prefix=prefix)
+            reasons = of_heads(session, page.queues, now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/queues/list.html", context, status=503)
     context |= {
         "now": now,
         "after": page.after,
-        "rows": [show(each) for each in page.queues],
+        "rows": [show(each, reasons.get(each.name)) for each in page.queues],
         "sees_workflows": request.user.has_perm(VIEW_WORKFLOW),
         "live_page": subscription_for(request, "queues", page_key(after, prefix)),
         "live_digest": digest(queue_facts(page.queues)),
@@ -69,6 +71,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         if found is None:
             return _missing(request, name)
         ahead = next_workflows(session, name, viewer) if sees_workflows else []
+        reason = of_head(session, found, now)
         held, is_cut = partitions(
             session, name, viewer, after=query_text(request, "partitions_after")
         )
@@ -78,7 +81,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "section": "queues",
         "now": now,
-        "shown": show(found),
+        "shown": show(found, reason),
         "line": ahead,
         "charts": charts,
         "labels": labels,

@@ -31,7 +31,8 @@ def _lines(answer: Mapping[str, Any]) -> str:
         if (text := _text(key, value))
     }
     width = max(map(len, shown), default=0) + 1
-    return "\n".join(f"{key + ':':{width}} {text}" for key, text in shown.items())
+    lines = (f"{key + ':':{width}} {text}" for key, text in shown.items())
+    return "\n".join(line.replace(" \n", "\n", 1) for line in lines)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -65,9 +66,18 @@ def _text(key: str, value: Any) -> str:
         return _moment(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_text(name, each)}" for name, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(_text("", each) for each in value)
+    if isinstance(value, list | tuple):
+        nested = value and all(isinstance(each, Mapping) for each in value)
+        return _nested(value) if nested else ", ".join(_text("", each) for each in value)
     return str(value)
+
+
+def _nested(values: Sequence[Mapping[str, Any]]) -> str:
+    """Mappings in a value, each as indented lines after a dash."""
+    lines = (_lines(each).split("\n") for each in values)
+    return "".join(
+        f"\n  {'-' if at == 0 else ' '} {line}" for each in lines for at, line in enumerate(each)
+    )
 
 
 def _moment(epoch_ms: int) -> str:

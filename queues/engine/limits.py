@@ -17,26 +17,39 @@ class Usage:
     recently_started: int = 0
 
 
+Left = dict[str, int]  # what each limit leaves, by the setting's name
+
+
+def left(queue: QueueSettings, used: Usage) -> Left:
+    """How many more workflows each shared limit of a queue allows, below 0 if exceeded."""
+    found: Left = {}
+    if queue.limiter is not None:
+        found["limiter"] = queue.limiter.limit - used.recently_started
+    if queue.concurrency is not None:
+        found["concurrency"] = queue.concurrency - used.running
+    return found
+
+
+def partition_left(queue: QueueSettings, used: Usage, running_here: int) -> Left:
+    """How many more workflows each limit of one partition allows."""
+    found: Left = {}
+    if queue.partition_worker_concurrency is not None:
+        found["partition_worker_concurrency"] = queue.partition_worker_concurrency - running_here
+    if queue.partition_limiter is not None:
+        found["partition_limiter"] = queue.partition_limiter.limit - used.recently_started
+    if queue.partition_concurrency is not None:
+        found["partition_concurrency"] = queue.partition_concurrency - used.running
+    return found
+
+
 def allowance(queue: QueueSettings, most: int, used: Usage) -> int:
     """How many of `most` workflows the shared limits of a queue allow."""
-    left = [most]
-    if queue.limiter is not None:
-        left.append(queue.limiter.limit - used.recently_started)
-    if queue.concurrency is not None:
-        left.append(queue.concurrency - used.running)
-    return max(0, min(left))
+    return max(0, min([most, *left(queue, used).values()]))
 
 
 def partition_allowance(queue: QueueSettings, most: int, used: Usage, running_here: int) -> int:
     """How many of `most` workflows the limits of one partition allow."""
-    left = [most]
-    if queue.partition_worker_concurrency is not None:
-        left.append(queue.partition_worker_concurrency - running_here)
-    if queue.partition_limiter is not None:
-        left.append(queue.partition_limiter.limit - used.recently_started)
-    if queue.partition_concurrency is not None:
-        left.append(queue.partition_concurrency - used.running)
-    return max(0, min(left))
+    return max(0, min([most, *partition_left(queue, used, running_here).values()]))
 
 
 def shares(

@@ -86,6 +86,11 @@ class QueueSettings:
         return self.has_shared_limits or self.worker_concurrency is not None
 
     @property
+    def has_worker_limits(self) -> bool:
+        """Whether a limit counts what runs in the claiming process."""
+        return self.worker_concurrency is not None or self.partition_worker_concurrency is not None
+
+    @property
     def rate_limited(self) -> bool:
         return self.limiter is not None or self.partition_limiter is not None
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dboshub.workflows.selectors.counts import Count
-from dboshub.workflows.selectors.queue_wait import RATE_SINCE
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.storage.fragments import ENQUEUED, PENDING
 from dboshub.workflows.storage.sql import Session, Statement
@@ -109,6 +108,13 @@ COUNTED = _of_names(f"""
     )
     FROM NAMES
 """)
+# A whole number, or no index serves the comparison; whatever period a row holds, no overflow.
+RATE_SINCE = """
+    CASE WHEN ABS(queue.rate_limit_period_sec) < 1e9
+        THEN CAST(:now - queue.rate_limit_period_sec * 1000 AS bigint)
+        WHEN queue.rate_limit_period_sec IS NOT NULL THEN 0
+    END
+"""
 STARTS = _of_names(f"""
     SELECT queue.name, (
         SELECT COUNT(*) FROM (

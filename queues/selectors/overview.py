@@ -7,24 +7,17 @@ from dataclasses import dataclass
 
 from dboshub.queues.engine.settings import QueueSettings
 from dboshub.queues.selectors.depths import Depth, depths
+from dboshub.queues.selectors.pauses import Pause, pauses
 from dboshub.queues.storage.rows import QUEUE_COLUMNS, queue_settings
 from dboshub.workflows.engine.records import INTERNAL_QUEUE, INTERNAL_QUEUES
 from dboshub.workflows.selectors.executors import Executor, executors
 from dboshub.workflows.selectors.rows import WorkflowRow, rows_by_id
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
-from dboshub.workflows.selectors.tables import QUEUE_PAUSES, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 PAGE = 20
 # A search by prefix reads at most this many names of queues with workflows in flight.
 MAX_SEARCHED = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    at: int
-    by: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +87,6 @@ ROWS = Statement(
 )
 # Of a name that SQLite stores and cannot compare, as one with a NUL.
 NO_DEPTH = Depth()
-PAUSES = Statement("""
-    SELECT queue_name, paused_at, paused_by, reason
-    FROM {dboshub_queue_pause}
-    WHERE queue_name = ANY(:names)
-""")
 
 
 def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix: str = "") -> Page:
@@ -127,7 +115,7 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
     rows = {row[2]: row for row in session.all(ROWS, names=wanted)}
     hidden = {name for name, row in rows.items() if not viewer.may_see(row[-1])}
     seen = [name for name in names if name not in hidden]
-    pauses = _pauses(session, wanted)
+    paused = pauses(session, names)
     known = executors(session, now)
     rated = any(row[5] is not None for row in rows.values())
     deep = depths(session, seen, viewer, now=now, rated=rated)
@@ -137,7 +125,7 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
     for name in seen:
         created_at, updated_at, *columns = rows.get(name) or (None, None)
         settings = queue_settings(tuple(columns)) if columns else None
-        depth, pause = deep.get(name, NO_DEPTH), pauses.get(name)
+        depth, pause = deep.get(name, NO_DEPTH), paused.get(name)
         is_registered = settings is not None or name in INTERNAL_QUEUES
         servers = None
         if known is not None:
@@ -147,15 +135,6 @@ def facts(session: Session, names: Sequence[str], viewer: Viewer, *, now: int) -
             QueueFacts(name, settings, depth, pause, known, servers, head, created_at, updated_at)
         )
     return found
-
-
-def _pauses(session: Session, names: object) -> dict[str, Pause]:
-    if not has_table(session, QUEUE_PAUSES):
-        return {}
-    return {
-        name: Pause(at, by or "", reason or "")
-        for name, at, by, reason in session.all(PAUSES, names=names)
-    }
 
 
 def _serving(

@@ -33,14 +33,14 @@ LOCK_INTERNAL = Statement(
     sqlite="SELECT :name IS NOT NULL",
 )
 
-_RUNNING = f"""
+RUNNING = f"""
     FROM {{workflow_status}}
     WHERE queue_name = :queue
         AND {PENDING}
         AND {OWN_ROWS}
 """
 # Cancelled and resumed workflows are not counted, because they have no start time.
-_RECENTLY_STARTED = f"""
+RECENTLY_STARTED = f"""
     FROM {{workflow_status}}
     WHERE queue_name = :queue
         AND rate_limited = TRUE
@@ -49,7 +49,7 @@ _RECENTLY_STARTED = f"""
         AND {OWN_ROWS}
 """
 
-USAGE = Statement(f"SELECT (SELECT count(*) {_RUNNING}), (SELECT count(*) {_RECENTLY_STARTED})")
+USAGE = Statement(f"SELECT (SELECT count(*) {RUNNING}), (SELECT count(*) {RECENTLY_STARTED})")
 
 # Partitions that one claim looks at. The next claim goes on after them.
 PARTITIONS_AT_ONCE = 8_192
@@ -80,11 +80,11 @@ PARTITIONS = Statement(f"""
         WHERE enqueued.partition_key IS NOT NULL
     ),
     running AS MATERIALIZED (
-        SELECT queue_partition_key, count(*) AS used {_RUNNING}
+        SELECT queue_partition_key, count(*) AS used {RUNNING}
         GROUP BY queue_partition_key
     ),
     recent AS MATERIALIZED (
-        SELECT queue_partition_key, count(*) AS used {_RECENTLY_STARTED}
+        SELECT queue_partition_key, count(*) AS used {RECENTLY_STARTED}
         GROUP BY queue_partition_key
     )
     SELECT enqueued.partition_key, COALESCE(running.used, 0), COALESCE(recent.used, 0)

@@ -10,9 +10,12 @@ import pytest
 from dboshub.queues.selectors.overview import one, page
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
+from dboshub.queues.why_not.answer import brief, explain
+from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.selectors.scope import EVERYTHING
 from dboshub.workflows.storage.database import Database, open_database
 from dboshub.workflows.storage.schema.migrate import migrate
+from dboshub.workflows.storage.sql import Statement
 from tests.support.rows import insert
 from tests.support.runs import insert as insert_into
 from tests.workflows.selectors.test_plans import MOST, ROWS, Spy, filled
@@ -57,6 +60,20 @@ SELECT md5(n::text), 'ENQUEUED', 'a', 'split', 1600000000000 + n, 0, 0, 'k' || (
 FROM generate_series(1, {count}) AS n;
 ANALYZE {workflow_status};
 """
+LAST = Statement("""
+    SELECT workflow_uuid FROM {workflow_status}
+    WHERE queue_name = :name AND status = 'ENQUEUED'
+    ORDER BY priority DESC, created_at DESC LIMIT 1
+""")
+WORKER = {
+    "incarnation": "a" * 32,
+    "executor_id": "worker",
+    "application_name": "shop",
+    "application_version": "v1",
+    "lease_ms": 30_000,
+    "registered_at": NOW,
+    "last_beat_at": NOW,
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +116,28 @@ def test_one_queue_is_counted_further_than_one_of_many(backlog: Database) -> Non
         assert len(next_workflows(spy.spied(), "backlog", EVERYTHING)) == 10
     assert sum(spy.examined) <= MOST, spy.examined
     assert ROWS > MOST
+
+
+def test_why_one_waits_costs_the_same_however_much_waits(backlog: Database) -> None:
+    """The last of a long line, in one statement for each kind of fact."""
+    with backlog.writing() as session:
+        insert_into(session, "dboshub_executor", **WORKER)
+    with backlog.reading() as session:
+        for name in ("backlog", "busy-7"):
+            last = session.one(LAST, name=name)
+            assert last is not None
+            found = row(session, last[0])
+            assert found is not None
+            spy = Spy(session)
+            [answer] = explain(spy.spied(), [found], NOW).values()
+            assert sum(spy.examined) <= MOST, spy.examined
+            assert len(spy.examined) <= 11
+            assert [each.code for each in answer.blockers][-1] == "not_first"
+        heads = [each.head for each in page(session, EVERYTHING, now=NOW).queues if each.head]
+        spy = Spy(session)
+        assert {*brief(spy.spied(), heads, NOW)} == {each.pk for each in heads}
+        assert sum(spy.examined) <= MOST, spy.examined
+        assert len(spy.examined) <= 9
 
 
 def test_partitions_are_found_by_skipping_from_one_to_the_next(partitioned: Database) -> None:

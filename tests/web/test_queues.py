@@ -74,7 +74,7 @@ def enqueue(count: int, status: str = "ENQUEUED", queue: str = NAME, **columns: 
 
 def beat(executor: str = "e1", *, ago_ms: int = 0, **columns: Any) -> None:
     given: dict[str, Any] = {
-        "incarnation": executor,
+        "incarnation": f"{executor:0>32}",
         "executor_id": executor,
         "application_name": "shop",
         "application_version": "v1",
@@ -153,7 +153,7 @@ def test_what_was_delayed_waits_since_the_end_of_its_delay(viewer: Client) -> No
         ({"worker_concurrency": 2}, 2, "its executor runs the 2 that one may"),
         ({"rate_limit_max": 1, "rate_limit_period_sec": 60}, 1, "its rate of 1 in 60 s is used up"),
         ({"partition_concurrency": 1}, 0, "no partition key"),
-        ({"application_name": "other"}, 0, "next in line"),
+        ({"application_name": "other"}, 0, "only the application other serves the queue"),
         ({}, 0, "next in line"),
     ],
 )
@@ -163,7 +163,8 @@ def test_a_full_queue_says_which_limit_holds_its_head(
     add(**columns)
     beat()
     enqueue(1)
-    enqueue(running, "PENDING", rate_limited=True, started_at_epoch_ms=now_ms())
+    owner = f"hub:{'e1':0>32}:1"
+    enqueue(running, "PENDING", rate_limited=True, started_at_epoch_ms=now_ms(), owner_xid=owner)
     assert why in row_of(page(viewer, LIST))
     assert why in page(viewer, detail())
 
@@ -198,11 +199,11 @@ def test_work_on_a_queue_that_nobody_registered_is_seen(viewer: Client) -> None:
     enqueue(1, queue="_dbos_kafka_queue")
     html = page(viewer, LIST)
     assert "messages for Kafka consumers" in row_of(html, "_dbos_kafka_queue")
-    assert "No application" not in row_of(html, "_dbos_kafka_queue")
+    assert "nobody has registered" not in row_of(html, "_dbos_kafka_queue")
     assert "Not registered" in row_of(html, "ghost")
-    assert "No application has registered this queue" in row_of(html, "ghost")
-    assert "recovered, resumed and forked" in row_of(html, "_dbos_internal_queue")
-    assert "No application has registered this queue" in page(viewer, detail("ghost"))
+    assert "nobody has registered the queue" in row_of(html, "ghost")
+    assert "no queue was named" in row_of(html, "_dbos_internal_queue")
+    assert "nobody has registered the queue" in page(viewer, detail("ghost"))
     assert "/queues/do/" not in page(viewer, detail("ghost"))
     assert viewer.get(do("pause", "ghost")).status_code == 404
 

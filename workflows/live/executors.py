@@ -20,7 +20,7 @@ def executor_page_facts(found: ExecutorOverview) -> object:
         (
             each.executor.incarnation,
             each.executor.is_beating,
-            each.busy,
+            each.executor.busy,
             each.pending_count,
             each.stopped_at,
         )

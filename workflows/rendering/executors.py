@@ -33,12 +33,12 @@ class ProcessView:
 
     @property
     def percent(self) -> int:
-        slots = self.process.slots
-        return min(100, round(100 * self.process.busy / slots)) if slots else 0
+        executor = self.process.executor
+        return min(100, round(100 * executor.taken_slots / executor.slots)) if executor.slots else 0
 
     @property
     def is_full(self) -> bool:
-        return bool(self.process.slots) and self.process.busy >= (self.process.slots or 0)
+        return not self.process.executor.has_free_slot
 
 
 def show(process: Process) -> ProcessView:

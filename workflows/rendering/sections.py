@@ -18,7 +18,8 @@ from dboshub.workflows.payloads.inline import inline
 from dboshub.workflows.payloads.redacted import readable
 from dboshub.workflows.rendering.facts import facts
 from dboshub.workflows.rendering.page_templates import render_to_string
-from dboshub.workflows.rendering.status_reasons import Reason, reason
+from dboshub.workflows.rendering.reason import Reason
+from dboshub.workflows.rendering.status_reasons import reason
 from dboshub.workflows.rendering.values import (
     MAX_INLINE_SIZE,
     Value,

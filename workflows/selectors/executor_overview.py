@@ -30,8 +30,6 @@ class Process:
 
     executor: Executor
     registered_at: int
-    slots: int | None
-    busy: int
     ended_at: int | None
     stopped_at: int | None
     pending_count: int = 0
@@ -120,7 +118,7 @@ class ExecutorOverview:
         return [each for each in self.processes or () if each.is_live is live]
 
 
-OWN = ("registered_at", "slots", "busy", "COALESCE(stopped_at, declared_dead_at)", "stopped_at")
+OWN = ("registered_at", "COALESCE(stopped_at, declared_dead_at)", "stopped_at")
 PROCESSES, PUBLISHING_PROCESSES = (
     Statement(
         f"""

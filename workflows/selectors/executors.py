@@ -6,14 +6,16 @@ known about executors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dboshub.workflows.engine.membership.incarnations import incarnation_of
 from dboshub.workflows.engine.records import INTERNAL_QUEUES, TEMP_WORKFLOW
 from dboshub.workflows.engine.stored_json import readable_json
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.tables import EXECUTORS, has_table
+from dboshub.workflows.storage.membership.executors import LIVE as IS_LIVE
 from dboshub.workflows.storage.sql import Session, Statement
 
 MAX_EXECUTORS = 200
@@ -27,16 +29,23 @@ def _short(column: str) -> str:
 
 # What a process is, without and with what it published.
 IDENTITY = """incarnation, executor_id, application_name, application_version, hostname, pid,
-        last_beat_at, lease_ms"""
+        last_beat_at, lease_ms, slots, busy, stopped_at, declared_dead_at"""
 COLUMNS = f"""{IDENTITY}, {_short("queues")},
         {_short("functions")}, {_short("activity")}"""
 LIVE = Statement(
     f"""
     SELECT {COLUMNS}
     FROM {{dboshub_executor}}
-    WHERE stopped_at IS NULL AND declared_dead_at IS NULL
+    WHERE {IS_LIVE}
     ORDER BY last_beat_at DESC
     LIMIT :most
+    """
+)
+OF_TOKEN = Statement(
+    f"""
+    SELECT {COLUMNS}
+    FROM {{dboshub_executor}}
+    WHERE incarnation = :incarnation
     """
 )
 
@@ -63,7 +72,10 @@ class FailingLoop:
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """An executor process; `is_beating` compares its last heartbeat with the database's clock."""
+    """An executor process; `is_beating` compares its last heartbeat with the database's clock.
+
+    `busy` are the workflows that it runs, those that wait included, of at most `slots` at work.
+    """
 
     incarnation: str
     executor_id: str
@@ -71,10 +83,28 @@ class Executor:
     version: str | None
     host: str
     last_beat_at: int
+    lease_ms: int
+    slots: int | None
+    busy: int
+    has_ended: bool
     is_beating: bool
     queues: frozenset[str] | None
     functions: Mapping[str, Any] | None  # what is published of each, by its name
     activity: Any
+
+    @property
+    def waiting(self) -> int:
+        """How many of its workflows waited in memory at its last heartbeat."""
+        return min(self.busy, sum(each.kind != "step" for _, each in self.activities()))
+
+    @property
+    def taken_slots(self) -> int:
+        """The slots that were taken at its last heartbeat: what waits holds none."""
+        return self.busy - self.waiting
+
+    @property
+    def has_free_slot(self) -> bool:
+        return self.slots is None or self.taken_slots < self.slots
 
     def serves(self, queue: str | None) -> bool:
         # Every executor serves the internal queues.
@@ -82,14 +112,17 @@ class Executor:
 
     def knows(self, name: str | None) -> bool:
         # Steps that run as workflows of their own are not published.
-        is_step = name is None or name.startswith(TEMP_WORKFLOW)
-        return self.functions is None or is_step or name in self.functions
+        is_step = (name or "").startswith(TEMP_WORKFLOW)
+        return self.functions is None or is_step or (name or "") in self.functions
 
     def has_instance_for(self, row: WorkflowRow) -> bool:
         """Whether it has made the instance that the row names; True if it does not say."""
         published = (self.functions or {}).get(row.name or "")
-        made = published.get("instances") if isinstance(published, dict) else None
-        return row.config_name is None or not isinstance(made, list) or row.config_name in made
+        if not isinstance(published, dict) or not isinstance(published.get("instances"), list):
+            return True
+        # The instances of a subclass are not published.
+        is_of_class = row.class_name in (None, "", published.get("class"))
+        return not is_of_class or (row.config_name or "") in published["instances"]
 
     def activity_of(self, workflow_id: str) -> Activity | None:
         """The published activity of a workflow; None if there is none or it is malformed."""
@@ -117,20 +150,22 @@ def executors(session: Session, now: int) -> list[Executor] | None:
     return [from_record(row, now) for row in session.all(LIVE, most=MAX_EXECUTORS)]
 
 
-def fitting(found: Iterable[Executor], row: WorkflowRow) -> list[Executor]:
-    """The beating executors of the workflow's application and version."""
-    return [
-        each
-        for each in found
-        if each.is_beating
-        and row.application_name in (None, each.application)
-        and row.application_version in (None, each.version)
-    ]
+def owner_of(session: Session, token: str | None, now: int) -> Executor | None:
+    """The process of an owner token ``hub:<incarnation>:<number>``, live or not.
+
+    None for the token of another program, and if the process is known no more.
+    """
+    incarnation = incarnation_of(token or "")
+    if incarnation is None or not has_table(session, EXECUTORS):
+        return None
+    found = session.one(OF_TOKEN, incarnation=incarnation)
+    return None if found is None else from_record(found, now)
 
 
 def from_record(row: Sequence[Any], now: int) -> Executor:
     """An executor from its COLUMNS, or from those of its IDENTITY: as if it published nothing."""
-    incarnation, name, application, version, host, pid, beat, lease, *published = row
+    incarnation, name, application, version, host, pid, beat, lease, *more = row
+    slots, busy, stopped_at, dead_at, *published = more
     queues, functions, activity = map(readable_json, published or (None, None, None))
     return Executor(
         incarnation=incarnation,
@@ -139,6 +174,10 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
         version=version,
         host=f"{host or 'unknown host'}, pid {pid}",
         last_beat_at=beat,
+        lease_ms=lease,
+        slots=slots,
+        busy=busy,
+        has_ended=(stopped_at or dead_at) is not None,
         is_beating=now - beat <= lease,
         queues=_names(queues),
         functions=_published(functions),

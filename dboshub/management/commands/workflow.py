@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dboshub.management import workflow_actions, workflow_queries, workflow_start
+from dboshub.management import workflow_actions, workflow_queries, workflow_start, workflow_why
 from dboshub.management.terminal import SubcommandsCommand
 
 
@@ -10,6 +10,7 @@ class Command(SubcommandsCommand):
     help = "Start, list, inspect, control, export and import workflows."
     subcommands = (
         *workflow_queries.SUBCOMMANDS,
+        workflow_why.WHY,
         workflow_start.START,
         *workflow_actions.SUBCOMMANDS,
     )

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from dboshub import DBOS, DBOSConfig, SetWorkflowID
-from dboshub.workflows.rendering.status_reasons import Reason, reason
+from dboshub.workflows.rendering.reason import Reason
+from dboshub.workflows.rendering.status_reasons import reason
 from dboshub.workflows.selectors.detail import steps
+from dboshub.workflows.selectors.executors import executors
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database, open_database
 from tests.support.eventually import eventually
@@ -124,6 +126,19 @@ def test_a_running_workflow_says_what_it_does_or_waits_for(
     ahead = None if why.until is None else why.until - now_ms()
     assert (ahead is None) == (seconds is None)
     assert ahead is None or 0 < ahead <= 1_000 * (seconds or 0)
+
+
+@pytest.mark.parametrize("workflow", [receiving, expecting])
+def test_a_wait_names_its_own_step_and_not_that_of_its_timeout(
+    watched: Database, workflow: Callable[..., None]
+) -> None:
+    start("w", workflow, "other")
+    assert eventually(lambda: said(watched, "w"))
+    with watched.reading() as session:
+        [found] = executors(session, now_ms()) or []
+        doing = found.activity_of("w")
+    assert doing is not None
+    assert doing.step == 1
 
 
 def test_what_has_ended_is_told_no_more(watched: Database) -> None:

@@ -22,6 +22,11 @@ STEP = Statement(
     VALUES (:id, 1, 'charge', '"receipt"')
     """
 )
+QUEUE = Statement("INSERT INTO {queues} (name) VALUES ('mail')")
+PAUSE = Statement("""
+    INSERT INTO {dboshub_queue_pause} (queue_name, paused_at, reason)
+    VALUES ('mail', 1, 'stock taking')
+""")
 
 
 def workflow(*words: str) -> Any:
@@ -60,6 +65,28 @@ def test_an_id_is_started_once() -> None:
         workflow("start", "checkout", "--id", "order/1 é")
 
 
+def test_why_it_does_not_run_is_told_with_what_to_do() -> None:
+    with atomic() as session:
+        session.run(QUEUE)
+        session.run(PAUSE)
+    workflow("start", "checkout", "--id", "w", "--queue", "mail")
+    answer = workflow("why", "w")
+    assert (answer["code"], answer["trouble"]) == ("queue_paused", True)
+    assert [each["code"] for each in answer["blockers"]] == ["queue_paused", "no_executor"]
+    told = StringIO()
+    call_command("workflow", "why", "w", stdout=told)
+    assert (
+        "why:         Enqueued on mail; the queue mail is paused: stock taking." in told.getvalue()
+    )
+    assert "queue resume mail" in told.getvalue()
+
+
+def test_why_something_ended_is_told_too() -> None:
+    workflow("start", "checkout", "--id", "w")
+    workflow("cancel", "w")
+    assert workflow("why", "w")["code"] == "cancelled"
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -69,6 +96,7 @@ def test_an_id_is_started_once() -> None:
         (("start", "checkout", "--queue", "nowhere"), "no queue 'nowhere'"),
         (("get", "nobody"), "no workflow 'nobody'"),
         (("steps", "nobody"), "no workflow 'nobody'"),
+        (("why", "nobody"), "no workflow 'nobody'"),
         (("cancel", "nobody"), "no workflow 'nobody'"),
         (("list", "--status", "LOST"), "invalid choice"),
     ],

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dboshub.workflows.rendering.status_reasons import Reason, reason
+from dboshub.workflows.rendering.reason import Reason
+from dboshub.workflows.rendering.status_reasons import reason
 from dboshub.workflows.selectors.detail import steps
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database
@@ -216,16 +217,16 @@ def test_a_running_workflow_without_input_can_not_run(session: Session) -> None:
 @pytest.mark.parametrize(
     ("executor", "text"),
     [
-        (None, "Enqueued, no live executor is registered."),
-        ({"last_beat_at": T0 - 60_000}, "Enqueued, no live executor is registered."),
+        (None, "Enqueued on orders; no live executor is registered."),
+        ({"last_beat_at": T0 - 60_000}, "Enqueued on orders; no live executor is registered."),
         (
             {"application_version": "v2"},
-            "Enqueued, no live executor of shop for version v1.",
+            "Enqueued on orders; no live executor of shop for version v1.",
         ),
-        ({"queues": '["mail"]'}, "Enqueued, no live executor serves the queue orders."),
+        ({"queues": '["mail"]'}, "Enqueued on orders; no live executor serves the queue orders."),
         (
             {"functions": '["other"]'},
-            "Enqueued, no live executor knows a workflow named checkout.",
+            "Enqueued on orders; no live executor knows a workflow named checkout.",
         ),
         ({"functions": '["checkout"]'}, "Enqueued on orders, next in line."),
     ],
@@ -233,6 +234,7 @@ def test_a_running_workflow_without_input_can_not_run(session: Session) -> None:
 def test_an_enqueued_workflow_says_what_is_missing(
     session: Session, executor: dict[str, Any] | None, text: str
 ) -> None:
+    add_queue(session)
     add_workflow(session, "w", "ENQUEUED", queue_name="orders")
     if executor is not None:
         add_executor(session, **executor)
@@ -242,14 +244,15 @@ def test_an_enqueued_workflow_says_what_is_missing(
 @pytest.mark.parametrize(
     ("instances", "text"),
     [
-        ([], "Enqueued, no live executor has made the instance eu of Shop."),
-        (["us"], "Enqueued, no live executor has made the instance eu of Shop."),
+        ([], "Enqueued on orders; no live executor has made the instance eu of Shop."),
+        (["us"], "Enqueued on orders; no live executor has made the instance eu of Shop."),
         (["eu", "us"], "Enqueued on orders, next in line."),
     ],
 )
 def test_an_instance_that_nobody_made_is_why(
     session: Session, instances: list[str], text: str
 ) -> None:
+    add_queue(session)
     published = {"checkout": {"class": "Shop", "instances": instances}}
     add_executor(session, functions=json.dumps(published))
     add_workflow(session, "w", "ENQUEUED", queue_name="orders", class_name="Shop", config_name="eu")
@@ -257,16 +260,18 @@ def test_an_instance_that_nobody_made_is_why(
 
 
 def test_a_step_that_runs_alone_is_not_published_and_yet_known(session: Session) -> None:
+    add_queue(session)
     add_executor(session, functions='{"checkout": {}}')
     add_workflow(session, "w", "ENQUEUED", queue_name="orders", name="<temp>.charge")
     assert why(session).text == "Enqueued on orders, next in line."
 
 
 def test_a_paused_queue_is_why(session: Session) -> None:
+    add_queue(session)
     add_workflow(session, "w", "ENQUEUED", queue_name="orders")
     add_executor(session)
     insert(session, "dboshub_queue_pause", queue_name="orders", paused_at=T0, reason="stock taking")
-    assert why(session).text == "Enqueued; the queue orders is paused: stock taking."
+    assert why(session).text == "Enqueued on orders; the queue orders is paused: stock taking."
 
 
 def test_a_full_queue_is_why(session: Session) -> None:
@@ -285,15 +290,16 @@ def test_a_used_up_rate_is_why(session: Session) -> None:
         session, "done", queue_name="orders", rate_limited=True, started_at_epoch_ms=NOW - 5_000
     )
     add_workflow(session, "w", "ENQUEUED", queue_name="orders")
-    assert why(session).text == "Enqueued on orders; its rate of 1 in 60 s is used up."
+    assert why(session).text == "Enqueued on orders; its rate of 1 in 60 s is used up"
 
 
 def test_those_ahead_in_line_are_counted(session: Session) -> None:
+    add_queue(session)
     add_executor(session)
     add_workflow(session, "first", "ENQUEUED", queue_name="orders", created_at=T0 - 1)
     add_workflow(session, "urgent", "ENQUEUED", queue_name="orders", created_at=T0 + 1)
     add_workflow(session, "w", "ENQUEUED", queue_name="orders", priority=1)
-    assert why(session).text == "Enqueued on orders, 2 ahead of it."
+    assert why(session).text == "Enqueued on orders; 2 ahead of it."
 
 
 def test_a_delayed_workflow_says_until_when(session: Session) -> None:

@@ -74,6 +74,7 @@ class EventRead:
     key: str
     timeout_s: float
     execution: Execution | None
+    step_id: int = 0
 
 
 def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float) -> Program[Any]:
@@ -88,7 +89,7 @@ def get_event(engine: Engine, workflow_id: str, key: str, timeout_seconds: float
     validation.text("a workflow id", workflow_id)
     validation.text("the key of an event", key)
     validation.seconds("timeout_seconds", timeout_seconds)
-    read = EventRead(engine, workflow_id, key, timeout_seconds, execution)
+    read = EventRead(engine, workflow_id, key, timeout_seconds, execution, step_id)
     if execution is None:
         until = engine.clock.now_ms() + int(timeout_seconds * 1000)
         return _await_event(read, until)
@@ -145,7 +146,7 @@ def _await_event_text(read: EventRead, until: int) -> Program[tuple[str, str | N
             if found is not None or is_late:
                 return found
             if execution is not None:
-                waiting = CurrentActivity("event", key, workflow_id)
+                waiting = CurrentActivity("event", key, workflow_id, step=read.step_id)
                 yield from execution.wait(waiter, until, waiting)
             else:
                 yield engine.pause(waiter, until)

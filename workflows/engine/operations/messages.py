@@ -55,4 +55,5 @@ def _recv(
                 return codec.decode(text, serialization)
             if is_late:
                 return None
-            yield from execution.wait(waiter, until, CurrentActivity("message", topic or ""))
+            waiting = CurrentActivity("message", topic or "", step=step_id)
+            yield from execution.wait(waiter, until, waiting)

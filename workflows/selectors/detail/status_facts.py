@@ -1,4 +1,4 @@
-"""What explains the status of a workflow in flight: its queue, its executor, its open child.
+"""What explains the status of a workflow that runs: its executor, its activity, its open child.
 
 Only facts: ``rendering.status_reasons`` puts them into words.
 """
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dboshub.workflows.engine.membership.incarnations import incarnation_of
 from dboshub.workflows.engine.suspension.records import WakeKey
 from dboshub.workflows.selectors.detail.steps import GET_EVENT, RECV, SLEEP, StepRow
-from dboshub.workflows.selectors.executors import Activity, Executor, executors
-from dboshub.workflows.selectors.queue_wait import QueueWait, queue_wait
+from dboshub.workflows.selectors.executors import Activity, Executor, owner_of
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.rows import row as find
-from dboshub.workflows.selectors.tables import WAITS, has_table
+from dboshub.workflows.selectors.tables import EXECUTORS, WAITS, has_table
 from dboshub.workflows.storage.sql import Session, Statement
 
 # The kinds of activity that this release can describe.
 ACTIVITY_KINDS = frozenset(
     {"step", "retry", "sleep", "message", "event", "stream", "result", "first"}
 )
+TIMED_KINDS = ("message", "event")
 
 OWNER = Statement(
     """
@@ -49,16 +50,16 @@ WAKES = Statement(
 class StatusFacts:
     """What was read about one workflow; only the facts that its status calls for are set.
 
-    Of an enqueued workflow: `wait`, and `executors`, which is None where no table names them. Of
-    a suspended one: `wakes`, what ends its wait beside time, at most MAX_WAKES. Of
+    Of a suspended one: `wakes`, what ends its wait beside time, at most MAX_WAKES. Of
     a running one: `has_input`, the `owner` whose token the row carries, the `activity` that this
-    owner published unless more was recorded since, and the `open_child` of the last step.
+    owner published unless more was recorded since, and the `open_child` of the last step. `is_lost`
+    means that the owner has ended or is silent, `is_foreign` that it is another program's.
     """
 
-    wait: QueueWait | None = None
-    executors: list[Executor] | None = None
     has_input: bool = True
     owner: Executor | None = None
+    is_lost: bool = False
+    is_foreign: bool = False
     activity: Activity | None = None
     open_child: WorkflowRow | None = None
     wakes: tuple[WakeKey, ...] = ()
@@ -67,12 +68,10 @@ class StatusFacts:
 def status_facts(
     session: Session, row: WorkflowRow, last: Sequence[StepRow], *, now: int
 ) -> StatusFacts:
-    """At most six statements for one that is queued, runs or waits in its run; none otherwise.
+    """At most four statements for one that runs or waits in its run; none otherwise.
 
     `last` are its last recorded steps, the last one first; `now` is the database's time.
     """
-    if row.status == "ENQUEUED":
-        return _enqueued(session, row, now)
     if row.status == "PENDING":
         return _running(session, row, last, now)
     if row.is_suspended and has_table(session, WAITS):
@@ -81,39 +80,32 @@ def status_facts(
     return StatusFacts()
 
 
-def _enqueued(session: Session, row: WorkflowRow, now: int) -> StatusFacts:
-    wait = queue_wait(session, row, now)
-    found = executors(session, now) if wait.paused_reason is None else None
-    return StatusFacts(wait=wait, executors=found)
-
-
 def _running(session: Session, row: WorkflowRow, last: Sequence[StepRow], now: int) -> StatusFacts:
     record = session.one(OWNER, id=row.pk)
     if record is not None and not record[1]:
         return StatusFacts(has_input=False)
-    owner = _owner(executors(session, now) or [], record[0] if record else None)
-    if owner is not None and not owner.is_beating:
-        return StatusFacts(owner=owner)
-    activity = owner.activity_of(row.pk) if owner is not None else None
+    token = record[0] if record else None
+    if incarnation_of(token or "") is None:
+        is_known = has_table(session, EXECUTORS)
+        return StatusFacts(is_foreign=is_known, open_child=_open_child(session, last))
+    owner = owner_of(session, token, now)
+    if owner is None or owner.has_ended or not owner.is_beating:
+        return StatusFacts(owner=owner, is_lost=True)
+    activity = owner.activity_of(row.pk)
     if activity is not None and activity.kind in ACTIVITY_KINDS and not _is_over(activity, last):
         return StatusFacts(owner=owner, activity=activity)
     return StatusFacts(owner=owner, open_child=_open_child(session, last))
 
 
-def _owner(found: list[Executor], token: str | None) -> Executor | None:
-    """The executor that a token names: ``hub:<incarnation>:<number>``."""
-    parts = (token or "").split(":")
-    if len(parts) < 3 or parts[0] != "hub":
-        return None
-    return next((each for each in found if each.incarnation == parts[1]), None)
-
-
 def _is_over(activity: Activity, last: Sequence[StepRow]) -> bool:
     """Whether the end of an activity is recorded already."""
     recorded = last[0].function_id if last else 0
+    if activity.step == recorded - 1 and activity.kind in TIMED_KINDS and last[0].name == SLEEP:
+        # The timeout of a wait is recorded when the wait begins, after the wait's own number.
+        return last[1:2] != () and last[1].function_id == activity.step
     if activity.step != recorded:
         return activity.step < recorded
-    # A sleep is recorded when it begins, and so is the timeout of a wait, after the wait's step.
+    # A sleep is recorded when it begins. Older releases name the timeout's number for the wait.
     waited = last[1:2] and last[1].name in (RECV, GET_EVENT)
     is_timeout_of_past = waited and last[1].function_id == recorded - 1
     return bool(last) and (last[0].name != SLEEP or bool(is_timeout_of_past))
