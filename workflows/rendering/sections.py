@@ -40,6 +40,7 @@ from dboshub.workflows.selectors.detail import (
     steps,
     streams,
 )
+from dboshub.workflows.selectors.detail.usual_durations import usual_durations
 from dboshub.workflows.selectors.detail.values import value
 from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import EVERYTHING, Viewer
@@ -113,6 +114,7 @@ def steps_section(
         edge = _edge(session, found, page.steps, now)
         if edge is not None and page.last + 1 in retries:
             edge = replace(edge, retried=page.last + 1, retries=retries[page.last + 1])
+    usual = usual_durations(session, found, page.first)
     drawn = chart(
         ChartInput(
             row=found,
@@ -123,11 +125,12 @@ def steps_section(
             notes=_notes(session, found, page.steps) if payload else {},
             retries=retries,
             window=window,
+            usual=usual,
         )
     )
     # The part of the query string that links to another time of these steps keep.
     kept = "" if start is None else f"steps={start}&"
-    context = {"now": now, "page": page, "chart": drawn, "kept": kept}
+    context = {"now": now, "page": page, "chart": drawn, "kept": kept, "usual": usual}
     return context | (_among(session, found, page) if page.has_earlier or page.has_later else {})
 
 

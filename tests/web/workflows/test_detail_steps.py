@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.models import Attempt, Step
+from dboshub.workflows.page_cache import page_cache
+from dboshub.workflows.rendering.components import duration
 from dboshub.workflows.selectors.detail import step_search
 from dboshub.workflows.storage.sql import Statement
 from tests.support.runs import T0, add_step, add_workflow, insert
@@ -204,3 +206,25 @@ def test_a_time_is_zoomed_by_links_that_keep_the_step_the_page_began_at(
     assert begin < int(closer[0]) < int(closer[1]) < end
     assert "?steps=601&amp;#steps" in shown
     assert "from=9&" not in page(client, "detail", "w", query="?from=9&to=2%00")
+
+
+def test_each_bar_has_its_usual_durations_beside_it(as_user: Callable[..., Client]) -> None:
+    page_cache().clear()
+    viewer = as_user()
+    with atomic() as session:
+        for at in range(1, 31):
+            add_workflow(session, f"w{at}", name="usual", completed_at=T0 + 1_000)
+            add_step(session, f"w{at}", 1, "charge", 0, 10 * at)
+        add_workflow(session, "slow", name="usual", completed_at=T0 + 9_000)
+        add_step(session, "slow", 1, "charge", 0, 8_000)
+        add_workflow(session, "alone", name="other")
+    shown = page(viewer, "detail", "slow")
+    p50, p95 = (duration(ms) for ms in (160, 300))
+    assert f"{p50} · {p95} of 31" in shown
+    assert "the newest 31 good runs" in shown
+    assert shown.count("longer than usual") == 2
+    assert "longer than usual" not in page(viewer, "detail", "w1")
+    # One run is too few for percentiles, and says so.
+    alone = page(viewer, "detail", "alone")
+    assert "the only good run" in alone
+    assert "usually, p50" not in alone

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dboshub.workflows.rendering.waterfall.chart import Chart, ChartInput, chart
-from dboshub.workflows.rendering.waterfall.lines import Line, LiveEdge
+from dboshub.workflows.rendering.waterfall.lines import Line, LiveEdge, UsualEnd
 from dboshub.workflows.rendering.waterfall.scale import CUT_WIDTH, scale
 from dboshub.workflows.rendering.waterfall.zoom import asked
 from dboshub.workflows.selectors.detail.steps import StepChildren, StepRow
+from dboshub.workflows.selectors.detail.usual_durations import Usual, UsualDurations
 from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
 
 T0 = 1_000_000
@@ -205,3 +206,31 @@ def test_later_times_never_lie_further_left(active: list[tuple[int, int]], lengt
     assert places == sorted(places)
     assert (places[0], places[-1]) == (pytest.approx(0), pytest.approx(100))
     assert all(0 <= float(tick.x[:-1]) <= 100 for tick in axis.ticks())
+
+
+def test_a_bar_has_its_usual_end_beside_it() -> None:
+    usual = UsualDurations(30, Usual(5_000, 8_000, 30), {"poll": Usual(1_000, 2_000, 30)})
+    steps = [step(at, "poll", at * 1_000, at * 1_000 + 2_500) for at in range(1, 8)]
+    found = drawn(workflow(), *steps, step(8, "other", 0, 100), usual=usual)
+    own, folded, other = found.lines
+    assert (own.usual, own.is_slow) == (usual.whole, True)
+    assert own.usual_end == UsualEnd("50%", "30%")
+    assert (folded.usual, other.usual, other.usual_end) == (None, None, None)
+    first = folded.lines[0]
+    assert (first.usual, first.is_slow) == (usual.steps["poll"], True)
+    assert first.usual_end == UsualEnd("20%", "10%")
+
+
+def test_a_usual_end_outside_the_shown_time_is_not_drawn() -> None:
+    usual = UsualDurations(30, None, {"poll": Usual(5_000, 6_000, 30)})
+    window = (T0 + 2_000, T0 + 4_000)
+    found = drawn(workflow(), step(1, "poll", 0, 9_000), usual=usual, window=window)
+    assert found.lines[1].usual_end is None
+    assert found.lines[1].is_slow
+
+
+def test_what_has_not_begun_or_is_a_childs_has_no_usual_duration() -> None:
+    usual = UsualDurations(30, Usual(1, 2, 30), {"charge": Usual(1, 2, 30)})
+    waiting = workflow(status="ENQUEUED", queue_name="q")
+    found = drawn(waiting, step(1, "charge", child_id="c"), usual=usual)
+    assert [line.usual for line in found.lines] == [None, None]

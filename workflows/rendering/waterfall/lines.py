@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dboshub.workflows.rendering.waterfall.scale import MIN_SPAN_MS, percent, query
 from dboshub.workflows.selectors.detail.steps import StepRow
+from dboshub.workflows.selectors.detail.usual_durations import Usual
 from dboshub.workflows.selectors.rows import WorkflowRow
 
 # A child with at most this many lines is unfolded initially.
@@ -42,6 +43,14 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualEnd:
+    """Where a bar usually ends, from p50 to p95, as it is drawn."""
+
+    x: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A row of the chart with the rows that are folded into it."""
 
@@ -58,6 +67,14 @@ class Line:
     retries: int = 0
     retried: int | None = None
     bars: tuple[Bar, ...] = ()
+    usual: Usual | None = None
+    usual_end: UsualEnd | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it took longer than 95 % of many others."""
+        took, usual = self.duration_ms, self.usual
+        return took is not None and usual is not None and usual.is_exceeded_by(took)
 
     @property
     def css(self) -> str:
