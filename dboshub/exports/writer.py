@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from threading import BoundedSemaphore, Thread, Timer
+from threading import BoundedSemaphore, Lock, Thread, Timer
 from typing import IO, Any
 
 from django.contrib.auth import get_user_model
@@ -24,6 +24,8 @@ MAX_BYTES = 64 * 1_024 * 1_024
 MAX_DURATION_S = 600.0
 TOUCH_S = 10.0
 WRITER_SLOTS = BoundedSemaphore(2)
+# Held while the timer of the next sweep runs.
+SWEEP_TIMER = Lock()
 
 
 class StoppedError(Exception):
@@ -103,6 +105,19 @@ def _work(export: Export) -> None:
 
 
 def _sweep_later() -> None:
-    timer = Timer(store.EXPIRES_MS / 1_000 + 1, store.sweep)
+    """Sweep when the next export expires. One timer serves all exports of the process."""
+    if not SWEEP_TIMER.acquire(blocking=False):
+        return
+    expiries = [each.expires_at for each in store.all_exports()]
+    if not expiries:
+        SWEEP_TIMER.release()
+        return
+    timer = Timer((min(expiries) - now_ms()) / 1_000 + 1, _sweep)
     timer.daemon = True
     timer.start()
+
+
+def _sweep() -> None:
+    store.sweep()
+    SWEEP_TIMER.release()
+    _sweep_later()

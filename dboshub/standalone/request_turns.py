@@ -152,17 +152,20 @@ class Turns:
 def ended_with_their_threads(application: Application) -> Application:
     """An ASGI application whose requests end with their threads, also when they are cancelled.
 
-    A client that leaves would otherwise get another thread while the first one still works.
+    A client that leaves would otherwise get another thread while the first one still works. The
+    application is not cancelled but told that the client has left: Django, cancelled, abandons the
+    view, never closes its database connection, and waits for its thread in the event loop.
     """
 
     async def served(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        work = asyncio.ensure_future(application(scope, receive, send))
+        has_left = asyncio.Event()
+        work = asyncio.ensure_future(application(scope, _until(has_left, receive), send))
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError:
-            work.cancel()
+            has_left.set()
             while not work.done():
                 try:
                     await asyncio.wait([work])
@@ -171,3 +174,19 @@ def ended_with_their_threads(application: Application) -> Application:
             raise
 
     return served
+
+
+def _until(has_left: asyncio.Event, receive: Any) -> Any:
+    """What is received from a client until it has left."""
+
+    async def received() -> Any:
+        awaited = [asyncio.ensure_future(each) for each in (receive(), has_left.wait())]
+        try:
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            message, _ = awaited
+            return message.result() if message.done() else {"type": "http.disconnect"}
+        finally:
+            for each in awaited:
+                each.cancel()
+
+    return received

@@ -9,6 +9,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 from django.db.utils import ConnectionHandler, OperationalError
+from psycopg.pq import TransactionStatus
 
 from dboshub.env import django_database
 from dboshub.workflows import django_step_connections
@@ -33,6 +34,7 @@ def pooled(postgres_url: str, django_db_blocker: Any) -> Iterator[Pooled]:
     with django_db_blocker.unblock():
         yield make
     for each in made:
+        each["pooled"].close()
         cast(Any, each["pooled"]).close_pool()
 
 
@@ -88,3 +90,54 @@ def test_a_process_that_runs_steps_has_a_larger_pool(
     monkeypatch.setattr(django_step_connections, "connections", handler)
     django_step_connections.use_worker_pools()
     assert pool.max_size == handler.settings["pooled"]["OPTIONS"]["pool"]["max_size"] == 5
+
+
+def test_a_thread_that_ends_gives_back_what_it_did_not_close(pooled: Pooled) -> None:
+    handler = pooled(1)
+    for _ in range(3):
+        worker = threading.Thread(target=lambda: ask(handler["pooled"]))
+        worker.start()
+        worker.join(20)
+    assert ask(handler["pooled"]) == (1,)
+    stats = cast(Any, handler["pooled"]).pool.get_stats()
+    assert (stats["pool_size"], stats["connections_num"]) == (1, 1)
+
+
+def test_a_thread_that_ends_in_a_transaction_leaves_none_open(pooled: Pooled) -> None:
+    handler = pooled(1)
+
+    def work() -> None:
+        mine = handler["pooled"]
+        mine.set_autocommit(False)
+        ask(mine)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join(20)
+    mine = cast(Any, handler["pooled"])
+    assert ask(mine) == (1,)
+    assert mine.connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def test_a_connection_that_another_thread_closed_is_not_given_back_twice(pooled: Pooled) -> None:
+    handler = pooled(1)
+    opened, closed = threading.Event(), threading.Event()
+    theirs: list[Any] = []
+
+    def work() -> None:
+        theirs.append(handler["pooled"])
+        theirs[0].inc_thread_sharing()
+        ask(theirs[0])
+        opened.set()
+        assert closed.wait(20)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert opened.wait(20)
+    theirs[0].close()
+    mine = cast(Any, handler["pooled"])
+    assert ask(mine) == (1,)
+    closed.set()
+    worker.join(20)
+    assert ask(mine) == (1,)
+    assert mine.pool.get_stats()["pool_available"] == 0

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
+from django.core import signals
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 
 from dboshub.standalone import request_turns
 from dboshub.standalone.request_turns import (
@@ -135,27 +140,85 @@ def test_a_long_line_that_ends_as_it_begins_is_served_to_its_end() -> None:
     assert len(begun) == MAX_WAITING_OF_ONE
 
 
-async def test_a_cancelled_request_ends_with_its_thread() -> None:
+async def test_a_cancelled_request_is_told_that_its_client_left_and_ends_with_its_work() -> None:
     go_on = asyncio.Event()
-    cancelled = 0
+    told: list[str] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        nonlocal cancelled
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled += 1
-            await go_on.wait()
+        told.append((await receive())["type"])
+        told.append((await receive())["type"])
+        await go_on.wait()
+        told.append("ended")
 
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+    sent.put_nowait({"type": "http.request"})
     served = asyncio.ensure_future(
-        ended_with_their_threads(application)({"type": "http"}, None, None)
+        ended_with_their_threads(application)({"type": "http"}, sent.get, None)
     )
+    await asyncio.sleep(0.01)
+    assert told == ["http.request"]
     for _ in range(3):
-        await asyncio.sleep(0)
         served.cancel()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
     assert not served.done()
-    assert cancelled == 1
+    assert told == ["http.request", "http.disconnect"]
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await served
+    assert told[2:] == ["ended"]
+    assert len(asyncio.all_tasks()) == 1
+
+
+def held_view(request: HttpRequest) -> HttpResponse:
+    """A page that takes until its test lets it go."""
+    BEGUN.set()
+    assert GO_ON.wait(20)
+    return HttpResponse("late")
+
+
+BEGUN, GO_ON = threading.Event(), threading.Event()
+urlpatterns = [path("held", held_view)]
+
+
+@pytest.mark.parametrize("is_told_before", [True, False])
+async def test_django_closes_what_a_request_opened_however_late_its_server_gives_up(
+    settings: Any, is_told_before: bool
+) -> None:
+    settings.ROOT_URLCONF, settings.MIDDLEWARE = __name__, []
+    BEGUN.clear()
+    GO_ON.clear()
+    finished: list[int] = []
+
+    def at_end(**_: object) -> None:
+        finished.append(threading.get_ident())
+
+    signals.request_finished.connect(at_end)
+    sent: asyncio.Queue[Any] = asyncio.Queue()
+    sent.put_nowait({"type": "http.request"})
+    scope = {"type": "http", "method": "GET", "path": "/held", "headers": []}
+    answered: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    try:
+        served = asyncio.ensure_future(
+            ended_with_their_threads(ASGIHandler())(scope, sent.get, send)
+        )
+        while not BEGUN.is_set():
+            await asyncio.sleep(0.01)
+        if is_told_before:
+            sent.put_nowait({"type": "http.disconnect"})
+            await asyncio.sleep(0.01)
+        served.cancel()
+        # The event loop would stand still here if Django waited for the thread in it.
+        await asyncio.sleep(0.05)
+        assert not served.done()
+        GO_ON.set()
+        with pytest.raises(asyncio.CancelledError):
+            await served
+    finally:
+        GO_ON.set()
+        signals.request_finished.disconnect(at_end)
+    assert len(finished) == 1
+    assert answered == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -237,6 +238,34 @@ def test_an_export_expires_with_its_file(
     assert viewer.get(f"{address}file").status_code == 404
     viewer.get("/exports/")
     assert [*folder.iterdir()] == []
+
+
+@pytest.mark.usefixtures("at_once")
+def test_one_timer_deletes_all_exports_of_a_process_as_they_expire(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers: list[tuple[float, Callable[[], None]]] = []
+
+    class Timer(threading.Timer):
+        def start(self) -> None:
+            timers.append((self.interval, self.function))
+
+    monkeypatch.setattr(writer, "Timer", Timer)
+    export_of(viewer)
+    writer._sweep_later()
+    address = export_of(viewer)
+    writer._sweep_later()
+    [(seconds, sweep)] = timers
+    assert seconds == pytest.approx(store.EXPIRES_MS / 1_000, abs=60)
+    sweep()
+    assert len(timers) == 2
+    assert address in viewer.get("/exports/").content.decode()
+    monkeypatch.setattr(store, "EXPIRES_MS", -1)
+    sweep()
+    assert len(timers) == 2
+    assert [*store.all_exports()] == []
+    assert writer.SWEEP_TIMER.acquire(blocking=False)
+    writer.SWEEP_TIMER.release()
 
 
 @pytest.mark.usefixtures("at_once")

@@ -1,9 +1,12 @@
-"""The backend's entry point: only how a connection is taken from the pool differs."""
+"""The backend's entry point: only how connections are taken from the pool and go back differs."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+import weakref
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -21,6 +24,51 @@ POOL_TIMEOUT_S = 1.0
 BUSY_TIMEOUT_S = 10.0
 
 
+class Loans:
+    """The connections of pools that one thread has.
+
+    They go back when it ends. Django keeps them for the thread, and if nobody closes them, only
+    lets go of them: then they are gone, but their pools count them for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lent: set[Loan] = set()
+        weakref.finalize(self, _give_back, self._lent).atexit = False
+
+    def add(self, connection: Any) -> Loan:
+        loan = Loan(connection, self._lent)
+        self._lent.add(loan)
+        return loan
+
+
+class Loan:
+    """One connection that a thread has. It does not keep the thread's other loans alive."""
+
+    def __init__(self, connection: Any, lent: set[Loan]) -> None:
+        self.connection, self._lent = connection, lent
+
+    def end(self) -> None:
+        """Forget it: whoever closed the connection gives it back."""
+        self._lent.discard(self)
+
+
+def _give_back(lent: set[Loan]) -> None:
+    for loan in lent:
+        # Its pool may be closed.
+        with suppress(Exception):
+            loan.connection._pool.putconn(loan.connection)
+
+
+class OfThread(threading.local):
+    """What goes when its thread ends."""
+
+    def __init__(self) -> None:
+        self.loans = Loans()
+
+
+OF_THREAD = OfThread()
+
+
 class Driver:
     """psycopg, whose connections notice that an answer is lost."""
 
@@ -34,6 +82,7 @@ class DatabaseWrapper(PostgresWrapper):
     """A pool alone waits out its timeout for a server that refuses, and says nothing of why."""
 
     Database: Any = Driver()
+    _loan: Loan | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
@@ -52,7 +101,9 @@ class DatabaseWrapper(PostgresWrapper):
         deadline, is_step = time.monotonic() + BUSY_TIMEOUT_S, frame() is not None
         while True:
             try:
-                return super().get_new_connection(conn_params)
+                connection = super().get_new_connection(conn_params)
+                self._loan = OF_THREAD.loans.add(connection)
+                return connection
             except PoolTimeout:
                 self._ask_server(conn_params)
                 if time.monotonic() > deadline:
@@ -60,6 +111,11 @@ class DatabaseWrapper(PostgresWrapper):
                         raise
                     deadline += BUSY_TIMEOUT_S
                     logger.warning("a step waits for one of the %d connections", self.pool.max_size)
+
+    def _close(self) -> None:
+        if self._loan:
+            self._loan.end()
+        super()._close()  # type: ignore[misc]
 
     def _ask_server(self, conn_params: dict[str, Any]) -> None:
         """Connect beside the pool, once. Raises psycopg.OperationalError."""
