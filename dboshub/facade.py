@@ -21,6 +21,7 @@ from dboshub.workflows.engine.current_engine import (
     close_process_client,
     say_created,
     set_process_identity,
+    verify_may_launch,
 )
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
 from dboshub.workflows.engine.observability.alerts import AlertHandler, logging_errors
@@ -111,6 +112,7 @@ class DBOS(
         if DBOS._runtime is not None:
             logger.warning("DBOS is launched already: DBOS.launch() again does nothing")
             return
+        verify_may_launch()
         from dboshub.runtime.lifecycle import Runtime
 
         try:

@@ -27,6 +27,7 @@ COMMANDS = {
     "dashboard": "open the dashboard; with --url, look at any DBOS database",
     "runworkers": "run workflows until stopped",
     "workflow": "list, show, start and steer workflows",
+    "replay": "run recorded workflows against the code present, and say where it differs",
     "queue": "list, add, change, pause and delete queues",
     "schedule": "list, pause, trigger, backfill and delete schedules",
     "migrate": "create or upgrade the tables of the hub",

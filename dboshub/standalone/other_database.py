@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dboshub.standalone.dashboard_options import look_at
 
-COMMANDS = ("workflow", "queue", "schedule")
+COMMANDS = ("workflow", "replay", "queue", "schedule")
 
 
 def environment_for(arguments: Sequence[str]) -> dict[str, str]:

@@ -58,6 +58,7 @@ def process_identity() -> ProcessIdentity:
 
 
 _is_created = False
+_launch_refusal: str | None = None
 
 
 def say_created(is_created: bool) -> None:
@@ -148,6 +149,18 @@ def serve_unlaunched(client: ProcessClient | None) -> None:
 def close_process_client() -> None:
     if _process_client is not None:
         _process_client.close()
+
+
+def refuse_launch(reason: str | None) -> None:
+    """Make ``DBOS.launch()`` raise with this reason from now on; None allows it again."""
+    global _launch_refusal
+    _launch_refusal = reason
+
+
+def verify_may_launch() -> None:
+    """Raise DBOSException if this process must not run workflows."""
+    if _launch_refusal is not None:
+        raise DBOSException(_launch_refusal)
 
 
 def install(launched: Engine | None) -> None:

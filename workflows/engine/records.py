@@ -13,6 +13,9 @@ INTERNAL_QUEUES = (INTERNAL_QUEUE, "_dbos_kafka_queue", "_dbos_kafka_ordered_que
 TEMP_WORKFLOW = "<temp>."  # prefix of the workflow that wraps an enqueued step
 
 
+Given = tuple[str, str | None]  # what a step hands on, such as arguments: text, serialization
+
+
 class UnseenId(str):
     """The id of a workflow that need not exist yet: a transaction may still insert it.
 

@@ -46,7 +46,10 @@ def _set(
 ) -> Program[None]:
     step = None
     if is_step:
-        if (yield from execution.checkpoint_of(step_id, SET_EVENT)) is not None:
+        checkpoint = yield from execution.checkpoint_of(
+            step_id, SET_EVENT, lambda: (text, serialization)
+        )
+        if checkpoint is not None:
             execution.raise_if_stopped()
             return
         yield from execution.verify_can_continue()

@@ -78,7 +78,7 @@ def _append(
 ) -> Program[None]:
     step = None
     if step_name is not None:
-        if (yield from execution.checkpoint_of(step_id, step_name)) is not None:
+        if (yield from execution.checkpoint_of(step_id, step_name, lambda: value)) is not None:
             execution.raise_if_stopped()
             return
         yield from execution.verify_can_continue()

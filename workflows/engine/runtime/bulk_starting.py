@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine import validation
@@ -35,6 +36,7 @@ from dboshub.workflows.engine.runtime.running import run_in_background
 from dboshub.workflows.engine.runtime.start_request import PreparedStart
 from dboshub.workflows.engine.runtime.starting import (
     caller_of_start,
+    encoded_arguments,
     execution_of,
     start_write,
     with_ids,
@@ -184,7 +186,8 @@ class BulkStart:
         parent = start.parent
         if parent is None or not parent.history.exists:
             return False
-        checkpoint = yield from parent.checkpoint_of(start.step_id, start.function.name)
+        given = partial(encoded_arguments, self._engine, start)
+        checkpoint = yield from parent.checkpoint_of(start.step_id, start.function.name, given)
         if checkpoint is None:
             return False
         parent.raise_if_stopped()

@@ -29,10 +29,12 @@ from dboshub.workflows.engine.serialization import UnknownFormatError
 from dboshub.workflows.engine.stored_json import stored_texts
 
 
-def claimed_execution(engine: Engine, claimed: ClaimedWorkflow) -> Execution:
+def claimed_execution(
+    engine: Engine, claimed: ClaimedWorkflow, make: Callable[..., Execution] = Execution
+) -> Execution:
     """The execution of a claimed row, with the identity that the row records."""
     roles, tracer = claimed.authenticated_roles, engine.tracer
-    return Execution(
+    return make(
         engine=engine,
         workflow_id=claimed.workflow_id,
         owner=claimed.owner,

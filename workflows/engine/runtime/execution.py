@@ -17,7 +17,7 @@ from dboshub.workflows.engine.identity import Identity
 from dboshub.workflows.engine.journal.commit import Commit
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.programs import Program
-from dboshub.workflows.engine.records import Checkpoint, Status
+from dboshub.workflows.engine.records import Checkpoint, Given, Status
 from dboshub.workflows.engine.runtime.activity import Activities, CurrentActivity
 from dboshub.workflows.engine.runtime.begun import BegunId
 from dboshub.workflows.engine.runtime.engine import Engine
@@ -27,8 +27,7 @@ from dboshub.workflows.engine.suspension.records import Departure
 from dboshub.workflows.engine.unserializable import result_of
 from dboshub.workflows.engine.waiting.waits import Key, Waiter
 
-# How long a replay waits for the step ids that were drawn before a result was there: code that
-# does not draw them again is not deterministic.
+# In which a replay draws the step ids before a result; code that does not is not deterministic.
 ORDER_WAIT_S = 10
 
 
@@ -192,8 +191,10 @@ class Execution:
     def _id_key(self, step_id: int) -> Key:
         return ("step_id", (self.workflow_id, step_id))
 
-    def checkpoint_of(self, step_id: int, name: str) -> Program[Checkpoint | None]:
-        """The checkpoint of a step, or None; see ``History.take``."""
+    def checkpoint_of(
+        self, step_id: int, name: str, given: Callable[[], Given] | None = None
+    ) -> Program[Checkpoint | None]:
+        """The checkpoint of a step, or None; see ``History.take``. ``replay`` checks `given`."""
         return self.history.take(step_id, name)
 
     def replay(self, checkpoint: Checkpoint) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dboshub.workflows.engine.context import Frame, frame
@@ -125,7 +126,8 @@ def record_start(engine: Engine, start: PreparedStart) -> Program[StartResult]:
     if parent is None:
         return (yield from _insert(engine, start))
     name = start.function.name
-    checkpoint = yield from parent.checkpoint_of(start.step_id, name)
+    given = partial(encoded_arguments, engine, start)
+    checkpoint = yield from parent.checkpoint_of(start.step_id, name, given)
     if checkpoint is not None:
         parent.raise_if_stopped()
         if checkpoint.error is not None:
@@ -194,17 +196,24 @@ def start_write(engine: Engine, start: PreparedStart, token: str) -> StartWrite:
     parent_step = None
     if start.parent is not None:
         parent_step = child_step(start, start.parent, start.workflow_id)
-    assert row.serialization is not None
+    inputs, _ = encoded_arguments(engine, start)
     return StartWrite(
         row=row,
-        inputs=engine.codec.encode_args(
-            start.args, start.kwargs, row.serialization, engine.registry.arguments(row.name)
-        ),
+        inputs=inputs,
         parent=parent_step,
         chosen_id=start.is_chosen or row.deduplication_id is not None,
         reject_existing=start.reuse_policy == "reject",
         accept_duplicate=start.options.duplication_policy == "return-existing",
     )
+
+
+def encoded_arguments(engine: Engine, start: PreparedStart) -> tuple[str, str]:
+    """The arguments of a start as text, and its format. Raises the serializer's error."""
+    function, codec = start.function, engine.codec
+    inherited = start.parent.serialization if start.parent is not None else None
+    name = codec.format_name(function.serialization, inherited)
+    arguments = engine.registry.arguments(function.name)
+    return codec.encode_args(start.args, start.kwargs, name, arguments), name
 
 
 def child_step(start: PreparedStart, parent: Execution, child_id: str) -> StepWrite:

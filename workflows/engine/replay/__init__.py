@@ -1,0 +1,1 @@
+"""Run recorded workflows again against their record alone, and say where the code differs."""
