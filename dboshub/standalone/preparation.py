@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from dboshub.standalone.static_collection import collect_static_files
 from dboshub.workflows.django_settings import (
     data_dir,
     given_system_database_url,
@@ -75,12 +76,6 @@ def unapplied() -> list[str]:
     except DatabaseError as error:
         raise CommandError(f"The hub's database cannot be read: {error}".rstrip()) from error
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
-
-
-def collect_static_files() -> None:
-    """Collect them into the data directory, unless the installed package brings them."""
-    if not getattr(settings, "IS_COLLECTED", False):
-        call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
 
 
 def _is_own() -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+# What was collected, to its end. Beside the files, so that who removes the folder removes it, too.
+STAMP = "collected-from"
 IMPORTS = (
     (r"""(?P<matched>\bfrom\s+["'](?P<url>\./[^"']+|\.\./[^"']+)["'])""", 'from "%(url)s"'),
     (r"""(?P<matched>\bimport\s+["'](?P<url>\./[^"']+|\.\./[^"']+)["'])""", 'import "%(url)s"'),
@@ -24,6 +27,11 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[m
         *CompressedManifestStaticFilesStorage.patterns,
         ("dboshub/js/*.js", IMPORTS),
     )
+
+    def delete(self, name: str) -> None:
+        """Remove a file, and with it the word that nothing is missing."""
+        Path(self.location, STAMP).unlink(missing_ok=True)
+        super().delete(name)
 
 
 class PackagedStaticFiles(HashedStaticFiles):
@@ -47,4 +55,5 @@ class PackagedStaticFiles(HashedStaticFiles):
             "To collect them elsewhere, set STATIC_ROOT and STORAGES in settings of your own."
         )
 
-    delete = save
+    def delete(self, name: str) -> NoReturn:
+        self.save(name, None)
