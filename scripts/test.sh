@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE
 
 sh scripts/bootstrap.sh requirements-dev.txt || exit 1
+# Once, before processes that start at the same time each do it. Test files are pytest's to compile.
+.venv/bin/python -m compileall -q -j 0 -x /test_ dboshub queues schedules scripts tests workflows
 
 given=$#
 # The first tests need none.

@@ -16,6 +16,7 @@ import pytest
 from tests.support.leaks import assert_no_connection, assert_not_open
 from tests.support.memory import scratch_root
 from tests.support.postgres import Server, shared_server
+from tests.support.rewriting import rewrite_part
 from tests.support.scheduling import Scheduling, rank
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BROWSER_TESTS = Path(__file__).parent / "browser"
 WITH_TABLES = {"database", "launch"}
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Prepare to collect; where several processes do, each prepares a part for all."""
+    given: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if given is not None:
+        number = int(given["workerid"].removeprefix("gw"))
+        rewrite_part(session.config, number, given["workercount"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Let the garbage collector rest: what is collected stays until the process ends."""
+    gc.disable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,6 +71,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over thousands of tests, which stay until the process ends."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

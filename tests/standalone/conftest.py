@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.standalone import foreign
+from tests.standalone import foreign, used_data
+from tests.support.once import once
 from tests.support.postgres import Server
 
 KINDS = ("sqlite", "sqlite in WAL mode", "sqlite after a crash", "postgres")
@@ -17,9 +18,17 @@ KINDS = ("sqlite", "sqlite in WAL mode", "sqlite after a crash", "postgres")
 @pytest.fixture(scope="session")
 def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file of the real library, to be copied."""
-    path = tmp_path_factory.mktemp("foreign") / "shop.sqlite3"
-    foreign.make(f"sqlite:///{path}")
-    return path
+
+    def make(folder: Path) -> None:
+        foreign.make(f"sqlite:///{folder}/shop.sqlite3")
+
+    return once(tmp_path_factory, "foreign", make) / "shop.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an earlier dashboard left in its data directory."""
+    return once(tmp_path_factory, "used-data", used_data.make)
 
 
 @pytest.fixture(params=KINDS)

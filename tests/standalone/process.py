@@ -15,11 +15,12 @@ from pathlib import Path
 import httpx
 
 from tests.packaging.crawl import Visitor
+from tests.standalone import used_data
+from tests.standalone.used_data import PASSWORD
 from tests.support.eventually import eventually
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PASSWORD = "correct horse battery"
 UNSET = ("DJANGO_SETTINGS_MODULE", "DBOS_SYSTEM_DATABASE_URL", "DBOSHUB_DATABASE_URL")
 
 
@@ -75,9 +76,16 @@ class Dashboard:
 
 
 @contextmanager
-def dashboard(url: str, folder: Path, options: Sequence[str] = ()) -> Iterator[Dashboard]:
-    """Run `dboshub dashboard --url …` in an empty directory until the block ends."""
+def dashboard(
+    url: str, folder: Path, options: Sequence[str] = (), used: Path | None = None
+) -> Iterator[Dashboard]:
+    """Run `dboshub dashboard --url …` in an empty directory until the block ends.
+
+    Its data directory is new, or as `used` made it for earlier dashboards.
+    """
     port, data = free_port(), folder / "data"
+    if used is not None:
+        used_data.copy(used, data, url)
     (folder / "empty").mkdir(exist_ok=True)
     served = Dashboard(port, data, folder / "dashboard.log")
     command = [sys.executable, "-m", "dboshub", "dashboard", "--url", url]

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -467,14 +468,16 @@ def test_pages_in_any_project_refuse_what_is_too_large(client: Client) -> None:
         assert answer.status_code == status, length
 
 
-def test_the_dashboard_is_served_within_these_limits(sqlite_url: str, tmp_path: Any) -> None:
+def test_the_dashboard_is_served_within_these_limits(
+    sqlite_url: str, tmp_path: Path, used: Path
+) -> None:
     from dboshub.workflows.storage.database import open_database
     from dboshub.workflows.storage.schema.migrate import migrate
 
     opened = open_database(sqlite_url)
     migrate(opened)
     opened.close()
-    with dashboard(sqlite_url, tmp_path) as served:
+    with dashboard(sqlite_url, tmp_path, used=used) as served:
         for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=b"):
             host, port = served.address.removeprefix("http://").split(":")
             with socket.create_connection((host, int(port)), timeout=10) as connection:

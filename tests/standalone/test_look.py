@@ -76,11 +76,11 @@ def use_what_is_its_own(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--read-only",)], ids=["may act", "read-only"])
 def test_nothing_is_changed_by_looking(
-    foreign_url: str, tmp_path: Path, options: tuple[str, ...]
+    foreign_url: str, tmp_path: Path, used: Path, options: tuple[str, ...]
 ) -> None:
     with_index = "--read-only" in options
     before = dump(foreign_url, with_index=with_index)
-    with dashboard(foreign_url, tmp_path, options) as served, served.visitor() as visitor:
+    with dashboard(foreign_url, tmp_path, options, used) as served, served.visitor() as visitor:
         use_what_is_its_own(visitor)
         open_every_page(visitor)
         for address in ("/workflows/", "/workflows/run/o-1", "/queues/", "/"):
@@ -91,10 +91,11 @@ def test_nothing_is_changed_by_looking(
 
 @pytest.mark.parametrize("foreign_url", ["sqlite", "postgres"], indirect=True)
 def test_a_read_only_dashboard_refuses_every_action_and_says_so(
-    foreign_url: str, tmp_path: Path
+    foreign_url: str, tmp_path: Path, used: Path
 ) -> None:
     before = dump(foreign_url)
-    with dashboard(foreign_url, tmp_path, ["--read-only"]) as served, served.visitor() as visitor:
+    options = ["--read-only"]
+    with dashboard(foreign_url, tmp_path, options, used) as served, served.visitor() as visitor:
         for name, address, data in walk.actions():
             refused = len(served.audit())
             answer = post(visitor, address, **data)
@@ -112,10 +113,10 @@ def test_a_read_only_dashboard_refuses_every_action_and_says_so(
 
 @pytest.mark.parametrize("foreign_url", ["sqlite", "sqlite in WAL mode", "postgres"], indirect=True)
 def test_an_action_that_is_confirmed_changes_its_rows_and_nothing_else(
-    foreign_url: str, tmp_path: Path
+    foreign_url: str, tmp_path: Path, used: Path
 ) -> None:
     before = dump(foreign_url)
-    with dashboard(foreign_url, tmp_path) as served, served.visitor() as visitor:
+    with dashboard(foreign_url, tmp_path, used=used) as served, served.visitor() as visitor:
         asked = visitor.client.get(f"/workflows/do/cancel/{WAITING}")
         assert "Cancel" in asked.text
         assert_unchanged(before, dump(foreign_url))
@@ -132,7 +133,11 @@ def test_an_action_that_is_confirmed_changes_its_rows_and_nothing_else(
 
 @pytest.mark.parametrize("foreign_url", ["sqlite", "postgres"], indirect=True)
 def test_what_its_tables_lack_is_said(foreign_url: str, tmp_path: Path) -> None:
-    """Executors, pauses and attempts are in tables that only our workers make."""
+    """Executors, pauses and attempts are in tables that only our workers make.
+
+    What a dashboard makes in a new data directory it does not make in that database.
+    """
+    before = dump(foreign_url)
     with dashboard(foreign_url, tmp_path) as served, served.visitor() as visitor:
         executors = visitor.client.get("/workflows/executors/").text
         assert "Executors of other programs send no heartbeat to this database" in executors
@@ -141,3 +146,4 @@ def test_what_its_tables_lack_is_said(foreign_url: str, tmp_path: Path) -> None:
         assert "No worker of this hub uses this database" in pause.text
         admin = visitor.client.get("/admin/dboshub_workflows/executor/")
         assert "there is no table of them" in admin.text
+    assert_unchanged(before, dump(foreign_url))

@@ -31,8 +31,13 @@ CONNECTED = """
     FROM pg_stat_activity
     WHERE datname = %s AND backend_type = 'client backend'
 """
-# What makes a server fast that need not survive a power cut.
-HASTY = ("-F", "-c", "full_page_writes=off")
+# What makes a server fast that need not survive a power cut, nor feed a standby. Tests that depend
+# on statistics gather them: the server itself would at a time of its own.
+HASTY = (
+    *("-F", "-c", "full_page_writes=off"),
+    *("-c", "wal_level=minimal", "-c", "max_wal_senders=0"),
+    *("-c", "autovacuum=off", "-c", "shared_buffers=32MB"),
+)
 # The shell outlives a killed test process just long enough to end the server and its files.
 KEEPER = '"$@" >"$DATA/log" 2>&1 & pid=$!; read _; kill -QUIT $pid; wait $pid; rm -rf "$DATA"'
 
