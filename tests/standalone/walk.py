@@ -82,6 +82,8 @@ OWN = {
     "dboshub:exports:new",
     "dboshub:exports:discard",
 }
+# Posts that lead to a page, and change nothing.
+LEADING = {"dboshub:workflows:bulk", "dboshub:workflows:compare"}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -127,6 +129,7 @@ FORMS = {
     "dboshub:workflows:do": _of_workflow,
     "dboshub:workflows:steer": lambda place: {"application": "shop"},
     "dboshub:workflows:start": lambda place: {"workflow_id": "new"},
+    "dboshub:workflows:error_group": lambda place: {},
     "dboshub:workflows:bulk_new": lambda place: {"verb": "cancel", "filter": "queue=nobody"},
     "dboshub:queues:do": _of_queue,
     "dboshub:schedules:do": _of_schedule,
