@@ -24,7 +24,7 @@ from dboshub.schedules.models import Schedule
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.forms import executor_forms, workflow_forms
-from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Change
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
 
@@ -133,6 +133,7 @@ CASES: dict[str, list[Case]] = {
         of_job("stop", state="running", started_at=1),
         of_job("retry", state="done", failed=1, started_at=1),
         of_job("discard", state="frozen", asks_why=False),
+        of_job("undo", state="done", started_at=now_ms(), asks_why=False),
     ],
     "dboshub:queues:do": [
         of_queue("pause"),
@@ -250,7 +251,8 @@ def person(
         context=pickled(None),
         application_name="shop",
     )
-    BulkJob.objects.create(pk=THERE, verb="cancel", state="frozen", user=user, username="ada")
+    job = BulkJob.objects.create(pk=THERE, verb="cancel", state="frozen", user=user, username="ada")
+    Change.objects.create(job=job, workflow_id="w", at=1, was={})
     SavedView.objects.create(pk=THERE, owner=user, name="mine", query="status=ERROR")
     made = {"made_at": now_ms(), "touched_at": now_ms()}
     store.add(

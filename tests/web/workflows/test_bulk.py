@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from dboshub.workflows.bulk.worker import run_round
 from dboshub.workflows.clock import now_ms
-from dboshub.workflows.models import AuditEvent, BulkItem, BulkJob, Workflow
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkItem, BulkJob, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +141,112 @@ def test_what_is_filled_in_wrongly_is_said_and_nothing_starts(operator: Client) 
 
     assert answer.status_code == 422
     assert "Say which." in page(answer)
+    assert BulkJob.objects.get().state == "frozen"
+
+
+def test_a_job_is_undone_by_two_posts_and_both_pages_say_so(operator: Client) -> None:
+    for number in range(3):
+        add(f"w-{number}", "ENQUEUED", queue_name="mail")
+    operator.post(NEW, {"verb": "cancel", "filter": "name=charge"})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    confirm = page(operator.get(here))
+    assert "It can be undone for 30 days: What is still cancelled goes back in line" in confirm
+    assert 'value="undo"' not in confirm
+    operator.post(here, {"do": "start"})
+    while run_round("here") == 0:
+        pass
+    assert 'name="do" value="undo"' in page(operator.get(here))
+    Workflow.objects.filter(pk="w-1").update(status="PENDING", updated_at=now_ms() + 1)
+
+    confirm = page(operator.post(here, {"do": "undo"}, follow=True))
+    assert "Undo: cancel: 2 workflows" in confirm
+    assert "2 back onto mail" in confirm
+    assert "1 started since then" in confirm
+    assert 'value="retry"' not in confirm
+    assert Workflow.objects.filter(status="CANCELLED").count() == 2
+    undoing = BulkJob.objects.get(undoes__isnull=False)
+    there = reverse("dboshub:workflows:bulk", args=[undoing.pk])
+    operator.post(there, {"do": "start", "reason": "the wrong queue"})
+    while run_round("here") == 0:
+        pass
+
+    done = page(operator.get(there))
+    assert "2 of 2" in done
+    assert f'what <a href="{here}">' in done
+    assert 'value="undo"' not in done
+    source = page(operator.get(here))
+    assert f'<a href="{there}">#{undoing.pk}</a> (2 of 2)' in source
+    assert Workflow.objects.filter(status="ENQUEUED", queue_name="mail").count() == 2
+    assert "Undo: cancel" in page(operator.get("/workflows/bulk/"))
+
+
+def test_what_is_too_old_to_be_undone_says_so(operator: Client) -> None:
+    add("a")
+    operator.post(NEW, {"verb": "cancel", "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    operator.post(here, {"do": "start"})
+    while run_round("here") == 0:
+        pass
+    BulkJob.objects.update(started_at=1)
+    assert "It is older than 30 days" in page(operator.get(here))
+    assert 'value="undo"' not in page(operator.get(here))
+    assert operator.post(here, {"do": "undo"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("verb", "form", "options", "said"),
+    [
+        ("move", {"version": "v2"}, {"version": "v2"}, "to version v2"),
+        ("prioritize", {"priority": "4"}, {"priority": 4}, "to priority 4"),
+        ("delay", {"delay": "1.5", "unit": "hour"}, {"seconds": 5_400.0}, "for 1 h 30 min"),
+        ("end_delay", {}, {}, "Remove the delay"),
+        ("resume", {"rate": "30", "per": "minute"}, {"queue": ""}, "at most 30 per minute"),
+    ],
+)
+def test_each_verb_asks_for_what_it_needs(
+    operator: Client, verb: str, form: dict[str, str], options: dict[str, Any], said: str
+) -> None:
+    add("a", "DELAYED", queue_name="mail")
+    given = {"version_timestamp": 1, "created_at": 1}
+    ApplicationVersion.objects.create(version_id="v2", version_name="v2", **given)
+    operator.post(NEW, {"verb": verb, "filter": ""})
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    asked = page(operator.get(here))
+    for name in form:
+        assert f'name="{name}"' in asked
+
+    operator.post(here, {"do": "start", **form})
+    while run_round("here") == 0:
+        pass
+
+    job = BulkJob.objects.get()
+    assert (job.done, job.options | options) == (1, job.options)
+    assert said in page(operator.get(here))
+
+
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        ("move", {"version": "unknown"}),
+        ("prioritize", {"priority": "-1"}),
+        ("prioritize", {}),
+        ("delay", {"delay": "9999", "unit": "day"}),
+        ("delay", {"delay": "nan", "unit": "day"}),
+        ("delay", {"delay": "1", "unit": "year"}),
+        ("resume", {"rate": "0", "per": "minute"}),
+        ("undo_cancel", {}),
+    ],
+)
+def test_nothing_starts_with_what_is_out_of_range(
+    operator: Client, verb: str, form: dict[str, str]
+) -> None:
+    add("a", "DELAYED", queue_name="mail")
+    answer = operator.post(NEW, {"verb": verb, "filter": ""})
+    if verb.startswith("undo"):
+        assert answer.status_code == 404
+        return
+    here = reverse("dboshub:workflows:bulk", args=[BulkJob.objects.get().pk])
+    assert operator.post(here, {"do": "start", **form}).status_code == 422
     assert BulkJob.objects.get().state == "frozen"
 
 
