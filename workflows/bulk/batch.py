@@ -20,6 +20,8 @@ OWN_QUEUE = "own"
 # The option `unknown` of a job onto the queue each came from: what becomes of the others.
 AT_ONCE = "now"
 NOT_KNOWN = "nothing says which queue it came from"
+# The same in the plan of a job.
+UNKNOWN = "from an unknown queue"
 FORKED = "forked already"
 HIDDEN = "deleted, or not visible to you"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dboshub.workflows.bulk.batch import NOT_KNOWN, Batch
+from dboshub.workflows.bulk.batch import UNKNOWN, Batch
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.selectors.changes import queues_left
@@ -28,8 +28,10 @@ def cancel(batch: Batch) -> None:
     cancelled = set(cancelling.cancel(batch.session, wanted, now=batch.now))
     batch.notices += [(STATUS, each) for each in cancelled]
     for workflow_id, ids in below.items():
-        count = len(cancelled.intersection(ids))
-        batch.done(workflow_id, f"with {count:,} descendants" if count else "")
+        queue, count = batch.rows[workflow_id].queue_name, len(cancelled.intersection(ids))
+        words = [f"it was on {queue}"] if queue else []
+        words += [f"with {count:,} descendants"] if count else []
+        batch.done(workflow_id, ", ".join(words))
 
 
 def resume(batch: Batch) -> None:
@@ -85,11 +87,11 @@ def delete(batch: Batch) -> None:
 def own_queues(rows: Sequence[WorkflowRow]) -> dict[str, str]:
     """Where each goes if it goes to the queue that it came from."""
     left = queues_left(rows)
-    return {row.pk: _to(left[row.pk]) if row.pk in left else NOT_KNOWN for row in rows}
+    return {row.pk: _to(left[row.pk]) if row.pk in left else UNKNOWN for row in rows}
 
 
 def _to(queue: str) -> str:
-    return f"back onto {queue}" if queue and queue != INTERNAL_QUEUE else "was on no queue"
+    return f"back onto {queue}" if queue and queue != INTERNAL_QUEUE else "on no queue before"
 
 
 def _onto(queue: str) -> str:

@@ -85,6 +85,8 @@ def create_undo(actor: Actor, job_id: int) -> BulkJob:
     job = BulkJob(verb=f"undo_{verb.action}", options={"again": True}, undoes=source)
     _assign_owner(job, actor)
     delete_old_drafts()
+    for draft in source.undone_by.filter(started_at=None, user=job.user, state=State.FROZEN):
+        _drop(draft)
     with transaction.atomic(using=router.db_for_write(BulkJob)):
         job.save()
         record(actor, "bulk_undo", "bulk", str(source.pk), verb=source.verb, by=job.pk)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from dboshub.workflows.bulk.batch import AT_ONCE, NOT_KNOWN, OWN_QUEUE
+from dboshub.workflows.bulk.batch import AT_ONCE, OWN_QUEUE, UNKNOWN
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.engine.options import MAX_PRIORITY
 from dboshub.workflows.forms.confirm_form import MAX_TEXT
@@ -48,7 +48,7 @@ class BulkStartForm(forms.Form):
     queue = forms.ChoiceField(required=False, label="Onto the queue")
     unknown = forms.ChoiceField(
         required=False,
-        label="Where nothing says which",
+        label="From an unknown queue",
         choices=[("", "leave it as it is"), (AT_ONCE, "as soon as possible, past every limit")],
     )
     version = forms.ChoiceField(required=False, label="To the version")
@@ -90,7 +90,7 @@ class BulkStartForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.verb = VERBS[job.verb]
         wanted = [*(FIELDS.get(job.verb, ()) if job.started_at is None else ()), *ALWAYS]
-        if NOT_KNOWN not in (job.plan or {}):
+        if UNKNOWN not in (job.plan or {}):
             wanted = [name for name in wanted if name != "unknown"]
         self.fields = {name: self.fields[name] for name in wanted}
         own = (OWN_QUEUE, "the one each came from, if it came from one")
@@ -99,6 +99,7 @@ class BulkStartForm(forms.Form):
         latest = ("", "none: the latest runs them")
         self._choose("version", [*((name, name) for name in versions), latest])
         self.initial.setdefault("queue", OWN_QUEUE)
+        self.initial.setdefault("version", next(iter(versions), ""))
         self.initial.setdefault("rate", job.rate)
 
     def _choose(self, name: str, choices: list[tuple[str, str]]) -> None:

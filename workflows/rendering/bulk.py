@@ -140,7 +140,7 @@ class ShownJob:
             onto = {"": "past every limit", OWN_QUEUE: "onto the queue each came from"}
             words.append(onto.get(queue, f"onto {queue}"))
             if queue == OWN_QUEUE and options.get("unknown") == AT_ONCE:
-                words.append("past every limit where nothing says which")
+                words.append("past every limit where that is unknown")
         if "version" in options:
             version = options["version"]
             words.append(f"to version {version}" if version else "to no version: the latest")

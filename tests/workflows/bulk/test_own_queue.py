@@ -11,7 +11,7 @@ import pytest
 from dboshub.workflows.actions import workflow_actions
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.bulk import job_actions
-from dboshub.workflows.bulk.batch import NOT_KNOWN
+from dboshub.workflows.bulk.batch import NOT_KNOWN, UNKNOWN
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
@@ -59,7 +59,7 @@ def test_what_a_job_cancelled_goes_back_onto_the_queue_each_came_from(
     assert queues() == {None: 10}
 
     job = job_actions.create_job(operator, "resume")
-    assert job.plan == {"back onto mail": 6, "back onto slow": 3, "was on no queue": 1}
+    assert job.plan == {"back onto mail": 6, "back onto slow": 3, "on no queue before": 1}
     job_actions.start_job(operator, job.pk, options={"queue": "own"})
     work()
 
@@ -107,7 +107,7 @@ def test_what_code_cancelled_stays_unless_somebody_says_where_to(
 
     job = run_job(operator, work, "resume", options={"queue": "own", "unknown": ""})
 
-    assert job.plan == {"back onto mail": 1, NOT_KNOWN: 1}
+    assert job.plan == {"back onto mail": 1, UNKNOWN: 1}
     assert (job.done, job.skipped) == (1, 1)
     assert job.items.get(workflow_id=unknown).note == NOT_KNOWN
     assert Workflow.objects.get(pk=unknown).status == "CANCELLED"
