@@ -10,6 +10,7 @@ from django.urls import include, path
 from dboshub.audit.views import audit
 from dboshub.home.views import home
 from dboshub.hub.views import hub
+from dboshub.incidents.views import incident, incident_list
 from dboshub.web import saved_views, views
 from dboshub.web.guard import guard
 
@@ -25,6 +26,8 @@ urlpatterns = [
     path("workflows/", include("dboshub.workflows.urls")),
     path("queues/", include("dboshub.queues.urls")),
     path("schedules/", include("dboshub.schedules.urls")),
+    path("incidents/", incident_list, name="incidents"),
+    path("incidents/<slug:kind>/<dboshub_id:key>", incident, name="incident"),
     path("audit/", audit, name="audit"),
     path("exports/", include("dboshub.exports.urls")),
     path("hub/", hub, name="hub"),

@@ -1,4 +1,4 @@
-"""The home page: current problems, workflows in flight, and charts of a time span."""
+"""The home page: open incidents, workflows in flight, and charts of a time span."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from dboshub.home import findings, health_checks
 from dboshub.home.chart_table import table_rows
 from dboshub.home.live import problems_digest
+from dboshub.incidents.current import current_incidents, rights_of
+from dboshub.incidents.incident import by_kind, workflows
+from dboshub.incidents.views import told
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.counts import counts_digest
@@ -24,6 +26,7 @@ from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rollups.series import counted_until, series
 from dboshub.workflows.rollups.totals import shared_counts
 from dboshub.workflows.search.parser import exactly
+from dboshub.workflows.selectors.failures.works import State
 from dboshub.workflows.selectors.scope import Viewer, viewer_for
 from dboshub.workflows.selectors.workflow_health import oldest_running
 from dboshub.workflows.statuses import FAILED_NOT_CANCELLED, STATUS_STYLES
@@ -48,23 +51,23 @@ MAX_NAME_LENGTH = 1_000
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def home(request: HttpRequest) -> HttpResponse:
     """The home page; the query string chooses the charts. All statements are bounded."""
-    viewer, rights = viewer_for(request.user), health_checks.view_rights(request.user)
+    viewer, rights = viewer_for(request.user), rights_of(request.user)
     live_problems = subscription_for(request, "wrong", ",".join(sorted(rights)))
     context: dict[str, Any] = {"section": "home", "live_problems": live_problems}
     try:
         with bounded_reading() as session:
             now, counted = database_now(session), counted_until()
             waiting = waiting_since(session, viewer)
-            groups = health_checks.current_problems(
-                session, viewer, rights, waiting=waiting, counted=counted, now=now
-            )
-            context |= {"now": now, "groups": groups, "problems_digest": problems_digest(groups)}
+            found = current_incidents(session, viewer, rights, waiting=waiting, now=now)
+            context |= {"now": now, "groups": by_kind(found)}
+            context |= {"problems_digest": problems_digest(found)}
+            context["is_open"] = any(each.state is State.OPEN for each in found)
             context |= _in_flight(request, session, viewer, waiting)
             context |= _charts(request, viewer, counted, now)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/home/home.html", context, status=503)
-    return render(request, "dboshub/home/home.html", context)
+    return told(request, found, render(request, "dboshub/home/home.html", context))
 
 
 def _in_flight(
@@ -100,8 +103,8 @@ def _charts(request: HttpRequest, viewer: Viewer, until: int | None, now: int) -
     found = series(edge - length, edge, step, viewer, name=name)
 
     about: dict[str, object] = {"by": "completed", **({"name": exactly(name)} if name else {})}
-    link = _link_to(findings.workflows(**about))
-    failed = _link_to(findings.workflows(**about, status=FAILED_NOT_CANCELLED))
+    link = _link_to(workflows(**about))
+    failed = _link_to(workflows(**about, status=FAILED_NOT_CANCELLED))
     return context | {
         "charts": [
             charts.throughput(found, link),

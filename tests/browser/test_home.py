@@ -37,26 +37,27 @@ def fail(database: Database, workflow_id: str, name: str) -> None:
         add_step(session, workflow_id, 1, f"open_{name}", error=error)
 
 
-def test_a_finding_leads_to_its_rows_and_an_open_page_hears_of_the_next(
+def test_an_incident_leads_to_its_error_and_an_open_page_hears_of_the_next(
     page: Page, database: Database
 ) -> None:
     fail(database, "home-1", "gate")
     page.goto("/")
     expect(page.locator("#live-state")).to_have_text("Live")
-    finding = page.get_by_role("link", name="gate", exact=True)
-    expect(finding).to_be_visible()
+    incident = page.locator("li", has_text="open_gate").get_by_role("link")
+    expect(incident).to_have_text("ValueError")
 
     fail(database, "home-2", "bridge")
     expect(page.locator("[data-cell=news]")).to_have_text(
         "The problems have changed.", timeout=30_000
     )
-    expect(page.get_by_role("link", name="bridge", exact=True)).to_have_count(0)
+    expect(page.locator("li", has_text="open_bridge")).to_have_count(0)
     page.get_by_role("link", name="Look again").click()
-    expect(page.get_by_role("link", name="bridge", exact=True)).to_be_visible()
+    expect(page.locator("li", has_text="open_bridge")).to_have_count(1)
 
-    finding.focus()
+    incident.focus()
     page.keyboard.press("Enter")
-    page.wait_for_url("**/workflows/?*")
+    page.wait_for_url("**/workflows/errors/group/?*")
+    expect(page.locator("main")).to_contain_text("gate is shut")
     expect(page.locator("a[href='/workflows/run/home-1']").first).to_be_visible()
     expect(page.locator("a[href='/workflows/run/home-2']")).to_have_count(0)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dboshub.home.health_checks import current_problems
 from dboshub.home.live import ProblemsSource, problems_digest
+from dboshub.incidents.current import current_incidents
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
 from dboshub.workflows.live.source import PollTick, TopicState, WatchedTopic
 from dboshub.workflows.live.subscriptions import Topic
 from dboshub.workflows.models.rollups import HOUR
-from dboshub.workflows.rollups.series import counted_until
 from dboshub.workflows.selectors.scope import EVERYTHING
 from tests.support.runs import add_workflow
 
@@ -38,11 +37,9 @@ def test_a_page_that_was_just_rendered_shows_what_is_true() -> None:
     work("a", "ERROR", "charge", now_ms())
     with reading() as session:
         waiting = waiting_since(session, EVERYTHING)
-        groups = current_problems(
-            session, EVERYTHING, frozenset(), waiting=waiting, counted=counted_until(), now=now_ms()
-        )
-    assert len(groups) == 1
-    assert poll(ProblemsSource(), 0, FEW).digest == problems_digest(groups)
+        found = current_incidents(session, EVERYTHING, frozenset(), waiting=waiting, now=now_ms())
+    assert len(found) == 1
+    assert poll(ProblemsSource(), 0, FEW).digest == problems_digest(found)
 
 
 def test_another_thing_that_is_wrong_is_news_and_more_of_the_same_is_not() -> None:
@@ -50,7 +47,9 @@ def test_another_thing_that_is_wrong_is_news_and_more_of_the_same_is_not() -> No
     first = poll(ProblemsSource(), 0)
     work("b", "ERROR", "charge", now_ms())
     assert poll(ProblemsSource(), 0).digest == first.digest
-    work("c", "ERROR", "ship", now_ms())
+    work("c", "ENQUEUED", "charge", now_ms(), forked_from="a")
+    assert poll(ProblemsSource(), 0).digest == first.digest
+    work("d", "ENQUEUED", "charge", now_ms(), forked_from="b")
     later = poll(ProblemsSource(), 0)
     assert later.digest != first.digest
     assert "have changed" in later.body("")["cells"]["news"]

@@ -20,6 +20,7 @@ THERE: dict[str, tuple[str, ...]] = {
     "workflow_id": RUNS,
     "key": ("none",),
     "target": ("local",),
+    "kind": ("executor", "version", "recovery", "failure", "queue", "schedule"),
     "dboshub:workflows:start name": ("order",),
     "dboshub:queues:detail name": ("orders", "nobody"),
     "dboshub:queues:do name": ("orders",),

@@ -27,6 +27,7 @@ THERE = {
     "workflow_id": ["w"],
     "key": ["an_export"],
     "target": ["e1"],
+    "kind": ["queue"],
     "dboshub:workflows:start name": ["checkout"],
     "dboshub:queues:detail name": ["q"],
     "dboshub:queues:do name": ["q"],

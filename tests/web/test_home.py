@@ -15,21 +15,27 @@ from django.test.utils import CaptureQueriesContext
 from dboshub.schedules.models import Schedule
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic, reading
-from dboshub.workflows.models import QueueSample
+from dboshub.workflows.models import AuditEvent, QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
+from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.rollups import store
 from dboshub.workflows.rollups.lease import LeaseHandle
+from dboshub.workflows.storage.sql import Statement
 from tests.support.runs import add_workflow, insert, pickled
 
 pytestmark = pytest.mark.django_db
 
 RIGHTS = (
     "dboshub_workflows.view_workflow",
+    "dboshub_workflows.view_payload",
     "dboshub_queues.view_queue",
     "dboshub_schedules.view_schedule",
 )
 HOSTILE = "<script>alert(1)</script>*"
 DEAD = "d" * 32
+SUCCEED = Statement(
+    "UPDATE {workflow_status} SET status = 'SUCCESS', completed_at = :now WHERE status = 'ENQUEUED'"
+)
 
 
 @pytest.fixture
@@ -101,26 +107,59 @@ def test_where_nothing_is_wrong_the_page_says_so(viewer: Client) -> None:
     assert "Nothing is wrong" in words(page(viewer))
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_failing_names_stand_against_the_hour_before_and_lead_to_their_runs(
-    viewer: Client, counted: bool
+def test_failed_work_is_named_until_it_is_made_good_and_leads_to_its_error(
+    viewer: Client,
 ) -> None:
     for number in range(3):
-        work(f"f{number}", "ERROR", name=HOSTILE)
-    work("gave-up", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", name=HOSTILE)
-    work("before", "ERROR", 80 * MINUTE, name=HOSTILE)
-    work("fine", "SUCCESS", name=HOSTILE)
-    work("other", "ERROR", 80 * MINUTE, name="other")
-    if counted:
-        recount_spans()
-
+        work(f"f{number}", "ERROR", name=HOSTILE, error=ValueError("shut"))
+    work("long-ago", "ERROR", 8 * 24 * HOUR, error=KeyError("old"))
     html = page(viewer)
-
-    assert "failed 4 times in the last hour, once in the hour before" in words(html)
-    assert ("among the newest 20,000 that ended" in words(html)) is not counted
+    assert re.search(
+        r"ValueError before any step: 3 failed runs of .*, last 5 min ago", words(html)
+    )
+    assert "KeyError" not in html
     assert "<script>alert" not in html
-    url = target(html, "&lt;script&gt;alert(1)&lt;/script&gt;*")
-    assert ids(viewer, url) == {"f0", "f1", "f2", "gave-up"}
+    detail = viewer.get(target(html, "ValueError")).content.decode()
+    assert "shut" in words(detail)
+    assert "/workflows/run/f0" in detail
+
+    for number in range(3):
+        work(f"g{number}", "ENQUEUED", 0, forked_from=f"f{number}", name=HOSTILE)
+    html = page(viewer)
+    assert "Nothing is open" in words(html)
+    assert "ValueError" in html
+
+    with atomic() as session:
+        session.run(SUCCEED, now=now_ms())
+    html = page(viewer)
+    assert "Nothing is wrong" in words(html)
+    assert "ValueError" not in html
+
+
+def test_a_run_that_gave_up_is_named_without_an_error(viewer: Client) -> None:
+    work("gave-up", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+    assert "recovered too often before any step: 1 failed run of checkout" in words(page(viewer))
+
+
+def test_who_may_not_see_payloads_is_told_of_failures_but_not_of_errors(
+    client: Client, make_user: Callable[..., Any]
+) -> None:
+    client.force_login(make_user("some", "dboshub_workflows.view_workflow"))
+    work("f", "ERROR", error=ValueError("MARKER"))
+    answer = client.get("/")
+    html = answer.content.decode()
+    assert "Failure before any step: 1 failed run of checkout" in words(html)
+    assert "ValueError" not in html
+    assert not AuditEvent.objects.exists()
+    assert "no-store" not in answer.headers.get("Cache-Control", "")
+
+
+def test_naming_errors_is_noted_and_not_kept(viewer: Client) -> None:
+    assert "no-store" not in viewer.get("/").headers.get("Cache-Control", "")
+    page_cache().clear()
+    work("f", "ERROR", error=ValueError("no"))
+    assert "no-store" in viewer.get("/").headers["Cache-Control"]
+    assert AuditEvent.objects.get().target_kind == "errors"
 
 
 def test_an_executor_that_died_is_named_with_what_it_holds(viewer: Client) -> None:
@@ -129,14 +168,23 @@ def test_an_executor_that_died_is_named_with_what_it_holds(viewer: Client) -> No
     work("not", "PENDING", executor_id="worker-8")
     html = page(viewer)
     assert "is silent, last heartbeat 5 min ago on box, pid 7 and holds 1" in words(html)
-    assert ids(viewer, target(html, "worker-7")) == {"held"}
+    detail = viewer.get(target(html, "worker-7")).content.decode()
+    assert "/workflows/run/held" in detail
+    assert "/workflows/run/not" not in detail
+    listed = re.search(r'href="(/workflows/\?executor[^"]+)"', detail)
+    assert listed is not None
+    assert ids(viewer, unescape(listed[1])) == {"held"}
 
 
-def test_one_that_said_goodbye_or_died_long_ago_is_no_news(viewer: Client) -> None:
+def test_one_that_said_goodbye_or_was_replaced_or_died_long_ago_is_no_news(viewer: Client) -> None:
     executor(stopped_at=now_ms())
-    executor(incarnation="e" * 32, declared_dead_at=now_ms() - 2 * HOUR)
+    executor(incarnation="e" * 32, declared_dead_at=now_ms() - 25 * HOUR)
+    executor(incarnation="g" * 32, declared_dead_at=now_ms() - MINUTE)
+    assert "no other executor of its application lives" in words(page(viewer))
     executor(incarnation="f" * 32)
     assert "Nothing is wrong" in words(page(viewer))
+    work("held", "PENDING", executor_id="worker-7", owner_xid=f"hub:{'g' * 32}:1")
+    assert "worker-7 died, last heartbeat" in words(page(viewer))
 
 
 def test_a_version_that_no_live_executor_has_is_stranded_unless_others_may_have_it(
@@ -148,8 +196,38 @@ def test_a_version_that_no_live_executor_has_is_stranded_unless_others_may_have_
     work("theirs", "PENDING", application_version="v9", owner_xid="dbos")
     html = page(viewer)
     assert "v1 holds 1 in flight, and no live executor has it" in words(html)
-    assert ids(viewer, target(html, "v1")) == {"old"}
+    detail = viewer.get(target(html, "v1")).content.decode()
+    assert "/workflows/run/old" in detail
+    assert "/workflows/run/new" not in detail
     assert "v9 holds" not in words(html)
+
+
+def test_a_latest_version_that_is_dead_is_named_with_the_work_that_waits_for_it(
+    viewer: Client,
+) -> None:
+    launched(("v0", 2), ("v2", 1))
+    executor()
+    assert "v0 is the latest version, and no live executor has it" in words(page(viewer))
+    work("any", "ENQUEUED", queue_name="mail", application_version=None)
+    html = page(viewer)
+    assert "1 in flight name no version and wait for it" in words(html)
+    assert "/workflows/run/any" in viewer.get(target(html, "v0")).content.decode()
+    executor(incarnation="f" * 32, application_version="v0")
+    assert "Nothing is wrong" in words(page(viewer))
+
+
+def launched(*versions: tuple[str, int]) -> None:
+    for name, at in versions:
+        with atomic() as session:
+            insert(
+                session,
+                "application_versions",
+                version_id=name,
+                version_name=name,
+                version_timestamp=at,
+                created_at=at,
+                application_name="shop",
+            )
 
 
 def test_runs_that_start_over_and_over_are_named(viewer: Client) -> None:
@@ -158,7 +236,7 @@ def test_runs_that_start_over_and_over_are_named(viewer: Client) -> None:
     html = page(viewer)
     assert "checkout was recovered 6 times and has not ended: again" in words(html)
     assert "once" not in words(html).split("Recovery loops")[1].split("Over time")[0]
-    assert target(html, "checkout") == "/workflows/run/again"
+    assert "/workflows/run/again" in viewer.get(target(html, "checkout")).content.decode()
 
 
 def test_a_queue_falls_behind_when_its_head_waits_longer_than_it_did(viewer: Client) -> None:
@@ -172,7 +250,7 @@ def test_a_queue_falls_behind_when_its_head_waits_longer_than_it_did(viewer: Cli
         )
     html = page(viewer)
     assert "stuck its oldest has waited 21 min 2 s, 10 min ten minutes ago" in words(html)
-    assert target(html, "stuck") == "/queues/stuck/"
+    assert target(html, "stuck") == "/incidents/queue/stuck"
     behind = words(html).split("Queues that fall behind")[1].split("Over time")[0]
     assert "busy" not in behind
     assert "young" not in behind
@@ -188,7 +266,7 @@ def test_a_schedule_that_did_not_fire_is_missed(viewer: Client) -> None:
         )
     html = page(viewer)
     assert re.search(r"late missed [89] of its last 10 runs, last \d+ (s|min) ago", words(html))
-    assert target(html, "late") == "/schedules/late/"
+    assert target(html, "late") == "/incidents/schedule/late"
     assert "paused missed" not in words(html)
 
 
@@ -254,5 +332,5 @@ def test_the_page_takes_a_bounded_number_of_statements(viewer: Client) -> None:
         connection,
     ) as caught:
         html = page(viewer)
-    assert "and 24 more" in words(html)
+    assert "and 23 more" in words(html)
     assert len(caught) <= 31, len(caught)

@@ -24,7 +24,7 @@ MAX_AGE_S = 12 * 3600
 CLOCK_SLACK_MS = 5_000
 
 # Kinds whose frames differ by the permission to see payloads. Others never carry payloads.
-PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream"})
+PAYLOAD_KINDS = frozenset({"workflow", "steps", "events", "messages", "stream", "wrong"})
 
 _SALT = "dboshub.live"
 

@@ -1,22 +1,18 @@
-"""Reads rollups for pages: series for charts, and the names that fail."""
+"""Reads rollups for pages: series for charts."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from django.db import connections
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import F, Max, QuerySet, Sum
 from django.db.models.expressions import CombinedExpression
 
 from dboshub.workflows.models import RolledSpan, Rollup
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rollups.counting import OUTCOMES, Tally
 from dboshub.workflows.selectors.scope import Viewer
-
-# Rows that are read for failing names, the newest first.
-MAX_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +36,6 @@ class TimeBucket:
     @property
     def failed(self) -> int:
         return self.tally.outcomes["failed"] + self.tally.outcomes["gave_up"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """How often a workflow name failed in the last hour (`now`) and in the hour before."""
-
-    name: str
-    now: int
-    before: int
 
 
 def counted_until() -> int | None:
@@ -131,30 +118,6 @@ def _tallies(rows: QuerySet[Rollup], step: int, with_runs: bool) -> dict[int, Ta
             else:
                 found[at].run[int(key)] += int(numbers[0])
     return found
-
-
-def failing(until: int, viewer: Viewer) -> list[Failing] | None:
-    """Names by failures in the hour before `until`; None if over half of two hours is uncounted."""
-    spans = RolledSpan.objects.filter(width=MINUTE, at__gte=until - 2 * HOUR, at__lt=until)
-    if spans.count() < HOUR // MINUTE:
-        return None
-    rows = Rollup.objects.filter(
-        Q(failed__gt=0) | Q(gave_up__gt=0), width=MINUTE, scope="one", at__gte=until - 2 * HOUR
-    )
-    newest = visible(rows, viewer).order_by("-at")[:MAX_ROWS]
-    found = newest.values_list("name", "at", "failed", "gave_up")
-    return ranked(
-        ((name, at >= until - HOUR, failed + gave_up) for name, at, failed, gave_up in found)
-    )
-
-
-def ranked(failures: Iterable[tuple[str, bool, int]]) -> list[Failing]:
-    """The names that fail now, most failures first, from (name, is in the last hour, number)."""
-    now: Counter[str] = Counter()
-    before: Counter[str] = Counter()
-    for name, is_now, number in failures:
-        (now if is_now else before)[name] += number
-    return [Failing(name, number, before[name]) for name, number in now.most_common()]
 
 
 def visible(rows: QuerySet[Rollup], viewer: Viewer) -> QuerySet[Rollup]:

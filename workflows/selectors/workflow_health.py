@@ -1,4 +1,4 @@
-"""Problems for the home page: the oldest run, repeated recoveries, and recent failures."""
+"""Problems for the home page: the oldest run, and repeated recoveries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dboshub.workflows.selectors.keyset.index_predicates import enqueued_order, enqueued_predicate
 from dboshub.workflows.selectors.rows import COLUMNS, WorkflowRow, from_record
 from dboshub.workflows.selectors.scope import Viewer, all_in_scope
-from dboshub.workflows.storage.sql import Row, Session
+from dboshub.workflows.storage.sql import Session
 
 # Running and enqueued rows that are scanned, the oldest first: no index serves the number of
 # recoveries.
@@ -15,7 +15,6 @@ MAX_ROWS_SCANNED = 5_000
 # The first start counts as one attempt, each recovery as one more.
 MANY_ATTEMPTS = 4
 MAX_RECOVERIES = 10
-NEWEST_ENDED = 20_000
 
 OLDEST_RUNNING = f"""
     SELECT {COLUMNS} FROM {{workflow_status}}
@@ -40,17 +39,6 @@ RECOVERED = f"""
     WHERE recovery_attempts >= :many
     ORDER BY recovery_attempts DESC, workflow_uuid
     LIMIT :shown
-"""
-FAILURES = """
-    SELECT name, is_now, COUNT(*) FROM (
-        SELECT name, status, CASE WHEN completed_at >= :hour THEN 1 ELSE 0 END AS is_now
-        FROM {workflow_status}
-        WHERE completed_at IS NOT NULL AND completed_at >= :since AND SCOPE
-        ORDER BY completed_at DESC
-        LIMIT :newest
-    ) AS ended
-    WHERE status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')
-    GROUP BY name, is_now
 """
 
 
@@ -79,8 +67,3 @@ def recovered_repeatedly(session: Session, viewer: Viewer) -> list[RepeatedRecov
         session, text, viewer, looked=MAX_ROWS_SCANNED, many=MANY_ATTEMPTS, shown=MAX_RECOVERIES
     )
     return [RepeatedRecovery(from_record(row)) for row in found]
-
-
-def failures(session: Session, viewer: Viewer, *, since: int, hour: int) -> list[Row]:
-    """(name, ended after `hour`, number) of the failures among the newest ended workflows."""
-    return all_in_scope(session, FAILURES, viewer, since=since, hour=hour, newest=NEWEST_ENDED)

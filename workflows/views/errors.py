@@ -13,7 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
+from dboshub.workflows.actions.audit import (
+    ActionRefusedError,
+    actor_of,
+    may_act,
+    refuse_if_read_only,
+    require_permission,
+)
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.job_actions import create_job
@@ -25,6 +31,7 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
 from dboshub.workflows.rendering.error_groups import ErrorGroup, cases, cause_rows, grouped
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
+from dboshub.workflows.selectors.acts import acts_on_workflows
 from dboshub.workflows.selectors.failed_runs import failed_runs
 from dboshub.workflows.selectors.failures.works import failed_works
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
@@ -84,19 +91,20 @@ def error_group(request: HttpRequest) -> HttpResponse:
     """One group: its error, times, versions and runs. A POST collects what is open for a fork."""
     seen = _read(request)
     group = seen.group(request.GET)
-    if request.method != "POST" or group is None:
+    if request.method != "POST":
         return _show_group(request, seen, group)
-    targets = [case.work.target for case in group.open]
-    if not targets:
-        messages.success(request, "Nothing of this error is open any more.")
-        return redirect(request.get_full_path())
+    actor, targets = actor_of(request), [case.work.target for case in group.open] if group else []
     try:
+        if not targets:
+            refuse_if_read_only(actor, "bulk_freeze", "bulk", FORK)
+            require_permission(actor, VERBS[FORK].permission, "bulk_freeze", "bulk", FORK)
+            messages.success(request, "Nothing of this error is open any more.")
+            return redirect(request.get_full_path())
         # Chosen just now: what was forked before and is open is to be forked again.
-        job = create_job(
-            actor_of(request), FORK, query=_query(request, seen.criteria), ids=targets, again=True
-        )
+        query = _query(request, seen.criteria)
+        job = create_job(actor, FORK, query=query, ids=targets, again=True)
     except ActionRefusedError as refusal:
-        return _show_group(request, seen, group, refusal=refusal, status=status_of(refusal))
+        return _show_group(request, seen, None, refusal=refusal)
     return redirect("dboshub:workflows:bulk", job.pk)
 
 
@@ -106,8 +114,8 @@ def _show_group(
     group: ErrorGroup | None,
     *,
     refusal: ActionRefusedError | None = None,
-    status: int = 200,
 ) -> HttpResponse:
+    """The page of a group; that of a refusal shows nothing else."""
     context = _shared(request, seen) | {
         "section": "errors",
         "looked": MAX_RUNS,
@@ -118,7 +126,10 @@ def _show_group(
         context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
         ordered = sorted(group.cases, key=lambda case: not case.work.is_open)
         context["shown"] = ordered[:MAX_SHOWN]
-    return _answer(request, "dboshub/errors/group.html", context, status=status if group else 404)
+        ids = [row.pk for row in group.runs]
+        context["acts"] = acts_on_workflows(request.user, ids, group.first_at)
+    status = status_of(refusal) if refusal else 200 if group else 404
+    return _answer(request, "dboshub/errors/group.html", context, status=status)
 
 
 def _read(request: HttpRequest) -> FailedRuns:
@@ -153,7 +164,7 @@ def _answer(
 ) -> HttpResponse:
     """Classes and messages are payload: the view is audited, and browsers must not store it."""
     response = render(request, template, context, status=status)
-    if context["sees_payloads"]:
+    if context["sees_payloads"] and (context.get("groups") or context.get("group")):
         record_payload_view(actor_of(request), "errors", context["query"])
         response["Cache-Control"] = "no-store"
     return response

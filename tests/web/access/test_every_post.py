@@ -24,7 +24,7 @@ from dboshub.schedules.models import Schedule
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
 from dboshub.workflows.forms import executor_forms, workflow_forms
-from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Change
+from dboshub.workflows.models import ApplicationVersion, AuditEvent, BulkJob, Change, Workflow
 from tests.support.runs import add_workflow, pickled
 from tests.web.routes import routes
 
@@ -96,6 +96,10 @@ def pause_schedule() -> None:
     Schedule.objects.update(status="PAUSED")
 
 
+def fail() -> None:
+    Workflow.objects.filter(pk="ended").update(status="ERROR")
+
+
 def pause_queue() -> None:
     QueuePause.objects.create(queue_name="q")
 
@@ -126,6 +130,14 @@ CASES: dict[str, list[Case]] = {
             needs="dboshub_workflows.cancel_workflow",
             row=("bulk_freeze", "bulk", None),
             asks_why=False,
+        )
+    ],
+    "dboshub:workflows:error_group": [
+        Case(
+            needs="dboshub_workflows.fork_workflow",
+            row=("bulk_freeze", "bulk", None),
+            asks_why=False,
+            before=fail,
         )
     ],
     "dboshub:workflows:bulk": [

@@ -29,6 +29,7 @@ class State(StrEnum):
 
     OPEN = "open"
     ACTED_ON = "acted_on"
+    IGNORED = "ignored"
     RESOLVED = "resolved"
 
 

@@ -1,0 +1,1 @@
+"""Incidents: what is wrong, from its first sign until facts tell that it is resolved."""
