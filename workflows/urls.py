@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from dboshub.workflows.converters import register_converters
-from dboshub.workflows.views import actions, bulk, compare, detail, errors, executors, search, start
+from dboshub.workflows.views import (
+    actions,
+    bulk,
+    bundle,
+    compare,
+    detail,
+    errors,
+    executors,
+    search,
+    start,
+)
 from dboshub.workflows.views.workflow_list import next_part, workflow_list
 
 register_converters()
@@ -32,6 +42,7 @@ urlpatterns = [
         name="step",
     ),
     path("value/<dboshub_id:workflow_id>", detail.value_detail, name="value"),
+    path("bundle/<dboshub_id:workflow_id>", bundle.bundle_download, name="bundle"),
     path("family/<dboshub_id:workflow_id>", detail.family_page, name="family"),
     path("stream/<dboshub_id:workflow_id>", detail.stream_detail, name="stream"),
     path("executors/", executors.executor_page, name="executors"),

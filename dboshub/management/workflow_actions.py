@@ -103,9 +103,12 @@ def attributes(
     return outline(workflow_id)
 
 
-def import_(*, file: str, reason: str, **_: Any) -> list[dict[str, Any]]:
+def import_(
+    *, file: str, reason: str, prefix: str, goes_on: bool, **_: Any
+) -> list[dict[str, Any]]:
     text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    return [outline(each) for each in transfer.import_workflows(actor(), text, reason=reason)]
+    ids = transfer.import_workflows(actor(), text, prefix=prefix, goes_on=goes_on, reason=reason)
+    return [outline(each) for each in ids]
 
 
 def _fork(workflow_id: str, step: int, options: dict[str, Any], new_id: str | None = None) -> str:
@@ -217,10 +220,17 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         "import",
-        "import an export, with its ids",
+        "import an export; what had not ended is cancelled, to be resumed or forked",
         import_,
         (
             argument("file", help="- for standard input"),
+            argument("--prefix", default="", help="put this before all of its ids"),
+            argument(
+                "--resume",
+                action="store_true",
+                dest="goes_on",
+                help="enqueue at once what had not ended",
+            ),
             reason,
         ),
     ),

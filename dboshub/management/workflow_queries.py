@@ -241,7 +241,9 @@ at_most = argument(
     "-l", "--limit", type=_count, default=MAX_STEPS, help=f"{MAX_STEPS:,} by default"
 )
 children = argument("--children", action="store_true", help="include its descendants")
-to_file = argument("-o", "--output", type=Path, help="file to write; by default it is printed")
+to_file = argument(
+    "-o", "--output", "--file", type=Path, help="file to write; by default it is printed"
+)
 
 SUBCOMMANDS = (
     Subcommand("list", "list workflows, newest first", list_, (filters, page)),

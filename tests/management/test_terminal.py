@@ -238,8 +238,41 @@ def test_an_import_that_meets_a_deduplication_id_changes_nothing(tmp_path: Path)
         session.run(Statement("DELETE FROM {workflow_input}"))
         add_workflow(session, "second", "ENQUEUED", **held)
     with pytest.raises(CommandError, match="A part of it is here"):
-        told("workflow", "import", str(file))
+        told("workflow", "import", str(file), "--resume")
     assert [each["workflow_id"] for each in answer("workflow", "list")] == ["second"]
+
+
+def test_what_is_imported_does_not_run_before_somebody_resumes_it(tmp_path: Path) -> None:
+    file = tmp_path / "order.export"
+    with atomic() as session:
+        insert(session, "queues", queue_id="q", name="mail")
+        add_workflow(session, "first", "ENQUEUED", queue_name="mail", deduplication_id="one")
+        add_workflow(session, "child", "PENDING", parent_workflow_id="first", owner_xid="hub:a:1")
+        add_step(session, "first", 1, "start", child="child")
+        add_step(session, "child", 1, "charge", output="receipt")
+        add_message(session, "child", "paid", message_uuid="key::child")
+    told("workflow", "export", "first", "--children", "--file", str(file))
+    arrived = answer("workflow", "import", str(file), "--prefix", "copy/")
+    assert [(each["workflow_id"], each["status"]) for each in arrived] == [
+        ("copy/first", "CANCELLED"),
+        ("copy/child", "CANCELLED"),
+    ]
+    assert answer("workflow", "get", "copy/child")["parent_workflow_id"] == "copy/first"
+    assert answer("workflow", "steps", "copy/first")[0]["child_workflow_id"] == "copy/child"
+    (message,) = answer("workflow", "messages", "copy/child")
+    assert message["message_uuid"] == "copy/key::copy/child"
+    resumed = answer("workflow", "resume", "copy/first")
+    assert (resumed["status"], resumed["queue_name"]) == ("ENQUEUED", "mail")
+    event = AuditEvent.objects.get(action="import")
+    assert event.detail == {
+        "workflows": 2, "first": "copy/first", "prefix": "copy/", "goes_on": False,
+    }  # fmt: skip
+    with pytest.raises(CommandError, match="already in use"):
+        told("workflow", "import", str(file), "--prefix", "copy/")
+    with atomic() as session:
+        session.run(Statement("UPDATE {workflow_status} SET deduplication_id = NULL"))
+    onto = answer("workflow", "import", str(file), "--prefix", "b", "--resume")
+    assert [each["status"] for each in onto] == ["ENQUEUED", "ENQUEUED"]
 
 
 def test_what_is_resumed_goes_back_onto_its_queue_unless_at_once() -> None:

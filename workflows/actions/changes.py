@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dboshub.workflows.models import BulkJob, Change
 from dboshub.workflows.selectors.changes import queues_left
@@ -32,6 +32,13 @@ def record_changes(rows: Iterable[WorkflowRow], *, at: int, job: BulkJob | None 
 def record_creations(ids: Iterable[str], *, at: int, job: BulkJob) -> None:
     """Record workflows that are about to be created at this time: they had no columns before."""
     _save(Change(job=job, workflow_id=each, at=at, was={}) for each in ids)
+
+
+def record_queues(queues: Mapping[str, str | None], *, at: int) -> None:
+    """Record the queue of workflows that are about to be inserted as cancelled at this time."""
+    _save(
+        Change(workflow_id=each, at=at, was={}, queue=queue or "") for each, queue in queues.items()
+    )
 
 
 def _save(changes: Iterable[Change]) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -27,6 +26,7 @@ from dboshub.workflows.selectors.relations.family_tree import family_tree
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.attachments import attachment
 from dboshub.workflows.views.htmx import wants_fragment
 from dboshub.workflows.views.workflow_required import (
     may_see_payloads,
@@ -61,6 +61,7 @@ def workflow_detail(request: HttpRequest, session: Session, found: WorkflowRow) 
         "lineage": lineage.lineage(session, found, viewer=viewer_for(request.user)),
         "send_form": SendForm(found, prefix=""),
         "may_send": may_act(request.user, SendForm.permission),
+        "payload": may_see_payloads(request),
         **_permissions(request),
     }
     return render(request, "dboshub/workflows/detail.html", context)
@@ -234,11 +235,4 @@ def _download(
 ) -> HttpResponse:
     facts: dict[str, Any] = {"of": address.kind, "key": address.key, "step": address.step}
     record(actor_of(request), "download", "workflow", address.workflow_id, **facts)
-    response = HttpResponse(stored.text, content_type="text/plain; charset=utf-8")
-    name = f"{address.kind}-{address.workflow_id[:60]}.txt"
-    response["Content-Disposition"] = str(content_disposition_header(True, _file_name(name)))
-    return response
-
-
-def _file_name(text: str) -> str:
-    return "".join(char if char.isalnum() or char in "-._" else "_" for char in text)
+    return attachment(stored.text, f"{address.kind}-{address.workflow_id[:60]}.txt")

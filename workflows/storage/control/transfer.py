@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from dboshub.workflows.engine.errors import DBOSException, DBOSWorkflowIDInUseError
-from dboshub.workflows.engine.records import INTERNAL_QUEUE, Status
+from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE, Status
 from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
 from dboshub.workflows.storage.control import cancel, delete
 from dboshub.workflows.storage.control.export_format import (
@@ -21,6 +21,7 @@ from dboshub.workflows.storage.control.export_format import (
     NUMBERS,
     OBJECTS,
     Row,
+    Tables,
     pack,
     unpack,
 )
@@ -59,8 +60,12 @@ def import_(session: Session, text: str) -> list[Row]:
     Workflows that were running are enqueued. Raises BundleError for a text that is no export,
     DBOSWorkflowIDInUseError for an id that exists, and DBOSException for any other row that does.
     """
-    tables = unpack(text)
-    workflows = [_imported_row(row) for row in tables["workflow_status"]]
+    return insert(session, unpack(text), continued)
+
+
+def insert(session: Session, tables: Tables, change: Callable[[Row], Row]) -> list[Row]:
+    """Insert the rows of a bundle, those of workflows changed; raises as ``import_`` does."""
+    workflows = [change(row) for row in tables["workflow_status"]]
     ids = [row["workflow_uuid"] for row in workflows]
     existing = all_by_ids(session, EXISTING, ids)
     if existing:
@@ -112,13 +117,23 @@ def _plain(column: str, value: Any) -> Any:
     return value
 
 
-def _imported_row(row: Row) -> Row:
+def continued(row: Row) -> Row:
     """The row without an owner; a running workflow becomes an enqueued one."""
     changes: Row = {"owner_xid": None}
     if row["status"] == Status.PENDING:
         changes["status"] = Status.ENQUEUED.value
         changes["queue_name"] = row["queue_name"] or INTERNAL_QUEUE
         changes["started_at_epoch_ms"] = None
+    return row | changes
+
+
+def inert(row: Row, *, now: int) -> Row:
+    """The row without an owner; what has not ended is cancelled, so that nothing runs it."""
+    changes: Row = {"owner_xid": None}
+    if row["status"] in ACTIVE:
+        changes["status"] = Status.CANCELLED.value
+        changes |= dict.fromkeys(("queue_name", "deduplication_id", "started_at_epoch_ms"))
+        changes |= dict.fromkeys(("updated_at", "completed_at"), now)
     return row | changes
 
 
