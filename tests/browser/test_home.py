@@ -78,7 +78,7 @@ def test_an_error_group_is_forked_without_scripts_after_a_dry_run(
     plain.get_by_role("button", name="Fork 2 from the failed step").click()
     expect(plain.locator("main")).to_contain_text("group-0")
     expect(plain.locator("main")).to_contain_text("group-1")
-    expect(plain.get_by_label("At most per second")).to_be_visible()
+    expect(plain.get_by_label("At most")).to_be_visible()
     context.close()
 
 
