@@ -18,6 +18,7 @@ from dboshub.workflows.selectors.detail.steps import SLEEP
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session, Statement
+from dboshub.workflows.storage.stored_values import LARGEST, SMALLEST
 
 MAX_RUNS = 50
 MAX_STEPS = 100
@@ -88,8 +89,8 @@ def _sampled(session: Session, row: WorkflowRow, first: int) -> UsualDurations:
     for name, started, completed in session.all(
         DURATIONS,
         ids=session.ids(run.pk for run in runs),
-        first=first,
-        end=first + MAX_STEPS,
+        first=max(first, SMALLEST),
+        end=min(first + MAX_STEPS, LARGEST),
         rows=MAX_RUNS * MAX_STEPS,
     ):
         durations[name].append(completed - started)
