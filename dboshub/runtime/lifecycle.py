@@ -110,7 +110,7 @@ class Runtime:
         stopping.callback(self._drain)
         stopping.callback(lambda: self.maintenance.stop(self._budget.share()))
         self.maintenance.start()
-        stopping.callback(self._queues.close)
+        stopping.callback(self.queues.close)
         stopping.callback(lambda: self.dispatcher.stop(self._budget.share()))
         self.dispatcher.start()
         self._apply_declared_schedules()
@@ -168,8 +168,8 @@ class Runtime:
     def _make_parts(self, listen: Sequence[str] | None, wrap_storage: Callable[[Any], Any]) -> None:
         engine, config = self.engine, self.config
         host = self._host = EngineHost(engine, self.wake_queues)
-        self._queues = self._queue_store()
-        store = wrap_storage(self._queues)
+        self.queues = self._queue_store()
+        store = wrap_storage(self.queues)
         self.dispatcher = Dispatcher(
             store,
             host,

@@ -68,6 +68,7 @@ class Mortals:
         runtime.heartbeat.stop(clean=False)
         runtime.ticker.stop(2)
         runtime.dispatcher.stop(2)
+        runtime.queues.close()
         runtime.maintenance.stop(2)
         runtime.suspending.stop(2)
         runtime.engine.drain()

@@ -28,6 +28,7 @@ THERE = {
     "key": ["an_export"],
     "target": ["e1"],
     "kind": ["queue"],
+    "dboshub:incident key": ["q"],
     "dboshub:workflows:start name": ["checkout"],
     "dboshub:queues:detail name": ["q"],
     "dboshub:queues:do name": ["q"],
@@ -71,7 +72,7 @@ def routes() -> list[Route]:
 def things(route: Route) -> dict[str, list[str]]:
     """What each variable part of a route may name."""
     names = [name for _, name in route.parts]
-    return {name: THERE.get(name) or THERE[f"{route.name} {name}"] for name in names}
+    return {name: THERE.get(f"{route.name} {name}") or THERE[name] for name in names}
 
 
 def places(route: Route) -> Iterator[str]:

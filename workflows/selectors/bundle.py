@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from dboshub.workflows.engine.error_base import DBOSException
 from dboshub.workflows.payloads import PORTABLE
 from dboshub.workflows.payloads.redacted import has_no_redactions
 from dboshub.workflows.selectors.scope import Viewer
@@ -69,7 +70,10 @@ def bundle(session: Session, workflow_id: str, *, viewer: Viewer, sees_redacted:
     """
     ids = _family(session, workflow_id, viewer)
     _check_size(session, ids)
-    tables = read_tables(session, ids)
+    try:
+        tables = read_tables(session, ids)
+    except DBOSException as error:
+        raise BundleRefusedError(str(error)) from None
     if not sees_redacted and not _has_no_redactions(tables):
         raise BundleRefusedError(
             "Some of its values have redacted parts, or are too long to check: only a superuser "

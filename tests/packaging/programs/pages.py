@@ -18,7 +18,8 @@ from dboshub.exports import writer
 from dboshub.exports.store import Export, add, update
 from dboshub.models import SavedView
 from dboshub.schedules.models import Schedule
-from dboshub.workflows.models import BulkJob
+from dboshub.workflows.models import BulkJob, QueueSample
+from dboshub.workflows.models.rollups import HOUR, MINUTE
 
 user = get_user_model().objects.get()
 BulkJob.objects.create(pk=1, verb="cancel", state="done", username=user.username, started_at=1)
@@ -27,12 +28,16 @@ Schedule.objects.create(
     schedule_id="s", schedule_name="s", workflow_name="checkout", schedule="0 3 * * *", context=""
 )
 now = time.time_ns() // 10**6
+QueueSample.objects.create(
+    width=MINUTE, at=now - HOUR, queue="q", waiting=9, running=0, oldest_ms=HOUR
+)
 export = Export(key="an_export", user=str(user.pk), of="audit", query="", format="csv", made_at=now)
 add(export)
 update(writer.write(export))
 
 # Pages that show one thing of those that the workflow of script.py has left.
 ASKED = {
+    "dboshub:workflows:compare_step": "?a=w&b=refused&left=1&right=1",
     "dboshub:exports:new": "?of=workflows",
     "dboshub:workflows:error_group": "?kind=ValueError&step=fail",
     "dboshub:workflows:stream": "?key=log",
