@@ -5,7 +5,6 @@ A user of the shell is permitted to do everything. The audit log records the nam
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from abc import ABC, abstractmethod
@@ -25,24 +24,12 @@ from dboshub.management.readiness import failure_of, require_databases
 from dboshub.schedules.engine.cron import aware
 from dboshub.standalone.preparation import prepare_for_other_database
 from dboshub.workflows.actions.audit import ActionRefusedError, Actor
+from dboshub.workflows.actions.terminal_user import TerminalUser
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.visible_text import visible
 from dboshub.workflows.payloads.encode import NotPlainError
 
 Arguments = Callable[[ArgumentParser], object]
-
-
-class TerminalUser:
-    """The user of the terminal, who may do everything."""
-
-    is_authenticated = False
-    is_superuser = True
-
-    def get_username(self) -> str:
-        return f"{getpass.getuser()} (manage.py)"
-
-    def has_perm(self, permission: str) -> bool:
-        return True
 
 
 def actor() -> Actor:

@@ -37,7 +37,7 @@ from datetime import datetime
 import django
 django.setup()
 from django.core.management import call_command
-from dboshub.management.terminal import TerminalUser
+from dboshub.workflows.actions.terminal_user import TerminalUser
 from dboshub.schedules import actions
 from dboshub.workflows.actions.audit import Actor
 

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import router, transaction
 
 from dboshub.workflows.actions.audit import Actor, new_audit_event
+from dboshub.workflows.actions.terminal_user import TerminalUser
 from dboshub.workflows.bulk.batch import FORKED, HIDDEN, OWN_QUEUE, Batch
 from dboshub.workflows.bulk.verbs import VERBS
 from dboshub.workflows.clock import now_ms
@@ -30,6 +31,8 @@ from dboshub.workflows.storage.transient_errors import is_transient
 from dboshub.workflows.storage.waiting.notify import notify
 
 MAX_CHUNK = 250
+# The option of a job that a user of the shell started, who has no account.
+TERMINAL = "terminal"
 MAX_NOTE_LENGTH = 500
 ALREADY_DONE = "done already, before its process ended"
 WITH_ANOTHER = "with another of the set, above it"
@@ -232,9 +235,9 @@ def _open(job_id: int, owner: str) -> Chunk | None:
 
 
 def account_of(job: BulkJob) -> Any:
-    """The current account of the job; None if it was deleted or disabled."""
+    """Who acts in the job: the current account; None if it was deleted or disabled."""
     if job.user_id is None:
-        return None
+        return TerminalUser(job.username) if job.options.get(TERMINAL) is True else None
     return get_user_model().objects.filter(pk=job.user_id, is_active=True).first()
 
 

@@ -19,6 +19,8 @@ from dboshub.workflows.actions.audit import (
     refuse_if_read_only,
     require_permission,
 )
+from dboshub.workflows.actions.terminal_user import TerminalUser
+from dboshub.workflows.bulk.chunks import TERMINAL
 from dboshub.workflows.bulk.retention import DAYS, is_kept
 from dboshub.workflows.bulk.target_set import collect_selected
 from dboshub.workflows.bulk.undo_set import collect_next
@@ -235,7 +237,9 @@ def _run(job: BulkJob, actor: Actor) -> None:
 
 
 def _assign_owner(job: BulkJob, actor: Actor) -> None:
-    job.user = actor.user
+    is_terminal = isinstance(actor.user, TerminalUser)
+    job.user = None if is_terminal else actor.user
+    job.options = {**job.options, TERMINAL: is_terminal}
     job.username = actor.name
     job.address = actor.address
 

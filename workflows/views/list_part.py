@@ -57,10 +57,13 @@ class ListRequest:
     @property
     def context(self) -> dict[str, object]:
         """What templates need for rows, whether they could be read or not."""
-        user = self.request.user
+        user, query = self.request.user, self.criteria.query()
+        # A criterion that was left out would make the set of a bulk job larger: it is refused.
+        is_whole = not self.criteria.problems
         return {
             "criteria": self.criteria,
-            "query": self.criteria.query(),
+            "query": query,
+            "bulk_filter": query if is_whole else self.request.GET.urlencode(),
             "columns": self.columns,
             "verbs": [each for each in OFFERED.values() if may_act(user, each.permission)],
         }

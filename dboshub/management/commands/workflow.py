@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dboshub.management import workflow_actions, workflow_queries, workflow_start, workflow_why
+from dboshub.management import (
+    bulk_jobs,
+    workflow_actions,
+    workflow_queries,
+    workflow_start,
+    workflow_why,
+)
 from dboshub.management.terminal import SubcommandsCommand
 
 
@@ -13,4 +19,5 @@ class Command(SubcommandsCommand):
         workflow_why.WHY,
         workflow_start.START,
         *workflow_actions.SUBCOMMANDS,
+        *bulk_jobs.SUBCOMMANDS,
     )

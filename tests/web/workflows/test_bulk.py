@@ -110,6 +110,18 @@ def test_a_filter_that_is_not_understood_is_not_acted_on(operator: Client) -> No
     assert not BulkJob.objects.exists()
 
 
+@pytest.mark.parametrize("box", ["customer:9003", "name:charge until:nonsense", "status:NOPE"])
+def test_all_that_match_never_means_more_than_was_asked_for(operator: Client, box: str) -> None:
+    add("a")
+    listed = operator.get("/workflows/", {"q": box}, follow=True).content.decode()
+    [chosen] = re.findall(r'name="filter" value="([^"]*)"', listed)
+
+    refused = operator.post(NEW, {"verb": "cancel", "filter": unescape(chosen), "of": "filter"})
+
+    assert refused.status_code == 409
+    assert not BulkJob.objects.exists()
+
+
 def test_a_running_job_is_stopped_and_goes_on_and_only_then_forgets_nothing(
     operator: Client,
 ) -> None:
