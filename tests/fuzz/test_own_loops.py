@@ -13,6 +13,7 @@ import pytest
 from dboshub.background.rollups import new_maintainer
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.bulk import job_actions
+from dboshub.workflows.bulk.verbs import OFFERED
 from dboshub.workflows.bulk.worker import ACTIVE, run_round
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.connection import atomic
@@ -30,7 +31,7 @@ MANY = 5_000
 WORKFLOWS = ("workflow_status", "workflow_input", "operation_outputs", "queues")
 BULK = ("dboshub_bulk", "dboshub_bulk_item", "dboshub_change")
 ROLLUPS = ("dboshub_rollup", "dboshub_rolled_span", "dboshub_queue_sample", "dboshub_lease")
-VERBS = ("cancel", "resume", "fork_from_failure", "delete")
+VERBS = ("move", "prioritize", "end_delay", "cancel", "resume", "fork_from_failure", "delete")
 FUTURE = 2**63 - 1
 
 
@@ -71,8 +72,23 @@ def assert_jobs_are_done(actor: Actor, query: str, *verbs: str) -> None:
         job.refresh_from_db()
     assert [job.state for job in jobs] == ["done"] * len(jobs)
     assert sum(job.done for job in jobs) > 0
+    assert_undos_are_done(actor, [job for job in jobs if OFFERED[job.verb].undo])
     left = BulkJob.objects.filter(state__in=ACTIVE, next_at__lte=now_ms())
     assert [*left.values_list("pk", flat=True)] == []
+
+
+def assert_undos_are_done(actor: Actor, jobs: list[BulkJob]) -> None:
+    jobs = [job for job in jobs if job.changes.exists()]
+    undoing = [job_actions.create_undo(actor, job.pk) for job in reversed(jobs)]
+    assert sum(1 for _ in rounds()) < MANY
+    for job in undoing:
+        job.refresh_from_db()
+        assert job.state == "frozen", job.note
+        if job.total:
+            job_actions.start_job(actor, job.pk)
+    assert sum(1 for _ in rounds()) < MANY
+    states = BulkJob.objects.filter(pk__in=[job.pk for job in undoing if job.total])
+    assert {*states.values_list("state", flat=True)} <= {"done"}
 
 
 def rounds() -> Iterator[int]:
