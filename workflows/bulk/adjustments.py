@@ -32,7 +32,7 @@ def prioritize(batch: Batch) -> None:
     batch.record(batch.items)
     priority = int(batch.options.get("priority") or 0)
     adjust.set_priority(batch.session, batch.items, priority, now=batch.now)
-    _end(batch, lambda row: f"it had {row.priority}")
+    _end(batch, lambda row: f"it had priority {row.priority}")
 
 
 def delay(batch: Batch) -> None:
@@ -57,11 +57,11 @@ def version_of(version: str | None) -> str:
 
 
 def own_versions(rows: Sequence[WorkflowRow]) -> dict[str, str]:
-    return {row.pk: f"had {version_of(row.application_version)}" for row in rows}
+    return {row.pk: f"with {version_of(row.application_version)}" for row in rows}
 
 
 def own_priorities(rows: Sequence[WorkflowRow]) -> dict[str, str]:
-    return {row.pk: f"had {row.priority}" for row in rows}
+    return {row.pk: f"with priority {row.priority}" for row in rows}
 
 
 def own_delays(rows: Sequence[WorkflowRow]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dboshub.workflows.actions.audit import (
     AuditedAction,
     audited_action,
     record,
+    record_refusal,
     refuse_if_read_only,
     require_permission,
 )
@@ -81,8 +82,8 @@ def create_undo(actor: Actor, job_id: int) -> BulkJob:
     verb = VERBS[source.verb]
     refuse_if_read_only(actor, "bulk_undo", "bulk", str(job_id))
     require_permission(actor, verb.permission, "bulk_undo", "bulk", str(job_id))
-    why = undo_refusal(source)
-    if why:
+    if why := undo_refusal(source):
+        record_refusal(actor, "bulk_undo", "bulk", str(job_id), why)
         raise ActionRefusedError(why, "Act on its workflows one by one, or choose them anew.")
     job = BulkJob(verb=f"undo_{verb.action}", options={"again": True}, undoes=source)
     _assign_owner(job, actor)
@@ -171,6 +172,8 @@ def retry_failed(actor: Actor, job_id: int, *, reason: str = "") -> None:
         if job.state not in (State.STOPPED, State.DONE) or not job.failed:
             raise _refused(job)
         failed = job.items.filter(state=BulkItem.State.FAILED)
+        # What an earlier try recorded would tell a later one that it was done.
+        job.changes.filter(workflow_id__in=failed.values("workflow_id")).delete()
         action.detail.update(
             verb=job.verb, items=failed.update(state=BulkItem.State.WAITING, note="", at=None)
         )

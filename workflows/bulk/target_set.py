@@ -30,6 +30,8 @@ from dboshub.workflows.statuses import STATUSES
 MAX_ITEMS = 100_000
 MAX_LEFT_OUT = 10_000
 PAGE_SIZE = 1_000
+# Different things that a job would do are counted apart up to so many.
+MAX_PLANS = 200
 COLLECTING = BulkJob.State.COLLECTING
 TAKEN, OTHERS = "taken", "others"
 
@@ -150,5 +152,6 @@ def end_collection(job: BulkJob) -> None:
     """Fix the set, and count what it holds."""
     job.total = job.items.count()
     planned = job.items.exclude(plan=None).values_list("plan")
-    job.plan = dict(planned.annotate(count=Count("pk")).order_by("-count", "plan"))
+    counts = planned.annotate(count=Count("pk")).order_by("-count", "plan")
+    job.plan = dict(counts[:MAX_PLANS])
     job.state = BulkJob.State.FROZEN

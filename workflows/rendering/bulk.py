@@ -127,7 +127,7 @@ class ShownJob:
         """The numbers of what it would do, where that differs, most first."""
         counts = sorted((self.job.plan or {}).items(), key=lambda each: (-each[1], each[0]))
         shown = [f"{count:,} {what}" for what, count in counts[:MAX_PLANS]]
-        rest = sum(count for _, count in counts[MAX_PLANS:])
+        rest = self.job.total - sum(count for _, count in counts[:MAX_PLANS]) if counts else 0
         return [*shown, f"{rest:,} otherwise"] if rest else shown
 
     @property

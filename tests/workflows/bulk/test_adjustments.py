@@ -51,7 +51,7 @@ def test_what_waits_is_moved_to_a_version_of_its_application(
     workflows(1, "SUCCESS", application_name="shop", application_version="v1")
 
     draft = job_actions.create_job(operator, "move")
-    assert draft.plan == {"had version v1": 3, "had no version": 1}
+    assert draft.plan == {"with version v1": 3, "with no version": 1}
     assert draft.left_out == {"running: it waits for nothing": 1, "ended already": 1}
     job = run_job(operator, work, "move", version="v2")
 
@@ -88,12 +88,23 @@ def test_priorities_change_where_the_line_is(
 
     job = run_job(operator, work, "prioritize", priority=1)
 
-    assert (job.done, job.plan) == (3, {"had 5": 2, "had 0": 1})
+    assert (job.done, job.plan) == (3, {"with priority 5": 2, "with priority 0": 1})
     assert values("status", "priority") == {
         ("ENQUEUED", 1): 2,
         ("DELAYED", 1): 1,
         ("PENDING", 5): 1,
     }
+
+
+def test_many_priorities_are_counted_and_the_rest_is_said(
+    operator: Actor, workflows: Workflows
+) -> None:
+    from dboshub.workflows.rendering.bulk import MAX_PLANS, show_job
+
+    for number in range(MAX_PLANS + 3):
+        workflows(1, "ENQUEUED", prefix=f"p{number}", queue_name="q", priority=number)
+    shown = show_job(job_actions.create_job(operator, "prioritize")).plan
+    assert (len(shown), shown[-1]) == (MAX_PLANS + 1, "3 otherwise")
 
 
 def test_a_delay_is_set_replaced_and_removed(

@@ -278,6 +278,7 @@ def test_only_who_may_do_it_undoes_it_and_deleting_is_for_good(
     deleted = run_job(operator, work, "delete")
     with pytest.raises(ActionRefusedError, match="cannot be undone"):
         job_actions.create_undo(operator, deleted.pk)
+    assert AuditEvent.objects.get(action="bulk_undo").outcome == "refused"
     job = run_job(operator, work, "cancel")
     other = Actor(make_user("viv", "dboshub_workflows.resume_workflow"))
     with pytest.raises(NotPermittedError):
