@@ -50,7 +50,11 @@ def test_what_is_cancelled_is_undone_and_both_are_listed_and_audited() -> None:
 
 def test_a_dry_run_says_what_would_be_done_and_leaves_nothing() -> None:
     shown = bulk("prioritize", "--priority", "2", "--dry-run")
-    assert (shown["state"], shown["workflows"], shown["plan"]) == ("discarded", 4, "4 with priority 0")
+    assert (shown["state"], shown["workflows"], shown["plan"]) == (
+        "discarded",
+        4,
+        "4 with priority 0",
+    )
     assert not BulkJob.objects.exists()
     assert {*Workflow.objects.values_list("priority", flat=True)} == {0}
 
