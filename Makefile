@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-check bench-growth bench-pages bench-sleepers load load-attack screenshots reference venv dev
+.PHONY: help run test lint audit sbom check format compat crash chaos fuzz interop bench bench-check bench-budget bench-growth bench-pages bench-sleepers load load-attack screenshots reference venv dev
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: dev ## Measure every kind of work beside the dbos library; ARGS="--rows P
 
 bench-check: dev ## The same, and fail where a figure is below 80 % of its goal
 	$(PYTHON) -m bench.engine --check $(ARGS)
+
+bench-budget: dev ## Show where the time goes from an enqueue to the start of the body; ARGS="--samples 10" is quick
+	$(PYTHON) -m bench.budget $(ARGS)
 
 bench-growth: dev ## Measure how it grows, up to ten million workflows; ARGS="--most 1e5 --rounds 1" is quick
 	$(PYTHON) -m bench.growth $(ARGS)

@@ -35,7 +35,7 @@ logger = logging.getLogger("dboshub.queues")
 
 REFUSED_MS = 600_000
 # Claims keep one plan, so it must be right for a queue of any length: along the index in which the
-# rows stand in order, then to each row by its key. To plan takes as long as to claim.
+# rows stand in order, then to each row by its key. To plan takes longer than to execute.
 CLAIM_PLANNER = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -124,7 +124,7 @@ class QueueStore:
         """A session for claims from the first workflow on; PostgreSQL has a connection for them."""
         if self._database.vendor == "postgresql":
             with self._own.use() as connection:
-                yield connection.repeating
+                yield connection.session
         else:
             with self._database.writing() as session:
                 yield session

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from bench import page_report, recording
+from bench.budget import __main__ as budget
 from bench.engine import report as engine
 from bench.growth import report as growth
 from bench.sleeping import __main__ as sleeping
 
 DOCUMENTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "budget": budget.shown,
     "engine": engine.document,
     "growth": growth.document,
     "pages-1000000": page_report.document,

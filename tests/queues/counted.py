@@ -34,7 +34,6 @@ class CountedDatabase:
     def connect(self, *, planner: Planner | None = None) -> Connection:
         connection = self._database.connect(planner=planner)
         connection.session = self._counting(connection.session)
-        connection.repeating = self._counting(connection.repeating)
         return connection
 
     def change_counter(self) -> Callable[[], int] | None:

@@ -49,6 +49,8 @@ class StartOptions:
 
     def without_queue(self) -> StartOptions:
         """These options without those that have a meaning on a queue alone."""
+        if self is NO_OPTIONS:
+            return self
         return replace(self, deduplication_id=None, priority=0, partition_key=None, delay_s=None)
 
     def verify_queue_options(self, *, is_by_client: bool) -> None:

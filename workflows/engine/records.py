@@ -1,4 +1,8 @@
-"""Values that the engine and storage exchange. All times are epoch milliseconds."""
+"""Values that the engine and storage exchange. All times are epoch milliseconds.
+
+Those of which each workflow has one are not frozen, because that would double the time to make
+one: nobody changes them.
+"""
 
 from __future__ import annotations
 
@@ -59,10 +63,7 @@ class Checkpoint:
 
 @dataclass(slots=True, kw_only=True)
 class NewWorkflow:
-    """A row to insert. Its fields are the columns of ``workflow_status``.
-
-    It is not frozen, because that would double the time to make one: nobody changes it.
-    """
+    """A row to insert. Its fields are the columns of ``workflow_status``."""
 
     workflow_uuid: str
     status: str
@@ -96,7 +97,7 @@ class NewWorkflow:
     creator_xid: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Started:
     """The result of inserting a start: the new row, or the existing one."""
 
@@ -110,7 +111,7 @@ class Started:
     deduplicated_by: str | None = None  # id of the workflow that holds the deduplication id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ClaimedWorkflow:
     """A workflow that this process claimed from a queue and must run.
 

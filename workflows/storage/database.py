@@ -26,8 +26,6 @@ class Connection(Protocol):
     """A connection that its owner keeps and closes, such as a journal connection."""
 
     session: Session
-    # For a few statements: fetch the rows of one before it is repeated.
-    repeating: Session
 
     def transaction(self) -> AbstractContextManager[Session]: ...
     def close(self) -> None: ...

@@ -45,7 +45,7 @@ class PostgresConnection:
         self.raw = raw
         self.keeps_settings = keeps_settings
         self.session = _session(dialect, raw)
-        self.repeating = _session(dialect, raw, keeps_cursors=True)
+        self._repeating = _session(dialect, raw, keeps_cursors=True)
 
     @property
     def pid(self) -> int | None:
@@ -64,7 +64,7 @@ class PostgresConnection:
 
     def rows(self, statement: Statement, params: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
         """Execute one of a few statements whose parameters are small; return its rows."""
-        return self.repeating.cursor(statement, params).fetchall()
+        return self._repeating.cursor(statement, params).fetchall()
 
     def batch(
         self, statements: Sequence[tuple[Statement, dict[str, Any]]]
@@ -164,6 +164,8 @@ class PostgresDatabase:
         raw = self.connect_raw()
         if planner and self._keeps_settings:
             raw.execute(SET_PLANNER, [json.dumps(dict(planner))])
+            if "plan_cache_mode" in planner:
+                raw.prepare_threshold = 0  # only what is prepared has a plan to keep
         return PostgresConnection(self.dialect, raw, keeps_settings=self._keeps_settings)
 
     def connect_raw(self) -> RawConnection:

@@ -46,7 +46,7 @@ class SqliteConnection:
         self.raw = raw
         for pragma in _PRAGMAS:
             raw.execute(pragma)
-        self.session = self.repeating = _session(dialect, self.current)
+        self.session = _session(dialect, self.current)
 
     def current(self) -> sqlite3.Connection:
         """What the next statement runs on."""

@@ -154,7 +154,7 @@ def test_the_one_plan_of_claims_reads_a_long_queue_from_its_head(
         with connection.transaction() as session:
             if is_known:
                 session.script("ANALYZE dbos.workflow_status")
-            assert len(connection.repeating.all(claim.CLAIM, **CLAIM)) == WANTED
+            assert len(session.all(claim.CLAIM, **CLAIM)) == WANTED
             assert session.one(PLANS, like="%chosen%") == (1, 0)
             read = session.one(READ)
             raise psycopg.Rollback

@@ -1,4 +1,7 @@
-"""The writes of the journal. A write is recorded only while its owner token owns the row."""
+"""The writes of the journal. A write is recorded only while its owner token owns the row.
+
+They are not frozen, because that would double the time to make one: nobody changes them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Verdict(Enum):
     NOTHING = "nothing"  # no message to consume; no such destination; of starts all were undone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A verdict, with the result of a start or the message received."""
 
@@ -42,10 +45,7 @@ NOTHING = Answer(Verdict.NOTHING)
 
 @dataclass(slots=True, kw_only=True)
 class StepWrite:
-    """The checkpoint of a step.
-
-    It is not frozen, because that would double the time to make one: nobody changes it.
-    """
+    """The checkpoint of a step."""
 
     workflow_id: str
     owner: str
@@ -72,7 +72,7 @@ class StepWrite:
         return ("step", self.workflow_id, self.function_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
     """The execution that sends messages in a step, which is recorded later, or starts others."""
 
@@ -80,7 +80,7 @@ class Sender:
     owner: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StartWrite:
     """A new workflow with its input; a child also with its parent's checkpoint."""
 
@@ -113,7 +113,7 @@ class StartWrite:
         return ("start", self.row.workflow_uuid)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BulkStartWrite:
     """Several starts, and checkpoints of their parent for starts that were refused before.
 
@@ -142,7 +142,7 @@ class BulkStartWrite:
         return ("starts", id(self))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OutcomeWrite:
     """The outcome of a workflow."""
 
@@ -166,7 +166,7 @@ class OutcomeWrite:
         return ("outcome", self.workflow_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EventWrite:
     """A new value of an event; with a checkpoint if a workflow body set it."""
 
@@ -191,7 +191,7 @@ class EventWrite:
         return ("event", self.workflow_id, self.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StreamWrite:
     """A value appended to a stream; with a checkpoint if a workflow body wrote it."""
 
@@ -216,7 +216,7 @@ class StreamWrite:
         return ("stream", self.workflow_id, self.function_id, self.step is None, id(self))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SendWrite:
     """A message to another workflow, of a workflow body, of a step, or of nobody's execution."""
 
@@ -244,7 +244,7 @@ class SendWrite:
         return ("send", self.message_uuid)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BulkSendWrite:
     """Several messages, all or none. Copies for forks that no longer exist are left out."""
 
@@ -269,7 +269,7 @@ class BulkSendWrite:
         return ("bulk", id(self))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConsumeWrite:
     """Consume the oldest message of a topic and record it as the result of a step."""
 

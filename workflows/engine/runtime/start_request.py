@@ -1,4 +1,7 @@
-"""Requests to start a workflow, before and after their ids are drawn."""
+"""Requests to start a workflow, before and after their ids are drawn.
+
+They are not frozen, because that would double the time to make one: nobody changes them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.serialization import WorkflowSerializationFormat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FunctionReference:
     """What a row says of the function to run. The function need not exist in this process."""
 
@@ -33,7 +36,7 @@ class FunctionReference:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StartParameters:
     """What to start and how: a function, on a queue (None runs it here), with these options."""
 
@@ -43,7 +46,7 @@ class StartParameters:
     identity: Identity | None = None  # None: the caller's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PreparedStart:
     """A start whose ids are drawn, on behalf of `identity`."""
 
