@@ -15,6 +15,7 @@ from dboshub.workflows.views import (
     executors,
     search,
     start,
+    step_statistics,
 )
 from dboshub.workflows.views.workflow_list import next_part, workflow_list
 
@@ -34,6 +35,7 @@ urlpatterns = [
     path("errors/group/", errors.error_group, name="error_group"),
     path("compare/", compare.compare_page, name="compare"),
     path("compare/step/", compare.compare_step, name="compare_step"),
+    path("statistics/", step_statistics.step_statistics, name="step_statistics"),
     path("run/<dboshub_id:workflow_id>", detail.workflow_detail, name="detail"),
     path("steps/<dboshub_id:workflow_id>", detail.step_table, name="steps"),
     path(

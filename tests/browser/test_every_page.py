@@ -55,6 +55,9 @@ PAGES = {
         "/workflows/bulk/new/?verb=fork_from_failure&status=failed",
         "/workflows/errors/",
         "/workflows/errors/group/?kind=ValueError&step=ship",
+        "/workflows/statistics/",
+        "/workflows/statistics/?span=24h&sort=-p95&by=version&internal=yes",
+        "/workflows/statistics/?find=nothing",
     ),
     "workflows": (
         "/workflows/run/every-1",

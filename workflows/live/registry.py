@@ -14,6 +14,7 @@ from dboshub.workflows.live.lists import ListSource
 from dboshub.workflows.live.rows import RowSource
 from dboshub.workflows.live.sections import SectionSource
 from dboshub.workflows.live.source import Source
+from dboshub.workflows.live.step_statistics import StepStatisticsSource
 from dboshub.workflows.live.streams import StreamSource
 
 SOURCES: Mapping[str, Callable[[], Source]] = {
@@ -31,4 +32,5 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "bulk_jobs": JobListSource,
     "fleet": ExecutorPageSource,
     "beats": HeartbeatSource,
+    "step_statistics": StepStatisticsSource,
 }

@@ -71,23 +71,27 @@ def compare_page(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _chosen(request)
-    given = {"a": request.GET.get("a", ""), "b": request.GET.get("b", "")}
-    context: dict[str, Any] = {"section": "workflows", **given}
+    context: dict[str, Any] = {"section": "workflows"}
+    context |= {key: request.GET.get(key, "") for key in ("a", "b")}
+    rows: tuple[WorkflowRow, ...] = ()
     try:
         with bounded_reading() as session:
             asked = Asked.read(session, request)
+            context |= {"asked": asked, "missing": asked.missing, "left": asked.left}
             if asked.left is not None and not asked.b.strip():
                 good = _last_good(session, request, asked.left)
                 if good.row is not None:
                     return redirect(_address(asked.left.pk, good.row.pk))
-                context |= {"no_good": good, "left": asked.left}
-            context |= {"asked": asked, "missing": asked.missing}
-            if asked.left is not None and asked.right is not None:
-                return _compared(request, session, asked, asked.left, asked.right, context)
+                context["no_good"] = good
+            elif asked.left is not None and asked.left == asked.right:
+                context["is_one"] = True
+            elif asked.left is not None and asked.right is not None:
+                rows = asked.left, asked.right
+                context |= _comparison(request, session, *rows)
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, PAGE, context, status=503)
-    return render(request, PAGE, context, status=404 if asked.missing else 200)
+    return _answer(request, PAGE, context, *rows, status=404 if asked.missing else 200)
 
 
 @require_safe
@@ -105,47 +109,41 @@ def compare_step(request: HttpRequest) -> HttpResponse:
                 raise Http404("no such step")
             sides.append((row, step, attempts.of_step(session, row.pk, step.function_id)))
         (left, one, _), (right, other, _) = sides
-        payload = may_see_payloads(request)
         context = {
             "section": "workflows",
             "asked": asked,
             "sides": sides,
             "step": one,
             "other": other,
-            "value": compared_steps(session, one, other, payload=payload),
-            "payload": payload,
+            "value": compared_steps(session, one, other, payload=may_see_payloads(request)),
         }
     name = "_step.html" if wants_fragment(request) else "step.html"
     return _answer(request, f"dboshub/compare/{name}", context, left, right)
 
 
-def _compared(
-    request: HttpRequest,
-    session: Session,
-    asked: Asked,
-    left: WorkflowRow,
-    right: WorkflowRow,
-    context: dict[str, Any],
-) -> HttpResponse:
-    if left.pk == right.pk:
-        return render(request, PAGE, context | {"is_one": True, "left": left})
-    topic, place = pair_filter(left, right), Place(*_place(request))
-    is_final = left.is_final and right.is_final
-    context |= {
+def _comparison(
+    request: HttpRequest, session: Session, left: WorkflowRow, right: WorkflowRow
+) -> dict[str, Any]:
+    place = Place(query_int(request, "left") or 0, query_int(request, "right") or 0)
+    live: dict[str, Any] = {}
+    if not (left.is_final and right.is_final):
+        topic = pair_filter(left, right)
         # Read before the page, so that a change in between is news and not lost.
-        "live_digest": "" if is_final else pair_digest(session, topic, viewer_for(request.user)),
-        "live_page": None if is_final else subscription_for(request, "comparison", filter=topic),
-        **comparison(session, left, right, place, payload=may_see_payloads(request)),
-    }
-    return _answer(request, PAGE, context, left, right)
+        live["live_digest"] = pair_digest(session, topic, viewer_for(request.user))
+        live["live_page"] = subscription_for(request, "comparison", filter=topic)
+    return live | comparison(session, left, right, place, payload=may_see_payloads(request))
 
 
 def _answer(
-    request: HttpRequest, template: str, context: dict[str, Any], *rows: WorkflowRow
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *rows: WorkflowRow,
+    status: int = 200,
 ) -> HttpResponse:
     """A view of payloads is audited for both workflows, and browsers must not store it."""
-    response = render(request, template, context)
-    if may_see_payloads(request):
+    response = render(request, template, context, status=status)
+    if rows and may_see_payloads(request):
         response["Cache-Control"] = "no-store"
         for row in rows:
             record_payload_view(actor_of(request), "workflow", row.pk)
@@ -173,10 +171,6 @@ def _find(session: Session, request: HttpRequest, given: str) -> WorkflowRow | N
     if found is None and given.strip() != given:
         return find_workflow(session, request, given.strip())
     return found
-
-
-def _place(request: HttpRequest) -> tuple[int, int]:
-    return query_int(request, "left") or 0, query_int(request, "right") or 0
 
 
 def _last_good(session: Session, request: HttpRequest, row: WorkflowRow) -> LastGood:

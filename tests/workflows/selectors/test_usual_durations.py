@@ -12,9 +12,9 @@ from dboshub.workflows.selectors.detail import usual_durations as module
 from dboshub.workflows.selectors.detail.usual_durations import (
     Usual,
     UsualDurations,
-    percentile,
     usual_durations,
 )
+from dboshub.workflows.selectors.percentile import percentile
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database
 from dboshub.workflows.storage.sql import Session

@@ -7,15 +7,15 @@ MAX_STEPS steps of each. It is cached for CACHE_S.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2s
-from math import ceil
 
 from dboshub.workflows.page_cache import page_cache
 from dboshub.workflows.search.criteria import Criteria
 from dboshub.workflows.selectors.detail.steps import SLEEP
 from dboshub.workflows.selectors.keyset.pages import WorkflowPager
+from dboshub.workflows.selectors.percentile import percentile
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session, Statement
 from dboshub.workflows.storage.stored_values import LARGEST, SMALLEST
@@ -69,11 +69,6 @@ def usual_durations(session: Session, row: WorkflowRow, first: int) -> UsualDura
         found = _sampled(session, row, first // MAX_STEPS * MAX_STEPS)
         page_cache().set(key, found, CACHE_S)
     return found
-
-
-def percentile(values: Sequence[int], share: float) -> int:
-    """The smallest of some sorted values that this share of them does not exceed."""
-    return values[max(0, ceil(share * len(values)) - 1)]
 
 
 def _sampled(session: Session, row: WorkflowRow, first: int) -> UsualDurations:
