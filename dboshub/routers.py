@@ -15,6 +15,7 @@ HUB_MODELS = {
     ("dboshub_workflows", "bulkjob"),
     ("dboshub_workflows", "bulkitem"),
     ("dboshub_workflows", "change"),
+    ("dboshub_workflows", "incidentdecision"),
     ("dboshub_workflows", "lease"),
     ("dboshub_workflows", "rolledspan"),
     ("dboshub_workflows", "rollup"),

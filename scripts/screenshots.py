@@ -48,7 +48,9 @@ STORIES = (
 # What to photograph: its name, where it is, and the row to open there, if any.
 PAGES: tuple[tuple[str, str, str], ...] = (
     ("home", "/", ""),
+    ("incidents", "/incidents/", ""),
     ("errors", "/workflows/errors/", ""),
+    ("error-group", "/workflows/errors/", "a[href*='/errors/group/']"),
     ("workflows", "/workflows/", ""),
     ("tree", "/workflows/?top=yes", "a.unfold"),
     ("failed", "/workflows/?status=ERROR", ""),

@@ -118,12 +118,13 @@ def _add_groups(using: str, **_rest: Any) -> None:
     from django.db.models.functions import Concat
 
     groups = import_module("dboshub.migrations.0001_initial").GROUPS
+    granted = import_module("dboshub.migrations.0002_operators_decide_about_incidents").GRANTED
     for name, wanted in groups.items():
         group, _ = Group.objects.using(using).get_or_create(name=name)
         named = Permission.objects.using(using).annotate(
             label=Concat("content_type__app_label", Value("."), "codename")
         )
-        group.permissions.set(named.filter(label__in=wanted))
+        group.permissions.set(named.filter(label__in=(*wanted, *granted.get(name, ()))))
 
 
 @pytest.fixture

@@ -38,7 +38,11 @@ FILTERED = {
     "audit": "dboshub:audit",
     "errors": "dboshub:workflows:errors",
 }
-LISTED = {"executor": "dboshub:workflows:executors", "version": "dboshub:workflows:executors"}
+LISTED = {
+    "executor": "dboshub:workflows:executors",
+    "version": "dboshub:workflows:executors",
+    "incident": "dboshub:incidents",
+}
 # Outcome to CSS class, icon, word and meaning.
 OUTCOMES = {
     "done": ("s-success", "circle-check", "Done", "It took effect."),

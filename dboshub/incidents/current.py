@@ -11,6 +11,7 @@ from dboshub.incidents.queues import queue_incidents
 from dboshub.incidents.schedules import missed_schedules
 from dboshub.queues.selectors.busy_queues import waiting_since
 from dboshub.workflows.permissions import VIEW_PAYLOAD
+from dboshub.workflows.selectors.decisions import UNDECIDED, decisions
 from dboshub.workflows.selectors.executor_overview import executor_overview
 from dboshub.workflows.selectors.scope import Viewer
 from dboshub.workflows.selectors.workflow_health import MANY_ATTEMPTS, recovered_repeatedly
@@ -38,11 +39,12 @@ def current_incidents(
     `waiting` has since when the oldest enqueued workflow of each queue waits (epoch ms).
     """
     found = fleet_incidents(session, viewer, now)
-    found += failure_incidents(session, viewer, now, payload="payload" in rights, over=over)
     if "queues" in rights:
         found += queue_incidents(waiting, viewer, now)
     if "schedules" in rights:
         found += missed_schedules(session, viewer)
+    found = _decided(found, now)
+    found += failure_incidents(session, viewer, now, payload="payload" in rights)
     return [each for each in found if over or not each.is_over]
 
 
@@ -54,12 +56,18 @@ def incident_of(
     if kind in ("executor", "version", "recovery"):
         found = fleet_incidents(session, viewer, now)
     elif kind == "failure":
-        found = failure_incidents(session, viewer, now, payload="payload" in rights, over=True)
+        found = failure_incidents(session, viewer, now, payload="payload" in rights)
     elif kind == "queue" and "queues" in rights:
         found = queue_incidents(waiting_since(session, viewer), viewer, now)
     elif kind == "schedule" and "schedules" in rights:
         found = missed_schedules(session, viewer)
-    return next((each for each in found if (each.kind.token, each.key) == (kind, key)), None)
+    named = [each for each in found if (each.kind.token, each.key) == (kind, key)]
+    return next(iter(named if kind == "failure" else _decided(named, now)), None)
+
+
+def _decided(found: list[Incident], now: int) -> list[Incident]:
+    known = decisions((each.kind.token, each.key) for each in found)
+    return [each.decided(known.get((each.kind.token, each.key), UNDECIDED), now) for each in found]
 
 
 def fleet_incidents(session: Session, viewer: Viewer, now: int) -> list[Incident]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from dboshub.incidents.incident import KINDS, Incident, counted
+from dboshub.incidents.incident import KINDS, Incident
 from dboshub.workflows.models.rollups import HOUR
 from dboshub.workflows.rendering.error_facts import WITHHELD
 from dboshub.workflows.rendering.error_groups import ErrorGroup, cases, cause_rows, grouped
@@ -17,19 +17,24 @@ from dboshub.workflows.storage.sql import Session
 # How long failed work is an incident.
 WITHIN_MS = 7 * 24 * HOUR
 MAX_NAMES = 3
+WORDS = {
+    State.OPEN: "open",
+    State.ACTED_ON: "acted on",
+    State.IGNORED: "ignored",
+    State.RESOLVED: "resolved",
+}
 
 
 def failure_incidents(
-    session: Session, viewer: Viewer, now: int, *, payload: bool, over: bool
+    session: Session, viewer: Viewer, now: int, *, payload: bool
 ) -> list[Incident]:
-    """The failed work of the last WITHIN_MS in groups; what is resolved only if `over`.
+    """The failed work of the last WITHIN_MS in groups.
 
     Without `payload` nothing is told of errors: failures of one step are one incident.
     """
     found = recent_failures(session, viewer, since=now - WITHIN_MS, until=now)
-    works = [each for each in found.works if over or each.state is not State.RESOLVED]
-    read = failed_runs(session, cause_rows(works), payload=payload)
-    groups = grouped(cases(works, read, payload=payload), now)
+    read = failed_runs(session, cause_rows(found.works), payload=payload)
+    groups = grouped(cases(found.works, read, payload=payload), now)
     return [_incident(group, now, is_cut=found.is_cut) for group in groups]
 
 
@@ -53,16 +58,15 @@ def _incident(group: ErrorGroup, now: int, *, is_cut: bool) -> Incident:
         last_at=group.last_at,
         application=group.application,
         versions=tuple(version for version, _ in group.versions),
+        decision=group.decision,
     )
 
 
 def _problem(group: ErrorGroup, now: int, *, is_cut: bool) -> str:
-    """`after charge: 40 runs of checkout, 30 of 40 open, last 3 min ago`."""
+    """`after charge in checkout: 30 open, 10 resolved, last failure 3 min ago`."""
     where = f"after {group.step}" if group.step else "before any step"
     names = [name or "(no name)" for name, _ in group.names]
     named = ", ".join(names[:MAX_NAMES]) + (" and others" if len(names) > MAX_NAMES else "")
-    said = f"{where}: {counted(group.count, 'failed run')} of {named}"
-    said = said.replace(" failed run", "+ failed run", 1) if is_cut else said
-    if len(group.open) < len(group.cases):
-        said += f", {len(group.open):,} of {len(group.cases):,} open"
-    return f"{said}, last {relative(group.last_at, now)}"
+    more = "+" if is_cut else ""
+    parts = [f"{group.states[each]:,}{more} {WORDS[each]}" for each in State if group.states[each]]
+    return f"{where} in {named}: {', '.join(parts)}, last failure {relative(group.last_at, now)}"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from dboshub.workflows.actions.incident_actions import Subject
 from dboshub.workflows.permissions import (
     ADOPT_EXECUTOR,
     CANCEL_WORKFLOW,
     FORK_WORKFLOW,
     PROMOTE_VERSION,
 )
+from dboshub.workflows.selectors.decisions import UNDECIDED, Decision
 from dboshub.workflows.selectors.failures.works import State
 
 VIEW_QUEUE, VIEW_SCHEDULE = "dboshub_queues.view_queue", "dboshub_schedules.view_schedule"
@@ -134,6 +136,17 @@ class Incident:
     application: str | None = None
     versions: tuple[str, ...] = ()
     remedy: Remedy | None = None
+    decision: Decision = UNDECIDED
+
+    @property
+    def subject_of_decisions(self) -> Subject:
+        return Subject(self.kind.token, self.key, self.application, self.versions)
+
+    def decided(self, decision: Decision, now: int) -> Incident:
+        """The incident with what was decided about it."""
+        is_ignored = decision.covers(self.last_at or 0, self.versions, now)
+        state = State.IGNORED if self.state is State.OPEN and is_ignored else self.state
+        return replace(self, decision=decision, state=state)
 
     @property
     def page(self) -> str:
@@ -187,8 +200,3 @@ def workflows(**query: object) -> str:
 
 def times(number: int) -> str:
     return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number:,} times")
-
-
-def counted(number: int, what: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -10,13 +10,13 @@ from django.contrib.auth.decorators import permission_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dboshub.home.live import problems_digest
 from dboshub.incidents.current import current_incidents, incident_of, rights_of
 from dboshub.incidents.incident import KINDS, Incident
 from dboshub.queues.selectors.busy_queues import waiting_since
-from dboshub.workflows.actions.audit import actor_of, may_act
+from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -29,6 +29,8 @@ from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
+from dboshub.workflows.views.confirm import status_of
+from dboshub.workflows.views.decide import decide, decision_context
 
 MAX_SHOWN, MAX_ROWS = 200, 20
 TABS = {
@@ -74,7 +76,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
     return told(request, found, render(request, "dboshub/incidents/list.html", context))
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def incident(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     """One incident: its facts, the workflows that it is about, who acted, and what helps."""
@@ -90,8 +92,16 @@ def incident(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         return render(request, "dboshub/incidents/incident.html", context, status=503)
     if found is not None and found.url:
         return redirect(found.url)
+    if found is not None and request.method == "POST":
+        try:
+            return decide(request, found.subject_of_decisions)
+        except ActionRefusedError as refusal:
+            context["refusal"] = refusal
+            status = status_of(refusal)
+            return render(request, "dboshub/incidents/incident.html", context, status=status)
     context |= {"now": now, "incident": found, "rows": rows}
     if found is not None:
+        context |= decision_context(request, found.subject_of_decisions, found.decision)
         context["may_act"] = may_act(request.user, found.kind.permission)
         context["acts"] = acts_on(request.user, found.kind.target, [found.target], found.first_at)
     return render(request, "dboshub/incidents/incident.html", context, status=200 if found else 404)

@@ -163,7 +163,11 @@ def test_a_migration_that_was_not_run_is_named(
     unmigrate(database_url)
     before = tables(database_url)
     for done in run_commands(database_url, "workflow list", "runworkers"):
-        assert refused(done, "The database lacks the migrations dboshub.0001_initial."), done
+        assert refused(
+            done,
+            "The database lacks the migrations dboshub.0001_initial, "
+            "dboshub.0002_operators_decide_about_incidents.",
+        ), done
     assert tables(database_url) == before
 
 

@@ -80,6 +80,7 @@ OWN = {
     "dboshub:workflows:columns",
     "dboshub:save_view",
     "dboshub:delete_view",
+    "dboshub:incident",
     "dboshub:exports:new",
     "dboshub:exports:discard",
 }

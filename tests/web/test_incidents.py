@@ -154,7 +154,7 @@ def test_the_job_that_forked_failed_work_is_told(
     group = re.search(r'href="(/workflows/errors/group/[^"]+)"', html)
     assert group is not None
     page = words(read(client, group[1].replace("&amp;", "&")))
-    assert f"ada : fork_from_failure of 1, job #{job.pk}" in page
+    assert f"ada : fork from failure of 1 workflow, job #{job.pk}" in page
 
 
 def test_an_incident_that_is_over_or_of_no_kind_says_so(viewer: Client) -> None:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 # time limit that every page has.
 BUDGETS = {
     "dboshub:home": 30,
+    "dboshub:incidents": 30,
     "dboshub:workflows:list": 17,
     "dboshub:workflows:detail w0": 42,
     "dboshub:workflows:steps w0": 9,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dboshub.workflows.bulk.batch import UNKNOWN, Batch
+from dboshub.workflows.bulk.child_forks import forks_of_failed_children
 from dboshub.workflows.engine.records import ACTIVE, INTERNAL_QUEUE
 from dboshub.workflows.engine.waiting.notices import QUEUE, STATUS
 from dboshub.workflows.selectors.changes import queues_left
@@ -62,8 +63,12 @@ def fork(batch: Batch) -> None:
         wanted.append(forking.Fork(workflow_id, batch.items[workflow_id].made, start, queue, key))
         batch.notices.append((QUEUE, queue))
         batch.done(workflow_id, f"from step {start} {_onto(queue)}")
-    batch.record_creations(each.new_id for each in wanted)
-    forking.fork_many(batch.session, wanted, now=batch.now)
+    retried = wanted if how in (None, "failed") else []
+    below, replaced = forks_of_failed_children(batch.session, batch.viewer, retried)
+    batch.notices += [(QUEUE, each.queue) for each in below]
+    every = [*below, *wanted]
+    batch.record_creations(each.new_id for each in every)
+    forking.fork_many(batch.session, every, replacement_children=replaced, now=batch.now)
 
 
 def delete(batch: Batch) -> None:

@@ -87,12 +87,6 @@ class Rollup(models.Model):
             models.Index(fields=["width", "scope", "at"], name="rollup_span"),
             models.Index(fields=["name", "width", "at"], name="rollup_name"),
             models.Index(fields=["queue", "width", "at"], name="rollup_queue"),
-            models.Index(
-                fields=["width", "at"],
-                condition=models.Q(scope="one")
-                & (models.Q(failed__gt=0) | models.Q(gave_up__gt=0)),
-                name="rollup_failed",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.utils.crypto import salted_hmac
@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from dboshub.workflows.rendering.error_facts import ErrorFacts, error_facts
 from dboshub.workflows.rendering.time_format import absolute
 from dboshub.workflows.rendering.waterfall.scale import percent
+from dboshub.workflows.selectors.decisions import UNDECIDED, Decision, decisions
 from dboshub.workflows.selectors.detail.steps import GET_RESULT
 from dboshub.workflows.selectors.failed_runs import FailedRun
 from dboshub.workflows.selectors.failures.works import FailedWork, State, failed_at
@@ -20,6 +21,8 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 BARS = 24
 HEIGHT = 28
 KEY_LENGTH = 24
+# The kind of incident that a group is.
+FAILURE = "failure"
 # The keys of a query string that name a group.
 PARTS = ("application", "kind", "step", "frame")
 
@@ -59,6 +62,8 @@ class ErrorGroup:
 
     cases: tuple[Case, ...]
     bars: tuple[Bar, ...]
+    now: int
+    decision: Decision = UNDECIDED
 
     @property
     def key(self) -> str:
@@ -111,12 +116,17 @@ class ErrorGroup:
 
     @property
     def open(self) -> list[Case]:
-        """The cases that nobody acts on."""
-        return [case for case in self.cases if case.work.is_open]
+        """The cases that nobody acts on, and that are not ignored."""
+        return [case for case in self.cases if self.state_of(case) is State.OPEN]
+
+    def state_of(self, case: Case) -> State:
+        work = case.work
+        is_ignored = work.is_open and self.decision.covers(work.last_at, [case.version], self.now)
+        return State.IGNORED if is_ignored else work.state
 
     @property
     def states(self) -> Counter[State]:
-        return Counter(case.work.state for case in self.cases)
+        return Counter(self.state_of(case) for case in self.cases)
 
     @property
     def state(self) -> State:
@@ -149,8 +159,9 @@ class ErrorGroup:
 
     @property
     def came_back(self) -> Case | None:
-        """The first open case that failed after others of the group had been made good."""
-        good = max((case.work.resolved_at or 0 for case in self.cases), default=0)
+        """The first open case that failed after others had been made good, or were ignored."""
+        ignored = self.decision.at if self.decision.ends_with_the_next else 0
+        good = max(ignored, *(case.work.resolved_at or 0 for case in self.cases))
         later = (case for case in self.open if case.work.first_at > good > 0)
         return min(later, key=lambda case: case.work.first_at, default=None)
 
@@ -172,15 +183,17 @@ def cases(works: Iterable[FailedWork], read: Iterable[FailedRun], *, payload: bo
 
 
 def grouped(found: Iterable[Case], now: int) -> list[ErrorGroup]:
-    """The groups, those with open cases first, then the largest. Their bars share one time axis
-    that ends at `now` (epoch ms)."""
+    """The groups with what was decided about them, those with open cases first, then the largest.
+    Their bars share one time axis that ends at `now` (epoch ms)."""
     members: dict[tuple[str, ...], list[Case]] = {}
     for case in found:
         members.setdefault(case.parts, []).append(case)
     start = min((case.work.first_at for each in members.values() for case in each), default=now)
-    groups = [ErrorGroup(tuple(each), _bars(each, start, now)) for each in members.values()]
+    groups = [ErrorGroup(tuple(each), _bars(each, start, now), now) for each in members.values()]
+    known = decisions((FAILURE, group.key) for group in groups)
+    decided = [replace(each, decision=known.get((FAILURE, each.key), UNDECIDED)) for each in groups]
     states = [*State]
-    return sorted(groups, key=lambda each: (states.index(each.state), -each.count, -each.last_at))
+    return sorted(decided, key=lambda each: (states.index(each.state), -each.count, -each.last_at))
 
 
 def _cause(work: FailedWork, known: Mapping[str, FailedRun]) -> FailedRun | None:

@@ -31,6 +31,10 @@ class Act:
     job: int | None = None
     count: int = 0
 
+    @property
+    def words(self) -> str:
+        return self.action.replace("_", " ")
+
 
 def acts_on(user: Any, kind: str, targets: Iterable[str], since: int | None) -> list[Act]:
     """The acts on these targets at `since` (epoch ms) or later that the user may know of."""

@@ -20,6 +20,7 @@ from dboshub.workflows.actions.audit import (
     refuse_if_read_only,
     require_permission,
 )
+from dboshub.workflows.actions.incident_actions import Subject
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.bulk.job_actions import create_job
@@ -28,16 +29,24 @@ from dboshub.workflows.live.errors import newest_failed, only_failed
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD, VIEW_WORKFLOW
-from dboshub.workflows.rendering.error_groups import ErrorGroup, cases, cause_rows, grouped
+from dboshub.workflows.rendering.error_groups import (
+    FAILURE,
+    Case,
+    ErrorGroup,
+    cases,
+    cause_rows,
+    grouped,
+)
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.acts import acts_on_workflows
 from dboshub.workflows.selectors.failed_runs import failed_runs
-from dboshub.workflows.selectors.failures.works import failed_works
+from dboshub.workflows.selectors.failures.works import FailedWork, State, failed_works
 from dboshub.workflows.selectors.keyset.pages import Page, WorkflowPager, read_cursor
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import status_of
+from dboshub.workflows.views.decide import decide, decision_context
 
 # Failed runs that are read, the newest first.
 MAX_RUNS = 500
@@ -52,6 +61,7 @@ class FailedRuns:
 
     criteria: Criteria
     page: Page
+    works: list[FailedWork]
     groups: list[ErrorGroup]
     now: int
 
@@ -88,13 +98,18 @@ def error_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW_WORKFLOW, raise_exception=True)
 def error_group(request: HttpRequest) -> HttpResponse:
-    """One group: its error, times, versions and runs. A POST collects what is open for a fork."""
+    """One group: its error, times, versions and runs.
+
+    A POST decides about it, or collects what is open for a fork.
+    """
     seen = _read(request)
     group = seen.group(request.GET)
-    if request.method != "POST":
+    if request.method != "POST" or (group is None and "do" in request.POST):
         return _show_group(request, seen, group)
     actor, targets = actor_of(request), [case.work.target for case in group.open] if group else []
     try:
+        if group is not None and "do" in request.POST:
+            return decide(request, _subject(group))
         if not targets:
             refuse_if_read_only(actor, "bulk_freeze", "bulk", FORK)
             require_permission(actor, VERBS[FORK].permission, "bulk_freeze", "bulk", FORK)
@@ -124,12 +139,24 @@ def _show_group(
     }
     if group is not None:
         context["may_fork"] = may_act(request.user, VERBS[FORK].permission)
-        ordered = sorted(group.cases, key=lambda case: not case.work.is_open)
-        context["shown"] = ordered[:MAX_SHOWN]
+        context["shown"] = _shown(group)
+        context |= decision_context(request, _subject(group), group.decision)
         ids = [row.pk for row in group.runs]
         context["acts"] = acts_on_workflows(request.user, ids, group.first_at)
     status = status_of(refusal) if refusal else 200 if group else 404
     return _answer(request, "dboshub/errors/group.html", context, status=status)
+
+
+def _shown(group: ErrorGroup) -> list[tuple[Case, State]]:
+    """The cases with their states, open ones first."""
+    states = [*State]
+    found = [(case, group.state_of(case)) for case in group.cases]
+    return sorted(found, key=lambda each: states.index(each[1]))[:MAX_SHOWN]
+
+
+def _subject(group: ErrorGroup) -> Subject:
+    versions = tuple(version for version, _ in group.versions)
+    return Subject(FAILURE, group.key, group.application, versions)
 
 
 def _read(request: HttpRequest) -> FailedRuns:
@@ -142,7 +169,8 @@ def _read(request: HttpRequest) -> FailedRuns:
         page = WorkflowPager(session, only_failed(criteria), viewer, size=MAX_RUNS).after(cursor)
         works = failed_works(session, page.rows, viewer=viewer)
         read = failed_runs(session, cause_rows(works), payload=payload)
-    return FailedRuns(criteria, page, grouped(cases(works, read, payload=payload), now), now)
+    groups = grouped(cases(works, read, payload=payload), now)
+    return FailedRuns(criteria, page, works, groups, now)
 
 
 def _shared(request: HttpRequest, seen: FailedRuns) -> dict[str, Any]:
@@ -150,7 +178,7 @@ def _shared(request: HttpRequest, seen: FailedRuns) -> dict[str, Any]:
     subscription = subscription_for(request, "errors", filter=seen.criteria.query())
     return {
         "live_page": None if seen.criteria.attributes or not seen.page.is_first else subscription,
-        "live_digest": digest(newest_failed(seen.page.rows)),
+        "live_digest": digest(newest_failed(seen.page.rows, seen.works)),
         "now": seen.now,
         "page": seen.page,
         "criteria": seen.criteria,

@@ -100,6 +100,10 @@ def fail() -> None:
     Workflow.objects.filter(pk="ended").update(status="ERROR")
 
 
+def loop() -> None:
+    Workflow.objects.filter(pk="w").update(status="PENDING", recovery_attempts=9)
+
+
 def pause_queue() -> None:
     QueuePause.objects.create(queue_name="q")
 
@@ -139,6 +143,17 @@ CASES: dict[str, list[Case]] = {
             asks_why=False,
             before=fail,
         )
+    ],
+    "dboshub:incident": [
+        Case(
+            at={"kind": "recovery", "key": "w"},
+            data={"do": do} | more,
+            needs="dboshub_workflows.decide_incident",
+            row=(do.replace("_", " "), "incident", "recovery/w"),
+            asks_why=False,
+            before=loop,
+        )
+        for do, more in (("ignore", {"how": "always"}), ("stop_ignoring", {}), ("assign", {}))
     ],
     "dboshub:workflows:bulk": [
         of_job("start", state="frozen", total=1),

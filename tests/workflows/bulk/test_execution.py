@@ -89,6 +89,39 @@ def test_forks_go_on_at_the_failed_step_on_the_queue_each_came_from(
     assert AuditEvent.objects.get(target=queued).detail["fork"] == forks[queued].pk
 
 
+def test_a_parent_that_failed_with_its_children_awaits_their_forks(
+    operator: Actor, workflows: Workflows, work: Work
+) -> None:
+    [top] = workflows(1, prefix="top")
+    low = workflows(2, prefix="low", parent_workflow_id=top, name="child", queue_name="mail")
+    [fine] = workflows(1, "SUCCESS", prefix="fine", parent_workflow_id=top, name="child")
+    for each in (top, *low):
+        WorkflowInput.objects.create(workflow_uuid=each, inputs="given")
+    steps = [("child", each, None) for each in (*low, fine)] + [("DBOS.getResult", low[0], "no")]
+    for number, (name, child, error) in enumerate(steps, start=1):
+        Step.objects.create(
+            workflow_uuid=top,
+            function_id=number,
+            function_name=name,
+            child_workflow_id=child,
+            error=error,
+        )
+
+    job = started(operator, "fork_from_failure", "name=charge&status=ERROR")
+    work()
+
+    made = job.items.get().made
+    forks = dict(Workflow.objects.exclude(forked_from=None).values_list("forked_from", "pk"))
+    assert {*forks} == {top, *low}
+    awaited = Step.objects.filter(workflow_uuid=made).order_by("function_id")
+    assert [*awaited.values_list("child_workflow_id", flat=True)] == [
+        *(forks[each] for each in low),
+        fine,
+    ]
+    queues = dict(Workflow.objects.filter(forked_from__in=low).values_list("pk", "queue_name"))
+    assert {*queues.values()} == {"mail"}
+
+
 @pytest.mark.parametrize(
     ("options", "kept"),
     [
