@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dboshub.queues.storage.limited_claim import claim_within_limits
 from dboshub.workflows.actions import workflow_actions
 from dboshub.workflows.actions.audit import Actor
 from dboshub.workflows.bulk import job_actions
@@ -20,6 +21,7 @@ from dboshub.workflows.selectors.changes import queues_left
 from dboshub.workflows.selectors.rows import rows_by_id
 from dboshub.workflows.storage.control import cancel as cancelling
 from dboshub.workflows.storage.control import resume as resuming
+from tests.queues.rows import claim_request, tokens
 from tests.workflows.bulk.conftest import Workflows
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,26 @@ def test_what_a_job_cancelled_goes_back_onto_the_queue_each_came_from(
     assert {*Workflow.objects.values_list("status", flat=True)} == {"ENQUEUED"}
     kept = Workflow.objects.get(pk="enqueued-00000")
     assert (kept.priority, kept.queue_partition_key) == (7, "eu")
+
+
+def test_what_is_resumed_keeps_to_the_limit_of_its_queue(
+    operator: Actor, workflows: Workflows, work: Work
+) -> None:
+    from dboshub.queues.models import Queue
+
+    Queue.objects.create(name="mail", concurrency=2)
+    workflows(258, "ENQUEUED", queue_name="mail", owner_xid=None)
+    run_job(operator, work, "cancel")
+    assert run_job(operator, work, "resume", options={"queue": "own"}).done == 258
+
+    request = claim_request(tokens(300), "mail")
+    with atomic() as session:
+        claimed = claim_within_limits(session, request).workflows
+        assert claim_within_limits(session, request).limited
+
+    assert len(claimed) == 2
+    running = Workflow.objects.filter(status="PENDING")
+    assert {*running.values_list("pk", flat=True)} == {each.workflow_id for each in claimed}
 
 
 def test_a_single_cancel_remembers_the_queues_of_the_children_too(operator: Actor) -> None:
