@@ -25,7 +25,7 @@ MAX_SHOWN = 200
 MAX_TEXT = 200
 DEFAULT_SORT = "-failed"
 WORDS = {"1h": "1 h", "24h": "24 h", "7d": "7 d"}
-# The columns of the table: the key to sort by, the title, and whether it is a number.
+# The columns of the table: the key to sort by, the title, and whether the largest comes first.
 COLUMNS = (
     ("step", "Step", False),
     ("workflow", "Workflow", False),
@@ -35,7 +35,7 @@ COLUMNS = (
     ("p50", "p50", True),
     ("p95", "p95", True),
     ("p99", "p99", True),
-    ("trend", "Trend of p50", False),
+    ("trend", "Trend of p50", True),
 )
 
 
@@ -82,6 +82,7 @@ def step_statistics(request: HttpRequest) -> HttpResponse:
     asked = Asked.read(request)
     context: dict[str, Any] = {"section": "steps", "asked": asked}
     context["spans"] = [(asked.query(span=span), WORDS[span], span == asked.span) for span in SPANS]
+    context["sorts"] = _sorts(asked)
     try:
         with bounded_reading() as session:
             sample = step_sample(session, viewer_for(request.user), SPANS[asked.span])
@@ -106,10 +107,22 @@ def step_statistics(request: HttpRequest) -> HttpResponse:
     return render(request, "dboshub/steps/list.html", context)
 
 
+def _sorts(asked: Asked) -> list[tuple[str, str, bool]]:
+    """The orders to choose from where a phone has no headings: value, title, whether it is on."""
+    orders = [(f"-{key}" if is_number else key, title) for key, title, is_number in COLUMNS]
+    titles = dict(orders)
+    titles.setdefault(asked.sort, f"{_title(asked.sort)}, the other way")
+    return [(sort, f"Sort by {title}", sort == asked.sort) for sort, title in titles.items()]
+
+
+def _title(sort: str) -> str:
+    return next(title for key, title, _ in COLUMNS if key == sort.removeprefix("-"))
+
+
 def _column(asked: Asked, key: str, title: str, is_number: bool) -> dict[str, Any]:
     """A heading with the link that sorts by it: a number begins with the largest."""
     is_down, is_on = asked.sort == f"-{key}", asked.sort.removeprefix("-") == key
-    first = f"-{key}" if is_number or key == "trend" else key
+    first = f"-{key}" if is_number else key
     other = key if is_down else f"-{key}"
     return {
         "title": title,

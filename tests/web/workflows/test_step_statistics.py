@@ -42,9 +42,9 @@ def viewer(client: Client, make_user: Callable[..., Any]) -> Client:
     return client
 
 
-def add_steps(workflow_id: str, *steps: tuple[str, int, bool], ago: int = 60_000) -> None:
-    """Steps that ended a minute ago: name, duration in ms, and whether it failed."""
-    end = now_ms() - ago - T0
+def add_steps(workflow_id: str, at: int, *steps: tuple[str, int, bool]) -> None:
+    """Steps that ended at a time: name, duration in ms, and whether it failed."""
+    end = at - T0
     with atomic() as session:
         for number, (name, took, is_failed) in enumerate(steps, start=1):
             error = ValueError("s3cret") if is_failed else None
@@ -56,9 +56,11 @@ def add_all() -> None:
         add_workflow(session, "a", name="order")
         add_workflow(session, "b", name="order", application_version="v2")
         add_workflow(session, "c", name="report")
-    add_steps("a", *(("charge", 100 * at, at == 1) for at in range(1, 11)))
-    add_steps("b", ("charge", 5_000, True), ("ship", 10, False), ("DBOS.setEvent", 1, False))
-    add_steps("c", ("charge", 30, False))
+    end = now_ms() - 60_000
+    add_steps("a", end, *(("charge", 100 * at, at == 1) for at in range(1, 11)))
+    three = ("charge", 5_000, True), ("ship", 10, False), ("DBOS.setEvent", 1, False)
+    add_steps("b", end + 1, *three)
+    add_steps("c", end + 2, ("charge", 30, False))
 
 
 def page(client: Client, query: str = "", status: int = 200) -> str:
@@ -120,6 +122,10 @@ def test_the_heading_of_the_order_turns_it_and_keeps_the_rest(viewer: Client) ->
     assert 'href="?span=24h&sort=p95&find=order"' in shown
     assert 'href="?span=24h&sort=-p50&find=order"' in shown
     assert 'href="?span=24h&sort=workflow&find=order"' in shown
+    # A phone has no headings, but a choice.
+    assert '<option value="-p95" selected>Sort by p95</option>' in shown
+    turned = page(viewer, "?sort=p95")
+    assert '<option value="p95" selected>Sort by p95, the other way</option>' in turned
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_the_heading_of_the_order_turns_it_and_keeps_the_rest(viewer: Client) ->
 def test_what_is_not_there_is_said(viewer: Client, query: str, words: str) -> None:
     with atomic() as session:
         add_workflow(session, "a", name="order")
-    add_steps("a", ("charge", 100, False), ago=7_200_000)
+    add_steps("a", now_ms() - 7_200_000, ("charge", 100, False))
     assert words in page(viewer, query)
 
 
@@ -179,8 +185,9 @@ def test_more_steps_take_no_more_statements(
     with atomic() as session:
         for at in range(50):
             add_workflow(session, f"w{at}", name=f"name{at}")
+    end = now_ms() - 60_000
     for at in range(50):
-        add_steps(f"w{at}", *((f"step{number}", 1, False) for number in range(4)))
+        add_steps(f"w{at}", end, *((f"step{number}", 1, False) for number in range(4)))
     assert statements() == few <= STATEMENTS
 
 
