@@ -13,9 +13,9 @@ class QueuesConfig(AppConfig):
     verbose_name = "DBOSHub: queues"
 
     def ready(self) -> None:
-        from dboshub.queues.why_not.answer import explain
+        from dboshub.queues.why_not.answer import brief, explain
         from dboshub.workflows.installation_check import check_apps
         from dboshub.workflows.rendering.reason import explain_waiting_by
 
         register(check_apps)
-        explain_waiting_by(explain)
+        explain_waiting_by(in_full=explain, in_brief=brief)

@@ -18,13 +18,15 @@ from dboshub.queues.rendering import show
 from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
-from dboshub.queues.why_not.heads import of_head, of_heads
+from dboshub.queues.why_not.heads import head_reason, of_heads
 from dboshub.workflows.actions.audit import may_act
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.forms.workflow_forms import FORMS as ACTIONS
 from dboshub.workflows.live.source import digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.rendering.usual_times import with_usual_times
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -54,7 +56,7 @@ def queue_list(request: HttpRequest) -> HttpResponse:
         "rows": [show(each, reasons.get(each.name)) for each in page.queues],
         "sees_workflows": request.user.has_perm(VIEW_WORKFLOW),
         "live_page": subscription_for(request, "queues", page_key(after, prefix)),
-        "live_digest": digest(queue_facts(page.queues)),
+        "live_digest": digest(queue_facts(page.queues, reasons)),
     }
     return render(request, "dboshub/queues/list.html", context)
 
@@ -71,13 +73,18 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         if found is None:
             return _missing(request, name)
         ahead = next_workflows(session, name, viewer) if sees_workflows else []
-        reason = of_head(session, found, now)
+        reason = head_reason(session, found, now, in_full=sees_workflows)
+        if reason is not None and found.head is not None:
+            reason = with_usual_times(session, reason, found.head)
         held, is_cut = partitions(
             session, name, viewer, after=query_text(request, "partitions_after")
         )
     places = found.settings.concurrency if found.settings else None
     charts, labels = history(name, now, viewer, places=places)
     may = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
+    may_workflows = [
+        each for each, form in ACTIONS.items() if may_act(request.user, form.permission)
+    ]
     context = {
         "section": "queues",
         "now": now,
@@ -88,10 +95,11 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "partitions": held,
         "more_partitions": held[-1].key if is_cut else "",
         "may": may,
+        "may_workflows": " ".join(may_workflows),
         "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
         "sees_workflows": sees_workflows,
         "live_page": subscription_for(request, "queue", name),
-        "live_digest": digest(queue_facts([found])),
+        "live_digest": digest(queue_facts([found], {name: reason} if reason else {})),
         "live_beats": subscription_for(request, "beats"),
     }
     return render(request, "dboshub/queues/detail.html", context)

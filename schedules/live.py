@@ -10,17 +10,25 @@ from urllib.parse import parse_qs, urlencode
 from dboshub.schedules import selectors
 from dboshub.schedules.engine.records import Schedule
 from dboshub.schedules.rendering import show
+from dboshub.schedules.why_not import next_run_reasons
 from dboshub.workflows.live.polling import ReloadSource
 from dboshub.workflows.live.source import PollTick, Source
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.live.waiting_reasons import reason_facts
+from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
 
-def schedule_facts(schedules: Sequence[Schedule], runs: Mapping[str, WorkflowRow]) -> object:
+def schedule_facts(
+    schedules: Sequence[Schedule],
+    runs: Mapping[str, WorkflowRow],
+    reasons: Mapping[str, Reason],
+) -> object:
     """The values whose change updates a page about these schedules and their runs."""
     states = [(each.definition, each.status, each.last_fired_at) for each in schedules]
-    return states, sorted((key, row.status) for key, row in runs.items())
+    missing = sorted((name, reason_facts(reason)) for name, reason in reasons.items())
+    return states, sorted((key, row.status) for key, row in runs.items()), missing
 
 
 def page_key(after: str, prefix: str, status: str) -> str:
@@ -45,7 +53,8 @@ def _facts(session: Session, topic: Topic, schedules: Iterable[Schedule], tick: 
     now = datetime.fromtimestamp(tick.now_ms / 1000, UTC)
     found = [*schedules]
     ids = [each for one in found for each in show(one, now).ids]
-    return schedule_facts(found, selectors.runs(session, ids, viewer_of_topic(topic)))
+    runs = selectors.runs(session, ids, viewer_of_topic(topic))
+    return schedule_facts(found, runs, next_run_reasons(session, found, tick.now_ms))
 
 
 SOURCES: Mapping[str, Callable[[], Source]] = {

@@ -19,6 +19,7 @@ from dboshub.schedules.forms.base import ScheduleForm
 from dboshub.schedules.forms.control import FORMS
 from dboshub.schedules.live import page_key, schedule_facts
 from dboshub.schedules.rendering import format_time, show, tick_history
+from dboshub.schedules.why_not import next_run_reasons
 from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.bounded_reading import bounded_reading
@@ -28,6 +29,7 @@ from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.registered_queues import queue_names
 from dboshub.workflows.selectors.scope import viewer_for
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import CONFLICT, INVALID, confirmation_page, submit_confirmed
 from dboshub.workflows.views.query_text import plain_text, query_text
 
@@ -51,6 +53,7 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
             totals = selectors.totals(session, viewer_for(request.user))
             shown = [show(each, now) for each in page.schedules]
             runs = selectors.runs(session, [each for one in shown for each in one.ids], viewer)
+            reasons = next_run_reasons(session, page.schedules, database_now(session))
     except DatabaseError as error:
         context["failure"] = str(error).split("\n", 1)[0]
         return render(request, "dboshub/schedules/list.html", context, status=503)
@@ -58,11 +61,16 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     strips = [tick_history(each, runs, now, acts=acts) for each in shown]
     context |= {
         "rows": [
-            {"shown": one, "strip": ticks, "missed": sum(tick.is_missed for tick in ticks)}
+            {
+                "shown": one,
+                "strip": ticks,
+                "missed": sum(tick.is_missed for tick in ticks),
+                "reason": reasons.get(one.name),
+            }
             for one, ticks in zip(shown, strips, strict=True)
         ],
         "live_page": subscription_for(request, "schedules", page_key(after, prefix, status)),
-        "live_digest": digest(schedule_facts(page.schedules, runs)),
+        "live_digest": digest(schedule_facts(page.schedules, runs, reasons)),
         "after": page.after,
         "is_first": not after,
         "pills": [
@@ -85,12 +93,16 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
             return _missing(request, name)
         shown = show(found, now)
         runs = selectors.runs(session, shown.ids, viewer)
+        at = database_now(session)
+        reasons = next_run_reasons(session, [found], at)
         size, given = selectors.context(session, name) if sees_payloads else (0, None)
     acts = may_act(request.user, PERMISSION)
     ticks = tick_history(shown, runs, now, acts=acts)
     context = {
         "section": "schedules",
         "shown": shown,
+        "now": at,
+        "reason": reasons.get(name),
         "strip": ticks,
         "missed": sum(tick.is_missed for tick in ticks),
         "acts": acts,
@@ -98,7 +110,7 @@ def schedule_detail(request: HttpRequest, name: str) -> HttpResponse:
         "given": given,
         "size": size,
         "live_page": subscription_for(request, "schedule", name),
-        "live_digest": digest(schedule_facts([found], runs)),
+        "live_digest": digest(schedule_facts([found], runs, reasons)),
     }
     response = render(request, "dboshub/schedules/detail.html", context)
     if sees_payloads:

@@ -22,7 +22,7 @@ def why(*, workflow_id: str, **_: Any) -> dict[str, Any]:
             raise CommandError(f"There is no workflow {workflow_id!r}.")
         now = database_now(session)
         answer = reason(session, found, latest(session, workflow_id), now=now)
-    told = with_usual_times(answer, found.application_name, now).as_json()
+        told = with_usual_times(session, answer, found).as_json()
     return {"workflow_id": workflow_id, "status": found.status, **told}
 
 

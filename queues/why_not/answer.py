@@ -20,17 +20,21 @@ from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
 
-def explain(session: Session, rows: Sequence[WorkflowRow], now: int) -> dict[str, Reason]:
+def explain(
+    session: Session, rows: Sequence[WorkflowRow], now: int, *, in_order: bool = True
+) -> dict[str, Reason]:
     """All that keeps each of these workflows from a claim, who holds it, and when that ends.
 
-    They are enqueued, delayed, or about to be enqueued again. `now` is the database's time.
+    They are enqueued, delayed, or about to be enqueued again. `now` is the database's time. With
+    `in_order` their places in line are counted.
     """
     answers = {}
     for standing in standings(session, rows, now):
         blockers = [
             with_details(session, standing, each, now) for each in blockers_of(standing, now)
         ]
-        before = ahead(session, standing) if standing.row.status == "ENQUEUED" else None
+        has_place = in_order and standing.row.status == "ENQUEUED"
+        before = ahead(session, standing) if has_place else None
         blockers += [before] if before is not None else []
         answers[standing.row.pk] = reason_of(standing.row, blockers)
     return answers
@@ -89,4 +93,4 @@ def _advice(first: Blocker, troubles: Sequence[Blocker]) -> str:
     if not troubles:
         return ""
     what = "" if troubles[0] is first else f"After that, {troubles[0].text}. "
-    return what + "".join(each.text for each in troubles[0].remedies[:1])
+    return what + "".join(f"{each.text}." for each in troubles[0].remedies[:1])

@@ -87,7 +87,7 @@ def _has_slot(standing: Standing, executor: Executor) -> bool:
 def _is_below_worker_limit(standing: Standing, executor: Executor) -> bool:
     most = standing.settings.worker_concurrency if standing.settings else None
     # None and 0 depend on no executor.
-    return not most or standing.held.get(executor.incarnation, (0, 0))[0] < most
+    return most is None or most <= 0 or standing.held.get(executor.incarnation, (0, 0))[0] < most
 
 
 def _is_below_partition_limit(standing: Standing, executor: Executor) -> bool:

@@ -25,6 +25,9 @@ def of_heads(session: Session, queues: Sequence[QueueFacts], now: int) -> dict[s
     return {name: found[head.pk] for name, head in heads.items()}
 
 
-def of_head(session: Session, queue: QueueFacts, now: int) -> Reason | None:
-    """The same for one queue, with what holds its places and who is before it."""
-    return explain(session, [queue.head], now)[queue.head.pk] if queue.head is not None else None
+def head_reason(session: Session, queue: QueueFacts, now: int, *, in_full: bool) -> Reason | None:
+    """The same for one queue; `in_full` with the workflows that hold its places."""
+    head = queue.head
+    if head is None or not in_full:
+        return of_heads(session, [queue], now).get(queue.name)
+    return explain(session, [head], now, in_order=False)[head.pk]

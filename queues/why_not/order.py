@@ -10,6 +10,7 @@ from dboshub.queues.why_not import remedies, statements
 from dboshub.queues.why_not.executor_rules import claimants
 from dboshub.queues.why_not.standing import Standing
 from dboshub.workflows.rendering.reason import Blocker, workflow_thing
+from dboshub.workflows.selectors.counts import Count
 from dboshub.workflows.selectors.executors import Executor
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Row, Session, Statement
@@ -20,6 +21,7 @@ MAX_NAMED = 3
 # Workers whose lines are told apart.
 MAX_WORKERS = 5
 _PLACES = ("concurrency", "partition_concurrency")
+_VERSIONS = ("version_not_running", "latest_version_not_running")
 
 
 def ahead(session: Session, standing: Standing) -> Blocker | None:
@@ -84,14 +86,26 @@ def _can_run(worker: Executor, row: WorkflowRow, record: Row) -> bool:
 
 
 def with_details(session: Session, standing: Standing, blocker: Blocker, now: int) -> Blocker:
-    """The blocker with its holders if it is a limit, or with the time at which it frees a start."""
+    """The blocker with what one workflow's page says of it: the holders of places, the time at
+    which a start is free, or how many wait for the same version."""
     settings = standing.settings
+    if blocker.code in _VERSIONS:
+        return _with_number(session, standing.row, blocker)
     if settings is None or not blocker.code.endswith(("concurrency", "limiter")):
         return blocker
     limit = getattr(settings, blocker.code)
     if isinstance(limit, RateLimit):
-        return _with_time(session, standing, blocker, limit, now) if limit.limit else blocker
+        return _with_time(session, standing, blocker, limit, now) if limit.limit > 0 else blocker
     return _with_holders(session, standing, blocker) if blocker.code in _PLACES else blocker
+
+
+def _with_number(session: Session, row: WorkflowRow, blocker: Blocker) -> Blocker:
+    """The blocker with the bulk action on all that it holds on the queue."""
+    version, most = row.application_version or "", MAX_AHEAD
+    found = session.one(statements.OF_VERSION, queue=row.queue_name, version=version, most=most)
+    read, same = (found[0], found[1] or 0) if found else (0, 0)
+    count = str(Count(same, at_least=read >= most)) if same > 1 else ""
+    return replace(blocker, remedies=(*blocker.remedies, remedies.move(row, count)))
 
 
 def _with_time(

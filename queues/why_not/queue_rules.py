@@ -43,7 +43,7 @@ def limit_blockers(standing: Standing) -> Iterator[Blocker]:
     settings = standing.settings
     if settings is None or not standing.is_usage_known:
         return
-    if settings.worker_concurrency == 0:
+    if settings.worker_concurrency is not None and settings.worker_concurrency <= 0:
         yield _reached(standing.row, settings, "worker_concurrency")
     for name, more in left(settings, standing.usage).items():
         if more <= 0:
@@ -64,13 +64,13 @@ def _reached(row: WorkflowRow, settings: QueueSettings, name: str) -> Blocker:
     things: tuple[Thing, ...] = ()
     if is_partition:
         things = (Thing("partition", row.queue_partition_key or ""),)
-    if not most:
+    if most <= 0:
         what = "rate" if isinstance(limit, RateLimit) else "concurrency"
-        text = f"its {what} is 0, so nothing starts until that is raised"
+        text = f"its {what} is {most}, so nothing starts until that is raised"
     elif isinstance(limit, RateLimit):
         of = "the rate of its partition," if is_partition else "its rate of"
         text = f"{of} {limit.limit:,} in {limit.period:g} s{',' if is_partition else ''} is used up"
     else:
         of = f"its partition {row.queue_partition_key}" if is_partition else "the queue"
         text = f"all {most:,} places of {of} are taken"
-    return Blocker(name, text, things, lifts, is_trouble=not most)
+    return Blocker(name, text, things, lifts, is_trouble=most <= 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dboshub.queues.engine.kafka import INTERNAL_QUEUES
@@ -19,8 +19,9 @@ from dboshub.workflows.selectors.executors import Executor, executors
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session, Statement
 
-# What is counted of one queue: a limit above that is not known to be reached.
-MAX_COUNTED = 10_000
+# What is counted for one answer: a limit above that is not known to be reached. Many answers share
+# it, and get at least so much each.
+MAX_COUNTED, MIN_COUNTED = 10_000, 100
 # Running workflows that are read of queues with limits for each worker.
 MAX_HELD = 5_000
 SETTINGS_OF_INTERNAL = {INTERNAL.name: INTERNAL, **INTERNAL_QUEUES}
@@ -53,7 +54,7 @@ def standings(
     if queues is None:
         queues = read_queues(session, {row.queue_name for row in rows}, now)
     admitted = _admitted(session, rows) if queues.executors else {}
-    found = [_standing(row, queues, admitted.get(row.pk, frozenset())) for row in rows]
+    found = [standing_of(row, queues, admitted.get(row.pk, frozenset())) for row in rows]
     found = _with_latest(session, found)
     found = _with_held(session, found)
     return _with_usage(session, found, now)
@@ -67,7 +68,8 @@ def _admitted(session: Session, rows: Sequence[WorkflowRow]) -> dict[str, frozen
     return {workflow_id: frozenset(pairs) for workflow_id, pairs in found.items()}
 
 
-def _standing(row: WorkflowRow, queues: Queues, admitted: frozenset[Pair]) -> Standing:
+def standing_of(row: WorkflowRow, queues: Queues, admitted: frozenset[Pair]) -> Standing:
+    """The standing of a workflow that these executors admit, without what is used of limits."""
     name = row.queue_name or ""
     found = Standing(
         row=row,
@@ -86,15 +88,20 @@ def _standing(row: WorkflowRow, queues: Queues, admitted: frozenset[Pair]) -> St
 
 def _with_latest(session: Session, found: list[Standing]) -> list[Standing]:
     """Give those that no version is known for the latest one of their application."""
-    unknown = [each.application for each in found if each.version is None]
-    if not unknown:
-        return found
-    asked = json.dumps([{"application": each} for each in sorted(set(unknown), key=str)])
-    latest: dict[str | None, str] = dict(session.all(statements.LATEST, asked=asked))
+    unknown = {each.application for each in found if each.version is None}
+    latest = latest_versions(session, unknown) if unknown else {}
     return [
         replace(each, version=latest.get(each.application)) if each.version is None else each
         for each in found
     ]
+
+
+def latest_versions(
+    session: Session, applications: Collection[str | None]
+) -> dict[str | None, str | None]:
+    """The latest version of each of these applications; None if none is registered."""
+    asked = [{"application": each} for each in sorted(applications, key=str)]
+    return dict(session.all(statements.LATEST, asked=json.dumps(asked)))
 
 
 def _with_held(session: Session, found: list[Standing]) -> list[Standing]:
@@ -155,13 +162,17 @@ def _used(
         return {}
     is_partition = statement is statements.PARTITION_USAGE
     lines: dict[_Line, int | None] = {}
+    wanted = 0
     for each in of:
         limiter: RateLimit | None = getattr(each.settings, rate)
+        concurrency: int | None = getattr(each.settings, rate.replace("limiter", "concurrency"))
         line = _line(each, each.row.queue_partition_key if is_partition else None)
         lines[line] = limiter.period_ms if limiter is not None else None
+        wanted = max(wanted, limiter.limit if limiter is not None else 0, concurrency or 0)
     asked = [
         {"queue": queue, "application": application, "partition": partition, "period": period}
         for (queue, application, partition), period in lines.items()
     ]
-    rows = session.all(statement, asked=json.dumps(asked), now=now, most=MAX_COUNTED)
+    most = min(wanted, max(MIN_COUNTED, MAX_COUNTED // len(lines)))
+    rows = session.all(statement, asked=json.dumps(asked), now=now, most=most)
     return {(row[0], row[1], row[2]): Usage(row[3], row[4]) for row in rows}

@@ -127,3 +127,14 @@ HOLDING_START = _of_line(f"""
     ORDER BY started_at_epoch_ms DESC
     LIMIT 1 OFFSET :before
 """)
+# How many of the first of a line are for a version, or for none.
+OF_VERSION = Statement(f"""
+    SELECT count(*), sum(CASE WHEN COALESCE(named, '') = :version THEN 1 ELSE 0 END)
+    FROM (
+        SELECT application_version AS named
+        FROM {{workflow_status}}
+        WHERE queue_name = :queue AND {ENQUEUED}
+        ORDER BY priority, created_at
+        LIMIT :most
+    ) AS line
+""")

@@ -9,6 +9,7 @@ import pytest
 from dboshub.audit.live import AuditSource
 from dboshub.queues import live as queues_live
 from dboshub.queues.selectors import overview
+from dboshub.queues.why_not.heads import of_heads
 from dboshub.schedules import live as schedules_live
 from dboshub.workflows.clock import now_ms
 from dboshub.workflows.live import registry
@@ -119,7 +120,8 @@ def test_one_look_serves_all_until_a_page_comes_that_differs(filled: Database) -
 def test_a_page_that_was_just_rendered_shows_what_is_true(filled: Database) -> None:
     with filled.reading() as session:
         page = overview.page(session, EVERYTHING, now=NOW, prefix="ma")
-    rendered = digest(queues_live.queue_facts(page.queues))
+        reasons = of_heads(session, page.queues, NOW)
+    rendered = digest(queues_live.queue_facts(page.queues, reasons))
     assert seen(SOURCES["queues"](), filled, Topic(kind="queues", key=PAGES["queues"])) == rendered
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from dboshub.workflows.live import waiting_reasons
 from dboshub.workflows.live.rows import row_digest
 from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import Subscription
+from dboshub.workflows.rendering.reason import why_they_wait
 from dboshub.workflows.selectors.rows import rows_by_id
 
 WITHIN = 2.0
@@ -89,20 +91,37 @@ async def test_a_row_that_left_the_filter_says_so(viewer: Any, writer: Any, open
 async def test_a_page_that_shows_the_truth_is_sent_nothing(
     viewer: Any, writer: Any, open_tab: Any
 ) -> None:
-    await run(writer.add, "a")
+    await run(writer.add, "a", status="ENQUEUED", queue_name="mail")
     tab = await open_tab(viewer)
 
-    def shown() -> tuple[str, str]:
+    def shown() -> list[str]:
         with writer.database.reading() as session:
             row = rows_by_id(session, ["a"])["a"]
-            return row_digest(row), section_digest(session, "events", "a")
+            reasons = why_they_wait(session, [row])
+            sections = (section_digest(session, kind, "a") for kind in ("events", "workflow"))
+            return [row_digest(row, reasons["a"]), *sections]
 
-    row, events = await run(shown)
-    await tab.follow("row", "a", digest=row)
-    await tab.follow("events", "a", digest=events)
+    for kind, name in zip(("row", "events", "workflow"), await run(shown), strict=True):
+        await tab.follow(kind, "a", digest=name)
     while "beat" not in (message := await tab.message()):
         assert "frames" not in message
     assert "frames" not in message
+
+
+async def test_a_pause_of_its_queue_is_on_the_pages_of_what_waits(
+    viewer: Any, writer: Any, open_tab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_reasons, "INTERVAL_S", 0.05)
+    await run(writer.insert, "queues", name="mail")
+    await run(writer.add, "a", status="ENQUEUED", queue_name="mail")
+    tab = await open_tab(viewer)
+    row, section = await tab.follow("row", "a"), await tab.follow("workflow", "a")
+    assert "status-note" in (await settled(tab, row))["cells"]["status"]
+    await settled(tab, section)
+    await run(writer.insert, "dboshub_queue_pause", queue_name="mail", paused_at=1)
+    frame = await tab.frame(row, timeout=WITHIN)
+    assert '<span class="status-note">paused</span>' in frame["cells"]["status"]
+    assert "the queue mail is paused" in (await tab.frame(section, timeout=WITHIN))["html"]
 
 
 async def test_after_a_reconnect_only_what_differs_is_sent(

@@ -164,9 +164,9 @@ def test_a_fragment_is_rendered_once_for_all(
     rendered: list[str] = []
     render = rows.row_cells
 
-    def counted(found: Any) -> dict[str, str]:
+    def counted(found: Any, **how: Any) -> dict[str, str]:
         rendered.append(found.status)
-        return render(found)
+        return render(found, **how)
 
     monkeypatch.setattr(rows, "row_cells", counted)
     writer.add("a")
@@ -236,10 +236,10 @@ def test_a_region_that_cannot_be_rendered_stops_no_other(
 ) -> None:
     render = rows.row_cells
 
-    def fails_for_one(found: Any) -> dict[str, str]:
+    def fails_for_one(found: Any, **how: Any) -> dict[str, str]:
         if found.workflow_uuid == "bad":
             raise ValueError("a row nobody thought of")
-        return render(found)
+        return render(found, **how)
 
     monkeypatch.setattr(rows, "row_cells", fails_for_one)
     writer.add("bad")

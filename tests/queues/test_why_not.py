@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 
@@ -149,6 +150,25 @@ def test_a_dead_latest_version_is_named_with_what_to_promote(session: Session) -
     assert "the latest version, v0, which no live executor has" in found.text
     assert found.remedies[0].command.startswith("DBOS__APPVERSION=v0 ")
     assert found.remedies[1].url == "/workflows/executors/promote/v1"
+
+
+def test_all_that_wait_for_a_dead_version_can_be_moved_at_once(session: Session) -> None:
+    insert(session, "queues", name="mail")
+    add_worker(session, application_version="v2")
+    add_waiting(session)
+    [move] = [each for each in why(session).remedies if "verb=move" in each.url]
+    assert move.url == "/workflows/bulk/new/?verb=move&id=w&internal=yes"
+    add_waiting(session, "x")
+    add_waiting(session, "y", application_version="v2")
+    [move] = [each for each in why(session).remedies if "verb=move" in each.url]
+    assert move.text == "Move all 2 that wait for it to another version…"
+    assert parse_qs(urlparse(move.url).query) == {
+        "verb": ["move"],
+        "queue": ["mail"],
+        "version": ["v1"],
+        "status": ["ENQUEUED"],
+        "internal": ["yes"],
+    }
 
 
 def test_an_unknown_name_says_what_is_like_it_and_who_could_run_it(session: Session) -> None:

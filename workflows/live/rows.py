@@ -17,7 +17,9 @@ from dboshub.workflows.live.source import (
     digest,
 )
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.live.waiting_reasons import WaitingReasons, reason_facts
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.search.criteria import parse
 from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple
 from dboshub.workflows.storage.sql import Session
@@ -25,17 +27,21 @@ from dboshub.workflows.storage.sql import Session
 GONE = TopicState(digest="gone", body=lambda shown: {"gone": True})
 
 
-def row_digest(row: WorkflowRow, matches: bool = True) -> str:
-    """The digest of a row that a page shows, for ``{% live %}``."""
-    return digest(row_tuple(row), matches)
+def row_digest(row: WorkflowRow, reason: Reason | None = None, matches: bool = True) -> str:
+    """The digest of a row that a page shows, for ``{% live %}``; `reason` says why it waits."""
+    return digest(row_tuple(row), reason_facts(reason), matches)
 
 
 class RowSource:
-    """Reads all rows of all pages in one statement and renders each row once."""
+    """Reads all rows of all pages in one statement and renders each row once.
+
+    Why those wait that do is read apart from it, in a fixed number of statements.
+    """
 
     def __init__(self) -> None:
         self._polling = RowPolling()
         self._digests = DigestCache()
+        self._reasons = WaitingReasons()
 
     def poll(
         self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
@@ -43,7 +49,8 @@ class RowSource:
         due = self._polling.due(watched_topics, tick)
         rows = self._polling.rows(session, due, tick)
         # Topics differ by filter, but a row's cells do not; topics with one filter share its tests.
-        cells = cache(lambda key: row_cells(rows[key]))
+        reasons = self._reasons.of(session, rows, tick)
+        cells = cache(lambda key: row_cells(rows[key], reason=reasons.get(key)))
         lists = cache(lambda query: list_matcher(query, tick.now_ms))
         self._digests.begin()
         for watched in due:
@@ -53,7 +60,8 @@ class RowSource:
                 yield topic, GONE
                 continue
             matches = lists(topic.filter)(row)
-            name = self._digests.of((topic.key, matches), row_tuple(row), matches)
+            told = reason_facts(reasons.get(topic.key))
+            name = self._digests.of((topic.key, matches), row_tuple(row), told, matches)
             if watched.is_current(name):
                 continue
 

@@ -20,6 +20,8 @@ from dboshub.workflows.live.source import (
     digest,
 )
 from dboshub.workflows.live.subscriptions import Topic, viewer_of_topic
+from dboshub.workflows.live.waiting_reasons import WaitingReasons, reason_facts
+from dboshub.workflows.rendering.reason import Reason, why_they_wait
 from dboshub.workflows.rendering.sections import section
 from dboshub.workflows.selectors.rows import WorkflowRow, row_tuple, rows_by_id
 from dboshub.workflows.storage.listing import watch
@@ -33,6 +35,8 @@ FACTS: Mapping[str, tuple[Statement, ...]] = {
     "messages": (watch.MESSAGES,),
     "stream": (watch.STREAM_KEYS,),
 }
+# The section that says why a workflow waits, which its row does not contain.
+REASONED = "workflow"
 
 
 def section_digest(session: Session, kind: str, workflow_id: str) -> str:
@@ -41,7 +45,9 @@ def section_digest(session: Session, kind: str, workflow_id: str) -> str:
     row = rows_by_id(session, [workflow_id]).get(workflow_id)
     if row is None:
         return GONE.digest
-    return digest(*_shown(row, _found(session, kind, [workflow_id])))
+    found = _found(session, kind, [workflow_id])
+    reasons = why_they_wait(session, [row]) if kind == REASONED else {}
+    return digest(*_shown(row, found, reasons))
 
 
 class SectionSource:
@@ -51,6 +57,7 @@ class SectionSource:
         self._kind = kind
         self._polling = RowPolling()
         self._digests = DigestCache()
+        self._reasons = WaitingReasons()
 
     def poll(
         self, session: Session, watched_topics: Sequence[WatchedTopic], tick: PollTick
@@ -58,6 +65,7 @@ class SectionSource:
         due = self._polling.due(watched_topics, tick)
         rows = self._polling.rows(session, due, tick)
         found = _found(session, self._kind, [*rows])
+        reasons = self._reasons.of(session, rows, tick) if self._kind == REASONED else {}
         self._digests.begin()
         for watched in due:
             topic = watched.topic
@@ -65,7 +73,7 @@ class SectionSource:
             if row is None or not viewer_of_topic(topic).may_see(row.application_name):
                 yield topic, GONE
                 continue
-            name = self._digests.of(topic.key, *_shown(row, found))
+            name = self._digests.of(topic.key, *_shown(row, found, reasons))
             if not watched.is_current(name):
                 yield topic, TopicState(digest=name, body=_Render(session, self._kind, topic))
 
@@ -84,5 +92,8 @@ def _found(session: Session, kind: str, ids: Sequence[str]) -> list[dict[str, li
     return [watch.grouped(session, statement, ids) for statement in FACTS[kind]]
 
 
-def _shown(row: WorkflowRow, found: list[dict[str, list[Row]]]) -> tuple[object, object]:
-    return row_tuple(row), [facts.get(row.workflow_uuid) for facts in found]
+def _shown(
+    row: WorkflowRow, found: list[dict[str, list[Row]]], reasons: Mapping[str, Reason]
+) -> tuple[object, object, object]:
+    told = reason_facts(reasons.get(row.workflow_uuid))
+    return row_tuple(row), [facts.get(row.workflow_uuid) for facts in found], told

@@ -42,15 +42,15 @@ def _icon(name: str, accessible: SafeString) -> SafeString:
     )
 
 
-def status_pill(token: str | None, note: str = "") -> SafeString:
-    """A status as icon and word; the tooltip has the token and its meaning."""
+def status_pill(token: str | None, note: str = "", why: str = "") -> SafeString:
+    """A status as icon and word; the tooltip has the token and its meaning, or `why`."""
     style = statuses.status_style(token or "")
     more = format_html(' <span class="status-note">{}</span>', note) if note else ""
     return format_html(
         '<span class="status {}" title="{}: {}">{}{}{}</span>',
         style.css,
         style.token,
-        style.meaning,
+        why or style.meaning,
         icon(style.icon),
         style.word,
         more,

@@ -22,12 +22,16 @@ class Fact:
     url: str = ""
 
 
-def facts(row: WorkflowRow) -> list[Fact]:
-    """All recorded metadata; missing values are left out."""
-    return [*_times(row), *_place(row), *_origin(row)]
+def facts(row: WorkflowRow, *, ran_before: bool = False) -> list[Fact]:
+    """All recorded metadata; missing values are left out.
+
+    `ran_before` means that its start is not the first one. When it was enqueued for this one is
+    not recorded, so how long it waited is not known.
+    """
+    return [*_times(row, ran_before), *_place(row), *_origin(row)]
 
 
-def _times(row: WorkflowRow) -> Iterator[Fact]:
+def _times(row: WorkflowRow, ran_before: bool) -> Iterator[Fact]:
     started, due = row.started_at_epoch_ms, row.delay_until_epoch_ms
     # A due time after the start is of a wait in which the workflow left memory.
     was_suspended = started is not None and due is not None and due > started
@@ -35,12 +39,14 @@ def _times(row: WorkflowRow) -> Iterator[Fact]:
     yield Fact("Created", row.created_at, "time")
     if started is not None:
         enqueued = row.created_at if was_suspended else row.enqueued_at
-        yield Fact("Waited in queue", max(0, started - enqueued), "duration")
-        yield Fact("Started", started, "time")
+        if not ran_before:
+            yield Fact("Waited in queue", max(0, started - enqueued), "duration")
+        yield Fact("Last started" if ran_before else "Started", started, "time")
     if row.completed_at is not None:
         yield Fact("Ended", row.completed_at, "time")
     if row.duration_ms is not None:
-        yield Fact("Ran for", row.duration_ms, "duration")
+        label = "Ran for, since its last start" if ran_before else "Ran for"
+        yield Fact(label, row.duration_ms, "duration")
     if due is not None:
         label = "Was due" if has_missed_it else "Delayed until"
         yield Fact("Enqueued again" if was_suspended else label, due, "time")

@@ -6,23 +6,28 @@ here, so that the page of a workflow shows the answer of the rules that claim.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.urls import reverse
 
 from dboshub.workflows.selectors.rows import WorkflowRow
+from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What a person can do. `command` does it in a terminal, `url` is the page that asks for it."""
+    """What a person can do. `command` does it in a terminal; `url` is the page that does it, or,
+    with `is_action`, asks for confirmation. `needs` is the verb that the person must be allowed.
+    """
 
     text: str
     command: str = ""
     url: str = ""
+    is_action: bool = False
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +117,27 @@ def _as_json(blocker: Blocker) -> dict[str, Any]:
 
 # Of enqueued and delayed workflows, at a time in epoch ms: all that keeps each from a claim.
 Explain = Callable[[Session, Sequence[WorkflowRow], int], Mapping[str, Reason]]
-_explains: list[Explain] = []
+_explains: dict[str, Explain] = {}
 
 
-def explain_waiting_by(explain: Explain) -> None:
-    """Register what explains why enqueued and delayed workflows are not claimed."""
-    _explains[:] = [explain]
+def explain_waiting_by(*, in_full: Explain, in_brief: Explain) -> None:
+    """Register what explains why enqueued and delayed workflows are not claimed.
+
+    `in_brief` costs the same for any number of them, and names neither holders nor places in line.
+    """
+    _explains.update(in_full=in_full, in_brief=in_brief)
 
 
 def why_it_waits(session: Session, row: WorkflowRow, now: int) -> Reason:
     """Why an enqueued or delayed workflow is not claimed, or that it is the next."""
-    return _explains[0](session, [row], now)[row.pk]
+    return _explains["in_full"](session, [row], now)[row.pk]
+
+
+def why_they_wait(
+    session: Session, rows: Iterable[WorkflowRow], now: int | None = None
+) -> Mapping[str, Reason]:
+    """What keeps those of these workflows from a claim that wait for one, by their ids."""
+    waiting = [row for row in rows if row.is_waiting]
+    if not waiting:
+        return {}
+    return _explains["in_brief"](session, waiting, database_now(session) if now is None else now)

@@ -20,6 +20,7 @@ from dboshub.workflows.rendering.facts import facts
 from dboshub.workflows.rendering.page_templates import render_to_string
 from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.rendering.status_reasons import reason
+from dboshub.workflows.rendering.usual_times import with_usual_times
 from dboshub.workflows.rendering.values import (
     MAX_INLINE_SIZE,
     Value,
@@ -87,8 +88,8 @@ def workflow_section(session: Session, found: WorkflowRow, *, payload: bool) -> 
     last = steps.latest(session, found.pk)
     return {
         "now": now,
-        "reason": reason(session, found, last, now=now),
-        "facts": facts(found),
+        "reason": with_usual_times(session, reason(session, found, last, now=now), found),
+        "facts": facts(found, ran_before=steps.ran_before(session, found)),
         "input": arguments(_value(session, found, "input", payload=payload)),
         "output": _value(session, found, "output", payload=payload),
         "error": _value(session, found, "error", payload=payload),

@@ -6,8 +6,10 @@ known about executors.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from dboshub.workflows.engine.membership.incarnations import incarnation_of
@@ -32,12 +34,24 @@ IDENTITY = """incarnation, executor_id, application_name, application_version, h
         last_beat_at, lease_ms, slots, busy, stopped_at, declared_dead_at"""
 COLUMNS = f"""{IDENTITY}, {_short("queues")},
         {_short("functions")}, {_short("activity")}"""
+# What waits in a process counts as busy, and takes no slot: it matters where all seem taken.
 LIVE = Statement(
     f"""
-    SELECT {COLUMNS}
+    SELECT {IDENTITY}, {_short("queues")},
+        CASE WHEN busy >= slots THEN {_short("activity")} END
     FROM {{dboshub_executor}}
     WHERE {IS_LIVE}
     ORDER BY last_beat_at DESC
+    LIMIT :most
+    """
+)
+# Processes of one version publish the same text: it is read once.
+FUNCTIONS = Statement(
+    f"""
+    SELECT {_short("functions")}, CAST(json_agg(CAST(incarnation AS text)) AS text)
+    FROM {{dboshub_executor}}
+    WHERE {IS_LIVE}
+    GROUP BY functions
     LIMIT :most
     """
 )
@@ -144,10 +158,19 @@ class Executor:
 
 
 def executors(session: Session, now: int) -> list[Executor] | None:
-    """All processes that have not ended, newest heartbeat first; None without the table."""
+    """All processes that have not ended, newest heartbeat first; None without the table.
+
+    Only those that look full have an activity.
+    """
     if not has_table(session, EXECUTORS):
         return None
-    return [from_record(row, now) for row in session.all(LIVE, most=MAX_EXECUTORS)]
+    published: dict[str, Any] = {}
+    for functions, incarnations in session.all(FUNCTIONS, most=MAX_EXECUTORS):
+        published.update(dict.fromkeys(json.loads(incarnations), functions))
+    return [
+        from_record((*identity, queues, published.get(identity[0]), activity), now)
+        for *identity, queues, activity in session.all(LIVE, most=MAX_EXECUTORS)
+    ]
 
 
 def owner_of(session: Session, token: str | None, now: int) -> Executor | None:
@@ -166,7 +189,7 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
     """An executor from its COLUMNS, or from those of its IDENTITY: as if it published nothing."""
     incarnation, name, application, version, host, pid, beat, lease, *more = row
     slots, busy, stopped_at, dead_at, *published = more
-    queues, functions, activity = map(readable_json, published or (None, None, None))
+    queues, functions, activity = published or (None, None, None)
     return Executor(
         incarnation=incarnation,
         executor_id=name,
@@ -179,9 +202,9 @@ def from_record(row: Sequence[Any], now: int) -> Executor:
         busy=busy,
         has_ended=(stopped_at or dead_at) is not None,
         is_beating=now - beat <= lease,
-        queues=_names(queues),
+        queues=_names(readable_json(queues)),
         functions=_published(functions),
-        activity=activity,
+        activity=readable_json(activity),
     )
 
 
@@ -200,8 +223,13 @@ def _names(value: Any) -> frozenset[str] | None:
     return frozenset(map(str, value)) if isinstance(value, list) else None
 
 
-def _published(value: Any) -> Mapping[str, Any] | None:
-    # A mapping of signatures, or in older releases a list of names.
+@lru_cache(maxsize=16)
+def _published(text: str | None) -> Mapping[str, Any] | None:
+    """The published functions, a mapping of signatures or in older releases a list of names.
+
+    Kept, because the processes of one version publish one text.
+    """
+    value = readable_json(text)
     if isinstance(value, list):
         return dict.fromkeys(map(str, value))
     return value if isinstance(value, dict) else None

@@ -50,8 +50,8 @@ def _initial(
         return {"queue": queues_left([found]).get(found.pk)}
     if verb != "fork":
         return {"topic": request.GET.get("topic", "")}
-    asked = query_int(request, "step")
-    if asked is not None:
-        return {"step": asked}
-    last = steps.latest(session, found.pk)
-    return {"step": last[0].function_id if last and last[0].is_failed else 1}
+    version, asked = request.GET.get("version", ""), query_int(request, "step")
+    if asked is None:
+        last = steps.latest(session, found.pk)
+        asked = last[0].function_id if last and last[0].is_failed else 1
+    return {"step": asked, "version": version}

@@ -20,6 +20,7 @@ from dboshub.workflows.permissions import VIEW_WORKFLOW
 from dboshub.workflows.rendering.executors import show
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.selectors.executor_overview import executor_overview
+from dboshub.workflows.selectors.executors import executors
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.views.confirm import confirmation_page, submit_confirmed
@@ -63,6 +64,13 @@ def act(request: HttpRequest, verb: str, target: str) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, form: ExecutorForm, **how: Any) -> HttpResponse:
-    return confirmation_page(
-        request, "dboshub/executors/confirm.html", form, {"section": "executors"}, **how
-    )
+    is_unserved = form.verb == "promote" and not _is_running(form.target)
+    context = {"section": "executors", "is_unserved": is_unserved}
+    return confirmation_page(request, "dboshub/executors/confirm.html", form, context, **how)
+
+
+def _is_running(version: str) -> bool:
+    """Whether a live executor has the version, as far as one is known."""
+    with bounded_reading() as session:
+        found = executors(session, database_now(session))
+    return found is None or any(each.is_beating and each.version == version for each in found)

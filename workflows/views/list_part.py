@@ -20,6 +20,7 @@ from dboshub.workflows.live.subscriptions import Subscription, subscription_for
 from dboshub.workflows.permissions import VIEW_PAYLOAD
 from dboshub.workflows.rendering.listing.columns import COOKIE, Column, columns
 from dboshub.workflows.rendering.listing.row_cells import row_cells
+from dboshub.workflows.rendering.reason import why_they_wait
 from dboshub.workflows.search.criteria import Criteria, parse
 from dboshub.workflows.selectors.keyset.merge import MAX_CHUNK
 from dboshub.workflows.selectors.keyset.pages import PAGE_SIZE, Page, WorkflowPager, read_cursor
@@ -145,7 +146,9 @@ def _rows(
 ) -> list[dict[str, object]]:
     keys = [column.key for column in list_request.columns if column.is_shown]
     found: list[dict[str, object]] = []
-    for line in _lines(session, list_request, page, shown):
+    lines = [*_lines(session, list_request, page, shown)]
+    reasons = why_they_wait(session, (line.row for line in lines))
+    for line in lines:
         row = line.row
         # Children are shown because of their parent, so the filter does not apply to them.
         subscription = (
@@ -154,9 +157,9 @@ def _rows(
         found.append(
             {
                 "id": row.pk,
-                "cells": row_cells(row, keys),
+                "cells": row_cells(row, keys, reason=reasons.get(row.pk)),
                 "subscription": subscription,
-                "digest": row_digest(row),
+                "digest": row_digest(row, reasons.get(row.pk)),
                 "line": line,
             }
         )

@@ -12,7 +12,8 @@ from dboshub import DBOS, DBOSConfig, SetWorkflowID
 from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.rendering.status_reasons import reason
 from dboshub.workflows.selectors.detail import steps
-from dboshub.workflows.selectors.executors import executors
+from dboshub.workflows.selectors.detail.status_facts import OWNER
+from dboshub.workflows.selectors.executors import owner_of
 from dboshub.workflows.selectors.rows import row
 from dboshub.workflows.storage.database import Database, open_database
 from tests.support.eventually import eventually
@@ -135,8 +136,11 @@ def test_a_wait_names_its_own_step_and_not_that_of_its_timeout(
     start("w", workflow, "other")
     assert eventually(lambda: said(watched, "w"))
     with watched.reading() as session:
-        [found] = executors(session, now_ms()) or []
-        doing = found.activity_of("w")
+        owner = session.one(OWNER, id="w")
+        assert owner is not None
+        found = owner_of(session, owner[0], now_ms())
+    assert found is not None
+    doing = found.activity_of("w")
     assert doing is not None
     assert doing.step == 1
 

@@ -18,18 +18,39 @@ from dboshub.workflows.rendering.components import (
     time_ago,
     time_distance,
 )
+from dboshub.workflows.rendering.reason import Reason
 from dboshub.workflows.search.parser import exactly, write_term
 from dboshub.workflows.search.terms import INTERNAL_NAME_PREFIXES
 from dboshub.workflows.selectors.rows import WorkflowRow
 
 SHORT_VERSION = 12
+# What every workflow that waits may lack for a while, and the notes of other conditions.
+ORDINARY = ("delayed", "not_first")
+NOTES = {"queue_paused": "paused", "limiter": "rate", "partition_limiter": "rate"}
 # The end of an id is never cut: related ids differ there.
 ID_TAIL = 12
 
 
-def row_cells(row: WorkflowRow, columns: Iterable[str] | None = None) -> dict[str, str]:
-    """The inner HTML of these cells, by default of all, by the name in its `data-cell`."""
-    return {name: CELLS[name](row) for name in columns or CELLS}
+def row_cells(
+    row: WorkflowRow, columns: Iterable[str] | None = None, *, reason: Reason | None = None
+) -> dict[str, str]:
+    """The inner HTML of these cells, by default of all, by the name in its `data-cell`.
+
+    `reason` says why the workflow waits, if it does.
+    """
+    cells = {name: CELLS[name](row) for name in columns or CELLS}
+    if reason is not None and "status" in cells:
+        cells["status"] = _status(row, reason)
+    return cells
+
+
+def _status(row: WorkflowRow, reason: Reason) -> SafeString:
+    """The status with the first condition that a claim lacks, besides time and place in line."""
+    blocker = next((each for each in reason.blockers if each.code not in ORDINARY), None)
+    if blocker is None:
+        return status_pill(row.status)
+    note = NOTES.get(blocker.code, "stuck" if blocker.is_trouble else "full")
+    return status_pill(row.status, note, blocker.text)
 
 
 def _only(key: str, value: str | None, *, short: int | None = None) -> SafeString:

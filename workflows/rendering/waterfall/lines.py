@@ -52,7 +52,11 @@ class UsualEnd:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of the chart with the rows that are folded into it."""
+    """A row of the chart with the rows that are folded into it.
+
+    Of a wait that has not ended, `step` is its timeout, which is recorded, and `wait_number` its
+    own number.
+    """
 
     label: str
     icon: str
@@ -67,6 +71,7 @@ class Line:
     retries: int = 0
     retried: int | None = None
     bars: tuple[Bar, ...] = ()
+    wait_number: int | None = None
     usual: Usual | None = None
     usual_end: UsualEnd | None = None
 
@@ -75,6 +80,10 @@ class Line:
         """Whether it took longer than 95 % of many others."""
         took, usual = self.duration_ms, self.usual
         return took is not None and usual is not None and usual.is_exceeded_by(took)
+
+    @property
+    def number(self) -> int | None:
+        return self.wait_number or (self.step.function_id if self.step else None)
 
     @property
     def css(self) -> str:

@@ -90,8 +90,9 @@ class LineBuilder:
         if is_open_wait(step, recorded):
             # The timer is recorded when the wait begins, the wait itself when it ends.
             span = Span("wait", step.started_at or until, max(step.started_at or until, until))
+            text, number = "waits for a message or event", step.function_id - 1
             return Line(
-                "waits for a message or event", "mail", unfinished, (span,), depth=depth, step=step
+                text, "mail", unfinished, (span,), depth=depth, step=step, wait_number=number
             )
         icon = "workflow" if step.child_id and step.starts_child else ICONS.get(step.name, "box")
         outcome = "failed" if step.is_failed else "done"

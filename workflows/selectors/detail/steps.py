@@ -119,6 +119,16 @@ OF_CHILDREN = sized(
     f"{_FROM} WHERE workflow_uuid = ANY(:ids) AND function_id <= :most"
     " ORDER BY workflow_uuid, function_id LIMIT :rows"
 )
+# Of a fork, the first steps are those of another workflow, and older than it.
+EARLIER = Statement("""
+    SELECT 1 FROM (
+        SELECT started_at_epoch_ms FROM {operation_outputs}
+        WHERE workflow_uuid = :id ORDER BY function_id LIMIT :most
+    ) AS first
+    WHERE started_at_epoch_ms >= :created_at AND started_at_epoch_ms < :started_at
+    LIMIT 1
+""")
+MAX_EARLIER = 100
 ERRORS = Statement("""
     SELECT function_id, SUBSTR(error, 1, :most)
     FROM {operation_outputs}
@@ -150,6 +160,19 @@ def counted(session: Session, workflow_id: str) -> StepCount:
     """The number of steps, up to MAX_COUNTED."""
     count = session.one(COUNTS, id=workflow_id, most=MAX_COUNTED)
     return StepCount(*count) if count else StepCount(0, 0)
+
+
+def ran_before(session: Session, row: WorkflowRow) -> bool:
+    """Whether it ran before its last start: it was recovered, resumed or rewound since.
+
+    Of a fork with more than MAX_EARLIER copied steps it is not known.
+    """
+    if row.started_at_epoch_ms is None:
+        return False
+    if (row.recovery_attempts or 0) > 1:
+        return True
+    times = {"created_at": row.created_at, "started_at": row.started_at_epoch_ms}
+    return session.one(EARLIER, id=row.pk, most=MAX_EARLIER, **times) is not None
 
 
 def latest(session: Session, workflow_id: str, most: int = 2) -> tuple[StepRow, ...]:
