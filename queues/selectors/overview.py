@@ -90,7 +90,7 @@ NO_DEPTH = Depth()
 
 
 def page(session: Session, viewer: Viewer, *, now: int, after: str = "", prefix: str = "") -> Page:
-    """One page of the queues with a row or with workflows, in at most eleven statements."""
+    """One page of the queues with a row or with workflows, in at most twelve statements."""
     passed = MAX_SEARCHED if prefix else PAGE + 1
     names = all_in_scope(
         session, NAMES, viewer, after=after, prefix=prefix, passed=passed, most=PAGE + 1

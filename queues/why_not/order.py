@@ -75,8 +75,10 @@ def _ahead(before: int, ties: int, is_cut: bool) -> str:
         return f"{before + ties:,} or more ahead of it"
     if not ties:
         return f"{before:,} ahead of it"
-    among = f"{ties:,} enqueued in the same millisecond"
-    return f"{before:,} ahead of it, and {among}" if before else f"it is one of {ties + 1:,} first"
+    at_once = "enqueued in the same millisecond"
+    if not before:
+        return f"it is one of the first {ties + 1:,}, {at_once}"
+    return f"{before:,} ahead of it, and {ties:,} {at_once}"
 
 
 def _can_run(worker: Executor, row: WorkflowRow, record: Row) -> bool:

@@ -59,14 +59,15 @@ waiting = {
     "application_version": version,
     "queue_partition_key": partition,
 }
+same_time = {"created_at": st.just(START - 990)}
 others = st.lists(
     st.fixed_dictionaries(
         {**waiting, "status": st.sampled_from(["ENQUEUED", "PENDING"]), "owner": few},
-        optional={"created_at": st.just(START - 990)},
+        optional=same_time,
     ),
     max_size=6,
 )
-target = st.fixed_dictionaries(waiting) | st.fixed_dictionaries(
+target = st.fixed_dictionaries(waiting, optional=same_time) | st.fixed_dictionaries(
     {
         **waiting,
         "status": st.just("DELAYED"),

@@ -136,7 +136,9 @@ def test_of_one_millisecond_nobody_knows_who_is_first(session: Session) -> None:
     add_worker(session)
     for name in ("w", "x", "y"):
         add_waiting(session, name)
-    assert why(session).text == "Enqueued on mail; it is one of 3 first."
+    assert why(session).text == (
+        "Enqueued on mail; it is one of the first 3, enqueued in the same millisecond."
+    )
 
 
 def test_a_dead_latest_version_is_named_with_what_to_promote(session: Session) -> None:

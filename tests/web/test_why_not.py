@@ -92,10 +92,11 @@ def test_whoever_sees_no_workflows_sees_none_that_holds_a_place(
     Queue.objects.create(name="mail", concurrency=1)
     add_worker()
     add("waits")
-    add("holder", "PENDING", started_at_epoch_ms=now_ms())
+    add("holder", "PENDING", name="press", started_at_epoch_ms=now_ms())
     shown = page(client, "/queues/mail/")
     assert "all 1 places of the queue are taken" in shown
-    assert "holder" not in shown
+    assert "/do/cancel/" not in shown
+    assert "press" not in shown
 
 
 def test_a_paused_queue_is_two_clicks_from_going_on(admin: Client) -> None:
