@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dboshub.queues.why_not.prospects import reasons_of_next
-from dboshub.queues.why_not.reading import latest_versions
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.rendering.reason import Reason
@@ -21,13 +20,11 @@ def next_run_reasons(
 ) -> Mapping[str, Reason]:
     """What the next run of each schedule would lack, by the name of the schedule.
 
-    Only those that would lack something are there; in at most six statements.
+    Only those that would lack something are there; in at most seven statements.
     """
     if not schedules:
         return {}
-    latest = latest_versions(session, {each.application_name for each in schedules})
-    rows = [_next_run(each, latest.get(each.application_name)) for each in schedules]
-    found = reasons_of_next(session, rows, now)
+    found = reasons_of_next(session, [*map(_next_run, schedules)], now)
     return {name: _of_schedule(reason) for name, reason in found.items() if reason.is_trouble}
 
 
@@ -41,7 +38,7 @@ def _of_schedule(reason: Reason) -> Reason:
     return replace(reason, text=text, blockers=blockers)
 
 
-def _next_run(schedule: Schedule, version: str | None) -> WorkflowRow:
+def _next_run(schedule: Schedule) -> WorkflowRow:
     """The row of a run, as far as claims look at it, with the name of the schedule for an id."""
     return replace(
         _NOTHING,
@@ -51,5 +48,4 @@ def _next_run(schedule: Schedule, version: str | None) -> WorkflowRow:
         class_name=schedule.workflow_class_name,
         queue_name=schedule.queue_name or INTERNAL_QUEUE,
         application_name=schedule.application_name,
-        application_version=version,
     )

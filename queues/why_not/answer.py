@@ -6,7 +6,8 @@ succeeds once it is supplied; a workflow without blockers is the next that a fre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dboshub.queues.why_not import remedies
 from dboshub.queues.why_not.executor_rules import executor_blocker
@@ -15,7 +16,7 @@ from dboshub.queues.why_not.queue_rules import limit_blockers, queue_blockers
 from dboshub.queues.why_not.reading import Queues, standings
 from dboshub.queues.why_not.standing import Standing
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
-from dboshub.workflows.rendering.reason import Blocker, Reason
+from dboshub.workflows.rendering.reason import Blocker, Reason, Remedy
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.storage.sql import Session
 
@@ -84,8 +85,16 @@ def reason_of(row: WorkflowRow, blockers: Sequence[Blocker]) -> Reason:
         is_trouble=bool(troubles),
         is_wait=not troubles,
         code=first.code,
-        blockers=tuple(blockers),
+        blockers=tuple(_once(blockers)),
     )
+
+
+def _once(blockers: Sequence[Blocker]) -> Iterator[Blocker]:
+    """The blockers, each without the remedies of one before it."""
+    seen: set[Remedy] = set()
+    for each in blockers:
+        yield replace(each, remedies=tuple(one for one in each.remedies if one not in seen))
+        seen.update(each.remedies)
 
 
 def _advice(first: Blocker, troubles: Sequence[Blocker]) -> str:

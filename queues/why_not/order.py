@@ -91,7 +91,7 @@ def with_details(session: Session, standing: Standing, blocker: Blocker, now: in
     """The blocker with what one workflow's page says of it: the holders of places, the time at
     which a start is free, or how many wait for the same version."""
     settings = standing.settings
-    if blocker.code in _VERSIONS:
+    if blocker.code in _VERSIONS and standing.row.is_waiting:
         return _with_number(session, standing.row, blocker)
     if settings is None or not blocker.code.endswith(("concurrency", "limiter")):
         return blocker
