@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 BUDGETS = {
     "dboshub:home": 30,
     "dboshub:incidents": 30,
-    "dboshub:workflows:list": 17,
+    "dboshub:workflows:list": 20,
     "dboshub:workflows:detail w0": 42,
     "dboshub:workflows:steps w0": 9,
     "dboshub:workflows:family w0": 13,
