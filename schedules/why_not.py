@@ -9,10 +9,10 @@ from dboshub.queues.why_not.prospects import reasons_of_next
 from dboshub.schedules.engine.records import Schedule
 from dboshub.workflows.engine.records import INTERNAL_QUEUE
 from dboshub.workflows.rendering.reason import Reason
-from dboshub.workflows.selectors.rows import NAMES, WorkflowRow
+from dboshub.workflows.selectors.rows import NAMES, WorkflowRow, from_record
 from dboshub.workflows.storage.sql import Session
 
-_NOTHING = WorkflowRow(**dict.fromkeys(NAMES))
+_NOTHING = from_record([None] * len(NAMES))
 
 
 def next_run_reasons(
