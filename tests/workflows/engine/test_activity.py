@@ -121,9 +121,13 @@ def test_a_running_workflow_says_what_it_does_or_waits_for(
 ) -> None:
     start("other", napping)
     start("w", workflow, *args)
-    why = eventually(lambda: said(watched, "w"))
+
+    def told() -> Reason | None:
+        found = said(watched, "w")
+        return found if found is not None and found.text.startswith(text) else None
+
+    why = eventually(told)
     assert why is not None
-    assert why.text.startswith(text)
     ahead = None if why.until is None else why.until - now_ms()
     assert (ahead is None) == (seconds is None)
     assert ahead is None or 0 < ahead <= 1_000 * (seconds or 0)
