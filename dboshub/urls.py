@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from dboshub.audit.changes import change
 from dboshub.audit.views import audit
 from dboshub.home.views import home
 from dboshub.hub.views import hub
@@ -29,6 +30,7 @@ urlpatterns = [
     path("incidents/", incident_list, name="incidents"),
     path("incidents/<slug:kind>/<dboshub_id:key>", incident, name="incident"),
     path("audit/", audit, name="audit"),
+    path("audit/change/<dboshub_number:event_id>", change, name="audit_change"),
     path("exports/", include("dboshub.exports.urls")),
     path("hub/", hub, name="hub"),
     views.UnknownAddresses(),

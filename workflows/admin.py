@@ -131,6 +131,7 @@ class GroupScopeAdmin(AuditedAdmin):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
     permission = VIEW_AUDIT_EVENT
+    exclude = ("payload",)
     list_display = (
         when("at", "at"),
         "username",

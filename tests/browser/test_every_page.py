@@ -82,6 +82,12 @@ PAGES = {
     "actions": (
         "/workflows/start/",
         "/workflows/start/every_order?app=shop",
+        "/workflows/start/every_order?app=shop&like=every-1",
+        "/workflows/edit/every-1",
+        "/workflows/edit/every-1?json=1",
+        "/workflows/edit/every-1?step=1",
+        "/workflows/edit/every-1?step=2",
+        "/audit/change/1000001",
         *(f"/workflows/do/{verb}/every-2" for verb in ("cancel", "resume", "delete", "send")),
         "/workflows/do/fork/every-1",
         "/workflows/do/cancel/every-1",
@@ -120,6 +126,17 @@ MADE = (
     ("/workflows/bulk/new/?verb=cancel&status=ENQUEUED", "main form[method=post] button"),
     ("/exports/new/?of=workflows", "main form[method=post] button"),
 )
+CHANGED = Statement("""
+    INSERT INTO dboshub_audit_event (
+        id, at, username, address, action, target_kind, target, reason, outcome, detail, payload
+    )
+    VALUES (
+        1000001, 1790000000000, 'ada', '', 'edit', 'workflow', 'every-1', '', 'done',
+        '{"changed": "step 1", "fork": "every-4"}',
+        '{"old": ["[1]", "portable_json", false], "new": ["[2]", "portable_json", false]}'
+    )
+    ON CONFLICT DO NOTHING
+""")
 IS_PREPARED = Statement("SELECT 1 FROM {queues} WHERE name = 'every-mail'")
 AWAY = Statement("ALTER TABLE workflow_schedules RENAME TO away")
 BACK = Statement("ALTER TABLE away RENAME TO workflow_schedules")
@@ -147,6 +164,7 @@ def database(served: HubProcess) -> Iterator[Database]:
             add_step(session, "every-4", 3, "ship", output="sent")
             for number in range(4, 20):
                 add_step(session, "every-4", number, "poll", output=number)
+        session.run(CHANGED)
         if session.one(IS_PREPARED) is None:
             insert(session, "queues", queue_id="every-q", name="every-mail", concurrency=2)
             named = {"schedule_id": "every-s", "schedule_name": "every-night"}

@@ -22,6 +22,7 @@ PART = re.compile(r"<(?:(\w+):)?(\w+)>")
 # What the variable parts of an address name, by route where it is a name: each thing is there.
 THERE = {
     "view_id": ["1"],
+    "event_id": ["1"],
     "job_id": ["1"],
     "function_id": ["1"],
     "workflow_id": ["w"],

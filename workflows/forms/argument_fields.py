@@ -1,23 +1,16 @@
-"""Form fields for the parameters of a workflow, from the JSON Schema that executors publish."""
+"""Form fields for plain values: text, numbers, choices, values by line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
-from django.utils.text import capfirst
 
-from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED, JsonField
-
-Kind = TypeVar("Kind", list[Any], dict[str, Any])
-
-# What a published schema may hold in excess of these is left out.
-MAX_FIELDS, MAX_OPTIONS, MAX_WORDS = 100, 200, 300
-# Prefix of argument fields: a parameter may have the name of another field of the form.
-GIVEN = "arg:"
-MORE_ARGUMENTS, MORE_KEYWORDS = "*", "**"
+from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_json
+from dboshub.workflows.forms.json_fields import MAX_JSON, OMITTED
+from dboshub.workflows.forms.schema_check import TYPES, wanted_by
+from dboshub.workflows.forms.value_shape import is_in_lines
 
 
 class TextField(forms.CharField):
@@ -35,14 +28,16 @@ class TextField(forms.CharField):
 class ChosenField(forms.ChoiceField):
     """One of some JSON values; empty if the parameter has a default."""
 
-    def __init__(self, values: list[Any], **kwargs: Any) -> None:
+    def __init__(self, values: list[Any], *, empty: str, **kwargs: Any) -> None:
         shown = {json.dumps(value): value for value in values}
-        empty = {} if kwargs["required"] else {"": "the default"}
+        choices = {} if kwargs["required"] else {"": empty}
         words = {text: value if isinstance(value, str) else text for text, value in shown.items()}
-        super().__init__(choices=[*(empty | words).items()], **kwargs)
+        super().__init__(choices=[*(choices | words).items()], **kwargs)
         self._texts = {"", *shown}
 
     def prepare_value(self, value: Any) -> Any:
+        if value is None and "null" not in self._texts:
+            return ""
         return value if isinstance(value, str) and value in self._texts else json.dumps(value)
 
     def clean(self, value: Any) -> Any:
@@ -62,74 +57,49 @@ class NumberField(forms.FloatField):
         return OMITTED if found is None else found
 
 
-def argument_fields(schema: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """One field per parameter, in order; without a schema, one array and one object."""
-    if not schema:
-        return {
-            GIVEN + MORE_ARGUMENTS: JsonField(
-                list, required=False, label="Arguments", help_text="A JSON array."
-            ),
-            GIVEN + MORE_KEYWORDS: JsonField(
-                dict, required=False, label="Keyword arguments", help_text="A JSON object."
-            ),
-        }
-    # Any program may have written this: its parts may be of any type.
-    required = _as(list, schema.get("required"))
-    properties = _as(dict, schema.get("properties"))
-    found = {
-        GIVEN + name: _field(name, each, is_required=name in required)
-        for name, each in [*properties.items()][:MAX_FIELDS]
-        if isinstance(each, Mapping)
-    }
-    if "x-more" in schema:
-        found[GIVEN + MORE_ARGUMENTS] = JsonField(
-            list, required=False, label=f"*{schema['x-more']}", help_text="More, as a JSON array."
+class LinesField(forms.CharField):
+    """A list of texts or of numbers, one a line; what has lines itself is given as a JSON array."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"})
+
+    def __init__(self, kind: str, *, may_be_omitted: bool, **kwargs: Any) -> None:
+        super().__init__(required=False, strip=False, max_length=MAX_JSON, **kwargs)
+        self.kind, self.may_be_omitted = kind, may_be_omitted
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        if not is_in_lines(value):
+            return json.dumps(value, ensure_ascii=False)
+        return "\n".join(v if isinstance(v, str) else json.dumps(v) for v in value)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not lines:
+            return OMITTED if self.may_be_omitted else []
+        if lines[0].startswith("["):
+            return self._array(text)
+        return [self._one(line, number) for number, line in enumerate(lines, 1)]
+
+    def _array(self, text: str) -> Any:
+        try:
+            found = stored_json(text)
+        except UnreadableJsonError as error:
+            raise forms.ValidationError(f"This is no JSON array ({error}).") from error
+        return found
+
+    def _one(self, line: str, number: int) -> Any:
+        if self.kind == "string":
+            return line
+        try:
+            found = json.loads(line.strip())
+        except (ValueError, RecursionError):
+            found = line
+        is_of_kind = isinstance(found, TYPES[self.kind]) and (
+            self.kind == "boolean" or not isinstance(found, bool)
         )
-    if schema.get("additionalProperties"):
-        found[GIVEN + MORE_KEYWORDS] = JsonField(
-            dict, required=False, label="More keyword arguments", help_text="A JSON object."
-        )
-    return found
-
-
-def _field(name: str, schema: Mapping[str, Any], *, is_required: bool) -> forms.Field:
-    said: dict[str, Any] = {"label": name, "help_text": _help(schema, is_required=is_required)}
-    options = schema.get("enum")
-    kind = schema.get("type")
-    if kind == "boolean":
-        options = [True, False]
-    if isinstance(options, list):
-        return ChosenField(options[:MAX_OPTIONS], required=is_required, **said)
-    if kind == "string":
-        return TextField(may_be_omitted=not is_required, **said)
-    if kind == "integer":
-        return WholeNumberField(required=is_required, **said)
-    if kind == "number":
-        return NumberField(required=is_required, **said)
-    expected = {"object": dict, "array": list}.get(str(kind))
-    return JsonField(expected, required=is_required, **said)
-
-
-def _help(schema: Mapping[str, Any], *, is_required: bool) -> str:
-    told = [_type_name(schema)]
-    if not is_required:
-        default = schema.get("x-default", json.dumps(schema.get("default"), ensure_ascii=False))
-        told.append(f"empty: {default}")
-    return capfirst(", ".join(each for each in told if each)[:MAX_WORDS]) + "."
-
-
-def _type_name(schema: Mapping[str, Any]) -> str:
-    if "anyOf" in schema:
-        choices = [each for each in _as(list, schema["anyOf"]) if isinstance(each, Mapping)]
-        return " or ".join(filter(None, map(_type_name, choices[:MAX_OPTIONS])))
-    if "title" in schema:
-        return f"{schema['title']}, as JSON"
-    named = {"string": "text", "integer": "whole number", "object": "JSON object"}
-    named |= {"array": "JSON array", "boolean": "true or false", "null": "null"}
-    if "enum" in schema:
-        return "one of these"
-    return named.get(str(schema.get("type")), str(schema.get("type", "any JSON value")))
-
-
-def _as(kind: type[Kind], value: Any) -> Kind:
-    return value if isinstance(value, kind) else kind()
+        if not is_of_kind:
+            wanted = wanted_by({"type": self.kind})
+            raise forms.ValidationError(f"Line {number} must be {wanted}.")
+        return found

@@ -7,20 +7,14 @@ from typing import Any
 from django import forms
 
 from dboshub.workflows.actions.start_request import StartRequest
-from dboshub.workflows.forms.argument_fields import (
-    GIVEN,
-    MORE_ARGUMENTS,
-    MORE_KEYWORDS,
-    argument_fields,
-)
+from dboshub.workflows.forms.argument_nodes import ArgumentsForm
 from dboshub.workflows.forms.confirm_form import MAX_TEXT
-from dboshub.workflows.forms.json_fields import OMITTED
 from dboshub.workflows.selectors.startable import Startable
 
 YEAR_S = 366 * 86_400
 
 
-class StartForm(forms.Form):
+class StartForm(ArgumentsForm):
     """Without `what`, no executor publishes the signature: the arguments are one JSON array and
     one JSON object."""
 
@@ -63,11 +57,8 @@ class StartForm(forms.Form):
         queues: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(what.parameters if what else {}, *args, **kwargs)
         self.name, self.application, self.what = name, application, what
-        self.parameters = argument_fields(what.parameters if what else {})
-        for key, field in self.parameters.items():
-            self.fields[key] = field
         now = ("", "none: as soon as possible, past every limit")
         _choices(self.fields["queue"], [now, *((queue, queue) for queue in queues)])
         versions = what.versions if what else ()
@@ -80,9 +71,8 @@ class StartForm(forms.Form):
             )
 
     @property
-    def argument_fields(self) -> list[forms.BoundField]:
-        names = [*(["instance"] if "instance" in self.fields else []), *self.parameters]
-        return [self[name] for name in names]
+    def instance_fields(self) -> list[forms.BoundField]:
+        return [self["instance"]] if "instance" in self.fields else []
 
     @property
     def option_fields(self) -> list[forms.BoundField]:
@@ -100,7 +90,7 @@ class StartForm(forms.Form):
     def start_request(self) -> StartRequest:
         """The request of a valid form."""
         data, what = self.cleaned_data, self.what
-        args, kwargs = self._arguments()
+        args, kwargs = self.given()
         return StartRequest(
             name=self.name,
             application=self.application,
@@ -118,31 +108,6 @@ class StartForm(forms.Form):
             timeout_s=data["timeout"],
             version=data["version"],
         )
-
-    @staticmethod
-    def filled(what: Startable | None, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Initial values of the argument fields, from the arguments of an earlier run."""
-        names = list(what.parameters.get("properties", {})) if what else []
-        given = dict(zip(names, args, strict=False)) | {
-            name: value for name, value in kwargs.items() if name in names
-        }
-        rest = {name: value for name, value in kwargs.items() if name not in names}
-        found = {GIVEN + name: value for name, value in given.items()}
-        if args[len(names) :]:
-            found[GIVEN + MORE_ARGUMENTS] = args[len(names) :]
-        return found | ({GIVEN + MORE_KEYWORDS: rest} if rest else {})
-
-    def _arguments(self) -> tuple[list[Any], dict[str, Any]]:
-        given = {
-            key.removeprefix(GIVEN): self.cleaned_data[key]
-            for key in self.parameters
-            if self.cleaned_data.get(key, OMITTED) is not OMITTED
-        }
-        more, rest = given.pop(MORE_ARGUMENTS, []), given.pop(MORE_KEYWORDS, {})
-        schema = self.what.parameters if self.what else {}
-        leading = list(schema.get("properties", {})) if more else schema.get("x-positional", [])
-        args = [given.pop(name) for name in leading if name in given]
-        return [*args, *more], {**given, **rest}
 
 
 def _choices(field: forms.Field, choices: list[tuple[str, str]]) -> None:

@@ -31,6 +31,8 @@ class AuditEvent(models.Model):
     reason = models.TextField(blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.STARTED)
     detail = models.JSONField(default=dict, blank=True)
+    # What was changed: text and format of the `old` and of the `new` value, and whether it is cut.
+    payload = models.JSONField(null=True, blank=True)
 
     class Meta:
         app_label = "dboshub_workflows"

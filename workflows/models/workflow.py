@@ -62,6 +62,7 @@ class Workflow(StoredRow):
             ("cancel_workflow", "Can cancel workflows"),
             ("resume_workflow", "Can resume workflows"),
             ("fork_workflow", "Can fork workflows"),
+            ("edit_run", "Can fork workflows with changed input or results"),
             ("start_workflow", "Can start workflows"),
             ("send_message", "Can send messages to workflows"),
         ]

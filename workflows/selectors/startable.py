@@ -160,6 +160,8 @@ def input_of(session: Session, row: WorkflowRow) -> Node | None:
 
 def arguments_of(inputs: Node | None) -> tuple[list[Any], dict[str, Any]]:
     """The plain arguments in an input envelope. Raises NotPlainError for anything else."""
+    if inputs is None:
+        raise NotPlainError(f"it has more than {MAX_INPUT_SIZE // 1_024} KiB, or none is recorded")
     found = opened(inputs)
     if found is None:
         raise NotPlainError("its input is not in a format that a form can hold")

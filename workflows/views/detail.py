@@ -14,6 +14,7 @@ from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
 from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
 from dboshub.workflows.payloads.redacted import has_no_redactions
+from dboshub.workflows.permissions import EDIT_RUN, START_WORKFLOW
 from dboshub.workflows.rendering.family_drawing import draw
 from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.sections import render_section, stream_window
@@ -42,6 +43,13 @@ MAX_STEP_ID = 2**31 - 1
 REDACTED = (
     "This value has redacted parts, or is too long to check: only a superuser may download it."
 )
+
+
+# What buttons of the page need, by verb.
+NEEDS = {verb: form.permission for verb, form in FORMS.items()} | {
+    "start": START_WORKFLOW,
+    "edit": EDIT_RUN,
+}
 
 
 @require_safe
@@ -205,8 +213,8 @@ def _section(
 
 
 def _permissions(request: HttpRequest) -> dict[str, Any]:
-    verbs = [verb for verb, form in FORMS.items() if may_act(request.user, form.permission)]
-    return {"may": " ".join(verbs), "may_not": [verb for verb in FORMS if verb not in verbs]}
+    verbs = [verb for verb, needed in NEEDS.items() if may_act(request.user, needed)]
+    return {"may": " ".join(verbs), "may_not": [verb for verb in NEEDS if verb not in verbs]}
 
 
 def _address(request: HttpRequest, found: WorkflowRow) -> ValueAddress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_ac
 from dboshub.workflows.actions.payload_audit import record_payload_view
 from dboshub.workflows.actions.starting import start
 from dboshub.workflows.bounded_reading import bounded_reading
+from dboshub.workflows.forms.arguments import Given
 from dboshub.workflows.forms.start_form import StartForm
 from dboshub.workflows.payloads.encode import NotPlainError
 from dboshub.workflows.permissions import START_WORKFLOW, VIEW_WORKFLOW
@@ -22,12 +24,15 @@ from dboshub.workflows.rendering.page_templates import render
 from dboshub.workflows.rendering.start_code import as_command, as_curl, as_python
 from dboshub.workflows.selectors import startable
 from dboshub.workflows.selectors.registered_queues import queue_names
-from dboshub.workflows.selectors.rows import row
+from dboshub.workflows.selectors.rows import WorkflowRow, row
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.database_clock import database_now
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.confirm import INVALID, status_of
+from dboshub.workflows.views.posted_fields import posted_fields
 from dboshub.workflows.views.workflow_required import may_see_payloads
+
+HIDDEN = "Copying the input of a run needs the permission “view payload”."
 
 
 @require_safe
@@ -53,21 +58,22 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
             application = what.application
         queues = queue_names(session, viewer_for(request.user))
         context = _recent(session, request, name)
-        initial, problem = _initial(session, request, what)
+        like = _like(session, request)
     if request.method != "POST":
-        if initial:
+        form = StartForm(name, application, what, queues=queues, **like.filled)
+        if like.given is not None:
             record_payload_view(actor_of(request), "workflow", request.GET["like"])
-        form = StartForm(name, application, what, queues=queues, initial=initial)
-        return _show(request, form, context | {"problem": problem})
+        return _show(request, form, context | {"like": like})
     form = StartForm(name, application, what, request.POST, queues=queues)
     if not form.is_valid():
         return _show(request, form, context, status=INVALID)
     if "code" in request.POST:
         start_request = form.start_request()
+        fields = posted_fields(request, leave_out=("code",))
         code = (
             ("python", "Python", as_python(start_request)),
             ("command", "Command", as_command(start_request)),
-            ("curl", "curl", as_curl(request.build_absolute_uri(), _posted(request))),
+            ("curl", "curl", as_curl(request.build_absolute_uri(), fields)),
         )
         named = {"code": code, "session_cookie": settings.SESSION_COOKIE_NAME}
         return _show(request, form, context | named)
@@ -79,16 +85,6 @@ def start_one(request: HttpRequest, name: str) -> HttpResponse:
         return _show(request, form, context | {"refusal": refusal}, status=status_of(refusal))
     messages.success(request, "Enqueued: it starts when an executor is free.")
     return redirect("dboshub:workflows:detail", workflow_id)
-
-
-def _posted(request: HttpRequest) -> list[tuple[str, str]]:
-    """The posted fields, without the token and the button for code."""
-    return [
-        (name, value)
-        for name, values in request.POST.lists()
-        for value in values
-        if value and name not in ("csrfmiddlewaretoken", "code")
-    ]
 
 
 def _show(
@@ -116,21 +112,45 @@ def _recent(session: Session, request: HttpRequest, name: str) -> dict[str, Any]
     return {"recent": startable.recent(session, name, viewer_for(request.user)), "payload": True}
 
 
-def _initial(
-    session: Session, request: HttpRequest, what: startable.Startable | None
-) -> tuple[dict[str, Any], str]:
-    """The initial values, or the reason why there are none."""
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """The run that a form is filled in from, its arguments, or the reason why there are none."""
+
+    row: WorkflowRow | None = None
+    given: Given | None = None
+    problem: str = ""
+    as_json: bool = False
+
+    @property
+    def filled(self) -> dict[str, Any]:
+        """How a form is filled in: it goes onto the queue of that run, of the same instance."""
+        row = self.row
+        if row is None:
+            return {}
+        initial: dict[str, Any] = {
+            "instance": row.config_name,
+            "queue": row.queue_name,
+            "partition_key": row.queue_partition_key,
+            "priority": row.priority or None,
+        }
+        return {"like": self.given, "as_json": self.as_json, "initial": initial}
+
+
+def _like(session: Session, request: HttpRequest) -> _Like:
     like = request.GET.get("like", "")
-    if not like or "\x00" in like or not may_see_payloads(request):
-        return {}, ""
+    if not like or "\x00" in like:
+        return _Like()
     found = row(session, like, viewer=viewer_for(request.user))
     if found is None:
-        return {}, f"There is no workflow {like}."
+        return _Like(problem=f"There is no workflow {like}.")
+    if not may_see_payloads(request):
+        return _Like(found, problem=HIDDEN)
     try:
-        args, kwargs = startable.arguments_of(startable.input_of(session, found))
+        given = startable.arguments_of(startable.input_of(session, found))
     except NotPlainError as error:
-        return {}, f"The input of {like} cannot be copied into the form: {error}."
-    return StartForm.filled(what, args, kwargs), ""
+        reason = f"The input of {like} cannot be copied into the form: {error}."
+        return _Like(found, problem=reason)
+    return _Like(found, given, as_json=request.GET.get("json") == "1")
 
 
 def _may_start(request: HttpRequest) -> bool:

@@ -22,11 +22,13 @@ OPERATE = WATCH | {
     "dboshub_workflows.fork_workflow",
     "dboshub_workflows.start_workflow",
     "dboshub_workflows.send_message",
+    "dboshub_workflows.decide_incident",
     "dboshub_queues.change_queue",
     "dboshub.view_hub",
 }
 ADMINISTER = OPERATE | {
     "dboshub_workflows.delete_workflow",
+    "dboshub_workflows.edit_run",
     "dboshub_workflows.view_auditevent",
     "dboshub_workflows.adopt_executor",
     "dboshub_workflows.promote_version",

@@ -17,6 +17,7 @@ from dboshub.queues.models import Queue
 from dboshub.schedules.models import Schedule
 from dboshub.workflows.models import (
     Attempt,
+    AuditEvent,
     Event,
     EventHistory,
     Executor,
@@ -45,6 +46,7 @@ PAYLOADS: dict[type[models.Model], tuple[str, ...]] = {
     Attempt: ("error", "message"),
     Schedule: ("context",),
     Executor: ("functions", "activity"),
+    AuditEvent: ("payload",),
 }
 # Columns whose names sound like these hold what a workflow was given or made.
 SUSPECT = {
@@ -70,6 +72,8 @@ SHOWN_NOWHERE = {
     "Workflow.request",
     "Executor.functions",
     "Executor.activity",
+    # The operator group does not read the audit log: tests/web/workflows/test_edit.py
+    "AuditEvent.payload",
 }
 # Ending the session would end the walk.
 WALK = [f"/{address}" for address in ALL if address not in ("logout/", "login/", "password/")]
@@ -115,6 +119,10 @@ def fill(serialization: str) -> None:
     add(Executor, encode, incarnation="w", executor_id="local", lease_ms=1)
     named = {"schedule_id": "w", "schedule_name": "w", "workflow_name": "checkout"}
     add(Schedule, encode, **named, schedule="* * * * *")
+    changed = [encode(marker(AuditEvent, "payload")), serialization, False]
+    kept_of_it = {"old": changed, "new": changed}
+    about = {"action": "edit", "target_kind": "workflow", "target": "w"}
+    AuditEvent.objects.create(pk=1, payload=kept_of_it, **about, detail={"changed": "input"})
     Queue.objects.create(queue_id="w", name="w")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from dboshub import DBOS, WorkflowSerializationFormat
 from dboshub.workflows.actions.start_request import StartRequest
@@ -22,6 +22,7 @@ from dboshub.workflows.storage.journal.insert_workflow import start as insert
 
 class Line(TypedDict):
     sku: str
+    count: NotRequired[int]
 
 
 @DBOS.workflow(name="signatures.order", serialization_type=WorkflowSerializationFormat.PORTABLE)
@@ -48,7 +49,15 @@ def test_parameters_are_told_as_json_schema() -> None:
         "properties": {
             "number": {"type": "integer"},
             "customer": {"type": "string"},
-            "lines": {"type": "array", "items": {"type": "object", "title": "Line"}},
+            "lines": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "title": "Line",
+                    "properties": {"sku": {"type": "string"}, "count": {"type": "integer"}},
+                    "required": ["sku"],
+                },
+            },
             "paid": {"type": "boolean", "default": False},
             "size": {"anyOf": [{"enum": ["s", "m"]}, {"type": "null"}], "default": None},
             "weight": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": None},

@@ -31,6 +31,7 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 }
 _MAX_DOC_LENGTH = 200
 _MAX_DEFAULT_LENGTH = 1_000
+_MAX_DEPTH = 4
 _RECEIVERS = ("self", "cls")
 
 
@@ -101,15 +102,15 @@ def _published(registry: Registry, workflow: Workflow) -> dict[str, Any]:
     return found
 
 
-def _hints(function: Any) -> Mapping[str, Any]:
+def _hints(function: Any, *, include_extras: bool = False) -> Mapping[str, Any]:
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(function, include_extras=include_extras)
     except Exception:
         # An annotation may name something that is imported for type checkers only.
         return {}
 
 
-def _schema(hint: Any) -> dict[str, Any]:
+def _schema(hint: Any, depth: int = 0) -> dict[str, Any]:
     try:
         known = _PLAIN.get(hint)
     except TypeError:  # an unhashable annotation
@@ -117,19 +118,37 @@ def _schema(hint: Any) -> dict[str, Any]:
     if known is not None:
         return dict(known)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        return _schema(inner[0])
+    if origin in (typing.Annotated, typing.Required, typing.NotRequired):
+        return _schema(inner[0], depth)
     if origin is Literal and all(isinstance(each, str | int | bool | None) for each in inner):
         return {"enum": [*inner]}
     if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [_schema(each) for each in inner]}
+        return {"anyOf": [_schema(each, depth) for each in inner]}
     if origin is list:
-        return {"type": "array", "items": _schema(inner[0])}
+        return {"type": "array", "items": _schema(inner[0], depth)}
     if origin is dict:
-        return {"type": "object", "additionalProperties": _schema(inner[1])}
+        return {"type": "object", "additionalProperties": _schema(inner[1], depth)}
     if typing.is_typeddict(hint):
-        return {"type": "object", "title": hint.__name__}
+        return {"type": "object", "title": hint.__name__, **_members(hint, depth + 1)}
     return {"title": getattr(hint, "__name__", None) or str(hint)}
+
+
+def _members(hint: Any, depth: int) -> dict[str, Any]:
+    """The keys of a TypedDict, down to a few levels, because it may contain itself."""
+    if depth > _MAX_DEPTH:
+        return {}
+    hints = _hints(hint, include_extras=True)
+    marks = {name: typing.get_origin(each) for name, each in hints.items()}
+    return {
+        "properties": {name: _schema(each, depth) for name, each in hints.items()},
+        "required": [
+            name
+            for name, mark in marks.items()
+            # A mark in a postponed annotation is not in `__required_keys__`.
+            if mark is typing.Required
+            or (mark is not typing.NotRequired and name in hint.__required_keys__)
+        ],
+    }
 
 
 def _default(value: Any) -> dict[str, Any]:
