@@ -10,7 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from dboshub.workflows.actions.audit import ActionRefusedError, actor_of, may_act
+from dboshub.workflows.actions.audit import (
+    ActionRefusedError,
+    actor_of,
+    may_act,
+    refuse_if_read_only,
+    require_permission,
+)
 from dboshub.workflows.actions.edited_forks import (
     Change,
     NewInput,
@@ -62,6 +68,8 @@ def edit(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResp
     editable = _editable(request, session, found)
     form = _form(request, session, found, editable)
     context: dict[str, Any] = {"editable": editable, "form": form}
+    if request.method == "POST" and (refusal := _refused(request, found)):
+        return _show(request, found, context | {"refusal": refusal}, status=status_of(refusal))
     if request.method != "POST" or editable.problem:
         permitted = may_act(request.user, EDIT_RUN)
         return _show(request, found, context, status=200 if permitted else NOT_PERMITTED)
@@ -92,6 +100,17 @@ def edit(request: HttpRequest, session: Session, found: WorkflowRow) -> HttpResp
         "rewritten": format_for(_format(found, editable)) != _format(found, editable),
     }
     return _show(request, found, context)
+
+
+def _refused(request: HttpRequest, found: WorkflowRow) -> ActionRefusedError | None:
+    """Why nothing may be changed here, or not by this user; it is recorded."""
+    actor = actor_of(request)
+    try:
+        refuse_if_read_only(actor, "edit", "workflow", found.pk)
+        require_permission(actor, EDIT_RUN, "edit", "workflow", found.pk)
+    except ActionRefusedError as refusal:
+        return refusal
+    return None
 
 
 def difference_of(form: EditForm, change: Change) -> Difference:

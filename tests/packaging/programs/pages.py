@@ -18,7 +18,7 @@ from dboshub.exports import writer
 from dboshub.exports.store import Export, add, update
 from dboshub.models import SavedView
 from dboshub.schedules.models import Schedule
-from dboshub.workflows.models import BulkJob, QueueSample
+from dboshub.workflows.models import AuditEvent, BulkJob, QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 
 user = get_user_model().objects.get()
@@ -28,6 +28,9 @@ Schedule.objects.create(
     schedule_id="s", schedule_name="s", workflow_name="checkout", schedule="0 3 * * *", context=""
 )
 now = time.time_ns() // 10**6
+sides = {side: [f'"{side}"', "portable_json", False] for side in ("old", "new")}
+edit = {"at": now, "action": "edit", "target_kind": "workflow", "target": "w", "payload": sides}
+AuditEvent.objects.update_or_create(pk=1, defaults=edit)
 QueueSample.objects.create(
     width=MINUTE, at=now - HOUR, queue="q", waiting=9, running=0, oldest_ms=HOUR
 )
