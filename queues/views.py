@@ -19,7 +19,7 @@ from dboshub.queues.selectors import overview
 from dboshub.queues.selectors.partitions import partitions
 from dboshub.queues.selectors.queue_head import next_workflows
 from dboshub.queues.why_not.heads import head_reason, of_heads
-from dboshub.workflows.actions.audit import may_act
+from dboshub.workflows.actions.audit import may_act, may_remedy
 from dboshub.workflows.bounded_reading import bounded_reading
 from dboshub.workflows.forms.workflow_forms import FORMS as ACTIONS
 from dboshub.workflows.live.source import digest
@@ -96,6 +96,7 @@ def queue_detail(request: HttpRequest, name: str) -> HttpResponse:
         "more_partitions": held[-1].key if is_cut else "",
         "may": may,
         "may_workflows": " ".join(may_workflows),
+        "rights": ["", *may_workflows, *may_remedy(request.user)],
         "form": LimitsForm(name) if found.settings and LimitsForm.verb in may else None,
         "sees_workflows": sees_workflows,
         "live_page": subscription_for(request, "queue", name),

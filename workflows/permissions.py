@@ -15,3 +15,6 @@ SEND_MESSAGE = "dboshub_workflows.send_message"
 ADOPT_EXECUTOR = "dboshub_workflows.adopt_executor"
 DECIDE_INCIDENT = "dboshub_workflows.decide_incident"
 PROMOTE_VERSION = "dboshub_workflows.promote_version"
+
+# What remedies need, beside the verbs on one workflow: as they name it, and the permission.
+REMEDIES = {"promote": PROMOTE_VERSION, "queues": "dboshub_queues.change_queue"}

@@ -51,7 +51,8 @@ def fork(row: WorkflowRow, version: str | None) -> Remedy:
 
 def promote(version: str) -> Remedy:
     url = reverse("dboshub:workflows:steer", args=["promote", version])
-    return Remedy(f"Make {version} the latest version", url=url, is_action=True)
+    text = f"Make {version} the latest version"
+    return Remedy(text, url=url, is_action=True, needs="promote")
 
 
 def move(row: WorkflowRow, count: str = "") -> Remedy:
@@ -83,8 +84,8 @@ def register_queue(name: str) -> Remedy:
 
 def resume_queue(name: str) -> Remedy:
     url = reverse("dboshub:queues:do", args=["resume", name])
-    words = ("queue", "resume", name)
-    return Remedy(f"Resume the queue {name}", _command(*words), url, is_action=True)
+    command = _command("queue", "resume", name)
+    return Remedy(f"Resume the queue {name}", command, url, is_action=True, needs="queues")
 
 
 def raise_limit(row: WorkflowRow, setting: str) -> Remedy:

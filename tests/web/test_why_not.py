@@ -108,7 +108,9 @@ def test_a_paused_queue_is_two_clicks_from_going_on(admin: Client) -> None:
     for url in ("/queues/mail/", detail("waits")):
         shown = page(admin, url)
         assert "the queue mail is paused: stock taking." in words(shown)
-        assert f'<a class="button" href="{resume}" data-dialog>' in blockers(shown)
+        assert f'<a class="button" href="{resume}" data-needs="queues" data-dialog>' in blockers(
+            shown
+        )
     assert admin.post(resume)["Location"] == "/queues/mail/"
     assert "next in line" in page(admin, "/queues/mail/")
     assert 'class="blockers"' not in page(admin, detail("waits"))

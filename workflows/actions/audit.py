@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from dboshub.workflows.connection import atomic, system_alias
 from dboshub.workflows.django_settings import is_read_only
 from dboshub.workflows.models import AuditEvent
+from dboshub.workflows.permissions import REMEDIES
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.storage.waiting.notify import notify
 
@@ -78,6 +79,11 @@ class ReadOnlyError(ActionRefusedError):
 def may_act(user: Any, permission: str) -> bool:
     """Whether the user may perform an action here: whether pages offer it."""
     return not is_read_only() and bool(user.has_perm(permission))
+
+
+def may_remedy(user: Any) -> list[str]:
+    """What the user may do about a blocker, beside the verbs on one workflow."""
+    return [need for need, permission in REMEDIES.items() if may_act(user, permission)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from dboshub.workflows.actions.audit import actor_of, may_act, record
+from dboshub.workflows.actions.audit import actor_of, may_act, may_remedy, record
 from dboshub.workflows.forms.workflow_forms import FORMS, SendForm
 from dboshub.workflows.live.sections import section_digest
 from dboshub.workflows.live.subscriptions import subscription_for
@@ -214,7 +214,10 @@ def _section(
 
 def _permissions(request: HttpRequest) -> dict[str, Any]:
     verbs = [verb for verb, needed in NEEDS.items() if may_act(request.user, needed)]
-    return {"may": " ".join(verbs), "may_not": [verb for verb in NEEDS if verb not in verbs]}
+    return {
+        "may": " ".join([*verbs, *may_remedy(request.user)]),
+        "may_not": [verb for verb in NEEDS if verb not in verbs],
+    }
 
 
 def _address(request: HttpRequest, found: WorkflowRow) -> ValueAddress:
