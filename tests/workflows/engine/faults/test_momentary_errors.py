@@ -100,8 +100,9 @@ def full_disk() -> Iterator[None]:
 
 @contextmanager
 def locked_tables(url: str) -> Iterator[None]:
-    """Another session has locked the tables that every call needs."""
-    with psycopg.connect(url) as connection, connection.transaction():
+    """Another session has locked the tables that every call needs, however long that took."""
+    patient = psycopg.connect(url, options="-c statement_timeout=0")
+    with patient as connection, connection.transaction():
         connection.execute(
             "LOCK TABLE dbos.workflow_status, dbos.operation_outputs, dbos.workflow_events, "
             "dbos.workflow_schedules, dbos.queues IN ACCESS EXCLUSIVE MODE"
