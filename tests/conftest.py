@@ -16,7 +16,6 @@ import pytest
 from tests.support.leaks import assert_no_connection, assert_not_open
 from tests.support.memory import scratch_root
 from tests.support.postgres import Server, shared_server
-from tests.support.rewriting import rewrite_part
 from tests.support.scheduling import Scheduling, rank
 
 if TYPE_CHECKING:
@@ -36,17 +35,20 @@ WITH_TABLES = {"database", "launch"}
 DJANGO_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server"}
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Prepare to collect; where several processes do, each prepares a part for all."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let the garbage collector rest: what is collected stays until the process ends.
+
+    Each of several processes first prepares a part of what all need to collect.
+    """
     given: dict[str, Any] | None = getattr(session.config, "workerinput", None)
     if given is not None:
+        from tests.support.first_run import prepare_part
+
         number = int(given["workerid"].removeprefix("gw"))
-        rewrite_part(session.config, number, given["workercount"])
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
-    """Let the garbage collector rest: what is collected stays until the process ends."""
+        prepare_part(session.config, number, given["workercount"])
+    elif session.config.pluginmanager.hasplugin("dsession"):
+        return  # its processes collect
     gc.disable()
 
 
@@ -69,7 +71,6 @@ def pytest_long_ones_first(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over thousands of tests, which stay until the process ends."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
@@ -83,6 +84,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling |
 def pytest_xdist_setupnodes() -> None:
     """Start PostgreSQL once, before the worker processes inherit the environment."""
     shared_server()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drop what processes of this run kept for one another, on a server that may outlive it."""
+    is_worker = hasattr(session.config, "workerinput")
+    if not is_worker and "DBOSHUB_TEST_PG_URL" in os.environ:
+        shared_server().drop_kept()
 
 
 @pytest.fixture(autouse=True)

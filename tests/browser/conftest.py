@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts.chromium import launch_chromium
 from tests.browser.hub import PASSWORD, HubProcess
+from tests.support.once import once, once_in_postgres
 from tests.support.postgres import Server
+
+SYSTEM = "system.sqlite3"
 
 
 @pytest.fixture(scope="session")
@@ -26,19 +31,34 @@ def browser() -> Iterator[Browser]:
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[HubProcess]:
-    """The hub on an empty database; tests run once on each of the two, with ids of their own."""
+    """The hub without workflows; tests run once on each of the two, with ids of their own."""
     data = tmp_path_factory.mktemp("hub")
+    made = once(tmp_path_factory, "prepared-hub", _prepare)
+    (data / "static").symlink_to(made / "static")
     with ExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite:///{data / 'system.sqlite3'}"
+            url = _sqlite_in(data)
+            shutil.copy(made / SYSTEM, data)
         else:
             server: Server = request.getfixturevalue("postgres_server")
-            url = stack.enter_context(server.fresh_database())
+
+            def fill(url: str) -> None:
+                HubProcess(url, data).prepare("ada")
+
+            name = once_in_postgres(tmp_path_factory, "prepared-database", server, fill)
+            url = stack.enter_context(server.fresh_database(name))
         hub = HubProcess(url, data)
-        hub.prepare("ada")
         hub.start()
         stack.callback(hub.kill)
         yield hub
+
+
+def _prepare(folder: Path) -> None:
+    HubProcess(_sqlite_in(folder), folder).prepare("ada")
+
+
+def _sqlite_in(folder: Path) -> str:
+    return f"sqlite:///{folder / SYSTEM}"
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +69,7 @@ def signed_in() -> dict[str, Any]:
 
 @pytest.fixture
 def page(browser: Browser, served: HubProcess, signed_in: dict[str, Any]) -> Iterator[Page]:
-    """A page of somebody who has signed in and may do anything, at home."""
+    """A page of somebody who has signed in and may do anything."""
     yield from _opened(browser, served, signed_in, "ada")
 
 
@@ -75,8 +95,9 @@ def _opened(
     )
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.goto("/")
-    if "/login" in page.url:
+    # Asked without a page: to draw one takes longer.
+    if page.request.get("/password/", max_redirects=0).status != 200:
+        page.goto("/")
         page.locator("[name=username]").fill(name)
         page.locator("[name=password]").fill(PASSWORD)
         page.keyboard.press("Enter")

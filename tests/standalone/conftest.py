@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.standalone import foreign, used_data
-from tests.support.once import once
+from tests.support.once import once, once_in_postgres
 from tests.support.postgres import Server
 
 KINDS = ("sqlite", "sqlite in WAL mode", "sqlite after a crash", "postgres")
@@ -26,6 +26,12 @@ def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def made_database(tmp_path_factory: pytest.TempPathFactory, postgres_server: Server) -> str:
+    """The name of a PostgreSQL database of the real library, to be copied."""
+    return once_in_postgres(tmp_path_factory, "foreign-postgres", postgres_server, foreign.make)
+
+
+@pytest.fixture(scope="session")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an earlier dashboard left in its data directory."""
     return once(tmp_path_factory, "used-data", used_data.make)
@@ -36,8 +42,7 @@ def foreign_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
     """A database that the real library made, and whose application does not run now."""
     if request.param == "postgres":
         server: Server = request.getfixturevalue("postgres_server")
-        with server.fresh_database() as url:
-            foreign.make(url)
+        with server.fresh_database(request.getfixturevalue("made_database")) as url:
             yield url
         return
     folder = tmp_path / "theirs"

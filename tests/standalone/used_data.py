@@ -20,6 +20,7 @@ import os
 import django
 django.setup()
 
+from django.db import connections
 from dboshub.standalone.preparation import prepare
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.schema.migrate import migrate
@@ -28,6 +29,8 @@ system = open_database(os.environ["DBOS_SYSTEM_DATABASE_URL"])
 migrate(system)
 system.close()
 prepare(print)
+# A file that nobody has open is whole, and may be copied.
+connections.close_all()
 """
 
 

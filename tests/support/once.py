@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import Server
+
+# The name of the database that was made.
+DATABASE = "database"
+
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that `make` has filled, in this process of the run or in another.
@@ -28,3 +33,14 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
             make(begun)
             begun.rename(folder)
     return folder
+
+
+def once_in_postgres(
+    factory: pytest.TempPathFactory, name: str, server: Server, fill: Callable[[str], None]
+) -> str:
+    """The name of a database that `fill` has filled, to copy from until the run ends."""
+
+    def make(folder: Path) -> None:
+        (folder / DATABASE).write_text(server.kept_database(fill))
+
+    return (once(factory, name, make) / DATABASE).read_text()

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ HASTY = (
     *("-c", "wal_level=minimal", "-c", "max_wal_senders=0"),
     *("-c", "autovacuum=off", "-c", "shared_buffers=32MB"),
 )
+# The same in all processes of a run, which inherit it by the environment.
+RUN = os.environ.setdefault("DBOSHUB_TEST_RUN", f"run_{uuid.uuid4().hex[:12]}")
 # The shell outlives a killed test process just long enough to end the server and its files.
 KEEPER = '"$@" >"$DATA/log" 2>&1 & pid=$!; read _; kill -QUIT $pid; wait $pid; rm -rf "$DATA"'
 
@@ -66,6 +68,20 @@ class Server:
         try:
             yield self.url(name)
         finally:
+            self._drop(name)
+
+    def kept_database(self, fill: Callable[[str], None]) -> str:
+        """The name of a new database, filled by its URL, that is dropped with the run's others."""
+        name = f"{RUN}_{uuid.uuid4().hex}"
+        self._copy("template1", name)
+        fill(self.url(name))
+        return name
+
+    def drop_kept(self) -> None:
+        """Drop what processes of this run have kept."""
+        kept = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        connection = _kept_connection(self.url("postgres"), os.getpid())
+        for (name,) in connection.execute(kept, [RUN]).fetchall():
             self._drop(name)
 
     def replace(self, database: str, template: str) -> None:
