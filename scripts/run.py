@@ -58,18 +58,10 @@ def child(name: str, command: list[str], *, reads_input: bool) -> Child:
 
 
 def prepare() -> None:
-    """Migrate, collect static files and make an administrator; stop with the first that fails."""
-    commands = [
-        ["migrate", "--no-input", "--verbosity", "0"],
-        ["collectstatic", "--no-input", "--verbosity", "0"],
-        ["ensure_admin"],
-    ]
-    if _given(HUB):
-        commands.insert(1, ["migrate_system_database"])
-    for command in commands:
-        done = subprocess.run([*MANAGE, *command], cwd=ROOT, check=False)
-        if done.returncode:
-            sys.exit(f"manage.py {command[0]} failed: the message above says why.")
+    """Make tables, static files and an administrator; stop if that fails."""
+    done = subprocess.run([sys.executable, "-m", "scripts.prepare"], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit("Nothing was started: the message above says why.")
 
 
 def children(options: argparse.Namespace, *, demo: bool) -> list[Child]:

@@ -42,7 +42,7 @@ class HubProcess:
     def prepare(self, name: str) -> None:
         """Migrate, collect the static files, and make an administrator."""
         given = {"DBOSHUB_ADMIN_NAME": name, "DBOSHUB_ADMIN_PASSWORD": PASSWORD}
-        self._run("-m", "tests.browser.prepare", **given)
+        self._run("-m", "scripts.prepare", **given)
 
     def add_user(self, name: str, kind: str = "user", group: str = "") -> None:
         """Make somebody who may do what their group may, or a "superuser"."""
