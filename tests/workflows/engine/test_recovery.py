@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dboshub import DBOS, SetWorkflowID
+from dboshub.workflows.engine.registration.registry import Registry
+from dboshub.workflows.engine.registration.workflow import Workflow
 from dboshub.workflows.storage.database import open_database
 from dboshub.workflows.storage.sql import Statement
 from tests.support.eventually import eventually
@@ -142,6 +146,23 @@ def test_the_application_version_follows_the_code_and_can_be_set(
     DBOS.destroy()
     launch(application_version="v7")
     assert DBOS.application_version == "v7"
+
+
+def test_the_version_is_of_the_code_that_runs_though_its_file_is_edited(tmp_path: Path) -> None:
+    file = tmp_path / "edited.py"
+    file.write_text("def runs(): return 1")
+    module = runpy.run_path(str(file))
+
+    def registered() -> Registry:
+        registry = Registry()
+        registry.add(Workflow("runs", module["runs"], is_async=False))
+        return registry
+
+    running = registered()
+    before = running.version("shop", "1")
+    file.write_text("def runs(): return 'another'")
+    assert running.version("shop", "1") == before
+    assert registered().version("shop", "1") != before
 
 
 def test_another_version_leaves_the_work_alone(launch: Callable[..., None]) -> None:

@@ -93,6 +93,22 @@ def test_a_registry_is_told_anew_only_when_it_grew() -> None:
     assert sorted(json.loads(publish())) == ["one", "two"]
 
 
+def test_an_annotation_whose_class_is_defined_later_is_read_again() -> None:
+    names: dict[str, Any] = {"__name__": "later"}
+    exec("def takes(line: 'Later'): pass", names)
+    registry = Registry()
+    registry.add(Workflow("takes", names["takes"], is_async=False))
+    publish = FunctionPublisher(registry)
+
+    def told() -> Any:
+        return json.loads(publish())["takes"]["parameters"]["properties"]["line"]
+
+    assert told() == {}
+    names["Later"] = int
+    registry.add(Workflow("another", order, is_async=False))
+    assert told() == {"type": "integer"}
+
+
 def test_an_executor_publishes_them(dbos: type[DBOS]) -> None:
     engine = current_engine.engine()
     told = json.loads(FunctionPublisher(engine.registry)())["signatures.order"]

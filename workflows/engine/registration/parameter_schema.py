@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from dboshub.workflows.engine.registration.registry import Registry
 from dboshub.workflows.engine.registration.workflow import Binding, Workflow
@@ -33,6 +34,8 @@ _MAX_DOC_LENGTH = 200
 _MAX_DEFAULT_LENGTH = 1_000
 _MAX_DEPTH = 4
 _RECEIVERS = ("self", "cls")
+# What is known of a function stays as long as its registration does.
+_described: WeakKeyDictionary[Workflow, dict[str, Any]] = WeakKeyDictionary()
 
 
 class FunctionPublisher:
@@ -87,10 +90,7 @@ def parameters_schema(function: Any) -> dict[str, Any]:
 
 
 def _published(registry: Registry, workflow: Workflow) -> dict[str, Any]:
-    found: dict[str, Any] = {"parameters": parameters_schema(workflow.function)}
-    doc = (inspect.getdoc(workflow.function) or "").split("\n", 1)[0]
-    if doc:
-        found["doc"] = doc[:_MAX_DOC_LENGTH]
+    found = dict(_description(workflow))
     if workflow.serialization is WorkflowSerializationFormat.PORTABLE:
         found["is_portable"] = True
     if workflow.class_name is not None:
@@ -99,6 +99,23 @@ def _published(registry: Registry, workflow: Workflow) -> dict[str, Any]:
         found["instances"] = sorted(
             config for name, config in registry.receivers.instances if name == workflow.class_name
         )
+    return found
+
+
+def _description(workflow: Workflow) -> dict[str, Any]:
+    """What the function itself says.
+
+    Annotations that cannot be read may name what their module defines later: they are read again.
+    """
+    found = _described.get(workflow)
+    if found is None:
+        function = workflow.function
+        found = {"parameters": parameters_schema(function)}
+        doc = (inspect.getdoc(function) or "").split("\n", 1)[0]
+        if doc:
+            found["doc"] = doc[:_MAX_DOC_LENGTH]
+        if _hints(function) or not getattr(function, "__annotations__", None):
+            _described[workflow] = found
     return found
 
 

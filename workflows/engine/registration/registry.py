@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -149,8 +148,7 @@ class Registry:
         try:
             # Of a step only the name counts: an edited step keeps the version, so that workflows
             # under way continue.
-            functions = (each.function for each in self.workflows.values())
-            sources = sorted([*map(inspect.getsource, functions), *self.steps])
+            sources = sorted([*(each.source() for each in self.workflows.values()), *self.steps])
         except (OSError, TypeError):
             return f"DEFAULT_VERSION-{application_name}"
         for part in (*sources, library_version, application_name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,7 +27,7 @@ class Binding(Enum):
     INSTANCE = "instance method"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Workflow:
     """A registered workflow function."""
 
@@ -44,10 +45,20 @@ class Workflow:
     # The decorated functions that still exist, so that they can be called or started; more than
     # one if the same definition was executed again.
     decorated: WeakSet[Callable[..., Any]] = field(default_factory=WeakSet)
+    _source: str | None = field(default=None, init=False, repr=False)
 
     @property
     def is_bound(self) -> bool:
         return self.binding in (Binding.CLASS, Binding.INSTANCE)
+
+    def source(self) -> str:
+        """The source of the function, read once: what runs stays, though its file is edited.
+
+        Raises OSError and TypeError where there is none.
+        """
+        if self._source is None:
+            self._source = inspect.getsource(self.function)
+        return self._source
 
 
 def registered_of(function: Any) -> Workflow | None:
