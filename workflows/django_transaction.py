@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -19,11 +20,19 @@ from dboshub.workflows.django_settings import given_system_database_url
 from dboshub.workflows.engine.errors import DatabaseUrlError
 from dboshub.workflows.engine.journal.writes import Answer, StepWrite, Verdict, Write
 from dboshub.workflows.engine.operations import ambient_transaction
-from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
+from dboshub.workflows.engine.ports import (
+    JoinedTransaction,
+    StorageUnavailableError,
+    TransactionOptions,
+)
 from dboshub.workflows.engine.programs import Program
 from dboshub.workflows.storage.database import Database, is_url_of
 from dboshub.workflows.storage.journal.single import apply_single
-from dboshub.workflows.storage.transient_errors import is_of_this_call, is_transient
+from dboshub.workflows.storage.transient_errors import (
+    before_user_code,
+    is_of_this_call,
+    is_transient,
+)
 
 logger = logging.getLogger("dboshub")
 
@@ -64,8 +73,10 @@ class DjangoTransactor:
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
         # durable=True: inside the caller's atomic(), this block would not commit.
-        with transaction.atomic(using=self._alias, durable=True):
-            self._set_isolation_level(isolation_level)
+        with ExitStack() as block:
+            with before_user_code():
+                block.enter_context(transaction.atomic(using=self._alias, durable=True))
+                self._set_isolation_level(isolation_level)
             write, value = self._with_sql_session(body)
             answer = apply_single(session_on(self._alias), write, now=now)
             if answer.verdict is not Verdict.DONE:
@@ -80,9 +91,9 @@ class DjangoTransactor:
             return self._with_sql_session(call)
 
     def is_transient(self, error: Exception) -> bool:
-        return is_transient(error) or (
-            error.__cause__ is not None and is_transient(error.__cause__)
-        )
+        if isinstance(error, StorageUnavailableError):
+            return True
+        return is_transient(error) or is_transient(error.__cause__ or error)
 
     def is_of_this_call(self, error: Exception) -> bool:
         return is_of_this_call(error.__cause__ or error)

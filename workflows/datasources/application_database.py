@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from dboshub.workflows.engine.operations.ambient_transaction import transaction
 from dboshub.workflows.engine.ports import JoinedTransaction, TransactionOptions
 from dboshub.workflows.engine.programs import Program, run
 from dboshub.workflows.storage.sql import Dialect
+from dboshub.workflows.storage.transient_errors import before_user_code
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -57,7 +58,9 @@ class SystemApplicationDatabase:
         now: int,
         isolation_level: str | None,
     ) -> tuple[Answer, Any]:
-        with self._transaction(isolation_level) as joined:
+        with ExitStack() as block:
+            with before_user_code():
+                joined = block.enter_context(self._transaction(isolation_level))
             write, value = body()
             answer = joined.apply(write, now=now)
             if answer.verdict is not Verdict.DONE:

@@ -211,8 +211,6 @@ def is_transient(error: BaseException) -> bool:
     exc = require_sqlalchemy().exc
     if isinstance(error, StorageUnavailableError | exc.TimeoutError):
         return True
-    if isinstance(error, DatabaseUnreachableError) and error.__context__ is not None:
-        return is_transient(error.__context__)  # what `connect` met
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
     cause = getattr(error, "orig", None) or error.__cause__ or error

@@ -27,6 +27,7 @@ from dboshub.workflows.engine.runtime.activity import CurrentActivity
 from dboshub.workflows.engine.runtime.execution import Execution
 from dboshub.workflows.engine.runtime.step_results import replay_or_run
 from dboshub.workflows.storage import datasource_checkpoints
+from dboshub.workflows.storage.transient_errors import before_user_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,10 @@ def _until_recorded(call: TransactionStep) -> Program[Outcome]:
 
 def _recorded(call: TransactionStep) -> Program[Outcome | None]:
     """The outcome in the datasource, also after a COMMIT without a reply; None if there is none."""
-    found = yield from call.source.in_transaction(
-        lambda session: datasource_checkpoints.find(session, *call.key)
-    )
+    with before_user_code():
+        found = yield from call.source.in_transaction(
+            lambda session: datasource_checkpoints.find(session, *call.key)
+        )
     return None if found is None else call.source.outcome_of(found)
 
 
@@ -128,7 +130,8 @@ def _perform(call: TransactionStep) -> Program[Outcome]:
     source, engine = call.source, call.execution.engine
     session = source.open()
     try:
-        yield InSession(session, source.begin_at_level(call.options.isolation_level))
+        with before_user_code():
+            yield InSession(session, source.begin_at_level(call.options.isolation_level))
         with source.current_session(session) as joined:
             outcome: Outcome = yield call.body
         checkpoint, value = source.value_checkpoint(call.options.name, outcome.unwrap())
@@ -147,9 +150,10 @@ def _perform(call: TransactionStep) -> Program[Outcome]:
 
 def _record_failure(call: TransactionStep, failure: Exception) -> Program[Outcome]:
     checkpoint = call.source.error_checkpoint(failure)
-    is_mine = yield from call.source.in_transaction(
-        lambda session: datasource_checkpoints.record(session, *call.key, checkpoint)
-    )
+    with before_user_code():
+        is_mine = yield from call.source.in_transaction(
+            lambda session: datasource_checkpoints.record(session, *call.key, checkpoint)
+        )
     return Outcome(None, failure) if is_mine else (yield from _recorded_by_other_execution(call))
 
 

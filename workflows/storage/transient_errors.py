@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
 from dboshub.workflows.engine.ports import StorageExhaustedError, StorageUnavailableError
+from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 
 # SQLSTATE classes: connection exception, insufficient resources, operator intervention.
 _TRANSIENT_CLASSES = ("08", "53", "57")
@@ -34,6 +37,7 @@ _MOMENTARY = frozenset(
 _SHORT_OF = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EIO}
 )
+_NO_THREAD = "can't start new thread"
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
 
@@ -52,6 +56,8 @@ def is_momentary(error: BaseException) -> bool:
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _MOMENTARY or is_transient(error)
     if isinstance(error, OSError):
         return error.errno in _SHORT_OF
+    if isinstance(error, RuntimeError):
+        return str(error) == _NO_THREAD  # for a driver that has a thread for each connection
     return is_transient(error)
 
 
@@ -90,6 +96,32 @@ def is_permission_denied(error: BaseException) -> bool:
         return str(error).startswith("attempt to write a readonly database")
     denied = psycopg.errors.InsufficientPrivilege | psycopg.errors.ReadOnlySqlTransaction
     return isinstance(error, denied)
+
+
+def raised_by_driver(error: BaseException) -> BaseException:
+    """What a driver raised, which SQLAlchemy, Django or a sentence of our own wraps."""
+    if isinstance(error, DatabaseUnreachableError):
+        wrapped = error.__context__
+    else:
+        wrapped = getattr(error, "orig", None) or error.__cause__
+    return error if wrapped is None else raised_by_driver(wrapped)
+
+
+@contextmanager
+def before_user_code() -> Iterator[None]:
+    """Begin a transaction of user code: what fails here for a moment is no error of that code.
+
+    Raises StorageUnavailableError where no connection can be made, to a database that was reached
+    at launch, and for a momentary error; other errors propagate.
+    """
+    try:
+        yield
+    except Exception as error:
+        met = raised_by_driver(error)
+        is_away = isinstance(error, DatabaseUnreachableError) and met is not error
+        if is_away or is_momentary(met):
+            raise StorageUnavailableError(str(error)) from error
+        raise
 
 
 class RaisingUnavailable:

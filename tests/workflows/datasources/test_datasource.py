@@ -13,11 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from dboshub import DBOS, Serializer, SetWorkflowID, SQLAlchemyDatasource
-from dboshub.workflows.datasources import sqlalchemy_support
 from dboshub.workflows.engine.errors import DBOSException, DBOSInitializationError
-from dboshub.workflows.storage.connection_errors import DatabaseUnreachableError
 from tests.support.eventually import eventually
-from tests.support.ports import free_port
 from tests.workflows.datasources.conftest import Ask
 
 INSERT = text("INSERT INTO effects VALUES (:name)")
@@ -282,10 +279,3 @@ def test_sessions_of_the_awaited_kind_are_refused(application_url: str) -> None:
     given: Any = async_sessionmaker()
     with pytest.raises(DBOSException, match=r"requires a sqlalchemy.orm.sessionmaker"):
         SQLAlchemyDatasource.create(application_url, sessionmaker=given)
-
-
-def test_a_server_that_cannot_be_connected_to_is_waited_for_by_steps() -> None:
-    """Only who creates a datasource is told at once; a later outage is no error of a workflow."""
-    with pytest.raises(DatabaseUnreachableError) as raised:
-        SQLAlchemyDatasource.create(f"postgresql://nobody@127.0.0.1:{free_port()}/shop")
-    assert sqlalchemy_support.is_transient(raised.value)

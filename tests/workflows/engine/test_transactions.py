@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -13,12 +14,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dboshub import DBOS, Queue, SetWorkflowID, WorkflowCall
 from dboshub.models import LoginAttempt
+from dboshub.workflows.engine import current_engine
 from dboshub.workflows.engine.errors import DBOSException
+from tests.support.descriptors import no_descriptors
 from tests.support.eventually import eventually
 from tests.support.launched import engine_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 queue = Queue("transactions")
+go_on = threading.Event()
 ATTEMPT = Table("dboshub_login_attempt", MetaData(), Column("key", String))
 MOMENTS = Table(
     "moments",
@@ -77,6 +81,12 @@ def saving(key: str) -> str:
     return save(key)
 
 
+@DBOS.workflow(name="transactions.saving_later")
+def saving_later(key: str) -> str:
+    assert go_on.wait(20)
+    return save(key)
+
+
 @DBOS.workflow(name="transactions.failing")
 def failing(key: str) -> str:
     try:
@@ -112,6 +122,22 @@ def test_a_failed_transaction_leaves_nothing_but_its_error(hub: type[DBOS]) -> N
     assert keys() == []
     (step,) = DBOS.list_workflow_steps("w")
     assert (step["function_name"], str(step["error"])) == ("refused", "a")
+
+
+def test_without_descriptors_it_waits_for_a_connection(hub: type[DBOS]) -> None:
+    def tries_again() -> bool:
+        execution = current_engine.engine().executions.find("w")
+        activity = execution and execution.activities.latest
+        return bool(activity) and activity.kind == "retry"
+
+    go_on.clear()
+    with SetWorkflowID("w"):
+        handle = DBOS.start_workflow(saving_later, "a")
+    with no_descriptors():
+        go_on.set()
+        eventually(tries_again)
+    assert handle.get_result() == "a"
+    assert keys() == ["a"]
 
 
 def test_a_workflow_that_lost_its_row_saves_nothing(hub: type[DBOS]) -> None:
