@@ -26,9 +26,15 @@ def facts() -> dict[str, str]:
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """The commit, "-dirty" if more was changed since than what other benchmarks recorded."""
+    found = _git("describe", "--always")
+    changed = _git("diff", "HEAD", "--name-only", "--", ":!docs", ":!bench/results")
+    return f"{found or 'unknown'}{'-dirty' if changed else ''}"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _processor() -> str:
