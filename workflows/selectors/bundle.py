@@ -60,20 +60,25 @@ SIZES = [_size(table, columns) for table, columns in PAYLOADS.items()]
 
 
 class BundleRefusedError(Exception):
-    """The bundle is not made; the text says why, and what to do instead."""
+    """The viewer may not see all of it; the text says why."""
+
+
+class NoBundleError(Exception):
+    """It is larger than a page gives, or a row cannot be read; the text says what to do."""
 
 
 def bundle(session: Session, workflow_id: str, *, viewer: Viewer, sees_redacted: bool) -> str:
     """The bundle of a workflow that the viewer may see, with its descendants, as text.
 
-    It locks nothing: what runs may record a step meanwhile. Raises BundleRefusedError.
+    It locks nothing: what runs may record a step meanwhile. Raises BundleRefusedError and
+    NoBundleError.
     """
     ids = _family(session, workflow_id, viewer)
     _check_size(session, ids)
     try:
         tables = read_tables(session, ids)
     except DBOSException as error:
-        raise BundleRefusedError(str(error)) from None
+        raise NoBundleError(f"One of its rows is broken: {error}.") from None
     if not sees_redacted and not _has_no_redactions(tables):
         raise BundleRefusedError(
             "Some of its values have redacted parts, or are too long to check: only a superuser "
@@ -93,7 +98,7 @@ def _family(session: Session, workflow_id: str, viewer: Viewer) -> list[str]:
         frontier = [id_ for id_, _ in rows if id_ not in found]
         found = [*found, *frontier]
         if len(found) > MAX_WORKFLOWS:
-            raise BundleRefusedError(_too_large(f"more than {MAX_WORKFLOWS} workflows"))
+            raise NoBundleError(_too_large(f"more than {MAX_WORKFLOWS} workflows"))
     return found
 
 
@@ -104,7 +109,7 @@ def _check_size(session: Session, ids: list[str]) -> None:
         total += int(size)
         if rows > MAX_ROWS or total > MAX_CHARACTERS:
             limits = f"more than {MAX_ROWS:,} rows or {MAX_CHARACTERS // 1024**2} MiB"
-            raise BundleRefusedError(_too_large(limits))
+            raise NoBundleError(_too_large(limits))
 
 
 def _too_large(what: str) -> str:

@@ -7,11 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from dboshub.workflows.actions.audit import actor_of, record
-from dboshub.workflows.selectors.bundle import BundleRefusedError, bundle
+from dboshub.workflows.rendering.page_templates import render
+from dboshub.workflows.selectors.bundle import BundleRefusedError, NoBundleError, bundle
 from dboshub.workflows.selectors.rows import WorkflowRow
 from dboshub.workflows.selectors.scope import viewer_for
 from dboshub.workflows.storage.sql import Session
 from dboshub.workflows.views.attachments import attachment
+from dboshub.workflows.views.confirm import INVALID
 from dboshub.workflows.views.workflow_required import may_see_payloads, with_audited_workflow
 
 
@@ -30,5 +32,8 @@ def bundle_download(request: HttpRequest, session: Session, found: WorkflowRow) 
         )
     except BundleRefusedError as refusal:
         raise PermissionDenied(str(refusal)) from None
+    except NoBundleError as refusal:
+        shown = {"row": found, "reason": str(refusal)}
+        return render(request, "dboshub/workflows/no_bundle.html", shown, status=INVALID)
     record(actor_of(request), "export", "workflow", found.pk, children=True)
     return attachment(text, f"bundle-{found.pk[:60]}.txt")

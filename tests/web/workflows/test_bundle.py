@@ -116,5 +116,6 @@ def test_what_is_too_large_is_refused_before_it_is_read(
 ) -> None:
     monkeypatch.setattr(bundle, limit, most)
     refused = download(reader)
-    assert refused.status_code == 403
+    assert refused.status_code == 422
+    assert "There is no bundle of this run" in refused.content.decode()
     assert "export it from a terminal" in refused.content.decode()
