@@ -40,7 +40,7 @@ def current_incidents(
     """
     found = fleet_incidents(session, viewer, now)
     if "queues" in rights:
-        found += queue_incidents(waiting, viewer, now)
+        found += queue_incidents(session, waiting, viewer, now)
     if "schedules" in rights:
         found += missed_schedules(session, viewer)
     found = _decided(found, now)
@@ -58,7 +58,7 @@ def incident_of(
     elif kind == "failure":
         found = failure_incidents(session, viewer, now, payload="payload" in rights)
     elif kind == "queue" and "queues" in rights:
-        found = queue_incidents(waiting_since(session, viewer), viewer, now)
+        found = queue_incidents(session, waiting_since(session, viewer), viewer, now)
     elif kind == "schedule" and "schedules" in rights:
         found = missed_schedules(session, viewer)
     named = [each for each in found if (each.kind.token, each.key) == (kind, key)]

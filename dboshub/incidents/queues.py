@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from django.db.models import Max, Min
 from django.urls import reverse
 
 from dboshub.incidents.incident import KINDS, Incident, Remedy, rows_query
+from dboshub.queues.selectors.overview import facts
+from dboshub.queues.why_not.heads import of_heads
 from dboshub.workflows.models import QueueSample
 from dboshub.workflows.models.rollups import HOUR, MINUTE
 from dboshub.workflows.rendering.time_format import duration
 from dboshub.workflows.search.parser import exactly
 from dboshub.workflows.selectors.failures.works import State
 from dboshub.workflows.selectors.scope import Viewer
+from dboshub.workflows.storage.sql import Session
 
 # A queue lags if its oldest workflow waits so long, and so much longer than before.
 MIN_WAIT_MS, MIN_GROWTH_MS, MIN_GROWTH_UNKNOWN_MS = 2 * MINUTE, 3 * MINUTE, 10 * MINUTE
@@ -21,15 +25,19 @@ BEFORE_MS = 10 * MINUTE
 # How long a queue that has drained is shown, and from which wait on.
 DRAINED_WITHIN_MS = 6 * HOUR
 MAX_DRAINED = 50
+MAX_EXPLAINED = 10
 
 
-def queue_incidents(oldest: Mapping[str, int], viewer: Viewer, now: int) -> list[Incident]:
+def queue_incidents(
+    session: Session, oldest: Mapping[str, int], viewer: Viewer, now: int
+) -> list[Incident]:
     """Queues that lag (`oldest`: since when the oldest waits, epoch ms), and those that did.
 
     Samples have no application: who may not see all of them sees no former waits.
     """
     if viewer.applications is not None:
-        return [*_lagging(oldest, {}, now, MIN_GROWTH_UNKNOWN_MS)]
+        lagging = [*_lagging(oldest, {}, now, MIN_GROWTH_UNKNOWN_MS)]
+        return _explained(session, lagging, viewer, now)
     samples = QueueSample.objects.filter(width=MINUTE)
     around = samples.filter(
         at__gte=now - BEFORE_MS - 2 * MINUTE, at__lt=now - BEFORE_MS + 2 * MINUTE
@@ -40,7 +48,8 @@ def queue_incidents(oldest: Mapping[str, int], viewer: Viewer, now: int) -> list
     first = samples.aggregate(first=Min("at"))["first"]
     is_known = first is not None and first < now - BEFORE_MS
     growth = MIN_GROWTH_MS if is_known else MIN_GROWTH_UNKNOWN_MS
-    return [*_lagging(oldest, before, now, growth), *_drained(oldest, now)]
+    lagging = [*_lagging(oldest, before, now, growth)]
+    return [*_explained(session, lagging, viewer, now), *_drained(oldest, now)]
 
 
 def _lagging(
@@ -52,6 +61,23 @@ def _lagging(
             said = f"its oldest has waited {duration(age)}"
             said += f", {duration(was)} ten minutes ago" if was else ""
             yield _incident(name, said, State.OPEN, at, now)
+
+
+def _explained(
+    session: Session, lagging: list[Incident], viewer: Viewer, now: int
+) -> list[Incident]:
+    """The incidents, the first MAX_EXPLAINED with what keeps the next workflow of their queue."""
+    names = [each.subject for each in lagging[:MAX_EXPLAINED]]
+    if not names:
+        return lagging
+    reasons = of_heads(session, facts(session, names, viewer, now=now), now)
+    causes = {name: one.blockers[0].text for name, one in reasons.items() if one.blockers}
+    return [
+        replace(each, problem=f"{each.problem}; {causes[each.subject]}")
+        if each.subject in causes
+        else each
+        for each in lagging
+    ]
 
 
 def _drained(oldest: Mapping[str, int], now: int) -> Iterator[Incident]:

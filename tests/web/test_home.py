@@ -249,7 +249,9 @@ def test_a_queue_falls_behind_when_its_head_waits_longer_than_it_did(viewer: Cli
             width=MINUTE, at=when, queue=queue, waiting=1, running=0, oldest_ms=age * MINUTE
         )
     html = page(viewer)
-    assert "stuck its oldest has waited 21 min 2 s, 10 min ten minutes ago" in words(html)
+    said = "stuck its oldest has waited 21 min 2 s, 10 min ten minutes ago"
+    why = "nobody has registered the queue stuck, so no worker takes from it"
+    assert f"{said}; {why}" in words(html)
     assert target(html, "stuck") == "/incidents/queue/stuck"
     behind = words(html).split("Queues that fall behind")[1].split("Over time")[0]
     assert "busy" not in behind
