@@ -76,25 +76,25 @@ class Part:
         """The name of the field that holds a place of the value, or of one beside it."""
         if self.field is not None or not self.parts:
             return self.key
-        for each in self.parts:
-            if place and each.label == place[0]:
-                return each.key_at(place[1:])
-        return self.parts[0].key_at(())
+        inner = self._part_at(place)
+        return self.parts[0].key_at(()) if inner is None else inner.key_at(place[1:])
 
     def depth_at(self, place: tuple[str | int, ...]) -> int:
         """How many names of a place its fields show; the rest lies within one field."""
-        for each in self.parts:
-            if place and each.label == place[0]:
-                return 1 + each.depth_at(place[1:])
-        return 0
+        inner = self._part_at(place)
+        return 0 if inner is None else 1 + inner.depth_at(place[1:])
+
+    def _part_at(self, place: tuple[str | int, ...]) -> Part | None:
+        """The part that the first name of a place, or its index, leads to."""
+        labels = [place[0] + 1 if isinstance(place[0], int) else place[0]] if place else []
+        return next((each for each in self.parts if each.label in map(str, labels)), None)
 
 
 def part(
     key: str, label: str, schema: Any, *, is_required: bool, is_free: bool = False, depth: int = 0
 ) -> Part:
     """The part of a value. Within an optional group every field may be empty: it `is_free`."""
-    schema = _as(dict, schema)
-    schema, is_nullable = _without_null(schema)
+    schema, is_nullable = _without_null(_as(dict, schema))
     given: dict[str, Any] = {
         "key": key,
         "label": label,
@@ -112,6 +112,13 @@ def part(
             for name, each in members.items()
         )  # fmt: skip
         return Part(**given, parts=tuple(parts))
+    listed = _listed(schema)
+    if listed and depth < MAX_DEPTH:
+        parts = (
+            part(f"{key}/{at}", str(at), each, is_required=True, is_free=is_free, depth=depth + 1)
+            for at, each in enumerate(listed, 1)
+        )
+        return Part(**given | {"is_required": True}, is_list=True, parts=tuple(parts))
     may_be_empty = is_free or is_nullable or not is_required
     field = _field(schema, may_be_empty=may_be_empty, is_nullable=is_nullable)
     field.label, field.help_text = label, given["help_text"]
@@ -122,6 +129,13 @@ def _members(schema: Mapping[str, Any]) -> dict[str, Any]:
     if schema.get("type") != "object" or "x-json" in schema:
         return {}
     return dict([*_as(dict, schema.get("properties")).items()][:MAX_FIELDS])
+
+
+def _listed(schema: Mapping[str, Any]) -> list[Any]:
+    """The members of a list of which a value has so many: see ``value_shape``."""
+    if schema.get("type") != "array" or "x-json" in schema:
+        return []
+    return _as(list, schema.get("prefixItems"))[:MAX_FIELDS]
 
 
 def _field(schema: Mapping[str, Any], *, may_be_empty: bool, is_nullable: bool) -> forms.Field:
@@ -176,6 +190,8 @@ def _type_name(schema: Mapping[str, Any]) -> str:
         return str(schema["title"]) if _members(schema) else f"{schema['title']}, as JSON"
     if _members(schema):
         return ""
+    if _listed(schema):
+        return "a list; as JSON it can be given another length"
     named = {"string": "text", "integer": "whole number", "object": "JSON object"}
     named |= {"array": "JSON array", "boolean": "true or false", "null": "null"}
     of = _as(dict, schema.get("items")).get("type")

@@ -13,6 +13,7 @@ from dboshub.workflows.engine.stored_json import UnreadableJsonError, stored_jso
 from dboshub.workflows.forms.json_fields import OMITTED
 
 MAX_KEYS, MAX_ITEMS, MAX_DEPTH = 40, 200, 4
+MAX_MEMBERS = 20  # of a list of objects, each with fields of its own
 MAX_SHAPE = 200_000  # characters
 AS_JSON = {"x-json": True}  # one JSON text, whatever is published
 SCALARS: Mapping[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
@@ -24,7 +25,24 @@ def shape_of(value: Any, published: Any, *, is_required: bool) -> dict[str, Any]
         return inferred(value) if isinstance(value, dict) else {}
     if published.get("type") == "object" and not published.get("properties"):
         return inferred(value) if isinstance(value, dict) else {}
-    return {} if _fits(value, published, is_required) else AS_JSON
+    if not _fits(value, published, is_required):
+        return AS_JSON
+    shaped = with_members(published, value)
+    return {} if shaped == published else shaped
+
+
+def with_members(schema: Any, value: Any) -> Any:
+    """The schema, which also names each member of the lists of objects that the value has."""
+    if not isinstance(schema, Mapping):
+        return schema
+    properties = schema.get("properties")
+    if isinstance(value, dict) and isinstance(properties, Mapping):
+        inner = {name: with_members(each, value.get(name)) for name, each in properties.items()}
+        return {**schema, "properties": inner}
+    if isinstance(value, list) and _has_members(value, schema):
+        items = schema["items"]
+        return {**schema, "prefixItems": [with_members(items, each) for each in value]}
+    return schema
 
 
 def inferred(value: Any, depth: int = 0) -> dict[str, Any]:
@@ -36,6 +54,9 @@ def inferred(value: Any, depth: int = 0) -> dict[str, Any]:
         return {"type": "object", "properties": parts, "required": [*parts]}
     if isinstance(value, list):
         kinds = {type(each) for each in value}
+        if kinds == {dict} and len(value) <= MAX_MEMBERS:
+            members = [inferred(each, depth + 1) for each in value]
+            return {"type": "array", "prefixItems": members} if all(members) else {}
         if len(kinds) == 1 and len(value) <= MAX_ITEMS and is_in_lines(value):
             (kind,) = kinds
             return {"type": "array", "items": {"type": SCALARS[kind]}} if kind in SCALARS else {}
@@ -71,8 +92,17 @@ def _fits(value: Any, schema: Any, is_required: bool) -> bool:
             _fits(each, properties[name], name in required) for name, each in value.items()
         )
     if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        if _has_members(value, schema):
+            return all(_fits(each, schema["items"], is_required=True) for each in value)
         return is_in_lines(value)
     return True
+
+
+def _has_members(value: list[Any], schema: Mapping[str, Any]) -> bool:
+    """Whether each member of a list has fields of its own."""
+    items = schema.get("items")
+    has_fields = isinstance(items, Mapping) and bool(items.get("properties"))
+    return has_fields and 0 < len(value) <= MAX_MEMBERS and all(isinstance(v, dict) for v in value)
 
 
 def written(shapes: Mapping[str, dict[str, Any]]) -> str:

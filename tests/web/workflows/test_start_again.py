@@ -95,8 +95,9 @@ def test_what_is_posted_unchanged_is_what_was_given(operator: Client) -> None:
     begin()
     page = operator.get(like())
     html = page.content.decode()
-    assert html.count("<fieldset") == 4  # to, back_to, extra and what is in it
-    for name in ("arg:to/street", "arg:to/zip", "arg:extra/depth/a~1b", "arg:extra/~0", "arg:tags"):
+    assert html.count("<fieldset") == 6  # to, back_to, extra, lines, and what is in these two
+    names = ("arg:to/street", "arg:to/zip", "arg:extra/depth/a~1b", "arg:extra/~0", "arg:tags")
+    for name in (*names, "arg:lines/1/street"):
         assert f'name="{name}"' in html, name
     assert operator.post(like(), filled(page)).status_code == 302
     assert given_to_the_new_run() == ORDER
@@ -112,6 +113,7 @@ def test_what_is_changed_in_a_field_is_given(operator: Client) -> None:
         "arg:sizes": "[1, 2]",
         "arg:extra/depth/a~1b": "2",
         "arg:note": "",
+        "arg:lines/1/zip": "2",
     }
     assert operator.post(like(), changed).status_code == 302
     assert given_to_the_new_run() == ORDER | {
@@ -120,6 +122,7 @@ def test_what_is_changed_in_a_field_is_given(operator: Client) -> None:
         "tags": ["one", "two words"],
         "sizes": [1, 2],
         "extra": {"depth": {"a/b": 2.0, "paid": True}, "~": "x", "nothing": None},
+        "lines": [{"street": "Side", "zip": 2}],
     }
 
 
@@ -132,9 +135,8 @@ def test_what_is_changed_in_a_field_is_given(operator: Client) -> None:
         ("arg:sizes", "1\nb", "Line 2 must be a whole number."),
         ("arg:sizes", '["b"]', "[0]: This must be a whole number."),
         ("arg:extra/depth/paid", "perhaps", "Select a valid choice."),
-        ("arg:lines", '[{"street": "x", "zip": "1"}]', "[0].zip: This must be a whole number."),
-        ("arg:lines", '[{"street": "x"}]', "[0].zip: This is required."),
-        ("arg:lines", "7", "This must be an array"),
+        ("arg:lines/1/zip", "north", "Enter a whole number."),
+        ("arg:lines/1/zip", "", "This field is required."),
     ],
 )
 def test_a_wrong_type_is_refused_at_its_field(
@@ -156,22 +158,29 @@ def test_as_json_every_argument_is_free(operator: Client) -> None:
     changed = filled(page) | {"arg:extra": '{"other": []}', "arg:customer": '"two\\nlines"'}
     assert operator.post(like(more="&json=1"), changed).status_code == 302
     assert given_to_the_new_run() == ORDER | {"extra": {"other": []}, "customer": "two\nlines"}
-    wrong = filled(page) | {"arg:customer": "7"}
-    refused = operator.post(like(more="&json=1"), wrong)
-    assert "This must be text." in refused.context["form"].errors["arg:customer"][0]
+    for name, value, said in (
+        ("customer", "7", "This must be text."),
+        ("lines", '[{"street": "x", "zip": "1"}]', "[0].zip: This must be a whole number."),
+        ("lines", '[{"street": "x"}]', "[0].zip: This is required."),
+        ("lines", "7", "This must be an array"),
+    ):
+        refused = operator.post(like(more="&json=1"), filled(page) | {f"arg:{name}": value})
+        assert said in refused.context["form"].errors[f"arg:{name}"][0]
 
 
 def test_without_a_signature_the_fields_are_those_of_the_run(operator: Client) -> None:
     with atomic() as session:
         add_workflow(session, "before", name="ts/fn")
-        set_inputs(session, {"args": ({"id": 9003, "to": {"zip": 1}}, "x"), "kwargs": {"n": 1}})
+        order = {"id": 9003, "to": {"zip": 1}, "lines": [{"of": "a", "n": 1}, {"of": "b"}]}
+        set_inputs(session, {"args": (order, "x"), "kwargs": {"n": 1}})
     to = reverse("dboshub:workflows:start", args=["ts/fn"]) + "?like=before"
-    changed = filled(operator.get(to)) | {"arg:*/1/to/zip": "2"}
+    changed = filled(operator.get(to)) | {"arg:*/1/to/zip": "2", "arg:*/1/lines/1/n": "5"}
     assert operator.post(to, changed).status_code == 302
     row = Workflow.objects.exclude(pk="before").get()
     stored = WorkflowInput.objects.get(workflow_uuid=row.pk)
     found = arguments_of(read(stored.inputs, row.serialization))
-    assert found == ([{"id": 9003, "to": {"zip": 2}}, "x"], {"n": 1})
+    lines = [{"of": "a", "n": 5}, {"of": "b"}]
+    assert found == ([{"id": 9003, "to": {"zip": 2}, "lines": lines}, "x"], {"n": 1})
 
 
 @pytest.mark.parametrize(
