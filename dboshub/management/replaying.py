@@ -6,8 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from dboshub.queues.engine.ports import QueueTable
+from dboshub.queues.engine.queue_registry import queue_registry
+from dboshub.queues.engine.settings import QueueSettings
 from dboshub.workflows.connection import reading
 from dboshub.workflows.engine.errors import DBOSException
 from dboshub.workflows.engine.records import ACTIVE
@@ -18,6 +21,16 @@ from dboshub.workflows.engine.serialization import Codec
 from dboshub.workflows.storage.control.export_format import unpack
 from dboshub.workflows.storage.control.recorded_runs import recorded_run, recorded_runs
 from dboshub.workflows.storage.listing.workflow_rows import workflows
+
+
+class UnreadQueues:
+    """The table of queues for a replay, whose engine refuses a call before it comes here."""
+
+    def declare(self, settings: QueueSettings) -> None:
+        """Register nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return None
 
 
 def from_bundles(files: Sequence[str]) -> Iterator[RecordedRun]:
@@ -50,8 +63,12 @@ def replays(
     runs: Iterable[RecordedRun], registry: Registry, codec: Codec, *, limit_s: float
 ) -> Iterator[RunReport]:
     """Replay one run after the other."""
-    for each in runs:
-        yield replay(each, registry, codec, limit_s=limit_s)
+    queue_registry.open(cast(QueueTable, UnreadQueues()))
+    try:
+        for each in runs:
+            yield replay(each, registry, codec, limit_s=limit_s)
+    finally:
+        queue_registry.close()
 
 
 def as_json(reports: Sequence[RunReport]) -> dict[str, Any]:

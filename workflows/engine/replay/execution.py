@@ -54,6 +54,8 @@ class ReplayedExecution(Execution):
     def checkpoint_of(
         self, step_id: int, name: str, given: Callable[[], Given] | None = None
     ) -> Program[Checkpoint | None]:
+        if given is not None and not self.recorded.has(step_id):
+            given()  # raises what the call raised, if its arguments could not be recorded
         found = yield from self.history.take(step_id, name)
         if found is not None and given is not None and step_id in self.run.given:
             self._compare(step_id, name, given(), self.run.given[step_id])

@@ -51,6 +51,10 @@ class RecordedSteps(History):
         self._with_timer: set[int] = set()  # waits that are replayed; their timer may be missing
         self.add([*run.steps], len(run.steps) + 1)
 
+    def has(self, step_id: int) -> bool:
+        """Whether a step is recorded, and not taken."""
+        return step_id in self._checkpoints
+
     def take(self, step_id: int, name: str) -> Program[Checkpoint | None]:
         try:
             found = yield from super().take(step_id, name)
